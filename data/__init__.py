@@ -1,0 +1,1 @@
+"""The columnar store: settings, schema, connection, measures, queries."""

@@ -1,0 +1,1 @@
+"""Jenkins to rows: client, discovery, parsers, pipeline, scheduler, simulator."""

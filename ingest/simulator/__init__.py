@@ -1,0 +1,1 @@
+"""A faithful fake Jenkins with a deterministic regression programme behind it."""
