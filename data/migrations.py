@@ -1,0 +1,66 @@
+"""Numbered SQL files, forward only: each is applied once, with its record, in one transaction.
+
+The lake itself keeps the record, so a copy of the lake knows its own version.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import duckdb
+
+# Tables written a few rows at a time keep them in the catalogue until maintenance flushes them to Parquet; the others
+# must not, whatever the size of an insert (a raw file in the catalogue would be read at every open).
+INLINED_ROWS = {
+    "builds": 200,
+    "ledger": 10_000,
+    "jobs": 2_000,
+    "poll_log": 100,
+    "releases": 100,
+    "requests": 100,
+    "runs": 100,
+    "run_builds": 1_000,
+}
+
+
+def available() -> list[tuple[int, str]]:
+    """(number, SQL) of every migration, in order."""
+    files = [file for file in resources.files("data.schema").iterdir() if re.match(r"\d{4}_.*\.sql$", file.name)]
+    return sorted((int(file.name[:4]), file.read_text()) for file in files)
+
+
+def applied(cursor: duckdb.DuckDBPyConnection) -> set[int]:
+    """The numbers already applied; read only."""
+    known = cursor.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'migrations'"
+    ).fetchone()
+    return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if known else set()
+
+
+def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
+    """Apply what is pending. Returns the numbers applied. Raises duckdb.Error; a failed step leaves nothing behind."""
+    done = applied(cursor)
+    pending = [(number, sql) for number, sql in available() if number not in done]
+    for number, sql in pending:
+        cursor.execute("BEGIN")
+        try:
+            if not done:
+                cursor.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, applied_at TIMESTAMP)")
+            cursor.execute(sql)
+            cursor.execute("INSERT INTO migrations VALUES (?, now() AT TIME ZONE 'UTC')", [number])
+            cursor.execute("COMMIT")
+        except duckdb.Error:
+            cursor.execute("ROLLBACK")
+            raise
+        done.add(number)
+    if pending:
+        _set_options(cursor)
+    return [number for number, _ in pending]
+
+
+def _set_options(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("CALL lake.set_option('parquet_compression', 'zstd')")
+    cursor.execute("CALL lake.set_option('data_inlining_row_limit', 0)")
+    for table, rows in INLINED_ROWS.items():
+        cursor.execute(f"CALL lake.set_option('data_inlining_row_limit', {rows}, table_name => '{table}')")

@@ -1,0 +1,238 @@
+"""The configuration: one TOML file, every key overridable by `REGTRACKER_*`, checked whole before anything starts.
+
+This is the only module that reads the environment. Secrets come from the environment or a file, never from the TOML.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names each key, its value and what is allowed."""
+
+
+def _compiles(group: str | None = None):
+    def check(pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if group and group not in compiled.groupindex:
+            raise ValueError(f"needs a group named (?P<{group}>...)")
+        return pattern
+
+    return AfterValidator(check)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(_Table):
+    """Where the lake stands and what one process may take for it."""
+
+    catalog: str = ""  # a path of a SQLite file or postgresql://user@host/dbname; empty: HOME/catalog.sqlite
+    data_path: str = ""  # a folder or s3://bucket/prefix; empty: HOME/lake
+    threads: int = Field(2, ge=1, le=256)
+    memory: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
+
+
+class WebSettings(_Table):
+    host: str = "127.0.0.1"
+    port: int = Field(8050, ge=0, le=65535)
+    workers: int = Field(2, ge=1, le=64)
+    threads: int = Field(8, ge=1, le=256)
+    cors_origins: list[str] = []
+    cache_mb: int = Field(128, ge=0)
+
+
+class MeasureSettings(_Table):
+    """What the words mean where a team may choose."""
+
+    skipped_in_pass_rate: bool = True  # passed / total; false: passed / (passed + failed)
+    window: int = Field(10, ge=2, le=100)  # runs that a verdict looks at
+    stale_hours: float = Field(48, gt=0)  # a release without a new run for longer is stale
+
+
+class EnvironmentRule(_Table):
+    """Which environment a run tested: the value of a build parameter, mapped to a name."""
+
+    parameter: str = ""
+    map: dict[str, str] = {}
+    default: str = "default"
+
+    def of(self, parameters: dict[str, str]) -> str:
+        value = parameters.get(self.parameter)
+        if value is None:
+            return self.default
+        known = {key.lower(): name for key, name in self.map.items()}
+        return known.get(value.lower(), self.default if known else value)
+
+
+class ConsoleRule(_Table):
+    """A line pattern of a console log: the groups name and status, and file, class, duration, message if it has them."""
+
+    pattern: Annotated[str, _compiles("name")]
+
+
+RESULT_KINDS = ("junit", "order", "testng", "tap", "robot", "trx", "console", "test_report")
+
+
+class SourceSettings(_Table):
+    """One Jenkins, or one part of it, that is watched."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    url: str
+    user: str = ""
+    token: SecretStr | None = None  # filled from REGTRACKER_SOURCE_<NAME>_TOKEN or token_file, never from the TOML
+    token_file: Path | None = None
+    verify_tls: bool = True
+    ca_bundle: Path | None = None
+    poll_minutes: float = Field(5, gt=0, le=60 * 24 * 7)
+    layout: Literal["orchestrator", "folder", "multibranch", "job", "view"] = "orchestrator"
+    job: str = Field(min_length=1)
+    include: list[str] = ["*"]
+    exclude: list[str] = []
+    group_by: str = ""  # folder: "", "upstream" or "parameter:NAME": what makes builds of several jobs one run
+    module: Annotated[str, _compiles("module")] = r"(?i)^(?P<module>.+?)([_-]module)?([_-]esxi)?$"
+    version: Annotated[str, _compiles("version")] = r"VER:\s*(?P<version>\d+(\.\d+)+)"
+    release: Annotated[str, _compiles("release")] = r"^(?P<release>\d+\.\d+)"
+    release_fixed: str | None = None
+    environment: EnvironmentRule = EnvironmentRule()
+    owner: Annotated[str | None, _compiles("module")] = None
+    topology: Annotated[str | None, _compiles("topology")] = None
+    results: list[str] = ["junit:**/*.xml", "order:**/*.order.txt", "test_report"]
+    console: list[ConsoleRule] = []
+    history: int = Field(100, ge=1, le=100_000)  # builds of a job taken at the first sight of it; older ones: backfill
+    max_in_flight: int = Field(4, ge=1, le=64)
+    timeout_s: float = Field(60, gt=0)
+    recheck_minutes: float = Field(10, ge=0)
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if not re.match(r"^https?://[^/\s]+", url):
+            raise ValueError("must start with http:// or https:// and name a host")
+        return url.rstrip("/") + "/"
+
+    @field_validator("group_by")
+    @classmethod
+    def _group(cls, text: str) -> str:
+        if text not in ("", "upstream") and not text.startswith("parameter:"):
+            raise ValueError('must be "", "upstream" or "parameter:NAME"')
+        return text
+
+    @field_validator("results")
+    @classmethod
+    def _kinds(cls, results: list[str]) -> list[str]:
+        for entry in results:
+            kind, _, glob = entry.partition(":")
+            if kind not in RESULT_KINDS or (kind not in ("test_report", "console") and not glob):
+                raise ValueError(
+                    f"{entry!r} is none of: test_report, console, or KIND:GLOB with KIND in {RESULT_KINDS}"
+                )
+        return results
+
+
+class Settings(BaseSettings):
+    """All settings of one process. `load()` builds it; nothing else should."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REGTRACKER_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Path("var")
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    measures: MeasureSettings = MeasureSettings()
+    source: list[SourceSettings] = []
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings, env_settings, dotenv_settings, file_secret_settings
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_path())
+        return init_settings, env_settings, dotenv_settings, toml
+
+    @field_validator("source")
+    @classmethod
+    def _unique(cls, sources: list[SourceSettings]) -> list[SourceSettings]:
+        names = [source.name for source in sources]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two sources are named {name!r}; a name is part of every build's identity")
+        return sources
+
+    @property
+    def catalog(self) -> str:
+        return self.store.catalog or str(self.home / "catalog.sqlite")
+
+    @property
+    def data_path(self) -> str:
+        return self.store.data_path or str(self.home / "lake")
+
+
+def config_path() -> Path:
+    return Path(os.environ.get("REGTRACKER_CONFIG", "regtracker.toml"))
+
+
+def load(**overrides: Any) -> Settings:
+    """Read and check the configuration. Raises ConfigError with one line for each key that is wrong.
+
+    `overrides` win over the environment and the file (the command line's options).
+    """
+    path = config_path()
+    if "REGTRACKER_CONFIG" in os.environ and not path.is_file():
+        raise ConfigError(f"REGTRACKER_CONFIG names {path}, which is no file. Copy regtracker.example.toml there.")
+    try:
+        document = tomllib.loads(path.read_text()) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    unknown = sorted(set(document) - set(Settings.model_fields))
+    if unknown:
+        allowed = ", ".join(Settings.model_fields)
+        raise ConfigError("\n".join(f"{path}: {key}: no such key; allowed are {allowed}" for key in unknown))
+    for source in document.get("source", []):
+        if isinstance(source, dict) and "token" in source:
+            variable = token_variable(source.get("name", "NAME"))
+            raise ConfigError(f"{path}: source.token: a secret does not belong here; set {variable} or token_file")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item, path) for item in error.errors())) from error
+    return settings.model_copy(update={"source": [_with_token(source) for source in settings.source]})
+
+
+def token_variable(source: str) -> str:
+    return f"REGTRACKER_SOURCE_{re.sub(r'[^A-Za-z0-9]', '_', source).upper()}_TOKEN"
+
+
+def _with_token(source: SourceSettings) -> SourceSettings:
+    token = os.environ.get(token_variable(source.name))
+    if token is None and source.token_file is not None:
+        try:
+            token = source.token_file.read_text().strip()
+        except OSError as error:
+            raise ConfigError(
+                f"source.{source.name}.token_file: {source.token_file} cannot be read: {error}"
+            ) from error
+    return source.model_copy(update={"token": SecretStr(token)}) if token else source
+
+
+def _explain(item: Any, path: Path) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        return f"{path}: {key}: no such key"
+    value = "" if item["type"] == "missing" else f" = {item['input']!r}"
+    return f"{path}: {key}{value}: {message}"

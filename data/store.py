@@ -1,0 +1,252 @@
+"""The lake: one DuckDB instance a process, one cursor a thread, writers one at a time.
+
+The catalogue is SQLite beside local Parquet (nothing to start), or PostgreSQL with Parquet on S3. What looks odd here
+was measured (docs/design.md, "The store"): the file lock, the idle catalogue connection, extensions loaded by path.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pandas as pd
+from filelock import FileLock
+
+from data import migrations
+from data.settings import Settings
+from data.watch import CatalogWatch
+
+T = TypeVar("T")
+LAKE = "lake"
+COMMIT_TRIES = 8
+
+
+class StoreError(Exception):
+    """The lake cannot be opened or written; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    id: int
+    committed_at: datetime  # UTC, naive
+
+
+class Store:
+    """An open lake. Threads share it; a process that forks opens its own after the fork.
+
+    `at()` gives the same lake pinned to an earlier snapshot (time travel); such a store cannot write.
+    """
+
+    def __init__(
+        self, settings: Settings, root: duckdb.DuckDBPyConnection, database: str, watch: CatalogWatch | None = None
+    ):
+        self.settings = settings
+        self.database = database
+        self._root = root
+        self._watch = watch
+        self._local = threading.local()
+        self._earlier: dict[int, Store] = {}
+        self._attach_lock = threading.Lock()
+        self._write_lock = threading.RLock()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Store:
+        """Open the lake, made and migrated where needed. Raises StoreError."""
+        local = _local_catalog(settings)
+        try:
+            settings.home.mkdir(parents=True, exist_ok=True)
+            if local:
+                local.parent.mkdir(parents=True, exist_ok=True)
+            root = _connect(settings)
+            store = cls(settings, root, LAKE)
+            with store._writers():
+                if local and not local.exists():
+                    _make_wal(local)
+                root.execute(_attach(settings, LAKE))
+                migrations.apply(store.cursor())
+            if local:
+                store._watch = CatalogWatch(root, local)
+                store.snapshot()
+        except (duckdb.Error, sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"the store cannot be opened (catalogue {settings.catalog}, data {settings.data_path}): {error}. "
+                "Check [store] in the configuration and that this user may write there; `regtracker check` tells more."
+            ) from error
+        return store
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """This thread's cursor, standing in the lake's schema."""
+        cursor = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self._root.cursor()
+            cursor.execute(f"USE {self.database}")
+        return cursor
+
+    def frame(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> pd.DataFrame:
+        return self.cursor().execute(sql, parameters or None).df()
+
+    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+        result = self.cursor().execute(sql, parameters or None)
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+        row = self.cursor().execute(sql, parameters or None).fetchone()
+        return row[0] if row else None
+
+    def snapshot(self) -> Snapshot:
+        """The newest committed snapshot, of whichever process."""
+        if self._watch is not None:
+            return Snapshot(*self._watch.newest())
+        row = (
+            self.cursor()
+            .execute(
+                f"SELECT snapshot_id, timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() ORDER BY 1 DESC LIMIT 1"
+            )
+            .fetchone()
+        )
+        return Snapshot(*row)
+
+    def at(self, snapshot_id: int) -> Store:
+        """The lake as it was at a snapshot. Raises StoreError where there is no such snapshot."""
+        with self._attach_lock:
+            if snapshot_id not in self._earlier:
+                if len(self._earlier) >= 8:
+                    oldest = next(iter(self._earlier))
+                    self._root.execute(f"DETACH {self._earlier.pop(oldest).database}")
+                name = f"{LAKE}_{int(snapshot_id)}"
+                try:
+                    self._root.execute(_attach(self.settings, name, snapshot_id))
+                except duckdb.Error as error:
+                    raise StoreError(f"there is no snapshot {snapshot_id}: {error}") from error
+                self._earlier[snapshot_id] = Store(self.settings, self._root, name, self._watch)
+            return self._earlier[snapshot_id]
+
+    def transact(self, author: str, message: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `work` in one transaction that carries author and message, and commit it.
+
+        Writers of all processes take turns (SQLite catalogue); a commit conflict (PostgreSQL) runs `work` again.
+        Whatever `work` raises rolls everything back.
+        """
+        if self.database != LAKE:
+            raise StoreError("an earlier snapshot cannot be written to")
+        cursor = self.cursor()
+        for attempt in range(1, COMMIT_TRIES + 1):
+            with self._write_lock, self._writers():
+                cursor.execute("BEGIN")
+                try:
+                    answer = work(cursor)
+                    cursor.execute(f"CALL {LAKE}.set_commit_message(?, ?)", [author, message])
+                    cursor.execute("COMMIT")
+                    return answer
+                except duckdb.Error as error:
+                    _roll_back(cursor)
+                    if attempt == COMMIT_TRIES or not _is_conflict(error):
+                        raise
+                except BaseException:
+                    _roll_back(cursor)
+                    raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self._root.close()
+
+    def _writers(self):
+        local = _local_catalog(self.settings)
+        return FileLock(str(local) + ".writer") if local else nullcontext()
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    root = duckdb.connect(
+        config={
+            "threads": settings.store.threads,
+            "memory_limit": settings.store.memory,
+            "temp_directory": str(settings.home / "tmp"),
+            # Nothing is ever fetched at run time: the extensions come with the installed wheels.
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+    wanted = ["ducklake", "sqlite_scanner" if _local_catalog(settings) else "postgres_scanner"]
+    if settings.data_path.startswith("s3://"):
+        wanted.append("httpfs")
+    for name in wanted:
+        root.execute(f"LOAD '{_extension(name)}'")
+    if settings.data_path.startswith("s3://"):
+        _secret(root)
+    return root
+
+
+def _extension(name: str) -> Path:
+    try:
+        package = importlib.import_module(f"duckdb_extension_{name}")
+        found = sorted(Path(package.__path__[0]).glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension"))
+    except ModuleNotFoundError:
+        found = []
+    if not found:
+        raise StoreError(
+            f"DuckDB's extension {name} {duckdb.__version__} is not installed. Run `make install`, or "
+            f"`pip install duckdb-extension-{name.replace('_', '-')}=={duckdb.__version__}`; wheels exist for Linux "
+            "(x86-64, arm64), macOS and Windows."
+        )
+    return found[0]
+
+
+def _secret(root: duckdb.DuckDBPyConnection) -> None:
+    names = {"KEY_ID": "AWS_ACCESS_KEY_ID", "SECRET": "AWS_SECRET_ACCESS_KEY", "REGION": "AWS_REGION"}
+    values = {key: os.environ[variable] for key, variable in names.items() if variable in os.environ}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        scheme, _, host = endpoint.partition("://")
+        values |= {"ENDPOINT": host.rstrip("/"), "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
+    text = ", ".join(f"{key} '{_quoted(value)}'" for key, value in values.items())
+    root.execute(f"CREATE SECRET lake_data (TYPE s3{', ' + text if text else ''})")
+
+
+def _attach(settings: Settings, name: str, snapshot_id: int | None = None) -> str:
+    local = _local_catalog(settings)
+    catalog = f"sqlite:{local}" if local else f"postgres:{settings.catalog}"
+    options = [f"DATA_PATH '{_quoted(settings.data_path)}'", "AUTOMATIC_MIGRATION true"]
+    if local:
+        options[0] = f"DATA_PATH '{_quoted(settings.data_path.rstrip('/') + '/')}'"
+    if snapshot_id is not None:
+        options += [f"SNAPSHOT_VERSION {int(snapshot_id)}", "READ_ONLY"]
+    return f"ATTACH 'ducklake:{_quoted(catalog)}' AS {name} ({', '.join(options)})"
+
+
+def _local_catalog(settings: Settings) -> Path | None:
+    return None if settings.catalog.startswith(("postgresql://", "postgres://")) else Path(settings.catalog)
+
+
+def _make_wal(catalog: Path) -> None:
+    """Set the catalogue's journal once, before anyone else has it open; every later attach finds it so."""
+    with closing(sqlite3.connect(catalog)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
+
+
+def _is_conflict(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return "conflict" in text or "database is locked" in text or "could not serialize" in text
+
+
+def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
+    try:
+        cursor.execute("ROLLBACK")
+    except duckdb.Error:
+        pass  # a failed COMMIT has ended the transaction already
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
