@@ -115,9 +115,9 @@ def compare(
     if np.any((base_failed < 0) | (base_failed > base_total) | (failed < 0) | (failed > total)):
         raise ValueError("failures must lie between 0 and the runs")
     has_base, has_sample = base_total > 0, total > 0
-    base_passing = (base_total - base_failed) / np.maximum(base_total, 1)
-    passing = (total - failed) / np.maximum(total, 1)
-    drop = base_passing - passing
+    base_rate = np.where(has_base, base_failed / np.maximum(base_total, 1), np.nan)
+    rate = np.where(has_sample, failed / np.maximum(total, 1), np.nan)
+    drop = rate - base_rate
 
     rated = np.full(failed.shape, rules.required_all > 0) | (~has_base & (rules.required_new > 0))
     required = np.where(~has_base & (rules.required_new > 0), rules.required_new, rules.required_all)
@@ -140,15 +140,14 @@ def compare(
     status[~has_base] = Status.MISSING_BASE
     status[~has_sample] = Status.NOT_SIGNIFICANT if rules.ignore_missing else Status.MISSING_SAMPLE
 
-    below = (total >= rules.min_runs) & (100 * passing < required) & enough
+    passing = 100 * ((total - failed) / np.maximum(total, 1))
+    below = (total >= rules.min_runs) & (passing < required) & enough
     status[rated] = np.where(has_base | (rules.required_all > 0), Status.NOT_SIGNIFICANT, Status.MISSING_BASE)[rated]
     status[rated & below] = Status.REGRESSION
-    status[rated & below & (100 * passing < 2 * required - 100)] = Status.EXTREME_REGRESSION
+    status[rated & below & (passing < 2 * required - 100)] = Status.EXTREME_REGRESSION
 
     base_low, base_high = wilson(base_failed, base_total)
     low, high = wilson(failed, total)
-    base_rate = np.where(has_base, base_failed / np.maximum(base_total, 1), np.nan)
-    rate = np.where(has_sample, failed / np.maximum(total, 1), np.nan)
     return Comparison(status, p, q, p_better, base_rate, base_low, base_high, rate, low, high)
 
 

@@ -1,0 +1,98 @@
+"""Vectors: TestGrid's flipanalyzer_test.go, Buildkite's transition count page (its text)."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.stats.flips import disagreements, flips, letters, onsets, recovered
+
+FLIPS = {
+    "": 0,
+    "PPP": 0,
+    "PFPPKPPPPF": 30,
+    "FFFPPP": 0,
+    "PFFPPPPFPP": 20,
+    "PFFFFFPFPF": 40,
+    "PFFKFFPFPF": 50,
+    "FF": 50,
+    "FFF": 0,
+    "FPFPF": 60,
+    "K": 100,
+}
+
+sequences = st.text("PFKS", max_size=40)
+
+
+def literal_flips(statuses: str) -> tuple[int, int]:
+    """One test at a time, straight from the description of the algorithm."""
+    results = statuses.replace("S", "")
+    flipped = considered = i = 0
+    passing = True
+    while i < len(results):
+        stretch = 0
+        while i + stretch < len(results) and results[i + stretch] == "F":
+            stretch += 1
+        if stretch >= 3:
+            i += stretch
+            continue
+        considered += 1
+        if results[i] == "K":
+            flipped, passing = flipped + 1, True
+        elif results[i] == "P":
+            passing = True
+        else:
+            flipped, passing = flipped + passing, False
+        i += 1
+    return flipped, considered
+
+
+def test_flip_vectors():
+    assert flips(letters(list(FLIPS))).score == pytest.approx(list(FLIPS.values()))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "score"),
+    [("FFFFF", 0), ("PPFFF", 0.2), ("PFPFF", 0.4), ("PFFFFF", 0), ("PF", 0.2), ("PKFPF", 0.4), ("PSSF", 0.2)],
+)
+def test_onset_vectors(statuses, score):
+    assert onsets(letters([statuses]), window=5) == pytest.approx([score])
+
+
+@given(st.lists(sequences, min_size=1, max_size=8))
+def test_many_tests_at_once_score_as_each_alone(rows):
+    runs = flips(letters(rows))
+    expected = [literal_flips(row) for row in rows]
+    assert list(zip(runs.flips, runs.considered, strict=True)) == expected
+    assert np.all((runs.score >= 0) & (runs.score <= 100))
+
+
+@given(sequences, st.integers(1, 12))
+def test_onsets_as_text_search(statuses, window):
+    results = statuses.replace("S", "").replace("K", "P")[-window:]
+    assert onsets(letters([statuses]), window) == pytest.approx([results.count("PF") / window])
+
+
+@given(sequences, st.integers(0, 40))
+def test_skips_change_no_score(statuses, at):
+    rows = letters([statuses, statuses[:at] + "S" + statuses[at:]])
+    flipped, onset = flips(rows), onsets(rows)
+    assert flipped.score[0] == flipped.score[1]
+    assert onset[0] == onset[1]
+
+
+def test_disagreement_on_one_commit():
+    results = [("a", "P"), ("b", "F"), ("c", "K"), ("b", "S"), ("d", "P"), ("d", "P"), ("e", "F"), ("a", "F")]
+    assert disagreements(results) == {"a", "c"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("PFKS"))).flatmap(lambda r: st.permutations(r)))
+def test_order_of_results_never_matters(results):
+    assert disagreements(results) == disagreements(sorted(results))
+
+
+def test_recovery_after_results_or_days():
+    assert recovered(100, 0.1)
+    assert recovered(1, 7)
+    assert not recovered(99, 6.9)
+    assert not recovered(0, 30)
