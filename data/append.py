@@ -77,6 +77,7 @@ class Build:
     display_name: str = ""
     url: str = ""
     agent: str = ""
+    revision: str | None = None  # the commit that was built
     parameters: dict[str, str] = field(default_factory=dict)
     causes: list[dict] = field(default_factory=list)
     artifacts: int = 0
@@ -188,7 +189,7 @@ _BUILDS = pa.schema(
     [("build", pa.int64()), ("source", pa.string()), ("job", pa.string()), ("number", pa.int32())]
     + [("started_at", pa.timestamp("us")), ("duration_s", pa.float64())]
     + [(name, pa.string()) for name in ("state", "result", "release", "version", "environment", "module")]
-    + [(name, pa.string()) for name in ("display_name", "url", "agent", "parameters", "causes")]
+    + [(name, pa.string()) for name in ("display_name", "url", "agent", "revision", "parameters", "causes")]
     + [(name, pa.int32()) for name in ("artifacts", "declared_total", "declared_failed", "declared_skipped")]
     + [("flags", pa.string()), ("ingested_at", pa.timestamp("us")), ("recheck_at", pa.timestamp("us"))]
 )

@@ -80,7 +80,7 @@ class EnvironmentRule(_Table):
 
 
 class ConsoleRule(_Table):
-    """A line pattern of a console log: the groups name and status, and file, class, duration, message if it has them."""
+    """A line pattern of a console log: groups name and status; file, class, duration, message where it has them."""
 
     pattern: Annotated[str, _compiles("name")]
 

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,12 +24,14 @@ import pandas as pd
 from filelock import FileLock
 
 from data import migrations
+from data.cache import AnswerCache
 from data.settings import Settings
 from data.watch import CatalogWatch
 
 T = TypeVar("T")
 LAKE = "lake"
 COMMIT_TRIES = 8
+EARLIER_STORES = 8  # snapshots kept attached at a time
 
 
 class StoreError(Exception):
@@ -49,12 +51,19 @@ class Store:
     """
 
     def __init__(
-        self, settings: Settings, root: duckdb.DuckDBPyConnection, database: str, watch: CatalogWatch | None = None
-    ):
+        self,
+        settings: Settings,
+        root: duckdb.DuckDBPyConnection,
+        database: str,
+        watch: CatalogWatch | None = None,
+        pinned: Snapshot | None = None,
+    ) -> None:
         self.settings = settings
         self.database = database
+        self.answers = AnswerCache(settings.web.cache_mb)
         self._root = root
         self._watch = watch
+        self._pinned = pinned
         self._local = threading.local()
         self._earlier: dict[int, Store] = {}
         self._attach_lock = threading.Lock()
@@ -106,7 +115,9 @@ class Store:
         return row[0] if row else None
 
     def snapshot(self) -> Snapshot:
-        """The newest committed snapshot, of whichever process."""
+        """The newest committed snapshot, of whichever process; of an earlier store, the one it is pinned to."""
+        if self._pinned is not None:
+            return self._pinned
         if self._watch is not None:
             return Snapshot(*self._watch.newest())
         row = (
@@ -121,17 +132,21 @@ class Store:
     def at(self, snapshot_id: int) -> Store:
         """The lake as it was at a snapshot. Raises StoreError where there is no such snapshot."""
         with self._attach_lock:
-            if snapshot_id not in self._earlier:
-                if len(self._earlier) >= 8:
-                    oldest = next(iter(self._earlier))
-                    self._root.execute(f"DETACH {self._earlier.pop(oldest).database}")
-                name = f"{LAKE}_{int(snapshot_id)}"
-                try:
-                    self._root.execute(_attach(self.settings, name, snapshot_id))
-                except duckdb.Error as error:
-                    raise StoreError(f"there is no snapshot {snapshot_id}: {error}") from error
-                self._earlier[snapshot_id] = Store(self.settings, self._root, name, self._watch)
-            return self._earlier[snapshot_id]
+            earlier = self._earlier.get(snapshot_id)
+            if earlier is None:
+                committed = self.value(
+                    f"SELECT timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() WHERE snapshot_id = ?",
+                    [snapshot_id],
+                )
+                if committed is None:
+                    raise StoreError(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
+                if len(self._earlier) >= EARLIER_STORES:
+                    self._root.execute(f"DETACH {self._earlier.pop(next(iter(self._earlier))).database}")
+                name = f"{LAKE}_{snapshot_id}"
+                self._root.execute(_attach(self.settings, name, snapshot_id))
+                earlier = Store(self.settings, self._root, name, pinned=Snapshot(snapshot_id, committed))
+                self._earlier[snapshot_id] = earlier
+            return earlier
 
     def transact(self, author: str, message: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction that carries author and message, and commit it.
@@ -242,10 +257,8 @@ def _is_conflict(error: duckdb.Error) -> bool:
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
-    try:
+    with suppress(duckdb.Error):  # a failed COMMIT has ended the transaction already
         cursor.execute("ROLLBACK")
-    except duckdb.Error:
-        pass  # a failed COMMIT has ended the transaction already
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -58,10 +59,8 @@ class CatalogWatch:
         self._next.execute("BEGIN")
         rows = self._next.execute(f"FROM sqlite_query('catalog_watch', '{_NEWEST}')").fetchall()
         self._idle, self._next = self._next, self._idle
-        try:
+        with suppress(duckdb.TransactionException):  # the first time there is no earlier one to end
             self._next.execute("COMMIT")
-        except duckdb.TransactionException:
-            pass  # the first time there is no earlier one to end
         ((number, text),) = rows
         moment = datetime.fromisoformat(text)
         return int(number), (moment - (moment.utcoffset() or moment - moment)).replace(tzinfo=None)

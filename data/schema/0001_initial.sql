@@ -56,6 +56,7 @@ CREATE TABLE builds (            -- one row per Jenkins build of a module job, o
     display_name VARCHAR,
     url VARCHAR,
     agent VARCHAR,
+    revision VARCHAR,            -- the commit that was built: two runs of one revision that disagree make a test flaky
     parameters VARCHAR,          -- JSON object
     causes VARCHAR,              -- JSON list
     artifacts INTEGER,

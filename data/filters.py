@@ -1,0 +1,77 @@
+"""What a question is about: one frozen object, parsed once from a query string and passed whole to every query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+MAX_RUNS = 1_000
+
+
+class FilterError(ValueError):
+    """A parameter that cannot be used; says which, its value, and what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        super().__init__(f"{field}={value!r}: {allowed}")
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The part of the store that is asked about. None means: no restriction."""
+
+    release: str | None = None
+    version: str | None = None
+    environment: str | None = None
+    module: str | None = None
+    priority: str | None = None
+    topology: str | None = None
+    runs: int | None = None  # how many of the newest runs
+    exclude_flaky: bool = False
+    as_of: int | None = None  # snapshot id: the store as it was then
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Filter:
+        """From a query string's parameters; unknown ones are left alone. Raises FilterError."""
+        values: dict[str, Any] = {
+            name: query[name]
+            for name in ("release", "version", "environment", "module", "priority", "topology")
+            if query.get(name)
+        }
+        if query.get("runs"):
+            values["runs"] = _whole("runs", query["runs"], 1, MAX_RUNS)
+        if query.get("exclude_flaky"):
+            values["exclude_flaky"] = _switch("exclude_flaky", query["exclude_flaky"])
+        if query.get("as_of"):
+            values["as_of"] = _whole("as_of", query["as_of"], 0, 2**62)
+        return cls(**values)
+
+    def query(self) -> dict[str, str]:
+        """The query string's parameters that `parse` reads back as this filter."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)
+        }
+
+
+def _whole(field: str, text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise FilterError(field, text, f"must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def _switch(field: str, text: str) -> bool:
+    if text.lower() not in ("0", "1", "true", "false"):
+        raise FilterError(field, text, "must be 1 or 0")
+    return text.lower() in ("1", "true")
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time as naive UTC. Raises FilterError."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise FilterError("time", text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
+    return (value - value.utcoffset()).replace(tzinfo=None) if value.utcoffset() else value.replace(tzinfo=None)

@@ -1,0 +1,295 @@
+"""Questions about regression runs: which there were, and what one of them brought."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data import ids
+from data.cache import question
+from data.filters import Filter
+from data.measures import deltas, iso, pass_rate, run_state, sums
+from data.store import Store
+
+_PRIORITIES = ("P0", "P1", "P2", "P3")
+
+
+@question
+def runs(store: Store, flt: Filter, limit: int = 50, before: tuple[str, str] | None = None) -> list[dict[str, Any]]:
+    """The runs of a filter, newest first: at most `limit`, older than `before` (started_at, id) where given.
+
+    With a module or topology in the filter, the counts are of that part of each run.
+    """
+    where, parameters = conditions(flt, "r")
+    if before is not None:
+        where += " AND (r.started_at, r.run) < ($before_time::TIMESTAMP, $before_run)"
+        parameters |= {"before_time": before[0].rstrip("Z"), "before_run": ids.number(before[1])}
+    parameters["limit"] = limit
+    chosen = f"SELECT r.* FROM runs r WHERE {where} ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
+    return [_run(row, store) for row in store.rows(_counted(chosen, flt, parameters), parameters)]
+
+
+@question
+def run(store: Store, run_id: str, flt: Filter = Filter()) -> dict[str, Any] | None:
+    """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
+    `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
+    this: dict[str, Any] = {"run": ids.number(run_id)}
+    parameters = dict(this)
+    found = store.rows(_counted("SELECT * FROM runs WHERE run = $run", flt, parameters), parameters)
+    if not found:
+        return None
+    answer = _run(found[0], store)
+    around = "SELECT run FROM runs WHERE release = $release AND environment = $environment AND (started_at, run) {} ($at, $run)"
+    here = {"release": answer["release"], "environment": answer["environment"], "at": found[0]["started_at"]} | this
+    previous = store.value(around.format("<") + " ORDER BY started_at DESC, run DESC LIMIT 1", here)
+    following = store.value(around.format(">") + " ORDER BY started_at, run LIMIT 1", here)
+    answer["previous"] = ids.text(previous) if previous is not None else None
+    answer["next"] = ids.text(following) if following is not None else None
+    answer["expected_s"] = store.value(
+        "SELECT median(duration_s) FROM (SELECT duration_s FROM runs WHERE release = $release AND state = 'final' "
+        "AND duration_s > 0 ORDER BY started_at DESC LIMIT 10)",
+        {"release": answer["release"]},
+    )
+    return answer
+
+
+@question
+def modules(store: Store, run_id: str, flt: Filter = Filter(), base: str | None = None) -> list[dict[str, Any]]:
+    """One row an owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
+    the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
+    this = run(store, run_id, flt)
+    if this is None:
+        return []
+    base = base or this["previous"]
+    rows = _module_counts(store, run_id, flt)
+    earlier = {row["module"]: row for row in _module_counts(store, base, flt)} if base else {}
+    listed = store.rows(
+        """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
+        FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run""",
+        {"run": ids.number(run_id)},
+    )
+    by_module: dict[str, list[dict[str, Any]]] = {}
+    for build in listed:
+        by_module.setdefault(build["module"], []).append(build)
+    for name in by_module.keys() - {row["module"] for row in rows}:
+        if not flt.module or flt.module == name:
+            rows.append(
+                {
+                    "module": name,
+                    **dict.fromkeys(("total", "passed", "failed", "errors", "skipped"), 0),
+                    "duration_s": None,
+                }
+            )
+    answer = []
+    for row in sorted(rows, key=lambda row: row["module"]):
+        row["pass_rate"] = pass_rate(row, store.settings.measures)
+        before = earlier.get(row["module"])
+        if before is not None:
+            before["pass_rate"] = pass_rate(before, store.settings.measures)
+        builds = by_module.get(row["module"], [])
+        row["delta"] = deltas(row, before)
+        row["state"] = _module_state(row, builds)
+        row["builds"] = [
+            {
+                "id": ids.text(build["build"]) if build["build"] is not None else None,
+                "job": build["job"],
+                "number": build["number"],
+                "state": build["state"] or "missing",
+                "result": build["result"],
+            }
+            for build in builds
+        ]
+        answer.append(row)
+    return answer
+
+
+def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
+    if any(build["state"] == "running" for build in builds):
+        return "running"
+    if not row["total"]:
+        return "missing" if any(build["build"] is None for build in builds) else "broken"
+    return "failing" if row["failed"] else "ok"
+
+
+@question
+def priorities(store: Store, run_id: str, flt: Filter = Filter()) -> list[dict[str, Any]]:
+    """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta to the previous run."""
+    this = run(store, run_id, flt)
+    if this is None:
+        return []
+    rows = _priority_counts(store, run_id, flt)
+    earlier = (
+        {row["priority"]: row for row in _priority_counts(store, this["previous"], flt)} if this["previous"] else {}
+    )
+    for row in (*rows, *earlier.values()):
+        row["pass_rate"] = pass_rate(row, store.settings.measures)
+    for row in rows:
+        row["delta"] = deltas(row, earlier.get(row["priority"]))
+    known = {name: place for place, name in enumerate(_PRIORITIES)}
+    return sorted(rows, key=lambda row: (row["priority"] == "unknown", known.get(row["priority"], 9), row["priority"]))
+
+
+def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
+    where, parameters = of_run(store, run_id, flt)
+    return store.rows(
+        f"""WITH here AS (
+            SELECT test, count(*) AS total, count(*) FILTER (status = 'passed') AS passed,
+                   count(*) FILTER (status = 'failed') AS failed, count(*) FILTER (kind = 'error') AS errors,
+                   count(*) FILTER (status = 'skipped') AS skipped
+            FROM results r WHERE is_final AND {where} GROUP BY test)
+        SELECT coalesce(m.priority, 'unknown') AS priority, {sums("here")}
+        FROM here JOIN tests t USING (test) LEFT JOIN ({METADATA}) m USING (base_name)
+        GROUP BY 1""",
+        parameters | {"metadata_release": store.value("SELECT release FROM runs WHERE run = ?", [ids.number(run_id)])},
+    )
+
+
+# One row a base name: what a release says of it wins over the global row.
+METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priority,
+    arg_max(owner, release IS NOT NULL) AS owner, arg_max(removed, release IS NOT NULL) AS removed
+    FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
+
+
+@question
+def results(
+    store: Store,
+    run_id: str,
+    flt: Filter = Filter(),
+    status: str | None = None,
+    text: str | None = None,
+    limit: int = 200,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """The final results of a run, worst first, then by module and key; at most `limit` from `offset`."""
+    where, parameters = of_run(store, run_id, flt)
+    if status:
+        where += " AND r.status = $status"
+        parameters["status"] = status
+    if text:
+        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
+        parameters["text"] = text
+    parameters |= {"limit": limit, "offset": offset}
+    rows = store.rows(
+        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM results r JOIN tests t USING (test)
+        LEFT JOIN failures f ON f.build = r.build AND f.test = r.test AND f.topology = r.topology
+            AND f.attempt = r.attempt AND f.release = r.release AND f.started_at BETWEEN $first AND $last
+        WHERE r.is_final AND {where}
+        ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build LIMIT $limit OFFSET $offset""",
+        parameters,
+    )
+    return [result(row) for row in rows]
+
+
+def result(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `results` joined with `tests` in the shape of the API."""
+    return {
+        "test": ids.text(row["test"]),
+        "key": f"{row['file']}::{row['class']}::{row['name']}",
+        "file": row["file"],
+        "class": row["class"],
+        "name": row["name"],
+        "module": row["module"],
+        "build": ids.text(row["build"]),
+        "status": row["status"],
+        "kind": row["kind"],
+        "topology": row["topology"],
+        "host": row["host"],
+        "attempt": row["attempt"],
+        "rerun": row["attempt"] > 1,
+        "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
+        "signature": None if row["signature"] is None else ids.text(row["signature"]),
+        "message": row.get("message"),
+    }
+
+
+def conditions(flt: Filter, alias: str) -> tuple[str, dict[str, Any]]:
+    """SQL over columns release, version, environment of `alias`, and its parameters."""
+    wanted = {name: getattr(flt, name) for name in ("release", "version", "environment")}
+    used = {name: value for name, value in wanted.items() if value is not None}
+    return " AND ".join(["true", *(f"{alias}.{name} = ${name}" for name in used)]), used
+
+
+def of_run(store: Store, run_id: str, flt: Filter) -> tuple[str, dict[str, Any]]:
+    """SQL over `results r`: the rows of one run, with the bounds that let partitions be left out."""
+    number = ids.number(run_id)
+    bounds = store.rows(
+        "SELECT list(DISTINCT release) AS releases, min(started_at) AS first, max(started_at) AS last, "
+        "list(build) AS builds FROM builds WHERE build IN (SELECT build FROM run_builds WHERE run = $run)",
+        {"run": number},
+    )[0]
+    where = (
+        "list_contains($releases, r.release) AND r.started_at BETWEEN $first AND $last "
+        "AND r.build IN (SELECT unnest($builds::BIGINT[]))"
+    )
+    parameters = {key: bounds[key] for key in ("releases", "first", "last", "builds")}
+    parameters["releases"] = bounds["releases"] or []
+    parameters["builds"] = bounds["builds"] or []
+    for name in ("module", "topology"):
+        if getattr(flt, name) is not None:
+            where += f" AND r.{name} = ${name}"
+            parameters[name] = getattr(flt, name)
+    return where, parameters
+
+
+def _counted(chosen: str, flt: Filter, parameters: dict[str, Any]) -> str:
+    """SQL: the chosen runs, each with the sums over its builds."""
+    source, part = "builds", ""
+    if flt.module is not None or flt.topology is not None:
+        source = "build_counts"
+        for name in ("module", "topology"):
+            if getattr(flt, name) is not None:
+                part += f" AND c.{name} = ${name}"
+                parameters[name] = getattr(flt, name)
+    return f"""WITH chosen AS ({chosen}),
+    listed AS (
+        SELECT rb.run, count(*) AS builds, count(*) FILTER (b.build IS NULL) AS unseen,
+               count(*) FILTER (b.state = 'running') AS builds_running,
+               count(*) FILTER (b.state = 'final') AS builds_final,
+               count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing
+        FROM run_builds rb LEFT JOIN builds b USING (build)
+        WHERE rb.run IN (SELECT run FROM chosen) GROUP BY rb.run),
+    counted AS (
+        SELECT rb.run, {sums("c")} FROM run_builds rb JOIN {source} c USING (build)
+        WHERE rb.run IN (SELECT run FROM chosen){part} GROUP BY rb.run)
+    SELECT chosen.*, coalesce(total, 0) AS total, coalesce(passed, 0) AS passed, coalesce(failed, 0) AS failed,
+           coalesce(errors, 0) AS errors, coalesce(skipped, 0) AS skipped, coalesce(builds, 0) AS builds,
+           coalesce(builds_running, 0) AS builds_running, coalesce(builds_final, 0) AS builds_final,
+           coalesce(missing, 0) AS missing
+    FROM chosen LEFT JOIN listed USING (run) LEFT JOIN counted USING (run)
+    ORDER BY started_at DESC, run DESC"""
+
+
+def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
+    return {
+        "id": ids.text(row["run"]),
+        "release": row["release"],
+        "version": row["version"],
+        "environment": row["environment"],
+        "number": row["number"],
+        "source": row["source"],
+        "job": row["job"],
+        "started_at": iso(row["started_at"]),
+        "duration_s": row["duration_s"],
+        "state": run_state(row),
+        "result": row["result"],
+        "builds": row["builds"],
+        "builds_final": row["builds_final"],
+        "builds_running": row["builds_running"],
+        "missing": row["missing"],
+        **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
+        "pass_rate": pass_rate(row, store.settings.measures),
+        "display_name": row["display_name"],
+        "url": row["url"],
+    }
+
+
+def _module_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
+    part, parameters = "", {"run": ids.number(run_id)}
+    for name in ("module", "topology"):
+        if getattr(flt, name) is not None:
+            part += f" AND c.{name} = ${name}"
+            parameters[name] = getattr(flt, name)
+    return store.rows(
+        f"""SELECT c.module, {sums("c")}, sum(c.duration_s) AS duration_s
+        FROM build_counts c WHERE c.build IN (SELECT build FROM run_builds WHERE run = $run){part} GROUP BY c.module""",
+        parameters,
+    )
