@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-# The posterior must survive an observation that cannot be (a pass with the culprit in): rates stay off 0 and 1.
+# Real builds do what cannot be (pass with the culprit in, fail without one): certainty stops short of 0 and 1.
 _LEAST = 1e-6
 
 
@@ -39,14 +39,13 @@ def posterior(
     if prior.shape != (suspects + 1,) or np.any(prior < 0) or not prior.sum() or not 0 <= flake_rate < break_rate <= 1:
         raise ValueError("suspects + 1 weights >= 0 and 0 <= flake rate < break rate <= 1 are needed")
 
-    rates = np.clip([flake_rate, break_rate], _LEAST, None)
-    with np.errstate(divide="ignore"):
-        passes, fails = np.log(1 - rates), np.log(rates)
-        chance = np.log(prior)
-    # Builds k > 0 hold suspects 1..k: suspect i is out of the builds below i and in those from i on.
-    sound, broken = (np.where(counts > 0, counts * [p, f], 0).sum(axis=1) for p, f in zip(passes, fails, strict=True))
+    # Columns: the rates without and with the culprit.
+    rates = np.clip([flake_rate, break_rate], _LEAST, 1 - _LEAST)
+    sound, broken = (counts @ np.log([1 - rates, rates])).T
+    # Suspect i is out of the builds below i and in those from i on.
     until, since = np.cumsum(sound)[:-1], np.cumsum(broken[::-1])[::-1][1:]
-    chance += np.append(until + since, sound.sum())
+    with np.errstate(divide="ignore"):
+        chance = np.log(prior) + np.append(until + since, sound.sum())
     chance = np.exp(chance - chance.max())
     return chance / chance.sum()
 
@@ -54,6 +53,6 @@ def posterior(
 def rank(chances: ArrayLike) -> list[int]:
     """Suspects (0-based, oldest first), the likeliest first; the last element of `chances` (none) is not ranked.
 
-    Of equally likely suspects the later comes last, as in the change log.
+    Of equally likely suspects the older comes first.
     """
     return np.argsort(-np.asarray(chances)[:-1], kind="stable").tolist()
