@@ -56,6 +56,9 @@ class Filter:
         }
 
 
+EVERYTHING = Filter()
+
+
 def _whole(field: str, text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise FilterError(field, text, f"must be a whole number from {low} to {high}")

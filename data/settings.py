@@ -60,7 +60,7 @@ class MeasureSettings(_Table):
     """What the words mean where a team may choose."""
 
     skipped_in_pass_rate: bool = True  # passed / total; false: passed / (passed + failed)
-    window: int = Field(10, ge=2, le=100)  # runs that a verdict looks at
+    window: int = Field(10, ge=2, le=60)  # runs that a verdict looks at
     stale_hours: float = Field(48, gt=0)  # a release without a new run for longer is stale
 
 

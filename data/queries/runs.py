@@ -6,7 +6,7 @@ from typing import Any
 
 from data import ids
 from data.cache import question
-from data.filters import Filter
+from data.filters import EVERYTHING, Filter
 from data.measures import deltas, iso, pass_rate, run_state, sums
 from data.store import Store
 
@@ -29,7 +29,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: tuple[str, str] | N
 
 
 @question
-def run(store: Store, run_id: str, flt: Filter = Filter()) -> dict[str, Any] | None:
+def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
     this: dict[str, Any] = {"run": ids.number(run_id)}
@@ -38,7 +38,8 @@ def run(store: Store, run_id: str, flt: Filter = Filter()) -> dict[str, Any] | N
     if not found:
         return None
     answer = _run(found[0], store)
-    around = "SELECT run FROM runs WHERE release = $release AND environment = $environment AND (started_at, run) {} ($at, $run)"
+    around = """SELECT run FROM runs
+        WHERE release = $release AND environment = $environment AND (started_at, run) {} ($at, $run)"""
     here = {"release": answer["release"], "environment": answer["environment"], "at": found[0]["started_at"]} | this
     previous = store.value(around.format("<") + " ORDER BY started_at DESC, run DESC LIMIT 1", here)
     following = store.value(around.format(">") + " ORDER BY started_at, run LIMIT 1", here)
@@ -53,7 +54,7 @@ def run(store: Store, run_id: str, flt: Filter = Filter()) -> dict[str, Any] | N
 
 
 @question
-def modules(store: Store, run_id: str, flt: Filter = Filter(), base: str | None = None) -> list[dict[str, Any]]:
+def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row an owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
     this = run(store, run_id, flt)
@@ -111,7 +112,7 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
 
 
 @question
-def priorities(store: Store, run_id: str, flt: Filter = Filter()) -> list[dict[str, Any]]:
+def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta to the previous run."""
     this = run(store, run_id, flt)
     if this is None:
@@ -153,7 +154,7 @@ METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priori
 def results(
     store: Store,
     run_id: str,
-    flt: Filter = Filter(),
+    flt: Filter = EVERYTHING,
     status: str | None = None,
     text: str | None = None,
     limit: int = 200,

@@ -1,0 +1,161 @@
+"""Questions about one Jenkins build (or import): its facts and every result in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from data import ids
+from data.cache import question
+from data.filters import EVERYTHING, Filter
+from data.measures import iso, pass_rate
+from data.queries.runs import conditions, result
+from data.store import Store
+
+
+@question
+def builds(
+    store: Store,
+    flt: Filter = EVERYTHING,
+    limit: int = 50,
+    before: tuple[str, str] | None = None,
+    run: str | None = None,
+) -> list[dict[str, Any]]:
+    """The builds of a filter (module: the job's), newest first, older than `before` (started_at, id) where given."""
+    where, parameters = conditions(flt, "b")
+    if flt.module is not None:
+        where += " AND b.module = $module"
+        parameters["module"] = flt.module
+    if run is not None:
+        where += " AND b.build IN (SELECT build FROM run_builds WHERE run = $run)"
+        parameters["run"] = ids.number(run)
+    if before is not None:
+        where += " AND (b.started_at, b.build) < ($before_time::TIMESTAMP, $before_build)"
+        parameters |= {"before_time": before[0].rstrip("Z"), "before_build": ids.number(before[1])}
+    rows = store.rows(
+        f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
+        FROM builds b WHERE {where} ORDER BY b.started_at DESC, b.build DESC LIMIT $limit""",
+        parameters | {"limit": limit},
+    )
+    return [_build(row, store) for row in rows]
+
+
+@question
+def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+    """One build with its parameters, causes, commits, parser warnings and the runs that listed it. None if unknown."""
+    number = ids.number(build_id)
+    rows = store.rows(
+        "SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run FROM builds b WHERE build = ?",
+        [number],
+    )
+    if not rows:
+        return None
+    answer = _build(rows[0], store)
+    answer["parameters"] = json.loads(rows[0]["parameters"] or "{}")
+    answer["causes"] = json.loads(rows[0]["causes"] or "[]")
+    answer["display_name"] = rows[0]["display_name"]
+    answer["revision"] = rows[0]["revision"]
+    answer["declared"] = {name: rows[0][f"declared_{name}"] for name in ("total", "failed", "skipped")}
+    answer["ingested_at"] = iso(rows[0]["ingested_at"])
+    commits = store.rows("SELECT * FROM commits WHERE build = ? ORDER BY position", [number])
+    answer["commits"] = [
+        {name: row[name] for name in ("revision", "author", "message", "url")}
+        | {"committed_at": iso(row["committed_at"])}
+        for row in commits
+    ]
+    answer["warnings"] = store.rows("SELECT path, message FROM warnings WHERE build = ?", [number])
+    listing = store.rows(
+        "SELECT r.run, r.number FROM run_builds rb JOIN runs r USING (run) WHERE rb.build = ? ORDER BY r.started_at",
+        [number],
+    )
+    answer["runs"] = [{"id": ids.text(row["run"]), "number": row["number"]} for row in listing]
+    return answer
+
+
+@question
+def results(
+    store: Store,
+    build_id: str,
+    flt: Filter = EVERYTHING,
+    status: str | None = None,
+    text: str | None = None,
+    host: str | None = None,
+    attempts: bool = False,
+    limit: int = 200,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """The final results of a build (`attempts`: every attempt), worst first; with the head of the failure text."""
+    here = _bounds(store, build_id)
+    if here is None:
+        return []
+    where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here
+    if not attempts:
+        where += " AND r.is_final"
+    wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
+    for name, value in wanted.items():
+        if value is not None:
+            where += f" AND r.{name} = ${name}"
+            parameters[name] = value
+    if text:
+        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
+        parameters["text"] = text
+    rows = store.rows(
+        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM results r JOIN tests t USING (test)
+        LEFT JOIN (SELECT test, topology, attempt, message FROM failures
+                   WHERE release = $release AND started_at = $at AND build = $build) f USING (test, topology, attempt)
+        WHERE {where}
+        ORDER BY r.status, r.topology, r.position, r.test, r.attempt LIMIT $limit OFFSET $offset""",
+        parameters | {"limit": limit, "offset": offset},
+    )
+    return [result(row) | {"is_final": row["is_final"], "position": row["position"]} for row in rows]
+
+
+@question
+def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
+    """Counts of a build's final results by status, topology, host and module."""
+    here = _bounds(store, build_id)
+    if here is None:
+        return {}
+    rows = store.rows(
+        """SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM results r
+        WHERE r.release = $release AND r.started_at = $at AND r.build = $build AND r.is_final GROUP BY ALL""",
+        here,
+    )
+    answer: dict[str, list[dict[str, Any]]] = {}
+    for facet in ("status", "topology", "host", "module"):
+        found: dict[str, dict[str, int]] = {}
+        for row in rows:
+            counts = found.setdefault(row[facet], {"total": 0, "passed": 0, "failed": 0, "skipped": 0})
+            counts["total"] += row["total"]
+            counts[row["status"]] += row["total"]
+        answer[facet] = [{"value": value, **counts} for value, counts in sorted(found.items())]
+    return answer
+
+
+def _bounds(store: Store, build_id: str) -> dict[str, Any] | None:
+    """The partition of a build, so that a question about it opens one month's files."""
+    rows = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
+    return rows[0] if rows else None
+
+
+def _build(row: dict[str, Any], store: Store) -> dict[str, Any]:
+    return {
+        "id": ids.text(row["build"]),
+        "source": row["source"],
+        "job": row["job"],
+        "number": row["number"],
+        "run": None if row["run"] is None else ids.text(row["run"]),
+        "release": row["release"],
+        "version": row["version"],
+        "environment": row["environment"],
+        "module": row["module"],
+        "started_at": iso(row["started_at"]),
+        "duration_s": row["duration_s"],
+        "state": row["state"],
+        "result": row["result"],
+        **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
+        "pass_rate": pass_rate(row, store.settings.measures),
+        "agent": row["agent"],
+        "url": row["url"],
+        "flags": row["flags"].split() if row["flags"] else [],
+    }

@@ -1,0 +1,112 @@
+"""Questions about release lines: how healthy is each one now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from data import ids
+from data.cache import question
+from data.filters import EVERYTHING, Filter
+from data.measures import iso, release_state
+from data.queries import verdicts
+from data.queries.runs import conditions, runs
+from data.store import Store
+
+SPARK = 20
+
+
+def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+    """One tile a release line, newest activity first. Numbers are of the newest run that has ended (`latest_run`).
+
+    Not remembered as a whole: freshness and staleness follow the clock.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return [_tile(facts, now, store) for facts in _facts(store, flt)]
+
+
+def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+    """One tile; None where no such release line is known."""
+    return next((tile for tile in tiles(store, replace(flt, release=name)) if tile["release"] == name), None)
+
+
+@question
+def _facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    known = store.rows("SELECT release, active FROM releases ORDER BY release")
+    words = verdicts.counts(store, flt)
+    facts = []
+    for row in known:
+        if flt.release is not None and row["release"] != flt.release:
+            continue
+        newest = runs(store, replace(flt, release=row["release"]), SPARK)
+        facts.append({"release": row["release"], "runs": newest, "words": words.get(row["release"], {})})
+    facts.sort(key=lambda fact: fact["runs"][0]["started_at"] if fact["runs"] else "", reverse=True)
+    return facts
+
+
+def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
+    newest = facts["runs"]
+    running = next((run for run in newest if run["state"] == "running"), None)
+    latest = next((run for run in newest if run["state"] != "running"), None)
+    age = (now - datetime.fromisoformat(newest[0]["started_at"].rstrip("Z"))).total_seconds() if newest else None
+    words = facts["words"]
+    shown = latest or running or {}
+    return {
+        "release": facts["release"],
+        "state": release_state(latest, running is not None, words, age, store.settings.measures),
+        "pass_rate": shown.get("pass_rate"),
+        **{name: shown.get(name, 0) for name in ("total", "passed", "failed", "errors", "skipped")},
+        "new_failures": words.get("new_failure", 0),
+        "regressions": words.get("regression", 0),
+        "always_failing": words.get("always_failing", 0),
+        "flaky": words.get("flaky", 0),
+        "fixed": words.get("fixed", 0),
+        "latest_run": latest,
+        "running_run": running,
+        "freshness_s": age,
+        "spark": [
+            {
+                name: run[name]
+                for name in ("id", "number", "started_at", "state", "pass_rate", "total", "passed", "failed", "skipped")
+            }
+            for run in reversed(newest)
+        ],
+        "environments": sorted({run["environment"] for run in newest if run["environment"]}),
+        "versions": sorted({run["version"] for run in newest if run["version"]}, reverse=True),
+    }
+
+
+@question
+def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
+    """What the selectors offer: every release, and below the chosen one its versions, environments and modules."""
+    where, parameters = conditions(replace(flt, version=None, environment=None), "r")
+    found = store.rows(
+        f"""SELECT list_sort(list(DISTINCT version) FILTER (version IS NOT NULL), 'DESC') AS versions,
+            list_sort(list(DISTINCT environment) FILTER (environment IS NOT NULL)) AS environments
+        FROM runs r WHERE {where}""",
+        parameters,
+    )[0]
+    releases = [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release DESC")]
+    part = " WHERE release = $release" if flt.release else ""
+    modules = store.rows(f"SELECT DISTINCT module FROM build_counts{part} ORDER BY module", parameters if part else {})
+    return {
+        "releases": releases,
+        "versions": found["versions"] or [],
+        "environments": found["environments"] or [],
+        "modules": [row["module"] for row in modules],
+    }
+
+
+@question
+def versions(store: Store, name: str) -> list[dict[str, Any]]:
+    """The versions of a release line, newest first: version, runs, first and last run."""
+    rows = store.rows(
+        """SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
+            arg_max(run, started_at) AS latest
+        FROM runs WHERE release = $release GROUP BY version ORDER BY last DESC""",
+        {"release": name},
+    )
+    return [
+        row | {"first": iso(row["first"]), "last": iso(row["last"]), "latest": ids.text(row["latest"])} for row in rows
+    ]

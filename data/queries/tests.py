@@ -1,0 +1,162 @@
+"""Questions about one test: who it is, what became of it in every run, and why it failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data import ids
+from data.cache import question
+from data.filters import EVERYTHING, Filter
+from data.measures import iso
+from data.queries.runs import METADATA
+from data.store import Store
+
+
+@question
+def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+    """One test with its metadata and the releases it ran in. None if unknown."""
+    rows = store.rows("SELECT * FROM tests WHERE test = ?", [ids.number(test_id)])
+    if not rows:
+        return None
+    answer = _test(rows[0])
+    answer["parameters"] = rows[0]["name"].removeprefix(rows[0]["base_name"])
+    answer["first_seen"] = iso(rows[0]["first_seen"])
+    answer["metadata"] = store.rows(
+        """SELECT release, priority, case_id, testrail_id, component, owner, topology, state, removed
+        FROM test_metadata WHERE base_name = ? ORDER BY release NULLS FIRST""",
+        [rows[0]["base_name"]],
+    )
+    answer["releases"] = [
+        row["release"]
+        for row in store.rows("SELECT DISTINCT release FROM results WHERE test = ? ORDER BY 1", [ids.number(test_id)])
+    ]
+    return answer
+
+
+@question
+def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> list[dict[str, Any]]:
+    """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first."""
+    words = q.split()
+    if not words:
+        return []
+    where = " AND ".join(
+        f"""(contains(lower(t.file || '::' || t.class || '::' || t.name), lower($w{n}))
+            OR t.base_name IN (SELECT base_name FROM test_metadata
+                               WHERE lower(case_id) = lower($w{n}) OR lower(testrail_id) = lower($w{n})))"""
+        for n in range(len(words))
+    )
+    parameters: dict[str, Any] = {f"w{n}": word for n, word in enumerate(words)}
+    if flt.module is not None:
+        where += " AND t.module = $module"
+        parameters["module"] = flt.module
+    rows = store.rows(
+        f"""SELECT t.*, m.priority FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) WHERE {where}
+        ORDER BY length(t.name), t.name, t.file, t.class, t.test LIMIT $limit""",
+        parameters | {"limit": limit, "metadata_release": flt.release},
+    )
+    return [_test(row) | {"priority": row["priority"]} for row in rows]
+
+
+@question
+def history(
+    store: Store,
+    test_id: str,
+    flt: Filter = EVERYTHING,
+    limit: int = 100,
+    before: tuple[str, str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """The final results of a test, newest first: one row a build and topology, with the head of its failure text.
+
+    `before` (started_at, build id, topology) goes on where an earlier answer ended.
+    """
+    where, parameters = "r.test = $test AND r.is_final", {"test": ids.number(test_id), "limit": limit}
+    for name, column in (
+        ("release", "r.release"),
+        ("topology", "r.topology"),
+        ("version", "b.version"),
+        ("environment", "b.environment"),
+    ):
+        if getattr(flt, name) is not None:
+            where += f" AND {column} = ${name}"
+            parameters[name] = getattr(flt, name)
+    if before is not None:
+        where += " AND (r.started_at, r.build, r.topology) < ($at::TIMESTAMP, $build, $after_topology)"
+        parameters |= {"at": before[0].rstrip("Z"), "build": ids.number(before[1]), "after_topology": before[2]}
+    failure_where = "test = $test" + (" AND release = $release" if flt.release is not None else "")
+    rows = store.rows(
+        f"""WITH chosen AS (
+            SELECT r.*, b.number, b.version, b.environment, b.source, b.job, b.url FROM results r JOIN builds b USING (build)
+            WHERE {where} ORDER BY r.started_at DESC, r.build DESC, r.topology DESC LIMIT $limit)
+        SELECT c.*, f.message, rb.run, runs.number AS run_number FROM chosen c
+        LEFT JOIN (SELECT build, topology, attempt, message FROM failures WHERE {failure_where}) f
+            USING (build, topology, attempt)
+        LEFT JOIN (SELECT build, min(run) AS run FROM run_builds GROUP BY build) rb USING (build)
+        LEFT JOIN runs ON runs.run = rb.run
+        ORDER BY c.started_at DESC, c.build DESC, c.topology DESC""",
+        parameters,
+    )
+    return [
+        {
+            "run": None if row["run"] is None else ids.text(row["run"]),
+            "run_number": row["run_number"],
+            "build": ids.text(row["build"]),
+            "number": row["number"],
+            "job": row["job"],
+            "url": row["url"],
+            "release": row["release"],
+            "version": row["version"],
+            "environment": row["environment"],
+            "started_at": iso(row["started_at"]),
+            "module": row["module"],
+            "topology": row["topology"],
+            "host": row["host"],
+            "status": row["status"],
+            "kind": row["kind"],
+            "attempt": row["attempt"],
+            "rerun": row["attempt"] > 1,
+            "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
+            "signature": None if row["signature"] is None else ids.text(row["signature"]),
+            "message": row["message"],
+        }
+        for row in rows
+    ]
+
+
+@question
+def attempts(
+    store: Store, build_id: str, test_id: str, topology: str | None = None, flt: Filter = EVERYTHING
+) -> list[dict[str, Any]]:
+    """Every attempt of a test in a build, by topology and attempt, with its whole failure text."""
+    here = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
+    if not here:
+        return []
+    parameters = here[0] | {"test": ids.number(test_id)}
+    part = ""
+    if topology is not None:
+        part = " AND topology = $topology"
+        parameters["topology"] = topology
+    where = f"release = $release AND started_at = $at AND build = $build AND test = $test{part}"
+    rows = store.rows(
+        f"""SELECT r.*, f.message, f.trace, f.output FROM (SELECT * FROM results WHERE {where}) r
+        LEFT JOIN (SELECT test, topology, attempt, message, trace, output FROM failures WHERE {where}) f
+            USING (test, topology, attempt)
+        ORDER BY r.topology, r.attempt""",
+        parameters,
+    )
+    names = ("topology", "attempt", "is_final", "status", "kind", "host", "message", "trace", "output")
+    return [
+        {name: row[name] for name in names}
+        | {"duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3)}
+        for row in rows
+    ]
+
+
+def _test(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "test": ids.text(row["test"]),
+        "key": f"{row['file']}::{row['class']}::{row['name']}",
+        "file": row["file"],
+        "class": row["class"],
+        "name": row["name"],
+        "module": row["module"],
+    }
