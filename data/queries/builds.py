@@ -45,7 +45,8 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     """One build with its parameters, causes, commits, parser warnings and the runs that listed it. None if unknown."""
     number = ids.number(build_id)
     rows = store.rows(
-        "SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run FROM builds b WHERE build = ?",
+        """SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
+        FROM builds b WHERE build = ?""",
         [number],
     )
     if not rows:

@@ -52,7 +52,8 @@ def compare(
     rows = store.rows(
         f"""WITH b AS ({statuses[0]}), c AS ({statuses[1]}),
         classed AS (
-            SELECT test, coalesce(c.module, b.module) AS module, b.status AS before, c.status AS after, {_RULES} AS class
+            SELECT test, coalesce(c.module, b.module) AS module, b.status AS before, c.status AS after,
+                {_RULES} AS class
             FROM b FULL JOIN c USING (test))
         SELECT k.*, t.file, t.class AS class_name, t.name, count(*) OVER (PARTITION BY k.class) AS size
         FROM classed k JOIN tests t USING (test) WHERE k.class IS NOT NULL

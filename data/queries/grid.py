@@ -113,7 +113,8 @@ def _cells(
                 SELECT test, any_value(module) AS module,
                     list(bits ORDER BY age) AS bits, list(age ORDER BY age) AS ages FROM cell GROUP BY test)
             SELECT t.test, t.file, t.class, t.name, l.module,
-                list_transform(range($columns), lambda i: coalesce(l.bits[list_position(l.ages, i::INTEGER)], 0)) AS cells
+                list_transform(range($columns),
+                    lambda i: coalesce(l.bits[list_position(l.ages, i::INTEGER)], 0)) AS cells
             FROM lines l JOIN tests t USING (test) WHERE {where}
             ORDER BY {by} LIMIT $limit OFFSET $offset""",
             parameters

@@ -85,7 +85,8 @@ def history(
     failure_where = "test = $test" + (" AND release = $release" if flt.release is not None else "")
     rows = store.rows(
         f"""WITH chosen AS (
-            SELECT r.*, b.number, b.version, b.environment, b.source, b.job, b.url FROM results r JOIN builds b USING (build)
+            SELECT r.*, b.number, b.version, b.environment, b.source, b.job, b.url
+            FROM results r JOIN builds b USING (build)
             WHERE {where} ORDER BY r.started_at DESC, r.build DESC, r.topology DESC LIMIT $limit)
         SELECT c.*, f.message, rb.run, runs.number AS run_number FROM chosen c
         LEFT JOIN (SELECT build, topology, attempt, message FROM failures WHERE {failure_where}) f

@@ -156,8 +156,8 @@ def same_commit(store: Store, seen: Window, flt: Filter) -> dict[tuple[int, int]
     rows = (
         store.cursor()
         .execute(
-            f"""WITH w AS (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age, unnest($job) AS job,
-                unnest($revision) AS revision),
+            f"""WITH w AS (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age,
+                unnest($job) AS job, unnest($revision) AS revision),
         statuses AS (
             SELECT r.test, w.lane, w.job, w.revision, w.age, min(r.status) AS status
             FROM results r JOIN w USING (build) WHERE {where} AND r.is_final AND r.status <> 'skipped' GROUP BY ALL)

@@ -1,0 +1,49 @@
+# Regression Tracker. `make demo` shows it, `make test` checks it, `make install` only makes .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8050
+PLOTLY_JS := assets/vendor/plotly-cartesian.min.js
+
+.PHONY: install demo test lint browser clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found. Set PYTHON=/path/to/python3.11."; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "Making .venv failed. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(MAKE) --no-print-directory vendor
+	@touch $@
+
+# The browser needs a third of plotly.js. Where npm is there it is fetched; where not, the whole bundle of the plotly
+# package is served, and everything works the same.
+.PHONY: vendor
+vendor:
+	@if command -v npm >/dev/null 2>&1; then \
+	  version=$$($(BIN)/python -c 'import plotly.offline as o; print(o.get_plotlyjs_version())'); \
+	  folder=$$(mktemp -d) && (cd $$folder && npm pack --silent plotly.js-cartesian-dist-min@$$version >/dev/null 2>&1 && tar xzf *.tgz) \
+	    && mkdir -p assets/vendor && cp $$folder/package/plotly-cartesian.min.js $(PLOTLY_JS) \
+	    || echo "plotly's partial bundle could not be fetched: the whole one is served instead"; rm -rf $$folder; \
+	fi
+
+demo: install
+	$(BIN)/regtracker demo --port $(PORT)
+
+# Debian's Chromium and its driver, where the machine has none.
+browser:
+	@command -v chromium >/dev/null 2>&1 && command -v chromedriver >/dev/null 2>&1 && exit 0; \
+	if command -v apt-get >/dev/null 2>&1; then \
+	  sudo=$$([ $$(id -u) = 0 ] || echo sudo); \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver >/dev/null; \
+	else command -v chromedriver >/dev/null 2>&1 || { echo "The browser tests need Chromium and chromedriver on the PATH."; exit 1; }; fi
+
+test: install browser
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv var assets/vendor .pytest_cache .ruff_cache .hypothesis
