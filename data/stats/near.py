@@ -1,0 +1,176 @@
+"""Near-duplicate failure patterns: the second pass, for what a regular expression cannot see is the same.
+
+Source: Kubernetes triage (kubernetes/test-infra, triage/summarize). Texts within a tenth of their length of each other
+by edit distance are one cluster; counts of hashed 4-grams say cheaply which pairs are worth measuring.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
+from zlib import crc32
+
+import numpy as np
+
+BUCKETS = 64
+LONGEST = 10_000  # characters; of longer texts the head and the tail are kept
+MOST_MEASURED = 8  # pairs measured exactly for one text; the match is nearly always among the first
+_CUT = "\n...[truncated]...\n"
+
+_TIME = re.compile(
+    r"[A-Z][a-z]{2}, \d+ \w+ 2\d{3} [\d./: ]*(?:[-+]\d+)?"
+    r"|\w{3}\s+\d{1,2} \d+:\d+:\d+(?:\.\d+)?"
+    r"|\d\d/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"
+    r"|(?:\d{4}-\d\d-\d\d.|.\d{4} )\d\d:\d\d:\d\d(?:\.\d+)?",
+    re.ASCII,
+)
+_UNIQUE = re.compile(
+    r"0x[0-9a-fA-F]+"
+    r"|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"  # address, port
+    r"|[0-9a-fA-F]{8}(?:-\S{4}){3}-\S{12}(?:-\d+)?"  # UUID
+    r"|\bi-[0-9a-f]{8,17}\b|\b(?:nodes|kind|minion-group|default-pool)-[-0-9a-z]{4,}"  # machines
+    r"|\b[a-z][0-9a-z]*(?:-[0-9a-z]+)*-\d+-\d+\b"  # numbered names
+    r"|[0-9a-f]{12,32}"
+    r"|-(?=[a-z]*\d)[0-9a-z]{4,5}[\"\s/]"  # random suffixes
+    r"|\.[a-zA-Z]\w{0,4}:\d+|(?<=\w):\d{2,5}\b"  # line of a file, port of a host
+    r"|goroutine \d+|\b\d+\.\d+s\b",
+    re.ASCII,
+)
+_MAP = re.compile(r"map\[([^][]*)\]")
+_SPAN = re.compile(r"\w+|\W+", re.ASCII)
+
+
+def normalise(text: str) -> str:
+    """The text without what differs from one failure to the next: times become TIME, addresses, ids, generated names,
+    line numbers and the like UNIQ1, UNIQ2 ... (the same text the same number), Go's maps are put in order.
+    """
+    text = _TIME.sub("TIME", text)
+    text = _MAP.sub(lambda found: f"map[{' '.join(sorted(found.group(1).split(' ')))}]", text)
+    seen: dict[str, str] = {}
+    text = _UNIQUE.sub(lambda found: seen.setdefault(found.group(), f"UNIQ{len(seen) + 1}"), text)
+    if len(text) > LONGEST:
+        text = "\n".join(line for line, _ in groupby(text.split("\n")))
+    if len(text) > LONGEST:
+        text = text[: LONGEST // 2] + _CUT + text[-LONGEST // 2 :]
+    return text
+
+
+@lru_cache(maxsize=16_384)
+def ngram_counts(text: str) -> tuple[int, ...]:
+    """How many of the text's 4-grams hash (CRC-32) into each of 64 buckets."""
+    counts = [0] * BUCKETS
+    for at in range(len(text) - 3):
+        counts[crc32(text[at : at + 4].encode("utf-8", "surrogatepass")) % BUCKETS] += 1
+    return tuple(counts)
+
+
+def digest(text: str) -> str:
+    """20 hexadecimal digits that are the same for texts with the same 4-gram counts."""
+    return hashlib.sha1(str(list(ngram_counts(text))).encode(), usedforsecurity=False).hexdigest()[:20]
+
+
+def ngram_distance(a: str, b: str) -> int:
+    """A quarter of the difference of the 4-gram counts: at most twice the edit distance, usually less than it.
+
+    Kubernetes calls it a lower bound, which it is for insertions and deletions only: one replaced letter changes four
+    4-grams into four others.
+    """
+    return sum(abs(x - y) for x, y in zip(ngram_counts(a), ngram_counts(b), strict=True)) // 4
+
+
+def edit_distance(a: str, b: str, limit: int) -> int:
+    """The Levenshtein distance where it is at most `limit`, else some number above `limit`.
+
+    G. Myers' bit-vector algorithm (J. ACM 46, 1999) in H. Hyyrö's form: a column of the table is one whole number.
+    """
+    head = next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    a, b = a[head:], b[head:]
+    tail = next(
+        (at for at, (x, y) in enumerate(zip(reversed(a), reversed(b), strict=False)) if x != y), min(len(a), len(b))
+    )
+    a, b = sorted((a[: len(a) - tail], b[: len(b) - tail]), key=len)
+    if not a or len(b) - len(a) > limit:
+        return len(b) if not a else limit + 1
+    places: dict[str, int] = {}
+    for at, letter in enumerate(a):
+        places[letter] = places.get(letter, 0) | 1 << at
+    every, last = (1 << len(a)) - 1, 1 << (len(a) - 1)
+    rises, falls, distance = every, 0, len(a)
+    for left, letter in zip(range(len(b) - 1, -1, -1), b, strict=True):
+        equal = places.get(letter, 0)
+        down = equal | falls
+        across = (((equal & rises) + rises) ^ rises) | equal
+        up, lower = falls | (every & ~(across | rises)), rises & across
+        distance += 1 if up & last else -1 if lower & last else 0
+        if distance - left > limit:
+            return limit + 1
+        up, lower = up << 1 | 1, lower << 1
+        rises, falls = (lower | ~(down | up)) & every, up & down & every
+    return distance
+
+
+def merge(patterns: Mapping[str, int], known: Iterable[str] = ()) -> dict[str, str]:
+    """Every pattern to the pattern that stands for its cluster; `patterns` maps each to how often it was seen.
+
+    The most frequent come first and stand for those near to them; `known` ones, which stood for a cluster before,
+    go before all, so that clusters keep their names. The result does not depend on the order of `patterns`.
+    """
+    leaders = _Leaders()
+    for pattern in known:
+        leaders.add(pattern)
+    standing = {}
+    for pattern in sorted(patterns, key=lambda text: (-patterns[text], text)):
+        leader = leaders.near(pattern)
+        standing[pattern] = leaders.add(pattern) if leader is None else leader
+    return standing
+
+
+class _Leaders:
+    """The patterns that stand for clusters, with their normalised texts and 4-gram counts side by side."""
+
+    def __init__(self) -> None:
+        self.patterns: list[str] = []
+        self.texts: list[str] = []
+        self.by_text: dict[str, str] = {}
+        self.counts = np.zeros((64, BUCKETS), dtype=np.int32)
+        self.lengths = np.zeros(64, dtype=np.int64)
+
+    def add(self, pattern: str) -> str:
+        text = normalise(pattern)
+        number = len(self.texts)
+        if number == len(self.counts):
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+            self.lengths = np.concatenate([self.lengths, np.zeros_like(self.lengths)])
+        self.counts[number], self.lengths[number] = ngram_counts(text), len(text)
+        self.patterns.append(pattern)
+        self.texts.append(text)
+        return self.by_text.setdefault(text, pattern)
+
+    def near(self, pattern: str) -> str | None:
+        text = normalise(pattern)
+        if text in self.by_text:
+            return self.by_text[text]
+        size = len(self.texts)
+        bounds = np.abs(self.counts[:size] - np.array(ngram_counts(text), dtype=np.int32)).sum(axis=1) // 4
+        limits = (self.lengths[:size] + len(text)) // 20
+        worth = np.flatnonzero((bounds <= limits) & (limits > 1))
+        for number in worth[np.argsort(bounds[worth], kind="stable")][:MOST_MEASURED]:
+            limit = int(limits[number])
+            if edit_distance(text, self.texts[number], limit) < limit:
+                return self.patterns[number]
+        return None
+
+
+def common_spans(texts: Sequence[str]) -> list[int]:
+    """Lengths of stretches of the first text, in turn common to all texts and not, by words; to show what differs."""
+    split = [_SPAN.findall(text) for text in texts]
+    common = set(split[0]).intersection(*split[1:])
+    spans: list[int] = []
+    for shared, run in groupby(split[0], key=common.__contains__):
+        if not spans and not shared:
+            spans.append(0)
+        spans.append(sum(map(len, run)))
+    return spans

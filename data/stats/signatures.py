@@ -1,0 +1,124 @@
+r"""Failure messages to signatures: what changes from run to run becomes %, so that one cause has one pattern.
+
+A pattern is a LIKE pattern (escape character \): it can be shown, edited and used as a rule, and it groups without any
+state. Source: LUCI Analysis, failure reason clustering v6, with two differences that keep ordinary words: nothing
+without a digit is ever hidden ("defaced", "feedface", "responsecode=" stay), and hexadecimal begins and ends where a
+word does ("failed 2024-01-02" does not lose its "ed").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+LONGEST = 1000  # characters of a message that are looked at
+
+_TOKEN = re.compile(
+    r"(?=[/+a-zA-Z]*[0-9])[/+0-9a-zA-Z]{10,}=+"  # base64
+    r"|(?<![a-zA-Z])(?=[-a-fA-F]*[0-9])[-0-9a-fA-F]{16,}(?![a-zA-Z0-9])"  # UUIDs, long hashes
+    r"|(?<![a-zA-Z])(?=[a-fA-F \t]*[0-9])(?:[0-9a-fA-F]{2}[ \t]){5,}[0-9a-fA-F]{2}(?![a-zA-Z0-9])"  # dumps of bytes
+    r"|(?<![a-zA-Z])(?=[a-fA-Fx]*[0-9])[0-9a-fA-Fx]{8,}(?![a-zA-Z0-9])"  # addresses, short hashes
+    r"|[0-9]+"
+)
+_ESCAPES = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
+_ESCAPED = re.compile(r"\\([\\%_])")
+
+_LINE = re.compile(r"[^\r\n]+")
+_PYTEST = re.compile(r"^E {2,}(\S.*)", re.MULTILINE)
+_TRACEBACK = "Traceback (most recent call last):"
+# Lines that say nothing of what went wrong.
+_EMPTY = re.compile(
+    r"\s*(?:fail(?:ed|ure)?|error|exception|[\W_]+"  # headings, rules
+    r"|[\w./\\+-]+\.\w+:[\d*][\d:*]*|[\w\\]+::\w+(?: with data set .*\))?"  # places: file and line, PHPUnit's test
+    r"|at [\w$.<>]+\(.*\)|File \".*\", line \d+.*)[:.!]?\s*",  # frames
+    re.IGNORECASE,
+)
+# Lines without which the one above them says only half.
+_CONTINUES = re.compile(
+    r"\s*(?:expected|actual|received|but|was|got|found|left|right|value of|which is)\b", re.IGNORECASE
+)
+_MOST_LINES = 3
+
+
+def reason(message: str) -> str:
+    """The part of a message that says what went wrong: a piece of it, at most three lines and LONGEST characters.
+
+    The first line that pytest marks with E, else the first that is no heading ("FAILED:", "Traceback ..." with the
+    frames under it), no place in the code, no stack frame and no rule; with the lines after it while they begin with
+    expected, actual, received, but, got and the like, or the line before ends in a colon or a dash. Where no line
+    qualifies, the first that is not blank.
+    """
+    if marked := _PYTEST.search(message):
+        return marked.group(1)[:LONGEST].strip()
+    lines = (line for line in _LINE.finditer(message) if not line.group().isspace())
+    first = start = next(lines, None)
+    framed = False
+    while start is not None:
+        text = start.group()
+        headed = text.strip() == _TRACEBACK
+        if not headed and not (framed and text[0] in " \t") and not _EMPTY.fullmatch(text, 0, LONGEST):
+            break
+        framed = (framed and text[0] in " \t") or headed
+        start = next(lines, None)
+    if first is None:
+        return ""
+    if start is None:
+        return first.group().strip()[:LONGEST].strip()
+    end = start
+    for _ in range(_MOST_LINES - 1):
+        line = next(lines, None)
+        if line is None or not (end.group().rstrip()[-1] in ":-" or _CONTINUES.match(line.group())):
+            break
+        end = line
+    return message[start.start() : end.end()].strip()[:LONGEST].strip()
+
+
+def compile_masks(expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """A project's own masks: regular expressions with exactly one group, which is what is hidden. ValueError if not."""
+    masks = []
+    for expression in expressions:
+        try:
+            mask = re.compile(expression)
+        except re.error as wrong:
+            raise ValueError(f"mask {expression!r}: {wrong}") from wrong
+        if mask.groups != 1:
+            raise ValueError(f"mask {expression!r} has {mask.groups} groups, and must have one")
+        masks.append(mask)
+    return tuple(masks)
+
+
+def pattern(message: str, masks: tuple[re.Pattern[str], ...] = ()) -> str:
+    r"""The LIKE pattern of a message's reason; empty for a message that is blank.
+
+    `message LIKE '%' || pattern || '%' ESCAPE '\'` holds for every message it is made of. Masks see the message as it
+    was written.
+    """
+    return _pattern(reason(message), masks)
+
+
+@lru_cache(maxsize=16_384)
+def _pattern(text: str, masks: tuple[re.Pattern[str], ...]) -> str:
+    hidden = [match.span() for match in _TOKEN.finditer(text)]
+    if masks:
+        hidden += [match.span(1) for mask in masks for match in mask.finditer(text) if match.group(1)]
+        hidden.sort()
+    parts = []
+    shown_from = 0
+    for start, end in hidden:
+        if start > shown_from or not parts:
+            parts.append(text[shown_from:start].translate(_ESCAPES) + "%")
+        shown_from = max(shown_from, end)
+    parts.append(text[shown_from:].translate(_ESCAPES))
+    return "".join(parts)
+
+
+def key(pattern: str) -> int:
+    """The signature's id: 63 bits of the pattern's SHA-256, which fit a BIGINT and are never negative."""
+    return int.from_bytes(hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).digest()[:8]) >> 1
+
+
+def title(pattern: str) -> str:
+    """A pattern as people read it: without the escapes. A % of the message and a hidden part then look alike."""
+    return _ESCAPED.sub(r"\1", pattern)
