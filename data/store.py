@@ -38,6 +38,10 @@ class StoreError(Exception):
     """The lake cannot be opened or written; the text says what to do."""
 
 
+class NoSnapshot(StoreError):
+    """There is no such snapshot: it never was, or it has expired."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     id: int
@@ -129,8 +133,25 @@ class Store:
         )
         return Snapshot(*row)
 
+    def snapshot_at(self, moment: datetime) -> Snapshot:
+        """The snapshot that was the newest at a moment (UTC, naive). Raises NoSnapshot where the lake was younger."""
+        row = (
+            self.cursor()
+            .execute(
+                f"SELECT snapshot_id, timezone('UTC', snapshot_time) AS at FROM {LAKE}.snapshots() "
+                "WHERE at <= ? ORDER BY 1 DESC LIMIT 1",
+                [moment],
+            )
+            .fetchone()
+        )
+        if row is None:
+            raise NoSnapshot(f"the store holds no snapshot as old as {moment.isoformat()}Z")
+        return Snapshot(*row)
+
     def at(self, snapshot_id: int) -> Store:
-        """The lake as it was at a snapshot. Raises StoreError where there is no such snapshot."""
+        """The lake as it was at a snapshot. Raises NoSnapshot."""
+        if self._pinned is not None and self._pinned.id == snapshot_id:
+            return self
         with self._attach_lock:
             earlier = self._earlier.get(snapshot_id)
             if earlier is None:
@@ -139,7 +160,7 @@ class Store:
                     [snapshot_id],
                 )
                 if committed is None:
-                    raise StoreError(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
+                    raise NoSnapshot(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
                 if len(self._earlier) >= EARLIER_STORES:
                     self._root.execute(f"DETACH {self._earlier.pop(next(iter(self._earlier))).database}")
                 name = f"{LAKE}_{snapshot_id}"

@@ -18,10 +18,10 @@ def builds(
     store: Store,
     flt: Filter = EVERYTHING,
     limit: int = 50,
-    before: tuple[str, str] | None = None,
+    before: str | None = None,
     run: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The builds of a filter (module: the job's), newest first, older than `before` (started_at, id) where given."""
+    """The builds of a filter (module: the job's), newest first, after the build `before` (id) where given."""
     where, parameters = conditions(flt, "b")
     if flt.module is not None:
         where += " AND b.module = $module"
@@ -30,8 +30,8 @@ def builds(
         where += " AND b.build IN (SELECT build FROM run_builds WHERE run = $run)"
         parameters["run"] = ids.number(run)
     if before is not None:
-        where += " AND (b.started_at, b.build) < ($before_time::TIMESTAMP, $before_build)"
-        parameters |= {"before_time": before[0].rstrip("Z"), "before_build": ids.number(before[1])}
+        where += " AND (b.started_at, b.build) < (SELECT (started_at, build) FROM builds WHERE build = $before)"
+        parameters["before"] = ids.number(before)
     rows = store.rows(
         f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
         FROM builds b WHERE {where} ORDER BY b.started_at DESC, b.build DESC LIMIT $limit""",

@@ -14,15 +14,15 @@ _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
 @question
-def runs(store: Store, flt: Filter, limit: int = 50, before: tuple[str, str] | None = None) -> list[dict[str, Any]]:
-    """The runs of a filter, newest first: at most `limit`, older than `before` (started_at, id) where given.
+def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) -> list[dict[str, Any]]:
+    """The runs of a filter, newest first: at most `limit`, those after the run `before` (id) where given.
 
     With a module or topology in the filter, the counts are of that part of each run.
     """
     where, parameters = conditions(flt, "r")
     if before is not None:
-        where += " AND (r.started_at, r.run) < ($before_time::TIMESTAMP, $before_run)"
-        parameters |= {"before_time": before[0].rstrip("Z"), "before_run": ids.number(before[1])}
+        where += " AND (r.started_at, r.run) < (SELECT (started_at, run) FROM runs WHERE run = $before)"
+        parameters["before"] = ids.number(before)
     parameters["limit"] = limit
     chosen = f"SELECT r.* FROM runs r WHERE {where} ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
     return [_run(row, store) for row in store.rows(_counted(chosen, flt, parameters), parameters)]

@@ -63,11 +63,11 @@ def history(
     test_id: str,
     flt: Filter = EVERYTHING,
     limit: int = 100,
-    before: tuple[str, str, str] | None = None,
+    before: tuple[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """The final results of a test, newest first: one row a build and topology, with the head of its failure text.
 
-    `before` (started_at, build id, topology) goes on where an earlier answer ended.
+    `before` (build id, topology) goes on where an earlier answer ended.
     """
     where, parameters = "r.test = $test AND r.is_final", {"test": ids.number(test_id), "limit": limit}
     for name, column in (
@@ -80,8 +80,9 @@ def history(
             where += f" AND {column} = ${name}"
             parameters[name] = getattr(flt, name)
     if before is not None:
-        where += " AND (r.started_at, r.build, r.topology) < ($at::TIMESTAMP, $build, $after_topology)"
-        parameters |= {"at": before[0].rstrip("Z"), "build": ids.number(before[1]), "after_topology": before[2]}
+        where += """ AND (r.started_at, r.build, r.topology)
+            < (SELECT (started_at, build, $before_topology) FROM builds WHERE build = $before)"""
+        parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
     failure_where = "test = $test" + (" AND release = $release" if flt.release is not None else "")
     rows = store.rows(
         f"""WITH chosen AS (
