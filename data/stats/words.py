@@ -1,13 +1,13 @@
-"""The words of design.md section 5 over one test's statuses: a slow, literal reading of the rules.
+"""The words of design.md section 5 over one test's statuses: a literal reading of the rules.
 
-This is the reference that the SQL of the verdicts is tested against, so it is written to be checked against the
-rules by eye and never to be fast. Statuses are letters, oldest run to newest: P passed, F failed, S skipped,
+This is the reference for whatever decides the words faster, so it is written to be checked against the rules by eye.
+As the same few sequences occur over and over in a release, answers are remembered. Statuses are letters, oldest run to newest: P passed, F failed, S skipped,
 K passed after a failed attempt within the same run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 
 NEW_FAILURE, REGRESSION, ALWAYS_FAILING, FLAKY, FIXED = "new_failure", "regression", "always_failing", "flaky", "fixed"
@@ -19,8 +19,9 @@ WINDOW = 10  # runs in which the test ran
 BLIP = 3  # a failing stretch shorter than this, between two passes, is a blip
 
 
+@lru_cache(maxsize=16_384)
 def words(
-    statuses: str, *, before: str | None = None, disagreed: Sequence[bool] = (), window: int = WINDOW
+    statuses: str, *, before: str | None = None, disagreed: tuple[bool, ...] = (), window: int = WINDOW
 ) -> frozenset[str]:
     """The words that hold after the newest of `statuses`; any number of them, none for a healthy test.
 
@@ -33,7 +34,7 @@ def words(
         raise ValueError(f"statuses are letters P, F, S or K, not {statuses!r} after {before!r}")
     if disagreed and len(disagreed) != len(statuses):
         raise ValueError(f"{len(disagreed)} flags for {len(statuses)} statuses")
-    flags = disagreed or [False] * len(statuses)
+    flags = disagreed or (False,) * len(statuses)
     ran = [(status, flag or status == "K") for status, flag in zip(statuses, flags, strict=True) if status != "S"]
     context = ran[-window - 1][0] if len(ran) > window else before
     judged = ran[-window:]

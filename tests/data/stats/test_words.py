@@ -62,8 +62,8 @@ def test_only_the_window_and_the_status_before_it_are_judged():
 
 def test_failed_and_passed_in_one_run_or_on_one_commit_is_flaky():
     assert words("PPKPP") == {"flaky"}
-    assert words("PPFFF", disagreed=[False, False, False, True, False]) == {"regression", "flaky"}
-    assert words("FF", disagreed=[True, False]) == {"always_failing", "flaky"}
+    assert words("PPFFF", disagreed=(False, False, False, True, False)) == {"regression", "flaky"}
+    assert words("FF", disagreed=(True, False)) == {"always_failing", "flaky"}
     assert words("K" + "P" * 10) == set()
 
 
@@ -78,14 +78,14 @@ def test_what_is_not_a_status_is_refused():
     with pytest.raises(ValueError, match="letters"):
         words("PFX")
     with pytest.raises(ValueError, match="flags"):
-        words("PF", disagreed=[True])
+        words("PF", disagreed=(True,))
 
 
 @given(sequences, contexts, st.data())
 def test_skips_never_change_anything(statuses, before, data):
     ran = statuses.replace("S", "")
-    flags = data.draw(st.lists(st.booleans(), min_size=len(statuses), max_size=len(statuses)))
-    kept = [flag for flag, status in zip(flags, statuses, strict=True) if status != "S"]
+    flags = tuple(data.draw(st.lists(st.booleans(), min_size=len(statuses), max_size=len(statuses))))
+    kept = tuple(flag for flag, status in zip(flags, statuses, strict=True) if status != "S")
     assert words(statuses, before=before, disagreed=flags) == words(ran, before=before, disagreed=kept)
 
 
