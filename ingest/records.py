@@ -51,6 +51,11 @@ class Report:
     def tests(self) -> int:
         return sum(case.is_final for case in self.cases)
 
+    @property
+    def miscounted(self) -> bool:
+        """Whether the file says another number of tests than it holds; some tools count attempts, which is no lie."""
+        return self.declared_tests not in (None, self.tests, len(self.cases))
+
     def count(self, status: str) -> int:
         return sum(case.is_final and case.status == status for case in self.cases)
 

@@ -1,1 +1,71 @@
-"""Report files to cases: one module a format, bytes in, `ingest.records.Report` out."""
+"""Report bytes to cases: one module per format, and `parse_file` that tells the formats apart.
+
+Every parser takes a seekable binary stream, never raises for what it holds, and holds no more text than its limits say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+from ingest.parsers import junit, junit_result, order_log, robot, tap, test_report, testng, trx
+from ingest.records import Report
+
+HEAD_BYTES = 16 << 10
+
+_XML_KINDS = {"testng-results": "testng", "robot": "robot", "TestRun": "trx", "result": "junit_result"}
+_NOT_AN_ELEMENT = re.compile(r"<\?.*?\?>|<!--.*?-->|<![^>]*>", re.DOTALL)
+_ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
+_TESTNG_JSON = re.compile(r'"(?:package|fail-config)"\s*:')
+
+
+def parse_file(
+    path: str, stream: BinaryIO, *, kind: str | None = None, number: int | None = None
+) -> tuple[str, Report]:
+    """(kind, report): the kind as given, or as name and content show it.
+
+    Kinds: junit, testng, robot, trx, junit_result, test_report, testng_json, order, tap. What is none of them is given
+    to the JUnit parser, which says what is wrong with it. `number` is the build's own, for a matrix report.
+    """
+    kind = kind or detect(path, stream)
+    stream.seek(0)
+    if kind == "order":
+        return kind, order_log.parse(stream, path)
+    if kind == "test_report":
+        return kind, test_report.parse(stream, number=number)
+    return kind, _PARSERS[kind](stream)
+
+
+_PARSERS = {
+    "junit": junit.parse,
+    "testng": testng.parse,
+    "testng_json": testng.parse_json,
+    "robot": robot.parse,
+    "trx": trx.parse,
+    "junit_result": junit_result.parse,
+    "tap": tap.parse,
+}
+
+
+def detect(path: str, stream: BinaryIO) -> str:
+    """The kind of a file by its name where that is enough, else by its first bytes."""
+    name = path.lower()
+    if name.endswith(order_log.SUFFIX):
+        return "order"
+    if name.endswith(".tap"):
+        return "tap"
+    stream.seek(0)
+    raw = stream.read(HEAD_BYTES)
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
+        raw = raw.replace(b"\0", b"")
+    head = raw.decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
+    if head.startswith("<"):
+        root = _ELEMENT.search(_NOT_AN_ELEMENT.sub("", head))
+        return _XML_KINDS.get(root[1], "junit") if root else "junit"
+    if head.startswith("{"):
+        return "testng_json" if _TESTNG_JSON.search(head) else "test_report"
+    if tap.looks_like(head):
+        return "tap"
+    if order_log.looks_like(head):
+        return "order"
+    return "junit"

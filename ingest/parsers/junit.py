@@ -1,0 +1,380 @@
+"""JUnit XML in every dialect, read as Jenkins' junit plugin reads it, where that is no bug.
+
+What decides: any root, nested suites, skipped before error before failure, an empty <failure/> fails. Beyond it: the
+attributes by which gtest and others say "not run", retries as attempts, file identity as pytest's xunit1 gives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import BinaryIO
+
+from ingest.parsers.identity import identify
+from ingest.parsers.text import Clip, clip, epoch, seconds
+from ingest.parsers.xmlread import MAX_DEPTH, Refused, Source, local, read_xml, verdict
+from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+
+TRACE_CHARS = 64 << 10
+OUTPUT_CHARS = 32 << 10
+MESSAGE_CHARS = 8 << 10
+TEXT_CHARS = 64 << 20  # all kept text of one report; past it each text keeps STARVED_CHARS
+STARVED_CHARS = 1 << 10
+SHARED_OUTPUTS = 10  # how many failed tests of a suite are given the suite's own output
+NAME_CHARS = 4 << 10
+MAX_ATTEMPTS = 1000  # of one test
+INIT = "<init>"
+
+_RETRIES = {"flakyFailure": "failure", "flakyError": "error", "rerunFailure": "failure", "rerunError": "error"}
+_KINDS = ("error", "failure")  # the first one decides
+_OUTPUTS = ("system-out", "system-err")
+_NOT_RUN = {"notrun", "disabled", "skipped", "ignored", "suppressed"}
+_SUITES = ("testsuite", "testsuites")
+
+
+def parse(stream: BinaryIO, *, trace_chars: int = TRACE_CHARS, output_chars: int = OUTPUT_CHARS) -> Report:
+    """Reads one report from a seekable stream; never raises for what the bytes hold.
+
+    Every <testcase> counts, as in Jenkins. A test's output is kept only where it failed, and of a text longer than its
+    limit (in characters) only head and tail are.
+    """
+    reader, problem = read_xml(stream, lambda source: _Reader(source, trace_chars, output_chars))
+    return reader.report(problem)
+
+
+class _Suite:
+    __slots__ = (
+        "broken", "declared", "elapsed", "failed", "file", "host", "id", "kept", "label", "name", "output", "parent",
+        "seconds", "start", "within",
+    )  # fmt: skip
+
+    def __init__(self, attrs: dict[str, str], parent: _Suite | None) -> None:
+        get = attrs.get
+        self.parent = parent
+        self.name = _short(get("name"))
+        package = get("package")
+        self.label = f"{package}.{self.name}" if package and self.name else self.name or package or ""
+        self.id = get("id")
+        self.file = get("file") or (parent.file if parent else "")
+        self.host = get("hostname") or (parent.host if parent else "")
+        start = get("timestamp")
+        self.start = (epoch(start) if start else None) or (parent.start if parent else None)
+        self.seconds = seconds(get("time") or "")
+        tests = get("tests", "").strip()
+        self.declared = int(tests) if tests.isdecimal() and len(tests) < 12 else None
+        self.within: int | None = None  # what the suites within declare
+        self.elapsed = 0.0
+        self.kept = 0  # cases that are directly in this suite
+        self.broken = False  # has an <error> of its own
+        self.failed: list[Case] = []
+        self.output: Clip | None = None
+
+
+def _short(name: str | None) -> str | None:
+    return name if name is None else clip(name, NAME_CHARS)
+
+
+class _Told:
+    """What the children of the open <testcase> have said so far."""
+
+    __slots__ = ("flaky", "messages", "output", "rerun", "skipped", "synthetic", "traces")
+
+    def __init__(self) -> None:
+        self.synthetic = False  # not a <testcase>, but a suite's <error>
+        self.skipped: str | None = None
+        self.messages: dict[str, str] = {}  # by kind, the first one
+        self.traces: dict[str, Clip] = {}  # by kind, of all
+        self.flaky: list[Case] = []
+        self.rerun: list[Case] = []
+        self.output: Clip | None = None
+
+
+def _more(clip: Clip | None, limit: int) -> Clip:
+    if clip is None:
+        return Clip(limit)
+    clip.add("\n")
+    return clip
+
+
+class _Reader:
+    """The handler behind `parse`. A plain passing case costs one call of `start` and one of `end`: keep it so."""
+
+    def __init__(self, source: Source, trace_chars: int, output_chars: int) -> None:
+        self.cases: list[Case] = []
+        self.elements = 0
+        self._source = source
+        self._trace_chars, self._output_chars = trace_chars, output_chars
+        self._budget = TEXT_CHARS
+        self._is_junit = self._complete = False
+        self._suites: set[tuple[str, str | None, int | None]] = set()
+        self._duration = 0.0
+        self._declared: int | None = None
+        self._bad_times, self._bad_time = 0, ""
+        self._identities: dict[tuple[str, str], tuple[str, str]] = {}
+        self._last = self._identity = ("", "")
+        self._stack: list[tuple[str, _Suite | None]] = []
+        self._suite: _Suite | None = None  # where a <testcase> may stand now
+        if source.lenient:
+            # A stray closing tag may have ended the suite too early: its other cases then stand outside of any.
+            self._suite = _Suite({}, None)
+            self._stack.append(("", self._suite))
+        self._ground = len(self._stack)
+        self._case: Case | None = None  # the open one
+        self._told: _Told | None = None
+        self._depth = 0  # of the open element below the open <testcase>
+        self._child = ""
+        self._child_attrs: dict[str, str] = {}
+        self._trace: Clip | None = None
+        self._text: Clip | None = None  # where text goes now
+        self._retry_output: Clip | None = None
+
+    def start(self, tag: str, attrs: dict[str, str]) -> None:
+        if self._case is None:
+            suite = self._suite
+            if suite is not None and (tag == "testcase" or local(tag) == "testcase"):
+                self._start_case(attrs, suite)
+            else:
+                self._start_other(local(tag), attrs)
+            return
+        tag = local(tag)
+        if self._source.lenient and (tag == "testcase" or tag in _SUITES):
+            # The closing tag of the open case is missing.
+            self._end_child()
+            self._finish_case()
+            self.start(tag, attrs)
+            return
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise Refused(f"nests more than {MAX_DEPTH} elements")
+        if self._depth == 1:
+            self._start_child(tag, attrs)
+        elif self._depth == 2 and tag in _OUTPUTS and self._child in _RETRIES:
+            self._retry_output = self._retry_output or Clip(self._output_chars)
+            self._text = self._retry_output
+
+    def _start_case(self, attrs: dict[str, str], suite: _Suite) -> None:
+        get = attrs.get
+        name = get("name") or "(?)"
+        if len(name) > NAME_CHARS:
+            name = clip(name, NAME_CHARS)
+        class_name = get("classname")
+        if class_name is None:
+            class_name = suite.name
+            if class_name is None:
+                class_name, _, last = name.rpartition(".")
+                name = last or name
+        file = get("file") or suite.file
+        if class_name != self._last[1] or file != self._last[0]:
+            self._last = (file, class_name)
+            if self._last not in self._identities:
+                self._identities[self._last] = identify(clip(file, NAME_CHARS), clip(class_name, NAME_CHARS))
+            self._identity = self._identities[self._last]
+        identity = self._identity
+        duration = None
+        time = get("time")
+        started = suite.start
+        if started is not None:
+            started += suite.elapsed
+        if time is not None:
+            duration = seconds(time)
+            if duration is None:
+                self._bad_times += 1
+                self._bad_time = time
+            else:
+                suite.elapsed += duration
+        if "timestamp" in attrs:
+            started = epoch(attrs["timestamp"]) or started
+        status = PASSED
+        if ("status" in attrs and attrs["status"].lower() in _NOT_RUN) or (
+            "result" in attrs and attrs["result"].lower() in _NOT_RUN
+        ):
+            status = SKIPPED
+        case = Case(
+            identity[0],
+            identity[1],
+            name,
+            status,
+            None,
+            duration,
+            None,
+            None,
+            None,
+            "",
+            suite.host,
+            1,
+            True,
+            suite.label,
+            started,
+        )
+        suite.kept += 1
+        self._case = case
+        self.cases.append(case)
+
+    def _start_other(self, tag: str, attrs: dict[str, str]) -> None:
+        self.elements += 1
+        parent = self._suite
+        if tag in _SUITES or len(self._stack) == self._ground:
+            self._is_junit |= tag in _SUITES
+            self._suite = _Suite(attrs, parent or next((suite for _, suite in reversed(self._stack) if suite), None))
+            self._stack.append((tag, self._suite))
+            return
+        if parent is not None and tag == "error" and not parent.broken:
+            parent.broken = True
+            # A suite that broke before its first test is a failed test of that name to Jenkins.
+            self._start_case({"name": INIT, "classname": parent.name or ""}, parent)
+            self._depth = 1
+            self._start_child(tag, attrs)
+            self._told.synthetic = True
+            return
+        if parent is not None and tag in _OUTPUTS:
+            parent.output = self._text = parent.output or Clip(self._output_chars)
+            self._source.listen(True)
+        if len(self._stack) > MAX_DEPTH:
+            raise Refused(f"nests more than {MAX_DEPTH} elements")
+        self._stack.append((tag, None))
+        self._suite = None
+
+    def _start_child(self, tag: str, attrs: dict[str, str]) -> None:
+        told = self._told = self._told or _Told()
+        self._child, self._child_attrs = tag, attrs
+        if tag in _OUTPUTS:
+            self._text = told.output = _more(told.output, self._output_chars)
+        elif tag in _KINDS:
+            self._text = told.traces[tag] = _more(told.traces.get(tag), self._trace_chars)
+            if "message" in attrs:
+                told.messages.setdefault(tag, clip(attrs["message"], MESSAGE_CHARS))
+        elif tag == "skipped" or tag in _RETRIES:
+            self._trace = self._text = Clip(self._trace_chars)
+        else:
+            return
+        self._source.listen(True)
+
+    def data(self, text: str) -> None:
+        if self._text is not None:
+            self._text.add(text)
+
+    def end(self, tag: str) -> None:
+        if self._case is not None:
+            if not self._depth:
+                if self._told is not None:
+                    self._finish_case()
+                self._case = None
+                return
+            if self._depth == 2:
+                self._text = self._trace
+            self._depth -= 1
+            if not self._depth:
+                self._end_child()
+                if self._told.synthetic:
+                    self._finish_case()
+            return
+        if self._stack and self._stack[-1][0] == local(tag):
+            self._end_other()
+
+    def _end_child(self) -> None:
+        """Files what the child that has just ended says."""
+        told, tag, attrs, trace, output = self._told, self._child, self._child_attrs, self._trace, self._retry_output
+        self._trace = self._text = self._retry_output = None
+        self._child, self._depth = "", 0
+        self._source.listen(False)
+        if told is None or trace is None:
+            return
+        message, text = attrs.get("message"), str(trace).strip()
+        if tag == "skipped":
+            if told.skipped is None:
+                told.skipped = clip(text if message is None else message, MESSAGE_CHARS)
+        elif len(told.flaky) + len(told.rerun) < MAX_ATTEMPTS:
+            retry = replace(
+                self._case,
+                status=FAILED,
+                kind=_RETRIES[tag],
+                duration_s=seconds(attrs.get("time", "")),
+                message=None if message is None else clip(message, MESSAGE_CHARS),
+                trace=self._keep(text),
+                output=self._keep(str(output).strip()) if output else None,
+                started_at=epoch(attrs.get("timestamp", "")),
+            )
+            (told.flaky if tag.startswith("flaky") else told.rerun).append(retry)
+
+    def _finish_case(self) -> None:
+        case, told = self._case, self._told
+        self._case = self._told = None
+        if told is None:
+            return
+        if told.skipped is not None or case.status == SKIPPED:
+            case.status = SKIPPED
+            case.message = told.skipped or None
+        elif told.traces:
+            case.status = FAILED
+            case.kind = next(kind for kind in _KINDS if kind in told.traces)
+            case.message = next((told.messages[kind] for kind in _KINDS if kind in told.messages), None)
+            traces = (str(told.traces[kind]).strip() for kind in _KINDS if kind in told.traces)
+            case.trace = self._keep("\n\n".join(filter(None, traces)))
+            case.output = self._keep(str(told.output).strip()) if told.output else None
+            self._suite.failed.append(case)
+        if told.flaky or told.rerun:
+            # surefire: a flaky* test passed in the end, and a rerun* test goes on failing after its <failure>.
+            failed = case.status == FAILED
+            attempts = [*told.flaky, case, *told.rerun] if failed else [*told.flaky, *told.rerun, case]
+            for number, attempt in enumerate(attempts, 1):
+                attempt.attempt, attempt.is_final = number, number == len(attempts)
+            if failed:
+                attempts[-1].kind = case.kind
+            self.cases[-1:] = attempts
+
+    def _keep(self, text: str) -> str | None:
+        if self._budget <= 0:
+            text = clip(text, STARVED_CHARS)
+        self._budget -= len(text)
+        return text or None
+
+    def _end_other(self) -> None:
+        _, suite = self._stack.pop()
+        self._suite = self._stack[-1][1] if self._stack else None
+        self._text = None
+        self._source.listen(False)
+        if suite is None:
+            return
+        if suite.kept:
+            # As in Jenkins, a suite without tests is none, and parts of one name and id are one: but only where they
+            # declare no counts of their own.
+            self._suites.add((suite.label, suite.id, None if suite.declared is None else len(self._suites)))
+            self._duration += suite.elapsed if suite.seconds is None else suite.seconds
+        if suite.output:
+            text = self._keep(str(suite.output).strip())
+            for case in suite.failed[:SHARED_OUTPUTS]:
+                case.output = case.output or text
+        declared = suite.within if suite.declared is None else suite.declared
+        if suite.parent is None:
+            self._declared = declared
+        elif declared is not None:
+            suite.parent.within = (suite.parent.within or 0) + declared
+
+    def close(self) -> None:
+        self._complete = len(self._stack) == self._ground
+        if self._case is not None:
+            self._end_child()
+            told = self._told
+            if told is None or not (told.traces or told.skipped is not None):
+                # Cut off before its outcome: whether it passed is not known.
+                self.cases.pop()
+                self._suite.kept -= 1
+            self._finish_case()
+        while self._stack:
+            self._end_other()
+
+    def report(self, problem: str) -> Report:
+        found = self._is_junit or bool(self.cases)
+        status, warnings = verdict(problem, self, found=found, complete=self._complete)
+        report = Report(
+            status=status,
+            cases=self.cases,
+            suites=len(self._suites),
+            duration_s=self._duration if self._suites else None,
+            declared_tests=self._declared,
+            warnings=warnings,
+        )
+        if report.miscounted:
+            warnings.append(f"declares {self._declared} tests, holds {report.tests}")
+        if self._bad_times:
+            warnings.append(f"{self._bad_times} durations cannot be read, such as {clip(self._bad_time, 40)!r}")
+        return report

@@ -1,0 +1,93 @@
+"""Robot Framework's output.xml, of 3.x to 7.x.
+
+Its own `robot.api.ExecutionResult` builds the whole run in memory and expands entities, which no input from outside may
+ask of the ingest process; the few elements that hold results are read here from the guarded stream instead.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from ingest.parsers.identity import identify
+from ingest.parsers.text import clip, epoch, seconds
+from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
+from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+
+_STATUS = {"PASS": PASSED, "FAIL": FAILED}
+
+
+def parse(stream: BinaryIO) -> Report:
+    """Reads one output.xml: the suites' names joined by dots are the class, the suite's source is the file."""
+    reader, problem = read_xml(stream, _Reader)
+    status, warnings = verdict(problem, reader, found=reader.found, complete=reader.complete)
+    return Report(status, reader.cases, len(reader.with_tests), reader.duration, None, warnings)
+
+
+def _when(text: str) -> float | None:
+    """3.x to 6.x write 20240103 12:27:11.070, from 7 on it is ISO."""
+    if text[:8].isdecimal() and text[8:9] == " ":
+        text = f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[9:]}"
+    return epoch(text)
+
+
+class _Reader(ElementHandler):
+    texts = frozenset({"status", "msg"})
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.found = False
+        self.with_tests: set[str] = set()
+        self.duration: float | None = None
+        self._suites: list[tuple[str, str]] = []  # name, source
+        self._test: Case | None = None
+        self._settled = False  # a test that was cut off has no status
+        self._failures: list[str] = []
+        self._attrs: dict[str, str] = {}  # of the open <status> or <msg>
+
+    def opened(self, tag: str, attrs: dict[str, str]) -> None:
+        if tag == "robot":
+            self.found = True
+        elif tag == "suite":
+            self._suites.append((attrs.get("name", ""), attrs.get("source", "")))
+        elif tag == "test":
+            suite = ".".join(name for name, _ in self._suites)
+            file, class_name = identify(self._suites[-1][1] if self._suites else "", suite)
+            self._test = Case(file, class_name, attrs.get("name") or "(?)", SKIPPED, suite=suite)
+            self._failures, self._settled = [], False
+            self.with_tests.add(suite)
+        elif tag in self.texts:
+            self._attrs = attrs
+
+    def closed(self, tag: str, text: str) -> None:
+        parent = self.path[-1] if self.path else ""
+        if tag == "msg" and self._test is not None:
+            if self._attrs.get("level") in ("FAIL", "ERROR") and text:
+                self._failures.append(text)
+        elif tag == "status" and parent == "test" and self._test is not None:
+            self._settle(self._test, text)
+        elif tag == "status" and parent == "suite" and len(self._suites) == 1:
+            self.duration = self._elapsed()
+        elif tag == "test":
+            if self._test is not None and self._settled:
+                self.cases.append(self._test)
+            self._test = None
+        elif tag == "suite" and self._suites:
+            self._suites.pop()
+
+    def _settle(self, test: Case, text: str) -> None:
+        attrs = self._attrs
+        self._settled = "status" in attrs
+        test.status = _STATUS.get(attrs.get("status", ""), SKIPPED)
+        test.message = clip(text, 8 << 10) or None
+        test.duration_s = self._elapsed()
+        test.started_at = _when(attrs.get("start") or attrs.get("starttime") or "")
+        if test.status == FAILED:
+            test.kind = "failure"
+            test.trace = clip("\n".join(self._failures) or text, 64 << 10) or None
+
+    def _elapsed(self) -> float | None:
+        attrs = self._attrs
+        if "elapsed" in attrs:
+            return seconds(attrs["elapsed"])
+        start, end = _when(attrs.get("starttime", "")), _when(attrs.get("endtime", ""))
+        return round(end - start, 3) if start is not None and end is not None and end >= start else None

@@ -1,0 +1,149 @@
+"""TestNG: its own testng-results.xml, and the JSON of Jenkins' TestNG plugin.
+
+No kept-up library reads either. Configuration methods are no tests, as in the plugin; one that failed is a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import BinaryIO
+
+from ingest.parsers.text import clip, epoch, seconds
+from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
+from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+
+_STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
+_OBJECT_ID = re.compile(r"@[0-9a-f]{5,}\b")
+
+
+def parse(stream: BinaryIO) -> Report:
+    """Reads testng-results.xml. Invocations by a retry analyser ("retried") are earlier, failed attempts."""
+    reader, problem = read_xml(stream, _Reader)
+    status, warnings = verdict(problem, reader, found=reader.found, complete=reader.complete)
+    report = Report(status, reader.cases, reader.suites, reader.duration, reader.declared, warnings + reader.warnings)
+    if report.miscounted:
+        report.warnings.append(f"declares {report.declared_tests} tests, holds {report.tests}")
+    return report
+
+
+def _name(method: str, parameters: list[str]) -> str:
+    # An object without toString shows its address, which is another one in every run.
+    return f"{method}[{clip(_OBJECT_ID.sub('', ', '.join(parameters)), 200)}]" if parameters else method
+
+
+class _Reader(ElementHandler):
+    texts = frozenset({"value", "message", "full-stacktrace", "short-stacktrace", "line"})
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.found = False
+        self.suites = 0
+        self.duration: float | None = None
+        self.declared: int | None = None
+        self.warnings: list[str] = []
+        self._suite = self._class = ""
+        self._method: dict[str, str] | None = None
+        self._said: dict[str, str] = {}
+        self._values: list[str] = []
+        self._output: list[str] = []
+        self._retried: dict[tuple[str, str, str], list[Case]] = {}
+
+    def opened(self, tag: str, attrs: dict[str, str]) -> None:
+        if tag == "testng-results":
+            self.found = True
+            total = attrs.get("total", "")
+            self.declared = int(total) if total.isdecimal() and len(total) < 12 else None
+        elif tag == "suite":
+            self._suite = attrs.get("name", "")
+            self.suites += 1
+            lasted = seconds(attrs.get("duration-ms", ""))
+            if lasted is not None:
+                self.duration = (self.duration or 0.0) + lasted / 1000
+        elif tag == "class":
+            self._class = attrs.get("name", "")
+        elif tag == "test-method":
+            self._method, self._said, self._values, self._output = attrs, {}, [], []
+
+    def closed(self, tag: str, text: str) -> None:
+        if tag == "value":
+            self._values.append(text)
+        elif tag == "line":
+            self._output.append(text)
+        elif tag in self.texts:
+            self._said.setdefault(tag, text)
+        elif tag == "test-method" and self._method is not None:
+            self._ended(self._method)
+            self._method = None
+
+    def _ended(self, attrs: dict[str, str]) -> None:
+        name = _name(attrs.get("name") or "(?)", self._values)
+        status = _STATUS.get(attrs.get("status", "").upper(), SKIPPED)
+        message = self._said.get("message")
+        if attrs.get("is-config") == "true":
+            if status == FAILED:
+                self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(message or '', 200)}")
+            return
+        retried = attrs.get("retried") == "true"
+        if retried:
+            status = FAILED
+        lasted = seconds(attrs.get("duration-ms", ""))
+        case = Case(
+            file="",
+            class_name=self._class,
+            name=name,
+            status=status,
+            kind="failure" if status == FAILED else None,
+            duration_s=None if lasted is None else lasted / 1000,
+            message=message,
+            trace=self._said.get("full-stacktrace") or self._said.get("short-stacktrace") if status == FAILED else None,
+            output=clip("\n".join(self._output), 32 << 10) or None if status == FAILED else None,
+            suite=self._suite,
+            started_at=epoch(attrs.get("started-at", "")),
+        )
+        earlier = self._retried.setdefault((self._suite, self._class, name), [])
+        case.attempt = len(earlier) + 1
+        for attempt in earlier:
+            attempt.is_final = False
+        earlier.append(case)
+        if not retried:
+            self._retried.pop((self._suite, self._class, name))
+        self.cases.append(case)
+
+
+def parse_json(stream: BinaryIO) -> Report:
+    """Reads `testngreports/api/json`: packages, their classes (the field is really called `classs`), their methods."""
+    try:
+        document = json.load(stream)
+        packages = document["package"]
+        methods = [
+            (class_, method)
+            for package in packages
+            for class_ in package.get("classs") or ()
+            for method in class_.get("test-method") or ()
+        ]
+        cases = [_from_json(class_, method) for class_, method in methods]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return Report("error", warnings=[f"not the JSON of the TestNG plugin ({error!r})"])
+    total = document.get("total")
+    report = Report(cases=cases, suites=len(packages), declared_tests=total if isinstance(total, int) else None)
+    if report.miscounted:
+        report.warnings.append(f"declares {report.declared_tests} tests, holds {report.tests}")
+    return report
+
+
+def _from_json(class_: dict, method: dict) -> Case:
+    status = _STATUS.get(str(method.get("status")).upper(), SKIPPED)
+    exception = method.get("exception")
+    started = method.get("startedAt")
+    return Case(
+        file="",
+        class_name=str(method.get("className") or class_.get("name") or ""),
+        name=_name(str(method.get("name") or "(?)"), [str(value) for value in method.get("parameters") or ()]),
+        status=status,
+        kind="failure" if status == FAILED else None,
+        duration_s=seconds(str(method.get("duration"))),
+        message=clip(str(exception).partition("\n")[0], 8 << 10) if exception and status == FAILED else None,
+        trace=clip(str(exception), 64 << 10) if exception and status == FAILED else None,
+        started_at=started / 1000 if isinstance(started, (int, float)) and started > 0 else None,
+    )
