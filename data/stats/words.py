@@ -1,8 +1,8 @@
 """The words of design.md section 5 over one test's statuses: a literal reading of the rules.
 
 This is the reference for whatever decides the words faster, so it is written to be checked against the rules by eye.
-As the same few sequences occur over and over in a release, answers are remembered. Statuses are letters, oldest run to newest: P passed, F failed, S skipped,
-K passed after a failed attempt within the same run.
+As the same few sequences occur over and over in a release, answers are remembered. Statuses are letters, oldest run
+to newest: P passed, F failed, S skipped, K passed after a failed attempt within the same run.
 """
 
 from __future__ import annotations
