@@ -52,7 +52,7 @@ def question(function: Callable[P, T]) -> Callable[P, T]:
         )
         if earlier is not None:
             store = store.at(earlier)
-        key = (function.__module__, function.__name__, store.snapshot().id, args, tuple(sorted(kwargs.items())))
+        key = (function.__module__, function.__name__, store.refresh().id, args, tuple(sorted(kwargs.items())))
         return store.answers.get(key, lambda: function(store, *args, **kwargs))
 
     return ask  # type: ignore[return-value]

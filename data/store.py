@@ -12,10 +12,12 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +27,8 @@ from filelock import FileLock
 
 from data import migrations
 from data.cache import AnswerCache
+from data.mirror import NAME as MIRROR
+from data.mirror import Mirror
 from data.settings import Settings
 from data.watch import CatalogWatch
 
@@ -32,6 +36,7 @@ T = TypeVar("T")
 LAKE = "lake"
 COMMIT_TRIES = 8
 EARLIER_STORES = 8  # snapshots kept attached at a time
+_ATTACHED = count(1)
 
 
 class StoreError(Exception):
@@ -61,21 +66,27 @@ class Store:
         database: str,
         watch: CatalogWatch | None = None,
         pinned: Snapshot | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
-        self.answers = AnswerCache(settings.web.cache_mb)
+        self.answers = answers or AnswerCache(settings.web.cache_mb)
         self._root = root
         self._watch = watch
         self._pinned = pinned
+        self._mirror: Mirror | None = None
         self._local = threading.local()
-        self._earlier: dict[int, Store] = {}
+        self._earlier: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
+        self._recent: dict[int, Store] = {}  # keeps the latest few of them attached
         self._attach_lock = threading.Lock()
         self._write_lock = threading.RLock()
 
     @classmethod
-    def open(cls, settings: Settings) -> Store:
-        """Open the lake, made and migrated where needed. Raises StoreError."""
+    def open(cls, settings: Settings, mirrored: bool = False) -> Store:
+        """Open the lake, made and migrated where needed. Raises StoreError.
+
+        `mirrored` (the web processes) keeps copies of the small tables in memory: see data/mirror.py.
+        """
         local = _local_catalog(settings)
         try:
             settings.home.mkdir(parents=True, exist_ok=True)
@@ -87,10 +98,13 @@ class Store:
                 if local and not local.exists():
                     _make_wal(local)
                 root.execute(_attach(settings, LAKE))
-                migrations.apply(store.cursor())
+                migrations.apply(store._lake_cursor())
             if local:
                 store._watch = CatalogWatch(root, local)
                 store.snapshot()
+            if mirrored:
+                store._mirror = Mirror(root, LAKE)
+                store.refresh()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"the store cannot be opened (catalogue {settings.catalog}, data {settings.data_path}): {error}. "
@@ -99,12 +113,26 @@ class Store:
         return store
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """This thread's cursor, standing in the lake's schema."""
-        cursor = getattr(self._local, "cursor", None)
+        """This thread's cursor to read with; tables are named without a schema."""
+        return self._thread_cursor("reading", self.database if self._mirror is None else MIRROR)
+
+    def _lake_cursor(self) -> duckdb.DuckDBPyConnection:
+        return self._thread_cursor("writing", self.database)
+
+    def _thread_cursor(self, use: str, database: str) -> duckdb.DuckDBPyConnection:
+        cursor = getattr(self._local, use, None)
         if cursor is None:
-            cursor = self._local.cursor = self._root.cursor()
-            cursor.execute(f"USE {self.database}")
+            cursor = self._root.cursor()
+            cursor.execute(f"USE {database}")
+            setattr(self._local, use, cursor)
         return cursor
+
+    def refresh(self) -> Snapshot:
+        """Bring the copies in memory, if there are any, up to the newest snapshot; returns that."""
+        newest = self.snapshot()
+        if self._mirror is not None:
+            self._mirror.refresh(newest.id)
+        return newest
 
     def frame(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> pd.DataFrame:
         return self.cursor().execute(sql, parameters or None).df()
@@ -153,21 +181,27 @@ class Store:
         if self._pinned is not None and self._pinned.id == snapshot_id:
             return self
         with self._attach_lock:
-            earlier = self._earlier.get(snapshot_id)
-            if earlier is None:
-                committed = self.value(
-                    f"SELECT timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() WHERE snapshot_id = ?",
-                    [snapshot_id],
-                )
-                if committed is None:
-                    raise NoSnapshot(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
-                if len(self._earlier) >= EARLIER_STORES:
-                    self._root.execute(f"DETACH {self._earlier.pop(next(iter(self._earlier))).database}")
-                name = f"{LAKE}_{snapshot_id}"
-                self._root.execute(_attach(self.settings, name, snapshot_id))
-                earlier = Store(self.settings, self._root, name, pinned=Snapshot(snapshot_id, committed))
-                self._earlier[snapshot_id] = earlier
+            earlier = self._earlier.get(snapshot_id) or self._attach_at(snapshot_id)
+            self._recent.pop(snapshot_id, None)
+            self._recent[snapshot_id] = earlier
+            if len(self._recent) > EARLIER_STORES:
+                self._recent.pop(next(iter(self._recent)))
             return earlier
+
+    def _attach_at(self, snapshot_id: int) -> Store:
+        committed = self.value(
+            f"SELECT timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() WHERE snapshot_id = ?", [snapshot_id]
+        )
+        if committed is None:
+            raise NoSnapshot(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
+        name = f"{LAKE}_{snapshot_id}_{next(_ATTACHED)}"
+        self._root.cursor().execute(_attach(self.settings, name, snapshot_id))
+        pinned = Snapshot(snapshot_id, committed)
+        earlier = Store(self.settings, self._root, name, pinned=pinned, answers=self.answers)
+        # Only when the last thread that asks it has let go: a detached database fails under a running query.
+        weakref.finalize(earlier, _detach, self._root, name).atexit = False
+        self._earlier[snapshot_id] = earlier
+        return earlier
 
     def transact(self, author: str, message: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction that carries author and message, and commit it.
@@ -177,7 +211,7 @@ class Store:
         """
         if self.database != LAKE:
             raise StoreError("an earlier snapshot cannot be written to")
-        cursor = self.cursor()
+        cursor = self._lake_cursor()
         for attempt in range(1, COMMIT_TRIES + 1):
             with self._write_lock, self._writers():
                 cursor.execute("BEGIN")
@@ -254,12 +288,18 @@ def _secret(root: duckdb.DuckDBPyConnection) -> None:
 def _attach(settings: Settings, name: str, snapshot_id: int | None = None) -> str:
     local = _local_catalog(settings)
     catalog = f"sqlite:{local}" if local else f"postgres:{settings.catalog}"
-    options = [f"DATA_PATH '{_quoted(settings.data_path)}'", "AUTOMATIC_MIGRATION true"]
+    # The settings say where the data stands: a store may be moved or restored elsewhere.
+    options = [f"DATA_PATH '{_quoted(settings.data_path)}'", "OVERRIDE_DATA_PATH true", "AUTOMATIC_MIGRATION true"]
     if local:
         options[0] = f"DATA_PATH '{_quoted(settings.data_path.rstrip('/') + '/')}'"
     if snapshot_id is not None:
         options += [f"SNAPSHOT_VERSION {int(snapshot_id)}", "READ_ONLY"]
     return f"ATTACH 'ducklake:{_quoted(catalog)}' AS {name} ({', '.join(options)})"
+
+
+def _detach(root: duckdb.DuckDBPyConnection, name: str) -> None:
+    with suppress(duckdb.Error):  # the lake itself has been closed meanwhile
+        root.cursor().execute(f"DETACH {name}")
 
 
 def _local_catalog(settings: Settings) -> Path | None:

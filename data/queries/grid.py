@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from data import ids
 from data.cache import question
 from data.filters import Filter
@@ -14,8 +16,14 @@ from data.stats.words import WORDS
 from data.store import Store
 
 ORDERS = ("name", "failing", "module")
-# Bit 0 passed, 1 failed, 2 skipped, 3 passed after a failed attempt: the worst of what is set is the cell's letter.
-_LETTERS = "".join("F" if b & 2 else "K" if b & 9 == 9 else "P" if b & 1 else "S" if b & 4 else "-" for b in range(16))
+_CHUNK = 62  # runs in one 64-bit mask
+# A row's masks of one chunk, and the letter of each; a later letter covers an earlier one: the worst is shown.
+_MASKS = {
+    "S": "r.is_final AND r.status = 'skipped'",
+    "P": "r.is_final AND r.status = 'passed'",
+    "K": "r.status = 'passed' AND (NOT r.is_final OR r.attempt > 1)",
+    "F": "r.is_final AND r.status = 'failed'",
+}
 
 
 @question
@@ -62,9 +70,9 @@ def grid(
                 "module": module,
                 "kinds": sorted(words.get(test, ()), key=WORDS.index),
             }
-            for test, file, class_, name, module, _ in rows
+            for test, file, class_, name, module, *_ in rows
         ],
-        "cells": ["".join(_LETTERS[bits] for bits in cells) for *_, cells in rows],
+        "cells": _letters(rows, len(columns)),
     }
 
 
@@ -93,30 +101,30 @@ def _cells(
         if getattr(flt, name) is not None:
             part += f" AND r.{name} = ${name}"
             parameters[name] = getattr(flt, name)
+    chunks = range(0, len(columns), _CHUNK)
+    masks = ", ".join(
+        f"coalesce(bit_or(1::BIGINT << (w.age % {_CHUNK})) FILTER (w.age BETWEEN {first} AND {first + _CHUNK - 1} "
+        f"AND {rule}), 0) AS {letter}{first}"
+        for first in chunks
+        for letter, rule in _MASKS.items()
+    )
+    names = [f"{letter}{first}" for first in chunks for letter in _MASKS]
     by = {
-        "failing": "len(list_filter(cells, lambda c: c & 2 = 2)) DESC, module, file, class, name",
-        "name": "name, file, class",
-        "module": "module, file, class, name",
+        "failing": " + ".join(f"bit_count(F{first})" for first in chunks) + " DESC, l.module, t.file, t.class, t.name",
+        "name": "t.name, t.file, t.class",
+        "module": "l.module, t.file, t.class, t.name",
     }[order]
     return (
         store.cursor()
         .execute(
-            f"""WITH w AS (SELECT unnest($build) AS build, unnest($age) AS age),
-            cell AS (
-                SELECT r.test, w.age, any_value(r.module) AS module,
-                    bit_or(CASE WHEN NOT r.is_final THEN 8 WHEN r.status = 'passed' THEN if(r.attempt > 1, 9, 1)
-                           WHEN r.status = 'failed' THEN 2 ELSE 4 END) AS bits
-                FROM results r JOIN w USING (build)
-                WHERE list_contains($releases, r.release) AND r.started_at BETWEEN $first AND $last{part}
-                GROUP BY r.test, w.age),
-            lines AS (
-                SELECT test, any_value(module) AS module,
-                    list(bits ORDER BY age) AS bits, list(age ORDER BY age) AS ages FROM cell GROUP BY test)
-            SELECT t.test, t.file, t.class, t.name, l.module,
-                list_transform(range($columns),
-                    lambda i: coalesce(l.bits[list_position(l.ages, i::INTEGER)], 0)) AS cells
-            FROM lines l JOIN tests t USING (test) WHERE {where}
-            ORDER BY {by} LIMIT $limit OFFSET $offset""",
+            f"""WITH lines AS (
+            SELECT r.test, any_value(r.module) AS module, {masks}
+            FROM results r JOIN (SELECT unnest($build) AS build, unnest($age) AS age) w USING (build)
+            WHERE list_contains($releases, r.release) AND r.started_at BETWEEN $first AND $last{part}
+            GROUP BY r.test)
+        SELECT t.test, t.file, t.class, t.name, l.module, {", ".join(names)}
+        FROM lines l JOIN tests t USING (test) WHERE {where}
+        ORDER BY {by}, t.test LIMIT $limit OFFSET $offset""",
             parameters
             | {
                 "build": [row["build"] for row in listed],
@@ -124,10 +132,22 @@ def _cells(
                 "releases": sorted({row["release"] for row in listed}),
                 "first": min(row["started_at"] for row in listed),
                 "last": max(row["started_at"] for row in listed),
-                "columns": len(columns),
                 "limit": limit,
                 "offset": offset,
             },
         )
         .fetchall()
     )
+
+
+def _letters(rows: list[tuple[Any, ...]], columns: int) -> list[str]:
+    """One string of `columns` letters a row, from its masks."""
+    cells = np.full((len(rows), columns), "-", dtype="U1")
+    masks = np.array([row[5:] for row in rows], dtype=np.int64).reshape(len(rows), -1)
+    for place, (first, letter) in enumerate(
+        (first, letter) for first in range(0, columns, _CHUNK) for letter in _MASKS
+    ):
+        width = min(_CHUNK, columns - first)
+        seen = (masks[:, place, None] >> np.arange(width)) & 1 == 1
+        cells[:, first : first + width][seen] = letter
+    return ["".join(line) for line in cells]
