@@ -1,0 +1,158 @@
+"""What the fake server serves: folders, jobs and builds, as Jenkins sees them at a moment `now` (epoch seconds)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ingest.simulator.programme import Commit
+
+Files = dict[str, Callable[[], bytes]]
+
+FREESTYLE = ("hudson.model.FreeStyleProject", "hudson.model.FreeStyleBuild")
+PIPELINE = ("org.jenkinsci.plugins.workflow.job.WorkflowJob", "org.jenkinsci.plugins.workflow.job.WorkflowRun")
+MATRIX = ("hudson.matrix.MatrixProject", "hudson.matrix.MatrixBuild")
+MATRIX_AXIS = ("hudson.matrix.MatrixConfiguration", "hudson.matrix.MatrixRun")
+MULTIJOB = ("com.tikal.jenkins.plugins.multijob.MultiJobProject", "com.tikal.jenkins.plugins.multijob.MultiJobBuild")
+FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
+MULTIBRANCH = "org.jenkinsci.plugins.workflow.multibranch.WorkflowMultiBranchProject"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The build that started a build."""
+
+    job: str
+    number: int
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Build:
+    """One build. Between `ended` and `ended + post` it is in post-production: not building, still in progress."""
+
+    number: int
+    started: float
+    ended: float
+    post: float = 0.0
+    display_name: str = ""
+    parameters: dict[str, object] = field(default_factory=dict)
+    upstream: Upstream | None = None
+    agent: str = ""
+    revision: str = ""
+
+    def building(self, now: float) -> bool:
+        return now < self.ended
+
+    def in_progress(self, now: float) -> bool:
+        return now < self.ended + self.post
+
+    def result(self, now: float) -> str | None:
+        return None if self.building(now) else self.outcome()
+
+    def outcome(self) -> str:
+        """The result in the end."""
+        return "SUCCESS"
+
+    def commits(self) -> list[Commit]:
+        return []
+
+    def files(self, now: float) -> Files:
+        """Artifacts: relative path -> what renders it."""
+        return {}
+
+    def report(self, now: float) -> dict | None:
+        """A test report as `{"suites": [...]}` of the JUnit plugin, `{"children": [(axis build, report)]}` of a matrix
+        build, or None where nothing was published."""
+        return None
+
+    def counts(self, now: float) -> dict[str, int] | None:
+        """failCount, skipCount and totalCount of the report."""
+        report = self.report(now)
+        return report_counts(report) if report else None
+
+    def console(self, now: float) -> str:
+        """The log so far, without what Jenkins itself writes at its head and end."""
+        return ""
+
+    def sub_builds(self) -> list[tuple[Job, Build]]:
+        """Of a matrix build its axis builds (inherited ones too), of a multijob build what its phases started."""
+        return []
+
+
+def report_counts(report: dict) -> dict[str, int]:
+    if "children" in report:
+        parts = [report_counts(child) for _, _, child in report["children"]]
+        return {name: sum(part[name] for part in parts) for name in ("failCount", "skipCount", "totalCount")}
+    statuses = [case["status"] for suite in report["suites"] for case in suite["cases"]]
+    return {
+        "failCount": statuses.count("FAILED"),
+        "skipCount": statuses.count("SKIPPED"),
+        "totalCount": len(statuses),
+    }
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """`history` gives the builds that have begun by a moment, oldest first. Builds whose numbers are `missing` are
+    listed but gone, those `deleted` are gone; `edits` are properties changed by hand after the build."""
+
+    full_name: str
+    kind: tuple[str, str]
+    history: Callable[[float], list[Build]]
+    missing: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
+    edits: dict[int, dict[str, object]] = field(default_factory=dict)
+    axes: dict[str, Job] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.full_name.rsplit("/", 1)[-1]
+
+    def builds(self, now: float) -> list[Build]:
+        """Newest first."""
+        return [build for build in reversed(self.history(now)) if build.number not in self.deleted]
+
+    def next_number(self, now: float) -> int:
+        history = self.history(now)
+        return history[-1].number + 1 if history else 1
+
+    def build(self, number: int, now: float) -> Build | None:
+        if number in self.missing:
+            return None
+        return next((build for build in self.builds(now) if build.number == number), None)
+
+
+@dataclass(slots=True, eq=False)
+class Folder:
+    """A folder, a multibranch project or, with an empty name, the root. `views` name jobs by full name."""
+
+    full_name: str
+    kind: str = FOLDER
+    items: dict[str, Folder | Job] = field(default_factory=dict)
+    views: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.full_name.rsplit("/", 1)[-1]
+
+    def add(self, item: Folder | Job) -> None:
+        self.items[item.name.lower()] = item
+
+    def folder(self, path: str) -> Folder:
+        """The folder at `path` below this one, made where it is not there."""
+        here = self
+        for name in path.split("/"):
+            if name.lower() not in here.items:
+                here.add(Folder(f"{here.full_name}/{name}".lstrip("/")))
+            here = here.items[name.lower()]
+        return here
+
+    def find(self, names: list[str]) -> Folder | Job | None:
+        """The item at that path; upper and lower case are the same to Jenkins."""
+        here: Folder | Job | None = self
+        for name in names:
+            inside = here.items if isinstance(here, Folder) else here.axes
+            here = inside.get(name.lower())
+            if here is None:
+                return None
+        return here

@@ -1,0 +1,70 @@
+"""The `[[source]]` tables with which a tracker ingests the simulator."""
+
+from __future__ import annotations
+
+from ingest.simulator.programme import Programme
+
+VERSION_RULE = r"VER:\s*(?P<version>\d+(\.\d+)+)"
+MODULE_RULE = r"(?i)^(?P<module>.+?)([_-]module)?([_-]esxi)?$"
+RELEASE_RULE = r"^(?P<release>\d+\.\d+)"
+OWNER_RULE = r"tests/(?P<module>[^/]+)/"
+
+
+def sources(programme: Programme, url: str) -> list[dict]:
+    """One orchestrator source a release."""
+    return [
+        {
+            "name": f"sim-{release.name}",
+            "url": url,
+            "poll_minutes": 0.05 if programme.live else 5,
+            "layout": "orchestrator",
+            "job": f"{release.folder}/MODULE-RUN",
+            "include": ["*"],
+            "module": MODULE_RULE,
+            "version": VERSION_RULE,
+            "release": RELEASE_RULE,
+            "environment": {"parameter": "RUN_STAGING_TESTS_ONLY", "map": {"true": "staging"}, "default": "prod"},
+            "owner": OWNER_RULE,
+            "results": ["junit:**/junit/**/*.xml", "order:**/*.order.txt", "test_report"],
+        }
+        for release in programme.releases
+    ]
+
+
+def extra_sources(url: str) -> list[dict]:
+    """One source for each of the other layouts; their truth is in `sources` of the truth, by name."""
+    common = {"url": url, "poll_minutes": 5, "version": r"^(?P<version>\d+(\.\d+)+)$", "release": RELEASE_RULE}
+    fixed = {"url": url, "poll_minutes": 5, "release_fixed": "main"}
+    return [
+        {
+            **common,
+            "name": "libcore",
+            "layout": "job",
+            "job": "libcore-nightly",
+            "results": ["junit:**/surefire-reports/*.xml", "test_report"],
+        },
+        {**fixed, "name": "compat", "layout": "job", "job": "compat-matrix", "results": ["test_report"]},
+        {
+            "url": url,
+            "poll_minutes": 5,
+            "name": "webapp",
+            "layout": "multibranch",
+            "job": "webapp",
+            "results": ["junit:reports/junit.xml", "test_report"],
+        },
+        {
+            **common,
+            "name": "platform",
+            "layout": "folder",
+            "job": "platform",
+            "include": ["*"],
+            "results": ["junit:reports/junit.xml", "test_report"],
+        },
+        {
+            **fixed,
+            "name": "suite",
+            "layout": "orchestrator",
+            "job": "suite",
+            "results": ["junit:reports/junit.xml", "test_report"],
+        },
+    ]

@@ -1,0 +1,127 @@
+"""The query language of Jenkins' remote API: `tree=a,b[c,d]{M,N}`, and `depth=` where there is no tree.
+
+Kept as strict and as forgiving as the original: blanks are part of a name, unknown names give nothing, bad syntax is an
+error, a range cuts whatever array it stands at, and `_class` cannot be left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+EVERYTHING = 2**31
+# Properties shown however deep the object lies, or only in the depth asked for; everything else as its bean says.
+VISIBILITY = {"name": 999, "url": 999, "number": 999, "color": 2, "allBuilds": -2}
+_TOKEN = re.compile(r"[\[\]{},]|[^\[\]{},]+")
+
+
+@dataclass(slots=True)
+class Bean:
+    """An exported object. Values may be functions of no argument, called only when the property is asked for."""
+
+    kind: str
+    properties: dict[str, object] = field(default_factory=dict)
+    visibility: int = 999
+
+
+@dataclass(slots=True)
+class Many:
+    """An array of objects that are made into beans only after a range has cut it."""
+
+    handles: Sequence
+    make: Callable
+
+
+@dataclass(slots=True)
+class Tree:
+    children: dict[str, Tree] = field(default_factory=dict)
+    start: int = 0
+    stop: int = EVERYTHING
+
+    def accept(self, name: str, visibility: int) -> Tree | None:
+        return self.children.get(name) or self.children.get("*")
+
+
+@dataclass(slots=True)
+class Depth:
+    """What is shown without a tree: properties of at least this visibility, one more for each level down."""
+
+    least: int = 1
+    start: int = 0
+    stop: int = EVERYTHING
+
+    def accept(self, name: str, visibility: int) -> Depth | None:
+        return Depth(self.least + 1) if visibility >= self.least else None
+
+
+def parse(text: str) -> Tree:
+    """Raises ValueError where Jenkins raises."""
+    tokens = [*_TOKEN.findall(text), ""]
+    position = 0
+
+    def peek() -> str:
+        return tokens[position]
+
+    def take(wanted: str | None = None) -> str:
+        nonlocal position
+        token = tokens[position]
+        if wanted is not None and token != wanted:
+            raise ValueError(f"expected {wanted or 'the end'!r} but found {token!r}")
+        position += 1
+        return token
+
+    def number() -> int:
+        token = take()
+        if not re.fullmatch("[0-9]+", token):
+            raise ValueError(f"expected a number but found {token!r}")
+        return int(token)
+
+    def bounds() -> tuple[int, int]:
+        if peek() == ",":
+            take()
+            return 0, number()
+        first = number()
+        if peek() == "}":
+            return first, first + 1
+        take(",")
+        return first, EVERYTHING if peek() == "}" else number()
+
+    def names(tree: Tree) -> None:
+        while True:
+            name = take()
+            if name in {"", *"[]{},"}:
+                raise ValueError(f"expected a name but found {name!r}")
+            child = tree.children[name] = Tree()
+            if peek() == "[":
+                take()
+                names(child)
+                take("]")
+            if peek() == "{":
+                take()
+                child.start, child.stop = bounds()
+                take("}")
+            if peek() != ",":
+                return
+            take()
+
+    tree = Tree()
+    names(tree)
+    take("")
+    return tree
+
+
+def render(value: object, shown: Tree | Depth) -> object:
+    """The value as plain dicts and lists, cut down to what is shown."""
+    if isinstance(value, Bean):
+        out: dict[str, object] = {"_class": value.kind} if value.kind else {}
+        for name, inner in value.properties.items():
+            below = shown.accept(name, VISIBILITY.get(name, value.visibility))
+            if below is not None:
+                out[name] = render(inner() if callable(inner) else inner, below)
+        return out
+    if isinstance(value, Many):
+        return [render(value.make(handle), shown) for handle in value.handles[shown.start : shown.stop]]
+    if isinstance(value, list | tuple):
+        return [render(item, shown) for item in value[shown.start : shown.stop]]
+    return value

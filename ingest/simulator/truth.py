@@ -1,0 +1,203 @@
+"""What a tracker that has read everything must find: counts, and every planted fault with the builds that bound it.
+
+Told as of the simulated clock, from what is final and still on the server by then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import numpy as np
+
+from ingest.simulator import messages
+from ingest.simulator.artifacts import sessions
+from ingest.simulator.items import Folder
+from ingest.simulator.plan import FOREVER, SICK_RATE, Change
+from ingest.simulator.programme import ERROR, FAILED, HOSTS_PER_TOPOLOGY, NONE, PASSED, SKIPPED, Programme
+from ingest.simulator.side import BRANCHES, NIGHTLY
+from ingest.simulator.timeline import Execution, Release
+
+SIDE_JOBS = {
+    "libcore": ["libcore-nightly"],
+    "compat": ["compat-matrix"],
+    "webapp": [f"webapp/{branch}" for branch in BRANCHES],
+    "platform": list(NIGHTLY),
+    "suite": ["suite-unit", "suite-system"],
+}
+
+
+def truth(programme: Programme, root: Folder, detail: bool = False) -> dict:
+    """The contract's keys and, beside them: new_failures (bad in one build so far), always_failing, appeared,
+    disappeared, runs, sources (counts by source name) and, with `detail`, builds (counts of each)."""
+    now = programme.now()
+    builds = [_build(programme, e, now) for release in programme.releases for e in _final(release, now)]
+    told: dict = {"seed": programme.seed, "size": programme.size_name, "now": _time(now), "counts": _counts(builds)}
+    told["sources"] = {
+        **{f"sim-{r.name}": _counts([b for b in builds if b["release"] == r.name]) for r in programme.releases},
+        **{name: _side_counts(root, jobs, now) for name, jobs in SIDE_JOBS.items()},
+    }
+    for name in ("regressions", "new_failures", "always_failing", "fixed", "flaky", "slower"):
+        told[name] = []
+    for release in programme.releases:
+        _add_changes(programme, release, now, told)
+    told |= _disturbances(programme, now)
+    told["runs"] = [
+        {
+            "release": run.release,
+            "run": run.number,
+            "version": run.version,
+            "environment": run.environment,
+            "state": "running" if now < run.settled else {"tests": "final"}.get(run.fate, "broken"),
+            "builds": [{"job": e.module.job, "build": e.number} for e in run.listed if e.started <= now],
+        }
+        for run in programme.timeline.runs(now)
+    ]
+    if detail:
+        told["builds"] = builds
+    return told
+
+
+def _final(release: Release, now: float) -> list[Execution]:
+    return [e for builds in release.executions for e in builds if e.settled <= now and not e.rotated]
+
+
+def _build(programme: Programme, execution: Execution, now: float) -> dict:
+    run, results, upto = execution.run, programme.results(execution), programme.visible(execution, now)
+    # A rerun log is written when a session is complete; of an aborted one only first attempts are known.
+    complete = max([end for _, _, end, done in sessions(programme, execution, now) if done], default=0)
+    status = np.concatenate([results.final[:complete], results.first[complete:upto]])
+    count = [int((status == value).sum()) for value in (PASSED, FAILED, ERROR, SKIPPED)]
+    return {
+        "release": run.release,
+        "job": f"qa/{run.release}/{execution.module.job}",
+        "module": execution.module.name,
+        "build": execution.number,
+        "run": run.number,
+        "version": run.version,
+        "environment": run.environment,
+        "result": programme.outcome(execution),
+        "total": upto,
+        "passed": count[PASSED],
+        "failed": count[FAILED] + count[ERROR],
+        "errors": count[ERROR],
+        "skipped": count[SKIPPED],
+        "reruns": int((results.rerun[:complete] != NONE).sum()),
+        "started_at": _time(execution.started),
+    }
+
+
+def _counts(builds: list[dict]) -> dict[str, int]:
+    total: Counter[str] = Counter(builds=len(builds))
+    for build in builds:
+        total.update(results=build["total"], attempts=build["total"] + build["reruns"])
+        total.update({name: build[name] for name in ("passed", "failed", "errors", "skipped")})
+    return dict(total)
+
+
+def _side_counts(root: Folder, jobs: list[str], now: float) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for name in jobs:
+        job = root.find(name.split("/"))
+        builds = [build for build in job.builds(now) if build.number not in job.missing and not build.in_progress(now)]
+        total["builds"] += len(builds)
+        for build in builds:
+            # Axis builds that a matrix build took over from an older one are counted with that one.
+            parts = [part for _, part in build.sub_builds() if part.number == build.number] or [build]
+            cases = [case for part in parts for case in part.cases()]
+            total.update(results=len(cases), **Counter(case.status for case in cases))
+    return dict(total)
+
+
+def _add_changes(programme: Programme, release: Release, now: float, told: dict) -> None:
+    for change in programme.plan.all_changes(release.name, len(release.runs)):
+        module = programme.modules[change.module]
+        test = module.tests[change.test]
+        ran = [e for e in release.executions[change.module] if e.settled <= now and _covers(programme, e, change.test)]
+        entry = {
+            "release": release.name,
+            "module": test.owner,
+            "key": test.key,
+            "job": f"{release.folder}/{module.job}",
+            "job_module": module.name,
+        }
+        after = [e for e in ran if e.run.index >= change.start]
+        if not after:
+            continue
+        if change.kind == "flaky":
+            told["flaky"].append({**entry, "rate": change.rate, "rerun": module.reruns})
+        elif change.kind == "slower":
+            first = {"from_run": after[0].run.number, "from_build": after[0].number}
+            told["slower"].append({**entry, **first, "factor": change.factor})
+        elif change.commit is None:
+            told["always_failing"].append(entry)
+        else:
+            kind, bounds = _bounds(programme, change, ran)
+            told[kind].append(entry | bounds)
+
+
+def _bounds(programme: Programme, change: Change, ran: list[Execution]) -> tuple[str, dict]:
+    """What a breakage has come to, and the builds that bound it. The first bad build is the first to contain the
+    commit, which for one that fails at a rate below 1 need not be the first to fail."""
+    before = [e for e in ran if e.run.index < change.start]
+    bad = [e for e in ran if change.start <= e.run.index < change.stop]
+    since = [e for e in ran if e.run.index >= change.stop]
+    good = next((e for e in reversed(before) if _passed(programme, e, change.test)), None)
+    bounds = {
+        "last_good_build": good.number if good else None,
+        "first_bad_build": bad[0].number if bad else None,
+        "last_good_run": good.run.number if good else None,
+        "first_bad_run": bad[0].run.number if bad else None,
+        "commit": programme.commits(*change.commit)[0].id,
+        "rate": change.rate,
+        "bad_builds": len(bad),
+    }
+    if since:
+        return "fixed", bounds | {"fixed_build": since[0].number, "fixed_run": since[0].run.number}
+    return ("regressions" if len(bad) > 1 else "new_failures"), bounds
+
+
+def _covers(programme: Programme, execution: Execution, test: int) -> bool:
+    """Whether the test ran in that build. Faults are planned for tests that run in production and are never skipped."""
+    run, module = execution.run, execution.module
+    if execution.rotated or execution.fate == "broken" or run.environment != "prod":
+        return False
+    if not programme.exists(run.release, module.index, test, run.index):
+        return False
+    if execution.fate == "tests":
+        return True
+    seen = programme.visible(execution, execution.settled)
+    return bool((module.test[programme.results(execution).slot[:seen]] == test).any())
+
+
+def _passed(programme: Programme, execution: Execution, test: int) -> bool:
+    results = programme.results(execution)
+    return bool((results.final[execution.module.test[results.slot] == test] == PASSED).all())
+
+
+def _disturbances(programme: Programme, now: float) -> dict:
+    storms, hosts, appeared, disappeared = [], [], [], []
+    for name, index, module in sorted(programme.plan.storms):
+        run, place = programme.release(name).runs[index], programme.modules[module]
+        build = next(e.number for e in run.own if e.module is place)
+        message = ": ".join(messages.STORM[:2])
+        storms.append({"release": name, "run": run.number, "module": place.name, "build": build, "message": message})
+    for host in programme.plan.hosts:
+        release = programme.release(host.release)
+        module = next(m for m in programme.modules if host.topology in m.topologies)
+        names = programme.host_names(release.name, module)
+        place = module.topologies.index(host.topology) * HOSTS_PER_TOPOLOGY + host.place
+        from_run = release.runs[host.start].number
+        hosts.append({"host": names[place], "from_run": from_run, "release": release.name, "rate": SICK_RATE})
+    for told, planned in ((appeared, programme.plan.appears), (disappeared, programme.plan.disappears)):
+        for (name, module), tests in planned.items():
+            runs = programme.release(name).runs
+            for test, index in tests.items():
+                if index != FOREVER:
+                    key = programme.modules[module].tests[test].key
+                    told.append({"release": name, "key": key, "from_run": runs[index].number})
+    return {"storms": storms, "sick_hosts": hosts, "appeared": appeared, "disappeared": disappeared}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
