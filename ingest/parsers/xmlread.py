@@ -79,7 +79,7 @@ def verdict(problem: str, handler: Handler, *, found: bool, complete: bool) -> t
     if handler.cases or (found and complete):
         return "recovered", [f"ill-formed XML ({problem}): what could be read of it is here"]
     if handler.elements and not found:
-        return "not_junit", []
+        return "not_junit", [f"ill-formed XML ({problem}) of no known kind"]
     return "error", [f"cannot be read as XML ({problem})"]
 
 
@@ -272,9 +272,9 @@ def _codec(head: bytes) -> str:
     for bom, name in _BOMS:
         if head.startswith(bom):
             return name
-    if head[:2] == b"<\0":
+    if head[:2] == b"<\0" and head[3:4] == b"\0":
         return "utf-16-le"
-    if head[:2] == b"\0<":
+    if head[:3:2] == b"\0\0" and head[1:2] == b"<":
         return "utf-16-be"
     declared = _DECLARED.match(head)
     name = declared[1].decode().lower() if declared else "utf-8"
