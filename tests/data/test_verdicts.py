@@ -1,0 +1,126 @@
+"""The words of design.md section 5, through the store: the whole truth table, topologies, lanes, reruns, evidence."""
+
+from __future__ import annotations
+
+import pytest
+from builders import World, cases
+
+from data.filters import Filter
+from data.queries import verdicts
+from data.stats.words import words
+
+TRUTH = {
+    "PF": {"new_failure"},
+    "PPPPF": {"new_failure"},
+    "FPF": {"new_failure"},
+    "PPPFF": {"regression"},
+    "PFFFF": {"regression"},
+    "PSFFF": {"regression"},
+    "FF": {"always_failing"},
+    "FFFFF": {"always_failing"},
+    "FP": {"fixed"},
+    "FFP": {"fixed"},
+    "FFFFP": {"fixed"},
+    "PFFFP": {"fixed"},
+    "PFPPP": {"flaky"},
+    "PPFPP": {"flaky"},
+    "PFPFF": {"flaky"},
+    "PFPFFF": {"flaky", "regression"},
+    "FPFPF": {"flaky", "new_failure"},
+    "PFP": {"flaky", "fixed"},
+    "F": set(),
+    "P": set(),
+    "S": set(),
+    "PPPPP": set(),
+    "FPPPP": set(),
+}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World.at(tmp_path)
+
+
+def kinds(world: World, **filters) -> dict[str, set[str]]:
+    return {row["name"]: set(row["kinds"]) for row in verdicts.verdicts(world.store, Filter(release="7.0", **filters))}
+
+
+def test_the_truth_table(world):
+    longest = max(map(len, TRUTH))
+    world.history({f"t_{sequence}": sequence.rjust(longest, "-") for sequence in TRUTH})
+    found = kinds(world)
+    assert {name.removeprefix("t_"): words for name, words in found.items()} == {
+        sequence: words for sequence, words in TRUTH.items() if words
+    }
+    counts = verdicts.counts(world.store, Filter(release="7.0"))["7.0"]
+    assert counts == {
+        word: sum(word in carried for carried in TRUTH.values())
+        for word in ("regression", "new_failure", "always_failing", "flaky", "fixed")
+    }
+
+
+def test_a_status_before_the_window_is_its_context(world):
+    world.history({"long": "P" + "F" * 10, "longer": "PF" + "F" * 9, "old_pass": "PFFFFFFFFFF"})
+    assert kinds(world) == {name: {"regression", "always_failing"} for name in ("long", "longer", "old_pass")}
+    world.history({"long": "F", "longer": "P", "old_pass": "F"})
+    assert kinds(world) == {"long": {"always_failing"}, "longer": {"fixed"}, "old_pass": {"always_failing"}}
+
+
+def test_a_test_that_fails_on_one_topology_failed(world):
+    def both(three: str, five: str):
+        import pyarrow as pa
+
+        return pa.concat_tables([cases("m", {"t": three}, "3s"), cases("m", {"t": five}, "5s")])
+
+    for three, five in ("PP", "PP", "PF", "FP"):
+        world.run({"m": both(three, five)})
+    # Each topology alone would be a new failure, or fixed; the test as a whole failed twice after passing twice.
+    assert kinds(world) == {"t": {"regression"}}
+    assert kinds(world, topology="5s") == {"t": {"fixed", "flaky"}}
+
+
+def test_rescued_by_a_rerun_is_flaky(world):
+    world.history({"rescued": "PPKPP", "steady": "PPPPP"})
+    assert kinds(world) == {"rescued": {"flaky"}}
+
+
+def test_disagreement_on_one_commit_is_flaky(world):
+    for letter, revision in (("P", "aaa"), ("F", "bbb"), ("P", "bbb"), ("P", "ccc")):
+        world.run({"m": {"t": letter, "other": "F" if revision == "aaa" else "P"}}, revision=revision)
+    found = {row["name"]: row for row in verdicts.verdicts(world.store, Filter(release="7.0"))}
+    assert set(found) == {"t"}
+    assert found["t"]["evidence"]["disagreed"] == [1, 2]
+
+
+def test_environments_do_not_flip_each_other(world):
+    for number in range(6):
+        environment = "staging" if number % 2 else "prod"
+        world.run({"m": {"t": "F" if environment == "staging" else "P"}}, environment=environment)
+    assert [(row["environment"], row["kinds"]) for row in verdicts.verdicts(world.store, Filter(release="7.0"))] == [
+        ("staging", ["always_failing"])
+    ]
+
+
+def test_every_verdict_can_be_computed_again_from_its_evidence(world):
+    world.history({f"t_{sequence}": sequence.rjust(6, "-") for sequence in TRUTH} | {"k": "PPKPPF"})
+    rows = verdicts.verdicts(world.store, Filter(release="7.0"))
+    assert len(rows) == sum(bool(words) for words in TRUTH.values()) + 1
+    for row in rows:
+        evidence = row["evidence"]
+        flags = tuple(place in evidence["disagreed"] for place in range(len(evidence["statuses"])))
+        assert words(evidence["statuses"], disagreed=flags, window=evidence["window"]) == set(row["kinds"]), row
+        assert evidence["failed"] == evidence["statuses"][-evidence["of"] :].count("F")
+        assert len(evidence["runs"]) == len(evidence["statuses"])
+        low, high = evidence["interval_95"]
+        assert low <= evidence["rate"] <= high
+        if row["first_bad"]:
+            assert evidence["statuses"][evidence["runs"].index(row["first_bad"]["run"])] == "F"
+            assert f"#{row['first_bad']['number']}" in row["sentence"] or row["kind"] in ("always_failing", "flaky")
+
+
+def test_the_newest_run_first_bad_and_last_good_are_named(world):
+    world.history({"t": "PPPFF"})
+    (row,) = verdicts.verdicts(world.store, Filter(release="7.0"))
+    assert row["last_good"]["number"] == 3 and row["first_bad"]["number"] == 4
+    assert row["since_run"] == row["first_bad"]["run"]
+    assert row["sentence"] == "Failed in the last 2 runs, since #4; passed in #3."
