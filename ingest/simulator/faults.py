@@ -45,7 +45,10 @@ class Fault:
             raise ValueError(f"unknown kind of fault {self.kind!r}, known are {', '.join(KINDS)}")
         if self.kind == "status" and self.status not in STATUSES:
             raise ValueError(f"no page for status {self.status}, there are pages for {STATUSES}")
-        re.compile(self.path)
+        try:
+            re.compile(self.path)
+        except re.error as error:
+            raise ValueError(f"path {self.path!r} is no regular expression: {error}") from error
         self._rng, self._begun = Random(self.seed), time.monotonic()
 
     def strikes(self, path: str) -> bool:

@@ -150,8 +150,16 @@ def create_app(
     @app.get("/")
     @app.get("/<path:path>")
     def answer(path: str = "") -> Response:
-        path = request.path
-        traffic.begin(path)
+        traffic.begin(request.path)
+        try:
+            response = respond(request.path)
+        except BaseException:
+            traffic.end()
+            raise
+        response.call_on_close(traffic.end)
+        return response
+
+    def respond(path: str) -> Response:
         fault = plan.strike(f"{path}?{request.query_string.decode()}" if request.query_string else path)
         if fault and fault.kind == "slow":
             time.sleep(fault.delay_s)
@@ -166,7 +174,6 @@ def create_app(
             if fault and fault.kind in ("truncate", "reset"):
                 response = pages.damaged(response, fault)
         pages.finish(response, request.headers.get("Accept-Encoding", ""), user)
-        response.call_on_close(traffic.end)
         return response
 
     @app.get("/truth.json")
