@@ -1,0 +1,66 @@
+// Figures come with token names and UTC times; here they get the theme's colours, one template, and local time.
+(function () {
+  "use strict";
+  const rt = (window.rt = window.rt || {});
+  const clientside = (window.dash_clientside = window.dash_clientside || {});
+  clientside.rt = clientside.rt || {};
+
+  function template(token) {
+    const axis = {
+      gridcolor: token("--line"), linecolor: token("--line-strong"), zeroline: false, ticks: "outside", ticklen: 4,
+      tickcolor: token("--line-strong"), automargin: true, title: { standoff: 8 },
+    };
+    return {
+      layout: {
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 52, r: 12, t: 24, b: 32 },
+        font: { family: token("--font"), size: 12, color: token("--ink-2") },
+        xaxis: { ...axis, showgrid: false }, yaxis: { ...axis, showline: false, ticks: "" },
+        legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: token("--ink") } },
+        hoverlabel: {
+          bgcolor: token("--raised"), bordercolor: token("--line-strong"), align: "left",
+          font: { family: token("--font"), size: 12, color: token("--ink") },
+        },
+        dragmode: "zoom",
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: token("--ink-3"), activecolor: token("--ink") },
+      },
+    };
+  }
+
+  const local = (iso) => {
+    const moment = new Date(iso);
+    return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+  };
+
+  function resolve(value, token) {
+    if (typeof value === "string") return value.startsWith("var(--") ? token(value.slice(4, -1)) : value;
+    if (Array.isArray(value)) return value;
+    if (value && typeof value === "object")
+      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner, token)]));
+    return value;
+  }
+
+  /** The figure as Plotly draws it under the theme that is on. */
+  rt.themed = function (figure) {
+    const style = getComputedStyle(document.documentElement);
+    const token = (name) => style.getPropertyValue(name).trim();
+    const data = figure.data.map((trace) => {
+      const drawn = resolve(trace, token);
+      if (trace.meta && trace.meta.utc) drawn.x = trace.x.map(local);
+      return drawn;
+    });
+    const layout = resolve(figure.layout, token);
+    layout.annotations = (figure.layout.annotations || []).map((note) => resolve(note, token));
+    if (matchMedia("(max-width: 720px)").matches) layout.margin = { l: 44, r: 4, t: 24, b: 30 };
+    return { data, layout: { ...layout, template: template(token) } };
+  };
+
+  clientside.rt.chart = (figure) => (figure ? rt.themed(figure) : window.dash_clientside.no_update);
+
+  clientside.rt.clicked = function (click) {
+    const run = click && click.points && click.points[0] && click.points[0].customdata;
+    if (!run) return;
+    const kept = new URLSearchParams(location.search);
+    for (const name of ["by", "group", "runs", "case"]) kept.delete(name);
+    rt.go("/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : ""));
+  };
+})();

@@ -1,0 +1,54 @@
+// The beat: asks for the store's snapshot id every two seconds, and wakes the callbacks only when it has moved.
+(function () {
+  "use strict";
+  const clientside = (window.dash_clientside = window.dash_clientside || {});
+  clientside.rt = clientside.rt || {};
+  let etag = null;
+  let asking = false;
+  let failures = 0;
+
+  function tell(reachable) {
+    failures = reachable ? 0 : failures + 1;
+    const lost = failures > 1; // one lost beat is nothing to speak of
+    const banner = document.getElementById("offline");
+    if (banner) {
+      const text = lost ? "The server cannot be reached. What you see may be old; this page goes on by itself." : "";
+      if (banner.textContent !== text) banner.textContent = text;
+    }
+    document.documentElement.toggleAttribute("data-offline", lost);
+  }
+
+  function date(committed) {
+    const text = document.getElementById("live-text");
+    if (!text || !committed) return;
+    const moment = new Date(committed);
+    text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    text.parentElement.title =
+      "Live: the newest data came in at " + moment.toLocaleString() + " (" + moment.toISOString() + ")";
+  }
+
+  clientside.rt.poll = async function (_beat, seen) {
+    const { no_update } = window.dash_clientside;
+    if (asking || document.hidden) return no_update;
+    asking = true;
+    try {
+      const headers = etag ? { "If-None-Match": etag } : {};
+      const answer = await fetch("/api/v1/snapshot", { headers, cache: "no-store", signal: AbortSignal.timeout(8000) });
+      if (answer.status === 304) {
+        tell(true);
+        return no_update;
+      }
+      if (!answer.ok) throw new Error("status " + answer.status);
+      const body = await answer.json();
+      tell(true);
+      etag = answer.headers.get("ETag");
+      date(body.committed_at);
+      return body.snapshot === seen ? no_update : body.snapshot;
+    } catch (error) {
+      tell(false);
+      return no_update;
+    } finally {
+      asking = false;
+    }
+  };
+})();

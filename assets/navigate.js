@@ -1,0 +1,111 @@
+// The URL is the state: links and controls change the address, Dash's Location hears of it, callbacks follow.
+(function () {
+  "use strict";
+  const rt = (window.rt = window.rt || {});
+  const clientside = (window.dash_clientside = window.dash_clientside || {});
+  clientside.rt = clientside.rt || {};
+  const SCOPE = ["release", "environment", "version", "module"];
+  const KEPT = [...SCOPE, "topology", "priority", "exclude_flaky", "as_of"];
+  let restore = null; // where to scroll once the page that history asked for is laid
+
+  history.scrollRestoration = "manual";
+
+  /** Go to an address of this origin without a reload. */
+  rt.go = function (href, { replace = false, keep = false } = {}) {
+    const url = new URL(href, location.href);
+    if (url.href === location.href) return;
+    const moved = url.pathname !== location.pathname;
+    if (replace) history.replaceState(history.state, "", url);
+    else {
+      history.replaceState({ y: scrollY }, "");
+      history.pushState(null, "", url);
+    }
+    window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    if (moved && !keep) restore = { y: 0, focus: true };
+  };
+
+  /** The current address with parameters changed; an empty value takes one away. */
+  rt.withParams = function (changes, path) {
+    const url = new URL(location.href);
+    if (path) url.pathname = path;
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === "" || value === null || value === undefined) url.searchParams.delete(name);
+      else url.searchParams.set(name, value);
+    }
+    return url.pathname + (url.search === "?" ? "" : url.search);
+  };
+
+  addEventListener("popstate", () => {
+    restore = { y: (history.state && history.state.y) || 0, focus: false };
+  });
+
+  document.addEventListener("rt:laid", ({ detail }) => {
+    if (!restore || detail.name === "drawer") return;
+    scrollTo(0, restore.y);
+    const heading = restore.focus && document.querySelector("#page h1");
+    if (heading) {
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+    }
+    restore = null;
+  });
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest("a[href]");
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+      return;
+    const url = new URL(link.href.baseVal === undefined ? link.href : link.href.baseVal, location.href);
+    if (link.target || link.hasAttribute("download") || url.origin !== location.origin) return;
+    if (url.pathname.startsWith("/api/") || url.pathname === "/metrics") return;
+    if (url.hash && url.pathname === location.pathname && url.search === location.search) return;
+    event.preventDefault();
+    rt.go(url.href);
+  });
+
+  // A control with data-param sets that parameter; with data-go it goes where its value says.
+  let typing = null;
+  function changed(control, replace) {
+    const name = control.getAttribute("data-param");
+    const value = control.type === "checkbox" ? (control.checked ? "1" : "") : control.value;
+    if (name) rt.go(rt.withParams({ [name]: value, offset: "", case: "" }), { replace });
+    else if (control.hasAttribute("data-go")) rt.go(value);
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("select[data-param], select[data-go], input[type=checkbox][data-param]"))
+      changed(event.target, false);
+  });
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("input[type=search][data-param]")) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => changed(event.target, true), 250);
+  });
+  document.addEventListener("submit", (event) => event.preventDefault());
+
+  /** Marks the screen that is shown, and gives the navigation's links the scope. */
+  clientside.rt.navigation = function () {
+    const here = new URLSearchParams(location.search);
+    const kept = new URLSearchParams([...here].filter(([name]) => KEPT.includes(name)));
+    const query = kept.toString();
+    for (const link of document.querySelectorAll("a[data-nav]")) {
+      const path = link.getAttribute("data-nav");
+      link.href = path + (query ? "?" + query : "");
+      if (path === location.pathname) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  };
+
+  /** A selector that differs from what the server set was changed by the user. */
+  clientside.rt.scope = function (values, shown) {
+    const index = shown ? values.findIndex((value, i) => value !== shown[i]) : -1;
+    if (index < 0) return;
+    values = values.map((value) => (value === "*" ? "" : value));
+    const changes = { offset: "", case: "", [SCOPE[index]]: values[index] };
+    if (SCOPE[index] === "release") Object.assign(changes, { version: "" });
+    const onRun = /^\/runs\//.test(location.pathname);
+    if (onRun && SCOPE[index] !== "module") {
+      SCOPE.slice(0, 3).forEach((name, i) => (changes[name] = name in changes ? changes[name] : values[i]));
+      if (SCOPE[index] === "environment" || SCOPE[index] === "release") changes.version = "";
+      rt.go(rt.withParams(changes, "/runs/latest"));
+    } else rt.go(rt.withParams(changes));
+  };
+})();

@@ -1,0 +1,53 @@
+"""A log's ANSI colours as markup: text is escaped first, only colour and weight survive, every other sequence goes."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+LIMIT = 64 * 1024  # characters shown; the API gives the whole text
+_SEQUENCE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def ansi(text: str | None) -> Markup:
+    """Classes `a-b` (bold) and `a-0` .. `a-7` (the eight colours, bright ones alike)."""
+    text = text or ""
+    cut = len(text) > LIMIT
+    pieces, state, start = [], frozenset[str](), 0
+    text = text[:LIMIT]
+    for found in _SEQUENCE.finditer(text):
+        pieces.append(_piece(text[start : found.start()], state))
+        start = found.end()
+        if found.group(2) == "m":
+            state = _after(state, found.group(1) or "")
+    pieces.append(_piece(text[start:], state))
+    if cut:
+        pieces.append(Markup('\n<em class="cut">cut after 64 KB; the API has the whole text</em>'))
+    return Markup("").join(pieces)
+
+
+def _piece(text: str, state: frozenset[str]) -> Markup:
+    clean = escape(_CONTROL.sub("", text.replace("\r\n", "\n")))
+    return Markup('<span class="{}">{}</span>').format(" ".join(sorted(state)), clean) if state and clean else clean
+
+
+def _after(state: frozenset[str], codes: str) -> frozenset[str]:
+    numbers = [int(code) if code.isdigit() else 0 for code in codes.split(";")]
+    while numbers:
+        code = numbers.pop(0)
+        colourless = {name for name in state if name == "a-b"}
+        if code == 0:
+            state = frozenset()
+        elif code == 1:
+            state = state | {"a-b"}
+        elif code == 22:
+            state = state - {"a-b"}
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            state = frozenset(colourless | {f"a-{code % 10}"})
+        elif code == 39:
+            state = frozenset(colourless)
+        elif code in (38, 48):  # a colour of the large palettes: its parameters are no codes of their own
+            del numbers[: 2 if numbers[:1] == [5] else 4]
+    return state

@@ -1,0 +1,49 @@
+"""The dashboard's application: screens (Dash) and JSON (Flask) on one server, made anew by every call.
+
+Nothing is registered at import: Dash's module-level callbacks and page registry belong to the process, and a second
+application in it would lose them.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from dash import Dash
+from flask_openapi3 import OpenAPI
+
+from dashboard import errors, render, security, shell, static
+from dashboard.services import Services
+from data.settings import Settings
+
+
+def create_app(settings: Settings) -> Dash:
+    """The application, ready to serve; `app.server.extensions["regtracker"]` holds its Services.
+
+    The store is opened at the first request that needs it, not here: workers fork after this.
+    """
+    server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
+    server.extensions["regtracker"] = Services(settings)
+    render.install(server)
+    if find_spec("dashboard.api"):
+        from dashboard import api
+
+        if hasattr(api, "register"):
+            api.register(server)
+    app = Dash(
+        "dashboard",
+        server=server,
+        assets_folder=str(static.ASSETS),
+        assets_ignore="vendor",
+        title="Regression Tracker",
+        update_title=None,
+        index_string=shell.INDEX,
+        on_error=errors.report,
+        use_async=False,  # otherwise on wherever asgiref is installed, at half the throughput
+        suppress_callback_exceptions=False,
+    )
+    static.install(app)
+    security.install(app, [shell.THEME_HASH])
+    shell.register(app)
+    # Dash sets itself up in its first request, and a second one at the same moment fails.
+    server.test_client().get("/_dash-dependencies")
+    return app

@@ -1,0 +1,141 @@
+"""Pass rate and counts over runs or days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.formats import duration, number, percent
+
+PALETTE = 8
+PANELS = 6
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
+_COUNTS = (("failed", "var(--fail-fill)", "/"), ("skipped", "var(--skip-fill)", ""), ("passed", "var(--pass-fill)", ""))
+
+
+def rates(series: list[dict[str, Any]]) -> dict[str, Any]:
+    """One line a series: pass rate in percent. A point that brought no results is a gap, never a zero."""
+    traces = []
+    for index, line in enumerate(series):
+        points = line["points"]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": line["name"],
+                "x": [_moment(point) for point in points],
+                "y": [None if point["pass_rate"] is None else point["pass_rate"] * 100 for point in points],
+                "text": [_hover(point, line["name"]) for point in points],
+                "customdata": [point.get("run") for point in points],
+                "hovertemplate": "%{text}<extra></extra>",
+                "line": {
+                    "color": f"var(--s{index % PALETTE + 1}c)",
+                    "width": 1.8,
+                    "dash": _DASHES[index // PALETTE % len(_DASHES)],
+                },
+                "marker": {"size": 6, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
+                "meta": {"utc": bool(points and "run" in points[0])},
+            }
+        )
+    layout = {
+        "yaxis": {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"},
+        "xaxis": {"type": "date"},
+        "showlegend": len(series) > 1,
+        "hovermode": "closest",
+        "height": 340,
+    }
+    return {"data": traces, "layout": layout}
+
+
+def counts(series: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of stacked bars a series, for at most six of them: failed at the base, where small numbers can be read."""
+    shown = series[:PANELS]
+    traces: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {
+        "barmode": "stack",
+        "bargap": 0.18,
+        "height": 90 + 150 * max(len(shown), 1),
+        "hovermode": "closest",
+        "annotations": [],
+    }
+    share = 1 / max(len(shown), 1)
+    for row, line in enumerate(shown):
+        axis = "" if row == 0 else str(row + 1)
+        top = 1 - row * share
+        layout[f"yaxis{axis}"] = {"domain": [max(top - share * 0.78, 0), top], "nticks": 4, "anchor": f"x{axis}"}
+        layout[f"xaxis{axis}"] = {
+            "anchor": f"y{axis}",
+            "type": "category",
+            "nticks": 12,
+            "tickangle": 0,
+            "showgrid": False,
+            "showticklabels": True,
+        }
+        if len(shown) > 1:
+            layout["annotations"].append(
+                {
+                    "text": line["name"], "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
+                    "yanchor": "bottom", "showarrow": False, "font": {"color": "var(--ink)"},
+                }
+            )  # fmt: skip
+        for name, colour, shape in _COUNTS:
+            traces.append(
+                {
+                    "type": "bar",
+                    "name": name,
+                    "legendgroup": name,
+                    "showlegend": row == 0,
+                    "x": [_label(point) for point in line["points"]],
+                    "y": [point[name] for point in line["points"]],
+                    "text": [_hover(point, line["name"]) for point in line["points"]],
+                    "textposition": "none",
+                    "customdata": [point.get("run") for point in line["points"]],
+                    "hovertemplate": "%{text}<extra></extra>",
+                    "marker": {
+                        "color": colour,
+                        "line": {"width": 0},
+                        "pattern": {"shape": shape, "size": 5, "solidity": 0.25},
+                    },
+                    "xaxis": f"x{axis}",
+                    "yaxis": f"y{axis}",
+                }
+            )
+    return {"data": traces, "layout": layout}
+
+
+def durations(series: list[dict[str, Any]]) -> dict[str, Any]:
+    """One line a series: test time, summed over the results, in hours."""
+    figure = rates(series)
+    for trace, line in zip(figure["data"], series, strict=True):
+        trace["y"] = [None if point["duration_s"] is None else point["duration_s"] / 3600 for point in line["points"]]
+    figure["layout"] |= {"yaxis": {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}, "height": 240}
+    return figure
+
+
+def _moment(point: dict[str, Any]) -> str:
+    return point.get("started_at") or point["day"]
+
+
+def _label(point: dict[str, Any]) -> str:
+    return f"#{point['number']}" if "run" in point else point["day"]
+
+
+def _hover(point: dict[str, Any], name: str) -> str:
+    """Both denominators, in words. Plotly reads a few tags in a text, so nothing of the data may look like one."""
+    where = f"{point['release']} #{point['number']}" if "run" in point else point["day"]
+    head = where if name in ("all", point.get("release")) else f"{name} · {where}"
+    if not point["total"]:
+        return _plain(f"{head}<br>no results")
+    lines = [
+        f"{percent(point['pass_rate'])} % passed: {number(point['passed'])} of {number(point['total'])}",
+        f"{number(point['failed'])} failed, {number(point['skipped'])} skipped",
+    ]
+    if point["duration_s"] is not None:
+        lines.append(f"test time {duration(point['duration_s'])}")
+    if point.get("version"):
+        lines.append(f"{point['version']} · {point['environment']}")
+    return "<br>".join([_plain(head), *(_plain(line) for line in lines)])
+
+
+def _plain(text: str) -> str:
+    return text.replace("<br>", "\n").replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br>")

@@ -1,0 +1,93 @@
+"""How numbers and times are written, everywhere the same: template filters, all of them total on None."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from markupsafe import Markup, escape
+
+from dashboard.ansi import ansi
+
+NONE = "–"
+THIN = "\u202f"
+
+
+def number(value: float | None) -> str:
+    """12 731: groups of three, set apart by a narrow no-break space."""
+    return NONE if value is None else f"{value:,.0f}".replace(",", THIN)
+
+
+def percent(rate: float | None) -> str:
+    """Two decimals, cut and not rounded: nothing short of all passes reads 100."""
+    return NONE if rate is None else f"{math.floor(rate * 10_000 + 1e-9) / 100:.2f}"
+
+
+def points(delta: float | None) -> str:
+    """A difference of two rates in percentage points, signed."""
+    return NONE if delta is None else signed(delta * 100, 2)
+
+
+def signed(value: float | None, decimals: int = 0) -> str:
+    if value is None:
+        return NONE
+    text = f"{abs(value):,.{decimals}f}".replace(",", THIN)
+    if not float(text.replace(THIN, "")):
+        return "0"
+    return ("+" if value > 0 else "−") + text
+
+
+def duration(seconds: float | None) -> str:
+    """1 h 05 min, 4 min 20 s, 12.3 s, 85 ms."""
+    if seconds is None:
+        return NONE
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}{THIN}ms"
+    if seconds < 60:
+        return f"{seconds:.1f}{THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{THIN}min {rest:02d}{THIN}s"
+    return f"{minutes // 60}{THIN}h {minutes % 60:02d}{THIN}min"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def when(moment: str | None, style: str = "full") -> Markup | str:
+    """A time element: UTC without scripts, local with them (assets/times.js), UTC in its title. `style`: full, ago."""
+    if not moment:
+        return NONE
+    at = datetime.fromisoformat(moment.rstrip("Z"))
+    return Markup('<time datetime="{}" data-time="{}">{}</time>').format(moment, style, f"{at:%d %b %H:%M} UTC")
+
+
+def shorten(text: str | None, length: int = 160) -> str:
+    """The first line that says something."""
+    for line in (text or "").splitlines():
+        if line.strip():
+            return line.strip() if len(line.strip()) <= length else line.strip()[: length - 1] + "…"
+    return ""
+
+
+def breakable(name: str) -> Markup:
+    """A long identifier that may wrap after its separators, so that a phone can show it whole."""
+    text = str(escape(name))
+    for separator in ("/", "::", "_", "."):
+        text = text.replace(separator, separator + "<wbr>")
+    return Markup(text)
+
+
+FILTERS = {
+    "ansi": ansi,
+    "number": number,
+    "percent": percent,
+    "points": points,
+    "signed": signed,
+    "duration": duration,
+    "plural": plural,
+    "when": when,
+    "shorten": shorten,
+    "breakable": breakable,
+}

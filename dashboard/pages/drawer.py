@@ -1,0 +1,54 @@
+"""One failing test's text beside the list that it was found in; open whenever the URL carries `case`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash
+
+from dashboard import render
+from dashboard.place import Place
+from data.filters import Filter
+from data.queries import builds, tests
+from data.store import Store
+
+STRIP = 30
+
+
+def register(app: Dash) -> None:
+    render.register(app, "drawer", None, "drawer.html", view)
+
+
+def view(store: Store, place: Place) -> dict[str, Any]:
+    """`case` is TEST (its newest failure in the scope) or TEST.BUILD or TEST.BUILD.TOPOLOGY."""
+    case = place.get("case")
+    if not case:
+        return {"test": None}
+    test_id, build_id, topology = [*case.split(".", 2), None, None][:3]
+    test = tests.test(store, test_id)
+    if test is None:
+        raise render.UnknownError(f"No test has the id {test_id}. It may come from another store.")
+    scope = Filter(release=place.filter.release, environment=place.filter.environment)
+    history = tests.history(store, test_id, scope, STRIP)
+    here = _chosen(history, build_id, topology)
+    build_id = build_id or (here["build"] if here else None)
+    build = builds.build(store, build_id) if build_id else None
+    if build_id and build is None:
+        raise render.UnknownError(f"No build has the id {build_id}.")
+    topology = topology if topology is not None else (here["topology"] if here else None)
+    if build and topology is not None:
+        # the strip follows the same release, environment and topology as the case
+        same = Filter(release=build["release"], environment=build["environment"], topology=topology)
+        history = tests.history(store, test_id, same, STRIP)
+    attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
+    return {"test": test, "build": build, "topology": topology, "attempts": attempts, "history": history[::-1]}
+
+
+def _chosen(history: list[dict[str, Any]], build: str | None, topology: str | None) -> dict[str, Any] | None:
+    """Of a test's results, newest first, the one that is meant; a failed one where the URL leaves a choice."""
+    fitting = [
+        row
+        for row in history
+        if (build is None or row["build"] == build) and (topology is None or row["topology"] == topology)
+    ]
+    return next((row for row in fitting if row["status"] == "failed"), fitting[0] if fitting else None)

@@ -1,0 +1,119 @@
+"""How pass rate, counts and duration moved, over runs or days, for one line or several side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+
+from dashboard import render
+from dashboard.figures import trend as figures
+from dashboard.place import Place
+from dashboard.services import store as the_store
+from data.filters import Filter, FilterError
+from data.queries import trends
+from data.store import Store, StoreError
+
+PATH, NAME = "/trends", "Trends"
+GROUPS = ("release", "environment", "module")
+RUNS = ("30", "100", "300")
+TABLE_ROWS = 60
+_CHARTS = {"rate": "Pass rate", "counts": "Results", "duration": "Test time"}
+# Plotly's button that uploads a figure to a cloud is never offered.
+_CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
+    "responsive": True,
+}
+
+
+def layout() -> html.Div:
+    charts = []
+    for name, title in _CHARTS.items():
+        charts += [
+            html.Section(
+                [
+                    html.H2(title),
+                    dcc.Store(id=f"trend-{name}-figure"),
+                    html.Div(
+                        dcc.Graph(id=f"trend-{name}", config=_CONFIG, className="chart"),
+                        role="img",
+                        **{"aria-label": f"Chart of {title.lower()}; the table below holds its data"},
+                    ),
+                ],
+                className="chart-section",
+            )
+        ]
+    return html.Div(
+        [*render.sink("trends-head"), html.Div(charts, id="trend-charts"), *render.sink("trends-table")],
+        className="page trends",
+    )
+
+
+def register(app: Dash) -> None:
+    render.register(app, "trends-head", PATH, "trends.html", head)
+    render.register(app, "trends-table", PATH, "trends_table.html", table)
+
+    @app.callback(
+        *(Output(f"trend-{name}-figure", "data") for name in _CHARTS),
+        Input("url", "href"),
+        Input("snapshot", "data"),
+    )
+    def draw(href: str, _snapshot: int | None) -> Any:
+        place = Place.of(href)
+        if place.path != PATH:
+            return no_update, no_update, no_update
+        try:
+            series = ask(the_store(), place)
+        except (FilterError, StoreError):  # the page's head says what is wrong
+            series = []
+        # A figure keeps zoom and hidden lines while this stays the same: while the question does.
+        same = {"uirevision": place.here()}
+        drawn = (figures.rates(series), figures.counts(series), figures.durations(series))
+        return tuple(figure | {"layout": figure["layout"] | same} for figure in drawn)
+
+    for name in _CHARTS:
+        app.clientside_callback(
+            ClientsideFunction("rt", "chart"),
+            Output(f"trend-{name}", "figure"),
+            Input(f"trend-{name}-figure", "data"),
+            Input("theme", "data"),
+            State("url", "href"),
+        )
+        app.clientside_callback(ClientsideFunction("rt", "clicked"), Input(f"trend-{name}", "clickData"))
+
+
+def ask(store: Store, place: Place) -> list[dict[str, Any]]:
+    flt, by, group = _question(place)
+    return trends.trend(store, flt, by, group)["series"]
+
+
+def head(store: Store, place: Place) -> dict[str, Any]:
+    flt, by, group = _question(place)
+    series = ask(store, place)
+    return {
+        "by": by,
+        "group": group,
+        "groups": GROUPS,
+        "runs": str(flt.runs),
+        "runs_offered": RUNS,
+        "series": series,
+        "panels": figures.PANELS,
+        "points": sum(len(line["points"]) for line in series),
+        "measured": render.measured(store),
+    }
+
+
+def table(store: Store, place: Place) -> dict[str, Any]:
+    rows = [point | {"series": line["name"]} for line in ask(store, place) for point in line["points"]]
+    rows.sort(key=lambda point: point.get("started_at") or point["day"], reverse=True)
+    return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _question(place)[1]}
+
+
+def _question(place: Place) -> tuple[Filter, str, str | None]:
+    """(filter, by, group); several releases are drawn apart unless the URL says otherwise."""
+    flt = place.filter
+    by = place.get("by") if place.get("by") in ("run", "day") else "run"
+    group = place.get("group") if place.get("group") in (*GROUPS, "all") else ("all" if flt.release else "release")
+    return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group

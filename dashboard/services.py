@@ -1,0 +1,40 @@
+"""What every request needs of the process it runs in: the settings, and the store, opened at the first use.
+
+A server forks its workers after the application is made, and DuckDB does not survive a fork: nothing here is opened
+before it is asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from flask import current_app
+
+from data.settings import Settings
+from data.store import Store
+
+
+class Services:
+    """One a process; `app.server.extensions["regtracker"]`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._store: Store | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def store(self) -> Store:
+        """The open store, shared by the process's threads. Raises StoreError where it cannot be opened."""
+        with self._lock:
+            if self._store is None:
+                self._store = Store.open(self.settings)
+            return self._store
+
+
+def services() -> Services:
+    """The services of the application that answers the current request."""
+    return current_app.extensions["regtracker"]
+
+
+def store() -> Store:
+    return services().store

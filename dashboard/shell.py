@@ -1,0 +1,224 @@
+"""What stands around every screen: navigation, scope, theme, the live beat, the drawer, and which page is shown."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from flask import has_request_context, request
+
+from dashboard import render
+from dashboard.icons import SPRITE
+from dashboard.pages import PAGES, drawer, missing
+from dashboard.place import Place, match
+from dashboard.services import store
+from data.filters import Filter, FilterError
+from data.queries import releases, runs
+from data.store import StoreError
+
+# Before the first paint, or a dark room is lit by a white page.
+_THEME = (
+    "(function(){var t;try{t=localStorage.getItem('rt-theme')}catch(e){}"
+    "if(t!=='dark'&&t!=='light')t=matchMedia('(prefers-color-scheme: dark)').matches?'dark':'light';"
+    "document.documentElement.setAttribute('data-bs-theme',t)})()"
+)
+THEME_HASH = "'sha256-" + base64.b64encode(hashlib.sha256(_THEME.encode()).digest()).decode() + "'"
+INDEX = f"""<!doctype html>
+<html lang="en">
+<head>
+{{%metas%}}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{%title%}}</title>
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+<script>{_THEME}</script>
+<link rel="stylesheet" href="/bootstrap.css?m={dbc.__version__}">
+{{%css%}}
+</head>
+<body>
+{SPRITE}
+{{%app_entry%}}
+<footer hidden>{{%config%}}{{%scripts%}}{{%renderer%}}</footer>
+</body>
+</html>"""
+
+SCOPES = {
+    "release": "All releases",
+    "environment": "All environments",
+    "version": "All versions",
+    "module": "All modules",
+}
+EVERY = "*"  # a selector without a choice; an empty value is taken by its placeholder
+BEAT_MS = 2_000
+
+
+def layout(snapshot: int | None = None) -> html.Div:
+    return html.Div(
+        [
+            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Store(id="snapshot", data=snapshot),
+            dcc.Store(id="page-name"),
+            dcc.Store(id="scope-shown"),
+            dcc.Store(id="theme"),
+            dcc.Interval(id="beat", interval=BEAT_MS),
+            html.A("Skip to content", href="#main", className="skip"),
+            html.Header([_top(), _scope()], className="shell"),
+            html.Div(id="offline", className="offline", role="status"),
+            html.Main(html.Div(id="page", children=_waiting()), id="main", tabIndex=-1),
+            html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer"),
+            dbc.Toast(
+                id="toast",
+                header="Something went wrong",
+                icon="danger",
+                is_open=False,
+                dismissable=True,
+                duration=20_000,
+                className="toast-place",
+            ),
+        ]
+    )
+
+
+def register(app: Dash) -> None:
+    """Lay the shell round all pages and register every page's callbacks."""
+    for page in PAGES:
+        page.register(app)
+    drawer.register(app)
+    app.validation_layout = html.Div([layout(), *(page.layout() for page in (*PAGES, missing))])
+    app.layout = lambda: layout(_snapshot())
+    _register_router(app)
+    _register_scope(app)
+    for name, signature in {
+        "poll": [Output("snapshot", "data"), Input("beat", "n_intervals"), State("snapshot", "data")],
+        "navigation": [Input("url", "href"), Input("page", "children")],
+        "theme": [Output("theme", "data"), Input("theme-switch", "n_clicks")],
+    }.items():
+        app.clientside_callback(ClientsideFunction("rt", name), *signature)
+
+
+def _top() -> html.Div:
+    return html.Div(
+        [
+            html.A(
+                [html.Img(src="/assets/icon.svg", alt="", width=22, height=22), html.Span("Regression Tracker")],
+                href="/",
+                className="brand",
+            ),
+            html.Nav(
+                [
+                    html.A(page.NAME, href=page.PATH, className="nav-item", **{"data-nav": page.PATH})
+                    for page in PAGES
+                    if page.NAME
+                ],
+                className="nav-items",
+                **{"aria-label": "Screens"},
+            ),
+            html.Div(
+                [
+                    html.Span(className="live-dot", **{"aria-hidden": "true"}),
+                    html.Span("live", id="live-text"),
+                ],
+                id="live",
+                className="live",
+                role="status",
+                **{"aria-live": "off"},
+            ),
+            html.Button(
+                html.Span(className="theme-mark", **{"aria-hidden": "true"}),
+                id="theme-switch",
+                className="icon-button",
+                title="Dark or light",
+                **{"aria-label": "Switch between dark and light"},
+            ),
+        ],
+        className="top",
+    )
+
+
+def _scope() -> html.Div:
+    selectors = [
+        dbc.Select(
+            id={"type": "scope", "name": name},
+            options=[{"label": every, "value": EVERY}],
+            value=EVERY,
+            size="sm",
+            class_name="scope-select",
+        )
+        for name, every in SCOPES.items()
+    ]
+    labelled = [
+        html.Label([html.Span(name.capitalize(), className="scope-label"), selector])
+        for name, selector in zip(SCOPES, selectors, strict=True)
+    ]
+    return html.Div(labelled, className="scope", role="group", **{"aria-label": "Scope"})
+
+
+def _waiting() -> html.Div:
+    return html.Div([html.Div(className="skeleton") for _ in range(3)], className="skeletons", **{"aria-busy": "true"})
+
+
+def _snapshot() -> int | None:
+    """The newest snapshot where a browser asks for the layout; while Dash sets itself up nothing may be opened."""
+    if not has_request_context() or not request.path.endswith("_dash-layout"):
+        return None
+    try:
+        return store().snapshot().id
+    except StoreError:
+        return None  # the page's own answer says what is wrong
+
+
+def _register_router(app: Dash) -> None:
+    @app.callback(
+        Output("page", "children"), Output("page-name", "data"), Input("url", "pathname"), State("page-name", "data")
+    )
+    def route(path: str, shown: str | None) -> Any:
+        page = next((page for page in PAGES if match(page.PATH, path) is not None), missing)
+        name = page.__name__
+        return (no_update, no_update) if name == shown else (page.layout(), name)
+
+
+def _register_scope(app: Dash) -> None:
+    @app.callback(
+        Output({"type": "scope", "name": ALL}, "options"),
+        Output({"type": "scope", "name": ALL}, "value"),
+        Output("scope-shown", "data"),
+        Input("url", "href"),
+        Input("snapshot", "data"),
+    )
+    def offer(href: str, _snapshot: int | None) -> Any:
+        try:
+            return scope(Place.of(href))
+        except (FilterError, StoreError):  # the page says what is wrong
+            return no_update, no_update, no_update
+
+    app.clientside_callback(
+        ClientsideFunction("rt", "scope"),
+        Input({"type": "scope", "name": ALL}, "value"),
+        State("scope-shown", "data"),
+    )
+
+
+def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
+    """(options, values, values) of the selectors: what the store offers under the URL's filter, or the run's own."""
+    chosen = place.filter
+    segments = match("/runs/<run>", place.path)
+    run = None
+    if segments and segments["run"] != "latest":
+        try:
+            run = runs.run(store(), segments["run"])
+        except ValueError:
+            run = None
+    if run:
+        chosen = Filter(run["release"], run["version"], run["environment"], chosen.module)
+    offered = releases.choices(store(), Filter(chosen.release, chosen.version, chosen.environment))
+    options, values = [], []
+    for name, every in SCOPES.items():
+        value = getattr(chosen, name) or EVERY
+        known = offered[name + "s"]
+        extra = [value] if value not in (EVERY, *known) else []
+        options.append([{"label": every, "value": EVERY}, *({"label": item, "value": item} for item in (*extra, *known))])
+        values.append(value)
+    return options, values, values

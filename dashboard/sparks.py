@@ -1,0 +1,86 @@
+"""Small drawings inside text: a spark of runs, a strip of statuses, a bar of counts. SVG and markup, no library."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dashboard.formats import percent
+
+_STEP, _HEIGHT = 10, 44
+# A spark shows 90-100 % unless a run fell below; then the next of these floors.
+_FLOORS = (0.99, 0.95, 0.90, 0.75, 0.50, 0.0)
+LETTERS = {"P": ("passed", "passed"), "F": ("failed", "failed"), "S": ("skipped", "skipped"),
+           "K": ("flaky", "passed after a failed attempt"), "-": ("none", "did not run")}  # fmt: skip
+
+
+def floor_of(points: list[dict[str, Any]]) -> float:
+    """The lower end of a spark's scale: the highest floor that leaves every finished run a visible body."""
+    rates = [point["pass_rate"] for point in points if point["pass_rate"] is not None and point["state"] != "running"]
+    worst = min(rates, default=1.0)
+    return next(floor for floor in _FLOORS if worst - floor > (1 - floor) * 0.15 or floor == 0.0)
+
+
+def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
+    """Geometry of a spark: one bar a run, its full height 100 %, from the top what failed and what was skipped.
+
+    Answers {width, height, floor, bars: [{x, state, id, number, parts: [(class, y, height)], title}]}.
+    """
+    floor = floor_of(points)
+    bars = []
+    for index, point in enumerate(points[-slots:], start=slots - min(len(points), slots)):
+        bars.append(
+            {
+                "x": index * _STEP,
+                "id": point["id"],
+                "number": point["number"],
+                "state": point["state"],
+                "parts": _parts(point, floor),
+                "title": _title(point),
+            }
+        )
+    return {"width": slots * _STEP - 3, "height": _HEIGHT, "floor": floor, "bars": bars}
+
+
+def _parts(point: dict[str, Any], floor: float) -> list[tuple[str, float, float]]:
+    if not point["total"]:
+        return [("empty", 0, _HEIGHT)]
+    parts, top = [], 0.0
+    for name in ("failed", "skipped"):
+        height = min(point[name] / point["total"] / (1 - floor), 1) * _HEIGHT
+        if point[name]:
+            height = max(height, 1.5)
+        height = min(height, _HEIGHT - top)
+        if height > 0:
+            parts.append((name, round(top, 2), round(height, 2)))
+        top += height
+    if _HEIGHT - top > 0:
+        parts.append(("passed", round(top, 2), round(_HEIGHT - top, 2)))
+    return parts
+
+
+def _title(point: dict[str, Any]) -> str:
+    if not point["total"]:
+        return f"#{point['number']} {point['state']}: no results"
+    return (
+        f"#{point['number']} {point['state']}: {percent(point['pass_rate'])} % of {point['total']} passed, "
+        f"{point['failed']} failed, {point['skipped']} skipped"
+    )
+
+
+def bar(row: dict[str, Any]) -> list[tuple[str, float]]:
+    """Shares of a counts bar in percent: (class, width); something small but there is at least one percent wide."""
+    if not row["total"]:
+        return []
+    shares = {name: row[name] / row["total"] * 100 for name in ("passed", "failed", "skipped") if row[name]}
+    small = {name: max(share, 1.0) for name, share in shares.items()}
+    scale = 100 / math.fsum(small.values())
+    return [(name, round(share * scale, 2)) for name, share in small.items()]
+
+
+def letters(text: str) -> list[tuple[str, str]]:
+    """The statuses of a strip: (class, what it means), oldest first."""
+    return [LETTERS[letter] for letter in text]
+
+
+FUNCTIONS = {"spark": spark, "bar": bar, "letters": letters}

@@ -1,0 +1,61 @@
+"""The production server: gunicorn with threads, or waitress where gunicorn cannot run.
+
+The application is made in each worker, after the fork, because DuckDB does not survive one.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from flask import Flask
+
+from dashboard.app import create_app
+from dashboard.static import ASSETS, ROOT
+from data.settings import Settings
+
+
+def serve(
+    settings: Settings,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    dev: bool = False,
+) -> None:
+    """Serve until SIGINT or SIGTERM; None takes the configuration's value. `dev`: one worker, reloaded on a change."""
+    host, port = host or settings.web.host, settings.web.port if port is None else port
+    workers, threads = workers or settings.web.workers, threads or settings.web.threads
+    if sys.platform == "win32":
+        import waitress
+
+        waitress.serve(create_app(settings).server, host=host, port=port, threads=threads, ident=None)
+        return
+    options: dict[str, Any] = {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": 1 if dev else workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "graceful_timeout": 5,
+        "timeout": 120,
+        "keepalive": 30,
+        "loglevel": "warning",
+    }
+    if dev:
+        sources = [*ASSETS.glob("*.*"), *(ROOT / "dashboard" / "templates").glob("*.html")]
+        options |= {"reload": True, "reload_extra_files": [str(file) for file in sources], "loglevel": "info"}
+    _gunicorn(settings, options)
+
+
+def _gunicorn(settings: Settings, options: dict[str, Any]) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):
+        def load_config(self) -> None:
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            return create_app(settings).server
+
+    Server().run()
