@@ -7,7 +7,8 @@ leaves all of it or nothing, and reading a build again, any number of times, giv
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -41,6 +42,23 @@ CASES = pa.schema(
 )
 
 
+# What a build's flags say. Whoever reads a build sets them; screens show these words.
+FLAGS = {
+    "no_results": "the build ended without any test result",
+    "partial": "read while the build was running: more may come",
+    "recovered": "a report is ill-formed: what could be read of it is here",
+    "unreadable": "a report cannot be read at all, or an artifact that the build lists is gone",
+    "count_mismatch": "Jenkins counted other tests than were read",
+    "declared_differs": "a report declares another number of tests than it holds",
+    "status_differs": "a JUnit report and the order log tell another status of a test: the log counts",
+    "repeated": "a test ran more than once on one topology: each is kept, as variant #2 and on",
+    "no_start_time": "the server does not tell when the build began: the time of its discovery stands for it",
+    "no_release": "no rule says which release was tested",
+    "no_raw": "its reports were too large to be kept: it cannot be rebuilt",
+    "gone": "Jenkins no longer has the build",
+}
+
+
 @dataclass(frozen=True)
 class Commit:
     revision: str
@@ -52,6 +70,8 @@ class Commit:
 
 @dataclass(frozen=True)
 class RawFile:
+    """`encoding`: zstd, or zip where several files are kept as they came. `size`: bytes as they came."""
+
     path: str
     kind: str
     encoding: str
@@ -85,7 +105,6 @@ class Build:
     declared_failed: int | None = None
     declared_skipped: int | None = None
     flags: frozenset[str] = frozenset()
-    recheck_at: datetime | None = None
     cases: pa.Table = field(default_factory=lambda: CASES.empty_table())
     commits: list[Commit] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)  # (path, message)
@@ -98,7 +117,10 @@ class Build:
 
 @dataclass(frozen=True)
 class Run:
-    """One regression run; for a build that stands alone, the same facts as its build's."""
+    """One regression run; for a build that stands alone, the same facts as its build's.
+
+    A run that no build orchestrates has a `key` instead of a start: its times and state are summed up from its builds.
+    """
 
     source: str
     job: str
@@ -112,10 +134,11 @@ class Run:
     result: str | None = None
     display_name: str = ""
     url: str = ""
+    key: str = ""
 
     @property
     def id(self) -> int:
-        return ids.of(self.source, self.job, self.number, self.started_at.isoformat(), self.release)
+        return ids.of(self.source, self.job, self.number, self.key or self.started_at.isoformat(), self.release)
 
 
 @dataclass(frozen=True)
@@ -134,39 +157,48 @@ def put_builds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], now: 
     if not builds:
         return 0
     _remove(cursor, [build.id for build in builds])
-    cursor.register("incoming", _incoming(cursor, builds))
-    try:
-        written = _insert_results(cursor)
-        cursor.register("incoming_builds", _build_rows(builds, now))
-        cursor.execute(_INSERT_BUILDS)
-    finally:
-        cursor.unregister("incoming_builds")
-        cursor.unregister("incoming")
+    written = 0
+    with _registered(cursor, incoming_builds=_build_rows(builds, now)):
+        incoming = _incoming(cursor, builds)
+        with _registered(cursor, incoming=incoming):
+            if len(incoming):
+                written = _insert_results(cursor)
+            cursor.execute(_INSERT_BUILDS)
     _insert_children(cursor, builds)
     _note_releases(cursor, {build.release for build in builds}, now)
-    _link_runs(cursor, [build.id for build in builds])
+    _link(cursor, {(build.source, build.job, build.number) for build in builds})
     return written
 
 
 def put_runs(cursor: duckdb.DuckDBPyConnection, runs: Sequence[Run], listed: Sequence[RunBuild], now: datetime) -> None:
-    """Replace these runs; add what they list, keeping rows that already know their build."""
+    """Replace these runs; add what they list, keeping rows that already know their build.
+
+    A listed build that tested another release than its run moves to the run of that release of the same orchestrating
+    build, made where there is none; so an orchestrating build may stand for several runs.
+    """
     if not runs:
         return
-    marks = ", ".join("?" for _ in runs)
-    cursor.execute(f"DELETE FROM runs WHERE run IN ({marks})", [run.id for run in runs])
-    cursor.register("incoming_runs", pa.Table.from_pylist([{"run": run.id, **asdict(run)} for run in runs], _RUNS))
-    cursor.execute("INSERT INTO runs BY NAME SELECT * FROM incoming_runs")
-    cursor.unregister("incoming_runs")
+    runs = list({run.id: run for run in runs}.values())
+    rows = [{**asdict(run), "run": run.id} for run in runs]
+    with _registered(cursor, incoming_runs=pa.Table.from_pylist(rows, _RUNS)):
+        _update_siblings(cursor)
+        cursor.execute("DELETE FROM runs WHERE run IN (SELECT run FROM incoming_runs)")
+        cursor.execute("INSERT INTO runs BY NAME SELECT * FROM incoming_runs")
     if listed:
-        cursor.register("incoming_listed", pa.Table.from_pylist([asdict(row) for row in listed], _RUN_BUILDS))
-        cursor.execute(
-            """INSERT INTO run_builds BY NAME
-            SELECT DISTINCT l.*, b.build FROM incoming_listed l
-            ANTI JOIN run_builds r USING (run, source, job, number)
-            LEFT JOIN (SELECT source, job, number, max_by(build, started_at) AS build FROM builds GROUP BY ALL) b
-                USING (source, job, number)"""
-        )
-        cursor.unregister("incoming_listed")
+        with _registered(cursor, incoming_listed=pa.Table.from_pylist([asdict(row) for row in listed], _RUN_BUILDS)):
+            cursor.execute(
+                """INSERT INTO run_builds BY NAME
+                SELECT DISTINCT l.*, NULL::BIGINT AS build FROM incoming_listed l
+                ANTI JOIN (
+                    SELECT s.run, r.source, r.job, r.number FROM run_builds r
+                    JOIN runs o USING (run) JOIN runs s ON (s.source, s.job, s.number, s.started_at)
+                                                         = (o.source, o.job, o.number, o.started_at)
+                    WHERE s.run IN (SELECT run FROM incoming_listed)
+                ) known USING (run, source, job, number)"""
+            )
+        _link(cursor, {(row.source, row.job, row.number) for row in listed})
+    _sum_up(cursor, [run.id for run in runs if run.key])
+    _drop_emptied(cursor, [run.id for run in runs])
     _note_releases(cursor, {run.release for run in runs}, now)
 
 
@@ -191,7 +223,7 @@ _BUILDS = pa.schema(
     + [(name, pa.string()) for name in ("state", "result", "release", "version", "environment", "module")]
     + [(name, pa.string()) for name in ("display_name", "url", "agent", "revision", "parameters", "causes")]
     + [(name, pa.int32()) for name in ("artifacts", "declared_total", "declared_failed", "declared_skipped")]
-    + [("flags", pa.string()), ("ingested_at", pa.timestamp("us")), ("recheck_at", pa.timestamp("us"))]
+    + [("flags", pa.string()), ("ingested_at", pa.timestamp("us"))]
 )
 _INSERT_BUILDS = """
 INSERT INTO builds BY NAME
@@ -219,12 +251,8 @@ def _incoming(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build]) -> pa.
         for name, column in stamp.items():
             table = table.append_column(name, column)
         tables.append(table)
-    cases = pa.concat_tables(tables)
-    cursor.register("cases", cases)
-    try:
+    with _registered(cursor, cases=pa.concat_tables(tables)):
         return cursor.execute(f"SELECT *, {ids.SQL_TEST_ID} AS test FROM cases").to_arrow_table()
-    finally:
-        cursor.unregister("cases")
 
 
 def _insert_results(cursor: duckdb.DuckDBPyConnection) -> int:
@@ -279,46 +307,163 @@ def _build_rows(builds: Sequence[Build], now: datetime) -> pa.Table:
 
 def _insert_children(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build]) -> None:
     commits = [
-        [build.id, position, commit.revision, commit.author, commit.message, commit.committed_at, commit.url]
+        {"build": build.id, "position": position, **asdict(commit)}
         for build in builds
         for position, commit in enumerate(build.commits)
     ]
-    if commits:
-        cursor.executemany("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", commits)
-    warnings = [[build.id, path, message] for build in builds for path, message in build.warnings]
-    if warnings:
-        cursor.executemany("INSERT INTO warnings VALUES (?, ?, ?)", warnings)
-    raw = [
-        {"build": build.id, "started_at": build.started_at, **asdict(file)} for build in builds for file in build.raw
+    warnings = [
+        {"build": build.id, "path": path, "message": message} for build in builds for path, message in build.warnings
     ]
-    if raw:
-        cursor.register("incoming_raw", pa.Table.from_pylist(raw, _RAW))
-        cursor.execute("INSERT INTO raw_files BY NAME SELECT * FROM incoming_raw")
-        cursor.unregister("incoming_raw")
+    for table, rows, schema in (("commits", commits, _COMMITS), ("warnings", warnings, _WARNINGS)):
+        if rows:
+            with _registered(cursor, incoming_rows=pa.Table.from_pylist(rows, schema)):
+                cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming_rows")
+    _insert_raw(
+        cursor,
+        [{"build": build.id, "started_at": build.started_at, **asdict(file)} for build in builds for file in build.raw],
+    )
 
 
+def _insert_raw(cursor: duckdb.DuckDBPyConnection, rows: list[dict]) -> None:
+    if rows:
+        with _registered(cursor, incoming_raw=pa.Table.from_pylist(rows, _RAW)):
+            cursor.execute("INSERT INTO raw_files BY NAME SELECT * FROM incoming_raw ORDER BY started_at, build")
+
+
+_COMMITS = pa.schema(
+    [("build", pa.int64()), ("position", pa.int32())]
+    + [(name, pa.string()) for name in ("revision", "author", "message")]
+    + [("committed_at", pa.timestamp("us")), ("url", pa.string())]
+)
+_WARNINGS = pa.schema([("build", pa.int64()), ("path", pa.string()), ("message", pa.string())])
 _RAW = pa.schema(
-    [("build", pa.int64()), ("started_at", pa.timestamp("us")), ("path", pa.string()), ("kind", pa.string())]
-    + [("encoding", pa.string()), ("size", pa.int64()), ("content", pa.binary())]
+    [("build", pa.int64()), ("started_at", pa.timestamp("us"))]
+    + [(name, pa.string()) for name in ("path", "kind", "encoding")]
+    + [("size", pa.int64()), ("content", pa.binary())]
 )
 
 
-def _link_runs(cursor: duckdb.DuckDBPyConnection, builds: Sequence[int]) -> None:
-    """A run that listed a build by its number learns which build it meant, unless it knows one that still stands."""
-    marks = ", ".join("?" for _ in builds)
-    found = cursor.execute(
-        f"""SELECT b.build, r.run, r.source, r.job, r.number FROM run_builds r JOIN builds b USING (source, job, number)
-        WHERE b.build IN ({marks}) AND (r.build IS NULL OR r.build NOT IN (SELECT build FROM builds))""",
-        builds,
-    ).fetchall()
-    for row in found:
-        cursor.execute("UPDATE run_builds SET build = ? WHERE run = ? AND source = ? AND job = ? AND number = ?", row)
+def _link(cursor: duckdb.DuckDBPyConnection, keys: set[tuple[str, str, int]]) -> None:
+    """Tell the runs that list these builds (source, job, number) which builds they meant.
+
+    Of builds that share a number, because a job was made anew, the one nearest in time to the run is meant.
+    """
+    columns = [list(column) for column in zip(*sorted(keys), strict=True)]
+    with _registered(cursor, keys=pa.table(columns, names=["source", "job", "number"])):
+        found = cursor.execute(
+            """SELECT r.run, r.source, r.job, r.number, r.module, b.build, r.build, b.release, o.release
+            FROM run_builds r JOIN keys USING (source, job, number) JOIN runs o USING (run)
+            JOIN builds b ON (b.source, b.job, b.number) = (r.source, r.job, r.number)
+            QUALIFY row_number() OVER (
+                PARTITION BY r.run, r.source, r.job, r.number
+                ORDER BY abs(epoch(b.started_at) - epoch(o.started_at)), b.build) = 1"""
+        ).fetchall()
+    changed = [row for row in found if row[5] != row[6] or row[7] != row[8]]
+    if not changed:
+        return
+    others = {row[0]: row[7] for row in changed if row[7] != row[8]}
+    targets = {(run, row[7]): _sibling(cursor, run, row[7]) for row in changed if (run := row[0]) in others}
+    old = [{"run": row[0], "source": row[1], "job": row[2], "number": row[3], "module": row[4]} for row in changed]
+    new = [
+        row | {"run": targets.get((row["run"], found[7]), row["run"]), "build": found[5]}
+        for row, found in zip(old, changed, strict=True)
+    ]
+    with _registered(
+        cursor,
+        old_rows=pa.Table.from_pylist(old, _RUN_BUILDS),
+        new_rows=pa.Table.from_pylist(new, _RUN_BUILDS.append(pa.field("build", pa.int64()))),
+    ):
+        for rows in ("old_rows", "new_rows"):
+            cursor.execute(
+                "DELETE FROM run_builds WHERE (run, source, job, number) IN"
+                f" (SELECT (run, source, job, number) FROM {rows})"
+            )
+        cursor.execute("INSERT INTO run_builds BY NAME SELECT DISTINCT * FROM new_rows")
+    _drop_emptied(cursor, list(others))
+
+
+def _sibling(cursor: duckdb.DuckDBPyConnection, run: int, release: str) -> int:
+    """The id of the same orchestrating build's run of another release; it is made where there is none."""
+    names = ("source", "job", "number", "release", "version", "environment", "started_at", "duration_s", "state")
+    names += ("result", "display_name", "url")
+    row = cursor.execute(f"SELECT {', '.join(names)} FROM runs WHERE run = ?", [run]).fetchone()
+    other = Run(**{**dict(zip(names, row, strict=True)), "release": release})
+    with _registered(cursor, sibling=pa.Table.from_pylist([{**asdict(other), "run": other.id}], _RUNS)):
+        cursor.execute("INSERT INTO runs BY NAME SELECT * FROM sibling ANTI JOIN runs USING (run)")
+    return other.id
+
+
+def _update_siblings(cursor: duckdb.DuckDBPyConnection) -> None:
+    """What is new of an orchestrating build holds for its runs of other releases too."""
+    cursor.execute(
+        """UPDATE runs SET duration_s = i.duration_s, state = i.state, result = i.result, display_name = i.display_name
+        FROM incoming_runs i
+        WHERE (runs.source, runs.job, runs.number, runs.started_at) = (i.source, i.job, i.number, i.started_at)
+            AND runs.run NOT IN (SELECT run FROM incoming_runs) AND (runs.state, runs.result, runs.duration_s)
+                IS DISTINCT FROM (i.state, i.result, i.duration_s)"""
+    )
+    # Its own release is what it says now: what has not been read yet is listed there.
+    cursor.execute(
+        """UPDATE run_builds SET run = s.own FROM (
+            SELECT runs.run AS other, i.run AS own FROM runs JOIN incoming_runs i
+            ON (runs.source, runs.job, runs.number, runs.started_at) = (i.source, i.job, i.number, i.started_at)
+            WHERE runs.run NOT IN (SELECT run FROM incoming_runs)) s
+        WHERE run_builds.run = s.other AND run_builds.build IS NULL"""
+    )
+
+
+def _drop_emptied(cursor: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> None:
+    """Of the runs of one orchestrating build, one that lists nothing is none, where another does."""
+    if runs:
+        marks = ", ".join("?" for _ in runs)
+        cursor.execute(
+            f"""DELETE FROM runs WHERE run NOT IN (SELECT run FROM run_builds)
+            AND (source, job, number, started_at) IN (
+                SELECT (o.source, o.job, o.number, o.started_at) FROM runs o
+                WHERE run IN ({marks}) OR run IN (SELECT run FROM run_builds)
+                GROUP BY ALL HAVING bool_or(run IN ({marks})) AND bool_or(run IN (SELECT run FROM run_builds)))""",
+            [*runs, *runs],
+        )
+
+
+def _sum_up(cursor: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> None:
+    """Times and state of runs that no build orchestrates."""
+    marks = ", ".join("?" for _ in runs)
+    if runs:
+        cursor.execute(
+            f"""UPDATE runs SET started_at = m.first, state = m.state,
+                duration_s = epoch(m.last) - epoch(m.first)
+            FROM (SELECT r.run, min(b.started_at) AS first,
+                    max(b.started_at + to_microseconds((coalesce(b.duration_s, 0) * 1e6)::BIGINT)) AS last,
+                    CASE WHEN bool_or(b.state = 'running') THEN 'running' ELSE 'final' END AS state
+                FROM run_builds r JOIN builds b USING (build) WHERE r.run IN ({marks}) GROUP BY r.run) m
+            WHERE runs.run = m.run""",
+            runs,
+        )
+
+
+def put_raw(cursor: duckdb.DuckDBPyConnection, owner: int, started_at: datetime, files: Sequence[RawFile]) -> None:
+    """Replace the raw files kept under an id that is no build's: an orchestrating build, or an upload."""
+    cursor.execute("DELETE FROM raw_files WHERE started_at = ? AND build = ?", [started_at, owner])
+    _insert_raw(cursor, [{"build": owner, "started_at": started_at, **asdict(file)} for file in files])
+
+
+@contextmanager
+def _registered(cursor: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+    for name, table in tables.items():
+        cursor.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            cursor.unregister(name)
 
 
 def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[int]) -> None:
     marks = ", ".join("?" for _ in builds)
     count, releases, first, last = cursor.execute(
-        f"SELECT count(*), list(DISTINCT release), min(started_at), max(started_at) FROM builds WHERE build IN ({marks})",
+        "SELECT count(*), list(DISTINCT release), min(started_at), max(started_at)"
+        f" FROM builds WHERE build IN ({marks})",
         builds,
     ).fetchone()
     if not count:

@@ -68,9 +68,8 @@ CREATE TABLE builds (            -- one row per Jenkins build of a module job, o
     failed INTEGER,              -- includes errors
     errors INTEGER,
     skipped INTEGER,
-    flags VARCHAR,               -- words joined by a blank: no_results, recovered, count_mismatch, ...
-    ingested_at TIMESTAMP,
-    recheck_at TIMESTAMP         -- when a final build is read once more; NULL when that is done
+    flags VARCHAR,               -- words joined by a blank; FLAGS in data/append.py tells what each means
+    ingested_at TIMESTAMP
 );
 
 CREATE TABLE build_counts (      -- one row per build, owning module and topology: what every dashboard number is made of
@@ -170,12 +169,12 @@ CREATE TABLE warnings (          -- one row per remark of a parser about a raw f
 );
 
 CREATE TABLE raw_files (         -- one row per raw input of a build: feeds `rebuild`
-    build BIGINT,
+    build BIGINT,                -- or a run, whose orchestrating build is kept too; or a request's upload
     started_at TIMESTAMP,
-    path VARCHAR,
-    kind VARCHAR,                -- build | zip | order | test_report | console | file ...
-    encoding VARCHAR,            -- zstd | none (a zip stays as it came)
-    size BIGINT,                 -- bytes before compression
+    path VARCHAR,                -- within the build's artifacts; of a zip, the pattern that it was asked for with
+    kind VARCHAR,                -- build (its API object) | junit | order | test_report | console ... | build_map
+    encoding VARCHAR,            -- zstd | zip (several files, as they came)
+    size BIGINT,                 -- bytes as they came
     content BLOB
 );
 ALTER TABLE raw_files SET PARTITIONED BY (year(started_at), month(started_at));

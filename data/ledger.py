@@ -1,0 +1,259 @@
+"""The ledger: one row per discovered build that is not done. With the builds that are, it is the cursor of ingestion.
+
+No number marks "everything below is read": a build counts as known when it has a row here or stands in `builds` or
+`runs`, so a failed build can never be stepped over, and a crash between two commits loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from data.append import Run
+from data.store import Store
+
+NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
+RUN, BUILD = "run", "build"
+
+RETRY_FIRST = timedelta(seconds=30)
+RETRY_LONGEST = timedelta(hours=6)
+MISSES = 5  # answers "not found" in a row before a build counts as gone
+GONE_FOR = timedelta(hours=1)  # after which a build that is listed again is looked for again
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One piece of open work. `number` is the build's; `kind` is run (an orchestrating build) or build."""
+
+    source: str
+    job: str
+    number: int
+    kind: str
+    state: str = NEW
+    attempts: int = 0
+    error: str | None = None
+    next_try: datetime | None = None  # None where nothing more is tried
+    first_seen: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.source, self.job, self.number
+
+
+@dataclass(frozen=True)
+class Job:
+    """A Jenkins job as the last sweep found it."""
+
+    source: str
+    job: str
+    next_build: int | None = None
+    missing: int = 0
+    seen_at: datetime | None = None
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after the n-th failed attempt: 30 s, doubled each time, at most 6 h."""
+    return min(RETRY_FIRST * 2 ** min(attempts - 1, 20), RETRY_LONGEST)
+
+
+def jobs(store: Store, source: str) -> dict[str, Job]:
+    return {row["job"]: Job(**row) for row in store.rows("SELECT * FROM jobs WHERE source = ?", [source])}
+
+
+def known(
+    store: Store, source: str, kind: str, names: Sequence[str], now: datetime
+) -> dict[str, dict[int, set[datetime | None]]]:
+    """Per job, the numbers that are known with the start times of what stands under each.
+
+    None among the times: that build's start is not known, so it stands for whatever has its number.
+    """
+    answer: dict[str, dict[int, set[datetime | None]]] = {name: {} for name in names}
+    done = _STORED_RUNS if kind == RUN else _STORED_BUILDS
+    rows = store.cursor().execute(
+        f"""WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS job)
+        {done} JOIN wanted USING (job) WHERE source = $2
+        UNION ALL SELECT job, number, NULL FROM ledger JOIN wanted USING (job)
+            WHERE source = $2 AND NOT (state = 'gone' AND updated_at < $3)""",
+        [list(names), source, now - GONE_FOR],
+    )
+    for job, number, started_at in rows.fetchall():
+        answer[job].setdefault(number, set()).add(started_at)
+    return answer
+
+
+_STORED_RUNS = "SELECT job, number, started_at FROM runs"
+_STORED_BUILDS = """SELECT job, number, CASE WHEN contains(flags, 'no_start_time') THEN NULL ELSE started_at END
+        FROM builds"""
+
+
+def due(store: Store, source: str, kind: str, now: datetime, limit: int = 100_000, eager: bool = False) -> list[Entry]:
+    """What is to be tried now, the newest builds first. `eager`: whatever failed or runs, however short ago."""
+    rows = store.rows(
+        """SELECT source, job, number, any_value(kind) AS kind, any_value(state) AS state, max(attempts) AS attempts,
+                  any_value(error) AS error, min(next_try) AS next_try, min(first_seen) AS first_seen
+        FROM ledger WHERE source = $source AND kind = $kind
+            AND (next_try <= $now OR ($eager AND state IN ('new', 'running', 'retry')))
+        GROUP BY source, job, number ORDER BY number DESC, job LIMIT $limit""",
+        {"source": source, "kind": kind, "now": now, "limit": limit, "eager": eager},
+    )
+    return [Entry(**row) for row in rows]
+
+
+@dataclass
+class Context:
+    """What the store knows about an entry: the runs that list it, the builds under its number as (start, state), and
+    for an orchestrating build its runs, and the (job, number) of what they list and has been read."""
+
+    parents: list[Run] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    stored: list[tuple[datetime, str]] = field(default_factory=list)
+    listed: set[tuple[str, int]] = field(default_factory=set)
+
+
+def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int], Context]:
+    answer = {entry.key: Context() for entry in entries}
+    if not answer:
+        return answer
+    cursor = store.cursor()
+    columns = [list(column) for column in zip(*answer, strict=True)]
+    cursor.register("wanted_keys", pa.table(columns, schema=_KEYS))
+    try:
+        facts = ", ".join(f"o.{name}" for name in _RUN_FACTS)
+        for row in cursor.execute(
+            f"""SELECT r.source, r.job, r.number, {facts} FROM run_builds r
+            JOIN wanted_keys USING (source, job, number) JOIN runs o USING (run)"""
+        ).fetchall():
+            answer[row[:3]].parents.append(Run(**dict(zip(_RUN_FACTS, row[3:], strict=True))))
+        for row in cursor.execute(
+            f"SELECT {facts} FROM runs o JOIN wanted_keys USING (source, job, number) ORDER BY started_at DESC"
+        ).fetchall():
+            answer[row[:3]].runs.append(Run(**dict(zip(_RUN_FACTS, row, strict=True))))
+        for row in cursor.execute(
+            """SELECT source, job, number, started_at, state FROM builds
+            JOIN wanted_keys USING (source, job, number)"""
+        ).fetchall():
+            answer[row[:3]].stored.append(row[3:])
+        for row in cursor.execute(
+            """SELECT o.source, o.job, o.number, r.job, r.number FROM runs o
+            JOIN wanted_keys USING (source, job, number) JOIN run_builds r USING (run) WHERE r.build IS NOT NULL"""
+        ).fetchall():
+            answer[row[:3]].listed.add(row[3:])
+    finally:
+        cursor.unregister("wanted_keys")
+    return answer
+
+
+_RUN_FACTS = (
+    *("source", "job", "number", "release", "started_at", "version", "environment", "duration_s", "state", "result"),
+    *("display_name", "url"),
+)
+
+
+def next_due(store: Store, source: str) -> datetime | None:
+    """When the next piece of open work is to be tried; None where there is none."""
+    return store.value("SELECT min(next_try) FROM ledger WHERE source = ?", [source])
+
+
+def discover(cursor: duckdb.DuckDBPyConnection, entries: Iterable[Entry], now: datetime) -> int:
+    """Add rows for builds that have none, and for those that were gone long ago. Returns how many were added."""
+    rows = list({entry.key: entry for entry in entries}.values())
+    if not rows:
+        return 0
+    cursor.register("incoming_ledger", _table(rows, now))
+    try:
+        cursor.execute(
+            """DELETE FROM ledger WHERE state = 'gone' AND updated_at < ?
+            AND (source, job, number) IN (SELECT (source, job, number) FROM incoming_ledger)""",
+            [now - GONE_FOR],
+        )
+        (count,) = cursor.execute(
+            "INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger ANTI JOIN ledger USING (source, job, number)"
+        ).fetchone()
+        return count
+    finally:
+        cursor.unregister("incoming_ledger")
+
+
+def settle(cursor: duckdb.DuckDBPyConnection, done: Iterable[Entry], still: Iterable[Entry], now: datetime) -> None:
+    """Forget what is done; replace the rows of what is not."""
+    still = list(still)
+    keys = sorted({entry.key for entry in (*done, *still)})
+    if not keys:
+        return
+    cursor.register("settled", pa.Table.from_pylist([dict(zip(_KEY, key, strict=True)) for key in keys], _KEYS))
+    cursor.execute("""DELETE FROM ledger WHERE (source, job, number) IN (SELECT (source, job, number) FROM settled)""")
+    cursor.unregister("settled")
+    if still:
+        cursor.register("incoming_ledger", _table(still, now))
+        cursor.execute("INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger")
+        cursor.unregister("incoming_ledger")
+
+
+def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
+    """Jenkins no longer has these builds: what is stored of them stays, but is no longer waited for."""
+    if not entries:
+        return
+    keys = [dict(zip(_KEY, entry.key, strict=True)) for entry in entries]
+    cursor.register("gone_keys", pa.Table.from_pylist(keys, _KEYS))
+    where = "state = 'running' AND (source, job, number) IN (SELECT (source, job, number) FROM gone_keys)"
+    cursor.execute(f"UPDATE builds SET state = 'final', flags = trim(flags || ' gone') WHERE {where}")
+    cursor.execute(f"UPDATE runs SET state = 'final' WHERE {where}")
+    cursor.unregister("gone_keys")
+
+
+def see_jobs(cursor: duckdb.DuckDBPyConnection, seen: Sequence[Job], now: datetime) -> None:
+    """Replace what is known of these jobs."""
+    if not seen:
+        return
+    rows = [{**vars(job), "seen_at": job.seen_at or now} for job in seen]
+    cursor.register("incoming_jobs", pa.Table.from_pylist(rows, _JOBS))
+    cursor.execute("DELETE FROM jobs WHERE (source, job) IN (SELECT (source, job) FROM incoming_jobs)")
+    cursor.execute("INSERT INTO jobs BY NAME SELECT * FROM incoming_jobs")
+    cursor.unregister("incoming_jobs")
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One poll cycle, for the log."""
+
+    source: str
+    started_at: datetime
+    duration_s: float
+    found: int = 0
+    ingested: int = 0
+    running: int = 0
+    failed: int = 0
+    results: int = 0
+    requests: int = 0
+    error: str | None = None
+
+
+def log_poll(cursor: duckdb.DuckDBPyConnection, poll: Poll) -> None:
+    names = list(vars(poll))
+    marks = ", ".join("?" for _ in names)
+    cursor.execute(f"INSERT INTO poll_log ({', '.join(names)}) VALUES ({marks})", list(vars(poll).values()))
+
+
+def last_poll(store: Store, source: str) -> datetime | None:
+    return store.value("SELECT max(started_at) FROM poll_log WHERE source = ?", [source])
+
+
+def _table(entries: Sequence[Entry], now: datetime) -> pa.Table:
+    rows = [{**vars(entry), "first_seen": entry.first_seen or now, "updated_at": now} for entry in entries]
+    return pa.Table.from_pylist(rows, _LEDGER)
+
+
+_KEY = ("source", "job", "number")
+_KEYS = pa.schema([("source", pa.string()), ("job", pa.string()), ("number", pa.int32())])
+_LEDGER = pa.schema(
+    [*_KEYS, ("kind", pa.string()), ("state", pa.string()), ("attempts", pa.int32()), ("error", pa.string())]
+    + [(name, pa.timestamp("us")) for name in ("next_try", "first_seen", "updated_at")]
+)
+_JOBS = pa.schema(
+    [(name, pa.string()) for name in ("source", "job")]
+    + [("next_build", pa.int32()), ("seen_at", pa.timestamp("us")), ("missing", pa.int32())]
+)

@@ -1,0 +1,54 @@
+"""Keeps the lake quick: rows kept in the catalogue go to Parquet, small Parquet files become large ones.
+
+Every commit of an ingest leaves a small file in each table it touches, and a query opens them all. Nothing that a
+snapshot shows changes by this; files that no snapshot needs are deleted an hour later, when no query can still read them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from data.store import LAKE, Store
+
+log = logging.getLogger(__name__)
+
+EVERY_MINUTES = 5
+SMALL_FILES = 30  # of one table, from which on they are merged
+# Raw files are bytes that nobody queries: merging them into files of 512 MB would only cost memory.
+TARGET_SIZES = {"raw_files": "64MB"}
+
+
+def run(store: Store, least: int = SMALL_FILES) -> dict[str, int]:
+    """Do what is worth doing. Returns the number of files before and after, by table, of the tables merged.
+
+    Holds the writers' lock for one table at a time. Raises duckdb.Error.
+    """
+    before = file_counts(store)
+    crowded = [table for table, files in before.items() if files >= least]
+    for table in crowded:
+        began = time.monotonic()
+        store.transact("maintenance", f"{table}: small files merged", lambda cursor, table=table: _merge(cursor, table))
+        log.info("%s: %d files merged in %.1f s", table, before[table], time.monotonic() - began)
+    if crowded:
+        store.transact("maintenance", "files that nothing needs deleted", _clean)
+    after = file_counts(store)
+    return {table: after[table] for table in crowded}
+
+
+def file_counts(store: Store) -> dict[str, int]:
+    """Data files and delete files of each table."""
+    rows = store.rows(f"SELECT table_name, file_count + delete_file_count AS files FROM ducklake_table_info('{LAKE}')")
+    return {row["table_name"]: row["files"] for row in rows}
+
+
+def _merge(cursor, table: str) -> None:
+    if table in TARGET_SIZES:
+        cursor.execute(f"CALL {LAKE}.set_option('target_file_size', '{TARGET_SIZES[table]}', table_name => '{table}')")
+    cursor.execute(f"CALL ducklake_flush_inlined_data('{LAKE}', table_name => '{table}')").fetchall()
+    cursor.execute(f"CALL ducklake_rewrite_data_files('{LAKE}', '{table}')").fetchall()
+    cursor.execute(f"CALL ducklake_merge_adjacent_files('{LAKE}', '{table}')").fetchall()
+
+
+def _clean(cursor) -> None:
+    cursor.execute(f"CALL ducklake_cleanup_old_files('{LAKE}', older_than => now() - INTERVAL 1 HOUR)").fetchall()

@@ -1,0 +1,68 @@
+"""The raw inputs of builds, as they are kept: packed on the way in, found and unpacked on the way out."""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+
+from data.append import RawFile
+from data.store import Store
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+LEVEL = 3
+
+
+def pack(path: str, kind: str, content: bytes) -> RawFile:
+    """One file, compressed."""
+    return RawFile(path, kind, "zstd", len(content), zstd.compress(content, LEVEL))
+
+
+def pack_zip(path: str, kind: str, content: bytes) -> RawFile:
+    """A zip of several files of one kind: it is compressed already."""
+    return RawFile(path, kind, "zip", len(content), content)
+
+
+def unpack(file: RawFile) -> bytes:
+    """The bytes as they came."""
+    return zstd.decompress(file.content) if file.encoding == "zstd" else file.content
+
+
+def files_of(store: Store, owner: int, started_at: datetime, kind: str | None = None) -> list[RawFile]:
+    """What is kept under a build's (or run's, or request's) id; the start time keeps other months' files closed."""
+    rows = store.rows(
+        """SELECT path, kind, encoding, size, content FROM raw_files
+        WHERE started_at = $started_at AND build = $owner AND ($kind IS NULL OR kind = $kind) ORDER BY path""",
+        {"owner": owner, "started_at": started_at, "kind": kind},
+    )
+    return [RawFile(**row) for row in rows]
+
+
+def members(store: Store, owner: int, started_at: datetime) -> Iterator[tuple[str, str, int]]:
+    """(path, kind, size) of every raw file of a build, those inside of zips too."""
+    for file in files_of(store, owner, started_at):
+        if file.encoding != "zip":
+            yield file.path, file.kind, file.size
+        else:
+            with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+                yield from ((info.filename, file.kind, info.file_size) for info in archive.infolist())
+
+
+def read(store: Store, owner: int, started_at: datetime, path: str, limit: int = 8 << 20) -> bytes | None:
+    """The first `limit` bytes of one raw file by its path, also where it stands in a zip; None where there is none."""
+    for file in files_of(store, owner, started_at):
+        if file.encoding != "zip" and file.path == path:
+            return unpack(file)[:limit]
+        if file.encoding == "zip":
+            with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+                for info in archive.infolist():
+                    if info.filename == path:
+                        with archive.open(info) as member:
+                            return member.read(limit)
+    return None

@@ -1,0 +1,181 @@
+"""From a build's description and files to what enters the store. No network: `rebuild` runs the same code again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from data.append import CASES, Build, RawFile, Run
+from data.settings import SourceSettings
+from data.stats import signatures
+from ingest.details import Detail
+from ingest.fetch import Files, claimed_by, full_path
+from ingest.jenkins import build_path
+from ingest.layouts.job import JobLayout
+from ingest.parsers import console
+from ingest.parsers.archive import members
+from ingest.records import FAILED, Case
+from ingest.results import BuildResults, InputFile, read_build
+from ingest.rules import UNKNOWN, Rules, base_name
+
+
+class Unfinished(Exception):
+    """What was fetched is no whole answer: to be fetched again."""
+
+
+def derive(
+    layout: JobLayout,
+    detail: Detail,
+    description: RawFile,
+    files: Files,
+    started_at: datetime,
+    parents: Sequence[Run] = (),
+    upstream: Detail | None = None,
+) -> tuple[Build, Run | None]:
+    """The build, and the run that it makes or joins (None where its parents list it). Raises Unfinished, BadArchive."""
+    source = layout.source
+    place = layout.place(detail, started_at, parents, upstream)
+    results = read_results(source, files, detail.number)
+    kept = [file.keep() for file in files.fetched]
+    flags = files.flags | results.flags
+    flags |= {"no_start_time"} if detail.started_at is None else set()
+    flags |= {"no_release"} if place.release == UNKNOWN else set()
+    flags |= {"no_raw"} if None in kept else set()
+    if not detail.final:
+        flags.add("partial")
+    elif not results.cases:
+        flags.add("no_results")
+    counters = detail.counters
+    if counters and results.reported and detail.final:
+        counted = (results.reported.tests, results.reported.failed, results.reported.skipped)
+        flags |= {"count_mismatch"} if counted != (counters.total, counters.failed, counters.skipped) else set()
+    build = Build(
+        source=source.name,
+        job=detail.job,
+        number=detail.number,
+        started_at=started_at,
+        release=place.release,
+        module=place.module,
+        duration_s=detail.duration_s,
+        state="final" if detail.final else "running",
+        result=detail.result,
+        version=place.version,
+        environment=place.environment,
+        display_name=detail.display_name,
+        url=source.url + build_path(detail.job, detail.number),
+        agent=detail.agent,
+        revision=detail.revision,
+        parameters=detail.parameters,
+        causes=detail.causes,
+        artifacts=len(detail.artifacts),
+        declared_total=counters.total if counters else None,
+        declared_failed=counters.failed if counters else None,
+        declared_skipped=counters.skipped if counters else None,
+        flags=frozenset(flags),
+        cases=table_of(results.cases, layout.rules, place.module),
+        commits=detail.commits,
+        warnings=[*files.remarks, *_by_path(results)],
+        raw=[description, *(file for file in kept if file)],
+    )
+    return build, place.run
+
+
+def read_results(source: SourceSettings, files: Files, number: int | None) -> BuildResults:
+    """The cases of a build's files. Raises Unfinished, BadArchive."""
+    results = read_build(
+        _inputs(source, files),
+        number=number,
+        topology=re.compile(source.topology) if source.topology else None,
+        console_patterns=console.compile_patterns(rule.pattern for rule in source.console),
+    )
+    for file in results.files:
+        # Jenkins wrote it this moment: what cannot be read of it broke on the way.
+        if file.kind == "test_report" and file.status == "error":
+            raise Unfinished(f"Jenkins' test report cannot be read: {results.warnings[0]}")
+    return results
+
+
+def _inputs(source: SourceSettings, files: Files) -> Iterator[InputFile]:
+    """Each file once, however many of the zips hold it, as the kind that the source says it is today."""
+    seen: set[str] = set()
+    for file in files.fetched:
+        if not file.is_zip:
+            found = [(file.path, lambda stream=file.stream: _Borrowed(stream))]
+        else:
+            found = ((full_path(file.path, member.path), member.open) for member in members(file.stream))
+        for path, open_file in found:
+            kind = file.kind
+            if kind not in ("test_report", "console"):
+                kind = (claimed_by(source.results, path) or "").partition(":")[0]
+            if kind and path not in seen:
+                seen.add(path)
+                # A pattern for JUnit files often meets others, which know better what they are.
+                yield path, None if kind == "junit" else kind, open_file
+
+
+class _Borrowed:
+    """A stream that outlives the reader who closes it."""
+
+    def __init__(self, stream) -> None:
+        stream.seek(0)
+        self.read, self.readline, self.seek = stream.read, stream.readline, stream.seek
+
+    def __enter__(self) -> _Borrowed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _by_path(results: BuildResults) -> list[tuple[str, str]]:
+    """(path, remark): a remark about one file begins with its path."""
+    found = []
+    for warning in results.warnings:
+        path = next((file.path for file in results.files if warning.startswith(f"{file.path}: ")), "")
+        found.append((path, warning.removeprefix(f"{path}: ")))
+    return found
+
+
+def table_of(cases: Sequence[Case], rules: Rules, module: str) -> pa.Table:
+    """The cases as columns of data.append.CASES, their owners and failure signatures worked out."""
+    files = [case.file for case in cases]
+    names = [case.name for case in cases]
+    owners = {file: rules.owner(file, module) for file in set(files)}
+    patterns = [_pattern(case) if case.status == FAILED else None for case in cases]
+    keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
+    columns = {
+        "file": files,
+        "class": [case.class_name for case in cases],
+        "name": names,
+        "base_name": [base_name(name) for name in names],
+        "module": [owners[file] for file in files],
+        "topology": [case.topology for case in cases],
+        "attempt": [case.attempt for case in cases],
+        "is_final": [case.is_final for case in cases],
+        "status": [case.status for case in cases],
+        "kind": [case.kind for case in cases],
+        "duration_s": [case.duration_s for case in cases],
+        "host": [case.host for case in cases],
+        "position": range(len(cases)),
+        "signature": [keys.get(pattern) for pattern in patterns],
+        "pattern": patterns,
+        "message": [case.message for case in cases],
+        "trace": [case.trace for case in cases],
+        "output": [case.output for case in cases],
+    }
+    return pa.table([_column(columns[field.name], field.type) for field in CASES], CASES)
+
+
+def _pattern(case: Case) -> str | None:
+    return signatures.pattern(case.message or case.trace or "") or None
+
+
+def _column(values: Iterable, kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        # JSON can name halves of a character, which no UTF-8 can hold.
+        return pa.array([text and text.encode("utf-8", "replace").decode() for text in values], kind)

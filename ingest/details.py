@@ -1,0 +1,157 @@
+"""What a build says of itself, read liberally: recorded and old servers leave out nearly every field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from data.append import Commit
+
+_CHANGES = "kind,items[commitId,timestamp,msg,author[fullName]]"
+_SUB_BUILDS = "jobName,buildNumber,url"
+TREE = (
+    "number,url,result,building,inProgress,timestamp,duration,displayName,builtOn,"
+    "actions[parameters[name,value],causes[shortDescription,userId,upstreamProject,upstreamBuild],"
+    "failCount,skipCount,totalCount,urlName,lastBuiltRevision[SHA1]],"
+    f"artifacts[relativePath],changeSet[{_CHANGES}],changeSets[{_CHANGES}],"
+    f"subBuilds[{_SUB_BUILDS},build[subBuilds[{_SUB_BUILDS}]]]"
+)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Jenkins' own counts of a build's tests."""
+
+    total: int
+    failed: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One build as its server describes it. `started_at` is UTC; None where the answer gives no moment."""
+
+    job: str
+    number: int
+    started_at: datetime | None = None
+    duration_s: float | None = None
+    final: bool = False
+    result: str | None = None
+    display_name: str = ""
+    agent: str = ""
+    revision: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    causes: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: list[str] = field(default_factory=list)
+    counters: Counters | None = None
+    commits: list[Commit] = field(default_factory=list)
+    sub_builds: list[tuple[str, int, str]] = field(default_factory=list)  # (job name, number, relative url)
+
+    @property
+    def may_have_tests(self) -> bool:
+        """False only where Jenkins says that it counted none."""
+        return self.counters is None or self.counters.total > 0
+
+    @property
+    def upstream(self) -> tuple[str, int] | None:
+        """(full name, number) of the build that started this one."""
+        for cause in self.causes:
+            project, number = cause.get("upstreamProject"), _whole(cause.get("upstreamBuild"))
+            if project and number is not None and project != self.job:
+                return str(project), number
+        return None
+
+
+def read_detail(job: str, number: int, answer: dict[str, Any]) -> Detail:
+    """Read a build's API object. Final means: neither building nor in progress, and with a result."""
+    actions = [action for action in answer.get("actions") or [] if action]
+    final = not answer.get("building") and not answer.get("inProgress") and answer.get("result") is not None
+    duration = answer.get("duration")
+    return Detail(
+        job=job,
+        number=number,
+        started_at=moment(answer.get("timestamp")),
+        duration_s=duration / 1000 if isinstance(duration, (int, float)) and duration > 0 else None,
+        final=final,
+        # Jenkins may set a result long before the build ends (one parallel branch has failed).
+        result=answer.get("result") if final else None,
+        display_name=str(answer.get("displayName") or f"#{number}"),
+        agent=str(answer.get("builtOn") or ""),
+        revision=_revision(actions),
+        parameters=_parameters(actions),
+        causes=[_cause(cause) for action in actions for cause in action.get("causes") or [] if cause],
+        artifacts=[item["relativePath"] for item in answer.get("artifacts") or [] if item and item.get("relativePath")],
+        counters=_counters(actions),
+        commits=_commits(answer),
+        sub_builds=_sub_builds(answer.get("subBuilds") or []),
+    )
+
+
+def moment(milliseconds: Any) -> datetime | None:
+    """A time of Jenkins (ms since 1970) as naive UTC; None where it is none."""
+    if not isinstance(milliseconds, (int, float)) or not 0 < milliseconds < 4e12:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+
+
+def _parameters(actions: list[dict]) -> dict[str, str]:
+    parameters = {}
+    for action in actions:
+        for parameter in action.get("parameters") or []:
+            if parameter and parameter.get("name"):
+                value = parameter.get("value")
+                text = "" if value is None else str(value)
+                parameters[str(parameter["name"])] = text.lower() if isinstance(value, bool) else text
+    return parameters
+
+
+def _revision(actions: list[dict]) -> str | None:
+    """The commit that was built. Shared libraries leave one each as well: the job's own comes first."""
+    built = (action.get("lastBuiltRevision") or {} for action in actions)
+    return next((str(revision["SHA1"]) for revision in built if revision.get("SHA1")), None)
+
+
+def _cause(cause: dict) -> dict[str, Any]:
+    return {key: value for key, value in cause.items() if key != "_class" and value is not None}
+
+
+def _counters(actions: list[dict]) -> Counters | None:
+    counted = [action for action in actions if isinstance(action.get("totalCount"), int)]
+    counted.sort(key=lambda action: action.get("urlName") != "testReport")
+    if not counted:
+        return None
+    first = counted[0]
+    return Counters(first["totalCount"], first.get("failCount") or 0, first.get("skipCount") or 0)
+
+
+def _commits(answer: dict) -> list[Commit]:
+    sets = [answer.get("changeSet"), *(answer.get("changeSets") or [])]
+    commits = {}
+    for item in (item for changes in sets if changes for item in changes.get("items") or [] if item):
+        revision = item.get("commitId") or item.get("id")
+        if revision:
+            commits[revision] = Commit(
+                revision=str(revision),
+                author=str((item.get("author") or {}).get("fullName") or ""),
+                message=str(item.get("msg") or ""),
+                committed_at=moment(item.get("timestamp")),
+            )
+    return list(commits.values())
+
+
+def _sub_builds(items: list[dict]) -> list[tuple[str, int, str]]:
+    """Every build that a multijob's phases started; a multijob among them stands for its own, having no tests."""
+    found = []
+    for item in items:
+        below = _sub_builds((item.get("build") or {}).get("subBuilds") or [])
+        number = _whole(item.get("buildNumber"))
+        if below:
+            found += below
+        elif number is not None and item.get("jobName"):
+            found.append((str(item["jobName"]), number, str(item.get("url") or "")))
+    return found
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else None

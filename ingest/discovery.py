@@ -1,0 +1,151 @@
+"""Which builds there are that are not known yet: a cheap sweep over the jobs, then the lists of those that changed.
+
+Jenkins' own `builds` ends after 100, and skips a build that it cannot load just then. So pages overlap, nothing is
+taken for deleted because it is absent, and a job whose number stands still is listed again from time to time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from data import ledger
+from data.ledger import Entry, Job
+from data.store import Store
+from ingest.details import moment
+from ingest.jenkins import Jenkins, JenkinsError, job_path
+from ingest.layouts.job import JobLayout
+
+PAGE = 100
+OVERLAP = 5
+RELIST = timedelta(hours=6)
+SAME_START = timedelta(seconds=1)
+MISSES_NOTED = 3
+TOGETHER = 200  # jobs whose findings are given out at once
+
+Listed = tuple[int, datetime | None]
+
+
+@dataclass
+class Found:
+    """New work, the jobs as they were seen, and the jobs that could not be listed (name, error)."""
+
+    entries: list[Entry] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    failed: list[tuple[str, JenkinsError]] = field(default_factory=list)
+
+
+def discover(jenkins: Jenkins, layout: JobLayout, store: Store, now: datetime) -> Iterator[Found]:
+    """Sweep once, and give out what is new in parts to be committed one by one. Raises JenkinsError where the sweep
+    itself fails, or a server that stopped answering."""
+    source = layout.source.name
+    before = ledger.jobs(store, source)
+    swept = layout.jobs(jenkins)
+    names = {job.job for job in swept}
+    lost = [job for job in before.values() if job.job not in names and job.missing < MISSES_NOTED]
+    if lost:
+        yield Found(jobs=[replace(job, missing=job.missing + 1) for job in lost])
+    changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
+    pool = ThreadPoolExecutor(layout.source.max_in_flight)
+    try:
+        for start in range(0, len(changed), TOGETHER):
+            part = changed[start : start + TOGETHER]
+            known = ledger.known(store, source, layout.kind, [job.job for job in part], now)
+            answers = [
+                pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job], now) for job in part
+            ]
+            yield _found(layout, part, answers, before, now)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _found(
+    layout: JobLayout, jobs: Sequence[Job], answers: Sequence[Future[list[int]]], before: dict[str, Job], now: datetime
+) -> Found:
+    found = Found()
+    for job, answer in zip(jobs, answers, strict=True):
+        try:
+            numbers = answer.result()
+        except JenkinsError as error:
+            if error.everywhere:
+                raise
+            found.failed.append((job.job, error))
+        else:
+            # A server without nextBuildNumber is listed every time; that alone is nothing to write down.
+            if numbers or job.next_build is not None or job.job not in before:
+                found.jobs.append(job)
+            found.entries += [Entry(job.source, job.job, number, layout.kind, next_try=now) for number in numbers]
+    return found
+
+
+def _is_changed(job: Job, before: Job | None, now: datetime) -> bool:
+    if before is None or job.next_build is None or job.next_build != before.next_build or before.missing:
+        return True
+    return before.seen_at is None or now - before.seen_at > RELIST
+
+
+def _new_builds(
+    jenkins: Jenkins,
+    layout: JobLayout,
+    job: Job,
+    before: Job | None,
+    known: dict[int, set[datetime | None]],
+    now: datetime,
+) -> list[int]:
+    if before is None and not known:
+        return [number for number, _ in builds_of(jenkins, job.job, limit=layout.source.history)]
+    first = PAGE
+    if before and before.next_build and job.next_build and before.next_build < job.next_build:
+        first = min(PAGE, job.next_build - before.next_build + OVERLAP)
+    return list(
+        _unknown(builds_of(jenkins, job.job, first=first), known, enough=OVERLAP if first < PAGE else PAGE // 2)
+    )
+
+
+def _unknown(listed: Iterator[Listed], known: dict[int, set[datetime | None]], enough: int) -> Iterator[int]:
+    """The new ones among a job's builds, newest first, until `enough` known ones have come in a row."""
+    floor = min(known, default=0)
+    floor_start = max((start for start in known.get(floor, ()) if start), default=None)
+    settled = 0
+    for number, start in listed:
+        if number in known and _is_same(start, known[number]):
+            settled += 1
+            if settled >= enough:
+                return
+        elif number < floor and not (start and floor_start and start > floor_start):
+            return  # older than what was ever wanted: left to backfill
+        else:
+            settled = 0
+            yield number
+
+
+def _is_same(start: datetime | None, starts: set[datetime | None]) -> bool:
+    """Whether one of the builds known under a number is the listed one, and not of a job made anew since."""
+    return (
+        start is None or None in starts or any(abs(start - other) < timedelta(seconds=1) for other in starts if other)
+    )
+
+
+def builds_of(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[Listed]:
+    """(number, start) of a job's builds, newest first, at most `limit`; asked for page by page as they are taken."""
+    path = job_path(job)
+    seen: set[int] = set()
+    start = 0
+    while limit is None or len(seen) < limit:
+        want = PAGE if start else first
+        if limit is not None:
+            want = min(want, limit - len(seen) + (OVERLAP if start else 0))
+        field_name = "allBuilds" if start else "builds"
+        answer = jenkins.api(path, f"{field_name}[number,timestamp]{{{start},{start + want}}}")
+        # A server that ignores `tree` answers with its own choice of fields.
+        items = answer.get(field_name) or answer.get("builds") or answer.get("allBuilds") or []
+        fresh = [item for item in items if item and item.get("number") not in (None, *seen)]
+        for item in fresh:
+            if limit is None or len(seen) < limit:
+                seen.add(item["number"])
+                yield item["number"], moment(item.get("timestamp"))
+        if not fresh or len(items) < want:
+            return
+        start += max(len(items) - OVERLAP, 1)

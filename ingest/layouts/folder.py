@@ -1,0 +1,93 @@
+"""Layouts `folder`, `multibranch` and `view`: many jobs, found by walking; their builds may be grouped into runs.
+
+Items are told apart by what they hold (`jobs` or builds), not by their class: plugins bring new classes every year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from data.append import Run
+from data.ledger import Job
+from ingest.details import Detail
+from ingest.jenkins import Jenkins, encode, job_path
+from ingest.layouts.job import JobLayout, as_run
+
+LEVELS = 3  # of folders that one request looks into
+_ITEM = "name,fullName,nextBuildNumber"
+_FOLDERS = ("Folder", "MultiBranchProject", "OrganizationFolder")
+
+
+def _tree(levels: int) -> str:
+    return f"jobs[{_ITEM},{_tree(levels - 1)}]" if levels else "jobs[name]"
+
+
+class FolderLayout(JobLayout):
+    """Every job below a folder whose name, or path below the folder, is included."""
+
+    def __init__(self, source) -> None:
+        super().__init__(source)
+        self.reads_upstream = source.group_by == "upstream"
+
+    def jobs(self, jenkins: Jenkins) -> list[Job]:
+        found = {job.job: job for job in self._walk(jenkins, self.source.job, job_path(self.source.job))}
+        return [job for name, job in sorted(found.items()) if self.takes(*self._names(name))]
+
+    def _names(self, job: str) -> tuple[str, ...]:
+        return job.rpartition("/")[2], job.removeprefix(self.source.job.strip("/") + "/")
+
+    def _walk(self, jenkins: Jenkins, folder: str, path: str) -> Iterator[Job]:
+        answer = jenkins.api(path, _tree(LEVELS))
+        yield from self._items(jenkins, folder, answer, LEVELS)
+
+    def _items(self, jenkins: Jenkins, folder: str, holder: dict[str, Any], levels: int) -> Iterator[Job]:
+        for item in holder.get("jobs") or []:
+            if not item or not item.get("name"):
+                continue
+            name = item.get("fullName") or f"{folder}/{item['name']}".strip("/")
+            if "jobs" in item and levels > 1:
+                yield from self._items(jenkins, name, item, levels - 1)
+            elif "jobs" in item or str(item.get("_class", "")).endswith(_FOLDERS):
+                yield from self._walk(jenkins, name, job_path(name))
+            else:
+                yield Job(self.source.name, name, item.get("nextBuildNumber"))
+
+    def join(self, own: Run, detail: Detail, upstream: Detail | None) -> Run:
+        if self.source.group_by.startswith("parameter:"):
+            parameter = self.source.group_by.partition(":")[2]
+            value = detail.parameters.get(parameter)
+            if not value:
+                return own
+            number = int(value) if value.isdigit() and len(value) < 10 else own.number
+            return replace(
+                own, job=self.source.job.strip("/"), number=number, key=f"{parameter}={value}", display_name=value
+            )
+        if upstream is not None and upstream.started_at is not None:
+            return as_run(self.source, upstream, upstream.started_at, own.release, own.version, own.environment)
+        return own
+
+
+class ViewLayout(FolderLayout):
+    """The jobs of a view: `job` is the view's name, behind its folder where it has one."""
+
+    def jobs(self, jenkins: Jenkins) -> list[Job]:
+        folder, _, view = self.source.job.strip("/").rpartition("/")
+        found = {job.job: job for job in self._walk(jenkins, folder, f"{job_path(folder)}view/{encode(view)}/")}
+        return [job for name, job in sorted(found.items()) if self.takes(*self._names(name))]
+
+
+class MultibranchLayout(FolderLayout):
+    """The branches of a multibranch project: a branch is a release, unless its builds' version names one."""
+
+    def _names(self, job: str) -> tuple[str, ...]:
+        return (self.fallback_release(job),)
+
+    def fallback_release(self, job: str) -> str:
+        # A branch feature/x is an item named feature%2Fx.
+        return unquote(job.rpartition("/")[2])
+
+    def module(self, job: str) -> str:
+        return self.rules.module(job.rpartition("/")[0].rpartition("/")[2])

@@ -1,0 +1,89 @@
+"""Layout `job`: one job, each of its builds a run. What the other layouts share stands here too.
+
+A layout decides from names and parameters alone, so that `rebuild` can ask it again without Jenkins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from data.append import Run
+from data.ledger import BUILD, Job
+from data.settings import SourceSettings
+from ingest.details import Detail
+from ingest.jenkins import Jenkins, build_path, job_path
+from ingest.rules import UNKNOWN, Rules
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a build belongs. `run` is the run that it makes or joins; None where orchestrating builds list it."""
+
+    release: str
+    version: str | None
+    environment: str
+    module: str
+    run: Run | None
+
+
+class JobLayout:
+    """`kind` says what the builds of the listed jobs are: ledger.BUILD, or ledger.RUN where they list others."""
+
+    kind = BUILD
+    reads_upstream = False  # whether a build's place depends on the build that started it
+
+    def __init__(self, source: SourceSettings) -> None:
+        self.source = source
+        self.rules = Rules(source)
+
+    def jobs(self, jenkins: Jenkins) -> list[Job]:
+        """The jobs to list builds of, with nextBuildNumber where the server tells it. Raises JenkinsError."""
+        name = self.source.job.strip("/")
+        answer = jenkins.api(job_path(name), "nextBuildNumber")
+        return [Job(self.source.name, name, answer.get("nextBuildNumber"))]
+
+    def place(self, detail: Detail, started_at: datetime, parents: Sequence[Run], upstream: Detail | None) -> Placement:
+        """`parents`: the runs that list this build. `upstream`: the build that started it, where that matters."""
+        version = self.rules.version(detail.display_name, detail.parameters)
+        release = self.rules.release(version) or self.fallback_release(detail.job)
+        environment = self.rules.environment(detail.parameters)
+        run = as_run(self.source, detail, started_at, release, version, environment)
+        return Placement(release, version, environment, self.module(detail.job), self.join(run, detail, upstream))
+
+    def fallback_release(self, job: str) -> str:
+        return UNKNOWN
+
+    def module(self, job: str) -> str:
+        return self.rules.module(job.rpartition("/")[2])
+
+    def join(self, own: Run, detail: Detail, upstream: Detail | None) -> Run:
+        """The run that a build belongs to, given the run that it would be alone."""
+        return own
+
+    def takes(self, *names: str) -> bool:
+        """Whether `include` and `exclude` let a job in, by any of its names."""
+        wanted = any(fnmatchcase(name, glob) for name in names for glob in self.source.include)
+        return wanted and not any(fnmatchcase(name, glob) for name in names for glob in self.source.exclude)
+
+
+def as_run(
+    source: SourceSettings, detail: Detail, started_at: datetime, release: str, version: str | None, environment: str
+) -> Run:
+    """The run that one build makes."""
+    return Run(
+        source=source.name,
+        job=detail.job,
+        number=detail.number,
+        release=release,
+        started_at=started_at,
+        version=version,
+        environment=environment,
+        duration_s=detail.duration_s,
+        state="final" if detail.final else "running",
+        result=detail.result,
+        display_name=detail.display_name,
+        url=source.url + build_path(detail.job, detail.number),
+    )

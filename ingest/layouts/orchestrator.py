@@ -1,0 +1,68 @@
+"""Layout `orchestrator`: a parent build starts one build per module and lists them in its artifact build_map.json.
+
+Several parents may list one build. A module build goes to the release of its own version, and to its parent's where it
+tells none. A multijob's parent needs no map: Jenkins lists its sub-builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from data.append import Run
+from data.ledger import RUN
+from ingest.details import Detail
+from ingest.layouts.job import JobLayout, Placement, as_run
+from ingest.rules import UNKNOWN
+
+MAP_FILE = "build_map.json"
+
+
+class OrchestratorLayout(JobLayout):
+    kind = RUN
+
+    def parent(self, detail: Detail, started_at: datetime, release: str | None) -> Run:
+        """The run of an orchestrating build; `release` is used where its own version names none."""
+        version = self.rules.version(detail.display_name, detail.parameters)
+        release = self.rules.release(version) or release or UNKNOWN
+        environment = self.rules.environment(detail.parameters)
+        return as_run(self.source, detail, started_at, release, version, environment)
+
+    def listed(self, detail: Detail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
+        """(full job name, number, module) of the builds that a parent lists; number 0 where one was never started."""
+        folder = detail.job.rpartition("/")[0]
+        if build_map is None:
+            named = [(name, number) for name, number, _ in detail.sub_builds]
+        else:
+            named = [(key.replace("_", "-"), _number(value)) for key, value in build_map.items()]
+        jobs = {f"{folder}/{name}".strip("/"): number for name, number in named if self.takes(name)}
+        return [(job, number, self.module(job)) for job, number in jobs.items()]
+
+    def place(self, detail: Detail, started_at: datetime, parents: Sequence[Run], upstream: Detail | None) -> Placement:
+        own = super().place(detail, started_at, parents, upstream)
+        parent = nearest(parents, started_at)
+        if parent is None:
+            return own
+        return replace(
+            own,
+            release=parent.release if own.release == UNKNOWN else own.release,
+            version=own.version or parent.version,
+            environment=parent.environment,
+            run=None,
+        )
+
+
+def nearest(parents: Sequence[Run], started_at: datetime) -> Run | None:
+    """The parent that started a build: the latest before it, else the first after it (which then only lists it too)."""
+    before = [parent for parent in parents if parent.started_at <= started_at]
+    if before:
+        return max(before, key=lambda parent: (parent.started_at, parent.number))
+    return min(parents, key=lambda parent: (parent.started_at, parent.number), default=None)
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str) and value.strip().isdigit():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

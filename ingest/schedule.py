@@ -1,0 +1,123 @@
+"""The ingest process: one APScheduler job per source, another for requests, another for maintenance.
+
+A source's next cycle is set when one ends: soon while anything runs, else after `poll_minutes` and a jitter, so that
+many trackers never meet at a Jenkins on the minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from data import ledger, maintenance, requests
+from data.ledger import Poll
+from data.settings import Settings
+from data.store import Store
+from ingest.orders import carry_out
+from ingest.pipeline import OPEN_AGAIN, Pipeline, utc_now
+
+log = logging.getLogger(__name__)
+
+BUDGET_S = 120.0  # after which a poll with a long backlog makes room for the next sweep
+JITTER = 0.1  # of poll_minutes
+REQUESTS_S = 1.0
+STOP_S = 8.0  # how long a poll may take to end once asked to
+
+
+class Ingest:
+    """All sources of one store, polled until `stop` is set."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stop = threading.Event()
+        self.store = Store.open(settings)
+        self.pipelines = {source.name: Pipeline(self.store, source, self.stop) for source in settings.source}
+        self._swept: dict[str, float] = {}
+        self._locks = {name: threading.Lock() for name in self.pipelines}
+        self._requests_seen = -1
+        workers = len(self.pipelines) + 3
+        self.scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(workers)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+
+    def run(self) -> None:
+        """Poll until SIGTERM or SIGINT; a poll under way commits or drops the batch in its hands, and ends."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self.stop.set())
+        now = datetime.now(UTC)
+        for position, name in enumerate(self.pipelines):
+            first = now + timedelta(seconds=min(position * 0.2, 5))
+            self.scheduler.add_job(self.cycle, "interval", weeks=520, args=[name], id=name, next_run_time=first)
+        self.scheduler.add_job(self.look_for_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
+        self.scheduler.add_job(
+            self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
+        )
+        self.scheduler.start()
+        while not self.stop.wait(3600):
+            pass
+        self._end()
+
+    def cycle(self, name: str, force: bool = False) -> Poll | None:
+        """One source's turn: a sweep where it is due, and whatever of its open work is. None where it was given up."""
+        pipeline, poll = self.pipelines[name], None
+        with self._locks[name]:
+            every = pipeline.source.poll_minutes * 60
+            sweep = force or time.monotonic() >= self._swept.get(name, 0.0)
+            try:
+                poll = pipeline.poll(sweep=sweep, eager=force, budget_s=min(max(every, 10), BUDGET_S))
+                if poll.error:
+                    log.error("%s: %s", name, poll.error)
+                elif poll.ingested or poll.failed:
+                    log.info("%s: %d builds, %d results, %d failed", name, poll.ingested, poll.results, poll.failed)
+            except Exception:
+                # The next cycle goes on from the ledger; this one's batch is not in the store.
+                log.exception("%s: the poll was given up", name)
+            if sweep:
+                self._swept[name] = time.monotonic() + every * random.uniform(1 - JITTER, 1 + JITTER)
+            self._set_next(name)
+        return poll
+
+    def _set_next(self, name: str) -> None:
+        wait = self._swept.get(name, 0.0) - time.monotonic()
+        due = ledger.next_due(self.store, name)
+        if due is not None:
+            soonest = 0.0 if self.pipelines[name].more else OPEN_AGAIN.total_seconds()
+            wait = min(wait, max((due - utc_now()).total_seconds(), soonest))
+        if not self.stop.is_set():
+            self.scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=max(wait, 0.05)))
+
+    def look_for_requests(self) -> None:
+        """Start what was asked for since the last look; it costs a stat while the store stands still."""
+        snapshot = self.store.snapshot().id
+        if snapshot == self._requests_seen:
+            return
+        self._requests_seen = snapshot
+        for request in requests.claim(self.store, list(self.pipelines)):
+            self.scheduler.add_job(carry_out, args=[self, request], misfire_grace_time=None)
+
+    def maintain(self) -> None:
+        try:
+            maintenance.run(self.store)
+        except Exception:
+            log.exception("maintenance was given up; the next one starts anew")
+
+    def _end(self) -> None:
+        self.scheduler.pause()
+        ended = threading.Thread(target=self.scheduler.shutdown, daemon=True)
+        ended.start()
+        ended.join(STOP_S)
+        if ended.is_alive():
+            # A thread sits in a server's silence. What is committed is whole; nothing else is worth waiting for.
+            logging.shutdown()
+            os._exit(0)
+        self.store.close()
