@@ -198,7 +198,7 @@ def add_jobs(seed: int, started: float, root: Folder, fleet: int) -> None:
     root.add(_multibranch(make))
     _add_platform(make, root)
     _add_suite(make, root)
-    root.views[VIEW] = [name, "compat-matrix", "suite"]
+    root.views[VIEW] = [name, "compat-matrix", "suite-unit"]
     for number in range(fleet):
         idle = f"fleet/job-{number:04d}"
         root.folder("fleet").add(_job(idle, items.FREESTYLE, make(idle, 1 + number % 3, 24, "pytest", 5).builds()))

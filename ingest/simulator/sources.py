@@ -7,6 +7,7 @@ from ingest.simulator.programme import Programme
 VERSION_RULE = r"VER:\s*(?P<version>\d+(\.\d+)+)"
 MODULE_RULE = r"(?i)^(?P<module>.+?)([_-]module)?([_-]esxi)?$"
 RELEASE_RULE = r"^(?P<release>\d+\.\d+)"
+ALL_BUILDS = 10_000  # the truth counts all of the history, so all of it is taken at first sight
 OWNER_RULE = r"tests/(?P<module>[^/]+)/"
 
 
@@ -20,6 +21,7 @@ def sources(programme: Programme, url: str) -> list[dict]:
             "layout": "orchestrator",
             "job": f"{release.folder}/MODULE-RUN",
             "include": ["*"],
+            "history": ALL_BUILDS,
             "module": MODULE_RULE,
             "version": VERSION_RULE,
             "release": RELEASE_RULE,
@@ -33,38 +35,22 @@ def sources(programme: Programme, url: str) -> list[dict]:
 
 def extra_sources(url: str) -> list[dict]:
     """One source for each of the other layouts; their truth is in `sources` of the truth, by name."""
-    common = {"url": url, "poll_minutes": 5, "version": r"^(?P<version>\d+(\.\d+)+)$", "release": RELEASE_RULE}
-    fixed = {"url": url, "poll_minutes": 5, "release_fixed": "main"}
+    common = {"url": url, "poll_minutes": 5, "history": ALL_BUILDS}
+    numbered = {**common, "version": r"^(?P<version>\d+(\.\d+)+)$", "release": RELEASE_RULE}
+    fixed = {**common, "release_fixed": "main"}
+    surefire, pytest = ["junit:**/surefire-reports/*.xml", "test_report"], ["junit:reports/junit.xml", "test_report"]
     return [
-        {
-            **common,
-            "name": "libcore",
-            "layout": "job",
-            "job": "libcore-nightly",
-            "results": ["junit:**/surefire-reports/*.xml", "test_report"],
-        },
+        {**numbered, "name": "libcore", "layout": "job", "job": "libcore-nightly", "results": surefire},
         {**fixed, "name": "compat", "layout": "job", "job": "compat-matrix", "results": ["test_report"]},
+        {**common, "name": "webapp", "layout": "multibranch", "job": "webapp", "results": pytest},
         {
-            "url": url,
-            "poll_minutes": 5,
-            "name": "webapp",
-            "layout": "multibranch",
-            "job": "webapp",
-            "results": ["junit:reports/junit.xml", "test_report"],
-        },
-        {
-            **common,
+            **numbered,
             "name": "platform",
             "layout": "folder",
-            "job": "platform",
-            "include": ["*"],
-            "results": ["junit:reports/junit.xml", "test_report"],
+            "job": "platform/nightly",
+            "group_by": "parameter:RUN_ID",
+            "results": pytest,
         },
-        {
-            **fixed,
-            "name": "suite",
-            "layout": "orchestrator",
-            "job": "suite",
-            "results": ["junit:reports/junit.xml", "test_report"],
-        },
+        {**fixed, "name": "suite", "layout": "orchestrator", "job": "suite", "results": pytest},
+        {**fixed, "name": "nightly", "layout": "view", "job": "nightly", "results": ["test_report"]},
     ]

@@ -24,6 +24,7 @@ SIDE_JOBS = {
     "webapp": [f"webapp/{branch}" for branch in BRANCHES],
     "platform": list(NIGHTLY),
     "suite": ["suite-unit", "suite-system"],
+    "nightly": ["libcore-nightly", "compat-matrix", "suite-unit"],
 }
 
 
