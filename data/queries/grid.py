@@ -142,6 +142,8 @@ def _cells(
 
 def _letters(rows: list[tuple[Any, ...]], columns: int) -> list[str]:
     """One string of `columns` letters a row, from its masks."""
+    if not rows:
+        return []
     cells = np.full((len(rows), columns), "-", dtype="U1")
     masks = np.array([row[5:] for row in rows], dtype=np.int64).reshape(len(rows), -1)
     for place, (first, letter) in enumerate(
