@@ -45,14 +45,16 @@ class Rules:
     ignore_missing: bool = False  # a test without sample is not significant instead of missing
     open_confidence: float = 5.0  # an open regression stays open with this much less confidence ...
     open_floor: float = 2.0  # ... and this much less of a drop
-    correct: bool = True  # judge by q instead of p
+    # Which q to judge by: "benjamini-hochberg"; "discrete", which finds more at the same share of false discoveries, as
+    # it knows that a test with few failures could not have had a small p; or "none", Sippy's own: judge by p.
+    correction: str = "benjamini-hochberg"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One element a test. `p` is of a rise of the failure rate, `q` is p after Benjamini-Hochberg over all tests
-    compared here, `p_better` is of a fall; NaN where either side has no runs. Rates are failure rates, 0..1, with
-    Wilson 95 % intervals.
+    """One element a test. `p` is of a rise of the failure rate, `q` is p after correction for all tests compared here
+    (by Benjamini-Hochberg where the rules say "none"), `p_better` is of a fall; NaN where either side has no runs.
+    Rates are failure rates, 0..1, with Wilson 95 % intervals.
     """
 
     status: np.ndarray
@@ -123,15 +125,20 @@ def compare(
     required = np.where(~has_base & (rules.required_new > 0), rules.required_new, rules.required_all)
     p = np.where(rated, np.nan, fisher(base_failed, base_total, failed, total))
     p_better = np.where(rated, np.nan, fisher(failed, total, base_failed, base_total))
-    q = benjamini_hochberg(p)
     level = 1 - (rules.confidence - np.where(opened, rules.open_confidence, 0)) / 100
     floor = (rules.floor - np.where(opened, rules.open_floor, 0)) / 100
-
-    if rules.correct:
-        worse, better = q < level, benjamini_hochberg(p_better) < level
-    else:
-        worse, better = p < level, p_better < level
     enough = failed >= rules.min_failures
+
+    if rules.correction == "discrete":
+        margins = np.column_stack([base_failed + failed, base_total, total, floor])
+        reachable = np.where(np.isnan(p) | (enough & (drop > floor)), p, 1.0)
+        q = _discrete(reachable, margins, max(rules.min_failures, 1), min(float(level.max()), 0.5))
+    else:
+        q = benjamini_hochberg(p)
+    if rules.correction == "none":
+        worse, better = p < level, p_better < level
+    else:
+        worse, better = q < level, benjamini_hochberg(p_better) < level
     status = np.full(failed.shape, Status.NOT_SIGNIFICANT, dtype=np.int32)
     status[enough & (drop <= 0) & better] = Status.IMPROVEMENT
     regressed = enough & (drop > floor) & worse
@@ -149,6 +156,41 @@ def compare(
     base_low, base_high = wilson(base_failed, base_total)
     low, high = wilson(failed, total)
     return Comparison(status, p, q, p_better, base_rate, base_low, base_high, rate, low, high)
+
+
+def _discrete(p: np.ndarray, margins: np.ndarray, least: int, highest: float) -> np.ndarray:
+    """q by Benjamini-Hochberg for discrete tests; `p` is 1 where the floors forbid a verdict, NaN where not compared.
+
+    In place of m p, the false discoveries that plain Benjamini-Hochberg expects below p, stands the sum over all tests
+    of the chance that the test's p comes out that small, given its row of `margins` (failures on both sides together,
+    runs of the base, runs of the sample, floor) and at least `least` failures: 0 for a test that never failed. Every p
+    above `highest` is left out. Source: J. Heyse (2011); S. Döhler, G. Durand, E. Roquain, "New FDR bounds for discrete
+    and heterogeneous tests", EJS 12 (2018), step-up.
+    """
+    compared = ~np.isnan(p)
+    margins = margins[compared & (margins[:, 0] >= least)]
+    margins, tests = np.unique(margins, axis=0, return_counts=True)
+    # One row for every number of failures that the sample of each kind of test could have had.
+    rows = np.maximum(np.minimum(margins[:, 0], margins[:, 2]).astype(int) - least + 1, 0)
+    kind = np.repeat(np.arange(len(margins)), rows)
+    count = np.arange(len(kind)) - np.repeat(np.cumsum(rows) - rows, rows) + least
+    both, base, sample, floor = margins[kind].T
+    judged = (both - count <= base) & (count / sample - (both - count) / base > floor)
+    kind, count, both, base, sample = (values[judged] for values in (kind, count, both, base, sample))
+    attained = fisher(both - count, base, count, sample)
+    # Within a kind p falls as the count rises: the chance to be attained is what p has above the next.
+    following = np.where(np.append(kind[1:], -1) == kind, np.append(attained[1:], 0.0), 0.0)
+    order = np.argsort(attained)
+    expected = np.append(0.0, np.cumsum(((attained - following) * tests[kind])[order]))
+
+    known = p[compared]
+    ranked = np.sort(known)
+    below = expected[np.searchsorted(attained[order], ranked * (1 + 1e-9), side="right")]
+    q = np.where(ranked <= highest, below / np.arange(1, len(ranked) + 1) / (1 - highest), 1.0)
+    q = np.minimum(np.minimum.accumulate(q[::-1])[::-1], 1.0)
+    answer = np.full(p.shape, np.nan)
+    answer[compared] = q[np.searchsorted(ranked, known)]
+    return answer
 
 
 def fallback(failed: ArrayLike, total: ArrayLike, share: float = 0.6) -> np.ndarray:

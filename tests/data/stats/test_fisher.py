@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, hypergeom
 
 from data.stats.fisher import Rules, Status, benjamini_hochberg, compare, fallback, fisher
 
-SIPPY = Rules(correct=False)
+SIPPY = Rules(correction="none")
 counts = st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 tables = st.tuples(counts, counts).map(lambda t: (*t[0], *t[1]))
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -17,7 +17,7 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 def judge(base: str, sample: str, opened: bool = False, **rules) -> int:
     """Status of one test from `passed/total` on both sides, by Sippy's own verdict unless told otherwise."""
     (base_passed, base_total), (passed, total) = (map(int, side.split("/")) for side in (base, sample))
-    rules = Rules(**{"correct": False, **rules})
+    rules = Rules(**{"correction": "none", **rules})
     found = compare(base_total - base_passed, base_total, total - passed, total, opened=opened, rules=rules)
     return int(found.status[0])
 
@@ -126,6 +126,68 @@ def test_judged_by_q_a_crowd_of_unchanged_tests_hides_what_p_alone_would_call_re
     assert compare(0, 30, failed, 15, rules=SIPPY).status[0] == Status.EXTREME_REGRESSION
     alone = compare(0, 30, 3, 15)
     assert (alone.q, alone.status) == (alone.p, [Status.EXTREME_REGRESSION])
+
+
+def literal_discrete(rows, level=0.05, least=3, floor=0.05) -> list[float]:
+    """q of every test, from the distribution that each test's p has given its margins, one outcome at a time."""
+    observed, outcomes = [], []
+    for base_failed, base_total, failed, total in rows:
+        both = base_failed + failed
+        chances = {}
+        for count in range(max(0, both - base_total), min(both, total) + 1):
+            p = fisher(both - count, base_total, count, total)
+            reached = count >= least and count / total - (both - count) / base_total > floor
+            mass = hypergeom.pmf(count, base_total + total, both, total)
+            chances[count] = (float(p) if reached else 1.0, mass)
+        outcomes.append(chances.values())
+        observed.append(chances[failed][0])
+
+    def expected(bound):
+        return sum(mass for chances in outcomes for p, mass in chances if p <= bound * (1 + 1e-9))
+
+    ranked = sorted(observed)
+    raw = [expected(p) / rank / (1 - level) if p <= level else 1.0 for rank, p in enumerate(ranked, start=1)]
+    return [min(1.0, *(q for q, other in zip(raw, ranked, strict=True) if other >= p)) for p in observed]
+
+
+@given(st.lists(tables.filter(lambda t: t[1] and t[3]), min_size=1, max_size=10))
+@settings(max_examples=50)
+def test_discrete_correction_by_its_definition(rows):
+    found = compare(*np.array(rows).T, rules=Rules(correction="discrete"))
+    np.testing.assert_allclose(found.q, literal_discrete(rows), rtol=1e-6, atol=1e-12)
+
+
+def test_discrete_correction_ignores_tests_that_could_not_have_turned_red():
+    failed = np.array([3] + [0] * 200)
+    found = compare(0, 30, failed, 15, rules=Rules(correction="discrete"))
+    assert found.status[0] == Status.EXTREME_REGRESSION
+    assert found.q[0] == pytest.approx(found.p[0] / 0.95)
+    assert np.all(found.q[1:] == 1)
+
+
+@pytest.mark.parametrize("correction", ["benjamini-hochberg", "discrete"])
+def test_unchanged_tests_are_rarely_called_red(correction):
+    rng = np.random.default_rng(2026)
+    rates = rng.uniform(0, 0.1, 2000)
+    red = []
+    for _ in range(60):
+        found = compare(rng.binomial(90, rates), 90, rng.binomial(10, rates), 10, rules=Rules(correction=correction))
+        red.append(np.any(found.status <= Status.REGRESSION))
+    assert sum(red) <= 7
+
+
+def test_discrete_correction_finds_more_changes_at_the_same_rate_of_false_ones():
+    rng = np.random.default_rng(2027)
+    changed = np.arange(2000) < 20
+    before = np.where(changed, 0.01, rng.choice([0, 0.05], 2000, p=[0.9, 0.1]))
+    base, sample = rng.binomial(90, before), rng.binomial(10, np.where(changed, 0.4, before))
+    plain, sharp = (
+        compare(base, 90, sample, 10, rules=Rules(correction=c)).status <= Status.REGRESSION
+        for c in ("benjamini-hochberg", "discrete")
+    )
+    assert np.all(plain <= sharp)
+    assert sharp[changed].sum() > plain[changed].sum()
+    assert sharp[~changed].sum() <= 2
 
 
 def test_benjamini_hochberg_vector():
