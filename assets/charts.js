@@ -50,7 +50,7 @@
     });
     const layout = resolve(figure.layout, token);
     layout.annotations = (figure.layout.annotations || []).map((note) => resolve(note, token));
-    if (matchMedia("(max-width: 720px)").matches) layout.margin = { l: 44, r: 4, t: 24, b: 30 };
+    if (matchMedia("(max-width: 720px)").matches) layout.margin = { ...layout.margin, l: 44, r: 4 };
     return { data, layout: { ...layout, template: template(token) } };
   };
 
@@ -60,7 +60,7 @@
     const run = click && click.points && click.points[0] && click.points[0].customdata;
     if (!run) return;
     const kept = new URLSearchParams(location.search);
-    for (const name of ["by", "group", "runs", "case"]) kept.delete(name);
+    for (const name of ["by", "group", "runs", "bars", "case"]) kept.delete(name);
     rt.go("/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : ""));
   };
 })();

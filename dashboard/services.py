@@ -27,7 +27,7 @@ class Services:
         """The open store, shared by the process's threads. Raises StoreError where it cannot be opened."""
         with self._lock:
             if self._store is None:
-                self._store = Store.open(self.settings)
+                self._store = Store.open(self.settings, mirrored=True)
             return self._store
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 from flask import has_request_context, request
 
 from dashboard import render
@@ -191,8 +192,8 @@ def _register_scope(app: Dash) -> None:
     def offer(href: str, _snapshot: int | None) -> Any:
         try:
             return scope(Place.of(href))
-        except (FilterError, StoreError):  # the page says what is wrong
-            return no_update, no_update, no_update
+        except (FilterError, StoreError) as error:
+            raise PreventUpdate from error  # the page says what is wrong
 
     app.clientside_callback(
         ClientsideFunction("rt", "scope"),
@@ -219,6 +220,7 @@ def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
         value = getattr(chosen, name) or EVERY
         known = offered[name + "s"]
         extra = [value] if value not in (EVERY, *known) else []
-        options.append([{"label": every, "value": EVERY}, *({"label": item, "value": item} for item in (*extra, *known))])
+        named = [{"label": item, "value": item} for item in (*extra, *known)]
+        options.append([{"label": every, "value": EVERY}, *named])
         values.append(value)
     return options, values, values

@@ -47,22 +47,29 @@ def rates(series: list[dict[str, Any]]) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
-def counts(series: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row of stacked bars a series, for at most six of them: failed at the base, where small numbers can be read."""
+def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]:
+    """A row of stacked bars a series, for at most six of them: failed at the base, then skipped, and on top `passed`,
+    under which small numbers of the others cannot be read."""
     shown = series[:PANELS]
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = {
         "barmode": "stack",
         "bargap": 0.18,
-        "height": 90 + 150 * max(len(shown), 1),
+        "height": 84 + 150 * max(len(shown), 1),
         "hovermode": "closest",
         "annotations": [],
+        "margin": {"l": 52, "r": 12, "t": 48, "b": 32},
+        "legend": {"yref": "container", "y": 0.995, "yanchor": "top", "traceorder": "normal"},
     }
     share = 1 / max(len(shown), 1)
     for row, line in enumerate(shown):
         axis = "" if row == 0 else str(row + 1)
         top = 1 - row * share
-        layout[f"yaxis{axis}"] = {"domain": [max(top - share * 0.78, 0), top], "nticks": 4, "anchor": f"x{axis}"}
+        layout[f"yaxis{axis}"] = {
+            "domain": [max(top - share * (0.7 if len(shown) > 1 else 1), 0), top],
+            "nticks": 4,
+            "anchor": f"x{axis}",
+        }
         layout[f"xaxis{axis}"] = {
             "anchor": f"y{axis}",
             "type": "category",
@@ -75,10 +82,10 @@ def counts(series: list[dict[str, Any]]) -> dict[str, Any]:
             layout["annotations"].append(
                 {
                     "text": line["name"], "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
-                    "yanchor": "bottom", "showarrow": False, "font": {"color": "var(--ink)"},
+                    "yanchor": "bottom", "yshift": 2, "showarrow": False, "font": {"color": "var(--ink)"},
                 }
             )  # fmt: skip
-        for name, colour, shape in _COUNTS:
+        for name, colour, shape in _COUNTS[: 3 if passed else 2]:
             traces.append(
                 {
                     "type": "bar",

@@ -18,9 +18,11 @@ from data.store import Store
 PATH, NAME = "/runs/<run>", ""
 PAGE_SIZE = 50
 VERDICT_LIMIT = 2_000
-VIEWS = ("modules", "broken", "failed", "priorities")
+VIEWS = ("modules", "broken", "failed")
 # What a column of the modules is sorted by; None counts as least.
+_STATES = ("failing", "broken", "missing", "running", "ok")
 SORTS = {
+    "state": lambda row: (_STATES.index(row["state"]), -row["failed"]),
     "module": lambda row: row["module"].lower(),
     "pass_rate": lambda row: -1.0 if row["pass_rate"] is None else row["pass_rate"],
     "delta": lambda row: (row["delta"] or {}).get("pass_rate", 0.0),
@@ -85,8 +87,8 @@ def _before(store: Store, this: dict[str, Any], part: Filter) -> dict[str, Any] 
 
 def _modules(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
     rows = runs.modules(store, run, part)
-    name = place.get("sort", "-failed")
-    key = SORTS.get(name.removeprefix("-"), SORTS["failed"])
+    name = place.get("sort", "state")
+    key = SORTS.get(name.removeprefix("-"), SORTS["state"])
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
     return {"modules": rows, "sort": name, "priorities": runs.priorities(store, run, part)}
 
@@ -113,13 +115,9 @@ def _failed(store: Store, place: Place, run: str, part: Filter, judged: list[dic
     }
 
 
-def _priorities(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"priorities": runs.priorities(store, run, part)}
-
-
 def _offset(place: Place) -> int:
     text = place.get("offset", "0")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-_SHOWS = {"modules": _modules, "broken": _broken, "failed": _failed, "priorities": _priorities}
+_SHOWS = {"modules": _modules, "broken": _broken, "failed": _failed}

@@ -70,7 +70,11 @@ def register(app: Dash) -> None:
             series = []
         # A figure keeps zoom and hidden lines while this stays the same: while the question does.
         same = {"uirevision": place.here()}
-        drawn = (figures.rates(series), figures.counts(series), figures.durations(series))
+        drawn = (
+            figures.rates(series),
+            figures.counts(series, passed=place.get("bars") == "all"),
+            figures.durations(series),
+        )
         return tuple(figure | {"layout": figure["layout"] | same} for figure in drawn)
 
     for name in _CHARTS:
@@ -96,6 +100,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "by": by,
         "group": group,
         "groups": GROUPS,
+        "bars": place.get("bars"),
         "runs": str(flt.runs),
         "runs_offered": RUNS,
         "series": series,

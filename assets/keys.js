@@ -1,0 +1,59 @@
+// Keys, and where the focus goes when the drawer opens and closes.
+(function () {
+  "use strict";
+  const rt = (window.rt = window.rt || {});
+  let open = null; // the case that the drawer shows
+
+  const cases = () => [...document.querySelectorAll("#page .case-link")];
+
+  /** Go to the next (1) or previous (-1) case of the list; with the drawer open, its text follows. */
+  function step(by) {
+    const links = cases();
+    const current = open
+      ? links.findIndex((link) => link.parentElement.classList.contains("open"))
+      : links.indexOf(document.activeElement);
+    const link = links[Math.min(Math.max(current + by, 0), links.length - 1)];
+    if (!link) return;
+    link.scrollIntoView({ block: "nearest" });
+    if (open) rt.go(link.href, { replace: true });
+    else link.focus();
+  }
+
+  const go = (selector) => {
+    const target = document.querySelector(selector);
+    if (target) rt.go(target.href);
+  };
+  const ACTIONS = {
+    j: () => step(1),
+    k: () => step(-1),
+    "[": () => go("a[data-step=previous]"),
+    "]": () => go("a[data-step=next]"),
+    Escape: () => go("#drawer-close"),
+    "/": () => {
+      const search = document.querySelector("input[type=search]");
+      if (search) search.focus();
+    },
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const typing = event.target.closest("input, select, textarea");
+    if (typing && event.key !== "Escape") return;
+    const action = ACTIONS[event.key];
+    if (!action) return;
+    if (event.key !== "Escape") event.preventDefault();
+    action();
+  });
+
+  document.addEventListener("rt:laid", ({ detail }) => {
+    if (detail.name !== "drawer") return;
+    const body = document.querySelector(".drawer-body");
+    const shown = body ? new URLSearchParams(location.search).get("case") : null;
+    if (shown && !open) body.focus({ preventScroll: true });
+    if (!shown && open) {
+      const link = cases().find((candidate) => new URL(candidate.href).searchParams.get("case") === open);
+      if (link) link.focus({ preventScroll: true });
+    }
+    open = shown;
+  });
+})();

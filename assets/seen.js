@@ -1,0 +1,59 @@
+// What changed since you last looked: the newest run of each release is remembered by this browser, and by nobody else.
+(function () {
+  "use strict";
+  const NAME = "rt-seen";
+  const PAUSE = 60000; // shorter absences are no absence
+  let before = read();
+  let left = false;
+
+  function read() {
+    try {
+      return JSON.parse(localStorage.getItem(NAME)) || { runs: {} };
+    } catch (error) {
+      return { runs: {} };
+    }
+  }
+
+  function remember() {
+    const tiles = document.querySelectorAll("#overview [data-seen]");
+    if (!tiles.length) return;
+    const runs = Object.fromEntries([...tiles].map((tile) => [tile.dataset.seen, tile.dataset.run]));
+    try {
+      localStorage.setItem(NAME, JSON.stringify({ at: Date.now(), runs: { ...before.runs, ...runs } }));
+    } catch (error) {
+      // a browser that keeps nothing has nothing to tell
+    }
+  }
+
+  function tell() {
+    const line = document.getElementById("since");
+    if (!line || !before.at) return;
+    const fresh = [];
+    for (const tile of document.querySelectorAll("#overview [data-seen]")) {
+      const known = before.runs[tile.dataset.seen];
+      if (known === tile.dataset.run) continue;
+      fresh.push(tile.dataset.seen);
+      const mark = document.createElement("span");
+      mark.className = "new-mark";
+      mark.textContent = "new run";
+      tile.querySelector("header .state").after(mark);
+    }
+    line.hidden = !fresh.length;
+    if (fresh.length) {
+      const at = new Date(before.at).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
+      line.textContent = "Since you last looked (" + at + "): new runs of " + fresh.join(", ") + ".";
+    }
+  }
+
+  document.addEventListener("rt:laid", ({ detail }) => {
+    if (detail.name !== "overview") return;
+    if (left) before = read();
+    left = false;
+    tell();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) remember();
+    else if (Date.now() - (read().at || 0) > PAUSE) left = true;
+  });
+  addEventListener("pagehide", remember);
+})();
