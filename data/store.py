@@ -92,12 +92,12 @@ class Store:
             settings.home.mkdir(parents=True, exist_ok=True)
             if local:
                 local.parent.mkdir(parents=True, exist_ok=True)
-            root = _connect(settings)
+            root = connect(settings)
             store = cls(settings, root, LAKE)
             with store._writers():
                 if local and not local.exists():
                     _make_wal(local)
-                root.execute(_attach(settings, LAKE))
+                root.execute(attach(settings, LAKE))
                 migrations.apply(store._lake_cursor())
             if local:
                 store._watch = CatalogWatch(root, local)
@@ -195,7 +195,7 @@ class Store:
         if committed is None:
             raise NoSnapshot(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
         name = f"{LAKE}_{snapshot_id}_{next(_ATTACHED)}"
-        self._root.cursor().execute(_attach(self.settings, name, snapshot_id))
+        self._root.cursor().execute(attach(self.settings, name, snapshot_id))
         pinned = Snapshot(snapshot_id, committed)
         earlier = Store(self.settings, self._root, name, pinned=pinned, answers=self.answers)
         # Only when the last thread that asks it has let go: a detached database fails under a running query.
@@ -238,7 +238,8 @@ class Store:
         return FileLock(str(local) + ".writer") if local else nullcontext()
 
 
-def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of this process with the lake's extensions. Raises StoreError where one is not installed."""
     root = duckdb.connect(
         config={
             "threads": settings.store.threads,
@@ -285,15 +286,17 @@ def _secret(root: duckdb.DuckDBPyConnection) -> None:
     root.execute(f"CREATE SECRET lake_data (TYPE s3{', ' + text if text else ''})")
 
 
-def _attach(settings: Settings, name: str, snapshot_id: int | None = None) -> str:
+def attach(settings: Settings, name: str, snapshot_id: int | None = None, read_only: bool = False) -> str:
+    """SQL that attaches the lake: to read and write, to read only, or pinned to a snapshot."""
     local = _local_catalog(settings)
     catalog = f"sqlite:{local}" if local else f"postgres:{settings.catalog}"
     # The settings say where the data stands: a store may be moved or restored elsewhere.
-    options = [f"DATA_PATH '{_quoted(settings.data_path)}'", "OVERRIDE_DATA_PATH true", "AUTOMATIC_MIGRATION true"]
+    options = [f"DATA_PATH '{_quoted(settings.data_path)}'", "OVERRIDE_DATA_PATH true"]
     if local:
         options[0] = f"DATA_PATH '{_quoted(settings.data_path.rstrip('/') + '/')}'"
     if snapshot_id is not None:
-        options += [f"SNAPSHOT_VERSION {int(snapshot_id)}", "READ_ONLY"]
+        options.append(f"SNAPSHOT_VERSION {int(snapshot_id)}")
+    options.append("READ_ONLY" if read_only or snapshot_id is not None else "AUTOMATIC_MIGRATION true")
     return f"ATTACH 'ducklake:{_quoted(catalog)}' AS {name} ({', '.join(options)})"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
-from data.store import Store
+from data.store import LAKE, Store
 
 
 def status(store: Store) -> list[dict[str, Any]]:
@@ -111,3 +111,13 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
         {"share": share},
     )
     return rows
+
+
+@question
+def sizes(store: Store) -> list[dict[str, Any]]:
+    """By table: its data files and their bytes, in the newest snapshot."""
+    return store.rows(
+        f"""SELECT table_name AS "table", (file_count + delete_file_count)::BIGINT AS files,
+            (file_size_bytes + delete_file_size_bytes)::BIGINT AS bytes
+        FROM ducklake_table_info('{LAKE}') ORDER BY table_name"""
+    )

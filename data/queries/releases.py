@@ -99,7 +99,7 @@ def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
 
 
 @question
-def versions(store: Store, name: str) -> list[dict[str, Any]]:
+def versions(store: Store, name: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The versions of a release line, newest first: version, runs, first and last run."""
     rows = store.rows(
         """SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
