@@ -358,6 +358,7 @@ class _Reader:
                 # Cut off before its outcome: whether it passed is not known.
                 self.cases.pop()
                 self._suite.kept -= 1
+                self._told = None
             self._finish_case()
         while self._stack:
             self._end_other()

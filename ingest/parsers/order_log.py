@@ -15,7 +15,7 @@ SUFFIX = ".order.txt"
 LINE_BYTES = 16 << 10
 
 # Searched, not matched: lines may carry a number or a time in front.
-_LINE = re.compile(r"\[([^][]{1,255})\]\s+(PASSED|FAILED|SKIPPED|ERROR)\s+(\S.*::.*)$")
+_LINE = re.compile(r"\[([^][]{1,255})\]\s+(PASSED|FAILED|SKIPPED|ERROR)\s+([^\s[][^[]*::.*)$")
 _STATUS = {
     "PASSED": (PASSED, None),
     "FAILED": (FAILED, "failure"),
@@ -82,4 +82,4 @@ def _split(test: str) -> tuple[str, str, str]:
     stand in a parameter."""
     path, bracket, parameters = test.partition("[")
     file, *classes, name = path.split("::")
-    return file, ".".join(classes), name + bracket + parameters
+    return file, ".".join(classes), name + bracket + parameters or "(?)"

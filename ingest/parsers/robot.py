@@ -63,7 +63,7 @@ class _Reader(ElementHandler):
         if tag == "msg" and self._test is not None:
             if self._attrs.get("level") in ("FAIL", "ERROR") and text:
                 self._failures.append(text)
-        elif tag == "status" and parent == "test" and self._test is not None:
+        elif tag == "status" and parent == "test" and self._test is not None and not self._settled:
             self._settle(self._test, text)
         elif tag == "status" and parent == "suite" and len(self._suites) == 1:
             self.duration = self._elapsed()

@@ -47,6 +47,7 @@ class _Reader(ElementHandler):
         self._said: dict[str, str] = {}
         self._values: list[str] = []
         self._output: list[str] = []
+        self._tests: list[list[Case]] = []
         self._retried: dict[tuple[str, str, str], list[Case]] = {}
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
@@ -101,14 +102,23 @@ class _Reader(ElementHandler):
             suite=self._suite,
             started_at=epoch(attrs.get("started-at", "")),
         )
-        earlier = self._retried.setdefault((self._suite, self._class, name), [])
-        case.attempt = len(earlier) + 1
-        for attempt in earlier:
-            attempt.is_final = False
-        earlier.append(case)
-        if not retried:
-            self._retried.pop((self._suite, self._class, name))
         self.cases.append(case)
+        key = (self._suite, self._class, name)
+        if key in self._retried:
+            attempts = self._retried[key]
+            attempts[-1].is_final = False
+            case.attempt = len(attempts) + 1
+            attempts.append(case)
+        else:
+            attempts = self._retried[key] = [case]
+            self._tests.append(attempts)
+        if not retried:
+            del self._retried[key]
+
+    def close(self) -> None:
+        super().close()
+        # Other tests may have run between the attempts, which belong side by side.
+        self.cases = [case for attempts in self._tests for case in attempts]
 
 
 def parse_json(stream: BinaryIO) -> Report:

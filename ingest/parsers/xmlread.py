@@ -171,7 +171,7 @@ def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool
     except expat.ExpatError as error:
         problem = f"line {error.lineno}: {expat.ErrorString(error.code)}"
     except UnicodeError as error:
-        problem = f"not in its declared encoding: {error.reason}"
+        problem = f"not in its declared encoding: {error}"
     except Refused as error:
         problem, refused = str(error), True
     handler.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
@@ -187,6 +188,11 @@ def test_a_declared_encoding_that_is_not_there():
         assert parse(text.format(declared).encode()).cases[0].name == "prüfung"
 
 
+def test_utf_16_that_is_none():
+    for data in (b"\xff\xfe<\x00", b"\xfe\xff\xff", b"\xff\xfe\x00\xd8<\x00", b"\xff\xfe\x00\x00\xff"):
+        assert parse(data).status in ("error", "not_junit")
+
+
 def test_undeclared_latin_1_is_recovered():
     report = parse('<testsuite><testcase name="prüfung"/></testsuite>'.encode("latin-1"))
     assert (report.status, report.cases[0].name) == ("recovered", "prüfung")
@@ -314,6 +320,7 @@ def test_an_empty_report_is_a_report(text):
         ('<testcase name="a" name="b"/></testsuite>trailing', (1, 1, 0, 0)),
         ('<testcase name="a"/><testcase name="b"><failure>cut', (2, 1, 1, 0)),
         ('<testcase name="a"/><testcase name="b"><system-out>cut', (1, 1, 0, 0)),
+        ('<testcase name="a"/><testcase name="b"><flakyFailure/>', (1, 1, 0, 0)),
         ('<testcase name="a"><failure>&nbsp;&undefined;</failure></testcase></testsuite>', (1, 0, 1, 0)),
     ],
 )
@@ -373,6 +380,9 @@ pieces = st.sampled_from(_PIECES.split("|"))
 def test_any_heap_of_junit_pieces_gives_a_consistent_report(parts):
     report = parse("".join(parts))
     assert report.count(PASSED) + report.count(FAILED) + report.count(SKIPPED) == report.tests
+    assert [case.attempt for case in report.cases if case.attempt > 1] == [
+        before.attempt + 1 for before, case in pairwise(report.cases) if case.attempt > 1
+    ]
     for case in report.cases:
         assert (case.kind is not None) == (case.status == FAILED)
 

@@ -79,7 +79,12 @@ def test_a_rerun_log_holds_second_attempts():
 
 
 def test_other_lines_are_passed_over():
-    assert parse("=== starting ===\n[h1] PASSED 12 tests\n[h1] RUNNING f.py::x\n[h] PASSED f.py::x").tests == 1
+    assert (
+        parse(
+            "=== starting ===\n[h1] PASSED 12 tests\n[h1] PASSED all[a::b]\n[h1] RUNNING f.py::x\n[h] PASSED f.py::x"
+        ).tests
+        == 1
+    )
     report = parse("nothing here\n")
     assert (report.status, report.warnings) == ("error", ["no result line in this order log"])
 

@@ -22,7 +22,7 @@ def told(report: Report) -> list[tuple]:
 
 
 TESTNG = """<?xml version="1.0" encoding="UTF-8"?>
-<testng-results ignored="0" total="5" passed="2" failed="1" skipped="1">
+<testng-results ignored="0" total="6" passed="3" failed="1" skipped="1">
   <suite started-at="2026-01-08T16:01:44 UTC" name="Nightly" duration-ms="2500"><groups/>
    <test name="t"><class name="org.x.Flap">
     <test-method is-config="true" signature="setUp()" name="setUp" duration-ms="7" status="FAIL"><exception
@@ -38,6 +38,7 @@ TESTNG = """<?xml version="1.0" encoding="UTF-8"?>
       </exception></test-method>
     <test-method signature="again()" name="again" duration-ms="1" status="SKIP" retried="true"><exception class="E">
       <message>first</message></exception></test-method>
+    <test-method signature="between()" name="between" status="PASS"/>
     <test-method signature="again()" name="again" duration-ms="1" status="PASS"/>
    </class></test></suite></testng-results>"""
 
@@ -50,12 +51,13 @@ def test_testng():
         ("org.x.Flap", "nat", SKIPPED, 1, True),
         ("org.x.Flap", "again", FAILED, 1, False),
         ("org.x.Flap", "again", PASSED, 2, True),
+        ("org.x.Flap", "between", PASSED, 1, True),
     ]
-    up, flap, nat, first, again = report.cases
+    up, flap, nat, first, again, _ = report.cases
     assert (up.duration_s, up.started_at, up.suite) == (1.5, 1767888105.0, "Nightly")
     assert (flap.message, flap.trace, flap.output) == ("3 != 0", "trace", "lost peer")
     assert (nat.message, first.message, again.message) == ("why", "first", None)
-    assert (report.suites, report.duration_s, report.declared_tests) == (1, 2.5, 5)
+    assert (report.suites, report.duration_s, report.declared_tests) == (1, 2.5, 6)
     assert report.warnings == ["configuration method org.x.Flap.setUp failed: no database"]
 
 
