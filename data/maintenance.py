@@ -1,7 +1,7 @@
 """Keeps the lake quick: rows kept in the catalogue go to Parquet, small Parquet files become large ones.
 
 Every commit of an ingest leaves a small file in each table it touches, and a query opens them all. Nothing that a
-snapshot shows changes by this; files that no snapshot needs are deleted an hour later, when no query can still read them.
+snapshot shows changes by this; files that no snapshot needs are deleted an hour later, when no query still reads them.
 """
 
 from __future__ import annotations

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.settings import ConfigError, Settings, SourceSettings, load
+from data.settings import ConfigError, Settings, SourceSettings, config_path, load
 from data.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from ingest.check import Finding
 
 SOURCE = click.option("--source", "name", help="Only this source, by its name.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -69,6 +79,7 @@ def poll(name: str | None, as_json: bool) -> None:
 
     settings = _settings()
     sources = _sources(settings, name)
+    _log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
     total = dict.fromkeys(("found", "ingested", "running", "failed", "results"), 0) | {"seconds": 0.0}
     errors = []
     with _store(settings) as store:
@@ -80,8 +91,9 @@ def poll(name: str | None, as_json: bool) -> None:
             total["seconds"] += answer.duration_s
             if answer.error:
                 errors.append(f"{source.name}: {answer.error}")
-            for error in pipeline.tally.errors if not as_json else ():
-                click.echo(f"{source.name}: {error}", err=True)
+            for error in pipeline.tally.errors:
+                if error != answer.error:
+                    click.echo(f"{source.name}: {error}", err=True)
     total["seconds"] = round(total["seconds"], 3)
     if as_json:
         click.echo(json.dumps(total | {"errors": errors}))
@@ -114,3 +126,316 @@ def ingest() -> None:
     if not settings.source:
         click.echo("No [[source]] is configured: only requests and uploads are carried out.", err=True)
     process.run()
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@JSON
+def parse(files: tuple[Path, ...], as_json: bool) -> None:
+    """Read report files without storing anything: one line a file.
+
+    Status is ok, recovered (ill-formed, but read), not_junit or error. Failed includes errors. The exit code is 1 if
+    any file had the status error.
+
+    \b
+    Example: regtracker parse build/reports/*.xml --json
+    """
+    from ingest.parsers import parse_file
+    from ingest.records import FAILED, PASSED, SKIPPED, Report
+
+    worst = 0
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                _, report = parse_file(file.name, stream)
+        except OSError as error:
+            report = Report("error", warnings=[f"cannot be read: {error.strerror}"])
+        worst |= report.status == "error"
+        answer = {
+            "file": str(file),
+            "status": report.status,
+            "tests": report.tests,
+            "passed": report.count(PASSED),
+            "failed": report.count(FAILED),
+            "errors": report.errors,
+            "skipped": report.count(SKIPPED),
+            "suites": report.suites,
+            "duration": report.duration_s,
+            "warnings": report.warnings,
+        }
+        if as_json:
+            click.echo(json.dumps(answer))
+        else:
+            text = (
+                "{file}: {status}, {tests} tests, {passed} passed, {failed} failed ({errors} errors), {skipped} skipped"
+            )
+            click.echo("; ".join([text.format(**answer), *report.warnings]))
+    sys.exit(worst)
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--release", help="Release line that was tested, such as 7.0.")
+@click.option("--module", help="Module that the tests belong to.")
+@click.option(
+    "--build", "number", type=click.IntRange(min=1), help="Build number; modules with one number form one run."
+)
+@click.option("--started-at", help="ISO 8601; default: the newest time in the reports, else of the files.")
+@click.option("--version", help="Full version that was tested, such as 7.0.1.12.")
+@click.option("--environment", default="default", show_default=True, help="Where it was tested.")
+@click.option("--metadata", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="CSV of test metadata.")
+@JSON
+def import_(
+    paths: tuple[Path, ...],
+    release: str | None,
+    module: str | None,
+    number: int | None,
+    started_at: str | None,
+    version: str | None,
+    environment: str,
+    metadata: Path | None,
+    as_json: bool,
+) -> None:
+    """Store results without a Jenkins: report files, folders and zips, of any kind that is known.
+
+    All paths together are one build. A folder laid out as RELEASE/MODULE/NUMBER/... holds one build per NUMBER, and
+    needs neither --release nor --module. The same files under the same names are the same build, however often they
+    come.
+
+    --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of test_case_id,
+    priority, testrail_id, component, owner, topology, test_state; for one --release, or for all.
+
+    \b
+    Example: regtracker import build/reports --release 7.0 --module routing --build 812
+             regtracker import logs/            # logs/7.0/routing/41/junit/5s/report.xml
+             regtracker import --metadata tests.csv
+    """
+    from ingest import importer
+    from ingest.metadata import import_metadata
+
+    settings = _settings()
+    if not paths and not metadata:
+        _fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
+    answers = []
+    failed = False
+    with _store(settings) as store:
+        if metadata:
+            try:
+                answers.append(import_metadata(store, metadata, None if paths else release))
+            except ValueError as error:
+                _fail(f"{metadata}: {error}")
+        try:
+            wanted = importer.plan(
+                paths, release, module, number, started_at and importer.read_moment(started_at), version, environment
+            )
+        except ValueError as error:
+            _fail(error)
+        with _progress(wanted, "Importing") as builds:
+            for key, given in builds:
+                try:
+                    files = importer.find(given)
+                    answers.append(importer.summary(importer.import_files(store, key, files), len(files)))
+                except (ValueError, OSError) as error:
+                    failed = True
+                    click.echo(f"{', '.join(map(str, given))}: {error}", err=True)
+    for answer in answers:
+        click.echo(json.dumps(answer) if as_json else _sentence(answer))
+    sys.exit(1 if failed else 0)
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    if "rows" in answer:
+        return "{file}: {rows} tests, {added} new, {changed} changed".format(**answer)
+    text = "{release} {module} #{number}: {total} tests, {passed} passed, {failed} failed, {skipped} skipped"
+    return "; ".join([text.format(**answer), *answer["warnings"]])
+
+
+@contextmanager
+def _progress(items: Sequence[Any], label: str) -> Iterator[Iterable[Any]]:
+    """A bar on a terminal, nothing elsewhere."""
+    if len(items) > 1 and sys.stderr.isatty():
+        with click.progressbar(items, label=label, show_pos=True, file=sys.stderr) as bar:
+            yield bar
+    else:
+        yield items
+
+
+class _Bar:
+    """A bar whose end moves, with the rate and the time left; silent where there is no terminal."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.shown = sys.stderr.isatty()
+        self.began = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self.shown or not total:
+            return
+        rate = done / max(time.monotonic() - self.began, 0.001)
+        left = f"{timedelta(seconds=int((total - done) / rate))} left" if rate else ""
+        filled = "#" * int(30 * done / total)
+        click.echo(f"\r[{filled:<30}] {done}/{total} {self.unit}, {rate:.1f}/s, {left}   ", nl=False, err=True)
+
+    def end(self) -> None:
+        if self.shown:
+            click.echo(err=True)
+
+
+@click.command()
+@click.option("--source", "name", required=True, help="The source, by its name.")
+@click.option("--from", "first", help="First build number, or ISO 8601 date (UTC).")
+@click.option("--to", "last", help="Last build number, or date; default: the newest.")
+@JSON
+def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> None:
+    """Read builds older than those that a poll takes at first sight, by numbers or dates.
+
+    It may be stopped at any time: what is found stands in the ledger, and goes on here or in `regtracker ingest`.
+
+    \b
+    Example: regtracker backfill --source ci --from 2025-01-01 --to 2025-06-30
+             regtracker backfill --source ci --from 100 --to 499
+    """
+    from ingest.backfill import Range, run
+    from ingest.jenkins import JenkinsError
+    from ingest.pipeline import Pipeline
+
+    settings = _settings()
+    (source,) = _sources(settings, name)
+    try:
+        wanted = Range.read(first, last)
+    except ValueError as error:
+        _fail(error)
+    _log_to_stderr(logging.CRITICAL)
+    stop = _stop_on_signals()
+    began = time.monotonic()
+    bar = _Bar("builds")
+    with _store(settings) as store:
+        pipeline = Pipeline(store, source, stop)
+        try:
+            run(pipeline, wanted, bar)
+        except JenkinsError as error:
+            _fail(error)
+        finally:
+            bar.end()
+    tally = pipeline.tally
+    answer = {name: getattr(tally, name) for name in ("found", "ingested", "running", "failed", "results")}
+    answer |= {"requests": pipeline.jenkins.requests, "seconds": round(time.monotonic() - began, 3)}
+    if as_json:
+        click.echo(json.dumps(answer))
+    else:
+        click.echo(
+            "{found} builds found, {ingested} ingested, {failed} failed, {results} results, {requests} requests "
+            "in {seconds:.1f} s".format(**answer)
+        )
+    for error in tally.errors:
+        click.echo(error, err=True)
+    sys.exit(1 if tally.failed else 0)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@click.command()
+@SOURCE
+@click.option("--since", help="Only builds that began at this ISO 8601 time (UTC) or later.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@JSON
+def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
+    """Derive every table anew from the raw files that were kept, by today's parsers and rules.
+
+    \b
+    Example: regtracker rebuild --dry-run
+    """
+    from ingest.importer import read_moment
+    from ingest.rebuild import rebuild as derive_anew
+
+    settings = _settings()
+    sources = _sources(settings, name) if name else settings.source
+    try:
+        moment = read_moment(since) if since else None
+    except ValueError as error:
+        _fail(f"--since {since!r}: {error}")
+    bar = _Bar("builds")
+    with _store(settings) as store:
+        changes = derive_anew(store, sources, moment, dry_run, bar)
+    bar.end()
+    if as_json:
+        click.echo(json.dumps(changes.document()))
+        return
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{changes.builds} builds, {changes.results} results {would}derived anew: {changes.changed} {would}changed, "
+        f"{changes.skipped} left as they are (nothing was kept of them)"
+    )
+    for field, count in changes.fields.most_common():
+        click.echo(f"  {field}: {count} builds")
+    for example in changes.examples:
+        click.echo(f"  {example}")
+
+
+@click.command()
+@SOURCE
+@JSON
+def check(name: str | None, as_json: bool) -> None:
+    """Tell whether configuration, store and every Jenkins can be used, and what the rules make of the last builds.
+
+    No build is stored. The exit code is 2 where there is a problem.
+
+    \b
+    Example: regtracker check --source ci
+    """
+    from ingest.check import check as look
+
+    settings = _settings()
+    with _store(settings) as store:
+        snapshot = store.snapshot()
+    findings = [look(source) for source in (_sources(settings, name) if name else settings.source)]
+    problems = any(finding.problems for finding in findings)
+    if as_json:
+        document = {
+            "configuration": str(config_path()),
+            "store": {
+                "catalog": _without_secret(settings.catalog),
+                "data": settings.data_path,
+                "snapshot": snapshot.id,
+            },
+            "sources": [finding.document() for finding in findings],
+            "ok": not problems,
+        }
+        click.echo(json.dumps(document))
+    else:
+        click.echo(f"store: {_without_secret(settings.catalog)}, snapshot {snapshot.id}")
+        if not findings:
+            click.echo("no [[source]] is configured")
+        for finding in findings:
+            _describe(finding)
+    sys.exit(2 if problems else 0)
+
+
+def _describe(finding: Finding) -> None:
+    state = "cannot be used" if finding.problems else "ok"
+    click.echo(f"source {finding.source}: {state}; Jenkins {finding.jenkins or 'unknown'}, {finding.jobs} jobs")
+    for problem in finding.problems:
+        click.echo(f"  problem: {problem}")
+    for row in finding.builds:
+        facts = [
+            f"release {row['release']}",
+            f"version {row['version'] or 'none'}",
+            f"environment {row['environment']}",
+        ]
+        facts.append(f"modules {', '.join(row['modules'])}" if "modules" in row else f"module {row['module']}")
+        facts += [f"{count} files {rule}" for rule, count in row.get("files", {}).items()]
+        if "tests" in row:
+            owners = ", ".join(f"{owner} {count}" for owner, count in row["owners"].items())
+            facts.append(f"{row['tests']} tests" + (f" owned by {owners}" if owners else ""))
+        click.echo(f"  {row['job']} #{row['number']} {row['display_name']!r} ({row['state']}): {'; '.join(facts)}")
+    for remark in finding.remarks:
+        click.echo(f"  remark: {remark}")
+
+
+def _without_secret(catalog: str) -> str:
+    return re.sub(r"://[^/@]*@", "://", catalog)

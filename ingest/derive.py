@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from ingest.parsers import console
 from ingest.parsers.archive import members
 from ingest.records import FAILED, Case
 from ingest.results import BuildResults, InputFile, read_build
-from ingest.rules import UNKNOWN, Rules, base_name
+from ingest.rules import UNKNOWN, base_name
 
 
 class Unfinished(Exception):
@@ -39,11 +39,11 @@ def derive(
     source = layout.source
     place = layout.place(detail, started_at, parents, upstream)
     results = read_results(source, files, detail.number)
-    kept = [file.keep() for file in files.fetched]
+    kept = files.keep()
     flags = files.flags | results.flags
     flags |= {"no_start_time"} if detail.started_at is None else set()
     flags |= {"no_release"} if place.release == UNKNOWN else set()
-    flags |= {"no_raw"} if None in kept else set()
+    flags |= {"no_raw"} if kept is None else set()
     if not detail.final:
         flags.add("partial")
     elif not results.cases:
@@ -75,10 +75,10 @@ def derive(
         declared_failed=counters.failed if counters else None,
         declared_skipped=counters.skipped if counters else None,
         flags=frozenset(flags),
-        cases=table_of(results.cases, layout.rules, place.module),
+        cases=table_of(results.cases, lambda file: layout.rules.owner(file, place.module)),
         commits=detail.commits,
-        warnings=[*files.remarks, *_by_path(results)],
-        raw=[description, *(file for file in kept if file)],
+        warnings=[*files.remarks, *by_path(results)],
+        raw=[description, *(kept or [])],
     )
     return build, place.run
 
@@ -130,7 +130,7 @@ class _Borrowed:
         pass
 
 
-def _by_path(results: BuildResults) -> list[tuple[str, str]]:
+def by_path(results: BuildResults) -> list[tuple[str, str]]:
     """(path, remark): a remark about one file begins with its path."""
     found = []
     for warning in results.warnings:
@@ -139,11 +139,11 @@ def _by_path(results: BuildResults) -> list[tuple[str, str]]:
     return found
 
 
-def table_of(cases: Sequence[Case], rules: Rules, module: str) -> pa.Table:
-    """The cases as columns of data.append.CASES, their owners and failure signatures worked out."""
+def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> pa.Table:
+    """The cases as columns of data.append.CASES, with failure signatures; `owner_of` a file is its module."""
     files = [case.file for case in cases]
     names = [case.name for case in cases]
-    owners = {file: rules.owner(file, module) for file in set(files)}
+    owners = {file: owner_of(file) for file in set(files)}
     patterns = [_pattern(case) if case.status == FAILED else None for case in cases]
     keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
     columns = {

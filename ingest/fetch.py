@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -55,6 +55,18 @@ class Files:
     remarks: list[tuple[str, str]] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
 
+    def remark(self, remarks: Iterable[Sequence[str]]) -> None:
+        """Note what could not be fetched."""
+        self.flags.add("unreadable")
+        self.remarks += [(path, text) for path, text in remarks]
+
+    def keep(self) -> list[RawFile] | None:
+        """All of it as raw files; None where one is too large."""
+        kept = [file.keep() for file in self.fetched]
+        if self.remarks:
+            kept.append(raw.pack("remarks.json", "remarks", json.dumps(self.remarks).encode()))
+        return None if None in kept else kept
+
     def __enter__(self) -> Files:
         return self
 
@@ -65,7 +77,14 @@ class Files:
 
 def kept_files(kept: Iterable[RawFile]) -> Files:
     """The result files of a build as they were fetched, from what was kept."""
-    return Files([Fetched(file.path, file.kind, file.encoding == "zip", io.BytesIO(raw.unpack(file))) for file in kept])
+    files = Files()
+    for file in kept:
+        if file.kind == "remarks":
+            files.remark(json.loads(raw.unpack(file)))
+        elif file.kind not in ("build", "upstream"):
+            stream = io.BytesIO(raw.unpack(file))
+            files.fetched.append(Fetched(file.path, file.kind, file.encoding == "zip", stream))
+    return files
 
 
 def read_build_object(jenkins: Jenkins, job: str, number: int) -> tuple[Detail, RawFile]:
@@ -137,13 +156,11 @@ def _add_singles(jenkins: Jenkins, detail: Detail, entry: str, paths: list[str],
         try:
             stream = jenkins.download(artifact_path(detail.job, detail.number, path))
         except Missing:
-            files.flags.add("unreadable")
-            files.remarks.append((path, "the build lists this artifact, but Jenkins has it no more (404)"))
+            files.remark([(path, "the build lists this artifact, but Jenkins has it no more (404)")])
         else:
             files.fetched.append(Fetched(path, kind, False, stream))
     if len(paths) > MOST_SINGLE:
-        files.flags.add("unreadable")
-        files.remarks.append((paths[MOST_SINGLE], f"{len(paths)} files, and no zip of them: the rest was left out"))
+        files.remark([(paths[MOST_SINGLE], f"{len(paths)} files, and no zip of them: the rest was left out")])
 
 
 def _add_zip(jenkins: Jenkins, detail: Detail, entry: str, paths: list[str], files: Files) -> None:

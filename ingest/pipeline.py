@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -84,9 +84,10 @@ class Pipeline:
         self.jenkins = Jenkins(source, self.stop)
         self.layout = layout_of(source)
         self.tally = Tally()
+        self.committed: Callable[[], None] = lambda: None  # called after each batch
         self.more = False  # the last poll left work that is due
         self._seen: dict[tuple[str, str, int], bytes] = {}
-        self._upstream: dict[tuple[str, int], Detail] = {}
+        self._upstream: dict[tuple[str, int], tuple[Detail, RawFile]] = {}
         self._logged_at: datetime | None = None
 
     def poll(self, *, sweep: bool = True, eager: bool = False, budget_s: float = math.inf) -> Poll:
@@ -151,22 +152,23 @@ class Pipeline:
         while time.monotonic() < deadline:
             with self._turn():
                 due = ledger.due(self.store, self.source.name, kind, utc_now(), len(tried) + CHUNK, eager)
-                entries = [entry for entry in due if entry.key not in tried][:CHUNK]
+                # The newest chunk first, but within it the oldest first: "first seen" is then rarely put right later.
+                entries = [entry for entry in due if entry.key not in tried][:CHUNK][::-1]
                 if not entries:
                     return False
                 tried |= {entry.key for entry in entries}
                 self.read(entries)
         return True
 
-    def read(self, entries: list[Entry]) -> None:
-        """Read these entries and commit what comes of them, in batches."""
+    def read(self, entries: list[Entry], again: bool = False) -> None:
+        """Read these entries and commit what comes of them, in batches. `again`: even what is known to be unchanged."""
         context = ledger.contexts(self.store, entries)
         pool = ThreadPoolExecutor(self.source.max_in_flight, thread_name_prefix=self.source.name)
         batch: list[Outcome] = []
         began = time.monotonic()
         unwell = 0
         try:
-            for outcome in self._outcomes(pool, entries, context):
+            for outcome in self._outcomes(pool, entries, context, again):
                 if outcome is not None:
                     if outcome.changed:
                         began = began if batch else time.monotonic()
@@ -189,7 +191,11 @@ class Pipeline:
         self.commit(batch)
 
     def _outcomes(
-        self, pool: ThreadPoolExecutor, entries: list[Entry], context: dict[tuple[str, str, int], Context]
+        self,
+        pool: ThreadPoolExecutor,
+        entries: list[Entry],
+        context: dict[tuple[str, str, int], Context],
+        again: bool,
     ) -> Iterator[Outcome | None]:
         """What the entries give, as it comes; None now and then, so that a batch never waits for a slow answer."""
         waiting = iter(entries)
@@ -197,7 +203,7 @@ class Pipeline:
         ahead = self.source.max_in_flight + 2
         while True:
             for entry in waiting:
-                pending.add(pool.submit(self.outcome_of, entry, context[entry.key]))
+                pending.add(pool.submit(self.outcome_of, entry, context[entry.key], again))
                 if len(pending) >= ahead:
                     break
             if not pending:
@@ -211,10 +217,10 @@ class Pipeline:
             if not done:
                 yield None
 
-    def outcome_of(self, entry: Entry, context: Context) -> Outcome:
+    def outcome_of(self, entry: Entry, context: Context, again: bool = False) -> Outcome:
         """Read one entry. Every failure is an outcome; only Stopped is raised."""
         try:
-            return (self._read_run if entry.kind == RUN else self._read_build)(entry, context)
+            return self._read_run(entry, context) if entry.kind == RUN else self._read_build(entry, context, again)
         except Stopped:
             raise
         except JenkinsError as error:
@@ -225,17 +231,19 @@ class Pipeline:
             log.exception("%s: %s #%d", self.source.name, entry.job, entry.number)
             return _failed(entry, JenkinsError(f"{type(error).__name__} while reading: {error}"))
 
-    def _read_build(self, entry: Entry, context: Context) -> Outcome:
+    def _read_build(self, entry: Entry, context: Context, again: bool) -> Outcome:
         detail, description = read_build_object(self.jenkins, entry.job, entry.number)
         started_at = _start(entry, detail, context)
-        if detail.final and (started_at, "final") in context.stored and self._is_kept(detail, started_at):
+        if not again and (started_at, "final") in context.stored and self._is_kept(detail, started_at):
             return Outcome(entry)
-        upstream = self._read_upstream(detail) if self.layout.reads_upstream else None
+        upstream, kept_upstream = self._read_upstream(detail) if self.layout.reads_upstream else (None, None)
         with read_files(self.jenkins, self.source, detail) as files:
             digest = b"" if detail.final else _digest(description, files)
             if digest and digest == self._seen.get(entry.key):
                 return Outcome(entry, entry, changed=False)
             build, run = derive(self.layout, detail, description, files, started_at, context.parents, upstream)
+        if kept_upstream:
+            build = replace(build, raw=[*build.raw, kept_upstream])
         listed = [RunBuild(run.id, build.source, build.job, build.number, build.module)] if run else []
         found = []
         if upstream and not upstream.final:
@@ -290,20 +298,22 @@ class Pipeline:
                 return release
         return stored
 
-    def _read_upstream(self, detail: Detail) -> Detail | None:
+    def _read_upstream(self, detail: Detail) -> tuple[Detail | None, RawFile | None]:
+        """The build that started this one, and the raw file that keeps it for `rebuild`."""
         if detail.upstream is None:
-            return None
-        if detail.upstream not in self._upstream:
-            try:
-                upstream, _ = read_build_object(self.jenkins, *detail.upstream)
-            except JenkinsError as error:
-                if error.everywhere:
-                    raise
-                return None
-            if not upstream.final:
-                return upstream
-            self._upstream[detail.upstream] = upstream
-        return self._upstream[detail.upstream]
+            return None, None
+        if detail.upstream in self._upstream:
+            return self._upstream[detail.upstream]
+        try:
+            upstream, description = read_build_object(self.jenkins, *detail.upstream)
+        except JenkinsError as error:
+            if error.everywhere:
+                raise
+            return None, None
+        found = upstream, replace(description, path="upstream.json", kind="upstream")
+        if upstream.final:
+            self._upstream[detail.upstream] = found
+        return found
 
     def _is_kept(self, detail: Detail, started_at: datetime) -> bool:
         """Whether a final build still says of itself what it said when it was read."""
@@ -362,6 +372,7 @@ class Pipeline:
                 tally.failed += 1
                 tally.errors.append(str(outcome.error))
                 log.warning("%s: %s #%d: %s", self.source.name, outcome.read.job, outcome.read.number, outcome.error)
+        self.committed()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -87,6 +87,11 @@ class Ingest:
             self._set_next(name)
         return poll
 
+    def wake(self, name: str) -> None:
+        """Have a source's next cycle now."""
+        if not self.stop.is_set():
+            self.scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+
     def _set_next(self, name: str) -> None:
         wait = self._swept.get(name, 0.0) - time.monotonic()
         due = ledger.next_due(self.store, name)

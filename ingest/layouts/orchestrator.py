@@ -47,7 +47,7 @@ class OrchestratorLayout(JobLayout):
             return own
         return replace(
             own,
-            release=parent.release if own.release == UNKNOWN else own.release,
+            release=own.release if own.release != UNKNOWN else self.rules.release(parent.version) or parent.release,
             version=own.version or parent.version,
             environment=parent.environment,
             run=None,
