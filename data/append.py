@@ -81,7 +81,10 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Build:
-    """One build and all that was read of it. `cases` has the columns of CASES; its counts are taken from there."""
+    """One build and all that was read of it. `cases` has the columns of CASES; its counts are taken from there.
+
+    `raw` None leaves the raw files that are stored as they are.
+    """
 
     source: str
     job: str
@@ -105,10 +108,11 @@ class Build:
     declared_failed: int | None = None
     declared_skipped: int | None = None
     flags: frozenset[str] = frozenset()
+    ingested_at: datetime | None = None  # None: now
     cases: pa.Table = field(default_factory=lambda: CASES.empty_table())
     commits: list[Commit] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)  # (path, message)
-    raw: list[RawFile] = field(default_factory=list)
+    raw: list[RawFile] | None = field(default_factory=list)
 
     @property
     def id(self) -> int:
@@ -156,7 +160,7 @@ def put_builds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], now: 
     """Replace these builds and everything below them. Returns the number of result rows written."""
     if not builds:
         return 0
-    _remove(cursor, [build.id for build in builds])
+    _remove(cursor, [build.id for build in builds], [build.id for build in builds if build.raw is not None])
     written = 0
     with _registered(cursor, incoming_builds=_build_rows(builds, now)):
         incoming = _incoming(cursor, builds)
@@ -268,16 +272,21 @@ def _insert_results(cursor: duckdb.DuckDBPyConnection) -> int:
         FROM incoming WHERE status = 'failed' AND coalesce(message, trace, output) IS NOT NULL
         ORDER BY release, module, test, started_at"""
     )
-    cursor.execute(
-        """INSERT INTO tests BY NAME
-        SELECT test, any_value(file) AS file, any_value(class) AS class, any_value(name) AS name,
-               any_value(base_name) AS base_name, any_value(module) AS module, min(started_at) AS first_seen
-        FROM incoming ANTI JOIN tests USING (test) GROUP BY test ORDER BY module, test"""
+    _note_first(
+        cursor,
+        "tests",
+        """SELECT test, any_value(file) AS file, any_value(class) AS class, any_value(name) AS name,
+            any_value(base_name) AS base_name, arg_min(module, (started_at, module)) AS module,
+            min(started_at) AS first_seen
+        FROM incoming GROUP BY test""",
     )
-    cursor.execute(
-        """INSERT INTO signatures BY NAME
-        SELECT signature, any_value(pattern) AS pattern, any_value(message) AS example, min(started_at) AS first_seen
-        FROM incoming ANTI JOIN signatures USING (signature) WHERE signature IS NOT NULL GROUP BY signature"""
+    _note_first(
+        cursor,
+        "signatures",
+        """SELECT signature, any_value(pattern) AS pattern,
+            arg_min(coalesce(message, trace), (started_at, test, topology, attempt)) AS example,
+            min(started_at) AS first_seen
+        FROM incoming WHERE signature IS NOT NULL GROUP BY signature""",
     )
     cursor.execute(
         """INSERT INTO build_counts BY NAME
@@ -290,6 +299,16 @@ def _insert_results(cursor: duckdb.DuckDBPyConnection) -> int:
     return rows
 
 
+def _note_first(cursor: duckdb.DuckDBPyConnection, table: str, seen: str) -> None:
+    """Add what the table does not have; what is earlier replaces what it has, for builds come in any order."""
+    key = table.removesuffix("s")
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE seen AS SELECT s.* FROM ({seen}) s ANTI JOIN {table} k"
+                   f" ON k.{key} = s.{key} AND k.first_seen <= s.first_seen")  # fmt: skip
+    cursor.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM seen)")
+    cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM seen ORDER BY {key}")
+    cursor.execute("DROP TABLE seen")
+
+
 def _build_rows(builds: Sequence[Build], now: datetime) -> pa.Table:
     rows = []
     for build in builds:
@@ -299,7 +318,7 @@ def _build_rows(builds: Sequence[Build], now: datetime) -> pa.Table:
             "parameters": json.dumps(build.parameters),
             "causes": json.dumps(build.causes),
             "flags": " ".join(sorted(build.flags)),
-            "ingested_at": now,
+            "ingested_at": build.ingested_at or now,
         }
         rows.append(row)
     return pa.Table.from_pylist(rows, _BUILDS)
@@ -320,7 +339,11 @@ def _insert_children(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build])
                 cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming_rows")
     _insert_raw(
         cursor,
-        [{"build": build.id, "started_at": build.started_at, **asdict(file)} for build in builds for file in build.raw],
+        [
+            {"build": build.id, "started_at": build.started_at, **asdict(file)}
+            for build in builds
+            for file in build.raw or ()
+        ],
     )
 
 
@@ -396,11 +419,11 @@ def _sibling(cursor: duckdb.DuckDBPyConnection, run: int, release: str) -> int:
 def _update_siblings(cursor: duckdb.DuckDBPyConnection) -> None:
     """What is new of an orchestrating build holds for its runs of other releases too."""
     cursor.execute(
-        """UPDATE runs SET duration_s = i.duration_s, state = i.state, result = i.result, display_name = i.display_name
-        FROM incoming_runs i
+        f"""UPDATE runs SET {", ".join(f"{name} = i.{name}" for name in _PARENT_FACTS)} FROM incoming_runs i
         WHERE (runs.source, runs.job, runs.number, runs.started_at) = (i.source, i.job, i.number, i.started_at)
-            AND runs.run NOT IN (SELECT run FROM incoming_runs) AND (runs.state, runs.result, runs.duration_s)
-                IS DISTINCT FROM (i.state, i.result, i.duration_s)"""
+            AND runs.run NOT IN (SELECT run FROM incoming_runs)
+            AND ({", ".join(f"runs.{name}" for name in _PARENT_FACTS)})
+                IS DISTINCT FROM ({", ".join(f"i.{name}" for name in _PARENT_FACTS)})"""
     )
     # Its own release is what it says now: what has not been read yet is listed there.
     cursor.execute(
@@ -410,6 +433,48 @@ def _update_siblings(cursor: duckdb.DuckDBPyConnection) -> None:
             WHERE runs.run NOT IN (SELECT run FROM incoming_runs)) s
         WHERE run_builds.run = s.other AND run_builds.build IS NULL"""
     )
+
+
+_PARENT_FACTS = ("version", "environment", "duration_s", "state", "result", "display_name")
+
+
+def forget_unlisted(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], runs: Sequence[Run]) -> None:
+    """Before `put_runs` of builds that make their runs themselves: the runs that they no longer belong to lose them."""
+    build_marks, run_marks = ", ".join("?" for _ in builds), ", ".join("?" for _ in runs)
+    if not builds or not runs:
+        return
+    left = cursor.execute(
+        f"DELETE FROM run_builds WHERE build IN ({build_marks}) AND run NOT IN ({run_marks}) RETURNING run",
+        [*(build.id for build in builds), *(run.id for run in runs)],
+    ).fetchall()
+    if left:
+        marks = ", ".join("?" for _ in left)
+        cursor.execute(
+            f"DELETE FROM runs WHERE run IN ({marks}) AND run NOT IN (SELECT run FROM run_builds)",
+            [row[0] for row in left],
+        )
+
+
+def refresh_first_seen(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Tests and signatures as the stored results have them: what is in none goes, and the earliest counts."""
+    cursor.execute(
+        """CREATE OR REPLACE TEMP TABLE fresh AS
+        SELECT t.* REPLACE (s.module AS module, s.first_seen AS first_seen) FROM tests t JOIN (
+            SELECT test, min(started_at) AS first_seen, arg_min(module, (started_at, module)) AS module
+            FROM results GROUP BY test) s USING (test)"""
+    )
+    cursor.execute("DELETE FROM tests")
+    cursor.execute("INSERT INTO tests BY NAME SELECT * FROM fresh ORDER BY module, test")
+    cursor.execute(
+        """CREATE OR REPLACE TEMP TABLE fresh AS
+        SELECT p.* REPLACE (s.example AS example, s.first_seen AS first_seen) FROM signatures p JOIN (
+            SELECT signature, min(started_at) AS first_seen,
+                arg_min(coalesce(message, trace), (started_at, test, topology, attempt)) AS example
+            FROM failures WHERE signature IS NOT NULL GROUP BY signature) s USING (signature)"""
+    )
+    cursor.execute("DELETE FROM signatures")
+    cursor.execute("INSERT INTO signatures BY NAME SELECT * FROM fresh ORDER BY signature")
+    cursor.execute("DROP TABLE fresh")
 
 
 def _drop_emptied(cursor: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> None:
@@ -459,7 +524,7 @@ def _registered(cursor: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterat
             cursor.unregister(name)
 
 
-def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[int]) -> None:
+def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[int], with_raw: Sequence[int]) -> None:
     marks = ", ".join("?" for _ in builds)
     count, releases, first, last = cursor.execute(
         "SELECT count(*), list(DISTINCT release), min(started_at), max(started_at)"
@@ -474,7 +539,12 @@ def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[int]) -> None:
         cursor.execute(
             f"DELETE FROM {table} WHERE list_contains(?, release) AND {window}", [releases, first, last, *builds]
         )
-    cursor.execute(f"DELETE FROM raw_files WHERE {window}", [first, last, *builds])
+    if with_raw:
+        raw_marks = ", ".join("?" for _ in with_raw)
+        cursor.execute(
+            f"DELETE FROM raw_files WHERE started_at BETWEEN ? AND ? AND build IN ({raw_marks})",
+            [first, last, *with_raw],
+        )
     for table in ("commits", "warnings", "builds"):
         cursor.execute(f"DELETE FROM {table} WHERE build IN ({marks})", builds)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -156,6 +157,51 @@ _RUN_FACTS = (
 def next_due(store: Store, source: str) -> datetime | None:
     """When the next piece of open work is to be tried; None where there is none."""
     return store.value("SELECT min(next_try) FROM ledger WHERE source = ?", [source])
+
+
+def find(store: Store, entry: Entry) -> Entry | None:
+    """The row of a build as it stands; None where nothing is left to do."""
+    rows = store.rows(
+        """SELECT source, job, number, kind, state, attempts, error, next_try, first_seen FROM ledger
+        WHERE source = ? AND job = ? AND number = ?""",
+        entry.key,
+    )
+    return Entry(**rows[0]) if rows else None
+
+
+def builds_of_job(store: Store, source: str, job: str) -> list[tuple[int, datetime]]:
+    """(number, start) of what is stored of a job."""
+    sql = "SELECT number, started_at FROM builds WHERE source = ? AND job = ? ORDER BY started_at"
+    return store.cursor().execute(sql, [source, job]).fetchall()
+
+
+def stored_builds(store: Store, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Every stored build's row, the oldest first, but for its parameters and causes."""
+    return store.rows(
+        """SELECT * EXCLUDE (parameters, causes) FROM builds WHERE $since IS NULL OR started_at >= $since
+        ORDER BY started_at, build""",
+        {"since": since},
+    )
+
+
+def stored_runs(store: Store, source: str, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Every orchestrating build (source, job, number, started_at) with the release of one of its runs, oldest first."""
+    return store.rows(
+        """SELECT source, job, number, started_at, min(release) AS release FROM runs
+        WHERE source = $source AND ($since IS NULL OR started_at >= $since) GROUP BY ALL ORDER BY started_at, number""",
+        {"source": source, "since": since},
+    )
+
+
+def open_since(store: Store, source: str, since: datetime) -> tuple[int, int]:
+    """Of what was discovered since a moment: (how much is not done, how much failed and waits or was given up)."""
+    row = store.rows(
+        """SELECT count(*) FILTER (state IN ('new', 'running')) AS open,
+            count(*) FILTER (state IN ('retry', 'gone')) AS failed
+        FROM ledger WHERE source = ? AND first_seen >= ?""",
+        [source, since],
+    )[0]
+    return row["open"], row["failed"]
 
 
 def discover(cursor: duckdb.DuckDBPyConnection, entries: Iterable[Entry], now: datetime) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from data.append import RawFile
@@ -42,6 +42,23 @@ def files_of(store: Store, owner: int, started_at: datetime, kind: str | None = 
         {"owner": owner, "started_at": started_at, "kind": kind},
     )
     return [RawFile(**row) for row in rows]
+
+
+def files_of_many(store: Store, owners: Sequence[tuple[int, datetime]]) -> dict[int, list[RawFile]]:
+    """The same for several (id, start time), best such as lie near each other in time."""
+    answer: dict[int, list[RawFile]] = {owner: [] for owner, _ in owners}
+    if not owners:
+        return answer
+    starts = [start for _, start in owners]
+    marks = ", ".join("?" for _ in owners)
+    rows = store.cursor().execute(
+        f"""SELECT build, path, kind, encoding, size, content FROM raw_files
+        WHERE started_at BETWEEN ? AND ? AND build IN ({marks}) ORDER BY build, path""",
+        [min(starts), max(starts), *answer],
+    )
+    for owner, *facts in rows.fetchall():
+        answer[owner].append(RawFile(*facts))
+    return answer
 
 
 def members(store: Store, owner: int, started_at: datetime) -> Iterator[tuple[str, str, int]]:
