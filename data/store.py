@@ -166,8 +166,8 @@ class Store:
         row = (
             self.cursor()
             .execute(
-                f"SELECT snapshot_id, timezone('UTC', snapshot_time) AS at FROM {LAKE}.snapshots() "
-                "WHERE at <= ? ORDER BY 1 DESC LIMIT 1",
+                f"SELECT snapshot_id, timezone('UTC', snapshot_time) AS moment FROM {LAKE}.snapshots() "
+                "WHERE moment <= ? ORDER BY 1 DESC LIMIT 1",
                 [moment],
             )
             .fetchone()

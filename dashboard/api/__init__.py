@@ -1,0 +1,49 @@
+"""The JSON API: a screen's answer is one call, cached by snapshot; `register` puts it on the dashboard's server."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, OpenAPI
+
+from dashboard.api import (
+    badges,
+    builds,
+    docs,
+    guard,
+    health,
+    ingest,
+    metrics,
+    problems,
+    releases,
+    runs,
+    serving,
+    sql,
+    tests,
+    trends,
+)
+
+
+def register(server: OpenAPI) -> None:
+    """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services.
+
+    To be called before Dash takes the server: its catch-all would answer unknown paths under /api with a page.
+    """
+    problems.complete(server)
+    metrics.install(server)
+    guard.install(server)
+    serving.install(server)
+    sql.install(server)
+    docs.describe(server)
+    api = APIBlueprint("api", __name__, url_prefix="/api/v1")
+    problems.handle(api)
+    for module in (health, releases, runs, builds, tests, trends, ingest, sql, badges):
+        api.register_api(module.routes)
+    server.register_api(api)
+    server.register_blueprint(docs.pages)
+
+    server.add_url_rule("/api", "no_such_route", _no_such_route, defaults={"rest": ""})
+    server.add_url_rule("/api/<path:rest>", "no_such_route", _no_such_route)
+
+
+def _no_such_route(rest: str) -> Response:
+    return problems.answer(404, f"there is no route /api/{rest}; see /api/docs")

@@ -1,0 +1,72 @@
+"""A release's health as a small picture for a README or a wall: drawn here, so that no other site is asked."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from dashboard.api import parameters
+from dashboard.api.documented import UNCHANGED, blueprint, problems
+from dashboard.api.problems import unknown
+from dashboard.api.releases import STALE_S
+from dashboard.api.serving import asked, remembered, store
+from data.queries import releases
+
+routes = blueprint("badges", "A release's health as a picture.")
+# Text is white: every colour keeps a contrast of 4.5 with it.
+_COLOURS = {
+    "ok": "#1a7f37",
+    "failing": "#b42318",
+    "broken": "#1f1f1f",
+    "stale": "#6b6b6b",
+    "running": "#0b5cad",
+    "empty": "#6b6b6b",
+}
+_SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...</svg>"}}
+
+
+@routes.get(
+    "/badges/<path:release>.svg",
+    summary="A release's health as a picture",
+    responses={
+        200: {"description": "OK", "content": _SVG},
+        304: UNCHANGED,
+        **problems(400, 404, 503),
+    },
+)
+@remembered(clock_s=STALE_S)
+def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
+    """The pass rate of its newest run, and how many tests are broken by the verdicts."""
+    tile = releases.release(store(), path.release, asked().at(query.filter()))
+    if tile is None:
+        raise unknown("release", path.release)
+    return _draw(path.release, _words(tile), _COLOURS[tile["state"]]).encode(), "image/svg+xml"
+
+
+def _words(tile: dict[str, Any]) -> str:
+    rate = tile["pass_rate"]
+    # Cut, not rounded: 99.96 % must not read 100 %.
+    words = tile["state"] if rate is None else f"{int(rate * 1000) / 10:g} % {tile['state']}"
+    broken = tile["regressions"] + tile["new_failures"]
+    return f"{words}, {broken} new" if broken else words
+
+
+def _draw(left: str, right: str, colour: str) -> str:
+    widths = _width(left), _width(right)
+    total, name = sum(widths), escape(f"{left}: {right}")
+    texts = "".join(
+        f'<text x="{x}" y="14" textLength="{width - 12}">{escape(text)}</text>'
+        for x, width, text in ((6, widths[0], left), (widths[0] + 6, widths[1], right))
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="20" role="img" aria-label="{name}">'
+        f"<title>{name}</title>"
+        f'<rect width="{total}" height="20" rx="3" fill="#3d3d3d"/>'
+        f'<path d="M{widths[0]} 0h{widths[1] - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{widths[1] - 3}z" fill="{colour}"/>'
+        f'<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">{texts}</g></svg>\n'
+    )
+
+
+def _width(text: str) -> int:
+    """Pixels of a text at 11 px Verdana, about; textLength makes it exact."""
+    return 12 + round(sum(3.9 if letter in "il.,:;' !|" else 9.5 if letter in "mwMW%" else 6.9 for letter in text))

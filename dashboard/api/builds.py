@@ -1,0 +1,89 @@
+"""Routes about one Jenkins build (or import): its facts and every result in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.api import listing, parameters, shapes
+from dashboard.api.documented import blueprint, many, one
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.problems import unknown
+from dashboard.api.runs import checked, known_run
+from dashboard.api.serving import asked, remembered, store
+from data.filters import Filter
+from data.queries import builds, tests
+from data.store import Store
+
+routes = blueprint("builds", "Jenkins builds and imports: their facts and every result in them.")
+
+
+@routes.get("/builds", summary="Builds, newest first", responses=many(shapes.Build))
+@remembered()
+def list_builds(query: parameters.BuildsQuery) -> Any:
+    def fetch(flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
+        return builds.builds(store(), flt, limit, position[0] if position else None, run=query.run)
+
+    flt = query.filter()
+    if query.run is not None:
+        known_run(query.run, asked().at(Filter()))
+    return listing.answer(Rows(shapes.Build, fetch, key=lambda row: [row["id"]]), query, flt)
+
+
+@routes.get("/builds/<build>", summary="One build", responses=one(shapes.BuildDetail))
+@remembered()
+def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
+    """With its parameters, causes, commits, the runs that listed it, and what the parsers remarked."""
+    return _known(path.build, asked().at(query.filter()))
+
+
+@routes.get("/builds/<build>/results", summary="The results of a build", responses=many(shapes.BuildResult))
+@remembered()
+def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
+    """The worst first; final results, or with `attempts=1` every attempt."""
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return builds.results(
+            store(),
+            path.build,
+            flt,
+            status=query.status,
+            text=query.q,
+            host=query.host,
+            attempts=query.attempts,
+            limit=limit,
+            offset=position or 0,
+        )
+
+    flt = query.filter()
+    _known(path.build, asked().at(flt))
+    return listing.answer(Rows(shapes.BuildResult, fetch), query, flt)
+
+
+@routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(shapes.Facets))
+@remembered()
+def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
+    flt = asked().at(query.filter())
+    _known(path.build, flt)
+    return builds.facets(store(), path.build, flt)
+
+
+@routes.get(
+    "/builds/<build>/tests/<test>", summary="Every attempt of a test in a build", responses=many(shapes.Attempt)
+)
+@remembered()
+def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuery) -> Any:
+    """With the whole failure text: message, trace and the tail of the output."""
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return tests.attempts(store, path.build, checked("test", path.test), query.topology, flt)
+
+    flt = query.filter()
+    _known(path.build, asked().at(flt))
+    return listing.answer(Rows(shapes.Attempt, sliced(fetch)), query, flt)
+
+
+def _known(build: str, flt: Filter) -> Row:
+    found = builds.build(store(), checked("build", build), flt)
+    if found is None:
+        raise unknown("build", build)
+    return found

@@ -1,0 +1,65 @@
+"""The OpenAPI document, made from the routes, and a page that shows it: one file, no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app, render_template
+from flask_openapi3 import Info, OpenAPI
+
+from dashboard.api import shapes
+from dashboard.api.documented import MEANINGS
+from dashboard.api.problems import invalid
+from dashboard.api.serving import VERSION
+
+pages = Blueprint("api_docs", __name__, template_folder="templates")
+_TEXT = """Everything a screen shows is one call. Times are ISO 8601 in UTC, durations seconds, rates 0 to 1, ids 16
+hexadecimal digits. Lists page by `cursor` and stay in the snapshot they began in; `as_of` asks for the store as it
+was; every GET has an `ETag` that lasts until the next commit."""
+
+
+def describe(server: OpenAPI) -> None:
+    """Set what flask-openapi3 needs to know of the whole."""
+    server.info = Info(title="Regression Tracker", version=VERSION, description=_TEXT)
+    server.validation_error_status = "400"
+    server.validation_error_callback = invalid
+    server.validation_error_model = shapes.Problem
+
+
+def document(server: OpenAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    spec = copy.deepcopy(server.api_doc)
+    spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
+    for item in spec["paths"].values():
+        for operation in item.values():
+            # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
+            if "application/json" in operation["responses"].get("400", {}).get("content", {}):
+                del operation["responses"]["400"]
+    return spec
+
+
+@pages.get("/api/v1/openapi.json")
+def openapi_json() -> Response:
+    response = Response(orjson.dumps(document(current_app)), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@pages.get("/api/docs")
+def page() -> str:
+    spec = document(current_app)
+    groups = {tag["name"]: (tag.get("description", ""), []) for tag in spec["tags"]}
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            groups[operation["tags"][0]][1].append((method.upper(), path, operation))
+    return render_template("api_docs.html", spec=spec, groups=groups, example=_example, problems=MEANINGS)
+
+
+def _example(operation: dict[str, Any]) -> str:
+    for answer in operation["responses"].values():
+        example = answer.get("content", {}).get("application/json", {}).get("example")
+        if example is not None:
+            return orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()
+    return ""

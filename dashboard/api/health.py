@@ -1,0 +1,100 @@
+"""Routes for those who watch the watcher: is this process alive, can it answer, and of which snapshot."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import orjson
+from flask import Response
+
+from dashboard.api import parameters, shapes
+from dashboard.api.documented import answered, blueprint, one, problems
+from dashboard.api.serving import VERSION, asked, remembered, store
+from dashboard.services import services
+from data.measures import iso
+from data.queries import ingest
+from data.store import LAKE, Store, StoreError
+
+routes = blueprint("health", "Is this process alive, can it answer, and of which snapshot.")
+_STARTED = time.time()
+
+
+@routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=one(shapes.Snapshot))
+@remembered()
+def get_snapshot(query: parameters.SnapshotQuery) -> Any:
+    """Poll this, with If-None-Match: every other answer stands still while this does."""
+    found = store().at(asked().snapshot).snapshot() if asked().pinned else store().snapshot()
+    return {"snapshot": found.id, "committed_at": f"{found.committed_at.isoformat()}Z"}
+
+
+@routes.get("/health/live", summary="This process answers", responses={200: answered(shapes.Live)})
+def get_live() -> Response:
+    return _now({"status": "ok"})
+
+
+@routes.get(
+    "/health/ready", summary="The store opens and answers", responses={200: answered(shapes.Ready), **problems(503)}
+)
+def get_ready() -> Response:
+    return _now({"status": "ok", "snapshot": _ask(services().store)})
+
+
+@routes.get(
+    "/health", summary="Store, ingestion and this process", responses={200: answered(shapes.Health), **problems(503)}
+)
+def get_health() -> Response:
+    """`status` is "degraded" where a source's last poll failed or is later than twice its interval."""
+    store = services().store
+    _ask(store)
+    newest = store.snapshot()
+    sources = [
+        {name: row[name] for name in ("source", "last_poll", "last_error", "lag_s", "open", "retrying")}
+        | {"late": late(row)}
+        for row in ingest.status(store)
+    ]
+    degraded = any(row["late"] or row["last_error"] for row in sources)
+    return _now(
+        {
+            "status": "degraded" if degraded else "ok",
+            "version": VERSION,
+            "store": {
+                "snapshot": newest.id,
+                "committed_at": iso(newest.committed_at),
+                "age_s": age_s(newest.committed_at),
+                "catalog": "postgresql" if "://" in store.settings.catalog else "sqlite",
+            },
+            "ingest": sources,
+            "process": {"pid": os.getpid(), "uptime_s": time.time() - _STARTED},
+        }
+    )
+
+
+def late(source: Mapping[str, Any]) -> bool:
+    """Whether a configured source was last polled longer ago than twice its interval, or never."""
+    if source["poll_minutes"] is None:
+        return False
+    return source["lag_s"] is None or source["lag_s"] > 2 * 60 * source["poll_minutes"]
+
+
+def age_s(moment: datetime) -> float:
+    return max(0.0, (datetime.now(UTC).replace(tzinfo=None) - moment).total_seconds())
+
+
+def _ask(store: Store) -> int:
+    """The newest snapshot, read from the catalogue, after a row has been read from the data."""
+    try:
+        store.value("SELECT build FROM results LIMIT 1")
+        return store.value(f"SELECT max(snapshot_id) FROM {LAKE}.snapshots()")
+    except duckdb.Error as error:
+        raise StoreError(str(error)) from error
+
+
+def _now(answer: dict[str, Any]) -> Response:
+    response = Response(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response

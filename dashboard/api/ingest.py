@@ -1,0 +1,203 @@
+"""Routes about ingestion: is everything here; and asking the ingest process for work, or handing it reports."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import orjson
+from flask import Response, request
+from flask_openapi3 import FileStorage
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from dashboard.api import listing, parameters, shapes
+from dashboard.api.documented import answered, blueprint, many, problems
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.problems import Problem, unknown
+from dashboard.api.runs import checked
+from dashboard.api.serving import asked, remembered, store
+from dashboard.services import services
+from data import filters, ids, requests
+from data.filters import Filter
+from data.measures import iso
+from data.queries import ingest
+from data.raw import pack, pack_zip
+from data.store import Store
+
+routes = blueprint("ingest", "Ingestion: is everything here, and asking for more.")
+AUTHOR = "api"
+UPLOADED = "upload"  # the source of builds that were handed in
+LAG_S = 60
+
+
+@routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=many(shapes.IngestSource))
+@remembered(clock_s=LAG_S)
+def list_sources(query: parameters.IngestQuery) -> Any:
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return ingest.status(store if flt.as_of is None else store.at(flt.as_of))
+
+    return listing.answer(Rows(shapes.IngestSource, sliced(fetch)), query, query.filter())
+
+
+@routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(shapes.LedgerRow))
+@remembered()
+def list_ledger(query: parameters.LedgerQuery) -> Any:
+    """The next to be tried first, with the error of the last try."""
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return ingest.ledger(store(), query.source, query.state, limit=limit, offset=position or 0, flt=flt)
+
+    return listing.answer(Rows(shapes.LedgerRow, fetch), query, query.filter())
+
+
+@routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(shapes.Gap))
+@remembered()
+def list_gaps(query: parameters.IngestQuery) -> Any:
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        start = position or 0
+        return ingest.gaps(store(), flt, limit=start + limit)[start:]
+
+    return listing.answer(Rows(shapes.Gap, fetch), query, query.filter())
+
+
+@routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=many(shapes.Drop))
+@remembered()
+def list_drops(query: parameters.IngestQuery) -> Any:
+    return listing.answer(Rows(shapes.Drop, sliced(ingest.drops)), query, query.filter())
+
+
+class Work(BaseModel):
+    """What the ingest process is asked for."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        openapi_extra={"example": {"kind": "backfill", "source": "ci", "from": 100, "to": 150}},  # type: ignore[typeddict-unknown-key]
+    )
+
+    kind: Literal["poll", "backfill", "build"]
+    source: str = Field(description="a configured source")
+    url: str | None = Field(None, pattern="^https?://", max_length=2000, description="build: its address in Jenkins")
+    from_: int | str | None = Field(None, alias="from", description="backfill: the first build number, or ISO date")
+    to: int | str | None = Field(None, description="backfill: the last build number, or ISO date")
+
+    @field_validator("from_", "to")
+    @classmethod
+    def _bound(cls, bound: int | str | None) -> int | str | None:
+        if isinstance(bound, str):
+            filters.moment(bound)
+        elif bound is not None and bound < 0:
+            raise ValueError("must be a build number or an ISO date")
+        return bound
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Work:
+        if (self.kind == "build") != (self.url is not None):
+            raise ValueError("url goes with kind build, and build needs it")
+        if self.kind != "backfill" and (self.from_ is not None or self.to is not None):
+            raise ValueError("from and to go with kind backfill")
+        return self
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        given = {"url": self.url, "from": self.from_, "to": self.to}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@routes.post(
+    "/ingest/requests",
+    summary="Ask for a poll, a backfill, or one build",
+    responses={202: answered(shapes.Request), **problems(400, 403, 413, 415, 503)},
+)
+def create_request(body: Work) -> Response:
+    """The ingest process takes it up within seconds; follow it at the address in Location."""
+    known = [source.name for source in services().settings.source]
+    if body.source not in known:
+        raise Problem(400, f"there is no source {body.source!r}; there are {', '.join(known) or 'none'}", "source")
+    return _accepted(requests.submit(store(), body.kind, body.source, body.payload, AUTHOR))
+
+
+@routes.get("/ingest/requests", summary="What was asked for, newest first", responses=many(shapes.Request))
+@remembered()
+def list_requests(query: parameters.IngestQuery) -> Any:
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        then = store if flt.as_of is None else store.at(flt.as_of)
+        return [_shape(found) for found in requests.recent(then, 1000)]
+
+    return listing.answer(Rows(shapes.Request, sliced(fetch)), query, query.filter())
+
+
+@routes.get(
+    "/ingest/requests/<request>",
+    summary="How far a request is",
+    responses={200: answered(shapes.Request), **problems(404, 503)},
+)
+@remembered()
+def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
+    then = store().at(asked().snapshot) if asked().pinned else store()
+    found = requests.status(then, ids.number(checked("request", path.request)))
+    if found is None:
+        raise unknown("request", path.request)
+    return _shape(found)
+
+
+class Upload(BaseModel):
+    """A build of any CI: what it tested, and its reports."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: list[FileStorage] = Field(description="JUnit XML or another known report; several, or a zip of them")
+    release: str = Field(min_length=1, max_length=200, description="release line, such as 7.0")
+    module: str = Field(min_length=1, max_length=200, description="what was tested, such as network")
+    build: int | None = Field(None, ge=0, lt=2**31, description="its number; by default the next one of the module")
+    version: str | None = Field(None, max_length=200)
+    environment: str | None = Field(None, max_length=200)
+    started_at: str | None = Field(None, description="ISO 8601 time; by default now")
+    revision: str | None = Field(None, max_length=200, description="the commit that was built")
+    url: str | None = Field(None, pattern="^https?://", max_length=2000, description="where the build stands in its CI")
+
+    @field_validator("release", "module", "version", "environment", "revision", "url", "started_at", mode="before")
+    @classmethod
+    def _text(cls, value: Any, info: ValidationInfo) -> Any:
+        return request.form.get(info.field_name or "", value)  # flask-openapi3 reads release=7.0 as a number
+
+    @field_validator("started_at")
+    @classmethod
+    def _moment(cls, text: str | None) -> str | None:
+        return None if text is None else iso(filters.moment(text))
+
+
+@routes.post(
+    "/builds",
+    summary="Hand in the reports of a build of any CI",
+    responses={202: answered(shapes.Request), **problems(400, 403, 413, 415, 503)},
+)
+def create_build(form: Upload) -> Response:
+    """The ingest process reads them within seconds; follow it at the address in Location. An upload with the same
+    release, module, build number and start replaces the earlier one."""
+    raw = []
+    for file in form.files:
+        name, content = file.filename or "report.xml", file.read()
+        raw.append((pack_zip if content.startswith(b"PK\x03\x04") else pack)(name, "file", content))
+    payload = form.model_dump(exclude={"files"}, exclude_none=True)
+    return _accepted(requests.submit(store(), "upload", UPLOADED, payload, AUTHOR, raw))
+
+
+def _accepted(number: int) -> Response:
+    found = requests.status(store(), number)
+    response = Response(orjson.dumps(_shape(found), option=orjson.OPT_APPEND_NEWLINE), 202, mimetype="application/json")
+    response.headers["Location"] = f"/api/v1/ingest/requests/{ids.text(number)}"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _shape(found: requests.Request) -> Row:
+    return {
+        "id": ids.text(found.request),
+        "kind": found.kind,
+        "source": found.source,
+        "payload": found.payload,
+        "state": found.state,
+        "error": found.error,
+        "created_at": iso(found.created_at),
+        "updated_at": iso(found.updated_at),
+        "author": found.author,
+    }

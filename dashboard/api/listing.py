@@ -1,0 +1,139 @@
+"""A list as a page of JSON, or whole as CSV, Parquet or an Arrow stream: one description of the rows serves both."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+from flask import Response, stream_with_context
+from pydantic import BaseModel
+
+from dashboard.api import paging
+from dashboard.api.paging import Cursor, Position
+from dashboard.api.parameters import Listed, Paged
+from dashboard.api.problems import Problem
+from dashboard.api.serving import FORMATS, asked, store
+from dashboard.api.shapes import Time
+from data import export
+from data.filters import Filter
+from data.store import Store
+
+Row = dict[str, Any]
+_SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`fetch(filter, position, limit)` gives at most `limit` rows after a position: None (the start), a row's sort key
+    (`key`), or, where there is no `key`, the number of rows before."""
+
+    model: type[BaseModel]
+    fetch: Callable[[Filter, Any, int], list[Row]]
+    key: Callable[[Row], list[str]] | None = None
+
+    def after(self, position: Position | None, rows: list[Row]) -> Position:
+        if self.key is not None:
+            return self.key(rows[-1])
+        return (position if isinstance(position, int) else 0) + len(rows)
+
+
+def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Callable[[Filter, Any, int], list[Row]]:
+    """A `fetch` over a question that always answers whole."""
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        start = position or 0
+        return ask(store(), flt)[start : start + limit]
+
+    return fetch
+
+
+def answer(rows: Rows, query: Paged, flt: Filter) -> Any:
+    """What a list route returns: `{"items", "next", "snapshot"}`, or the export that the request asked for."""
+    fields = _fields(query.fields if isinstance(query, Listed) else None, rows.model)
+    flt = asked().at(flt)
+    if asked().format != "json":
+        return export_file(rows, flt, fields, query.limit)
+    limit = query.limit or Paged.PAGE
+    position = _position(query.cursor, rows)
+    found = rows.fetch(flt, position, limit + 1)
+    shown = found[:limit]
+    following = None
+    if len(found) > limit:
+        question = paging.question(asked().path, asked().query)
+        following = paging.encode(Cursor(asked().snapshot, question, rows.after(position, shown)))
+    items = [{name: row[name] for name in fields} for row in shown] if fields else shown
+    return {"items": items, "next": following, "snapshot": asked().snapshot}
+
+
+def _position(cursor: str | None, rows: Rows) -> Position | None:
+    if not cursor:
+        return None
+    found = paging.decode(cursor)
+    if found.question != paging.question(asked().path, asked().query):
+        raise Problem(400, "this cursor belongs to another list or filter", "cursor")
+    if isinstance(found.position, list) != (rows.key is not None):
+        raise Problem(400, "this is no cursor of this list", "cursor")
+    return found.position
+
+
+def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
+    wanted = [name for name in (names or "").split(",") if name]
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    for name in wanted:
+        if name not in known:
+            raise Problem(400, f"there is no field {name!r}; the fields are {', '.join(known)}", "fields")
+    return wanted
+
+
+def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
+    """The rows as a file in the format that the request asked for, streamed."""
+    form = asked().format
+    schema = arrow_schema(rows.model, fields, form)
+    chunks = _chunks(rows, flt, limit)
+    first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
+
+    def all_chunks() -> Iterator[list[Row]]:
+        yield first
+        yield from chunks
+
+    body = export.encode(form, export.batches(all_chunks(), schema), schema)
+    response = Response(stream_with_context(body), mimetype=FORMATS[form])
+    name = asked().path.rsplit("/", 1)[-1]
+    suffix = {"arrow": "arrows"}.get(form, form)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{asked().snapshot}.{suffix}"'
+    return response
+
+
+def _chunks(rows: Rows, flt: Filter, limit: int | None) -> Iterator[list[Row]]:
+    position: Position | None = None
+    left = limit
+    while left is None or left > 0:
+        size = export.BATCH_ROWS if left is None else min(left, export.BATCH_ROWS)
+        found = rows.fetch(flt, position, size)
+        if found:
+            yield found
+        if len(found) < size:
+            return
+        position = rows.after(position, found)
+        flt = replace(flt, as_of=asked().snapshot)  # whatever is committed while this streams
+        left = None if left is None else left - len(found)
+
+
+def arrow_schema(model: type[BaseModel], fields: list[str], form: str) -> pa.Schema:
+    """The columns of an export: those of the JSON items; nested values are JSON texts, and times are texts in CSV."""
+    hints = get_type_hints(model, include_extras=True)
+    columns = {field.alias or name: _type(hints[name], form) for name, field in model.model_fields.items()}
+    return pa.schema([(name, columns[name]) for name in fields or columns])
+
+
+def _type(hint: Any, form: str) -> pa.DataType:
+    if get_origin(hint) in (Union, types.UnionType):
+        (hint,) = [option for option in get_args(hint) if option is not type(None)]
+    if hint == Time and form != "csv":
+        return pa.timestamp("s", "UTC")
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    return _SCALARS.get(hint, pa.string())

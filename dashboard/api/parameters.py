@@ -1,0 +1,249 @@
+"""The parameters of the routes, as pydantic models: each route takes exactly the filters that its question honours.
+
+An unknown parameter is refused: a misspelt filter that is ignored answers a different question, silently.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from data.filters import MAX_RUNS, Filter
+from data.queries.grid import ORDERS
+from data.queries.trends import GROUPS
+from data.stats.words import WORDS
+
+Status = Literal["passed", "failed", "skipped"]
+
+
+def like(example: Any) -> dict[str, Any]:
+    """Keywords of a Field that show an example of it."""
+    return {"json_schema_extra": {"example": example}}
+
+
+class Asking(BaseModel):
+    """Every GET route: the store as it is now, or as it was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: str | None = Field(
+        None,
+        description="the number of a snapshot, or an ISO 8601 time: the store as it was then",
+        **like("812"),
+    )
+
+    def filter(self, **fixed: str) -> Filter:
+        """The filter that these parameters make. Raises FilterError."""
+        names = set(Filter.__dataclass_fields__) - {"as_of"}
+        given = {name: str(value) for name, value in self if name in names and value is not None}
+        return Filter.parse(given | fixed)
+
+
+class Exported(BaseModel):
+    format: Literal["json", "csv", "parquet", "arrow"] | None = Field(
+        None, description="instead of an Accept header; an export is not paged", **like("csv")
+    )
+
+
+class Paged(Asking, Exported):
+    """A list: one page of it, or all of it as a file."""
+
+    PAGE: ClassVar[int] = 100
+
+    limit: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="rows of a page (100); of an export, rows in all (every one)",
+        **like(50),
+    )
+    cursor: str | None = Field(None, description="`next` of the page before")
+
+
+class Listed(Paged):
+    fields: str | None = Field(None, description="only these fields, separated by commas", **like("id,started_at"))
+
+
+class OfRelease(BaseModel):
+    release: str | None = Field(None, description="release line", **like("7.0"))
+
+
+class OfRun(BaseModel):
+    version: str | None = Field(None, description="version that was tested", **like("7.0.0.9"))
+    environment: str | None = Field(None, description="environment that was tested", **like("prod"))
+
+
+class OfPart(BaseModel):
+    module: str | None = Field(None, description="owning module", **like("module_3"))
+    topology: str | None = Field(None, description="topology or variant", **like("3s"))
+
+
+class OfWindow(BaseModel):
+    runs: int | None = Field(None, ge=1, le=MAX_RUNS, description="how many of the newest runs", **like(20))
+
+
+class Searched(BaseModel):
+    q: str | None = Field(None, max_length=500, description="part of a test's key, whatever its case")
+
+
+def words_of(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """A comma-separated parameter as the words that it names. Raises ValueError."""
+    found = tuple(word for word in (text or "").split(",") if word)
+    wrong = [word for word in found if word not in allowed]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is none of {', '.join(allowed)}")
+    return found
+
+
+class Judged(BaseModel):
+    kind: str | None = Field(
+        None,
+        description=f"one or more of {', '.join(WORDS)}, separated by commas",
+        **like("regression,new_failure"),
+    )
+
+    @field_validator("kind")
+    @classmethod
+    def _words(cls, text: str | None) -> str | None:
+        words_of(text, WORDS, "kind")
+        return text
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return words_of(self.kind, WORDS, "kind")
+
+
+class SnapshotQuery(Asking):
+    pass
+
+
+class ReleasesQuery(Listed, OfRun, OfPart, OfWindow):
+    pass
+
+
+class ReleaseQuery(Asking, OfRun, OfPart, OfWindow):
+    pass
+
+
+class ReleaseModulesQuery(Listed, OfRun, OfPart):
+    pass
+
+
+class ChoicesQuery(Asking, OfRelease):
+    pass
+
+
+class RunsQuery(Listed, OfRelease, OfRun, OfPart):
+    pass
+
+
+class RunsOfReleaseQuery(Listed, OfRun, OfPart):
+    pass
+
+
+class PartQuery(Asking, OfPart):
+    pass
+
+
+class PartsQuery(Listed, OfPart):
+    pass
+
+
+class ModulesQuery(Listed, OfPart):
+    base: str | None = Field(None, description="the run to compare with; else the previous one of its environment")
+
+
+class ResultsQuery(Listed, OfPart, Searched):
+    status: Status | None = Field(None, description="only results with this status", **like("failed"))
+
+
+class CompareQuery(Asking, OfPart):
+    base: str = Field(description="a run's id, or a release: its newest run that has ended", **like("7.0"))
+    candidate: str = Field(description="likewise", **like("8.0"))
+    limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
+
+
+class ChangesQuery(Asking, OfPart):
+    limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
+
+
+class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow):
+    by: Literal["run", "day"] = Field("run", description="a point for each run, or for each day")
+    group: Literal[GROUPS] | None = Field(None, description="a series for each of these")  # type: ignore[valid-type]
+
+
+class TestsQuery(Listed, OfRelease):
+    q: str = Field("", max_length=500, description="words that the key or a case id holds", **like("login"))
+    module: str | None = Field(None, description="owning module", **like("module_3"))
+
+
+class HistoryQuery(Listed, OfRelease, OfRun):
+    topology: str | None = Field(None, description="topology or variant", **like("3s"))
+
+
+class AttemptsQuery(Listed):
+    topology: str | None = Field(None, description="topology or variant", **like("3s"))
+
+
+class GridQuery(Paged, OfRelease, OfRun, OfPart, OfWindow, Judged, Searched):
+    order: Literal[ORDERS] = Field("failing", description="which tests come first")  # type: ignore[valid-type]
+
+
+class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, Judged):
+    pass
+
+
+class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfWindow):
+    run: str | None = Field(None, description="of this run alone")
+
+
+class FailureQuery(Asking, OfRelease, OfPart):
+    pass
+
+
+class BuildsQuery(Listed, OfRelease, OfRun):
+    module: str | None = Field(None, description="module of the job that executed", **like("module_3"))
+    run: str | None = Field(None, description="listed by this run")
+
+
+class BuildResultsQuery(ResultsQuery):
+    host: str | None = Field(None, description="host that the test ran on", **like("10.0.0.7"))
+    attempts: bool = Field(False, description="every attempt, not only the final results")
+
+
+class LedgerQuery(Listed):
+    source: str | None = Field(None, description="a configured source", **like("ci"))
+    state: Literal["new", "running", "retry", "recheck", "gone"] | None = Field(None, description="state of the work")
+
+
+class IngestQuery(Listed):
+    pass
+
+
+class RunPath(BaseModel):
+    run: Annotated[str, Field(description="a run's id", **like("1f2bafe876aa4794"))]
+
+
+class ReleasePath(BaseModel):
+    release: Annotated[str, Field(description="a release line", **like("7.0"))]
+
+
+class TestPath(BaseModel):
+    test: Annotated[str, Field(description="a test's id", **like("1f2bafe876aa4794"))]
+
+
+class BuildPath(BaseModel):
+    build: Annotated[str, Field(description="a build's id", **like("1f2bafe876aa4794"))]
+
+
+class BuildTestPath(BuildPath, TestPath):
+    pass
+
+
+class SignaturePath(BaseModel):
+    signature: Annotated[str, Field(description="a failure pattern's id", **like("1f2bafe876aa4794"))]
+
+
+class RequestPath(BaseModel):
+    request: Annotated[str, Field(description="a request's id", **like("1f2bafe876aa4794"))]

@@ -1,0 +1,125 @@
+"""Every error under /api is an RFC 9457 problem document: scripts read `status` and `parameter`, people read `detail`.
+
+Problem                 an answer that is an error, raised anywhere below a route
+FilterError             400: a filter's value (data/filters.py)
+NoSnapshot              404: `as_of` or a cursor names a snapshot that is not there
+StoreError, duckdb's I/O errors   503: the store cannot be opened or read
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import duckdb
+import orjson
+from flask import Flask, Response, request
+from flask_openapi3 import APIBlueprint
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from data.filters import FilterError
+from data.store import NoSnapshot, StoreError
+
+MIMETYPE = "application/problem+json"
+log = logging.getLogger("regtracker.web")
+
+
+class Problem(Exception):
+    """Answered as a problem document with this status."""
+
+    def __init__(self, status: int, detail: str, parameter: str | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.parameter = status, detail, parameter
+
+
+def unknown(what: str, name: str) -> Problem:
+    """404 for an id or name that is not in the store."""
+    return Problem(404, f"there is no {what} {name!r}")
+
+
+def invalid(error: ValidationError) -> None:
+    """flask-openapi3's callback: the first thing that is wrong with the parameters or the body."""
+    first = error.errors()[0]
+    parameter = ".".join(str(part) for part in first["loc"]) or None
+    if first["type"] == "extra_forbidden":
+        raise Problem(400, f"{parameter} is no parameter of this route", parameter)
+    given = "" if first["type"] == "missing" else f" (given: {_short(first['input'])})"
+    raise Problem(400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter)
+
+
+def answer(status: int, detail: str, parameter: str | None = None) -> Response:
+    title = HTTPStatus(status).phrase
+    document: dict[str, Any] = {
+        "type": f"/api/docs#{status}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+    }
+    if parameter is not None:
+        document["parameter"] = parameter
+    response = Response(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), status, mimetype=MIMETYPE)
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def handle(api: APIBlueprint) -> None:
+    """Turn what the routes of this blueprint raise into problem documents."""
+
+    @api.errorhandler(Problem)
+    def problem(error: Problem) -> Response:
+        return answer(error.status, error.detail, error.parameter)
+
+    @api.errorhandler(FilterError)
+    def wrong_filter(error: FilterError) -> Response:
+        return answer(400, str(error), error.field)
+
+    @api.errorhandler(NoSnapshot)
+    def no_snapshot(error: NoSnapshot) -> Response:
+        return answer(404, str(error), "cursor" if "cursor" in request.args else "as_of")
+
+    @api.errorhandler(StoreError)
+    def no_store(error: StoreError) -> Response:
+        log.error("the store cannot be used: %s", error)
+        return answer(503, "the store cannot be opened; the server's log and `regtracker check` tell more")
+
+    @api.errorhandler(duckdb.OperationalError)
+    def unreadable(error: duckdb.OperationalError) -> Response:
+        log.exception("the store cannot be read", exc_info=error)
+        return answer(503, "the store cannot be read just now; try again, then see the server's log")
+
+    @api.errorhandler(duckdb.ProgrammingError)
+    def before_its_tables(error: duckdb.ProgrammingError) -> Response:
+        if "as_of" not in request.args:
+            raise error
+        return answer(404, "at that snapshot the store did not have this yet", "as_of")
+
+
+def complete(server: Flask) -> None:
+    """Whatever error leaves the server under /api (405, 413, a bug) leaves it as a problem document."""
+
+    @server.after_request
+    def as_problem(response: Response) -> Response:
+        if response.status_code < 400 or response.mimetype == MIMETYPE or not request.path.startswith("/api"):
+            return response
+        error = request.routing_exception
+        if isinstance(error, HTTPException) and error.code == response.status_code and error.description:
+            detail = error.description
+        elif response.status_code == 500:
+            detail = "a fault of the server; its log tells more"
+        else:
+            detail = HTTPStatus(response.status_code).description or HTTPStatus(response.status_code).phrase
+        replaced = answer(response.status_code, detail)
+        for name, value in response.headers:
+            if not name.startswith("Content-") or name == "Content-Security-Policy":
+                replaced.headers.setdefault(name, value)
+        return replaced
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,92 @@
+"""Routes about release lines: how healthy each one is now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.api import listing, parameters, shapes
+from dashboard.api.documented import blueprint, many, one
+from dashboard.api.listing import Rows, sliced
+from dashboard.api.problems import unknown
+from dashboard.api.serving import asked, remembered, store
+from data.filters import Filter
+from data.queries import releases, runs
+from data.store import Store
+
+routes = blueprint("releases", "Release lines: how healthy each one is now.")
+STALE_S = 3600  # a release may turn stale without a commit: its ETag holds for an hour at most
+
+
+@routes.get("/releases", summary="A tile for every release line", responses=many(shapes.Tile))
+@remembered(clock_s=STALE_S)
+def list_releases(query: parameters.ReleasesQuery) -> Any:
+    """The newest activity first. Numbers are of the newest run that has ended; `state` is the release's health."""
+    return listing.answer(Rows(shapes.Tile, sliced(releases.tiles)), query, query.filter())
+
+
+@routes.get("/releases/<path:release>", summary="One release line", responses=one(shapes.Tile))
+@remembered(clock_s=STALE_S)
+def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
+    found = releases.release(store(), path.release, asked().at(query.filter()))
+    if found is None:
+        raise unknown("release", path.release)
+    return found
+
+
+@routes.get(
+    "/releases/<path:release>/modules",
+    summary="The modules of a release, as its newest run that has ended found them",
+    responses=many(shapes.Module),
+)
+@remembered()
+def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
+    def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
+        latest = latest_run(store, flt)
+        return runs.modules(store, latest["id"], flt) if latest else []
+
+    _check(path.release)
+    return listing.answer(Rows(shapes.Module, sliced(fetch)), query, query.filter(release=path.release))
+
+
+@routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=many(shapes.Version))
+@remembered()
+def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any:
+    """The newest first, each with how many runs tested it and when."""
+
+    def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
+        return releases.versions(store, path.release, flt)
+
+    _check(path.release)
+    return listing.answer(Rows(shapes.Version, sliced(fetch)), query, query.filter())
+
+
+@routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=many(shapes.Run))
+@remembered()
+def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
+    """The newest first. With a module or topology, the counts are of that part of each run."""
+    _check(path.release)
+    return listing.answer(RUNS, query, query.filter(release=path.release))
+
+
+@routes.get("/choices", summary="What there is to filter by", responses=one(shapes.Choices))
+@remembered()
+def get_choices(query: parameters.ChoicesQuery) -> Any:
+    """Every release, and the versions, environments and modules of the chosen one."""
+    return releases.choices(store(), asked().at(query.filter()))
+
+
+def latest_run(store: Store, flt: Filter) -> dict[str, Any] | None:
+    """The newest run of the filter that has ended."""
+    return next((run for run in runs.runs(store, flt, releases.SPARK) if run["state"] != "running"), None)
+
+
+def _check(release: str) -> None:
+    if release not in releases.choices(store(), asked().at(Filter()))["releases"]:
+        raise unknown("release", release)
+
+
+def _runs(flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:
+    return runs.runs(store(), flt, limit, position[0] if position else None)
+
+
+RUNS = Rows(shapes.Run, _runs, key=lambda row: [row["id"]])

@@ -1,0 +1,121 @@
+"""Routes about regression runs: which there were, what each brought, and what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.api import listing, parameters, shapes
+from dashboard.api.documented import blueprint, many, one
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.problems import unknown
+from dashboard.api.releases import RUNS, latest_run
+from dashboard.api.serving import asked, remembered, store
+from data import ids
+from data.filters import Filter
+from data.queries import compare, releases, runs
+from data.store import Store
+
+routes = blueprint("runs", "Regression runs: which there were, what each brought, what changed.")
+
+
+@routes.get("/runs", summary="Runs, newest first", responses=many(shapes.Run))
+@remembered()
+def list_runs(query: parameters.RunsQuery) -> Any:
+    """With a module or topology, the counts are of that part of each run."""
+    return listing.answer(RUNS, query, query.filter())
+
+
+@routes.get("/runs/<run>", summary="One run", responses=one(shapes.RunDetail))
+@remembered()
+def get_run(path: parameters.RunPath, query: parameters.PartQuery) -> Any:
+    return known_run(path.run, asked().at(query.filter()))
+
+
+@routes.get("/runs/<run>/modules", summary="The modules of a run", responses=many(shapes.Module))
+@remembered()
+def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
+    """Counts by owning module, with the change against the base run."""
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return runs.modules(store, path.run, flt, base=query.base)
+
+    flt = query.filter()
+    known_run(path.run, asked().at(flt))
+    if query.base is not None:
+        known_run(query.base, asked().at(flt))
+    return listing.answer(Rows(shapes.Module, sliced(fetch)), query, flt)
+
+
+@routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(shapes.Priority))
+@remembered()
+def list_priorities(path: parameters.RunPath, query: parameters.PartsQuery) -> Any:
+    """Counts by priority, with the change against the previous run; "unknown" where no metadata names one."""
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return runs.priorities(store, path.run, flt)
+
+    flt = query.filter()
+    known_run(path.run, asked().at(flt))
+    return listing.answer(Rows(shapes.Priority, sliced(fetch)), query, flt)
+
+
+@routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(shapes.Result))
+@remembered()
+def list_results(path: parameters.RunPath, query: parameters.ResultsQuery) -> Any:
+    """The worst first, then by module and key; `fields=test,status` makes them narrow."""
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return runs.results(
+            store(), path.run, flt, status=query.status, text=query.q, limit=limit, offset=position or 0
+        )
+
+    flt = query.filter()
+    known_run(path.run, asked().at(flt))
+    return listing.answer(Rows(shapes.Result, fetch), query, flt)
+
+
+@routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(shapes.Comparison))
+@remembered()
+def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
+    """Every test that differs from the previous run of the release and environment, or failed in both, in one of seven
+    classes. `base` is null, and the classes empty, where there is no run before."""
+    flt = asked().at(query.filter())
+    run = known_run(path.run, flt)
+    if run["previous"] is None:
+        empty = {"counts": dict.fromkeys(compare.CLASSES, 0), "classes": {name: [] for name in compare.CLASSES}}
+        return {"base": None, "candidate": run, "delta": None, **empty}
+    return compare.compare(store(), run["previous"], path.run, flt, limit=query.limit)
+
+
+@routes.get("/compare", summary="Two runs or releases side by side", responses=one(shapes.Comparison))
+@remembered()
+def get_comparison(query: parameters.CompareQuery) -> Any:
+    """A release stands for its newest run that has ended."""
+    flt = asked().at(query.filter())
+    base, candidate = _run_of("base", query.base, flt), _run_of("candidate", query.candidate, flt)
+    return compare.compare(store(), base, candidate, flt, limit=query.limit)
+
+
+def known_run(run: str, flt: Filter) -> Row:
+    found = runs.run(store(), checked("run", run), flt)
+    if found is None:
+        raise unknown("run", run)
+    return found
+
+
+def checked(what: str, name: str) -> str:
+    """The id, if it can be one. Raises Problem 404: what is no id names nothing."""
+    try:
+        ids.number(name)
+    except ValueError:
+        raise unknown(what, name) from None
+    return name
+
+
+def _run_of(parameter: str, name: str, flt: Filter) -> str:
+    if name in releases.choices(store(), Filter(as_of=flt.as_of))["releases"]:
+        found = latest_run(store(), Filter(release=name, as_of=flt.as_of))
+        if found is None:
+            raise unknown("run that has ended of release", name)
+        return found["id"]
+    return known_run(name, flt)["id"]

@@ -1,0 +1,236 @@
+"""How an answer leaves: which snapshot it is of, in which format, remembered as bytes, 304 where nothing has changed.
+
+The ETag names the snapshot, and the exact question by a checksum, so that a tag is only ever matched by the answer it
+was given for; the checksum also covers the settings and the version, which change answers without a commit.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache, wraps
+from importlib.metadata import version
+from threading import Lock
+from typing import Any, NamedTuple, ParamSpec
+
+import orjson
+import pyarrow as pa
+from cachetools import LRUCache
+from flask import Flask, Response, current_app, g, request
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
+from dashboard.api import paging
+from dashboard.services import services
+from data import filters
+from data.settings import Settings
+from data.store import Store
+
+P = ParamSpec("P")
+FORMATS = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.stream",
+}
+ENCODINGS = {"br": "brotli", "zstd": "zstd", "gzip": "gzip"}  # the best first, with Arrow's names
+COMPRESSED_FROM = 500  # bytes; below, a header costs what compression saves
+VERSION = version("regtracker")
+
+
+@dataclass
+class Asked:
+    """What this request asks: of which snapshot, in which format; `pinned` where that is not simply the newest."""
+
+    snapshot: int
+    pinned: bool
+    format: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    etag: str
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return self.path, self.query, self.format, self.snapshot
+
+    def at(self, flt: filters.Filter) -> filters.Filter:
+        """The filter, sent to this request's snapshot."""
+        return replace(flt, as_of=self.snapshot if self.pinned else None)
+
+
+class Body(NamedTuple):
+    content: bytes
+    mimetype: str
+    coding: str  # of the content: a key of ENCODINGS, or ""
+
+
+class Bodies:
+    """Finished bodies by (question, snapshot, accepted coding), the least recently used dropped first."""
+
+    def __init__(self, megabytes: float) -> None:
+        self._bodies: LRUCache[Any, Body] = LRUCache(megabytes * 2**20, lambda body: len(body.content) + 500)
+        self._lock = Lock()
+
+    def get(self, key: Any) -> Body | None:
+        with self._lock:
+            return self._bodies.get(key)
+
+    def put(self, key: Any, body: Body) -> None:
+        if len(body.content) + 500 <= self._bodies.maxsize:
+            with self._lock:
+                self._bodies[key] = body
+
+
+def install(server: Flask) -> None:
+    """Answer what is remembered before a route is entered."""
+    settings = services_of(server).settings
+    server.extensions["regtracker_api"] = Bodies(settings.web.cache_mb / 4)
+    salt = _salt(settings)
+
+    @server.before_request
+    def recall() -> Response | None:
+        view = current_app.view_functions.get(request.endpoint or "")
+        if not hasattr(view, "clock_s") or request.method not in ("GET", "HEAD"):
+            return None
+        asked = g.asked = _asked(services().store, view.clock_s, salt)
+        tags = request.if_none_match
+        if not tags.star_tag and tags.contains_weak(asked.etag):
+            return _finish(Response(status=304), asked)
+        found = None if view.clock_s else _bodies().get((*asked.key, _coding()))
+        return None if found is None else _respond(found, asked)
+
+
+def services_of(server: Flask) -> Any:
+    return server.extensions["regtracker"]
+
+
+def store() -> Store:
+    return services().store
+
+
+def asked() -> Asked:
+    return g.asked
+
+
+def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
+    """A GET route whose answer follows from the store's snapshot alone: remembered, with ETag and 304.
+
+    `clock_s`: the answer also follows the clock (ages); its ETag then holds for so many seconds at most, and it is
+    computed at every request. The route returns plain data for JSON, or a Response.
+    """
+
+    def decorate(route: Callable[P, Any]) -> Callable[P, Response]:
+        @wraps(route)
+        def serve(*args: P.args, **kwargs: P.kwargs) -> Response:
+            asked = g.asked
+            answer = route(*args, **kwargs)
+            if not asked.pinned and store().snapshot().id != asked.snapshot:
+                # A commit came in between, and the answer may hold some of it: ask for what was promised.
+                asked.pinned = True
+                answer = route(*args, **kwargs)
+            if isinstance(answer, Response):
+                return _finish(answer, asked)
+            body = _encoded(*(answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])))
+            if not clock_s:
+                _bodies().put((*asked.key, _coding()), body)
+            return _respond(body, asked)
+
+        serve.clock_s = clock_s  # type: ignore[attr-defined]
+        return serve
+
+    return decorate
+
+
+def _asked(store: Store, clock_s: int, salt: int) -> Asked:
+    newest = store.snapshot()
+    arguments = request.args
+    snapshot = newest.id
+    if arguments.get("cursor"):
+        snapshot = paging.decode(arguments["cursor"]).snapshot
+    elif arguments.get("as_of"):
+        snapshot = _as_of(arguments["as_of"], store, newest.committed_at, newest.id)
+    wanted = wanted_format(arguments.get("format"), request.headers.get("Accept", ""))
+    left_out = {"as_of", "format"} if wanted else {"as_of"}
+    query = tuple(sorted(pair for pair in arguments.items(multi=True) if pair[0] not in left_out))
+    form = wanted or "json"
+    clock = int(time.time()) // clock_s if clock_s else 0
+    checksum = zlib.crc32(repr((request.path, query, form, clock)).encode("utf-8", "surrogatepass"), salt)
+    return Asked(snapshot, snapshot != newest.id, form, request.path, query, f"{snapshot}-{checksum:08x}")
+
+
+def _as_of(text: str, store: Store, newest_at: datetime, newest: int) -> int:
+    try:
+        number = filters.Filter.parse({"as_of": text}).as_of
+        return number if number is not None else newest
+    except filters.FilterError:
+        try:
+            moment = filters.moment(text)
+        except filters.FilterError:
+            problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
+            raise filters.FilterError("as_of", text, problem) from None
+    if moment >= newest_at:
+        return newest
+    # Every later commit is newer than the moment, so what it means stays.
+    return store.answers.get(("as_of", moment), lambda: store.snapshot_at(moment).id)
+
+
+def wanted_format(name: str | None, accept: str) -> str | None:
+    """The format of an answer: the `format` parameter, else what is accepted; None where the parameter is wrong."""
+    if name is not None:
+        return name if name in FORMATS else None
+    return _accepted(accept)
+
+
+@lru_cache(512)
+def _accepted(header: str) -> str:
+    accept = parse_accept_header(header, Accept)
+    best = max(FORMATS, key=lambda name: (accept.find(FORMATS[name]) >= 0, accept.quality(FORMATS[name])))
+    return best if accept.quality(FORMATS[best]) > 0 else "json"
+
+
+def _coding() -> str:
+    return _best_coding(request.headers.get("Accept-Encoding", ""))
+
+
+@lru_cache(512)
+def _best_coding(header: str) -> str:
+    """The content coding to use, "" for none."""
+    accept = parse_accept_header(header, Accept)
+    best = max(ENCODINGS, key=accept.quality)
+    return best if accept.quality(best) > 0 else ""
+
+
+def _encoded(content: bytes, mimetype: str) -> Body:
+    coding = _coding() if len(content) >= COMPRESSED_FROM else ""
+    if coding:
+        content = pa.Codec(ENCODINGS[coding]).compress(content, asbytes=True)
+    return Body(content, mimetype, coding)
+
+
+def _bodies() -> Bodies:
+    return current_app.extensions["regtracker_api"]
+
+
+def _dump(answer: Any) -> bytes:
+    return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _respond(body: Body, asked: Asked) -> Response:
+    response = Response(body.content, mimetype=body.mimetype)
+    if body.coding:
+        response.headers["Content-Encoding"] = body.coding
+    return _finish(response, asked)
+
+
+def _finish(response: Response, asked: Asked) -> Response:
+    response.headers["ETag"] = f'W/"{asked.etag}"'
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Vary"] = "Accept, Accept-Encoding"
+    return response
+
+
+def _salt(settings: Settings) -> int:
+    return zlib.crc32(f"{VERSION} {settings.measures.model_dump_json()}".encode())

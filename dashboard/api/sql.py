@@ -1,0 +1,126 @@
+"""The route that runs SQL: one read-only SELECT over the lake's tables (data/sandbox.py says how it is contained)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.api import shapes
+from dashboard.api.documented import FILES, answered, blueprint, problems
+from dashboard.api.problems import Problem
+from dashboard.api.serving import FORMATS, wanted_format
+from dashboard.services import Services, services
+from data import export
+from data.sandbox import BusyError, Sandbox, SqlError, Table, TooSlowError
+
+routes = blueprint("sql", "Questions that no other route answers.")
+_EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC", "limit": 10}
+
+
+class Question(BaseModel):
+    """One SELECT, in DuckDB's SQL, over the tables of the lake."""
+
+    model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})  # type: ignore[typeddict-unknown-key]
+
+    sql: str = Field(min_length=1, max_length=100_000)
+    limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file holds all, up to a million")
+
+
+def install(server: Flask) -> None:
+    running: Services = server.extensions["regtracker"]
+    server.extensions["regtracker_sandbox"] = Sandbox(running.settings)
+
+
+@routes.post(
+    "/sql",
+    summary="Run one SELECT",
+    responses={200: answered(shapes.SqlAnswer, files=FILES), **problems(400, 403, 408, 413, 415, 429, 503)},
+)
+def run_sql(body: Question) -> Response:
+    """Read-only, over the lake's own tables (`AT (VERSION => n)` asks for an earlier snapshot); 10 seconds, 512 MB and
+    32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow instead of JSON."""
+    form = wanted_format(None, request.headers.get("Accept", "")) or "json"
+    sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
+    _ = services().store  # where the store cannot be opened, this says so
+    try:
+        table = sandbox.query(body.sql, body.limit if form == "json" else 10**6)
+    except TooSlowError as error:
+        raise Problem(408, str(error), "sql") from error
+    except SqlError as error:
+        raise Problem(400, str(error), "sql") from error
+    except BusyError as error:
+        raise Problem(429, str(error)) from error
+    if form != "json":
+        return _file(table, form)
+    rows = list(islice(_rows(table), body.limit))
+    answer = {"columns": table.columns, "rows": rows, "truncated": table.truncated, "seconds": table.seconds}
+    response = Response(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), mimetype=FORMATS["json"])
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _rows(table: Table) -> Iterator[list[Any]]:
+    for batch in table.batches:
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield [_plain(value) for value in row]
+
+
+def _file(table: Table, form: str) -> Response:
+    batches, schema = _flattened(table) if form == "csv" else (table.batches, table.schema)
+    response = Response(export.encode(form, batches, schema), mimetype=FORMATS[form])
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _flattened(table: Table) -> tuple[list[pa.RecordBatch], pa.Schema]:
+    """CSV has no lists, structs or intervals: they become JSON."""
+    simple = [_is_simple(field.type) for field in table.schema]
+    fields = [f if plain else f.with_type(pa.string()) for f, plain in zip(table.schema, simple, strict=True)]
+    schema = pa.schema(fields)
+    return [
+        pa.RecordBatch.from_arrays(
+            [
+                column if plain else pa.array([_text(value) for value in column.to_pylist()], pa.string())
+                for column, plain in zip(batch.columns, simple, strict=True)
+            ],
+            schema=schema,
+        )
+        for batch in table.batches
+    ], schema
+
+
+def _is_simple(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_boolean, pa.types.is_timestamp)
+    return any(test(kind) for test in (*tests, pa.types.is_date))
+
+
+def _text(value: Any) -> str | None:
+    plain = _plain(value)
+    return plain if isinstance(plain, str | None) else orjson.dumps(plain).decode()
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it. Times are UTC; what JSON cannot hold exactly is a text."""
+    if isinstance(value, Decimal):
+        whole = value == value.to_integral_value()
+        return int(value) if whole and abs(value) < 2**63 else str(value) if whole else float(value)
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return moment.isoformat() + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

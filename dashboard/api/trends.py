@@ -1,0 +1,55 @@
+"""Routes over many runs: series of counts, and the grid of tests x runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from dashboard.api import listing, parameters, shapes
+from dashboard.api.documented import FILES, blueprint, one
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.serving import asked, remembered, store
+from data.filters import Filter
+from data.queries import grid, trends
+from data.store import Store
+
+routes = blueprint("trends", "Many runs at once: series, and the grid of tests x runs.")
+
+
+@routes.get("/trends", summary="Counts, pass rate and duration over time", responses=one(shapes.Trend, FILES))
+@remembered()
+def get_trends(query: parameters.TrendsQuery) -> Any:
+    """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
+    a point, with the name of its series."""
+    if asked().format == "json":
+        answer = trends.trend(store(), asked().at(query.filter()), by=query.by, group=query.group)
+        return answer | {"snapshot": asked().snapshot}
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        found = trends.trend(store, flt, by=query.by, group=query.group)["series"]
+        return [{"series": series["name"], **point} for series in found for point in series["points"]]
+
+    return listing.export_file(Rows(shapes.Point, sliced(fetch)), asked().at(query.filter()), [])
+
+
+@routes.get("/grid", summary="Tests x runs", responses=one(shapes.Grid, FILES))
+@remembered()
+def get_grid(query: parameters.GridQuery) -> Any:
+    """The newest runs (`runs`, by default 30), newest first, and for each test one letter a run: P passed, F failed,
+    K passed after a failed attempt, S skipped, - did not run. Pages go over the tests."""
+
+    columns: list[Row] = []
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        found = grid.grid(
+            store(), flt, limit=limit, offset=position or 0, kinds=query.kinds, text=query.q, order=query.order
+        )
+        columns[:] = found["runs"]
+        return [test | {"cells": cells} for test, cells in zip(found["tests"], found["cells"], strict=True)]
+
+    page = listing.answer(Rows(shapes.GridRow, fetch), query, query.filter())
+    if isinstance(page, Response):
+        return page
+    cells = [row.pop("cells") for row in page["items"]]
+    return {"runs": columns, "tests": page["items"], "cells": cells, "next": page["next"], "snapshot": page["snapshot"]}

@@ -1,0 +1,148 @@
+"""SQL from outside: one read-only SELECT over our tables, in a process that may take only so much, and so long.
+
+What may be said is in data/sandbox_rules.py, the process in data/sandbox_worker.py. A query that takes too long is
+ended with its process; the next one starts another (about a second).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from data.settings import Settings
+
+SECONDS = 10.0
+ROWS = 1_000_000
+BYTES = 32 << 20  # of the answer, as Arrow holds it
+MEMORY = "512MB"  # DuckDB's own limit
+ADDRESS_SPACE_MB = 2_048  # the system's limit, on top of what the process takes standing
+START_S = 30.0
+WAIT_S = 10.0
+
+
+class SqlError(Exception):
+    """The SQL is refused or wrong, or takes too much; the text says which."""
+
+
+class TooSlowError(SqlError):
+    """It took longer than it may."""
+
+
+class BusyError(Exception):
+    """Another query runs in this process; try again."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """`columns`: name and DuckDB type of each. `truncated`: there were more rows, or more bytes, than were allowed."""
+
+    columns: list[dict[str, str]]
+    batches: list[pa.RecordBatch]
+    schema: pa.Schema
+    truncated: bool
+    seconds: float
+
+
+class Sandbox:
+    """One a process; it runs one query at a time, and starts its worker with the first."""
+
+    def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
+        self._limits = {
+            "home": str(settings.home),
+            "catalog": settings.catalog,
+            "data_path": settings.data_path,
+            "threads": min(2, settings.store.threads),
+            "memory": MEMORY,
+            "address_space_mb": ADDRESS_SPACE_MB,
+        }
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def query(self, sql: str, rows: int = ROWS) -> Table:
+        """Run one SELECT; at most `rows` rows come back. Raises SqlError, TooSlowError, BusyError."""
+        if not self._lock.acquire(timeout=WAIT_S):
+            raise BusyError("another query is running; try again when it has ended")
+        try:
+            worker = self._ready()
+            began = time.monotonic()
+            late = threading.Event()
+
+            def end() -> None:
+                late.set()
+                worker.kill()
+
+            timer = threading.Timer(self._seconds, end)
+            timer.start()
+            try:
+                return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES}, began)
+            except (OSError, ValueError, pa.ArrowException) as error:
+                self.close()
+                if late.is_set():
+                    raise TooSlowError(f"it took longer than {self._seconds:g} s and was ended") from error
+                raise SqlError("it took more memory than it may, or broke the process that ran it") from error
+            finally:
+                timer.cancel()
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """End the worker; the next query starts another."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker.wait()
+            for pipe in (self._worker.stdin, self._worker.stdout):
+                pipe.close()  # type: ignore[union-attr]
+            self._worker = None
+
+    def _ready(self) -> subprocess.Popen[bytes]:
+        if self._worker is not None and self._worker.poll() is None:
+            return self._worker
+        self.close()
+        self._worker = worker = subprocess.Popen(
+            [sys.executable, "-m", "data.sandbox_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        timer = threading.Timer(START_S, worker.kill)
+        timer.start()
+        try:
+            _send(worker, self._limits)
+            _hear(worker)
+        except (OSError, ValueError) as error:
+            self.close()
+            raise SqlError("the process for SQL cannot be started; the server's log tells more") from error
+        finally:
+            timer.cancel()
+        return worker
+
+    def _ask(self, worker: subprocess.Popen[bytes], request: dict[str, Any], began: float) -> Table:
+        _send(worker, request)
+        head = _hear(worker)
+        if "error" in head:
+            raise SqlError(head["error"])
+        with pa.ipc.open_stream(worker.stdout) as reader:
+            schema, batches = reader.schema, list(reader)
+        tail = _hear(worker)
+        if tail["error"]:
+            raise SqlError(tail["error"])
+        return Table(head["columns"], batches, schema, tail["truncated"], time.monotonic() - began)
+
+
+def _send(worker: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write(json.dumps(message).encode() + b"\n")
+    worker.stdin.flush()
+
+
+def _hear(worker: subprocess.Popen[bytes]) -> dict[str, Any]:
+    assert worker.stdout is not None
+    return orjson.loads(worker.stdout.readline())

@@ -1,0 +1,126 @@
+"""The process in which SQL from outside runs: `python -m data.sandbox_worker`, started by data/sandbox.py.
+
+A process of its own, because DuckDB counts only part of what a query takes and cannot always be interrupted: this one
+the system itself limits, and it can be killed. Inside of it, the lake is attached read-only, everything else on disk
+and network is closed, the configuration is locked, and the SQL has passed data/sandbox_rules.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, BinaryIO
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from data.sandbox_rules import RefusedError, check
+from data.settings import Settings
+from data.store import LAKE, attach, connect
+
+BATCH_ROWS = 2_048
+
+
+def main() -> None:
+    """Requests come as JSON lines on standard input; the first one says where the lake is and what it may cost."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    limits = json.loads(source.readline())
+    cursor = _open(limits)
+    _confine(limits["address_space_mb"])
+    threading.Thread(target=_leave_with, args=[os.getppid()], daemon=True).start()
+    _say(sink, {"ready": True})
+    for line in source:
+        _answer(cursor, json.loads(line), sink)
+
+
+def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    store = {name: limits[name] for name in ("catalog", "data_path", "threads", "memory")}
+    settings = Settings(home=limits["home"], store=store)
+    root = connect(settings)
+    root.execute(attach(settings, LAKE, read_only=True))
+    root.execute(f"USE {LAKE}")
+    root.execute("SELECT count(*) FROM releases")
+    folder = settings.data_path.rstrip("/").replace("'", "''") + "/"
+    for setting in (
+        f"allowed_directories = ['{folder}']",
+        "temp_directory = ''",
+        "python_enable_replacements = false",
+        "allow_community_extensions = false",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        root.execute(f"SET {setting}")
+    return root
+
+
+def _confine(address_space_mb: int) -> None:
+    if sys.platform != "linux":
+        return  # elsewhere DuckDB's own limit and the parent's patience remain
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with open("/proc/self/statm") as statm:
+        standing = int(statm.read().split()[0]) * resource.getpagesize()
+    most = standing + (address_space_mb << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _leave_with(parent: int) -> None:
+    """End with the web process, even in the middle of a query."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: BinaryIO) -> None:
+    """A line with the columns (or the error), an Arrow stream, and a line that says whether it was cut."""
+    try:
+        tree = cursor.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchone()[0]
+        check(orjson.loads(tree))
+        (statement,) = cursor.extract_statements(request["sql"])
+        if statement.type != duckdb.StatementType.SELECT:
+            raise RefusedError("only SELECT is allowed here")
+        cursor.execute(statement)
+        columns = [{"name": column[0], "type": str(column[1])} for column in cursor.description]
+        reader = cursor.to_arrow_reader(BATCH_ROWS)
+        first = next(reader, None)
+    except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
+        _say(sink, {"error": _words(error)})
+        return
+    _say(sink, {"columns": columns})
+    left, room, truncated, failed = request["rows"], request["bytes"], False, None
+    with pa.ipc.new_stream(sink, reader.schema) as writer:
+        batch = first
+        try:
+            while batch is not None:
+                truncated = batch.num_rows > left or batch.nbytes > room
+                if batch.nbytes > room:
+                    break
+                writer.write_batch(batch.slice(0, left))
+                left, room = left - min(batch.num_rows, left), room - batch.nbytes
+                if truncated:
+                    break
+                batch = next(reader, None)
+        except (duckdb.Error, OSError, MemoryError, pa.ArrowException) as error:
+            failed = _words(error)
+    _say(sink, {"truncated": truncated, "error": failed})
+
+
+def _words(error: BaseException) -> str:
+    """The first line: what follows are DuckDB's hints about settings that are locked here."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _say(sink: BinaryIO, message: dict[str, Any]) -> None:
+    sink.write(orjson.dumps(message) + b"\n")
+    sink.flush()
+
+
+if __name__ == "__main__":
+    main()
