@@ -6,12 +6,10 @@ application in it would lose them.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from dash import Dash
 from flask_openapi3 import OpenAPI
 
-from dashboard import errors, render, security, shell, static
+from dashboard import api, errors, render, security, shell, static
 from dashboard.services import Services
 from data.settings import Settings
 
@@ -24,11 +22,7 @@ def create_app(settings: Settings) -> Dash:
     server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
     server.extensions["regtracker"] = Services(settings)
     render.install(server)
-    if find_spec("dashboard.api"):
-        from dashboard import api
-
-        if hasattr(api, "register"):
-            api.register(server)
+    api.register(server)
     app = Dash(
         "dashboard",
         server=server,

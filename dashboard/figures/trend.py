@@ -72,7 +72,7 @@ def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]
         }
         layout[f"xaxis{axis}"] = {
             "anchor": f"y{axis}",
-            "type": "category",
+            **_bar_axis(line["points"], row),
             "nticks": 12,
             "tickangle": 0,
             "showgrid": False,
@@ -117,6 +117,13 @@ def durations(series: list[dict[str, Any]]) -> dict[str, Any]:
         trace["y"] = [None if point["duration_s"] is None else point["duration_s"] / 3600 for point in line["points"]]
     figure["layout"] |= {"yaxis": {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}, "height": 240}
     return figure
+
+
+def _bar_axis(points: list[dict[str, Any]], row: int) -> dict[str, Any]:
+    """Runs stand side by side; days are of one calendar, the same in every row."""
+    if not points or "run" in points[0]:
+        return {"type": "category"}
+    return {"type": "date"} if row == 0 else {"type": "date", "matches": "x"}
 
 
 def _moment(point: dict[str, Any]) -> str:

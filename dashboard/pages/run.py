@@ -96,12 +96,12 @@ def _modules(store: Store, place: Place, run: str, part: Filter, judged: list[di
 def _broken(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
     kind = place.get("kind")
     shown = [verdict for verdict in judged if not kind or kind in verdict["kinds"]]
-    offset = _offset(place)
+    offset = offset_of(place)
     return {"kind": kind, "offset": offset, "found": len(shown), "verdicts": shown[offset : offset + PAGE_SIZE]}
 
 
 def _failed(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
-    offset, status = _offset(place), place.get("status", "failed")
+    offset, status = offset_of(place), place.get("status", "failed")
     rows = runs.results(
         store, run, part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset
     )
@@ -115,7 +115,8 @@ def _failed(store: Store, place: Place, run: str, part: Filter, judged: list[dic
     }
 
 
-def _offset(place: Place) -> int:
+def offset_of(place: Place) -> int:
+    """Where a paged list starts; what is no number starts it at its head."""
     text = place.get("offset", "0")
     return int(text) if text.isascii() and text.isdigit() else 0
 

@@ -38,7 +38,7 @@ def layout() -> html.Div:
                     dcc.Store(id=f"trend-{name}-figure"),
                     html.Div(
                         dcc.Graph(id=f"trend-{name}", config=_CONFIG, className="chart"),
-                        role="img",
+                        role="group",
                         **{"aria-label": f"Chart of {title.lower()}; the table below holds its data"},
                     ),
                 ],

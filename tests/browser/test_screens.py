@@ -1,0 +1,293 @@
+"""What a release team does with the dashboard, through a real browser on a store whose content is known."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import axe_playwright_python
+import pytest
+from builders import World, cases
+from dash.testing.browser import Browser
+from dash.testing.wait import until
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from data import ids
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+HOSTILE = "test_<img src=x onerror=document.title='owned'>"
+
+
+def recent(hours: float) -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(hours=hours)
+
+
+def fill(world: World) -> None:
+    """7.2 has a regression and a module without results, 7.1 is in order, 7.0 broke before its tests ran."""
+    for hours in (30, 20):
+        world.run({"routing": {"a": "P", "b": "P", "c": "S"}, "storage": {"d": "P"}}, "7.2", started_at=recent(hours))
+    for hours in (12, 2):
+        failing = {"a": "P", "b": "F", "c": "S", "rescued": "FP"}
+        world.run({"routing": failing, "storage": {"d": "F"}, "late": None}, "7.2", started_at=recent(hours))
+    world.run({"routing": {"a": "P"}}, "7.1", started_at=recent(5))
+    world.run({"routing": {}}, "7.0", started_at=recent(3))
+
+
+def texts(duo: Browser, selector: str) -> list[str]:
+    return [" ".join(element.text.split()) for element in duo.find_elements(selector)]
+
+
+def wait_for_text(duo: Browser, selector: str, text: str, timeout: float = 10) -> None:
+    until(lambda: any(text in found for found in duo.driver.execute_script(_TEXTS, selector)), timeout)
+
+
+_TEXTS = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"
+
+
+def query(duo: Browser) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(urlsplit(duo.driver.current_url).query).items()}
+
+
+def path(duo: Browser) -> str:
+    return urlsplit(duo.driver.current_url).path
+
+
+def test_the_overview_shows_every_release_with_its_state(world, visit, dash_duo):
+    fill(world)
+    visit("/")
+    tiles = {tile.split()[0]: tile for tile in texts(dash_duo, ".tile")}
+    assert set(tiles) == {"7.2", "7.1", "7.0"}
+    assert "failing" in tiles["7.2"] and "2 regressions" in tiles["7.2"] and "40.00" in tiles["7.2"]
+    assert "ok" in tiles["7.1"] and "100.00" in tiles["7.1"]
+    assert "broken" in tiles["7.0"] and "no results" in tiles["7.0"] and "0.00" not in tiles["7.0"]
+    assert texts(dash_duo, "#page h1") == ["2 of 3 releases need attention"]
+
+
+def test_three_clicks_lead_from_a_red_tile_to_the_failing_lines(world, visit, dash_duo):
+    fill(world)
+    visit("/")
+    dash_duo.find_element(".tile.s-failing .verdict.k-regression").click()
+    wait_for_text(dash_duo, ".case-sentence", "Failed in the last 2 runs")
+    dash_duo.find_element(".case-link").click()
+    wait_for_text(dash_duo, "#drawer .log", "AssertionError: b saw 3 of 4")
+    wait_for_text(dash_duo, "#drawer .log", "Traceback of b, attempt 1")
+    assert dash_duo.driver.switch_to.active_element.get_attribute("role") == "dialog"
+    dash_duo.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    until(lambda: not dash_duo.find_elements(".drawer-body"), 5)
+    assert "b" in dash_duo.driver.switch_to.active_element.text  # the focus is back at the row
+
+
+def test_a_run_tells_its_modules_and_drills_to_a_test_and_a_build(world, visit, dash_duo):
+    fill(world)
+    visit("/runs/latest?release=7.2")
+    rows = {row.split()[0]: row for row in texts(dash_duo, ".modules-table tbody tr")}
+    assert "failing" in rows["routing"] and "missing" in rows["late"]
+    assert rows["routing"].startswith("routing failing 50.00 %")
+    assert len(dash_duo.find_elements(".modules-table .b-missing")) == 1
+    dash_duo.find_element(".modules-table tbody .row-link").click()
+    wait_for_text(dash_duo, ".case-name", "b")
+    assert query(dash_duo) == {"release": "7.2", "view": "failed", "module": "routing"}
+    assert len(dash_duo.find_elements(".case")) == 1
+    dash_duo.find_element(".case-link").click()
+    wait_for_text(dash_duo, "#drawer h2", "b")
+    dash_duo.find_element("#drawer .drawer-history > a").click()
+    wait_for_text(dash_duo, "#page h1", "b")
+    assert path(dash_duo).startswith("/tests/")
+    wait_for_text(dash_duo, ".verdict-line", "Failed in the last 2 runs")
+    dash_duo.find_element("#test .scroll-x a[href^='/builds/']").click()
+    wait_for_text(dash_duo, "#page h1", "routing")
+    assert texts(dash_duo, ".figures dd") == ["4", "2", "1", "0", "1"]
+
+
+_COMMIT = """
+import sys
+from builders import World
+from datetime import datetime
+from pathlib import Path
+world = World.at(Path(sys.argv[1]), mirrored=False)
+at = datetime.fromisoformat(sys.argv[2])
+world.run({"routing": {"a": "F", "b": "F"}, "storage": {"d": "P"}}, "7.2", started_at=at, number=99)
+world.store.close()
+"""
+
+
+def test_a_commit_of_another_process_appears_by_itself_and_disturbs_nothing(world, visit, dash_duo):
+    fill(world)
+    visit("/")
+    dash_duo.driver.execute_script(
+        "window.scrollTo(0, 60); window.kept = document.querySelector('.tile');"
+        "document.querySelector('.runs-table a').focus(); window.focused = document.activeElement"
+    )
+    subprocess.run(
+        [sys.executable, "-c", _COMMIT, str(world.store.settings.home), recent(0.1).isoformat()],
+        check=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    wait_for_text(dash_duo, ".tile", "#99", timeout=15)
+    wait_for_text(dash_duo, ".runs-table", "#99")
+    same = "return [window.kept.isConnected, document.activeElement === window.focused, scrollY]"
+    assert dash_duo.driver.execute_script(same) == [True, True, 60]
+
+
+def test_an_answer_that_comes_late_does_not_overwrite_a_newer_one(world, visit, dash_duo):
+    fill(world)
+    visit("/")
+    late = {"html": "<h1>old</h1>", "at": "/", "snapshot": 1}
+    dash_duo.driver.execute_script("rt.lay(arguments[0], 'overview-html')", late)
+    assert texts(dash_duo, "#page h1") == ["2 of 3 releases need attention"]
+
+
+def test_back_forward_and_a_copied_address_restore_the_state(world, visit, dash_duo):
+    fill(world)
+    visit("/runs/latest?release=7.2&view=failed")
+    wait_for_text(dash_duo, ".cases", "d")
+    dash_duo.find_element("input[data-param=q]").send_keys("TestIt::b")
+    until(lambda: len(dash_duo.find_elements(".case")) == 1, 10)
+    assert query(dash_duo)["q"] == "TestIt::b"
+    dash_duo.find_element(".tabs a").click()
+    dash_duo.wait_for_element(".modules-table")
+    dash_duo.driver.back()
+    dash_duo.wait_for_element(".cases")
+    assert dash_duo.find_element("input[data-param=q]").get_attribute("value") == "TestIt::b"
+    copied = dash_duo.driver.current_url
+    dash_duo.driver.forward()
+    dash_duo.wait_for_element(".modules-table")
+    dash_duo.driver.get("about:blank")
+    dash_duo.driver.get(copied)
+    dash_duo.wait_for_element(".cases", timeout=20)
+    assert texts(dash_duo, ".case-name") == ["b"]
+    assert dash_duo.find_element("input[data-param=q]").get_attribute("value") == "TestIt::b"
+
+
+def test_the_selectors_follow_the_address_and_write_it(world, visit, dash_duo):
+    fill(world)
+    visit("/trends?release=7.2")
+    release = dash_duo.find_element(".scope select")
+    until(lambda: release.get_attribute("value") == "7.2", 10)
+    offered = [
+        option.text for option in dash_duo.find_elements(".scope select")[3].find_elements(By.TAG_NAME, "option")
+    ]
+    assert "storage" in offered
+    release.find_element(By.CSS_SELECTOR, "option[value='7.1']").click()
+    until(lambda: query(dash_duo).get("release") == "7.1", 10)
+    wait_for_text(dash_duo, "#trends-head", "1 point in 1 line")
+    dash_duo.driver.back()
+    until(lambda: release.get_attribute("value") == "7.2", 10)
+
+
+def test_trends_are_drawn_in_both_themes_and_a_point_opens_its_run(world, visit, dash_duo):
+    fill(world)
+    visit("/trends?release=7.2")
+    dash_duo.wait_for_element("#trend-rate .main-svg .scatterlayer .point", timeout=20)
+    dash_duo.wait_for_element("#trend-counts .main-svg .barlayer path")
+    assert dash_duo.find_elements("a[data-title='Share chart...']") == []
+    colour = "return getComputedStyle(document.querySelector('#trend-rate .xtick text')).fill"
+    before = dash_duo.driver.execute_script(colour)
+    dash_duo.find_element("#theme-switch").click()
+    until(lambda: dash_duo.driver.execute_script(colour) != before, 10)
+    click = (
+        "const plot = document.querySelector('#trend-rate .js-plotly-plot');"
+        "plot.emit('plotly_click', {points: [{curveNumber: 0, pointNumber: 0, pointIndex: 0, data: plot.data[0],"
+        "customdata: plot.data[0].customdata[0], x: plot.data[0].x[0], y: plot.data[0].y[0]}]})"
+    )
+    dash_duo.driver.execute_script(click)
+    wait_for_text(dash_duo, "#page h1", "7.2 #1")
+    assert path(dash_duo) == "/runs/" + ids.text(world.runs[0].id)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible_and_asks_nobody_else(world, visit, dash_duo, theme):
+    fill(world)
+    run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
+    build = world.store.value("SELECT build FROM builds WHERE number = 4 AND module = 'routing'")
+    pages = {
+        "/": ".wall",
+        f"/runs/{run}": ".modules-table",
+        f"/runs/{run}?view=broken&case={test}": ".drawer-body",
+        f"/runs/{run}?view=failed": ".cases",
+        "/trends": "#trend-counts .barlayer path",
+        f"/builds/{ids.text(build)}?status=all": ".cases",
+        f"/tests/{test}": ".lane",
+        "/nowhere": ".state-page",
+    }
+    visit("/")
+    dash_duo.driver.execute_script(f"localStorage.setItem('rt-theme', '{theme}')")
+    for address, selector in pages.items():
+        visit(address)
+        dash_duo.wait_for_element(selector, timeout=20)
+        found = dash_duo.driver.execute_async_script(
+            AXE + ";const done = arguments[arguments.length - 1];"
+            "document.getAnimations().forEach((animation) => animation.finish && animation.effect.getTiming()"
+            ".iterations !== Infinity && animation.finish());"
+            "axe.run(document, {resultTypes: ['violations']}).then((found) => done(found.violations))"
+        )
+        serious = [
+            (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"][:300])
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], f"{address}: {json.dumps(serious, indent=1)}"
+        origins = dash_duo.driver.execute_script(
+            "return performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin)"
+        )
+        assert set(origins) == {dash_duo.server_url}, address
+
+
+def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo):
+    table = cases("routing", {HOSTILE: "F"}, topology=HOSTILE, host=HOSTILE)
+    hostile = [row | {"message": f"\x1b[31m{HOSTILE}\x1b[0m"} for row in table.to_pylist()]
+    world.run({"routing": table.from_pylist(hostile, table.schema)}, HOSTILE, environment=HOSTILE, started_at=recent(1))
+    run, test = ids.text(world.runs[0].id), world.store.value("SELECT test FROM tests")
+    build = ids.text(world.store.value("SELECT build FROM builds"))
+    addresses = ("/", f"/runs/{run}?view=failed&case={ids.text(test)}", f"/builds/{build}", f"/tests/{ids.text(test)}")
+    for address in (*addresses, "/trends", f"/trends?release={HOSTILE}"):
+        visit(address)
+        wait_for_text(dash_duo, "body", "onerror")
+        assert dash_duo.driver.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+        assert dash_duo.driver.title != "owned"
+
+
+def test_a_lost_server_is_said_quietly_and_forgotten_when_it_is_back(world, visit, dash_duo):
+    fill(world)
+    visit("/")
+    reach = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    dash_duo.driver.execute_cdp_cmd("Network.enable", {})
+    dash_duo.driver.execute_cdp_cmd("Network.emulateNetworkConditions", reach)
+    wait_for_text(dash_duo, "#offline", "cannot be reached", timeout=20)
+    dash_duo.driver.execute_cdp_cmd("Network.emulateNetworkConditions", reach | {"offline": False})
+    until(lambda: not dash_duo.find_element("#offline").text, 20)
+    assert all("snapshot" in entry["message"] for entry in dash_duo.get_logs())  # and reading empties the console
+
+
+def test_what_is_not_there_is_said_and_an_empty_store_says_how_to_begin(world, visit, dash_duo):
+    visit("/")
+    assert texts(dash_duo, "#page h1") == ["Nothing has been read yet"]
+    for address, words in {
+        "/runs/0123456789abcdef": "No run has the id",
+        "/runs/nonsense": "is no id",
+        "/tests/0123456789abcdef": "No test has the id",
+        "/builds/0123456789abcdef": "No build has the id",
+        "/trends?runs=many": "must be a whole number",
+        "/?utm=1": "Nothing has been read yet",
+    }.items():
+        visit(address)
+        wait_for_text(dash_duo, "#page", words)
+
+
+def test_a_phone_is_wide_enough(world, visit, dash_duo):
+    fill(world)
+    dash_duo.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
+    for address in ("/", f"/runs/{run}", f"/runs/{run}?view=failed", "/trends", f"/tests/{test}"):
+        visit(address)
+        width = dash_duo.driver.execute_script("return document.documentElement.scrollWidth")
+        assert width <= 390, address
