@@ -147,6 +147,7 @@ def test_probabilities_of_all_sequences_add_up(prior, total):
     ("threshold", "passes", "failures"),
     [
         *zip([1e-4] * 6, [5, 10, 20, 50, 100, 200], [13, 6, 4, 3, 3, 2], strict=True),
+        *zip([1e-3] * 6, [5, 10, 20, 50, 100, 200], [7, 4, 3, 2, 2, 2], strict=True),
         *zip([0.01] * 6, [5, 10, 20, 50, 100, 200], [4, 3, 2, 2, 1, 1], strict=True),
     ],
 )
