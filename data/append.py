@@ -206,6 +206,22 @@ def put_runs(cursor: duckdb.DuckDBPyConnection, runs: Sequence[Run], listed: Seq
     _note_releases(cursor, {run.release for run in runs}, now)
 
 
+def put_own_runs(cursor: duckdb.DuckDBPyConnection, made: Sequence[tuple[Build, Run]], now: datetime) -> None:
+    """Replace the runs that builds make or join by themselves; runs that they belonged to before lose them."""
+    if not made:
+        return
+    runs = [run for _, run in made]
+    builds = ", ".join(str(build.id) for build, _ in made)
+    where = f"build IN ({builds}) AND run NOT IN ({', '.join(str(run.id) for run in runs)})"
+    left = cursor.execute(f"SELECT DISTINCT run FROM run_builds WHERE {where}").fetchall()
+    if left:
+        cursor.execute(f"DELETE FROM run_builds WHERE {where}")
+        marks = ", ".join(str(row[0]) for row in left)
+        cursor.execute(f"DELETE FROM runs WHERE run IN ({marks}) AND run NOT IN (SELECT run FROM run_builds)")
+    listed = [RunBuild(run.id, build.source, build.job, build.number, build.module) for build, run in made]
+    put_runs(cursor, runs, listed, now)
+
+
 _RUNS = pa.schema(
     [("run", pa.int64()), ("source", pa.string()), ("job", pa.string()), ("number", pa.int32())]
     + [(name, pa.string()) for name in ("release", "version", "environment")]
@@ -436,23 +452,6 @@ def _update_siblings(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 _PARENT_FACTS = ("version", "environment", "duration_s", "state", "result", "display_name")
-
-
-def forget_unlisted(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], runs: Sequence[Run]) -> None:
-    """Before `put_runs` of builds that make their runs themselves: the runs that they no longer belong to lose them."""
-    build_marks, run_marks = ", ".join("?" for _ in builds), ", ".join("?" for _ in runs)
-    if not builds or not runs:
-        return
-    left = cursor.execute(
-        f"DELETE FROM run_builds WHERE build IN ({build_marks}) AND run NOT IN ({run_marks}) RETURNING run",
-        [*(build.id for build in builds), *(run.id for run in runs)],
-    ).fetchall()
-    if left:
-        marks = ", ".join("?" for _ in left)
-        cursor.execute(
-            f"DELETE FROM runs WHERE run IN ({marks}) AND run NOT IN (SELECT run FROM run_builds)",
-            [row[0] for row in left],
-        )
 
 
 def refresh_first_seen(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -74,11 +74,10 @@ def uploaded(store: Store, request: Request) -> list[RawFile]:
     return files_of(store, request.request, request.created_at)
 
 
-def claim(store: Store, sources: Sequence[str]) -> list[Request]:
-    """Take what is waiting for these sources (uploads wait for any), oldest first; nobody else gets it then."""
-    mine = "(list_contains(?, source) OR kind = 'upload')"
-    where = f"{mine} AND (state = 'waiting' OR (state = 'working' AND updated_at < ?))"
-    arguments = [list(sources), _now() - LOST_AFTER]
+def claim(store: Store) -> list[Request]:
+    """Take what is waiting, oldest first; no other process gets it then."""
+    where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
+    arguments = [_now() - LOST_AFTER]
     if not _read(store, where, arguments):
         return []
 

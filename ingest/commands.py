@@ -118,7 +118,7 @@ def ingest() -> None:
 
     settings = _settings()
     _log_to_stderr(logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a long poll "misses" its next turn: no news
     try:
         process = Ingest(settings)
     except StoreError as error:

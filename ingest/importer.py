@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from data import ids, raw
-from data.append import Build, RawFile, Run, RunBuild, put_builds, put_runs
+from data.append import Build, RawFile, Run, put_builds, put_own_runs
 from data.ledger import builds_of_job
 from data.store import Store
 from ingest.derive import by_path, table_of
@@ -29,6 +29,7 @@ from ingest.results import BuildResults, InputFile, read_build
 
 SOURCE = "import"
 SINGLES = 20  # raw files kept one by one; more of them are kept as one zip
+_EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
 _REPORTS = re.compile(r"\.(xml|tap|trx|json|order\.txt)$", re.IGNORECASE)
 
 
@@ -255,7 +256,7 @@ def _run(build: Build, key: Key) -> Run:
 def _put(cursor, build: Build, run: Run) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     put_builds(cursor, [build], now)
-    put_runs(cursor, [run], [RunBuild(run.id, build.source, build.job, build.number, build.module)], now)
+    put_own_runs(cursor, [(build, run)], now)
 
 
 def _inputs(files: Iterable[Given]) -> Iterator[InputFile]:
@@ -264,7 +265,9 @@ def _inputs(files: Iterable[Given]) -> Iterator[InputFile]:
 
 def _identity(store: Store, source: str, key: Key, files: Sequence[Given], cases) -> tuple[int, datetime]:
     stored = builds_of_job(store, source, f"{key.release}/{key.module}")
-    times = [case.started_at for case in cases if case.started_at]
+    # Order logs carry the time at which they began in their name.
+    named = (_EPOCH.search(file.path.rpartition("/")[2]) for file in files)
+    times = [case.started_at for case in cases if case.started_at] + [int(found[1]) for found in named if found]
     started_at = key.started_at or (datetime.fromtimestamp(max(times), UTC).replace(tzinfo=None) if times else None)
     started_at = started_at or max((file.modified for file in files if file.modified), default=None)
     if started_at is None:

@@ -23,6 +23,10 @@ PROGRESS_S = 5.0
 def carry_out(ingest: Ingest, request: Request) -> None:
     """Do it and report; whatever goes wrong is the request's error."""
     try:
+        if request.kind != "upload" and request.source not in ingest.pipelines:
+            raise ValueError(
+                f"there is no source {request.source!r}; configured: {', '.join(ingest.pipelines) or 'none'}"
+            )
         {"poll": _poll, "build": _build, "backfill": _backfill, "upload": _upload}[request.kind](ingest, request)
     except (JenkinsError, ValueError, KeyError) as error:
         requests.report(ingest.store, request, FAILED, str(error))
@@ -33,12 +37,14 @@ def carry_out(ingest: Ingest, request: Request) -> None:
 
 def _poll(ingest: Ingest, request: Request) -> None:
     poll = ingest.cycle(request.source, force=True)
+    if poll is None:
+        raise ValueError("the poll was given up: see the log of the ingest process")
     facts = {name: getattr(poll, name) for name in ("found", "ingested", "running", "failed", "results")}
     requests.report(ingest.store, request, FAILED if poll.error else DONE, poll.error, **facts)
 
 
 def _build(ingest: Ingest, request: Request) -> None:
-    entry = read_one(ingest.pipelines[request.source], request.payload["url"])
+    entry = read_one(ingest.another_pipeline(request.source), request.payload["url"])
     left = ledger.find(ingest.store, entry)
     error = left.error if left else None
     requests.report(ingest.store, request, FAILED if error else DONE, error)
@@ -62,7 +68,7 @@ def read_one(pipeline: Pipeline, url: str) -> Entry:
 
 
 def _backfill(ingest: Ingest, request: Request) -> None:
-    pipeline = ingest.pipelines[request.source]
+    pipeline = ingest.another_pipeline(request.source)
     wanted = backfill.Range.read(request.payload.get("from"), request.payload.get("to"))
     for _ in backfill.find(pipeline, wanted):
         ingest.wake(request.source)

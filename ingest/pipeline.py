@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from filelock import FileLock, Timeout
 
 from data import ids, ledger, raw
-from data.append import Build, RawFile, Run, RunBuild, put_builds, put_raw, put_runs
+from data.append import Build, RawFile, Run, RunBuild, put_builds, put_own_runs, put_raw, put_runs
 from data.ledger import BUILD, GONE, MISSES, RECHECK, RETRY, RUN, RUNNING, Context, Entry, Poll
 from data.settings import SourceSettings
 from data.store import Store
@@ -51,7 +51,7 @@ class Outcome:
     read: Entry
     entry: Entry | None = None
     build: Build | None = None
-    run: Run | None = None
+    run: Run | None = None  # of the build; or of an orchestrating build, with what it lists
     listed: list[RunBuild] = field(default_factory=list)
     found: list[Entry] = field(default_factory=list)
     raw: list[RawFile] = field(default_factory=list)  # of an orchestrating build
@@ -77,11 +77,17 @@ def utc_now() -> datetime:
 class Pipeline:
     """One source's way into the store. Kept between polls, it remembers sessions and how running builds looked."""
 
-    def __init__(self, store: Store, source: SourceSettings, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: SourceSettings,
+        stop: threading.Event | None = None,
+        jenkins: Jenkins | None = None,
+    ) -> None:
         self.store = store
         self.source = source
         self.stop = stop or threading.Event()
-        self.jenkins = Jenkins(source, self.stop)
+        self.jenkins = jenkins or Jenkins(source, self.stop)
         self.layout = layout_of(source)
         self.tally = Tally()
         self.committed: Callable[[], None] = lambda: None  # called after each batch
@@ -244,12 +250,11 @@ class Pipeline:
             build, run = derive(self.layout, detail, description, files, started_at, context.parents, upstream)
         if kept_upstream:
             build = replace(build, raw=[*build.raw, kept_upstream])
-        listed = [RunBuild(run.id, build.source, build.job, build.number, build.module)] if run else []
         found = []
         if upstream and not upstream.final:
             found = [Entry(build.source, upstream.job, upstream.number, RUN, next_try=utc_now() + OPEN_AGAIN)]
         after = self._next(entry, detail, started_at)
-        return Outcome(entry, after, build, run, listed, found, digest=digest)
+        return Outcome(entry, after, build, run, found=found, digest=digest)
 
     def _read_run(self, entry: Entry, context: Context) -> Outcome:
         detail, description = read_build_object(self.jenkins, entry.job, entry.number)
@@ -339,12 +344,14 @@ class Pipeline:
             return
         now = utc_now()
         builds = list({outcome.build.id: outcome.build for outcome in batch if outcome.build}.values())
-        runs = [outcome.run for outcome in batch if outcome.run]
+        made = [(outcome.build, outcome.run) for outcome in batch if outcome.build and outcome.run]
+        runs = [outcome.run for outcome in batch if outcome.run and not outcome.build]
         listed = [row for outcome in batch for row in outcome.listed]
         found = [entry for outcome in batch for entry in outcome.found]
 
         def write(cursor) -> tuple[int, int]:
             results = put_builds(cursor, builds, now)
+            put_own_runs(cursor, made, now)
             put_runs(cursor, runs, listed, now)
             for outcome in batch:
                 if outcome.raw and outcome.run:

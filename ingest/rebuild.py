@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from data import ids, ledger, raw
-from data.append import Build, RawFile, Run, RunBuild, forget_unlisted, put_builds, put_runs, refresh_first_seen
+from data.append import Build, RawFile, Run, RunBuild, put_builds, put_own_runs, put_runs, refresh_first_seen
 from data.ledger import BUILD, Entry
 from data.settings import SourceSettings
 from data.store import Store
@@ -145,15 +145,12 @@ def _commit(store: Store, batch: list[tuple[Build, Run | None]], dry_run: bool) 
     if dry_run or not batch:
         return
     builds = [build for build, _ in batch]
-    own = [(build, run) for build, run in batch if run]
-    runs = [run for _, run in own]
-    listed = [RunBuild(run.id, build.source, build.job, build.number, build.module) for build, run in own]
+    made = [(build, run) for build, run in batch if run]
     now = utc_now()
 
     def write(cursor) -> None:
         put_builds(cursor, builds, now)
-        forget_unlisted(cursor, [build for build, _ in own], runs)
-        put_runs(cursor, runs, listed, now)
+        put_own_runs(cursor, made, now)
 
     store.transact("rebuild", f"{len(builds)} builds derived anew", write)
 

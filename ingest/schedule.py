@@ -1,14 +1,13 @@
 """The ingest process: one APScheduler job per source, another for requests, another for maintenance.
 
-A source's next cycle is set when one ends: soon while anything runs, else after `poll_minutes` and a jitter, so that
-many trackers never meet at a Jenkins on the minute.
+A source's cycle comes every `poll_minutes`, with a jitter so that many trackers never meet at a Jenkins on the minute,
+and sooner while anything runs or waits to be tried again; then only that is asked for.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import random
 import signal
 import threading
 import time
@@ -26,10 +25,11 @@ from ingest.pipeline import OPEN_AGAIN, Pipeline, utc_now
 
 log = logging.getLogger(__name__)
 
-BUDGET_S = 120.0  # after which a poll with a long backlog makes room for the next sweep
+SOON_S = 0.5
+BUDGET_S = 60.0  # after which a poll with a long backlog makes room for the next sweep
 JITTER = 0.1  # of poll_minutes
 REQUESTS_S = 1.0
-STOP_S = 8.0  # how long a poll may take to end once asked to
+STOP_S = 5.0  # how long a poll may take to end once asked to
 
 
 class Ingest:
@@ -40,7 +40,7 @@ class Ingest:
         self.stop = threading.Event()
         self.store = Store.open(settings)
         self.pipelines = {source.name: Pipeline(self.store, source, self.stop) for source in settings.source}
-        self._swept: dict[str, float] = {}
+        self._sweep_at: dict[str, float] = {}
         self._locks = {name: threading.Lock() for name in self.pipelines}
         self._requests_seen = -1
         workers = len(self.pipelines) + 3
@@ -55,9 +55,12 @@ class Ingest:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stop.set())
         now = datetime.now(UTC)
-        for position, name in enumerate(self.pipelines):
+        for position, (name, pipeline) in enumerate(self.pipelines.items()):
+            every = pipeline.source.poll_minutes * 60
             first = now + timedelta(seconds=min(position * 0.2, 5))
-            self.scheduler.add_job(self.cycle, "interval", weeks=520, args=[name], id=name, next_run_time=first)
+            self.scheduler.add_job(
+                self.cycle, "interval", seconds=every, jitter=every * JITTER, args=[name], id=name, next_run_time=first
+            )
         self.scheduler.add_job(self.look_for_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
@@ -72,9 +75,11 @@ class Ingest:
         pipeline, poll = self.pipelines[name], None
         with self._locks[name]:
             every = pipeline.source.poll_minutes * 60
-            sweep = force or time.monotonic() >= self._swept.get(name, 0.0)
+            sweep = force or time.monotonic() >= self._sweep_at.get(name, 0.0)
+            if sweep:
+                self._sweep_at[name] = time.monotonic() + every * (1 - 2 * JITTER)
             try:
-                poll = pipeline.poll(sweep=sweep, eager=force, budget_s=min(max(every, 10), BUDGET_S))
+                poll = pipeline.poll(sweep=sweep, eager=force, budget_s=BUDGET_S)
                 if poll.error:
                     log.error("%s: %s", name, poll.error)
                 elif poll.ingested or poll.failed:
@@ -82,24 +87,23 @@ class Ingest:
             except Exception:
                 # The next cycle goes on from the ledger; this one's batch is not in the store.
                 log.exception("%s: the poll was given up", name)
-            if sweep:
-                self._swept[name] = time.monotonic() + every * random.uniform(1 - JITTER, 1 + JITTER)
-            self._set_next(name)
+            due = ledger.next_due(self.store, name)
+            if due is not None:
+                soonest = SOON_S if pipeline.more else OPEN_AGAIN.total_seconds()
+                self.wake(name, max((due - utc_now()).total_seconds(), soonest))
         return poll
 
-    def wake(self, name: str) -> None:
-        """Have a source's next cycle now."""
-        if not self.stop.is_set():
-            self.scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+    def wake(self, name: str, wait_s: float = 0.0) -> None:
+        """Have a source's next cycle in so many seconds, if it would come later."""
+        job = self.scheduler.get_job(name)
+        wanted = datetime.now(UTC) + timedelta(seconds=wait_s)
+        if job and not self.stop.is_set() and job.next_run_time > wanted:
+            job.modify(next_run_time=wanted)
 
-    def _set_next(self, name: str) -> None:
-        wait = self._swept.get(name, 0.0) - time.monotonic()
-        due = ledger.next_due(self.store, name)
-        if due is not None:
-            soonest = 0.0 if self.pipelines[name].more else OPEN_AGAIN.total_seconds()
-            wait = min(wait, max((due - utc_now()).total_seconds(), soonest))
-        if not self.stop.is_set():
-            self.scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=max(wait, 0.05)))
+    def another_pipeline(self, name: str) -> Pipeline:
+        """For work beside a source's own cycle; the two share the client, and so its bound on requests in flight."""
+        own = self.pipelines[name]
+        return Pipeline(self.store, own.source, self.stop, own.jenkins)
 
     def look_for_requests(self) -> None:
         """Start what was asked for since the last look; it costs a stat while the store stands still."""
@@ -107,7 +111,7 @@ class Ingest:
         if snapshot == self._requests_seen:
             return
         self._requests_seen = snapshot
-        for request in requests.claim(self.store, list(self.pipelines)):
+        for request in requests.claim(self.store):
             self.scheduler.add_job(carry_out, args=[self, request], misfire_grace_time=None)
 
     def maintain(self) -> None:
@@ -121,8 +125,8 @@ class Ingest:
         ended = threading.Thread(target=self.scheduler.shutdown, daemon=True)
         ended.start()
         ended.join(STOP_S)
-        if ended.is_alive():
-            # A thread sits in a server's silence. What is committed is whole; nothing else is worth waiting for.
-            logging.shutdown()
-            os._exit(0)
-        self.store.close()
+        if not ended.is_alive():
+            self.store.close()
+        # A thread may still sit in a server's silence. What is committed is whole; nothing else is worth waiting for.
+        logging.shutdown()
+        os._exit(0)
