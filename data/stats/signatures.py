@@ -15,11 +15,13 @@ from functools import lru_cache
 
 LONGEST = 1000  # characters of a message that are looked at
 
+# Possessive, lest a match be cut short until it holds no digit any more.
 _TOKEN = re.compile(
-    r"(?=[/+a-zA-Z]*[0-9])[/+0-9a-zA-Z]{10,}=+"  # base64
-    r"|(?<![a-zA-Z])(?=[-a-fA-F]*[0-9])[-0-9a-fA-F]{16,}(?![a-zA-Z0-9])"  # UUIDs, long hashes
-    r"|(?<![a-zA-Z])(?=[a-fA-F \t]*[0-9])(?:[0-9a-fA-F]{2}[ \t]){5,}[0-9a-fA-F]{2}(?![a-zA-Z0-9])"  # dumps of bytes
-    r"|(?<![a-zA-Z])(?=[a-fA-Fx]*[0-9])[0-9a-fA-Fx]{8,}(?![a-zA-Z0-9])"  # addresses, short hashes
+    r"(?=[/+a-zA-Z]*[0-9])[/+0-9a-zA-Z]{10,}+=+"  # base64
+    r"|(?<![a-zA-Z])(?=[-a-fA-F]*[0-9])[-0-9a-fA-F]{16,}+(?![a-zA-Z0-9])"  # UUIDs, long hashes
+    r"|(?<![a-zA-Z])(?=(?:[a-fA-F]{2}[ \t])*(?:[a-fA-F][0-9]|[0-9][0-9a-fA-F])\b)"
+    r"[0-9a-fA-F]{2}(?:[ \t][0-9a-fA-F]{2}\b){5,}+"  # dumps of bytes
+    r"|(?<![a-zA-Z])(?=[a-fA-Fx]*[0-9])[0-9a-fA-Fx]{8,}+(?![a-zA-Z0-9])"  # addresses, short hashes
     r"|[0-9]+"
 )
 _ESCAPES = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})

@@ -151,7 +151,7 @@ def literal_discrete(rows, level=0.05, least=3, floor=0.05) -> list[float]:
 
 
 @given(st.lists(tables.filter(lambda t: t[1] and t[3]), min_size=1, max_size=10))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_discrete_correction_by_its_definition(rows):
     found = compare(*np.array(rows).T, rules=Rules(correction="discrete"))
     np.testing.assert_allclose(found.q, literal_discrete(rows), rtol=1e-6, atol=1e-12)
@@ -227,6 +227,7 @@ def test_fisher_agrees_with_the_exact_test_of_scipy(table):
 
 
 @given(st.lists(tables, min_size=1, max_size=20), st.randoms())
+@settings(max_examples=30)
 def test_the_order_of_tests_never_matters(rows, random):
     shuffled = list(range(len(rows)))
     random.shuffle(shuffled)
@@ -236,6 +237,7 @@ def test_the_order_of_tests_never_matters(rows, random):
 
 
 @given(st.lists(tables, min_size=1, max_size=20))
+@settings(max_examples=30)
 def test_p_and_q_are_probabilities_and_q_is_never_below_p(rows):
     found = compare(*np.array(rows).T)
     for values in (found.p, found.q, found.p_better):
@@ -268,6 +270,7 @@ def test_tests_that_were_not_compared_count_for_nothing(p):
 
 
 @given(tables)
+@settings(max_examples=30)
 def test_more_failures_never_look_better(table):
     base_failed, base_total, failed, total = table
     assume(failed < total)

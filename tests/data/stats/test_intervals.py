@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -38,6 +38,7 @@ def test_interval_lies_in_0_1_and_contains_the_rate(count, confidence):
 
 
 @given(counts.filter(lambda c: c[1] > 0))
+@settings(max_examples=30)
 def test_agrees_with_scipy(count):
     hits, total = count
     theirs = binomtest(hits, total).proportion_ci(0.95, "wilson")

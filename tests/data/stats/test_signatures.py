@@ -23,7 +23,8 @@ MASKS = [
 ]
 
 messages = st.text(st.sampled_from("abcdefxXyZ0123456789 -_%\\=+/.:\n\t'[]é"), max_size=80)
-wordless = st.lists(st.from_regex("[a-fA-Fxq]{1,12}", fullmatch=True), min_size=1, max_size=6).map(" ".join)
+# Words of two letters next to numbers can be a dump of bytes.
+wordless = st.lists(st.from_regex("[a-fA-Fxq]{3,20}", fullmatch=True), min_size=1, max_size=6).map(" ".join)
 
 
 def like(text: str, rule: str) -> bool:
@@ -63,6 +64,8 @@ def test_vectors(message, expected):
         ("failed 2024-01-02 10:11:12 added", "failed %-%-% %:%:% added"),
         ("at 2024-01-02 12 failed", "at %-%-% % failed"),
         ("took 3 dead beef cafe decades", "took % dead beef cafe decades"),
+        ("in feedfacefeedfacefeed-1z", "in feedfacefeedfacefeed-%z"),
+        ("add be ad ab ba ca fe 7", "add be ad ab ba ca fe %"),
     ],
 )
 def test_ordinary_words_made_of_a_to_f_stay(message, expected):
@@ -166,7 +169,7 @@ def test_numbers_never_matter(message, numbers):
 
 
 @given(wordless, st.integers(0, 10**6))
-@settings(max_examples=200)
+@settings(max_examples=300)
 def test_words_without_digits_are_never_touched(text, number):
     assert pattern(text) == text
     assert pattern(f"was {number} {text} {number}") == f"was % {text} %"

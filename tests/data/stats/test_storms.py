@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data.stats.fisher import fisher
@@ -105,6 +105,7 @@ def test_only_stormy_columns_are_storms_and_none_is_long(flags, longest):
 
 
 @given(st.integers(30, 200), st.integers(1, 500), st.data())
+@settings(max_examples=30)
 def test_p_is_never_below_the_exact_test(total, others, data):
     failed = data.draw(st.integers(0, total))
     others_failed = data.draw(st.integers(0, others))
