@@ -22,7 +22,7 @@ def rates(series: list[dict[str, Any]]) -> dict[str, Any]:
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": line["name"],
+                "name": _plain(line["name"]),
                 "x": [_moment(point) for point in points],
                 "y": [None if point["pass_rate"] is None else point["pass_rate"] * 100 for point in points],
                 "text": [_hover(point, line["name"]) for point in points],
@@ -81,7 +81,7 @@ def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]
         if len(shown) > 1:
             layout["annotations"].append(
                 {
-                    "text": line["name"], "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
+                    "text": _plain(line["name"]), "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
                     "yanchor": "bottom", "yshift": 2, "showarrow": False, "font": {"color": "var(--ink)"},
                 }
             )  # fmt: skip

@@ -1,0 +1,54 @@
+"""The dashboard without a browser: an application on a store of known content, and a way to run one callback whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import World
+from dash import Dash
+
+from dashboard.app import create_app
+from data.settings import load
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World.at(tmp_path / "home", mirrored=False)
+
+
+@pytest.fixture
+def app(world: World) -> Dash:
+    return create_app(load(home=world.store.settings.home))
+
+
+@pytest.fixture
+def call() -> Callable[[Dash, str, dict[str, Any]], Any]:
+    """The response to one callback's POST: `call(app, "sink-html.data", {"url.href": ...})`."""
+
+    def post(app: Dash, output: str, inputs: dict[str, Any]) -> Any:
+        def target(key: str) -> dict[str, str]:
+            return dict(zip(("id", "property"), key.rsplit(".", 1), strict=True))
+
+        body = {
+            "output": output,
+            "outputs": target(output),
+            "inputs": [target(key) | {"value": value} for key, value in inputs.items()],
+            "changedPropIds": list(inputs),
+        }
+        return app.server.test_client().post("/_dash-update-component", json=body)
+
+    return post
+
+
+@pytest.fixture
+def show(app: Dash, call: Callable[..., Any]) -> Callable[[str, str], dict[str, Any]]:
+    """What a sink is given for an address: {html, at, snapshot}, through Dash's own route."""
+
+    def ask(sink: str, href: str) -> dict[str, Any]:
+        answer = call(app, f"{sink}-html.data", {"url.href": href, "snapshot.data": None})
+        return answer.json["response"][f"{sink}-html"]["data"]
+
+    return ask

@@ -1,0 +1,100 @@
+"""What the screens are given for an address, through Dash's own route and without a browser."""
+
+from __future__ import annotations
+
+import logging
+
+from builders import cases
+from dash import Dash
+
+from dashboard.app import create_app
+from dashboard.pages import run as run_page
+from data import ids
+from data.settings import load
+
+
+def test_an_answer_names_its_question_and_its_snapshot(world, show):
+    world.run({"routing": {"a": "P"}})
+    answer = show("overview", "http://host/?utm=1")
+    assert answer["at"] == "/?utm=1"
+    assert answer["snapshot"] == world.store.snapshot().id
+    assert "100.00" in answer["html"]
+
+
+def test_an_address_of_another_page_leaves_a_sink_alone(app, call):
+    answer = call(app, "run-html.data", {"url.href": "http://host/trends", "snapshot.data": None})
+    assert "run-html" not in answer.json["response"]
+
+
+def test_a_build_without_results_is_broken_and_not_zero_percent(world, show):
+    world.run({"routing": {}})
+    html = show("run", "/runs/latest")["html"]
+    assert "This run brought no results" in html and "no results" in html
+    assert "0.00" not in html
+
+
+def test_a_missing_build_is_hatched_and_a_failing_module_is_not_hidden_by_it(world, show):
+    world.run({"routing": {"a": "F"}, "late": None})
+    html = show("run", "/runs/latest")["html"]
+    assert html.count("b-missing") == 1 and "its build has not been read" in html
+    assert "1 without results" in html
+
+
+def test_names_and_messages_are_escaped(world, show):
+    world.run({"<b>m</b>": cases("<b>m</b>", {"<img src=x>": "F"}, topology="<i>t</i>")}, release="<u>r</u>")
+    run = ids.text(world.runs[0].id)
+    for sink, href in (("overview", "/"), ("run", f"/runs/{run}?view=failed"), ("run", f"/runs/{run}")):
+        html = show(sink, href)["html"]
+        assert "<b>m" not in html and "<img" not in html and "<u>r" not in html and "<i>t" not in html
+
+
+def test_the_case_of_the_address_opens_with_every_attempt(world, show):
+    world.run({"routing": {"a": "FF", "b": "P"}})
+    test = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))
+    html = show("drawer", f"/?case={test}")["html"]
+    assert html.count('class="attempt"') == 2
+    assert "Traceback of a, attempt 1" in html and "Traceback of a, attempt 2" in html
+    assert show("drawer", "/")["html"].strip() == ""
+
+
+def test_wrong_addresses_are_answered_and_not_failed(world, show):
+    world.run({"routing": {"a": "P"}})
+    assert "Not found" in show("run", "/runs/0123456789abcdef")["html"]
+    assert "is no id" in show("run", "/runs/xyz")["html"]
+    assert "must be a whole number" in show("overview", "/?runs=x")["html"]
+    assert "there is no snapshot 999" in show("overview", "/?as_of=999")["html"]
+    assert "100.00" in show("run", "/runs/latest?sort=nonsense&view=nonsense&offset=-3")["html"]
+
+
+def test_an_earlier_snapshot_shows_what_was(world, show):
+    world.run({"routing": {"a": "P"}})
+    then = world.store.snapshot().id
+    world.run({"routing": {"a": "F"}})
+    assert "100.00" in show("run", f"/runs/latest?as_of={then}")["html"]
+    assert "0.00" in show("run", "/runs/latest")["html"]
+
+
+def test_a_store_that_cannot_be_opened_is_explained(tmp_path, call):
+    (tmp_path / "home").write_text("a file where a folder should be")
+    app = create_app(load(home=tmp_path / "home"))
+    answer = call(app, "overview-html.data", {"url.href": "/", "snapshot.data": None})
+    html = answer.json["response"]["overview-html"]["data"]["html"]
+    assert "The store does not answer" in html and "regtracker check" in html
+
+
+def test_a_failing_callback_is_logged_and_shown_as_a_message(world, app, call, monkeypatch, caplog):
+    world.run({"routing": {"a": "P"}})
+    monkeypatch.setattr(run_page.runs, "runs", None)
+    with caplog.at_level(logging.ERROR, "regtracker.web"):
+        answer = call(app, "run-html.data", {"url.href": "/runs/latest", "snapshot.data": None})
+    assert answer.json["sideUpdate"]["toast"]["is_open"] is True
+    reference = caplog.records[0].args[0]
+    assert reference in answer.json["sideUpdate"]["toast"]["children"]
+
+
+def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, call, tmp_path):
+    second = create_app(load(home=tmp_path / "second"))
+    assert isinstance(second, Dash) and set(second.callback_map) == set(app.callback_map)
+    for one in (app, second):
+        answer = call(one, "overview-html.data", {"url.href": "/", "snapshot.data": None})
+        assert "Nothing has been read yet" in answer.json["response"]["overview-html"]["data"]["html"]

@@ -1,0 +1,81 @@
+"""Sparks, bars and figures: geometry and words, without a browser."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import sparks
+from dashboard.figures import trend
+
+
+def point(passed=0, failed=0, skipped=0, state="failing", **more):
+    total = passed + failed + skipped
+    counts = {"passed": passed, "failed": failed, "skipped": skipped, "total": total}
+    rate = passed / total if total else None
+    return {"id": "r1", "number": 7, "state": state, "pass_rate": rate, "duration_s": 60.0, **counts, **more}
+
+
+COUNTS = st.builds(point, st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 5000))
+
+
+@given(st.lists(COUNTS, min_size=1, max_size=30))
+def test_every_bar_of_a_spark_fills_the_height_without_overlap(points):
+    drawn = sparks.spark(points)
+    assert len(drawn["bars"]) == min(len(points), 20)
+    for bar in drawn["bars"]:
+        top = 0.0
+        for _, y, height in bar["parts"]:
+            assert y == pytest.approx(top, abs=0.03) and height > 0
+            top += height
+        assert top == pytest.approx(drawn["height"], abs=0.03)
+
+
+@given(COUNTS)
+def test_a_bar_of_counts_is_whole_and_shows_whatever_there_is(row):
+    parts = dict(sparks.bar(row))
+    assert set(parts) == {name for name in ("passed", "failed", "skipped") if row[name]}
+    assert not parts or sum(parts.values()) == pytest.approx(100, abs=0.1)
+
+
+def run(number, **counts):
+    where = {"run": f"id{number}", "number": number, "release": "7.0", "version": "7.0.1", "environment": "prod"}
+    return point(**counts) | where | {"started_at": f"2026-11-2{number}T04:00:00Z"}
+
+
+def test_a_run_without_results_is_a_gap_and_never_a_zero():
+    series = [{"name": "7.0", "points": [run(1, passed=9, failed=1), run(2)]}]
+    (line,) = trend.rates(series)["data"]
+    assert line["y"] == [90.0, None]
+    assert "no results" in line["text"][1]
+
+
+def test_what_is_hovered_says_both_denominators_and_a_click_finds_the_run():
+    series = [{"name": "storage", "points": [run(1, passed=1944, failed=16, skipped=40)]}]
+    (line,) = trend.rates(series)["data"]
+    assert "97.20 % passed: 1\u202f944 of 2\u202f000" in line["text"][0]
+    assert "16 failed, 40 skipped" in line["text"][0]
+    assert line["customdata"] == ["id1"]
+
+
+def test_a_name_cannot_bring_tags_into_a_chart():
+    series = [{"name": "<b>x</b>", "points": [run(1, passed=1)]}]
+    figures = (trend.rates(series), trend.counts(series), trend.durations(series))
+    for figure in figures:
+        for trace in figure["data"]:
+            assert "<b>" not in " ".join(trace["text"])
+            assert "<b>" not in trace["name"]
+        assert "<b>" not in json.dumps(figure["layout"])
+
+
+def test_bars_stack_to_the_total_when_all_results_are_asked_for():
+    series = [{"name": "7.0", "points": [run(1, passed=5, failed=2, skipped=1)]}]
+    assert sum(trace["y"][0] for trace in trend.counts(series, passed=True)["data"]) == 8
+    assert [trace["name"] for trace in trend.counts(series)["data"]] == ["failed", "skipped"]
+
+
+def test_more_lines_than_rows_are_drawn_as_the_first_six():
+    series = [{"name": f"m{n}", "points": [run(1, passed=1)]} for n in range(9)]
+    assert len(trend.counts(series)["data"]) == 2 * trend.PANELS
+    assert len(trend.rates(series)["data"]) == 9

@@ -1,0 +1,60 @@
+"""Numbers, times and logs as text."""
+
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import formats
+from dashboard.ansi import LIMIT, ansi
+
+
+@given(st.integers(1, 10**9), st.integers(0, 10**9))
+def test_only_all_passes_read_as_a_hundred(total, failed):
+    passed = max(total - failed, 0)
+    assert (formats.percent(passed / total) == "100.00") == (passed == total)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0.0854, "85 ms"), (12.34, "12.3 s"), (59.99, "60.0 s"), (260, "4 min 20 s"), (3900, "1 h 05 min")],
+)
+def test_a_duration_is_written_in_its_own_unit(seconds, text):
+    assert formats.duration(seconds).replace(formats.THIN, " ") == text
+
+
+def test_differences_carry_their_sign_and_a_zero_none():
+    assert formats.signed(1234).replace(formats.THIN, " ") == "+1 234"
+    assert formats.signed(-2) == "−2"
+    assert formats.points(-0.00001) == "0"
+    assert formats.points(0.0123) == "+1.23"
+
+
+def test_a_time_is_utc_in_its_attribute_and_nothing_where_there_is_none():
+    assert formats.when("2026-11-22T20:00:00Z") == (
+        '<time datetime="2026-11-22T20:00:00Z" data-time="full">22 Nov 20:00 UTC</time>'
+    )
+    assert formats.when(None) == "–"
+
+
+def test_colours_of_a_log_become_classes_and_other_sequences_go():
+    text = "\x1b[1m\x1b[31mE  a < b\x1b[0m\x1b[2K\x1b]0;title\x07 plain \x1b[38;5;196mpalette\x1b[m"
+    assert ansi(text) == '<span class="a-1 a-b">E  a &lt; b</span> plain palette'
+
+
+@given(
+    st.lists(st.sampled_from(["\x1b[31m", "\x1b[0m", "\x1b[1;42m", "\x1b", "<script>", "&amp;", "é", "\n", "m", "["]))
+)
+def test_a_log_keeps_its_text_and_gains_only_spans(pieces):
+    markup = str(ansi("".join(pieces)))
+    assert set(re.findall(r"<(\w+)", markup)) <= {"span"}
+    shown = html.unescape(re.sub(r"<[^>]*>", "", markup))
+    assert "\x1b" not in shown
+    assert shown.count("<script>") == pieces.count("<script>") and shown.count("é") == pieces.count("é")
+
+
+def test_a_huge_log_is_cut_and_says_so():
+    markup = ansi("x" * (LIMIT + 1))
+    assert len(markup) < LIMIT + 200 and "cut after 64 KB" in markup
