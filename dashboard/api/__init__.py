@@ -41,9 +41,9 @@ def register(server: OpenAPI) -> None:
     server.register_api(api)
     server.register_blueprint(docs.pages)
 
-    server.add_url_rule("/api", "no_such_route", _no_such_route, defaults={"rest": ""})
-    server.add_url_rule("/api/<path:rest>", "no_such_route", _no_such_route)
+    for rule in ("/api", "/api/", "/api/<path:rest>"):
+        server.add_url_rule(rule, "no_such_route", _no_such_route)
 
 
-def _no_such_route(rest: str) -> Response:
+def _no_such_route(rest: str = "") -> Response:
     return problems.answer(404, f"there is no route /api/{rest}; see /api/docs")

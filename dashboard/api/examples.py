@@ -78,7 +78,7 @@ def example(model: type[BaseModel]) -> dict[str, Any]:
     """An instance of the model as JSON."""
     hints = get_type_hints(model, include_extras=True)
     return {
-        field.alias or name: _value(field.alias or name, hints[name])
+        field.alias or name: field.examples[0] if field.examples else _value(field.alias or name, hints[name])
         for name, field in model.model_fields.items()
         if field.is_required() or (field.alias or name) in _BY_NAME
     }

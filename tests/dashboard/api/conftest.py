@@ -1,0 +1,106 @@
+"""The API as clients meet it: the whole application, on stores whose content is known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from builders import World, cases
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+
+from dashboard.app import create_app
+from data import ledger
+from data.settings import SourceSettings, load
+
+HOSTILE = '=HYPERLINK("http://evil.example")'
+
+
+def application(home: Path, **settings) -> Flask:
+    sources = [SourceSettings(name="ci", url="https://jenkins.example.com/", job="qa/7.0/RUN")]
+    return create_app(load(home=home, source=sources, **settings)).server
+
+
+@pytest.fixture
+def serve() -> Callable[..., Flask]:
+    """Makes a server over a store's folder, as every web process makes one."""
+    return application
+
+
+def fill(world: World) -> None:
+    """Two releases, environments, topologies, reruns, every verdict, a storm of names, a running run, open work."""
+    for index in range(8):
+        broken = "F" if index >= 6 else "P"
+        parts = {
+            "routing": pa.concat_tables(
+                [
+                    cases("routing", {"steady": "P", "broken": broken, "skipped": "S"}, topology="3s", host="h1"),
+                    cases("routing", {"steady": "P", "broken": broken}, topology="5s", host="h2"),
+                ]
+            ),
+            "storage": {"flaky": "F" if index % 3 == 1 else "P", "rescued": "FP", "dead": "E", HOSTILE: "P"},
+        }
+        world.run(parts)
+        if index % 2:
+            world.run({"routing": {"steady": "P", "broken": "P", "only_on_staging": "F"}}, environment="staging")
+    world.run({"routing": {"steady": "P", "broken": "P", "new_here": "P"}, "nvs": None}, release="8.0")
+    world.run({"routing": {"steady": "F", "größe <b>": "P"}}, release="8.0")
+    world.run({"routing": {"steady": "P"}, "storage": None}, state="running")
+
+    def more(cursor) -> None:
+        cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'broken' AS base_name, 'P0' AS priority, 'C7' AS case_id")
+        now = datetime(2026, 11, 20, 8)
+        entry = ledger.Entry("ci", "qa/7.0/NVS", 3, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", now)
+        ledger.discover(cursor, [entry], now)
+        ledger.log_poll(cursor, ledger.Poll("ci", now, 1.5, found=3, ingested=2, failed=1, requests=9))
+
+    world.store.transact("test", "metadata and open work", more)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory) -> World:
+    """A store that no test changes."""
+    world = World.at(tmp_path_factory.mktemp("filled"))
+    fill(world)
+    return world
+
+
+@pytest.fixture(scope="session")
+def server(filled: World):
+    return application(filled.store.settings.home)
+
+
+@pytest.fixture
+def client(server) -> FlaskClient:
+    return server.test_client()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A store of the test's own."""
+    return World.at(tmp_path / "home")
+
+
+@pytest.fixture
+def own_client(world: World) -> FlaskClient:
+    """A client of another process, as far as the store can tell, than the one that writes to `world`."""
+    return application(world.store.settings.home).test_client()
+
+
+@pytest.fixture
+def address(server) -> Iterator[str]:
+    """The application behind a real socket."""
+    running = make_server("127.0.0.1", 0, server, threaded=True)
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+

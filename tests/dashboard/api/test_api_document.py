@@ -1,0 +1,80 @@
+"""The OpenAPI document is whole and true: every route is in it, its examples fit its schemas, and its page needs no one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from dashboard.api import documented, shapes
+from dashboard.api.examples import example
+
+SHAPES = [
+    shape
+    for shape in vars(shapes).values()
+    if isinstance(shape, type) and issubclass(shape, BaseModel) and shape not in (BaseModel, shapes.Shape)
+]
+PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{release} /releases/{release}/modules
+/releases/{release}/versions /releases/{release}/runs /runs/{run} /runs/{run}/modules /runs/{run}/priorities
+/runs/{run}/results /runs/{run}/changes /compare /trends /tests /tests/{test} /tests/{test}/history /grid /verdicts
+/failures /failures/{signature} /builds /builds/{build} /builds/{build}/results /ingest/status /ingest/ledger
+/ingest/requests /ingest/requests/{request} /sql /badges/{release}.svg"""
+
+
+@pytest.fixture
+def document(client) -> dict:
+    return client.get("/api/v1/openapi.json").json
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_every_promised_route_is_in_it(document):
+    assert document["openapi"].startswith("3.1")
+    assert {f"/api/v1{path}" for path in PROMISED.split()} <= set(document["paths"])
+    assert "post" in document["paths"]["/api/v1/builds"] and "post" in document["paths"]["/api/v1/ingest/requests"]
+
+
+def test_it_tells_of_every_route_below_api(document, server):
+    rules = {
+        re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule)
+        for rule in server.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/") and rule.rule != "/api/v1/openapi.json"
+    }
+    assert rules == set(document["paths"])
+
+
+def test_every_route_has_a_name_a_summary_and_an_example(document):
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    for route, operation in operations(document):
+        assert operation["summary"], route
+        (answer,) = [a for status, a in operation["responses"].items() if status in ("200", "202")]
+        assert all("example" in content for kind, content in answer["content"].items() if "json" in kind), route
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description"), (route, parameter["name"])
+
+
+def test_every_reference_leads_somewhere(document):
+    text = str(document)
+    for name in re.findall(r"#/components/schemas/([\w.]+)", text):
+        assert name in document["components"]["schemas"], name
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_examples_fit_their_shapes(shape):
+    shape.model_validate(example(shape), strict=True)
+    documented.page(shape).model_validate(example(documented.page(shape)), strict=True)
+
+
+def test_the_page_shows_every_route_without_scripts_or_other_hosts(client, document):
+    page = client.get("/api/docs")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    for path in document["paths"]:
+        assert path in page.text
+    assert "<script" not in page.text
+    assert not re.findall(r'(?:src|href)="(?!/api/|#)', page.text)

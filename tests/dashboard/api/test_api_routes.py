@@ -1,0 +1,216 @@
+"""Every route answers in the shape that the document promises, and the numbers are those of the store."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from dashboard.api import documented, shapes
+
+LISTS = {
+    "/releases": shapes.Tile,
+    "/releases/7.0/modules": shapes.Module,
+    "/releases/7.0/versions": shapes.Version,
+    "/releases/7.0/runs": shapes.Run,
+    "/runs": shapes.Run,
+    "/runs/{run}/modules": shapes.Module,
+    "/runs/{run}/priorities": shapes.Priority,
+    "/runs/{run}/results": shapes.Result,
+    "/tests?q=e": shapes.FoundTest,
+    "/tests/{test}/history": shapes.HistoryRow,
+    "/verdicts": shapes.Verdict,
+    "/failures": shapes.Failure,
+    "/builds": shapes.Build,
+    "/builds/{build}/results?attempts=1": shapes.BuildResult,
+    "/builds/{build}/tests/{test}": shapes.Attempt,
+    "/ingest/status": shapes.IngestSource,
+    "/ingest/ledger": shapes.LedgerRow,
+}
+ONES = {
+    "/snapshot": shapes.Snapshot,
+    "/choices": shapes.Choices,
+    "/releases/7.0": shapes.Tile,
+    "/runs/{run}": shapes.RunDetail,
+    "/runs/{run}/changes": shapes.Comparison,
+    "/runs/{first}/changes": shapes.Comparison,
+    "/compare?base=7.0&candidate=8.0": shapes.Comparison,
+    "/trends?group=module": shapes.Trend,
+    "/trends?by=day": shapes.Trend,
+    "/tests/{test}": shapes.TestDetail,
+    "/grid?release=7.0": shapes.Grid,
+    "/failures/{signature}": shapes.FailureDetail,
+    "/builds/{build}": shapes.BuildDetail,
+    "/builds/{build}/facets": shapes.Facets,
+    "/health": shapes.Health,
+    "/health/live": shapes.Live,
+    "/health/ready": shapes.Ready,
+}
+
+
+@pytest.fixture
+def names(client) -> dict[str, str]:
+    """Ids that are in the store, by the word that stands for them above."""
+    runs = get(client, "/runs?release=7.0&environment=prod")["items"]
+    test = get(client, "/tests?q=broken")["items"][0]["test"]
+    history = get(client, f"/tests/{test}/history?release=7.0&environment=prod")["items"]
+    failed = next(row for row in history if row["status"] == "failed")
+    return {
+        "run": failed["run"],
+        "first": runs[-1]["id"],
+        "test": test,
+        "build": failed["build"],
+        "signature": failed["signature"],
+    }
+
+
+def get(client, path: str, status: int = 200, **headers: str) -> Any:
+    answer = client.get(f"/api/v1{path}", headers=headers)
+    assert answer.status_code == status, (path, answer.text)
+    return answer.json
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_has_the_promised_shape(client, names, path):
+    page = get(client, path.format(**names))
+    documented.page(LISTS[path]).model_validate(page, strict=True)
+    assert page["items"], "an empty list shows nothing"
+
+
+@pytest.mark.parametrize("path", ONES)
+def test_one_thing_has_the_promised_shape(client, names, path):
+    ONES[path].model_validate(get(client, path.format(**names)), strict=True)
+
+
+def test_a_tile_says_what_the_newest_run_that_has_ended_found(client):
+    seven, eight = (get(client, f"/releases/{release}") for release in ("7.0", "8.0"))
+    assert seven["state"] == "failing" or seven["state"] == "stale"
+    assert seven["running_run"]["state"] == "running" and seven["latest_run"]["state"] == "failing"
+    assert seven["regressions"] == 1 and seven["always_failing"] == 2
+    assert (eight["total"], eight["passed"], eight["failed"]) == (2, 1, 1)
+    assert eight["pass_rate"] == 0.5
+
+
+def test_filters_are_the_ones_of_the_screens(client):
+    staging = get(client, "/runs?release=7.0&environment=staging")["items"]
+    assert len(staging) == 4 and {run["environment"] for run in staging} == {"staging"}
+    part = get(client, "/runs?release=7.0&environment=prod&module=routing&topology=5s")["items"]
+    assert {run["total"] for run in part[1:]} == {2}
+    assert get(client, "/releases?environment=nowhere")["items"][0]["latest_run"] is None
+
+
+def test_results_are_worst_first_and_can_be_narrowed(client, names):
+    rows = get(client, "/runs/{run}/results".format(**names))["items"]
+    assert [row["status"] for row in rows] == sorted(row["status"] for row in rows)
+    failed = get(client, "/runs/{run}/results?status=failed&q=BROKEN".format(**names))["items"]
+    assert {(row["name"], row["topology"]) for row in failed} == {("broken", "3s"), ("broken", "5s")}
+    narrow = get(client, "/runs/{run}/results?fields=test,status".format(**names))["items"]
+    assert {frozenset(row) for row in narrow} == {frozenset(("test", "status"))}
+
+
+def test_every_attempt_keeps_its_own_text(client):
+    test = get(client, "/tests?q=rescued")["items"][0]["test"]
+    newest = get(client, f"/tests/{test}/history")["items"][0]
+    assert newest["status"] == "passed" and newest["rerun"]
+    first, second = get(client, f"/builds/{newest['build']}/tests/{test}")["items"]
+    assert (first["status"], second["status"]) == ("failed", "passed")
+    assert first["trace"] == "Traceback of rescued, attempt 1" and second["trace"] is None
+
+
+def test_verdicts_come_with_what_they_were_judged_on(client):
+    found = get(client, "/verdicts?release=7.0&kind=regression")["items"]
+    assert [(row["name"], row["kind"]) for row in found] == [("broken", "regression")]
+    assert found[0]["evidence"]["statuses"].endswith("PFF")
+    carried = [set(row["kinds"]) for row in get(client, "/verdicts?kind=flaky,always_failing")["items"]]
+    assert carried and all(kinds & {"flaky", "always_failing"} for kinds in carried)
+
+
+def test_changes_and_compare_agree(client, names):
+    changes = get(client, "/runs/{run}/changes".format(**names))
+    pair = f"base={changes['base']['id']}&candidate={changes['candidate']['id']}"
+    assert get(client, f"/compare?{pair}") == changes
+    assert get(client, "/runs/{first}/changes".format(**names))["base"] is None
+    classes = get(client, "/compare?base=7.0&candidate=8.0")["classes"]
+    assert [test["name"] for test in classes["regression"]] == ["steady"]
+
+
+def test_the_grid_pages_over_tests_and_keeps_its_columns(client):
+    whole = get(client, "/grid?release=7.0&environment=prod&order=name&runs=5")
+    assert len(whole["runs"]) == 5 and {len(cells) for cells in whole["cells"]} == {5}
+    tests, cells, cursor = [], [], ""
+    while cursor is not None:
+        page = get(client, f"/grid?release=7.0&environment=prod&order=name&runs=5&limit=2&cursor={cursor}")
+        assert page["runs"] == whole["runs"]
+        tests += page["tests"]
+        cells += page["cells"]
+        cursor = page["next"]
+    assert (tests, cells) == (whole["tests"], whole["cells"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "parameter"),
+    [
+        ("/runs/0000000000000000", 404, None),
+        ("/runs/not-an-id/results", 404, None),
+        ("/runs/ffffffffffffffff", 404, None),
+        ("/builds/0000000000000000/results", 404, None),
+        ("/tests/0000000000000000/history", 404, None),
+        ("/failures/0000000000000000", 404, None),
+        ("/releases/9.9", 404, None),
+        ("/releases/9.9/runs", 404, None),
+        ("/badges/9.9.svg", 404, None),
+        ("/compare?base=9.9&candidate=8.0", 404, None),
+        ("/ingest/requests/0000000000000000", 404, None),
+        ("/nothing/here", 404, None),
+        ("/runs?limt=5", 400, "limt"),
+        ("/runs?limit=0", 400, "limit"),
+        ("/runs?limit=1001", 400, "limit"),
+        ("/runs?limit=ten", 400, "limit"),
+        ("/runs?cursor=AAAA", 400, "cursor"),
+        ("/runs?format=xml", 400, "format"),
+        ("/runs?fields=id,zap", 400, "fields"),
+        ("/runs?as_of=yesterday", 400, "as_of"),
+        ("/runs?as_of=99999", 404, "as_of"),
+        ("/runs?as_of=0", 404, "as_of"),
+        ("/runs?as_of=1999-01-01", 404, "as_of"),
+        ("/snapshot?release=7.0", 400, "release"),
+        ("/verdicts?kind=broken", 400, "kind"),
+        ("/trends?by=week", 400, "by"),
+        ("/trends?runs=0", 400, "runs"),
+        ("/compare?base=7.0", 400, "candidate"),
+        ("/grid?order=luck", 400, "order"),
+    ],
+)
+def test_what_is_wrong_is_told_as_a_problem_document(client, path, status, parameter):
+    answer = client.get(f"/api/v1{path}")
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.text
+    problem = shapes.Problem.model_validate(answer.json, strict=True)
+    assert (problem.status, problem.parameter) == (status, parameter)
+    assert problem.instance == f"/api/v1{path}".partition("?")[0]
+    assert not re.search(r"Traceback|/tmp|\.py", answer.text)
+
+
+@pytest.mark.parametrize("method", ["put", "delete", "patch"])
+def test_another_method_is_a_problem_too(client, method):
+    answer = getattr(client, method)("/api/v1/runs", json={})
+    assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
+    assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v2/runs", "/api/v1"])
+def test_no_path_below_api_is_ever_a_page(client, path):
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_a_release_may_have_a_slash_in_its_name(world, own_client):
+    world.run({"routing": {"a": "P"}}, release="feature/x")
+    assert get(own_client, "/releases/feature/x")["release"] == "feature/x"
+    assert get(own_client, "/releases/feature%2Fx/runs")["items"][0]["release"] == "feature/x"
+
+
+def test_an_empty_store_answers_empty_lists(own_client):
+    for path in ("/releases", "/runs", "/builds", "/verdicts", "/failures", "/tests?q=a", "/ingest/ledger"):
+        assert get(own_client, path)["items"] == [], path
+    assert get(own_client, "/grid")["tests"] == []
+    assert get(own_client, "/trends")["series"] == []
