@@ -107,12 +107,12 @@ def due(store: Store, source: str, kind: str, now: datetime, limit: int = 100_00
 @dataclass
 class Context:
     """What the store knows about an entry: the runs that list it, the builds under its number as (start, state), and
-    for an orchestrating build its runs, and the (job, number) of what they list and has been read."""
+    for an orchestrating build its runs, and the (run's start, job, number) of what they list and has been read."""
 
     parents: list[Run] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     stored: list[tuple[datetime, str]] = field(default_factory=list)
-    listed: set[tuple[str, int]] = field(default_factory=set)
+    listed: set[tuple[datetime, str, int]] = field(default_factory=set)
 
 
 def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int], Context]:
@@ -139,7 +139,7 @@ def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int
         ).fetchall():
             answer[row[:3]].stored.append(row[3:])
         for row in cursor.execute(
-            """SELECT o.source, o.job, o.number, r.job, r.number FROM runs o
+            """SELECT o.source, o.job, o.number, o.started_at, r.job, r.number FROM runs o
             JOIN wanted_keys USING (source, job, number) JOIN run_builds r USING (run) WHERE r.build IS NOT NULL"""
         ).fetchall():
             answer[row[:3]].listed.add(row[3:])

@@ -49,7 +49,9 @@ def derive(
     elif not results.cases:
         flags.add("no_results")
     counters = detail.counters
-    if counters and results.reported and detail.final:
+    # Jenkins' own report was compared with itself by its parser, which knows of axes taken over from older builds.
+    own_report = any(file.kind == "test_report" for file in results.files)
+    if counters and results.reported and detail.final and not own_report:
         counted = (results.reported.tests, results.reported.failed, results.reported.skipped)
         flags |= {"count_mismatch"} if counted != (counters.total, counters.failed, counters.skipped) else set()
     build = Build(

@@ -278,7 +278,7 @@ class Pipeline:
         outcome.found = [
             Entry(run.source, job, number, BUILD, next_try=utc_now())
             for job, number, _ in listed
-            if number and (job, number) not in context.listed
+            if number and (started_at, job, number) not in context.listed
         ]
         if build_map is None and not detail.sub_builds and detail.final:
             text = f"the orchestrating build lists no module builds: it has no artifact {MAP_FILE}"

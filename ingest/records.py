@@ -49,7 +49,7 @@ class Report:
 
     @property
     def tests(self) -> int:
-        return sum(case.is_final for case in self.cases)
+        return len([case for case in self.cases if case.is_final])
 
     @property
     def miscounted(self) -> bool:
@@ -57,8 +57,8 @@ class Report:
         return self.declared_tests not in (None, self.tests, len(self.cases))
 
     def count(self, status: str) -> int:
-        return sum(case.is_final and case.status == status for case in self.cases)
+        return len([case for case in self.cases if case.status == status and case.is_final])
 
     @property
     def errors(self) -> int:
-        return sum(case.is_final and case.kind == "error" for case in self.cases)
+        return len([case for case in self.cases if case.kind == "error" and case.is_final])

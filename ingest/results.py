@@ -10,11 +10,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import BinaryIO
 
 from ingest.parsers import console, order_log, parse_file
 from ingest.parsers.identity import dotted
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.records import FAILED, SKIPPED, Case, Report
 
 # Where JUnit files lie by topology beside order logs.
 JUNIT_TOPOLOGY = re.compile(r"(?:^|/)junit/(?P<topology>[^/]+)/[^/]+$")
@@ -130,9 +131,10 @@ def _note(build: BuildResults, path: str, kind: str, report: Report) -> None:
 def _reported(reports: Iterable[Report]) -> Counts:
     counts = Counts()
     for report in reports:
-        counts.tests += report.tests
-        counts.failed += report.count(FAILED)
-        counts.skipped += report.count(SKIPPED)
+        final = [case.status for case in report.cases if case.is_final]
+        counts.tests += len(final)
+        counts.failed += final.count(FAILED)
+        counts.skipped += final.count(SKIPPED)
     return counts
 
 
@@ -156,19 +158,23 @@ def _append(test: Test, later: Iterable[Case]) -> None:
 def _lay_reruns(mains: list[Report], reruns: list[Report]) -> list[Test]:
     """Each line of a main log is a test; a line of a rerun log is a further attempt of it, or a test of its own."""
     tests: list[Test] = []
+    for report in mains:
+        tests += ([case] for case in report.cases)
+    if not any(report.cases for report in reruns):
+        return tests
     known: dict[tuple[str, str, str, str], list[Test]] = defaultdict(list)
-    for is_rerun, reports in ((False, mains), (True, reruns)):
-        for report in reports:
-            for case in report.cases:
-                same = known[case.file, case.class_name, case.name, case.topology]
-                if is_rerun and same:
-                    # Of several main logs of a topology: the one that had failed, best of the same suite.
-                    main = min(same, key=lambda test: (test[-1].status != FAILED, test[0].suite != case.suite))
-                    _append(main, [case])
-                else:
-                    case.attempt = 1
-                    tests.append([case])
-                    same.append(tests[-1])
+    for test in tests:
+        known[test[0].file, test[0].class_name, test[0].name, test[0].topology].append(test)
+    for case in (case for report in reruns for case in report.cases):
+        same = known[case.file, case.class_name, case.name, case.topology]
+        if same:
+            # Of several main logs of a topology: the one that had failed, best of the same suite.
+            main = min(same, key=lambda test: (test[-1].status != FAILED, test[0].suite != case.suite))
+            _append(main, [case])
+        else:
+            case.attempt = 1
+            tests.append([case])
+            same.append(tests[-1])
     return tests
 
 
@@ -209,38 +215,49 @@ def _tell_apart(tests: Iterable[Test], build: BuildResults) -> None:
 
 def _full_name(case: Case) -> str:
     """`pkg.mod.Class.test` of a case, whether its report gives file and class or the two as one dotted class."""
-    return ".".join(filter(None, (dotted(case.file), case.class_name, case.name)))
+    prefix = dotted(case.file) if case.file else ""
+    if prefix and case.class_name:
+        return f"{prefix}.{case.class_name}.{case.name}"
+    return ".".join(filter(None, (prefix, case.class_name, case.name)))
 
 
 class _Index:
-    """Finds the attempts that a JUnit case tells about."""
+    """Finds the attempts that a JUnit case tells about; what only odd cases need is built when the first one comes."""
 
     def __init__(self, tests: list[Test]) -> None:
-        self.exact: dict[tuple[str, str], list[Case]] = defaultdict(list)
-        self.topologies: dict[str, set[str]] = defaultdict(set)
-        self.by_name: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.exact: dict[tuple[str, str], Test] = {}
         for test in tests:
-            case = test[0]
-            full = _full_name(case)
-            self.exact[full, case.topology].extend(test)
-            self.topologies[full].add(case.topology)
-            self.by_name[case.name, case.topology].add(full)
+            key = (_full_name(test[0]), test[0].topology)
+            self.exact[key] = self.exact[key] + test if key in self.exact else test
 
-    def find(self, case: Case) -> list[Case] | None:
+    @cached_property
+    def topologies(self) -> dict[str, list[str]]:
+        """By full name."""
+        found = defaultdict(list)
+        for full, topology in self.exact:
+            found[full].append(topology)
+        return found
+
+    @cached_property
+    def same_name(self) -> dict[tuple[str, str], list[str]]:
+        """Full names by last name and topology."""
+        found = defaultdict(list)
+        for (full, topology), test in self.exact.items():
+            found[test[0].name, topology].append(full)
+        return found
+
+    def find(self, case: Case) -> Test | None:
         """None where no order log knows the test, [] where several topologies may be meant."""
-        full = _full_name(case)
-        topology = case.topology
-        if not topology and (topologies := self.topologies.get(full)):
-            if len(topologies) > 1:
-                return []
-            (topology,) = topologies
+        full, topology = _full_name(case), case.topology
         if attempts := self.exact.get((full, topology)):
             return attempts
+        if not topology and (topologies := self.topologies.get(full)):
+            return [] if len(topologies) > 1 else self.exact[full, topologies[0]]
         # The two may start from different roots: then one name ends with the other.
-        same_name = self.by_name.get((case.name, topology), ())
+        candidates = self.same_name.get((case.name, topology), ())
         near = [
             known
-            for known in (same_name if len(same_name) <= MAX_NEAR else ())
+            for known in (candidates if len(candidates) <= MAX_NEAR else ())
             if known.endswith("." + full) or full.endswith("." + known)
         ]
         return self.exact[near[0], topology] if len(near) == 1 else None
@@ -250,16 +267,18 @@ def _enrich(tests: list[Test], told: list[Test], build: BuildResults) -> list[Te
     """Gives the attempts of the order logs what the reports know of them; gives back what only the reports know."""
     index = _Index(tests)
     unknown: list[Test] = []
-    matched: dict[int, tuple[list[Case], list[Case]]] = {}
+    matched: dict[int, tuple[Test, list[Case]]] = {}
     ambiguous = 0
     for test in told:
         attempts = index.find(test[0])
         if attempts is None:
             unknown.append(test)
-        elif attempts:
-            matched.setdefault(id(attempts), (attempts, []))[1].extend(test)
-        else:
+        elif not attempts:
             ambiguous += 1
+        elif id(attempts) in matched:
+            matched[id(attempts)] = (attempts, matched[id(attempts)][1] + test)
+        else:
+            matched[id(attempts)] = (attempts, test)
     if ambiguous:
         build.flags.add("ambiguous")
         build.warn(f"{ambiguous} JUnit cases name no topology, and several ran the test: left out")
@@ -274,12 +293,14 @@ def _match(attempts: list[Case], told: list[Case]) -> bool:
     """Pairs from the last backwards, failed with failed and passed with passed, so that text reaches only an attempt
     that failed: one text for two failures belongs to the last. Gives back whether the statuses exclude each other.
     """
-    for statuses in ((FAILED,), (PASSED, SKIPPED)):
-        mine = [case for case in attempts if case.status in statuses]
-        theirs = [case for case in told if case.status in statuses]
-        for case, other in zip(reversed(mine), reversed(theirs), strict=False):
-            case.duration_s, case.started_at = other.duration_s, other.started_at
-            case.message, case.trace, case.output = other.message, other.trace, other.output
-            if case.kind and other.kind == "error":
-                case.kind = "error"
-    return not {case.status for case in told} & {case.status for case in attempts}
+    pairs = []
+    for failed in (True, False):
+        mine = [case for case in reversed(attempts) if (case.status == FAILED) == failed]
+        theirs = [case for case in reversed(told) if (case.status == FAILED) == failed]
+        pairs += zip(mine, theirs, strict=False)
+    for case, other in pairs:
+        case.duration_s, case.started_at = other.duration_s, other.started_at
+        case.message, case.trace, case.output = other.message, other.trace, other.output
+        if case.kind and other.kind == "error":
+            case.kind = "error"
+    return not pairs

@@ -11,13 +11,12 @@ from typing import BinaryIO
 
 from ingest.parsers.identity import identify
 from ingest.parsers.text import Clip, clip, epoch, seconds
-from ingest.parsers.xmlread import MAX_DEPTH, Refused, Source, local, read_xml, verdict
+from ingest.parsers.xmlread import MAX_DEPTH, MAX_TEXT, Refused, Source, local, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
 TRACE_CHARS = 64 << 10
 OUTPUT_CHARS = 32 << 10
 MESSAGE_CHARS = 8 << 10
-TEXT_CHARS = 64 << 20  # all kept text of one report; past it each text keeps STARVED_CHARS
 STARVED_CHARS = 1 << 10
 SHARED_OUTPUTS = 10  # how many failed tests of a suite are given the suite's own output
 NAME_CHARS = 4 << 10
@@ -103,7 +102,7 @@ class _Reader:
         self.elements = 0
         self._source = source
         self._trace_chars, self._output_chars = trace_chars, output_chars
-        self._budget = TEXT_CHARS
+        self._budget = MAX_TEXT
         self._is_junit = self._complete = False
         self._suites: set[tuple[str, str | None, int | None]] = set()
         self._duration = 0.0

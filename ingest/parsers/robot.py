@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from ingest.parsers.identity import identify
-from ingest.parsers.text import clip, epoch, seconds
+from ingest.parsers.text import Clip, clip, epoch, seconds
 from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
@@ -41,7 +41,7 @@ class _Reader(ElementHandler):
         self._suites: list[tuple[str, str]] = []  # name, source
         self._test: Case | None = None
         self._settled = False  # a test that was cut off has no status
-        self._failures: list[str] = []
+        self._failures = Clip(0)
         self._attrs: dict[str, str] = {}  # of the open <status> or <msg>
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
@@ -53,7 +53,7 @@ class _Reader(ElementHandler):
             suite = ".".join(name for name, _ in self._suites)
             file, class_name = identify(self._suites[-1][1] if self._suites else "", suite)
             self._test = Case(file, class_name, attrs.get("name") or "(?)", SKIPPED, suite=suite)
-            self._failures, self._settled = [], False
+            self._failures, self._settled = Clip(64 << 10), False
             self.with_tests.add(suite)
         elif tag in self.texts:
             self._attrs = attrs
@@ -62,7 +62,7 @@ class _Reader(ElementHandler):
         parent = self.path[-1] if self.path else ""
         if tag == "msg" and self._test is not None:
             if self._attrs.get("level") in ("FAIL", "ERROR") and text:
-                self._failures.append(text)
+                self._failures.add(text + "\n")
         elif tag == "status" and parent == "test" and self._test is not None and not self._settled:
             self._settle(self._test, text)
         elif tag == "status" and parent == "suite" and len(self._suites) == 1:
@@ -83,7 +83,7 @@ class _Reader(ElementHandler):
         test.started_at = _when(attrs.get("start") or attrs.get("starttime") or "")
         if test.status == FAILED:
             test.kind = "failure"
-            test.trace = clip("\n".join(self._failures) or text, 64 << 10) or None
+            test.trace = str(self._failures).strip() or text or None
 
     def _elapsed(self) -> float | None:
         attrs = self._attrs

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 from ingest.parsers.text import clip, epoch, seconds
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
+MAX_BYTES = 256 << 20  # the document is read whole
+
 # FIXED and REGRESSION compare with the previous build as it was when asked: only the status itself is kept of them.
 _STATUS = {"PASSED": PASSED, "FIXED": PASSED, "FAILED": FAILED, "REGRESSION": FAILED, "SKIPPED": SKIPPED}
 _AXES = re.compile(r"/([^/]*=[^/]*)/(\d{1,9})/?$")
@@ -29,8 +31,11 @@ def parse(stream: BinaryIO, *, number: int | None = None) -> Report:
     A matrix build shows, for each axis that it did not run, that axis' older build: those are left out. `number` is the
     build's own number; without it the highest among the children is.
     """
+    data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        return Report("error", warnings=[f"longer than {MAX_BYTES >> 20} MB: to be asked for in parts"])
     try:
-        document = json.load(stream)
+        document = json.loads(data)
     except (ValueError, RecursionError) as error:
         return Report("error", warnings=[f"not JSON: {error}"])
     if not looks_like(document):

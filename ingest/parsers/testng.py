@@ -9,11 +9,13 @@ import json
 import re
 from typing import BinaryIO
 
-from ingest.parsers.text import clip, epoch, seconds
+from ingest.parsers.test_report import MAX_BYTES
+from ingest.parsers.text import Clip, clip, epoch, seconds
 from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
+MAX_PARAMETERS = 20
 _OBJECT_ID = re.compile(r"@[0-9a-f]{5,}\b")
 
 
@@ -46,7 +48,7 @@ class _Reader(ElementHandler):
         self._method: dict[str, str] | None = None
         self._said: dict[str, str] = {}
         self._values: list[str] = []
-        self._output: list[str] = []
+        self._output = Clip(0)
         self._tests: list[list[Case]] = []
         self._retried: dict[tuple[str, str, str], list[Case]] = {}
 
@@ -64,13 +66,13 @@ class _Reader(ElementHandler):
         elif tag == "class":
             self._class = attrs.get("name", "")
         elif tag == "test-method":
-            self._method, self._said, self._values, self._output = attrs, {}, [], []
+            self._method, self._said, self._values, self._output = attrs, {}, [], Clip(32 << 10)
 
     def closed(self, tag: str, text: str) -> None:
-        if tag == "value":
+        if tag == "value" and len(self._values) < MAX_PARAMETERS:
             self._values.append(text)
         elif tag == "line":
-            self._output.append(text)
+            self._output.add(text + "\n")
         elif tag in self.texts:
             self._said.setdefault(tag, text)
         elif tag == "test-method" and self._method is not None:
@@ -98,7 +100,7 @@ class _Reader(ElementHandler):
             duration_s=None if lasted is None else lasted / 1000,
             message=message,
             trace=self._said.get("full-stacktrace") or self._said.get("short-stacktrace") if status == FAILED else None,
-            output=clip("\n".join(self._output), 32 << 10) or None if status == FAILED else None,
+            output=str(self._output).strip() or None if status == FAILED else None,
             suite=self._suite,
             started_at=epoch(attrs.get("started-at", "")),
         )
@@ -124,7 +126,7 @@ class _Reader(ElementHandler):
 def parse_json(stream: BinaryIO) -> Report:
     """Reads `testngreports/api/json`: packages, their classes (the field is really called `classs`), their methods."""
     try:
-        document = json.load(stream)
+        document = json.loads(stream.read(MAX_BYTES))
         packages = document["package"]
         methods = [
             (class_, method)

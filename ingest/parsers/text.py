@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 YEAR_S = 365 * 86400.0
+LONGEST = 100  # characters of a number or a time; what is longer is neither, but could keep a pattern busy for hours
 
 
 class Clip:
@@ -68,6 +69,8 @@ def seconds(text: str) -> float | None:
         if 0.0 <= value <= YEAR_S:
             return value
     except ValueError:
+        if len(text) > LONGEST:
+            return None
         text = _UNIT.sub("", text.strip())
         if _COMMA_THOUSANDS.fullmatch(text):
             text = text.replace(",", "")
@@ -103,6 +106,8 @@ def epoch(text: str) -> float | None:
 
 
 def _moment(text: str) -> datetime | None:
+    if len(text) > LONGEST:
+        return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -21,6 +21,7 @@ from ingest.records import Case
 CHUNK = 1 << 18
 # Bytes of one tag or comment: expat holds it whole, and before 2.6 scans it anew for each chunk.
 MAX_TOKEN = 16 << 20
+MAX_TEXT = 64 << 20  # characters of all kept text of a document; past it each text keeps little
 MAX_CASES = 2_000_000
 MAX_DEPTH = 10_000
 MAX_NAMES = 100_000  # different names of elements and attributes: each is remembered until the end
@@ -96,6 +97,7 @@ class ElementHandler:
         self.complete = False
         self._source = source
         self._clips: list[Clip] = []
+        self._kept = 0
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         """An element of this local name begins; `path` ends with it."""
@@ -128,6 +130,9 @@ class ElementHandler:
         text = ""
         if tag in self.texts:
             text = str(self._clips.pop()).strip()
+            self._kept += len(text)
+            if self._kept > MAX_TEXT:
+                self.text_chars = 1 << 10
             self._source.listen(bool(self._clips))
         self.closed(tag, text)
 

@@ -1,0 +1,125 @@
+"""A small web server that answers as it is told, and stores to ingest into: helpers of the tests of ingestion."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from data.settings import Settings, SourceSettings
+from data.store import Store
+
+
+@dataclass
+class Answer:
+    """`body` is sent as it is, anything else as JSON; `cut` bytes of it are announced but never sent."""
+
+    body: Any = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int = 0
+    pause_s: float = 0.0
+
+
+@dataclass
+class Asked:
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+class WebServer:
+    """Serves `routes`: path -> an Answer, a JSON document, a list of those to be given out one by one, or a function of
+    Asked. Unknown paths are 404. `asked` holds every request."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Any] = {}
+        self.asked: list[Asked] = []
+        self.in_flight = self.most_in_flight = 0
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+                asked = Asked(parts.path, query, dict(self.headers))
+                with outer._lock:
+                    outer.asked.append(asked)
+                    outer.in_flight += 1
+                    outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
+                try:
+                    self.send(outer.answer(asked))
+                finally:
+                    with outer._lock:
+                        outer.in_flight -= 1
+
+            def send(self, answer: Answer) -> None:
+                time.sleep(answer.pause_s)
+                body, kind = answer.body, "application/octet-stream"
+                if not isinstance(body, bytes):
+                    body, kind = json.dumps(body).encode(), "application/json;charset=utf-8"
+                headers = {"X-Jenkins": "2.528", "Content-Type": kind} | answer.headers
+                self.send_response(answer.status)
+                for name, value in headers.items():
+                    if value:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) - answer.cut])
+                if answer.cut:
+                    self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def answer(self, asked: Asked) -> Answer:
+        found = self.routes.get(asked.path, self.routes.get(unquote(asked.path)))
+        if isinstance(found, list):
+            with self._lock:
+                found = found.pop(0) if len(found) > 1 else found[0]
+        if callable(found):
+            found = found(asked)
+        if found is None:
+            return Answer(b"<html>not found</html>", 404, {"Content-Type": "text/html"})
+        return found if isinstance(found, Answer) else Answer(found)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def source_of(url: str, **values: Any) -> SourceSettings:
+    return SourceSettings(**{"name": "ci", "url": url, "layout": "job", "job": "x", "release_fixed": "main"} | values)
+
+
+@contextmanager
+def store_of(home: Path, *sources: SourceSettings) -> Iterator[Store]:
+    store = Store.open(Settings(home=home, source=list(sources)))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
+    """The first true value of a condition that is asked again and again."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not so within {within_s} s"
+        time.sleep(0.02)
+    return value
