@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ingest.parsers import console, order_log, parse_file
 from ingest.parsers.identity import dotted
@@ -23,6 +23,7 @@ MAX_WARNINGS = 100
 MAX_NEAR = 200
 
 _FALLBACKS = ("testng", "junit_result", "console", "test_report", "testng_json")
+_COUNTED_BY_JENKINS = ("junit", "junit_result", "test_report")
 
 Test = list[Case]  # the attempts of one test, the last of them final
 InputFile = tuple[str, str | None, Callable[[], BinaryIO]]  # path, kind (None: see for yourself), open
@@ -79,36 +80,38 @@ def read_build(
     what other files tell: each is used only where those before it gave no case. An archive's BadArchive is not caught.
     """
     build = BuildResults()
-    logs: list[tuple[str, Report]] = []
-    reports: list[tuple[str, Report]] = []
-    fallbacks: dict[str, list[tuple[str, Report]]] = defaultdict(list)
+    logs: list[_Read] = []
+    reports: list[_Read] = []
+    fallbacks: dict[str, list[_Read]] = defaultdict(list)
     for path, asked, open_file in sorted(files, key=lambda file: file[0]):
         with open_file() as stream:
             if asked == "console":
-                kind, report = asked, console.parse(stream, console_patterns)
+                read = _Read(path, asked, console.parse(stream, console_patterns))
             else:
-                kind, report = parse_file(path, stream, kind=asked, number=number)
-        _note(build, path, kind, report)
-        if kind == "order":
-            logs.append((path, report))
-        elif kind in _FALLBACKS and not (kind == asked == "testng"):
-            fallbacks[kind].append((path, report))
+                read = _Read(path, *parse_file(path, stream, kind=asked, number=number))
+        _note(build, read)
+        if read.kind == "order":
+            logs.append(read)
+        elif read.kind in _FALLBACKS and asked != "testng":
+            fallbacks[read.kind].append(read)
         else:
-            reports.append((path, report))
-
-    tests = _lay_reruns([log for path, log in logs if not order_log.log_name(path).is_rerun],
-                        [log for path, log in logs if order_log.log_name(path).is_rerun])  # fmt: skip
-    rule = topology or (JUNIT_TOPOLOGY if logs else None)
-    for path, report in reports:
-        found = rule.search(path) if rule else None
-        for case in report.cases:
-            case.topology = case.topology or (found["topology"] or "" if found else "")
+            reports.append(read)
     for kind in _FALLBACKS:
-        if not tests and not any(report.cases for _, report in reports):
+        if fallbacks[kind] and not any(read.report.cases for read in (*logs, *reports)):
             reports = fallbacks[kind]
-    if reports:
-        build.reported = _reported(report for _, report in reports)
-    told = _tests([report for _, report in reports])
+    build.reported = _reported([read.report for read in reports if read.kind in _COUNTED_BY_JENKINS])
+
+    rule = topology or (JUNIT_TOPOLOGY if logs else None)
+    for path, _, report in reports:
+        if rule and (found := rule.search(path)):
+            for case in report.cases:
+                case.topology = case.topology or found["topology"] or ""
+    cases = [case for read in reports for case in read.report.cases]
+    if not logs and len({(case.file, case.class_name, case.name, case.topology) for case in cases}) == len(cases):
+        build.cases = cases  # nothing repeats, so that there is nothing to sort out
+        return build
+    told = _tests([read.report for read in reports])
+    tests = _lay_reruns(logs)
     if tests and told:
         told = _enrich(tests, told, build)
     _tell_apart([*tests, *told], build)
@@ -116,7 +119,14 @@ def read_build(
     return build
 
 
-def _note(build: BuildResults, path: str, kind: str, report: Report) -> None:
+class _Read(NamedTuple):
+    path: str
+    kind: str
+    report: Report
+
+
+def _note(build: BuildResults, read: _Read) -> None:
+    path, kind, report = read
     build.files.append(FileResult(path, kind, report.status, report.tests))
     if report.status == "recovered":
         build.flags.add("recovered")
@@ -128,14 +138,14 @@ def _note(build: BuildResults, path: str, kind: str, report: Report) -> None:
         build.warn(f"{path}: {warning}")
 
 
-def _reported(reports: Iterable[Report]) -> Counts:
+def _reported(reports: list[Report]) -> Counts | None:
     counts = Counts()
     for report in reports:
         final = [case.status for case in report.cases if case.is_final]
         counts.tests += len(final)
         counts.failed += final.count(FAILED)
         counts.skipped += final.count(SKIPPED)
-    return counts
+    return counts if reports else None
 
 
 def _attempts(cases: Iterable[Case]) -> Iterator[Test]:
@@ -155,17 +165,18 @@ def _append(test: Test, later: Iterable[Case]) -> None:
         test.append(case)
 
 
-def _lay_reruns(mains: list[Report], reruns: list[Report]) -> list[Test]:
+def _lay_reruns(logs: list[_Read]) -> list[Test]:
     """Each line of a main log is a test; a line of a rerun log is a further attempt of it, or a test of its own."""
-    tests: list[Test] = []
-    for report in mains:
-        tests += ([case] for case in report.cases)
-    if not any(report.cases for report in reruns):
+    mains, reruns = [], []
+    for path, _, report in logs:
+        (reruns if order_log.log_name(path).is_rerun else mains).extend(report.cases)
+    tests = [[case] for case in mains]
+    if not reruns:
         return tests
     known: dict[tuple[str, str, str, str], list[Test]] = defaultdict(list)
     for test in tests:
         known[test[0].file, test[0].class_name, test[0].name, test[0].topology].append(test)
-    for case in (case for report in reruns for case in report.cases):
+    for case in reruns:
         same = known[case.file, case.class_name, case.name, case.topology]
         if same:
             # Of several main logs of a topology: the one that had failed, best of the same suite.

@@ -36,6 +36,7 @@ from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
         ("{duration}", None),
         ("<<computed>>", None),
         ("", None),
+        ("1" + " " * 1_000_000 + "x", None),
     ],
 )
 def test_seconds_reads_every_known_way_to_write_a_duration(text, value):
