@@ -48,7 +48,7 @@ def grid(
     judged = verdicts.judge(store, replace(flt, runs=None))[1] if flt.release else []
     words: dict[int, set[str]] = {}
     for verdict in judged:
-        words.setdefault(verdict.sequence.test, set()).update(verdict.kinds)
+        words.setdefault(verdict.line.test, set()).update(verdict.kinds)
     where, parameters = "true", {}
     if kinds:
         where += " AND t.test IN (SELECT unnest($chosen::BIGINT[]))"

@@ -23,7 +23,7 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     Not remembered as a whole: freshness and staleness follow the clock.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    return [_tile(facts, now, store) for facts in _facts(store, flt)]
+    return [_tile(line, now, store) for line in facts(store, flt)]
 
 
 def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
@@ -32,17 +32,18 @@ def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any]
 
 
 @question
-def _facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
+def facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    """What the tiles are made of, without the clock: release, its newest runs, and its tests' words counted."""
     known = store.rows("SELECT release, active FROM releases ORDER BY release")
     words = verdicts.counts(store, flt)
-    facts = []
+    found = []
     for row in known:
         if flt.release is not None and row["release"] != flt.release:
             continue
         newest = runs(store, replace(flt, release=row["release"]), SPARK)
-        facts.append({"release": row["release"], "runs": newest, "words": words.get(row["release"], {})})
-    facts.sort(key=lambda fact: fact["runs"][0]["started_at"] if fact["runs"] else "", reverse=True)
-    return facts
+        found.append({"release": row["release"], "runs": newest, "words": words.get(row["release"], {})})
+    found.sort(key=lambda line: line["runs"][0]["started_at"] if line["runs"] else "", reverse=True)
+    return found
 
 
 def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
