@@ -7,12 +7,13 @@
   const keyOf = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") || node.id : "") || "";
 
   function attributes(from, to) {
+    // What the user opened or closed stays so.
+    const kept = (name) => name === "open" && from.tagName === "DETAILS";
     for (const { name, value } of [...to.attributes]) {
-      if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+      if (from.getAttribute(name) !== value && !kept(name)) from.setAttribute(name, value);
     }
     for (const { name } of [...from.attributes]) {
-      // What the user opened stays open.
-      if (!to.hasAttribute(name) && !(name === "open" && from.tagName === "DETAILS")) from.removeAttribute(name);
+      if (!to.hasAttribute(name) && !kept(name)) from.removeAttribute(name);
     }
     if (from.tagName === "INPUT" && from !== document.activeElement) from.value = to.value;
     if (from.tagName === "SELECT" && from !== document.activeElement) {

@@ -79,7 +79,13 @@ def breakable(name: str) -> Markup:
     return Markup(text)
 
 
+def web(url: str | None) -> str:
+    """An address that a link may lead to; what is no web address (a script, a file) leads nowhere."""
+    return url if url and url.startswith(("https://", "http://")) else ""
+
+
 FILTERS = {
+    "web": web,
     "ansi": ansi,
     "number": number,
     "percent": percent,

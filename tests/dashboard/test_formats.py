@@ -39,6 +39,11 @@ def test_a_time_is_utc_in_its_attribute_and_nothing_where_there_is_none():
     assert formats.when(None) == "–"
 
 
+def test_only_web_addresses_are_linked():
+    assert formats.web("https://jenkins.example.com/") and formats.web("http://jenkins/")
+    assert not any(formats.web(url) for url in ("javascript:alert(1)", " http://x", "file:///etc", "", None))
+
+
 def test_colours_of_a_log_become_classes_and_other_sequences_go():
     text = "\x1b[1m\x1b[31mE  a < b\x1b[0m\x1b[2K\x1b]0;title\x07 plain \x1b[38;5;196mpalette\x1b[m"
     assert ansi(text) == '<span class="a-1 a-b">E  a &lt; b</span> plain palette'
