@@ -1,7 +1,7 @@
 """Robot Framework's output.xml, of 3.x to 7.x.
 
-Its own `robot.api.ExecutionResult` builds the whole run in memory and expands entities, which no input from outside may
-ask of the ingest process; the few elements that hold results are read here from the guarded stream instead.
+Its own `robot.api.ExecutionResult` has to read all keywords if their failure messages are wanted, and then holds the
+whole run: 410 MB for a file of 60 MB, where this reader of the guarded stream needs none and a third of the time.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ def _when(text: str) -> float | None:
 
 
 class _Reader(ElementHandler):
-    texts = frozenset({"status", "msg"})
-
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.found = False
@@ -42,7 +40,12 @@ class _Reader(ElementHandler):
         self._test: Case | None = None
         self._settled = False  # a test that was cut off has no status
         self._failures = Clip(0)
-        self._attrs: dict[str, str] = {}  # of the open <status> or <msg>
+        self._attrs: dict[str, str] = {}  # of the open <status>
+
+    def wants(self, tag: str, attrs: dict[str, str]) -> bool:
+        if tag == "msg":
+            return self._test is not None and attrs.get("level") in ("FAIL", "ERROR")
+        return tag == "status" and self.path[-2:-1] in (["test"], ["suite"])
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         if tag == "robot":
@@ -55,14 +58,13 @@ class _Reader(ElementHandler):
             self._test = Case(file, class_name, attrs.get("name") or "(?)", SKIPPED, suite=suite)
             self._failures, self._settled = Clip(64 << 10), False
             self.with_tests.add(suite)
-        elif tag in self.texts:
+        elif tag == "status":
             self._attrs = attrs
 
     def closed(self, tag: str, text: str) -> None:
         parent = self.path[-1] if self.path else ""
-        if tag == "msg" and self._test is not None:
-            if self._attrs.get("level") in ("FAIL", "ERROR") and text:
-                self._failures.add(text + "\n")
+        if tag == "msg" and text:
+            self._failures.add(text + "\n")
         elif tag == "status" and parent == "test" and self._test is not None and not self._settled:
             self._settle(self._test, text)
         elif tag == "status" and parent == "suite" and len(self._suites) == 1:

@@ -1,6 +1,6 @@
 """One guarded way through untrusted XML: streamed by expat, read again leniently by libxml2 where it is ill-formed.
 
-Nothing but the stream is ever opened, entities are refused instead of expanded, no single token grows without bound.
+Nothing but the stream is ever opened, no entity is expanded, and no single token grows without bound.
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ class Source:
 
 
 class Refused(Exception):
-    """The document wants what is never done for it (entities), or is larger than a report may be."""
+    """The document is larger than a report may be."""
+
+
+class DeclaresEntities(Exception):
+    """Whose expansion could fill the memory or fetch from anywhere: the lenient reader knows no declarations."""
 
 
 def local(tag: str) -> str:
@@ -64,7 +68,7 @@ def local(tag: str) -> str:
 def read_xml(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str]:
     """Feeds a seekable stream to the handler that `make` builds; gives it back with the problem met ("" if none).
 
-    An ill-formed document is read twice, and the handler that found more cases is the one returned.
+    An ill-formed document, or one with entities, is read twice; the handler that found more cases is given back.
     """
     first, problem, refused = _strict(stream, make)
     if not problem or refused:
@@ -78,14 +82,14 @@ def verdict(problem: str, handler: Handler, *, found: bool, complete: bool) -> t
     if not problem:
         return ("ok" if found else "not_junit"), []
     if handler.cases or (found and complete):
-        return "recovered", [f"ill-formed XML ({problem}): what could be read of it is here"]
+        return "recovered", [f"{problem}; what could be read is here"]
     if handler.elements and not found:
-        return "not_junit", [f"ill-formed XML ({problem}) of no known kind"]
-    return "error", [f"cannot be read as XML ({problem})"]
+        return "not_junit", [f"{problem}; and of no known kind"]
+    return "error", [f"cannot be read: {problem}"]
 
 
 class ElementHandler:
-    """The ground for small dialects: `opened` and `closed` per element, with the text of those named in `texts`."""
+    """The ground for small dialects: `opened` and `closed` per element, with the text of those that it `wants`."""
 
     texts: frozenset[str] = frozenset()
     text_chars = 64 << 10
@@ -96,14 +100,18 @@ class ElementHandler:
         self.path: list[str] = []
         self.complete = False
         self._source = source
-        self._clips: list[Clip] = []
+        self._clips: list[tuple[int, Clip]] = []  # with the depth of their element
         self._kept = 0
+
+    def wants(self, tag: str, attrs: dict[str, str]) -> bool:
+        """Whether the text of this element is to be collected: by default that of those named in `texts`."""
+        return tag in self.texts
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         """An element of this local name begins; `path` ends with it."""
 
     def closed(self, tag: str, text: str) -> None:
-        """It ends; `path` is without it. `text` is empty but for the elements in `texts`."""
+        """It ends; `path` is without it. `text` is empty where it was not wanted."""
 
     def start(self, tag: str, attrs: dict[str, str]) -> None:
         tag = local(tag)
@@ -111,14 +119,14 @@ class ElementHandler:
         self.path.append(tag)
         if len(self.path) > MAX_DEPTH:
             raise Refused(f"nests more than {MAX_DEPTH} elements")
-        if tag in self.texts:
-            self._clips.append(Clip(self.text_chars))
+        if self.wants(tag, attrs):
+            self._clips.append((len(self.path), Clip(self.text_chars)))
             self._source.listen(True)
         self.opened(tag, attrs)
 
     def data(self, text: str) -> None:
         if self._clips:
-            self._clips[-1].add(text)
+            self._clips[-1][1].add(text)
 
     def end(self, tag: str) -> None:
         tag = local(tag)
@@ -126,14 +134,14 @@ class ElementHandler:
             self._end(tag)
 
     def _end(self, tag: str) -> None:
-        self.path.pop()
         text = ""
-        if tag in self.texts:
-            text = str(self._clips.pop()).strip()
+        if self._clips and self._clips[-1][0] == len(self.path):
+            text = str(self._clips.pop()[1]).strip()
             self._kept += len(text)
             if self._kept > MAX_TEXT:
                 self.text_chars = 1 << 10
             self._source.listen(bool(self._clips))
+        self.path.pop()
         self.closed(tag, text)
 
     def close(self) -> None:
@@ -154,7 +162,7 @@ class _Expat(Source):
 
 
 def _refuse_entity(*_: object) -> None:
-    raise Refused("declares entities, which are never expanded")
+    raise DeclaresEntities
 
 
 def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool]:
@@ -174,9 +182,11 @@ def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool
                 raise Refused(f"has more than {MAX_NAMES} different names of elements and attributes")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        problem = f"line {error.lineno}: {expat.ErrorString(error.code)}"
+        problem = f"ill-formed XML in line {error.lineno}: {expat.ErrorString(error.code)}"
     except UnicodeError as error:
         problem = f"not in its declared encoding: {error}"
+    except DeclaresEntities:
+        problem = "declares entities, which are never expanded"
     except Refused as error:
         problem, refused = str(error), True
     handler.close()

@@ -327,7 +327,7 @@ def test_an_empty_report_is_a_report(text):
 def test_ill_formed_reports_are_recovered(broken, expected):
     report = parse("<testsuite>" + broken)
     assert (report.status, counts(report)) == ("recovered", expected)
-    assert report.warnings[0].startswith("ill-formed XML (line ")
+    assert report.warnings[0].startswith("ill-formed XML in line ")
 
 
 @pytest.mark.parametrize("before", ['\n\n<?xml version="1.0"?>', "Starting tests\n", "\x00"])
