@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from ingest.parsers.elements import ElementHandler
 from ingest.parsers.text import clip, epoch, seconds
-from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
+from ingest.parsers.xmlread import Source, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
 

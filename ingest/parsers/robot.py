@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from ingest.parsers.elements import ElementHandler
 from ingest.parsers.identity import identify
 from ingest.parsers.text import Clip, clip, epoch, seconds
-from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
+from ingest.parsers.xmlread import Source, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED}

@@ -9,9 +9,10 @@ import json
 import re
 from typing import BinaryIO
 
+from ingest.parsers.elements import ElementHandler
 from ingest.parsers.test_report import MAX_BYTES
 from ingest.parsers.text import Clip, clip, epoch, seconds
-from ingest.parsers.xmlread import ElementHandler, Source, read_xml, verdict
+from ingest.parsers.xmlread import Source, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
