@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,6 +54,15 @@ def cases(module: str, statuses: dict[str, str], topology: str = "", host: str =
     return pa.Table.from_pylist(rows, append.CASES)
 
 
+@cache
+def empty_store() -> Path:
+    """The home of an empty store, migrated once a session: a copy costs milliseconds, the migrations a second."""
+    home = Path(tempfile.mkdtemp(prefix="regtracker-empty-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    Store.open(load(home=home)).close()
+    return home
+
+
 @dataclass
 class World:
     """A store and what has been put into it. `run` adds one run; times are 12 h apart unless told."""
@@ -58,7 +71,9 @@ class World:
     runs: list[append.Run] = field(default_factory=list)
 
     @classmethod
-    def at(cls, home: Path, mirrored: bool = True) -> World:
+    def at(cls, home: Path, mirrored: bool = False) -> World:
+        if not (home / "catalog.sqlite").exists():
+            shutil.copytree(empty_store(), home, dirs_exist_ok=True)
         return cls(Store.open(load(home=home), mirrored=mirrored))
 
     def run(

@@ -169,7 +169,8 @@ def test_an_earlier_snapshot_answers_as_it_did_then(world):
     assert [row["id"] for row in runs.runs(world.store, Filter(release="7.0", as_of=then))] == [ids.text(first.id)]
 
 
-def test_a_commit_of_another_process_is_seen_at_once(world, tmp_path):
+def test_a_commit_of_another_process_is_seen_at_once(tmp_path):
+    world = World.at(tmp_path, mirrored=True)
     assert runs.runs(world.store, SEVEN) == []
     other = World.at(tmp_path)
     other.run({"m": {"t": "P"}})
@@ -193,7 +194,7 @@ programme = st.lists(
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(programme)
 def test_every_screen_counts_the_same(tmp_path_factory, programme):
-    world = World.at(tmp_path_factory.mktemp("store"))
+    world = World.at(tmp_path_factory.mktemp("store"), mirrored=True)
     for modules in programme:
         world.run({name: cases(name, tests) for name, tests in modules.items()})
     final = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
