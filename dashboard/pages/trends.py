@@ -117,8 +117,9 @@ def table(store: Store, place: Place) -> dict[str, Any]:
 
 
 def _question(place: Place) -> tuple[Filter, str, str | None]:
-    """(filter, by, group); several releases are drawn apart unless the URL says otherwise."""
+    """(filter, by, group); what is not the same is drawn apart unless the URL says otherwise."""
     flt = place.filter
     by = place.get("by") if place.get("by") in ("run", "day") else "run"
-    group = place.get("group") if place.get("group") in (*GROUPS, "all") else ("all" if flt.release else "release")
+    usual = "release" if not flt.release else "environment" if not flt.environment else "all"
+    group = place.get("group") if place.get("group") in (*GROUPS, "all") else usual
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
