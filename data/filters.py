@@ -30,6 +30,7 @@ class Filter:
     topology: str | None = None
     runs: int | None = None  # how many of the newest runs
     exclude_flaky: bool = False
+    include_storms: bool = False  # judge also what storms and sick hosts broke
     as_of: int | None = None  # snapshot id: the store as it was then
 
     @classmethod
@@ -42,8 +43,9 @@ class Filter:
         }
         if query.get("runs"):
             values["runs"] = _whole("runs", query["runs"], 1, MAX_RUNS)
-        if query.get("exclude_flaky"):
-            values["exclude_flaky"] = _switch("exclude_flaky", query["exclude_flaky"])
+        for name in ("exclude_flaky", "include_storms"):
+            if query.get(name):
+                values[name] = _switch(name, query[name])
         if query.get("as_of"):
             values["as_of"] = _whole("as_of", query["as_of"], 0, 2**62)
         return cls(**values)

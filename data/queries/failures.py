@@ -1,81 +1,201 @@
-"""Failure patterns: one message told over many tests, runs and hosts, and whether it is new."""
+"""Failure patterns: one message told over many tests, runs and hosts, and whether it is new.
+
+Patterns that differ by a few letters are one cluster, made when asked for: of those that a question finds, the one
+seen first stands for those near to it. So a cluster keeps its name, and any member's id leads to it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from data import ids
+from data import evidence, ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
-from data.queries.windows import window, within
+from data.queries.windows import LaneBuild, span, window
+from data.stats import near
+from data.stats.signatures import title
 from data.store import Store
 
 RECENT_RUNS = 10
+_PARTS = ("module", "topology")
 
 
 @question
-def failures(store: Store, flt: Filter, limit: int = 100, run: str | None = None) -> list[dict[str, Any]]:
-    """The patterns of the newest `flt.runs` (10) runs of each lane, the widest first: count, tests, modules, hosts,
-    runs, first and last seen (ever), and `new`: never seen before these runs. With `run`, of that run alone."""
+def failures(
+    store: Store,
+    flt: Filter,
+    limit: int = 100,
+    run: str | None = None,
+    since: str | None = None,
+    like: str | None = None,
+) -> list[dict[str, Any]]:
+    r"""The failure patterns of the newest `flt.runs` (10) runs of each lane, the widest first; with `run` (id), of that
+    run alone. `new` ones were never seen before these runs, or before the run `since` (id).
+
+    `like` is a rule: only failures whose message it matches anywhere, as SQL's LIKE does (% any text, _ any letter,
+    escape character \). A cluster's `pattern` is such a rule.
+    """
     seen = window(store, flt, flt.runs or RECENT_RUNS)
-    builds = seen.builds["build"]
     if run is not None:
-        rows = store.rows("SELECT build FROM run_builds WHERE run = ? AND build IS NOT NULL", [ids.number(run)])
-        builds = [row["build"] for row in rows]
+        builds = [build for build in seen.builds if seen.runs[build.lane][build.age].run == ids.number(run)]
+        builds = builds or _of_run(store, run)
+    else:
+        builds = seen.builds
+    rows = _patterns(store, builds, flt, like)
+    start = _start(store, since) if since is not None else None
+    clusters = _clusters(rows)
+    answer = [_cluster(leader, members, start) for leader, members in clusters.items()]
+    answer.sort(key=lambda row: (-row["tests"], -row["count"], row["signature"]))
+    return answer[:limit]
+
+
+def _of_run(store: Store, run: str) -> list[LaneBuild]:
+    """The builds of a run that is older than the window."""
+    listed = store.cursor().execute(
+        """SELECT b.build, 0, 0, b.job, b.module, b.number, b.revision, b.release, b.started_at
+        FROM run_builds rb JOIN builds b USING (build) WHERE rb.run = ?""",
+        [ids.number(run)],
+    )
+    return [LaneBuild(*row) for row in listed.fetchall()]
+
+
+def _start(store: Store, run: str) -> Any:
+    return store.value("SELECT started_at FROM runs WHERE run = ?", [ids.number(run)])
+
+
+def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | None = None) -> list[dict[str, Any]]:
+    """One row a signature that these builds hold."""
     if not builds:
         return []
-    where, parameters = within(seen, flt)
-    rows = store.rows(
+    where, parameters = span(builds)
+    where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _part(flt, parameters)
+    parameters["builds"] = sorted({build.build for build in builds})
+    hit = ""
+    if like is not None:
+        hit = f"""JOIN (SELECT build, test, topology, attempt FROM failures r
+            WHERE {where} AND r.message LIKE '%' || $like || '%' ESCAPE '\\') USING (build, test, topology, attempt)"""
+        parameters["like"] = like
+    return store.rows(
         f"""WITH here AS (
-            SELECT r.signature, count(*) AS count, count(DISTINCT r.test) AS tests, count(DISTINCT r.build) AS builds,
-                list_sort(list(DISTINCT r.module)) AS modules, list_sort(list(DISTINCT r.host)) AS hosts,
+            SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
+                list(DISTINCT r.module) AS modules, list(DISTINCT r.host) AS hosts,
                 min(r.started_at) AS first_here, max(r.started_at) AS last_seen
-            FROM results r WHERE {where} AND r.signature IS NOT NULL AND r.build IN (SELECT unnest($builds::BIGINT[]))
-            GROUP BY r.signature)
-        SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)
-        ORDER BY h.tests DESC, h.count DESC, h.signature LIMIT $limit""",
-        parameters | {"builds": builds, "limit": limit},
+            FROM results r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
+        SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)""",
+        parameters,
     )
-    return [_failure(row) for row in rows]
+
+
+def _part(flt: Filter, parameters: dict[str, Any]) -> str:
+    where = ""
+    for name in _PARTS:
+        if getattr(flt, name) is not None:
+            where += f" AND r.{name} = ${name}"
+            parameters[name] = getattr(flt, name)
+    return where
+
+
+def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """The rows by the signature that stands for their cluster: the one seen first."""
+    by_age = sorted(rows, key=lambda row: (row["first_seen"], row["signature"]))
+    # `merge` lets the more frequent stand for the others: here the elder.
+    standing = near.merge({row["pattern"]: len(by_age) - place for place, row in enumerate(by_age)})
+    signature = {row["pattern"]: row["signature"] for row in reversed(by_age)}
+    clusters: dict[int, list[dict[str, Any]]] = {}
+    for row in by_age:
+        clusters.setdefault(signature[standing[row["pattern"]]], []).append(row)
+    return clusters
+
+
+def _cluster(leader: int, members: list[dict[str, Any]], start: Any) -> dict[str, Any]:
+    sets = {name: {value for row in members for value in row[name] or ()} for name in ("tests", "builds", "modules")}
+    hosts = sorted({host for row in members for host in row["hosts"] or () if host})
+    first = next(row for row in members if row["signature"] == leader)
+    here = min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
+    told = {
+        "rule": "pattern",
+        "count": sum(row["count"] for row in members),
+        "tests": len(sets["tests"]),
+        "builds": len(sets["builds"]),
+        "modules": sorted(sets["modules"]),
+        "hosts": hosts,
+        "first_seen": iso(min(row["first_seen"] for row in members)),
+        "last_seen": iso(max((row["last_seen"] for row in members if row["last_seen"] is not None), default=None)),
+        "since": iso(start or here),
+    }
+    return {
+        "signature": ids.text(leader),
+        "pattern": first["pattern"],
+        "title": title(first["pattern"]),
+        "example": first["example"],
+        **{name: told[name] for name in ("count", "tests", "builds", "modules", "hosts", "first_seen", "last_seen")},
+        **evidence.judge(told),
+        "members": [
+            {"signature": ids.text(row["signature"]), "pattern": row["pattern"], "count": row["count"]}
+            for row in sorted(members, key=lambda row: (-row["count"], row["signature"]))
+        ],
+        "sentence": evidence.sentence(told),
+        "evidence": told,
+    }
 
 
 @question
 def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50) -> dict[str, Any] | None:
-    """One pattern with its newest examples (test, build, message, host) and its counts by day. None if unknown."""
+    """The cluster that a pattern (id) belongs to among those of the filter's newest runs, over all of its history: the
+    keys of `failures`, counts by day, and its newest examples, whose hosts are its `hosts`. None if unknown."""
     number = ids.number(signature)
     known = store.rows("SELECT * FROM signatures WHERE signature = ?", [number])
     if not known:
         return None
-    part, parameters = "", {"signature": number}
-    for name in ("release", "module", "topology"):
-        if getattr(flt, name) is not None:
-            part += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    totals = store.rows(
-        f"""SELECT count(*) AS count, count(DISTINCT r.test) AS tests, count(DISTINCT r.build) AS builds,
-            list_sort(list(DISTINCT r.module)) AS modules, list_sort(list(DISTINCT r.host)) AS hosts,
-            min(r.started_at) AS first_here, max(r.started_at) AS last_seen
-        FROM results r WHERE r.signature = $signature{part}""",
+    empty = {"count": 0, "tests": [], "builds": [], "modules": [], "hosts": [], "first_here": None, "last_seen": None}
+    recent = _patterns(store, window(store, flt, flt.runs or RECENT_RUNS).builds, flt)
+    if all(row["signature"] != number for row in recent):
+        recent.append(empty | known[0])
+    leader, members = next(
+        (leader, rows) for leader, rows in _clusters(recent).items() if any(row["signature"] == number for row in rows)
+    )
+    parameters: dict[str, Any] = {"signatures": [row["signature"] for row in members]}
+    where = "r.signature IN (SELECT unnest($signatures::BIGINT[]))" + _part(flt, parameters)
+    if flt.release is not None:
+        where += " AND r.release = $release"
+        parameters["release"] = flt.release
+    ever = store.rows(
+        f"""SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
+            list(DISTINCT r.module) AS modules, min(r.started_at) AS first_here, max(r.started_at) AS last_seen
+        FROM failures r WHERE {where} GROUP BY r.signature""",
         parameters,
-    )[0]
+    )
     days = store.rows(
         f"""SELECT strftime(date_trunc('day', r.started_at), '%Y-%m-%d') AS day, count(*) AS count
-        FROM results r WHERE r.signature = $signature{part} GROUP BY 1 ORDER BY 1""",
+        FROM failures r WHERE {where} GROUP BY 1 ORDER BY 1""",
         parameters,
     )
-    examples = store.rows(
-        f"""SELECT r.test, r.build, r.topology, r.attempt, r.module, r.started_at, r.message, t.file, t.class, t.name,
-            b.number, b.job, x.host
-        FROM failures r JOIN tests t USING (test) JOIN builds b USING (build)
-        LEFT JOIN (SELECT build, test, topology, attempt, host FROM results r WHERE r.signature = $signature{part}) x
-            USING (build, test, topology, attempt)
-        WHERE r.signature = $signature{part} ORDER BY r.started_at DESC, r.build, r.test LIMIT $limit""",
+    examples = _examples(store, where, parameters, limit)
+    facts = {row["signature"]: row | {"hosts": []} for row in ever}
+    answer = _cluster(leader, [row | empty | facts.get(row["signature"], {}) for row in members], None)
+    hosts = sorted({row["host"] for row in examples if row["host"]})
+    told = answer["evidence"] | {"hosts": hosts}
+    return answer | {
+        "hosts": hosts,
+        "evidence": told,
+        "sentence": evidence.sentence(told),
+        "days": days,
+        "examples": examples,
+    }
+
+
+def _examples(store: Store, where: str, parameters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+    rows = store.rows(
+        f"""WITH newest AS (
+            SELECT r.* FROM failures r WHERE {where} ORDER BY r.started_at DESC, r.build, r.test LIMIT $limit)
+        SELECT n.*, t.file, t.class, t.name, b.number, b.job FROM newest n
+        JOIN tests t USING (test) JOIN builds b USING (build) ORDER BY n.started_at DESC, n.build, n.test""",
         parameters | {"limit": limit},
     )
-    answer = _failure(known[0] | totals)
-    answer["days"] = days
-    answer["examples"] = [
+    hosts = _hosts(store, rows)
+    return [
         {
             "test": ids.text(row["test"]),
             "key": f"{row['file']}::{row['class']}::{row['name']}",
@@ -86,27 +206,25 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
             "job": row["job"],
             "topology": row["topology"],
             "attempt": row["attempt"],
-            "host": row["host"],
+            "host": hosts.get((row["build"], row["test"], row["topology"], row["attempt"])),
             "started_at": iso(row["started_at"]),
             "message": row["message"],
         }
+        for row in rows
+    ]
+
+
+def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...], str]:
+    """The host of each example; only the partitions in which they lie are read."""
+    builds = [
+        LaneBuild(row["build"], 0, 0, row["job"], row["module"], row["number"], None, row["release"], row["started_at"])
         for row in examples
     ]
-    return answer
-
-
-def _failure(row: dict[str, Any]) -> dict[str, Any]:
-    first, here = row["first_seen"], row["first_here"]
-    return {
-        "signature": ids.text(row["signature"]),
-        "pattern": row["pattern"],
-        "example": row["example"],
-        "count": row["count"],
-        "tests": row["tests"],
-        "builds": row["builds"],
-        "modules": row["modules"] or [],
-        "hosts": [host for host in row["hosts"] or [] if host],
-        "first_seen": iso(first),
-        "last_seen": iso(row["last_seen"]),
-        "new": here is not None and first is not None and first >= here,
-    }
+    where, parameters = span(builds)
+    rows = store.cursor().execute(
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM results r
+        WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
+            AND r.status = 'failed'""",
+        parameters | {"builds": [build.build for build in builds], "tests": [row["test"] for row in examples]},
+    )
+    return {tuple(key): host for *key, host in rows.fetchall()}

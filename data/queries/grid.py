@@ -120,7 +120,7 @@ def _cells(
             f"""WITH lines AS (
             SELECT r.test, any_value(r.module) AS module, {masks}
             FROM results r JOIN (SELECT unnest($build) AS build, unnest($age) AS age) w USING (build)
-            WHERE list_contains($releases, r.release) AND r.started_at BETWEEN $first AND $last{part}
+            WHERE r.release IN (SELECT unnest($releases::VARCHAR[])) AND r.started_at BETWEEN $first AND $last{part}
             GROUP BY r.test)
         SELECT t.test, t.file, t.class, t.name, l.module, {", ".join(names)}
         FROM lines l JOIN tests t USING (test) WHERE {where}

@@ -6,6 +6,7 @@ need no sorting. Lanes keep environments apart: a test that fails on staging alo
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,9 +31,61 @@ class LaneRun:
 
 
 @dataclass(frozen=True)
-class Sequence:
-    """One test in one lane. Bit `age` of `failed` is set where it failed in that run, of `passed` where it passed
-    (and did not fail anywhere), of `rescued` where it both failed and passed within the run."""
+class LaneBuild:
+    """One build that a run of a lane listed; a build that two runs list stands here twice."""
+
+    build: int
+    lane: int
+    age: int
+    job: str
+    module: str
+    number: int
+    revision: str | None
+    release: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Window:
+    """The newest runs of each lane, and the builds that they listed."""
+
+    lanes: list[tuple[str, str]]  # (release, environment)
+    runs: list[list[LaneRun]]  # by lane, newest first
+    builds: list[LaneBuild]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one build of a run brought of one owning module: the unit that storms break."""
+
+    build: int
+    lane: int
+    age: int
+    job: str
+    module: str
+    total: int  # passed or failed
+    failed: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Masks of a test in a lane, of one job and host. `tripped`: an attempt failed, the final one or not; `stormy`:
+    likewise, in a column that a storm broke, which none of the other masks count."""
+
+    job: str
+    host: str | None
+    failed: int
+    passed: int
+    rescued: int
+    tripped: int
+    stormy: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One test in one lane. Bit `age` of `failed` is set where it failed in that run, of `passed` where it passed on
+    some topology, of `rescued` where an attempt failed and a later one passed, of `stormy` and `sick` where a failure
+    was left out."""
 
     test: int
     lane: int
@@ -40,8 +93,11 @@ class Sequence:
     failed: int
     passed: int
     rescued: int
+    stormy: int
+    sick: int
+    parts: tuple[Part, ...]
 
-    def letters(self, ages: range) -> str:
+    def letters(self, ages: Iterable[int]) -> str:
         """The statuses as letters P F K S, in the order of `ages`; S also where it did not run."""
         return "".join(
             "F"
@@ -55,119 +111,168 @@ class Sequence:
         )
 
 
-@dataclass(frozen=True)
-class Window:
-    """The newest runs of each lane, and the builds that they listed."""
-
-    lanes: list[tuple[str, str]]  # (release, environment)
-    runs: list[list[LaneRun]]  # by lane, newest first
-    builds: dict[str, list[Any]]  # columns build, lane, age
-    first: datetime | None
-    last: datetime | None
-
-
 def window(store: Store, flt: Filter, depth: int) -> Window:
-    """The newest `depth` runs (at most 62) of every lane that the filter leaves."""
+    """The newest `depth` runs of every lane that the filter leaves."""
     where, parameters = conditions(flt, "r")
-    rows = store.rows(
-        f"""WITH newest AS (
-            SELECT *, row_number() OVER lane - 1 AS age FROM runs r WHERE {where}
-            WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)
-            QUALIFY age < $depth)
-        SELECT n.run, n.release, n.environment, n.number, n.started_at, n.age,
-               list(b.build) FILTER (b.build IS NOT NULL) AS builds,
-               min(b.started_at) AS first, max(b.started_at) AS last
-        FROM newest n LEFT JOIN run_builds rb USING (run) LEFT JOIN builds b USING (build)
-        GROUP BY ALL ORDER BY n.release, n.environment, n.age""",
-        parameters | {"depth": min(depth, DEEPEST)},
+    runs = store.rows(
+        f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
+        FROM runs r WHERE {where}
+        WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)
+        QUALIFY age < $depth ORDER BY release, environment, age""",
+        parameters | {"depth": depth},
     )
+    return _window(store, [LaneRun(**row) for row in runs])
+
+
+def _window(store: Store, runs: Sequence[LaneRun]) -> Window:
+    """The window of these runs, which stand lane by lane."""
     lanes: list[tuple[str, str]] = []
-    runs: list[list[LaneRun]] = []
-    builds: dict[str, list[Any]] = {"build": [], "lane": [], "age": []}
-    for row in rows:
-        lane = (row["release"], row["environment"])
+    by_lane: list[list[LaneRun]] = []
+    place: dict[int, tuple[int, int]] = {}
+    for run in runs:
+        lane = (run.release, run.environment)
         if not lanes or lanes[-1] != lane:
             lanes.append(lane)
-            runs.append([])
-        runs[-1].append(LaneRun(*(row[name] for name in LaneRun.__dataclass_fields__)))
-        for build in row["builds"] or []:
-            builds["build"].append(build)
-            builds["lane"].append(len(lanes) - 1)
-            builds["age"].append(row["age"])
-    firsts = [row["first"] for row in rows if row["first"] is not None]
-    lasts = [row["last"] for row in rows if row["last"] is not None]
-    return Window(lanes, runs, builds, min(firsts, default=None), max(lasts, default=None))
+            by_lane.append([])
+        by_lane[-1].append(run)
+        place[run.run] = (len(lanes) - 1, run.age)
+    listed = store.cursor().execute(
+        """SELECT rb.run, b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at
+        FROM run_builds rb JOIN builds b USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
+        {"runs": list(place)},
+    )
+    builds = [LaneBuild(build, *place[run], *facts) for run, build, *facts in listed.fetchall()]
+    return Window(lanes, by_lane, builds)
 
 
-def sequences(store: Store, seen: Window, flt: Filter, only_troubled: bool = True) -> list[Sequence]:
-    """One sequence a test and lane; by default only of tests that failed or were rescued in some run."""
-    if not seen.builds["build"]:
+def columns(store: Store, seen: Window) -> list[Column]:
+    """The columns of a window, from the counts."""
+    where, parameters = within(seen.builds)
+    rows = store.cursor().execute(
+        f"""SELECT r.build, r.module, sum(r.passed + r.failed)::INTEGER, sum(r.failed)::INTEGER
+        FROM build_counts r WHERE {where} GROUP BY r.build, r.module""",
+        parameters,
+    )
+    counts: dict[int, list[tuple[str, int, int]]] = {}
+    for build, *rest in rows.fetchall():
+        counts.setdefault(build, []).append(tuple(rest))
+    return [
+        Column(build.build, build.lane, build.age, build.job, *rest)
+        for build in seen.builds
+        for rest in counts.get(build.build, ())
+    ]
+
+
+def lines(
+    store: Store, seen: Window, of: Sequence[Column], stormy: set[tuple[int, str]], topology: str | None = None
+) -> list[Line]:
+    """The tests that failed in some calm column, at any attempt; `stormy` are (build, module)."""
+    if not of:
         return []
-    where, parameters = within(seen, flt)
-    having = "HAVING failed <> 0 OR rescued <> 0" if only_troubled else ""
-    rows = (
-        store.cursor()
-        .execute(
-            f"""SELECT r.test, w.lane, any_value(r.module) AS module,
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (r.is_final AND r.status = 'failed'), 0) AS failed,
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (r.is_final AND r.status = 'passed'), 0) AS passed,
+    jobs = sorted({column.job for column in of})
+    number = {job: place for place, job in enumerate(jobs)}
+    where, parameters = span(seen.builds)
+    if topology is not None:
+        where += " AND r.topology = $topology"
+        parameters["topology"] = topology
+    # The failed are few: only of their tests are the passes read, and those only joined to the columns.
+    rows = store.cursor().execute(
+        f"""WITH w AS (
+            SELECT unnest($build) AS build, unnest($module) AS module, unnest($lane) AS lane, unnest($age) AS age,
+                unnest($job) AS job, unnest($calm) AS calm),
+        troubled AS (
+            SELECT DISTINCT r.test FROM results r JOIN w USING (build, module)
+            WHERE {where} AND r.status = 'failed' AND w.calm),
+        theirs AS MATERIALIZED (
+            SELECT r.build, r.module, r.test, r.status, r.is_final, r.attempt, r.host FROM results r
+            WHERE {where} AND r.test IN (SELECT test FROM troubled))
+        SELECT t.test, w.lane, any_value(t.module) AS module, w.job, t.host,
+            coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'failed' AND t.is_final), 0),
+            coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'passed' AND t.is_final), 0),
             coalesce(bit_or(1::BIGINT << w.age) FILTER (
-                (r.is_final AND r.status = 'passed' AND r.attempt > 1) OR (NOT r.is_final AND r.status = 'passed')
-            ), 0) AS rescued
-        FROM results r JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
-        WHERE {where} GROUP BY r.test, w.lane {having}""",
-            parameters | seen.builds,
-        )
-        .fetchall()
+                w.calm AND t.status = 'passed' AND (t.attempt > 1 OR NOT t.is_final)), 0),
+            coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'failed'), 0),
+            coalesce(bit_or(1::BIGINT << w.age) FILTER (NOT w.calm AND t.status = 'failed'), 0)
+        FROM theirs t JOIN w USING (build, module) GROUP BY t.test, w.lane, w.job, t.host""",
+        parameters
+        | {
+            "build": [column.build for column in of],
+            "module": [column.module for column in of],
+            "lane": [column.lane for column in of],
+            "age": [column.age for column in of],
+            "job": [number[column.job] for column in of],
+            "calm": [(column.build, column.module) not in stormy for column in of],
+        },
     )
-    return [Sequence(*row) for row in rows]
+    found: dict[tuple[int, int], list[Part]] = {}
+    modules: dict[tuple[int, int], str] = {}
+    for test, lane, module, job, host, *masks in rows.fetchall():
+        found.setdefault((test, lane), []).append(Part(jobs[job], host, *masks))
+        modules[test, lane] = module
+    return [combined(*key, modules[key], tuple(parts)) for key, parts in found.items()]
 
 
-def within(seen: Window, flt: Filter) -> tuple[str, dict[str, Any]]:
-    """SQL over `results r`: the window's partitions and the filter's module and topology."""
-    where = "list_contains($releases, r.release) AND r.started_at BETWEEN $first AND $last"
-    parameters: dict[str, Any] = {
-        "releases": sorted({release for release, _ in seen.lanes}),
-        "first": seen.first,
-        "last": seen.last,
+def combined(test: int, lane: int, module: str, parts: tuple[Part, ...], sick: frozenset[str] = frozenset()) -> Line:
+    """A line from its parts. Failures in runs in which only sick hosts failed it are left out, unless those are all
+    that ever ran it: then nobody knows that the host is to blame."""
+    failed = passed = rescued = stormy = healthy = ill = 0
+    elsewhere = False
+    for part in parts:
+        failed |= part.failed
+        passed |= part.passed
+        rescued |= part.rescued
+        stormy |= part.stormy
+        if part.host in sick:
+            ill |= part.tripped
+        else:
+            healthy |= part.tripped
+            elsewhere = elsewhere or bool(part.passed | part.tripped)
+    ill &= ~healthy if elsewhere else 0
+    return Line(test, lane, module, failed & ~ill, passed, rescued & ~ill, stormy, ill, parts)
+
+
+def disagreements(seen: Window, found: Iterable[Line]) -> dict[tuple[int, int], int]:
+    """Tests that one job failed and passed on one commit: (test, lane) -> mask of the ages of those runs."""
+    ages: dict[tuple[int, str, str], int] = {}
+    for build in seen.builds:
+        if build.revision is not None:
+            key = (build.lane, build.job, build.revision)
+            ages[key] = ages.get(key, 0) | 1 << build.age
+    again: dict[tuple[int, str], list[int]] = {}
+    for (lane, job, _), mask in ages.items():
+        if mask & (mask - 1):
+            again.setdefault((lane, job), []).append(mask)
+    answer: dict[tuple[int, int], int] = {}
+    for line in found if again else ():
+        for job in {part.job for part in line.parts}:
+            failed = passed = 0
+            for part in line.parts:
+                if part.job == job:
+                    failed |= part.failed
+                    passed |= part.passed
+            failed &= line.failed
+            passed &= ~failed
+            for mask in again.get((line.lane, job), ()):
+                if failed & mask and passed & mask:
+                    key = (line.test, line.lane)
+                    answer[key] = answer.get(key, 0) | (failed | passed) & mask
+    return answer
+
+
+def within(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
+    """SQL over rows `r` with release, started_at and build: those of these builds, partitions left out by value."""
+    where, parameters = span(builds)
+    return f"{where} AND r.build IN (SELECT unnest($builds::BIGINT[]))", parameters | {
+        "builds": sorted({build.build for build in builds})
     }
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    return where, parameters
 
 
-def same_commit(store: Store, seen: Window, flt: Filter) -> dict[tuple[int, int], int]:
-    """Tests that failed and passed on one commit: (test, lane) -> mask of the ages of those runs."""
-    if not seen.builds["build"]:
-        return {}
-    twice = store.rows(
-        """SELECT w.build, w.lane, w.age, b.job, b.revision
-        FROM builds b JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
-        WHERE b.revision IS NOT NULL
-        QUALIFY count(*) OVER (PARTITION BY w.lane, b.job, b.revision) > 1""",
-        seen.builds,
-    )
-    if not twice:
-        return {}
-    where, parameters = within(seen, flt)
-    columns = {name: [row[name] for row in twice] for name in ("build", "lane", "age", "job", "revision")}
-    rows = (
-        store.cursor()
-        .execute(
-            f"""WITH w AS (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age,
-                unnest($job) AS job, unnest($revision) AS revision),
-        statuses AS (
-            SELECT r.test, w.lane, w.job, w.revision, w.age, min(r.status) AS status
-            FROM results r JOIN w USING (build) WHERE {where} AND r.is_final AND r.status <> 'skipped' GROUP BY ALL)
-        SELECT test, lane, bit_or(1::BIGINT << age) FROM statuses GROUP BY test, lane, job, revision
-        HAVING count(DISTINCT status) > 1""",
-            parameters | columns,
-        )
-        .fetchall()
-    )
-    found: dict[tuple[int, int], int] = {}
-    for test, lane, mask in rows:
-        found[test, lane] = found.get((test, lane), 0) | mask
-    return found
+def span(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
+    """SQL over rows `r` with release and started_at: the partitions in which these builds lie."""
+    if not builds:
+        return "false", {}
+    releases = {f"release_{place}": name for place, name in enumerate(sorted({build.release for build in builds}))}
+    # A list of values prunes partitions; list_contains() reads every release.
+    where = f"r.release IN ({', '.join(f'${name}' for name in releases)}) AND r.started_at BETWEEN $first AND $last"
+    times = [build.started_at for build in builds]
+    return where, {**releases, "first": min(times), "last": max(times)}

@@ -1,0 +1,208 @@
+"""Every verdict from its evidence alone: `judge` computes it again, `sentence` says it in plain words.
+
+Evidence is a JSON object whose `rule` names how it is judged. Nothing here reads the store: what a sentence says, the
+evidence holds, and whoever doubts a verdict can recompute it from what the API gave out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from data.stats.changepoint import Change, change_points
+from data.stats.intervals import wilson
+from data.stats.storms import LONGEST as LONGEST_STORM
+from data.stats.storms import Storm, sick_hosts, storms
+from data.stats.words import WORDS, words, worst
+
+Evidence = dict[str, Any]
+
+
+def judge(evidence: Evidence) -> dict[str, Any]:
+    """What follows from the evidence, under the names that the answers of the questions use. KeyError for no rule."""
+    return _JUDGES[evidence["rule"]](evidence)
+
+
+def sentence(evidence: Evidence) -> str:
+    """One plain sentence (or two) that says the verdict with its numbers."""
+    return _SENTENCES[evidence["rule"]](evidence)
+
+
+def rate(failed: int, of: int) -> dict[str, Any]:
+    """A failure rate as every evidence prints it: the counts, the rate and its Wilson 95 % interval."""
+    low, high = wilson(failed, of)
+    return {"failed": failed, "of": of, "rate": failed / of if of else None, "interval_95": [float(low), float(high)]}
+
+
+def tail(statuses: str) -> int:
+    """How many failures a sequence ends in."""
+    return len(statuses) - len(statuses.rstrip("F"))
+
+
+def _judge_words(evidence: Evidence) -> dict[str, Any]:
+    statuses, size = evidence["statuses"], evidence["window"]
+    flags = tuple(place in set(evidence["disagreed"]) for place in range(len(statuses)))
+    kinds = words(statuses, disagreed=flags, window=size)
+    judged = statuses[-size:]
+    return {
+        "kind": worst(kinds),
+        "kinds": sorted(kinds, key=WORDS.index),
+        **rate(judged.count("F"), len(judged)),
+    }
+
+
+def _say_words(evidence: Evidence) -> str:
+    statuses, numbers = evidence["statuses"], evidence["numbers"]
+    found = _judge_words(evidence)
+    length, of, failed = tail(statuses), found["of"], found["failed"]
+    kind = found["kind"]
+    if kind == "regression":
+        said = f"Failed in the last {length} runs, since #{numbers[-length]}; passed in #{numbers[-length - 1]}."
+    elif kind == "new_failure":
+        said = f"Failed in #{numbers[-1]} after passing in #{numbers[-2]}."
+    elif kind == "always_failing":
+        said = f"Failed in all of the last {of} runs in which it ran."
+    elif kind == "fixed":
+        said = f"Passed in #{numbers[-1]} after failing in #{numbers[-2]}."
+    else:
+        said = _say_flaky(statuses[-of:], failed, evidence["disagreed"])
+    if "flaky" in found["kinds"] and kind != "flaky":
+        said += " It is flaky besides."
+    if evidence.get("change_point"):
+        said += f" {_say_change(evidence['change_point'])}"
+    return said + _say_excluded(evidence.get("excluded", []))
+
+
+def _say_flaky(judged: str, failed: int, disagreed: list[int]) -> str:
+    rescued = judged.count("K")
+    parts = []
+    if failed:
+        parts.append(f"failed in {failed} and recovered")
+    if rescued:
+        parts.append(f"passed only when run again in {rescued}")
+    said = f"Of the last {len(judged)} runs it {' and '.join(parts) or 'failed in none'}"
+    return f"{said}; the same commit both failed and passed." if disagreed else f"{said}."
+
+
+def _say_excluded(excluded: list[dict[str, Any]]) -> str:
+    if not excluded:
+        return ""
+    why = {"storm": "a storm", "host": "a sick host"}
+    named = ", ".join(f"#{run['number']} ({why[run['why']]})" for run in excluded)
+    return f" Its failure in {named} is left out." if len(excluded) == 1 else f" Its failures in {named} are left out."
+
+
+def last_change(statuses: str, threshold: float) -> Change | None:
+    """The newest change of a history of letters (P or K passed, F failed), if the failure rate rose there."""
+    found = change_points(
+        range(len(statuses)), [1] * len(statuses), [letter == "F" for letter in statuses], threshold=threshold
+    )
+    return found[-1] if found and found[-1].rate_after > found[-1].rate_before else None
+
+
+def _judge_change(evidence: Evidence) -> dict[str, Any]:
+    change = last_change(evidence["statuses"], evidence["threshold"])
+    if change is None:
+        return {"range_99": None}
+    numbers = evidence["numbers"]
+    return {
+        "range_99": {
+            "after": numbers[change.after],
+            "until": numbers[change.until],
+            "most_likely": numbers[change.position],
+            "rate_before": change.rate_before,
+            "rate_after": change.rate_after,
+            "runs_before": change.runs_before,
+            "runs": len(numbers),
+            "threshold": evidence["threshold"],
+        }
+    }
+
+
+def _say_change(evidence: Evidence) -> str:
+    found = _judge_change(evidence)["range_99"]
+    if found is None:
+        return "No change of its failure rate is certain."
+    before, after = f"{found['rate_before']:.0%}", f"{found['rate_after']:.0%}"
+    return (
+        f"With 99 % certainty it broke after #{found['after']} and not later than #{found['until']} "
+        f"(failing {before} before, {after} since)."
+    )
+
+
+def _judge_storm(evidence: Evidence) -> dict[str, Any]:
+    kind = Storm(int(storms(evidence["total"], evidence["failed"], min(evidence["top"], evidence["failed"]))))
+    return {"kind": kind.name.lower() if evidence["stretch"] <= LONGEST_STORM else "none"}
+
+
+def _say_storm(evidence: Evidence) -> str:
+    failed, total, top = evidence["failed"], evidence["total"], evidence["top"]
+    said = f"{failed} of {total} results of {evidence['column']} failed in #{evidence['number']}"
+    if evidence["message"] is not None and top > 1:
+        said += f", {top} of them with one message"
+    return f"{said}: taken for a storm."
+
+
+def _judge_host(evidence: Evidence) -> dict[str, Any]:
+    names = sorted(evidence["hosts"])
+    judged = sick_hosts(*np.array([evidence["hosts"][name] for name in names], dtype=float).T)
+    here = names.index(evidence["host"])
+    total, failed, expected = evidence["hosts"][evidence["host"]]
+    return {
+        "sick": bool(judged.sick[here]),
+        "expected": expected,
+        **{name: _number(getattr(judged, name)[here]) for name in ("ratio", "p", "q")},
+        **rate(failed, total),
+    }
+
+
+def _say_host(evidence: Evidence) -> str:
+    found = _judge_host(evidence)
+    said = (
+        f"On {evidence['host']}, tests that fail somewhere failed {found['failed']} of {found['of']} times in "
+        f"{evidence['runs']} runs (its worst, #{evidence['left_out']}, left out); {found['expected']:.1f} were expected"
+    )
+    if found["q"] is None:
+        return f"{said}: too few to judge."
+    return f"{said} (q = {found['q']:.2g}): {'it is sick' if found['sick'] else 'no sign of a sick host'}."
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _judge_pattern(evidence: Evidence) -> dict[str, Any]:
+    first, since = evidence["first_seen"], evidence["since"]
+    return {"new": first is not None and since is not None and first >= since}
+
+
+def _say_pattern(evidence: Evidence) -> str:
+    modules, hosts = evidence["modules"], evidence["hosts"]
+    where = f" on {hosts[0]} alone" if len(hosts) == 1 else f" on {len(hosts)} hosts" if hosts else ""
+    said = (
+        f"{_many(evidence['count'], 'failure')} of {_many(evidence['tests'], 'test')} in "
+        f"{modules[0] if len(modules) == 1 else _many(len(modules), 'module')}{where}; first seen on "
+        f"{evidence['first_seen'][:10]}"
+    )
+    return f"{said}, which is new." if _judge_pattern(evidence)["new"] else f"{said}."
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+_JUDGES = {
+    "words": _judge_words,
+    "change_point": _judge_change,
+    "storm": _judge_storm,
+    "host": _judge_host,
+    "pattern": _judge_pattern,
+}
+_SENTENCES = {
+    "words": _say_words,
+    "change_point": _say_change,
+    "storm": _say_storm,
+    "host": _say_host,
+    "pattern": _say_pattern,
+}
