@@ -7,15 +7,17 @@ leaves all of it or nothing, and reading a build again, any number of times, giv
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data import ids
+from data.runs import Candidate, Key, Run, RunBuild, update_runs
+from data.tables import registered
 
 # One row an attempt; `file`, `class` and `name` are the test's identity, `pattern` the failure signature's pattern.
 CASES = pa.schema(
@@ -118,117 +120,83 @@ class Build:
     def id(self) -> int:
         return ids.of(self.source, self.job, self.number, self.started_at.isoformat())
 
-
-@dataclass(frozen=True)
-class Run:
-    """One regression run; for a build that stands alone, the same facts as its build's.
-
-    A run that no build orchestrates has a `key` instead of a start: its times and state are summed up from its builds.
-    """
-
-    source: str
-    job: str
-    number: int
-    release: str
-    started_at: datetime
-    version: str | None = None
-    environment: str = "default"
-    duration_s: float | None = None
-    state: str = "final"
-    result: str | None = None
-    display_name: str = ""
-    url: str = ""
-    key: str = ""
-
     @property
-    def id(self) -> int:
-        return ids.of(self.source, self.job, self.number, self.key or self.started_at.isoformat(), self.release)
+    def key(self) -> Key:
+        return self.source, self.job, self.number
 
 
-@dataclass(frozen=True)
-class RunBuild:
-    """A run lists a module build: known by job and number before the build itself has been read."""
+def put(
+    cursor: duckdb.DuckDBPyConnection,
+    builds: Sequence[Build],
+    now: datetime,
+    *,
+    made: Sequence[tuple[Build, Run]] = (),
+    runs: Sequence[Run] = (),
+    listed: Sequence[RunBuild] = (),
+) -> int:
+    """Replace these builds and everything below them, and bring the runs up to date that they belong to.
 
-    run: int
-    source: str
-    job: str
-    number: int
-    module: str
-
-
-def put_builds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], now: datetime) -> int:
-    """Replace these builds and everything below them. Returns the number of result rows written."""
-    if not builds:
-        return 0
-    _remove(cursor, [build.id for build in builds], [build.id for build in builds if build.raw is not None])
-    written = 0
-    with _registered(cursor, incoming_builds=_build_rows(builds, now)):
-        incoming = _incoming(cursor, builds)
-        with _registered(cursor, incoming=incoming):
-            if len(incoming):
-                written = _insert_results(cursor)
-            cursor.execute(_INSERT_BUILDS)
-    _insert_children(cursor, builds)
-    _note_releases(cursor, {build.release for build in builds}, now)
-    _link(cursor, {(build.source, build.job, build.number) for build in builds})
+    `made`: builds with the run that each makes or joins by itself. `runs`: orchestrating builds, with what they list;
+    what a run lists stays listed, read or not. See `data.runs.update_runs`. Returns the number of result rows written.
+    """
+    keys = {build.key for build in builds} | {(row.source, row.job, row.number) for row in listed}
+    stored = _stored(cursor, keys)
+    written = _replace(cursor, builds, stored, now)
+    meant = {key: [found for found in stored.get(key, ()) if found.build not in {b.id for b in builds}] for key in keys}
+    for build in builds:
+        meant[build.key].append(Candidate(build.id, build.started_at, build.release))
+    rows = [RunBuild(run.id, *build.key, build.module) for build, run in made]
+    update_runs(cursor, runs, listed, [(b.id, run, row) for (b, run), row in zip(made, rows, strict=True)], meant)
+    _note_releases(cursor, {one.release for one in (*builds, *runs)}, now)
     return written
 
 
+def put_builds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], now: datetime) -> int:
+    """Replace these builds; runs that list them learn of it. Returns the number of result rows written."""
+    return put(cursor, builds, now) if builds else 0
+
+
 def put_runs(cursor: duckdb.DuckDBPyConnection, runs: Sequence[Run], listed: Sequence[RunBuild], now: datetime) -> None:
-    """Replace these runs; add what they list, keeping rows that already know their build.
-
-    A listed build that tested another release than its run moves to the run of that release of the same orchestrating
-    build, made where there is none; so an orchestrating build may stand for several runs.
-    """
-    if not runs:
-        return
-    runs = list({run.id: run for run in runs}.values())
-    rows = [{**asdict(run), "run": run.id} for run in runs]
-    with _registered(cursor, incoming_runs=pa.Table.from_pylist(rows, _RUNS)):
-        _update_siblings(cursor)
-        cursor.execute("DELETE FROM runs WHERE run IN (SELECT run FROM incoming_runs)")
-        cursor.execute("INSERT INTO runs BY NAME SELECT * FROM incoming_runs")
-    if listed:
-        with _registered(cursor, incoming_listed=pa.Table.from_pylist([asdict(row) for row in listed], _RUN_BUILDS)):
-            cursor.execute(
-                """INSERT INTO run_builds BY NAME
-                SELECT DISTINCT l.*, NULL::BIGINT AS build FROM incoming_listed l
-                ANTI JOIN (
-                    SELECT s.run, r.source, r.job, r.number FROM run_builds r
-                    JOIN runs o USING (run) JOIN runs s ON (s.source, s.job, s.number, s.started_at)
-                                                         = (o.source, o.job, o.number, o.started_at)
-                    WHERE s.run IN (SELECT run FROM incoming_listed)
-                ) known USING (run, source, job, number)"""
-            )
-        _link(cursor, {(row.source, row.job, row.number) for row in listed})
-    _sum_up(cursor, [run.id for run in runs if run.key])
-    _drop_emptied(cursor, [run.id for run in runs])
-    _note_releases(cursor, {run.release for run in runs}, now)
+    """Replace these runs; add what they list, keeping rows that already know their build."""
+    if runs:
+        put(cursor, [], now, runs=runs, listed=listed)
 
 
-def put_own_runs(cursor: duckdb.DuckDBPyConnection, made: Sequence[tuple[Build, Run]], now: datetime) -> None:
-    """Replace the runs that builds make or join by themselves; runs that they belonged to before lose them."""
-    if not made:
-        return
-    runs = [run for _, run in made]
-    builds = ", ".join(str(build.id) for build, _ in made)
-    where = f"build IN ({builds}) AND run NOT IN ({', '.join(str(run.id) for run in runs)})"
-    left = cursor.execute(f"SELECT DISTINCT run FROM run_builds WHERE {where}").fetchall()
-    if left:
-        cursor.execute(f"DELETE FROM run_builds WHERE {where}")
-        marks = ", ".join(str(row[0]) for row in left)
-        cursor.execute(f"DELETE FROM runs WHERE run IN ({marks}) AND run NOT IN (SELECT run FROM run_builds)")
-    listed = [RunBuild(run.id, build.source, build.job, build.number, build.module) for build, run in made]
-    put_runs(cursor, runs, listed, now)
+def _replace(
+    cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], stored: dict[Key, list[Candidate]], now: datetime
+) -> int:
+    if not builds:
+        return 0
+    before = {found.build: found for candidates in stored.values() for found in candidates}
+    _remove(cursor, [before[build.id] for build in builds if build.id in before],
+            [build.id for build in builds if build.raw is not None])  # fmt: skip
+    written = 0
+    with registered(cursor, incoming_builds=_build_rows(builds, now)):
+        incoming = _incoming(cursor, builds)
+        with registered(cursor, incoming=incoming):
+            if len(incoming):
+                written = _insert_results(cursor, incoming)
+            cursor.execute(_INSERT_BUILDS)
+    _insert_children(cursor, builds)
+    return written
 
 
-_RUNS = pa.schema(
-    [("run", pa.int64()), ("source", pa.string()), ("job", pa.string()), ("number", pa.int32())]
-    + [(name, pa.string()) for name in ("release", "version", "environment")]
-    + [("started_at", pa.timestamp("us")), ("duration_s", pa.float64())]
-    + [(name, pa.string()) for name in ("state", "result", "display_name", "url")]
-)
-_RUN_BUILDS = pa.schema(
+def _stored(cursor: duckdb.DuckDBPyConnection, keys: set[Key]) -> dict[Key, list[Candidate]]:
+    """The builds that stand under these keys."""
+    answer: dict[Key, list[Candidate]] = {key: [] for key in keys}
+    if keys:
+        columns = [list(column) for column in zip(*sorted(keys), strict=True)]
+        with registered(cursor, wanted_keys=pa.table(columns, names=["source", "job", "number"])):
+            found = cursor.execute(
+                """SELECT source, job, number, build, started_at, release FROM builds
+                JOIN wanted_keys USING (source, job, number)"""
+            ).fetchall()
+        for *key, build, started_at, release in found:
+            answer[tuple(key)].append(Candidate(build, started_at, release))
+    return answer
+
+
+_BUILDS = pa.schema(
     [
         ("run", pa.int64()),
         ("source", pa.string()),
@@ -271,23 +239,17 @@ def _incoming(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build]) -> pa.
         for name, column in stamp.items():
             table = table.append_column(name, column)
         tables.append(table)
-    with _registered(cursor, cases=pa.concat_tables(tables)):
+    with registered(cursor, cases=pa.concat_tables(tables)):
         return cursor.execute(f"SELECT *, {ids.SQL_TEST_ID} AS test FROM cases").to_arrow_table()
 
 
-def _insert_results(cursor: duckdb.DuckDBPyConnection) -> int:
+def _insert_results(cursor: duckdb.DuckDBPyConnection, incoming: pa.Table) -> int:
     rows = cursor.execute(
         """INSERT INTO results BY NAME
         SELECT release, started_at, build, module, test, topology, attempt, is_final, status, kind, duration_s, host,
                position, signature
         FROM incoming ORDER BY release, module, test, started_at"""
     ).fetchone()[0]
-    cursor.execute(
-        """INSERT INTO failures BY NAME
-        SELECT release, started_at, build, module, test, topology, attempt, signature, message, trace, output
-        FROM incoming WHERE status = 'failed' AND coalesce(message, trace, output) IS NOT NULL
-        ORDER BY release, module, test, started_at"""
-    )
     _note_first(
         cursor,
         "tests",
@@ -296,14 +258,21 @@ def _insert_results(cursor: duckdb.DuckDBPyConnection) -> int:
             min(started_at) AS first_seen
         FROM incoming GROUP BY test""",
     )
-    _note_first(
-        cursor,
-        "signatures",
-        """SELECT signature, any_value(pattern) AS pattern,
-            arg_min(coalesce(message, trace), (started_at, test, topology, attempt)) AS example,
-            min(started_at) AS first_seen
-        FROM incoming WHERE signature IS NOT NULL GROUP BY signature""",
-    )
+    if incoming["kind"].null_count < len(incoming):
+        cursor.execute(
+            """INSERT INTO failures BY NAME
+            SELECT release, started_at, build, module, test, topology, attempt, signature, message, trace, output
+            FROM incoming WHERE status = 'failed' AND coalesce(message, trace, output) IS NOT NULL
+            ORDER BY release, module, test, started_at"""
+        )
+        _note_first(
+            cursor,
+            "signatures",
+            """SELECT signature, any_value(pattern) AS pattern,
+                arg_min(coalesce(message, trace), (started_at, test, topology, attempt)) AS example,
+                min(started_at) AS first_seen
+            FROM incoming WHERE signature IS NOT NULL GROUP BY signature""",
+        )
     cursor.execute(
         """INSERT INTO build_counts BY NAME
         SELECT build, release, started_at, module, topology, count(*) AS total,
@@ -318,11 +287,16 @@ def _insert_results(cursor: duckdb.DuckDBPyConnection) -> int:
 def _note_first(cursor: duckdb.DuckDBPyConnection, table: str, seen: str) -> None:
     """Add what the table does not have; what is earlier replaces what it has, for builds come in any order."""
     key = table.removesuffix("s")
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE seen AS SELECT s.* FROM ({seen}) s ANTI JOIN {table} k"
-                   f" ON k.{key} = s.{key} AND k.first_seen <= s.first_seen")  # fmt: skip
-    cursor.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM seen)")
-    cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM seen ORDER BY {key}")
-    cursor.execute("DROP TABLE seen")
+    news = cursor.execute(
+        f"""SELECT s.*, k.{key} IS NOT NULL AS is_known FROM ({seen}) s LEFT JOIN {table} k ON k.{key} = s.{key}
+        WHERE k.{key} IS NULL OR k.first_seen > s.first_seen"""
+    ).to_arrow_table()
+    if not len(news):
+        return
+    with registered(cursor, news=news):
+        if pc.any(news["is_known"]).as_py():
+            cursor.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM news WHERE is_known)")
+        cursor.execute(f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (is_known) FROM news ORDER BY {key}")
 
 
 def _build_rows(builds: Sequence[Build], now: datetime) -> pa.Table:
@@ -351,7 +325,7 @@ def _insert_children(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build])
     ]
     for table, rows, schema in (("commits", commits, _COMMITS), ("warnings", warnings, _WARNINGS)):
         if rows:
-            with _registered(cursor, incoming_rows=pa.Table.from_pylist(rows, schema)):
+            with registered(cursor, incoming_rows=pa.Table.from_pylist(rows, schema)):
                 cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming_rows")
     _insert_raw(
         cursor,
@@ -365,7 +339,7 @@ def _insert_children(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build])
 
 def _insert_raw(cursor: duckdb.DuckDBPyConnection, rows: list[dict]) -> None:
     if rows:
-        with _registered(cursor, incoming_raw=pa.Table.from_pylist(rows, _RAW)):
+        with registered(cursor, incoming_raw=pa.Table.from_pylist(rows, _RAW)):
             cursor.execute("INSERT INTO raw_files BY NAME SELECT * FROM incoming_raw ORDER BY started_at, build")
 
 
@@ -380,78 +354,6 @@ _RAW = pa.schema(
     + [(name, pa.string()) for name in ("path", "kind", "encoding")]
     + [("size", pa.int64()), ("content", pa.binary())]
 )
-
-
-def _link(cursor: duckdb.DuckDBPyConnection, keys: set[tuple[str, str, int]]) -> None:
-    """Tell the runs that list these builds (source, job, number) which builds they meant.
-
-    Of builds that share a number, because a job was made anew, the one nearest in time to the run is meant.
-    """
-    columns = [list(column) for column in zip(*sorted(keys), strict=True)]
-    with _registered(cursor, keys=pa.table(columns, names=["source", "job", "number"])):
-        found = cursor.execute(
-            """SELECT r.run, r.source, r.job, r.number, r.module, b.build, r.build, b.release, o.release
-            FROM run_builds r JOIN keys USING (source, job, number) JOIN runs o USING (run)
-            JOIN builds b ON (b.source, b.job, b.number) = (r.source, r.job, r.number)
-            QUALIFY row_number() OVER (
-                PARTITION BY r.run, r.source, r.job, r.number
-                ORDER BY abs(epoch(b.started_at) - epoch(o.started_at)), b.build) = 1"""
-        ).fetchall()
-    changed = [row for row in found if row[5] != row[6] or row[7] != row[8]]
-    if not changed:
-        return
-    others = {row[0]: row[7] for row in changed if row[7] != row[8]}
-    targets = {(run, row[7]): _sibling(cursor, run, row[7]) for row in changed if (run := row[0]) in others}
-    old = [{"run": row[0], "source": row[1], "job": row[2], "number": row[3], "module": row[4]} for row in changed]
-    new = [
-        row | {"run": targets.get((row["run"], found[7]), row["run"]), "build": found[5]}
-        for row, found in zip(old, changed, strict=True)
-    ]
-    with _registered(
-        cursor,
-        old_rows=pa.Table.from_pylist(old, _RUN_BUILDS),
-        new_rows=pa.Table.from_pylist(new, _RUN_BUILDS.append(pa.field("build", pa.int64()))),
-    ):
-        for rows in ("old_rows", "new_rows"):
-            cursor.execute(
-                "DELETE FROM run_builds WHERE (run, source, job, number) IN"
-                f" (SELECT (run, source, job, number) FROM {rows})"
-            )
-        cursor.execute("INSERT INTO run_builds BY NAME SELECT DISTINCT * FROM new_rows")
-    _drop_emptied(cursor, list(others))
-
-
-def _sibling(cursor: duckdb.DuckDBPyConnection, run: int, release: str) -> int:
-    """The id of the same orchestrating build's run of another release; it is made where there is none."""
-    names = ("source", "job", "number", "release", "version", "environment", "started_at", "duration_s", "state")
-    names += ("result", "display_name", "url")
-    row = cursor.execute(f"SELECT {', '.join(names)} FROM runs WHERE run = ?", [run]).fetchone()
-    other = Run(**{**dict(zip(names, row, strict=True)), "release": release})
-    with _registered(cursor, sibling=pa.Table.from_pylist([{**asdict(other), "run": other.id}], _RUNS)):
-        cursor.execute("INSERT INTO runs BY NAME SELECT * FROM sibling ANTI JOIN runs USING (run)")
-    return other.id
-
-
-def _update_siblings(cursor: duckdb.DuckDBPyConnection) -> None:
-    """What is new of an orchestrating build holds for its runs of other releases too."""
-    cursor.execute(
-        f"""UPDATE runs SET {", ".join(f"{name} = i.{name}" for name in _PARENT_FACTS)} FROM incoming_runs i
-        WHERE (runs.source, runs.job, runs.number, runs.started_at) = (i.source, i.job, i.number, i.started_at)
-            AND runs.run NOT IN (SELECT run FROM incoming_runs)
-            AND ({", ".join(f"runs.{name}" for name in _PARENT_FACTS)})
-                IS DISTINCT FROM ({", ".join(f"i.{name}" for name in _PARENT_FACTS)})"""
-    )
-    # Its own release is what it says now: what has not been read yet is listed there.
-    cursor.execute(
-        """UPDATE run_builds SET run = s.own FROM (
-            SELECT runs.run AS other, i.run AS own FROM runs JOIN incoming_runs i
-            ON (runs.source, runs.job, runs.number, runs.started_at) = (i.source, i.job, i.number, i.started_at)
-            WHERE runs.run NOT IN (SELECT run FROM incoming_runs)) s
-        WHERE run_builds.run = s.other AND run_builds.build IS NULL"""
-    )
-
-
-_PARENT_FACTS = ("version", "environment", "duration_s", "state", "result", "display_name")
 
 
 def refresh_first_seen(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -476,81 +378,37 @@ def refresh_first_seen(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute("DROP TABLE fresh")
 
 
-def _drop_emptied(cursor: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> None:
-    """Of the runs of one orchestrating build, one that lists nothing is none, where another does."""
-    if runs:
-        marks = ", ".join("?" for _ in runs)
-        cursor.execute(
-            f"""DELETE FROM runs WHERE run NOT IN (SELECT run FROM run_builds)
-            AND (source, job, number, started_at) IN (
-                SELECT (o.source, o.job, o.number, o.started_at) FROM runs o
-                WHERE run IN ({marks}) OR run IN (SELECT run FROM run_builds)
-                GROUP BY ALL HAVING bool_or(run IN ({marks})) AND bool_or(run IN (SELECT run FROM run_builds)))""",
-            [*runs, *runs],
-        )
-
-
-def _sum_up(cursor: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> None:
-    """Times and state of runs that no build orchestrates."""
-    marks = ", ".join("?" for _ in runs)
-    if runs:
-        cursor.execute(
-            f"""UPDATE runs SET started_at = m.first, state = m.state,
-                duration_s = epoch(m.last) - epoch(m.first)
-            FROM (SELECT r.run, min(b.started_at) AS first,
-                    max(b.started_at + to_microseconds((coalesce(b.duration_s, 0) * 1e6)::BIGINT)) AS last,
-                    CASE WHEN bool_or(b.state = 'running') THEN 'running' ELSE 'final' END AS state
-                FROM run_builds r JOIN builds b USING (build) WHERE r.run IN ({marks}) GROUP BY r.run) m
-            WHERE runs.run = m.run""",
-            runs,
-        )
-
-
 def put_raw(cursor: duckdb.DuckDBPyConnection, owner: int, started_at: datetime, files: Sequence[RawFile]) -> None:
     """Replace the raw files kept under an id that is no build's: an orchestrating build, or an upload."""
     cursor.execute("DELETE FROM raw_files WHERE started_at = ? AND build = ?", [started_at, owner])
     _insert_raw(cursor, [{"build": owner, "started_at": started_at, **asdict(file)} for file in files])
 
 
-@contextmanager
-def _registered(cursor: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
-    for name, table in tables.items():
-        cursor.register(name, table)
-    try:
-        yield
-    finally:
-        for name in tables:
-            cursor.unregister(name)
-
-
-def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[int], with_raw: Sequence[int]) -> None:
-    marks = ", ".join("?" for _ in builds)
-    count, releases, first, last = cursor.execute(
-        "SELECT count(*), list(DISTINCT release), min(started_at), max(started_at)"
-        f" FROM builds WHERE build IN ({marks})",
-        builds,
-    ).fetchone()
-    if not count:
+def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Candidate], with_raw: Sequence[int]) -> None:
+    if not builds:
         return
+    numbers = ", ".join(str(build.build) for build in builds)
+    window = [min(build.started_at for build in builds), max(build.started_at for build in builds)]
+    releases = sorted({build.release for build in builds})
     # The partition's columns in the condition keep every other month's files closed.
-    window = f"started_at BETWEEN ? AND ? AND build IN ({marks})"
     for table in ("results", "failures", "build_counts"):
         cursor.execute(
-            f"DELETE FROM {table} WHERE list_contains(?, release) AND {window}", [releases, first, last, *builds]
+            f"""DELETE FROM {table} WHERE list_contains(?, release) AND started_at BETWEEN ? AND ?
+            AND build IN ({numbers})""",
+            [releases, *window],
         )
-    if with_raw:
-        raw_marks = ", ".join("?" for _ in with_raw)
+    raw = sorted({build.build for build in builds} & set(with_raw))
+    if raw:
         cursor.execute(
-            f"DELETE FROM raw_files WHERE started_at BETWEEN ? AND ? AND build IN ({raw_marks})",
-            [first, last, *with_raw],
+            f"DELETE FROM raw_files WHERE started_at BETWEEN ? AND ? AND build IN ({', '.join(map(str, raw))})", window
         )
     for table in ("commits", "warnings", "builds"):
-        cursor.execute(f"DELETE FROM {table} WHERE build IN ({marks})", builds)
+        cursor.execute(f"DELETE FROM {table} WHERE build IN ({numbers})")
 
 
 def _note_releases(cursor: duckdb.DuckDBPyConnection, releases: set[str], now: datetime) -> None:
-    for release in sorted(releases):
-        cursor.execute(
-            "INSERT INTO releases SELECT ?, true, ? WHERE NOT EXISTS (FROM releases WHERE release = ?)",
-            [release, now, release],
-        )
+    cursor.execute(
+        """INSERT INTO releases SELECT release, true, ? FROM (SELECT unnest(?::VARCHAR[]) AS release)
+        ANTI JOIN releases USING (release) ORDER BY release""",
+        [now, sorted(releases)],
+    )

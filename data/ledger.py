@@ -14,8 +14,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from data.append import Run
+from data.runs import RUN_FACTS, Run
 from data.store import Store
+from data.tables import registered
 
 NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
 RUN, BUILD = "run", "build"
@@ -121,18 +122,17 @@ def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int
         return answer
     cursor = store.cursor()
     columns = [list(column) for column in zip(*answer, strict=True)]
-    cursor.register("wanted_keys", pa.table(columns, schema=_KEYS))
-    try:
-        facts = ", ".join(f"o.{name}" for name in _RUN_FACTS)
+    with registered(cursor, wanted_keys=pa.table(columns, schema=_KEYS)):
+        facts = ", ".join(f"o.{name}" for name in RUN_FACTS)
         for row in cursor.execute(
             f"""SELECT r.source, r.job, r.number, {facts} FROM run_builds r
             JOIN wanted_keys USING (source, job, number) JOIN runs o USING (run)"""
         ).fetchall():
-            answer[row[:3]].parents.append(Run(**dict(zip(_RUN_FACTS, row[3:], strict=True))))
+            answer[row[:3]].parents.append(Run(**dict(zip(RUN_FACTS, row[3:], strict=True))))
         for row in cursor.execute(
             f"SELECT {facts} FROM runs o JOIN wanted_keys USING (source, job, number) ORDER BY started_at DESC"
         ).fetchall():
-            answer[row[:3]].runs.append(Run(**dict(zip(_RUN_FACTS, row, strict=True))))
+            answer[row[:3]].runs.append(Run(**dict(zip(RUN_FACTS, row, strict=True))))
         for row in cursor.execute(
             """SELECT source, job, number, started_at, state FROM builds
             JOIN wanted_keys USING (source, job, number)"""
@@ -143,15 +143,7 @@ def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int
             JOIN wanted_keys USING (source, job, number) JOIN run_builds r USING (run) WHERE r.build IS NOT NULL"""
         ).fetchall():
             answer[row[:3]].listed.add(row[3:])
-    finally:
-        cursor.unregister("wanted_keys")
     return answer
-
-
-_RUN_FACTS = (
-    *("source", "job", "number", "release", "started_at", "version", "environment", "duration_s", "state", "result"),
-    *("display_name", "url"),
-)
 
 
 def next_due(store: Store, source: str) -> datetime | None:
@@ -209,57 +201,45 @@ def discover(cursor: duckdb.DuckDBPyConnection, entries: Iterable[Entry], now: d
     rows = list({entry.key: entry for entry in entries}.values())
     if not rows:
         return 0
-    cursor.register("incoming_ledger", _table(rows, now))
-    try:
-        cursor.execute(
-            """DELETE FROM ledger WHERE state = 'gone' AND updated_at < ?
-            AND (source, job, number) IN (SELECT (source, job, number) FROM incoming_ledger)""",
-            [now - GONE_FOR],
-        )
+    with registered(cursor, incoming_ledger=_table(rows, now)):
         (count,) = cursor.execute(
-            "INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger ANTI JOIN ledger USING (source, job, number)"
+            """INSERT INTO ledger BY NAME SELECT i.* FROM incoming_ledger i ANTI JOIN ledger l
+            ON (i.source, i.job, i.number) = (l.source, l.job, l.number)
+                AND NOT (l.state = 'gone' AND l.updated_at < ?)""",
+            [now - GONE_FOR],
         ).fetchone()
-        return count
-    finally:
-        cursor.unregister("incoming_ledger")
+    return count
 
 
 def settle(cursor: duckdb.DuckDBPyConnection, done: Iterable[Entry], still: Iterable[Entry], now: datetime) -> None:
     """Forget what is done; replace the rows of what is not."""
     still = list(still)
-    keys = sorted({entry.key for entry in (*done, *still)})
+    keys = {entry.key for entry in (*done, *still)}
     if not keys:
         return
-    cursor.register("settled", pa.Table.from_pylist([dict(zip(_KEY, key, strict=True)) for key in keys], _KEYS))
-    cursor.execute("""DELETE FROM ledger WHERE (source, job, number) IN (SELECT (source, job, number) FROM settled)""")
-    cursor.unregister("settled")
+    with registered(cursor, settled=_key_table(keys)):
+        cursor.execute("DELETE FROM ledger WHERE (source, job, number) IN (SELECT (source, job, number) FROM settled)")
     if still:
-        cursor.register("incoming_ledger", _table(still, now))
-        cursor.execute("INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger")
-        cursor.unregister("incoming_ledger")
+        with registered(cursor, incoming_ledger=_table(still, now)):
+            cursor.execute("INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger")
 
 
 def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
     """Jenkins no longer has these builds: what is stored of them stays, but is no longer waited for."""
-    if not entries:
-        return
-    keys = [dict(zip(_KEY, entry.key, strict=True)) for entry in entries]
-    cursor.register("gone_keys", pa.Table.from_pylist(keys, _KEYS))
-    where = "state = 'running' AND (source, job, number) IN (SELECT (source, job, number) FROM gone_keys)"
-    cursor.execute(f"UPDATE builds SET state = 'final', flags = trim(flags || ' gone') WHERE {where}")
-    cursor.execute(f"UPDATE runs SET state = 'final' WHERE {where}")
-    cursor.unregister("gone_keys")
+    if entries:
+        where = "state = 'running' AND (source, job, number) IN (SELECT (source, job, number) FROM gone)"
+        with registered(cursor, gone=_key_table({entry.key for entry in entries})):
+            cursor.execute(f"UPDATE builds SET state = 'final', flags = trim(flags || ' gone') WHERE {where}")
+            cursor.execute(f"UPDATE runs SET state = 'final' WHERE {where}")
 
 
 def see_jobs(cursor: duckdb.DuckDBPyConnection, seen: Sequence[Job], now: datetime) -> None:
     """Replace what is known of these jobs."""
-    if not seen:
-        return
     rows = [{**vars(job), "seen_at": job.seen_at or now} for job in seen]
-    cursor.register("incoming_jobs", pa.Table.from_pylist(rows, _JOBS))
-    cursor.execute("DELETE FROM jobs WHERE (source, job) IN (SELECT (source, job) FROM incoming_jobs)")
-    cursor.execute("INSERT INTO jobs BY NAME SELECT * FROM incoming_jobs")
-    cursor.unregister("incoming_jobs")
+    if rows:
+        with registered(cursor, incoming_jobs=pa.Table.from_pylist(rows, _JOBS)):
+            cursor.execute("DELETE FROM jobs WHERE (source, job) IN (SELECT (source, job) FROM incoming_jobs)")
+            cursor.execute("INSERT INTO jobs BY NAME SELECT * FROM incoming_jobs")
 
 
 @dataclass(frozen=True)
@@ -293,7 +273,10 @@ def _table(entries: Sequence[Entry], now: datetime) -> pa.Table:
     return pa.Table.from_pylist(rows, _LEDGER)
 
 
-_KEY = ("source", "job", "number")
+def _key_table(keys: Iterable[tuple[str, str, int]]) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(_KEYS.names, key, strict=True)) for key in sorted(keys)], _KEYS)
+
+
 _KEYS = pa.schema([("source", pa.string()), ("job", pa.string()), ("number", pa.int32())])
 _LEDGER = pa.schema(
     [*_KEYS, ("kind", pa.string()), ("state", pa.string()), ("attempts", pa.int32()), ("error", pa.string())]

@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from data.tables import registered
+
 COLUMNS = ("priority", "case_id", "testrail_id", "component", "owner", "topology", "state", "removed")
 _SCHEMA = pa.schema(
     [("base_name", pa.string()), ("release", pa.string())]
@@ -34,8 +36,7 @@ def put_metadata(
     old = ", ".join(f"o.{name}" for name in COLUMNS)
     new = ", ".join(f"n.{name}" for name in COLUMNS)
     same_key = "o.base_name = {0}.base_name AND o.release IS NOT DISTINCT FROM {0}.release"
-    cursor.register("incoming_metadata", pa.Table.from_pylist(full, _SCHEMA))
-    try:
+    with registered(cursor, incoming_metadata=pa.Table.from_pylist(full, _SCHEMA)):
         cursor.execute(
             f"""CREATE OR REPLACE TEMP TABLE merged AS
             WITH n AS (SELECT i.base_name, i.release, {merged} FROM incoming_metadata i
@@ -43,8 +44,6 @@ def put_metadata(
             SELECT n.*, o.base_name IS NULL AS is_new FROM n LEFT JOIN test_metadata o ON {same_key.format("n")}
             WHERE o.base_name IS NULL OR ({old}) IS DISTINCT FROM ({new})"""
         )
-    finally:
-        cursor.unregister("incoming_metadata")
     added, changed = cursor.execute(
         "SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM merged"
     ).fetchone()

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from data import ids, raw
-from data.append import Build, RawFile, Run, put_builds, put_own_runs
+from data.append import Build, RawFile, put
 from data.ledger import builds_of_job
+from data.runs import Run
 from data.store import Store
 from ingest.derive import by_path, table_of
 from ingest.fetch import RAW_LIMIT
@@ -255,8 +256,7 @@ def _run(build: Build, key: Key) -> Run:
 
 def _put(cursor, build: Build, run: Run) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
-    put_builds(cursor, [build], now)
-    put_own_runs(cursor, [(build, run)], now)
+    put(cursor, [build], now, made=[(build, run)])
 
 
 def _inputs(files: Iterable[Given]) -> Iterator[InputFile]:

@@ -18,8 +18,9 @@ from datetime import UTC, datetime, timedelta
 from filelock import FileLock, Timeout
 
 from data import ids, ledger, raw
-from data.append import Build, RawFile, Run, RunBuild, put_builds, put_own_runs, put_raw, put_runs
+from data.append import Build, RawFile, put, put_raw
 from data.ledger import BUILD, GONE, MISSES, RECHECK, RETRY, RUN, RUNNING, Context, Entry, Poll
+from data.runs import Run, RunBuild
 from data.settings import SourceSettings
 from data.store import Store
 from ingest.derive import Unfinished, derive
@@ -34,8 +35,8 @@ from ingest.rules import UNKNOWN
 
 log = logging.getLogger(__name__)
 
-BATCH_RESULTS = 20_000
-BATCH_BYTES = 32 << 20
+BATCH_RESULTS = 100_000
+BATCH_BYTES = 64 << 20
 BATCH_SECONDS = 2.0
 CHUNK = 500  # entries whose context is asked of the store at once, and that one process takes for itself
 OPEN_AGAIN = timedelta(seconds=15)  # running builds
@@ -350,9 +351,7 @@ class Pipeline:
         found = [entry for outcome in batch for entry in outcome.found]
 
         def write(cursor) -> tuple[int, int]:
-            results = put_builds(cursor, builds, now)
-            put_own_runs(cursor, made, now)
-            put_runs(cursor, runs, listed, now)
+            results = put(cursor, builds, now, made=made, runs=runs, listed=listed)
             for outcome in batch:
                 if outcome.raw and outcome.run:
                     run = outcome.run

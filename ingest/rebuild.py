@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from data import ids, ledger, raw
-from data.append import Build, RawFile, Run, RunBuild, put_builds, put_own_runs, put_runs, refresh_first_seen
+from data.append import Build, RawFile, put, put_runs, refresh_first_seen
 from data.ledger import BUILD, Entry
+from data.runs import Run, RunBuild
 from data.settings import SourceSettings
 from data.store import Store
 from ingest import importer
@@ -149,8 +150,7 @@ def _commit(store: Store, batch: list[tuple[Build, Run | None]], dry_run: bool) 
     now = utc_now()
 
     def write(cursor) -> None:
-        put_builds(cursor, builds, now)
-        put_own_runs(cursor, made, now)
+        put(cursor, builds, now, made=made)
 
     store.transact("rebuild", f"{len(builds)} builds derived anew", write)
 

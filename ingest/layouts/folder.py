@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from data.append import Run
 from data.ledger import Job
+from data.runs import Run
 from ingest.details import Detail
 from ingest.jenkins import Jenkins, encode, job_path
 from ingest.layouts.job import JobLayout, as_run

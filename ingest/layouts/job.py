@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from data.append import Run
 from data.ledger import BUILD, Job
+from data.runs import Run
 from data.settings import SourceSettings
 from ingest.details import Detail
 from ingest.jenkins import Jenkins, build_path, job_path

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from data.append import Run
 from data.ledger import RUN
+from data.runs import Run
 from ingest.details import Detail
 from ingest.layouts.job import JobLayout, Placement, as_run
 from ingest.rules import UNKNOWN
