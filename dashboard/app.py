@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> Dash:
         "dashboard",
         server=server,
         assets_folder=str(static.ASSETS),
-        assets_ignore="vendor",
+        assets_path_ignore=["vendor"],
         title="Regression Tracker",
         update_title=None,
         index_string=shell.INDEX,

@@ -130,7 +130,7 @@ def test_a_commit_of_another_process_appears_by_itself_and_disturbs_nothing(worl
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
-    wait_for_text(dash_duo, ".tile", "#99", timeout=15)
+    wait_for_text(dash_duo, ".tile", "#99", timeout=30)
     wait_for_text(dash_duo, ".runs-table", "#99")
     same = "return [window.kept.isConnected, document.activeElement === window.focused, scrollY]"
     assert dash_duo.driver.execute_script(same) == [True, True, 60]
