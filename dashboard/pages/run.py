@@ -53,16 +53,20 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "beside": beside,
         "running": progress(this, None) if this["state"] == "running" else None,
         "measured": render.measured(store),
-        "newest": beside[0]["id"] == this["id"] if beside else False,
+        "newest": this["id"] in _current(beside),
+        "everywhere": bool(place.get("everywhere")),
         "before": _before(store, this, part),
         "view": place.get("view") if place.get("view") in VIEWS else VIEWS[0],
         "words": WORDS,
         "module": flt.module,
     }
-    judged = (
-        verdicts.verdicts(store, replace(lane, module=flt.module), WORDS, VERDICT_LIMIT) if context["newest"] else []
-    )
-    context["by_kind"] = {word: sum(word in verdict["kinds"] for verdict in judged) for word in WORDS}
+    judged = []
+    if context["newest"]:
+        here = replace(lane, module=flt.module, environment=None if context["everywhere"] else lane.environment)
+        judged = verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT)
+    context["by_kind"] = {
+        word: len({verdict["test"] for verdict in judged if word in verdict["kinds"]}) for word in WORDS
+    }
     return context | _SHOWS[context["view"]](store, place, this["id"], part, judged)
 
 
@@ -78,6 +82,12 @@ def _run(store: Store, flt: Filter, run: str, part: Filter) -> dict[str, Any]:
             f"No run has the id {run}. It may have been deleted, or the address may come from another store."
         )
     return this
+
+
+def _current(beside: list[dict[str, Any]]) -> set[str]:
+    """The runs, newest first, that today's verdicts speak of: those that run, and the newest that has ended."""
+    ended = next((place for place, run in enumerate(beside) if run["state"] != "running"), len(beside))
+    return {run["id"] for run in beside[: ended + 1]}
 
 
 def _before(store: Store, this: dict[str, Any], part: Filter) -> dict[str, Any] | None:

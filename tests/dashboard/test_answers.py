@@ -48,6 +48,18 @@ def test_names_and_messages_are_escaped(world, show):
         assert "<b>m" not in html and "<img" not in html and "<u>r" not in html and "<i>t" not in html
 
 
+def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show):
+    for environment in ("prod", "staging"):
+        world.history({f"a_{environment}": "PPFF", "both": "PPFF"}, environment=environment)
+    ended = ids.text(world.runs[3].id)
+    world.run({"routing": {}}, state="running")
+    assert "<b data-live>3</b><span>regressions</span>" in show("overview", "/")["html"]
+    html = show("run", f"/runs/{ended}?view=broken&kind=regression&everywhere=1")["html"]
+    assert "regression <b>3</b>" in html and html.count('class="case"') == 4
+    assert show("run", f"/runs/{ended}?view=broken&kind=regression")["html"].count('class="case"') == 2
+    assert "Verdicts are of the newest run" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
+
+
 def test_the_case_of_the_address_opens_with_every_attempt(world, show):
     world.run({"routing": {"a": "FF", "b": "P"}})
     test = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))
