@@ -6,6 +6,7 @@ evidence holds, and whoever doubts a verdict can recompute it from what the API 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,13 @@ def sentence(evidence: Evidence) -> str:
 
 def rate(failed: int, of: int) -> dict[str, Any]:
     """A failure rate as every evidence prints it: the counts, the rate and its Wilson 95 % interval."""
-    low, high = wilson(failed, of)
-    return {"failed": failed, "of": of, "rate": failed / of if of else None, "interval_95": [float(low), float(high)]}
+    return {"failed": failed, "of": of, "rate": failed / of if of else None, "interval_95": list(_wilson(failed, of))}
+
+
+@lru_cache(maxsize=4096)
+def _wilson(hits: int, total: int) -> tuple[float, float]:
+    low, high = wilson(hits, total)
+    return float(low), float(high)
 
 
 def tail(statuses: str) -> int:
@@ -93,6 +99,7 @@ def _say_excluded(excluded: list[dict[str, Any]]) -> str:
     return f" Its failure in {named} is left out." if len(excluded) == 1 else f" Its failures in {named} are left out."
 
 
+@lru_cache(maxsize=4096)
 def last_change(statuses: str, threshold: float) -> Change | None:
     """The newest change of a history of letters (P or K passed, F failed), if the failure rate rose there."""
     found = change_points(

@@ -87,9 +87,10 @@ class Seen:
 
 
 def seen(store: Store, flt: Filter, depth: int) -> Seen:
-    """The newest `depth` (at most 62) runs of each lane of the filter. With `include_storms` nothing is left out."""
-    lane = Filter(flt.release, flt.version, flt.environment, topology=flt.topology, as_of=flt.as_of)
-    found = _seen(store, replace(lane, include_storms=flt.include_storms), min(depth, DEEPEST))
+    """The newest `depth` (at most 62) runs of each lane of the filter's release, which must be given. With
+    `include_storms` nothing is left out."""
+    whole = Filter(flt.release, flt.version, flt.environment, topology=flt.topology, include_storms=flt.include_storms)
+    found = _seen(store, whole, min(depth, DEEPEST))
     if flt.module is None:
         return found
     return replace(found, lines=[line for line in found.lines if line.module == flt.module])
@@ -98,6 +99,11 @@ def seen(store: Store, flt: Filter, depth: int) -> Seen:
 @question
 def _seen(store: Store, flt: Filter, depth: int) -> Seen:
     view = window(store, flt, depth)
+    # Remembered by its builds: while one release is tested, the others need not be judged again.
+    return store.answers.get(("seen", flt, view.key), lambda: _look(store, flt, view, depth))
+
+
+def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
     of = columns(store, view)
     broken = find_storms(store, view, of)
     stormy = set() if flt.include_storms else stormy_columns(of, broken)
@@ -116,6 +122,13 @@ def _seen(store: Store, flt: Filter, depth: int) -> Seen:
             for line in found
         ]
     return Seen(view, of, broken, hosts, found)
+
+
+def releases(store: Store, flt: Filter) -> list[str]:
+    """The releases that a filter leaves."""
+    if flt.release is not None:
+        return [flt.release]
+    return [row["release"] for row in store.rows("SELECT DISTINCT release FROM runs ORDER BY release")]
 
 
 def find_storms(store: Store, view: Window, of: Sequence[Column]) -> list[Broken]:
@@ -240,8 +253,10 @@ def _hosts(lane: int, found: Sequence[Line]) -> list[Host]:
 @question
 def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The storms of the newest `flt.runs` (60, at most 62) runs of each lane, newest first."""
-    around = seen(store, replace(flt, include_storms=False), flt.runs or LONG)
-    rows = storm_rows(store, around)
+    rows = []
+    for release in releases(store, flt):
+        around = seen(store, replace(flt, release=release, include_storms=False), flt.runs or LONG)
+        rows += storm_rows(store, around)
     if flt.module is not None:
         rows = [row for row in rows if flt.module in (row["module"], row["job_module"])]
     return sorted(rows, key=lambda row: (row["started_at"], row["job"]), reverse=True)
@@ -251,8 +266,10 @@ def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
 def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The hosts of the newest `flt.runs` (60, at most 62) runs of each lane, the sick first, then by how many times
     more often they fail than expected."""
-    around = seen(store, replace(flt, include_storms=False, module=None), flt.runs or LONG)
-    rows = [host_row(around, host) for host in around.hosts]
+    rows = []
+    for release in releases(store, flt):
+        around = seen(store, replace(flt, release=release, include_storms=False, module=None), flt.runs or LONG)
+        rows += [host_row(around, host) for host in around.hosts]
     return sorted(rows, key=lambda row: (not row["sick"], -(row["ratio"] or 0), row["host"], row["release"]))
 
 

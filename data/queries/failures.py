@@ -13,7 +13,7 @@ from data import evidence, ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
-from data.queries.windows import LaneBuild, span, window
+from data.queries.windows import LaneBuild, partitions, span, window
 from data.stats import near
 from data.stats.signatures import title
 from data.store import Store
@@ -216,15 +216,11 @@ def _examples(store: Store, where: str, parameters: dict[str, Any], limit: int) 
 
 def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...], str]:
     """The host of each example; only the partitions in which they lie are read."""
-    builds = [
-        LaneBuild(row["build"], 0, 0, row["job"], row["module"], row["number"], None, row["release"], row["started_at"])
-        for row in examples
-    ]
-    where, parameters = span(builds)
+    where, parameters = partitions({row["release"] for row in examples}, [row["started_at"] for row in examples])
     rows = store.cursor().execute(
         f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM results r
         WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
             AND r.status = 'failed'""",
-        parameters | {"builds": [build.build for build in builds], "tests": [row["test"] for row in examples]},
+        parameters | {name + "s": [row[name] for row in examples] for name in ("build", "test")},
     )
     return {tuple(key): host for *key, host in rows.fetchall()}

@@ -6,15 +6,15 @@ again. What storms and sick hosts broke is left out (data/queries/disturbances.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from data import evidence, ids
 from data.cache import question
 from data.filters import Filter
 from data.measures import iso
-from data.queries.disturbances import Seen, host_row, seen, storm_rows
+from data.queries.disturbances import Host, Seen, host_row, releases, seen, storm_rows
 from data.queries.histories import History, histories
 from data.queries.windows import DEEPEST, Line, Window, disagreements
 from data.stats.words import WORDS, words, worst
@@ -34,12 +34,14 @@ class Judged:
 @question
 def counts(store: Store, flt: Filter) -> dict[str, dict[str, int]]:
     """By release: how many tests carry each word. A test that carries one in two environments counts once."""
-    view, judged = judge(store, flt)
-    found: dict[str, dict[str, set[int]]] = {release: {word: set() for word in WORDS} for release, _ in view.lanes}
-    for verdict in judged:
-        for word in verdict.kinds:
-            found[view.lanes[verdict.line.lane][0]][word].add(verdict.line.test)
-    return {release: {word: len(tests) for word, tests in by_word.items()} for release, by_word in found.items()}
+    answer = {}
+    for release in releases(store, flt):
+        found: dict[str, set[int]] = {word: set() for word in WORDS}
+        for verdict in judge(store, replace(flt, release=release))[1]:
+            for word in verdict.kinds:
+                found[word].add(verdict.line.test)
+        answer[release] = {word: len(tests) for word, tests in found.items()}
+    return answer
 
 
 @question
@@ -54,49 +56,55 @@ def verdicts(
 ) -> list[dict[str, Any]]:
     """The tests that carry one of `kinds`, worst first, then the longest failing; each with its evidence. With `tests`
     (ids), of those alone. `ranges` False leaves out `range_99`, for which the longer history is read."""
-    judged = judge(store, flt)[1]
     wanted = {ids.number(test) for test in tests}
     chosen = [
-        verdict for verdict in judged if verdict.kinds & set(kinds) and (not wanted or verdict.line.test in wanted)
+        (release, verdict)
+        for release in releases(store, flt)
+        for verdict in judge(store, replace(flt, release=release))[1]
+        if verdict.kinds & set(kinds) and (not wanted or verdict.line.test in wanted)
     ]
     chosen.sort(
-        key=lambda verdict: (
-            WORDS.index(worst(verdict.kinds)),
-            -evidence.tail(verdict.letters),
-            verdict.line.module,
-            verdict.line.test,
+        key=lambda item: (
+            WORDS.index(worst(item[1].kinds)),
+            -evidence.tail(item[1].letters),
+            item[1].line.module,
+            item[1].line.test,
         )
     )
     chosen = chosen[offset : offset + limit]
-    named = names(store, [verdict.line.test for verdict in chosen])
-    failing = [verdict.line for verdict in chosen if evidence.tail(verdict.letters)] if ranges else []
-    longer = histories(store, flt, failing, depth(store, flt))
-    around = seen(store, flt, depth(store, flt))
-    maker = _Rows(store, around, window_size(store, flt))
-    return [
-        maker.row(verdict, named[verdict.line.test], longer.get((verdict.line.test, verdict.line.lane)))
-        for verdict in chosen
-    ]
+    named = names(store, [verdict.line.test for _, verdict in chosen])
+    makers = {}
+    for release in {release for release, _ in chosen}:
+        lane = replace(flt, release=release)
+        failing = [verdict.line for of, verdict in chosen if of == release and evidence.tail(verdict.letters)]
+        longer = histories(store, lane, failing, depth(store, flt)) if ranges else {}
+        makers[release] = _Rows(store, seen(store, lane, depth(store, flt)), window_size(store, flt), longer)
+    return [makers[release].row(verdict, named[verdict.line.test]) for release, verdict in chosen]
 
 
-@question
 def judge(store: Store, flt: Filter) -> tuple[Window, list[Judged]]:
-    """Every troubled test of the filter's lanes with its words. `flt.runs` overrides the window of the settings."""
-    size = window_size(store, flt)
+    """Every troubled test of the lanes of the filter's release with its words. `flt.runs` overrides the window of the
+    settings."""
     around = seen(store, flt, depth(store, flt))
+    size = window_size(store, flt)
+    key = ("judge", replace(flt, exclude_flaky=False, as_of=None), size, around.window.key)
+    return around.window, store.answers.get(key, lambda: _judge(around, size))
+
+
+def _judge(around: Seen, size: int) -> list[Judged]:
     disagreeing = disagreements(around.window, around.lines)
     answer = []
     for line in around.lines:
-        ages = range(len(around.window.runs[line.lane]) - 1, -1, -1)
-        flags = disagreeing.get((line.test, line.lane), 0)
-        ran = [(letter, bool(flags >> age & 1)) for letter, age in zip(line.letters(ages), ages, strict=True)]
-        ran = [(letter, flag) for letter, flag in ran if letter != "S"][-size - 1 :]
-        letters = "".join(letter for letter, _ in ran)
-        disagreed = tuple(flag for _, flag in ran)
+        letters = line.letters(len(around.window.runs[line.lane]))
+        disagreed: tuple[bool, ...] = ()
+        if flags := disagreeing.get((line.test, line.lane), 0):
+            ages = [age for age, letter in enumerate(reversed(letters)) if letter != "S"][: size + 1]
+            disagreed = tuple(bool(flags >> age & 1) for age in reversed(ages))
+        letters = letters.replace("S", "")[-size - 1 :]
         found = words(letters, disagreed=disagreed, window=size)
         if found:
             answer.append(Judged(line, letters, disagreed, found))
-    return around.window, answer
+    return answer
 
 
 def window_size(store: Store, flt: Filter) -> int:
@@ -113,14 +121,13 @@ def depth(store: Store, flt: Filter) -> int:
 class _Rows:
     """Verdicts as the API gives them."""
 
-    def __init__(self, store: Store, around: Seen, size: int) -> None:
-        self._around, self._size = around, size
+    def __init__(self, store: Store, around: Seen, size: int, longer: Mapping[tuple[int, int], History]) -> None:
+        self._around, self._size, self._longer = around, size, longer
         self._threshold = store.settings.measures.change_point_l
         # Where a job was built twice for one run, the later build counts.
-        builds = sorted(around.window.builds, key=lambda build: build.started_at)
-        self._builds = {(build.lane, build.age, build.job): build for build in builds}
+        self._builds = {(build.lane, build.age, build.job): build for build in around.window.builds}
 
-    def row(self, verdict: Judged, test: dict[str, Any], longer: History | None) -> dict[str, Any]:
+    def row(self, verdict: Judged, test: dict[str, Any]) -> dict[str, Any]:
         line, runs = verdict.line, self._around.window.runs[verdict.line.lane]
         ages = [age for age in range(len(runs) - 1, -1, -1) if (line.failed | line.passed) >> age & 1]
         ages = ages[-len(verdict.letters) :]
@@ -138,6 +145,7 @@ class _Rows:
         judged = evidence.judge(told)
         told |= {name: judged[name] for name in ("failed", "of", "rate", "interval_95")}
         range_99 = None
+        longer = self._longer.get((line.test, line.lane))
         if longer is not None:
             change = {"rule": "change_point", "threshold": self._threshold, **longer.told()}
             range_99 = evidence.judge(change)["range_99"]
@@ -185,24 +193,24 @@ def excluded(store: Store, flt: Filter) -> dict[str, Any]:
     """What verdicts leave out, in the runs that they look at (none of it where the filter includes storms): how many
     `failures` in all, the `storms` (data/queries/disturbances.py) and the sick `hosts`, each with the failures that
     were left out for it."""
-    around = seen(store, flt, depth(store, flt))
-    left_out: dict[tuple[int, str], int] = {}
-    for line in around.lines:
-        for part in line.parts:
-            count = (part.tripped & line.sick).bit_count()
-            if count and part.host:
-                left_out[line.lane, part.host] = left_out.get((line.lane, part.host), 0) + count
-    storms = [] if flt.include_storms else storm_rows(store, around)
-    hosts = [
-        host_row(around, host) | {"failures": left_out.get((host.lane, host.host), 0)}
-        for host in around.hosts
-        if host.sick and not flt.include_storms
-    ]
-    return {
-        "failures": sum(storm["failed"] for storm in storms) + sum(host["failures"] for host in hosts),
-        "storms": storms,
-        "hosts": hosts,
-    }
+    storms: list[dict[str, Any]] = []
+    hosts: list[dict[str, Any]] = []
+    for release in releases(store, flt) if not flt.include_storms else ():
+        around = seen(store, replace(flt, release=release), depth(store, flt))
+        storms += storm_rows(store, around)
+        hosts += [host_row(around, host) | {"failures": _left_out(around, host)} for host in around.hosts if host.sick]
+    failures = sum(storm["failed"] for storm in storms) + sum(host["failures"] for host in hosts)
+    return {"failures": failures, "storms": storms, "hosts": hosts}
+
+
+def _left_out(around: Seen, host: Host) -> int:
+    return sum(
+        (part.tripped & line.sick).bit_count()
+        for line in around.lines
+        if line.lane == host.lane and line.sick
+        for part in line.parts
+        if part.host == host.host
+    )
 
 
 def names(store: Store, tests: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -6,14 +6,16 @@ need no sorting. Lanes keep environments apart: a test that fails on staging alo
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from data.cache import question
 from data.filters import Filter
 from data.queries.runs import conditions
-from data.store import Store
+from data.store import LAKE, Store
 
 DEEPEST = 62  # runs in one 64-bit mask
 
@@ -52,6 +54,7 @@ class Window:
     lanes: list[tuple[str, str]]  # (release, environment)
     runs: list[list[LaneRun]]  # by lane, newest first
     builds: list[LaneBuild]
+    key: str  # what all results of the window follow from: a commit that touches none of its builds leaves it as it is
 
 
 @dataclass(frozen=True)
@@ -97,18 +100,14 @@ class Line:
     sick: int
     parts: tuple[Part, ...]
 
-    def letters(self, ages: Iterable[int]) -> str:
-        """The statuses as letters P F K S, in the order of `ages`; S also where it did not run."""
-        return "".join(
-            "F"
-            if self.failed >> age & 1
-            else "S"
-            if not self.passed >> age & 1
-            else "K"
-            if self.rescued >> age & 1
-            else "P"
-            for age in ages
-        )
+    def letters(self, runs: int) -> str:
+        """The statuses in the newest `runs` runs as letters P F K S, oldest first; S also where it did not run."""
+        # Each mask's bits as decimal digits, weighed so that their sum tells them apart: one letter a digit.
+        digits = 4 * int(f"{self.failed:b}") + 2 * int(f"{self.passed:b}") + int(f"{self.rescued:b}")
+        return f"{digits:0{runs}d}"[-runs:].translate(_LETTERS)
+
+
+_LETTERS = str.maketrans({"0": "S", "1": "S", "2": "P", "3": "K", "4": "F", "5": "F", "6": "F", "7": "F"})
 
 
 def window(store: Store, flt: Filter, depth: int) -> Window:
@@ -136,13 +135,29 @@ def _window(store: Store, runs: Sequence[LaneRun]) -> Window:
             by_lane.append([])
         by_lane[-1].append(run)
         place[run.run] = (len(lanes) - 1, run.age)
-    listed = store.cursor().execute(
-        """SELECT rb.run, b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at
-        FROM run_builds rb JOIN builds b USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
-        {"runs": list(place)},
+    listed = (
+        store.cursor()
+        .execute(
+            """SELECT rb.run, b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at, b.ingested_at
+            FROM run_builds rb JOIN builds b USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))
+            ORDER BY b.started_at, b.build, rb.run""",
+            {"runs": list(place)},
+        )
+        .fetchall()
     )
-    builds = [LaneBuild(build, *place[run], *facts) for run, build, *facts in listed.fetchall()]
-    return Window(lanes, by_lane, builds)
+    builds = [LaneBuild(row[1], *place[row[0]], *row[2:-1]) for row in listed]
+    said = repr((_rebuilt(store), runs, listed))
+    return Window(lanes, by_lane, builds, hashlib.sha1(said.encode(), usedforsecurity=False).hexdigest())
+
+
+@question
+def _rebuilt(store: Store) -> int:
+    """The newest snapshot of `rebuild`, which may derive other results of the same builds."""
+    newest = store.snapshot().id
+    found = store.value(
+        f"SELECT max(snapshot_id) FROM {LAKE}.snapshots() WHERE author = 'rebuild' AND snapshot_id <= ?", [newest]
+    )
+    return found or 0
 
 
 def columns(store: Store, seen: Window) -> list[Column]:
@@ -181,11 +196,11 @@ def lines(
             SELECT unnest($build) AS build, unnest($module) AS module, unnest($lane) AS lane, unnest($age) AS age,
                 unnest($job) AS job, unnest($calm) AS calm),
         troubled AS (
-            SELECT DISTINCT r.test FROM results r JOIN w USING (build, module)
+            SELECT DISTINCT r.release, r.test FROM results r JOIN w USING (build, module)
             WHERE {where} AND r.status = 'failed' AND w.calm),
         theirs AS MATERIALIZED (
             SELECT r.build, r.module, r.test, r.status, r.is_final, r.attempt, r.host FROM results r
-            WHERE {where} AND r.test IN (SELECT test FROM troubled))
+            WHERE {where} AND (r.release, r.test) IN (FROM troubled))
         SELECT t.test, w.lane, any_value(t.module) AS module, w.job, t.host,
             coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'failed' AND t.is_final), 0),
             coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'passed' AND t.is_final), 0),
@@ -269,10 +284,14 @@ def within(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
 
 def span(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
     """SQL over rows `r` with release and started_at: the partitions in which these builds lie."""
-    if not builds:
+    return partitions({build.release for build in builds}, [build.started_at for build in builds])
+
+
+def partitions(releases: Iterable[str], times: Sequence[datetime]) -> tuple[str, dict[str, Any]]:
+    """SQL over rows `r` with release and started_at: these releases, between the first and last of these times."""
+    if not times:
         return "false", {}
-    releases = {f"release_{place}": name for place, name in enumerate(sorted({build.release for build in builds}))}
+    named = {f"release_{place}": name for place, name in enumerate(sorted(releases))}
     # A list of values prunes partitions; list_contains() reads every release.
-    where = f"r.release IN ({', '.join(f'${name}' for name in releases)}) AND r.started_at BETWEEN $first AND $last"
-    times = [build.started_at for build in builds]
-    return where, {**releases, "first": min(times), "last": max(times)}
+    where = f"r.release IN ({', '.join(f'${name}' for name in named)}) AND r.started_at BETWEEN $first AND $last"
+    return where, {**named, "first": min(times), "last": max(times)}
