@@ -1,0 +1,299 @@
+"""The command line of ingestion: what it prints, its exit codes, and one clear line for whatever can be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests as http
+from click.testing import CliRunner, Result
+from webserver import Answer, WebServer, eventually
+
+from data import raw, requests
+from data.settings import load
+from data.store import Store
+from ingest.simulator import Programme, SimulatorServer
+from regtracker import main
+
+Run = Callable[..., Result]
+JUNIT = b'<testsuite name="s"><testcase classname="c" name="a"/><testcase classname="c" name="b"><error/></testcase>'
+JUNIT += b'<testcase classname="c" name="d"><skipped/></testcase></testsuite>'
+
+
+@pytest.fixture
+def regtracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Run:
+    """Runs a verb with a home and a configuration of its own: regtracker("poll", "--json", source={...})."""
+    config = tmp_path / "regtracker.toml"
+    config.touch()
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+
+    def run(*arguments: str, source: dict[str, Any] | None = None) -> Result:
+        if source:
+            lines = [f"{key} = {toml(value)}" for key, value in source.items()]
+            config.write_text("[[source]]\n" + "\n".join(lines))
+        return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+    return run
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + "}"
+    return json.dumps(value)
+
+
+def job(web: WebServer, *numbers: int) -> dict[str, Any]:
+    """A job `x` whose builds each have one JUnit report; the source that reads it."""
+    builds = [{"number": number, "timestamp": 1_700_000_000_000 + number} for number in sorted(numbers, reverse=True)]
+    web.routes["/job/x/api/json"] = {"nextBuildNumber": max(numbers) + 1, "builds": builds}
+    for number in numbers:
+        web.routes[f"/job/x/{number}/api/json"] = {
+            "building": False,
+            "result": "UNSTABLE",
+            "displayName": f"VER: 7.0.0.{number}",
+            "timestamp": 1_700_000_000_000 + number,
+            "artifacts": [{"relativePath": "r.xml"}],
+        }
+        web.routes[f"/job/x/{number}/artifact/r.xml"] = Answer(JUNIT)
+    return {"name": "ci", "url": web.url, "layout": "job", "job": "x"}
+
+
+def test_poll_answers_with_one_object(web: WebServer, regtracker: Run) -> None:
+    result = regtracker("poll", "--json", source=job(web, 1, 2))
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert answer.pop("seconds") >= 0
+    assert answer == {"found": 2, "ingested": 2, "running": 0, "failed": 0, "results": 6, "errors": []}
+    assert "0 builds found" in regtracker("poll").stdout
+
+
+def test_poll_says_which_build_failed_and_reads_it_the_next_time(web: WebServer, regtracker: Run) -> None:
+    source = job(web, 1, 2)
+    good = web.routes["/job/x/1/api/json"]
+    web.routes["/job/x/1/api/json"] = Answer(b"", 500)
+    result = regtracker("poll", "--json", source=source)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) | {"seconds": 0} == {
+        "found": 2,
+        "ingested": 1,
+        "running": 0,
+        "failed": 1,
+        "results": 3,
+        "seconds": 0,
+        "errors": [],
+    }
+    assert result.stderr.count("job/x/1/") == 1 and "500" in result.stderr
+    web.routes["/job/x/1/api/json"] = good
+    result = regtracker("poll", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["ingested"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "cannot be reached"),
+        (Answer(b"", 401), "refuses this user or token (401)"),
+        (Answer(b"", 403, {"X-You-Are-Authenticated-As": "anonymous"}), "does not let anonymous users read (403)"),
+        (Answer(b"", 404), "has nothing (404)"),
+        (Answer(b"", 302, {"Location": "https://sso.example.com/"}), "redirects to sso.example.com"),
+        (Answer(b"<html>", 503, {"Content-Type": "text/html"}), "is starting, stopping or overloaded (503)"),
+        (Answer(b'{"nextBuildNumber": 1', headers={"Content-Type": "application/json"}), "JSON that breaks off"),
+        (Answer(b"<html>Welcome</html>", headers={"Content-Type": "text/html"}), "web page instead of JSON"),
+    ],
+    ids=["unreachable", "401", "403", "404", "302", "503", "truncated", "html"],
+)
+def test_what_is_wrong_with_a_jenkins_is_one_line(
+    web: WebServer, regtracker: Run, answer: Answer | None, words: str
+) -> None:
+    """check tells it, poll tells it and exits with 2, and when all is well again the next poll goes on."""
+    source = job(web, 1)
+    if answer is None:
+        broken = source | {"url": "http://127.0.0.1:9/"}
+    else:
+        good = web.routes["/job/x/api/json"]
+        web.routes["/job/x/api/json"] = answer
+        web.routes["/api/json"] = {"nodeDescription": "the root answers"}
+        broken = source
+    checked = regtracker("check", "--json", source=broken)
+    (finding,) = json.loads(checked.stdout)["sources"]
+    assert checked.exit_code == 2 and not finding["ok"]
+    assert len(finding["problems"]) == 1 and words in finding["problems"][0]
+    polled = regtracker("poll", "--json")
+    assert polled.exit_code == 2
+    (error,) = json.loads(polled.stdout)["errors"]
+    assert words in error and error.startswith("ci: ") and "\n" not in error
+    if answer is not None:
+        web.routes["/job/x/api/json"] = good
+    assert json.loads(regtracker("poll", "--json", source=source).stdout)["ingested"] == 1
+
+
+def test_check_shows_what_the_rules_make_of_the_last_builds(web: WebServer, regtracker: Run) -> None:
+    source = job(web, *range(1, 9)) | {"owner": "tests/(?P<module>[^/]+)/"}
+    result = regtracker("check", source=source)
+    assert result.exit_code == 0
+    assert "x #8 'VER: 7.0.0.8' (final): release 7.0; version 7.0.0.8; environment default; module x" in result.stdout
+    assert "3 tests owned by x 3" in result.stdout
+    (finding,) = json.loads(regtracker("check", "--json").stdout)["sources"]
+    assert [build["number"] for build in finding["builds"]] == [8, 7, 6]
+    assert finding["jenkins"] == "2.528"
+    web.routes["/job/x/8/api/json"]["displayName"] = "#8"
+    assert "remark: no release for x #8" in regtracker("check").stdout
+    with closing(Store.open(load())) as store:
+        assert store.value("SELECT count(*) FROM builds") == 0
+
+
+@pytest.mark.parametrize("verb", ["poll", "check", "backfill"])
+def test_a_source_that_does_not_exist(regtracker: Run, verb: str) -> None:
+    result = regtracker(verb, "--source", "nope", source={"name": "ci", "url": "http://h/", "job": "x"})
+    assert result.exit_code == 2 and "There is no source 'nope'; configured: ci." in result.stderr
+
+
+def test_a_wrong_configuration_is_answered_with_the_key(regtracker: Run) -> None:
+    result = regtracker("poll", source={"name": "ci", "url": "ftp://h/", "job": "x"})
+    assert result.exit_code == 2 and "url = 'ftp://h/'" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["poll", "ingest", "backfill", "rebuild", "import", "parse", "check"])
+def test_every_verb_explains_itself(regtracker: Run, verb: str) -> None:
+    result = regtracker(verb, "--help")
+    assert result.exit_code == 0 and f"Example: regtracker {verb}" in result.stdout
+
+
+def test_parse_answers_with_a_line_a_file(tmp_path: Path, regtracker: Run) -> None:
+    (tmp_path / "a.xml").write_bytes(JUNIT)
+    (tmp_path / "b.xml").write_bytes(b"<html></html>")
+    (tmp_path / "c.xml").write_bytes(b"")
+    files = [str(tmp_path / name) for name in ("a.xml", "b.xml", "c.xml", "missing.xml")]
+    result = regtracker("parse", "--json", *files)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 1
+    assert [line["status"] for line in lines] == ["ok", "not_junit", "error", "error"]
+    counts = {name: lines[0][name] for name in ("tests", "passed", "failed", "errors", "skipped", "suites")}
+    assert counts == {"tests": 3, "passed": 1, "failed": 1, "errors": 1, "skipped": 1, "suites": 1}
+    assert set(lines[0]) == {"file", "status", *counts, "duration", "warnings"}
+    assert regtracker("parse", files[0]).exit_code == 0
+
+
+def test_rebuild_after_a_change_of_rules_says_what_changed(web: WebServer, regtracker: Run) -> None:
+    source = job(web, 1, 2)
+    regtracker("poll", source=source)
+    unchanged = json.loads(regtracker("rebuild", "--json").stdout)
+    assert (unchanged["builds"], unchanged["results"], unchanged["changed"]) == (2, 6, 0)
+    changed = source | {"release": r"^(?P<release>\d+\.\d+\.\d+)"}
+    told = regtracker("rebuild", "--dry-run", source=changed).stdout
+    assert "release: 2 builds" in told and "x #1: release '7.0' -> '7.0.0'" in told
+    with closing(Store.open(load())) as store:
+        assert store.rows("SELECT DISTINCT release FROM runs") == [{"release": "7.0"}]
+    assert json.loads(regtracker("rebuild", "--json").stdout)["changed"] == 2
+    with closing(Store.open(load())) as store:
+        for table in ("runs", "builds", "results", "build_counts"):
+            assert store.rows(f"SELECT DISTINCT release FROM {table}") == [{"release": "7.0.0"}]
+        assert store.value("SELECT count(*) FROM run_builds") == store.value("SELECT count(*) FROM runs") == 2
+
+
+def test_backfill_tells_what_it_did(web: WebServer, regtracker: Run) -> None:
+    source = job(web, 1, 2, 3) | {"history": 1}
+    assert json.loads(regtracker("poll", "--json", source=source).stdout)["ingested"] == 1
+    result = regtracker("backfill", "--source", "ci", "--from", "1", "--to", "2", "--json")
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 0 and (answer["found"], answer["ingested"], answer["results"]) == (2, 2, 6)
+    wrong = regtracker("backfill", "--source", "ci", "--from", "1", "--to", "2025-01-01")
+    assert wrong.exit_code == 2 and "number to number" in wrong.stderr
+
+
+@pytest.fixture
+def ingest(tmp_path: Path, regtracker: Run) -> Iterator[Callable[[dict[str, Any]], subprocess.Popen]]:
+    """Starts the ingest process with one source."""
+    started: list[subprocess.Popen] = []
+
+    def start(source: dict[str, Any]) -> subprocess.Popen:
+        regtracker("--version", source=source)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "regtracker", "ingest"], stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_ingest_carries_out_requests_and_ends_when_asked(
+    web: WebServer, ingest: Callable[[dict[str, Any]], subprocess.Popen]
+) -> None:
+    process = ingest(job(web, 1) | {"poll_minutes": 1000})
+    with closing(Store.open(load())) as store:
+        eventually(lambda: store.value("SELECT count(*) FROM builds") == 1)
+        job(web, 1, 2)
+        poll = requests.submit(store, "poll", "ci", {}, "someone")
+        eventually(lambda: requests.status(store, poll).state == "done")
+        assert requests.status(store, poll).payload["ingested"] == 1
+        web.routes["/job/x/1/artifact/r.xml"] = Answer(JUNIT.replace(b"<error/>", b""))
+        url = "http://wrong.example.com:8080/view/all/job/x/1/"
+        one = requests.submit(store, "build", "ci", {"url": url}, "someone")
+        nowhere = requests.submit(store, "poll", "nope", {}, "someone")
+        late = requests.submit(store, "backfill", "ci", {"from": "1"}, "someone")
+        file = raw.pack("r.xml", "file", JUNIT)
+        metadata = {"release": "9.0", "module": "m", "number": 3}
+        upload = requests.submit(store, "upload", "", metadata, "someone", [file])
+        bad = requests.submit(store, "upload", "", {"release": "9.0"}, "someone", [file])
+        ended = ("done", "failed")
+        for request in (one, nowhere, late, upload, bad):
+            eventually(lambda request=request: requests.status(store, request).state in ended)
+        assert [requests.status(store, request).state for request in (one, nowhere, late, upload, bad)] == [
+            *("done", "failed", "done", "done", "failed")
+        ]
+        assert "no source 'nope'" in requests.status(store, nowhere).error
+        assert "module is missing" in requests.status(store, bad).error
+        assert store.rows("SELECT failed FROM builds WHERE job = 'x' AND number = 1") == [{"failed": 0}]
+        assert store.rows("SELECT source, module, total FROM builds WHERE release = '9.0'") == [
+            {"source": "upload", "module": "m", "total": 3}
+        ]
+        assert store.value("SELECT count(*) FROM raw_files WHERE build IN (SELECT request FROM requests)") == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_ingest_ends_in_the_middle_of_a_poll(
+    web: WebServer, ingest: Callable[[dict[str, Any]], subprocess.Popen]
+) -> None:
+    source = job(web, *range(1, 60))
+    for number in range(1, 60):
+        web.routes[f"/job/x/{number}/artifact/r.xml"] = Answer(JUNIT, pause_s=0.2)
+    web.routes["/job/x/30/artifact/r.xml"] = Answer(JUNIT, pause_s=600)
+    process = ingest(source | {"poll_minutes": 1000})
+    eventually(lambda: len(web.asked) > 20)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0 and time.monotonic() - began < 30
+    with closing(Store.open(load())) as store:
+        held = store.value("SELECT count(*) FROM builds")
+        assert store.value("SELECT count(*) FROM results") == 3 * held
+        assert held + store.value("SELECT count(*) FROM ledger") == 59
+
+
+def test_a_running_build_is_shown_as_it_goes_on_and_completed(
+    ingest: Callable[[dict[str, Any]], subprocess.Popen],
+) -> None:
+    with SimulatorServer(Programme("tiny", live=False)) as server:
+        ingest(server.sources()[1] | {"poll_minutes": 0.02})
+        with closing(Store.open(load())) as store:
+            eventually(lambda: store.value("SELECT count(*) FROM runs WHERE state = 'running'") == 1)
+            http.post(f"{server.url}_sim/advance", json={"finish": True}, timeout=30)
+            request = requests.submit(store, "poll", server.sources()[1]["name"], {}, "someone")
+            eventually(lambda: requests.status(store, request).state == "done")
+            truth = server.truth()["sources"]["sim-7.1"]
+            eventually(lambda: store.value("SELECT sum(total) FROM builds WHERE state = 'final'") == truth["results"])
+            assert store.value("SELECT count(*) FROM runs WHERE state = 'running'") == 0
