@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
+import platform
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -168,6 +173,141 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
         children.wait()
 
 
+@main.command()
+@click.option("--size", type=click.IntRange(1_000), default=1_000_000, show_default=True, help="Results in the store.")
+@click.option(
+    "--ingest",
+    "ingest_size",
+    type=click.Choice(["tiny", "small", "medium"]),
+    default="small",
+    show_default=True,
+    help="The simulated Jenkins that ingest is measured on.",
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the filled store there, or measure the one that is there (default: a temporary one).",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def bench(size: int, ingest_size: str, home: Path | None, as_json: bool) -> None:
+    """Fill a store and time ingest, every screen's question beside a bare query, and the API over HTTP.
+
+    \b
+    Example: regtracker bench --size 1000000
+    """
+    with tempfile.TemporaryDirectory() as scratch, _Children() as children:
+        store = home or Path(scratch) / "store"
+        figures = {
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+            "ingest": _bench_ingest(children, Path(scratch) / "ingest", ingest_size),
+            **_bench_questions(store, size),
+        }
+        figures |= _bench_http(children, store, [row["path"] for row in figures["questions"]])
+    click.echo(json.dumps(figures, indent=2) if as_json else _bench_text(figures))
+
+
+def _bench_ingest(children: _Children, home: Path, size: str) -> dict:
+    """Poll a simulated Jenkins twice: what it has rendered for the first poll costs the second one no waiting."""
+    from data.settings import SourceSettings, StoreSettings
+    from ingest.bench import measure
+
+    click.echo(f"Ingest from a simulated Jenkins ({size}) ...", err=True)
+    logging.disable(logging.WARNING)  # the builds that it has deleted are no news here
+    output = children.start("simulator", "simulator", "--size", size, "--no-live", "--exit-with-parent", read=True)
+    sources = [SourceSettings(**source) for source in json.loads(output.readline())["sources"]]
+    rates = []
+    for turn in ("warm-up", "measured"):
+        settings = _settings().model_copy(update={"home": home / turn, "store": StoreSettings(), "source": sources})
+        rates.append(asdict(measure(settings)))
+    children.stop("simulator")
+    return rates[-1]
+
+
+def _bench_questions(home: Path, size: int) -> dict:
+    from data.bench import measure
+    from data.settings import StoreSettings
+    from data.store import Store
+    from data.synthetic import Shape, fill
+
+    settings = _settings().model_copy(update={"home": home, "store": StoreSettings(), "source": []})
+    store = Store.open(settings, mirrored=True)
+    if not store.value("SELECT count(*) FROM releases"):
+        click.echo(f"Filling a store with about {size:,} results ...", err=True)
+        fill(store, Shape.of(size))
+    results = store.value("SELECT count(*) FROM results")
+    click.echo(f"Asking about {results:,} results ...", err=True)
+    timings = [asdict(timing) for timing in measure(store)]
+    store.close()
+    return {"results": results, "questions": timings}
+
+
+def _bench_http(children: _Children, home: Path, paths: list[str]) -> dict:
+    """One server that remembers nothing, then one that remembers answers, as in production."""
+    from dashboard.bench import answers, load
+
+    figures = {}
+    for name, megabytes in (("computed", "0"), ("remembered", "128")):
+        click.echo(f"The API over HTTP, answers {name} ...", err=True)
+        port = _free_port()
+        (home / "bench.toml").touch()
+        environment = {
+            "REGTRACKER_HOME": str(home),
+            "REGTRACKER_WEB__CACHE_MB": megabytes,
+            "REGTRACKER_CONFIG": str(home / "bench.toml"),
+        }
+        children.start("web", "web", "--port", str(port), environment=environment)
+        url = f"http://127.0.0.1:{port}/api/v1"
+        _wait_ready(children, f"{url}/health/ready")
+        run_view = next(path for path in paths if path.endswith("/modules") and path.startswith("/runs/"))
+        figures[f"http_{name}"] = [asdict(answer) for answer in answers(url, paths)]
+        figures[f"load_{name}"] = [asdict(load(url, run_view, clients)) for clients in (1, 8, 32)]
+        children.stop("web")
+    return figures
+
+
+def _bench_text(figures: dict) -> str:
+    lines = [
+        figures["machine"],
+        "",
+        _ingest_text(figures["ingest"]),
+        "",
+        f"| {figures['results']:,} results: ms | bare query | question p50 | p95 | HTTP computed | remembered | 304 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    rows = zip(figures["questions"], figures["http_computed"], figures["http_remembered"], strict=True)
+    for asked, computed, remembered in rows:
+        lines.append(
+            f"| {asked['question']} | {asked['bare_ms']:.1f} | {asked['p50_ms']:.1f} | {asked['p95_ms']:.1f} "
+            f"| {computed['whole_ms']:.1f} | {remembered['whole_ms']:.1f} | {remembered['unchanged_ms']:.1f} |"
+        )
+    lines += [
+        "",
+        "| run view, clients | computed, requests a second | p95 ms | remembered, requests a second | p95 ms |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for computed, remembered in zip(figures["load_computed"], figures["load_remembered"], strict=True):
+        lines.append(
+            f"| {computed['clients']} | {computed['per_second']:.0f} | {computed['p95_ms']:.1f} "
+            f"| {remembered['per_second']:.0f} | {remembered['p95_ms']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def _ingest_text(rate: dict) -> str:
+    return (
+        f"Ingest: {rate['attempts']:,} results of {rate['builds']} builds in {rate['wall_s']:.1f} s, "
+        f"{rate['attempts'] / rate['wall_s']:,.0f} a second ({rate['attempts'] / rate['cpu_s']:,.0f} a second of CPU), "
+        f"{rate['requests']} requests, peak {rate['peak_mb']:.0f} MB, {rate['bytes_per_result']:.0f} bytes a result "
+        f"(raw files: {rate['raw_bytes_per_result']:.0f})"
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def _demo_world(file: Path, size: str) -> dict[str, str]:
     """When the simulated history ended, and its size: kept, so that a second start goes on with the same world."""
     if file.is_file():
@@ -241,21 +381,27 @@ class _Children:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def start(self, name: str, *arguments: str, read: bool = False):
+    def start(self, name: str, *arguments: str, read: bool = False, environment: dict[str, str] | None = None):
         """Start `regtracker ARGUMENTS`; with `read`, its standard output is returned to be read."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "regtracker", *arguments], stdout=subprocess.PIPE if read else None, text=True
+            [sys.executable, "-m", "regtracker", *arguments],
+            stdout=subprocess.PIPE if read else None,
+            text=True,
+            env=os.environ | (environment or {}),
         )
         self._running[name] = process
         return process.stdout
+
+    def stop(self, name: str) -> None:
+        process = self._running.pop(name)
+        process.terminate()
+        process.wait(timeout=15)
 
     def check(self) -> None:
         """Raises ClickException when one of them has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise click.ClickException(
-                    f"{name} ended with exit code {process.returncode}: see above"
-                )
+                raise click.ClickException(f"{name} ended with exit code {process.returncode}: see above")
 
     def wait(self) -> None:
         try:

@@ -83,6 +83,7 @@ def measure(store: Store, rounds: int = 7) -> list[Timing]:
 
     Raises ValueError where the store is empty.
     """
+    store.refresh()
     release = store.value("SELECT min(release) FROM releases")
     if release is None:
         raise ValueError("there is nothing in the store to ask about")
