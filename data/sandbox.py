@@ -128,13 +128,18 @@ class Sandbox:
         _send(worker, request)
         head = _hear(worker)
         if "error" in head:
-            raise SqlError(head["error"])
+            raise self._failed(head)
         with pa.ipc.open_stream(worker.stdout) as reader:
             schema, batches = reader.schema, list(reader)
         tail = _hear(worker)
         if tail["error"]:
-            raise SqlError(tail["error"])
+            raise self._failed(tail)
         return Table(head["columns"], batches, schema, tail["truncated"], time.monotonic() - began)
+
+    def _failed(self, said: dict[str, Any]) -> SqlError:
+        if said["spent"]:
+            self.close()
+        return SqlError(said["error"])
 
 
 def _send(worker: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

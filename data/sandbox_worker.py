@@ -91,10 +91,11 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
         reader = cursor.to_arrow_reader(BATCH_ROWS)
         first = next(reader, None)
     except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
-        _say(sink, {"error": _words(error)})
+        _say(sink, {"error": _words(error), "spent": _is_spent(error)})
         return
     _say(sink, {"columns": columns})
-    left, room, truncated, failed = request["rows"], request["bytes"], False, None
+    left, room, truncated = request["rows"], request["bytes"], False
+    end: dict[str, Any] = {"error": None, "spent": False}
     with pa.ipc.new_stream(sink, reader.schema) as writer:
         batch = first
         try:
@@ -108,8 +109,13 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
                     break
                 batch = next(reader, None)
         except (duckdb.Error, OSError, MemoryError, pa.ArrowException) as error:
-            failed = _words(error)
-    _say(sink, {"truncated": truncated, "error": failed})
+            end = {"error": _words(error), "spent": _is_spent(error)}
+    _say(sink, {"truncated": truncated, **end})
+
+
+def _is_spent(error: BaseException) -> bool:
+    """Whether this process has come to its limits: what it took is in pieces, and the next query would fail too."""
+    return isinstance(error, MemoryError | OSError | duckdb.OutOfMemoryException | pa.ArrowException)
 
 
 def _words(error: BaseException) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters, shapes
+from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.runs import checked, known_run
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.builds import Build, BuildDetail, BuildResult, Facets
+from dashboard.api.shapes.tests import Attempt
 from data.filters import Filter
 from data.queries import builds, tests
 from data.store import Store
@@ -17,7 +19,7 @@ from data.store import Store
 routes = blueprint("builds", "Jenkins builds and imports: their facts and every result in them.")
 
 
-@routes.get("/builds", summary="Builds, newest first", responses=many(shapes.Build))
+@routes.get("/builds", summary="Builds, newest first", responses=many(Build))
 @remembered()
 def list_builds(query: parameters.BuildsQuery) -> Any:
     def fetch(flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
@@ -26,17 +28,17 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
     flt = query.filter()
     if query.run is not None:
         known_run(query.run, asked().at(Filter()))
-    return listing.answer(Rows(shapes.Build, fetch, key=lambda row: [row["id"]]), query, flt)
+    return listing.answer(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
 
 
-@routes.get("/builds/<build>", summary="One build", responses=one(shapes.BuildDetail))
+@routes.get("/builds/<build>", summary="One build", responses=one(BuildDetail))
 @remembered()
 def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     """With its parameters, causes, commits, the runs that listed it, and what the parsers remarked."""
     return _known(path.build, asked().at(query.filter()))
 
 
-@routes.get("/builds/<build>/results", summary="The results of a build", responses=many(shapes.BuildResult))
+@routes.get("/builds/<build>/results", summary="The results of a build", responses=many(BuildResult))
 @remembered()
 def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
     """The worst first; final results, or with `attempts=1` every attempt."""
@@ -56,10 +58,10 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
 
     flt = query.filter()
     _known(path.build, asked().at(flt))
-    return listing.answer(Rows(shapes.BuildResult, fetch), query, flt)
+    return listing.answer(Rows(BuildResult, fetch), query, flt)
 
 
-@routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(shapes.Facets))
+@routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(Facets))
 @remembered()
 def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     flt = asked().at(query.filter())
@@ -67,9 +69,7 @@ def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> A
     return builds.facets(store(), path.build, flt)
 
 
-@routes.get(
-    "/builds/<build>/tests/<test>", summary="Every attempt of a test in a build", responses=many(shapes.Attempt)
-)
+@routes.get("/builds/<build>/tests/<test>", summary="Every attempt of a test in a build", responses=many(Attempt))
 @remembered()
 def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuery) -> Any:
     """With the whole failure text: message, trace and the tail of the output."""
@@ -79,7 +79,7 @@ def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuer
 
     flt = query.filter()
     _known(path.build, asked().at(flt))
-    return listing.answer(Rows(shapes.Attempt, sliced(fetch)), query, flt)
+    return listing.answer(Rows(Attempt, sliced(fetch)), query, flt)
 
 
 def _known(build: str, flt: Filter) -> Row:

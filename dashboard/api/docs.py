@@ -9,10 +9,10 @@ import orjson
 from flask import Blueprint, Response, current_app, render_template
 from flask_openapi3 import Info, OpenAPI
 
-from dashboard.api import shapes
 from dashboard.api.documented import MEANINGS
 from dashboard.api.problems import invalid
 from dashboard.api.serving import VERSION
+from dashboard.api.shapes.base import Problem
 
 pages = Blueprint("api_docs", __name__, template_folder="templates")
 _TEXT = """Everything a screen shows is one call. Times are ISO 8601 in UTC, durations seconds, rates 0 to 1, ids 16
@@ -25,7 +25,7 @@ def describe(server: OpenAPI) -> None:
     server.info = Info(title="Regression Tracker", version=VERSION, description=_TEXT)
     server.validation_error_status = "400"
     server.validation_error_callback = invalid
-    server.validation_error_model = shapes.Problem
+    server.validation_error_model = Problem
 
 
 def document(server: OpenAPI) -> dict[str, Any]:

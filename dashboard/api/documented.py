@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from dashboard.api.examples import example
 from dashboard.api.problems import MIMETYPE
 from dashboard.api.serving import FORMATS
-from dashboard.api.shapes import Count
+from dashboard.api.shapes.base import Count
 
 MEANINGS = {
     400: "a parameter is unknown or wrong",

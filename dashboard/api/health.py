@@ -12,9 +12,10 @@ import duckdb
 import orjson
 from flask import Response
 
-from dashboard.api import parameters, shapes
+from dashboard.api import parameters
 from dashboard.api.documented import answered, blueprint, one, problems
 from dashboard.api.serving import VERSION, asked, remembered, store
+from dashboard.api.shapes.operations import Health, Live, Ready, Snapshot
 from dashboard.services import services
 from data.measures import iso
 from data.queries import ingest
@@ -24,7 +25,7 @@ routes = blueprint("health", "Is this process alive, can it answer, and of which
 _STARTED = time.time()
 
 
-@routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=one(shapes.Snapshot))
+@routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=one(Snapshot))
 @remembered()
 def get_snapshot(query: parameters.SnapshotQuery) -> Any:
     """Poll this, with If-None-Match: every other answer stands still while this does."""
@@ -32,21 +33,17 @@ def get_snapshot(query: parameters.SnapshotQuery) -> Any:
     return {"snapshot": found.id, "committed_at": f"{found.committed_at.isoformat()}Z"}
 
 
-@routes.get("/health/live", summary="This process answers", responses={200: answered(shapes.Live)})
+@routes.get("/health/live", summary="This process answers", responses={200: answered(Live)})
 def get_live() -> Response:
     return _now({"status": "ok"})
 
 
-@routes.get(
-    "/health/ready", summary="The store opens and answers", responses={200: answered(shapes.Ready), **problems(503)}
-)
+@routes.get("/health/ready", summary="The store opens and answers", responses={200: answered(Ready), **problems(503)})
 def get_ready() -> Response:
     return _now({"status": "ok", "snapshot": _ask(services().store)})
 
 
-@routes.get(
-    "/health", summary="Store, ingestion and this process", responses={200: answered(shapes.Health), **problems(503)}
-)
+@routes.get("/health", summary="Store, ingestion and this process", responses={200: answered(Health), **problems(503)})
 def get_health() -> Response:
     """`status` is "degraded" where a source's last poll failed or is later than twice its interval."""
     store = services().store

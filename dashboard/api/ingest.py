@@ -9,12 +9,13 @@ from flask import Response, request
 from flask_openapi3 import FileStorage
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from dashboard.api import listing, parameters, shapes
-from dashboard.api.documented import answered, blueprint, many, problems
+from dashboard.api import listing, parameters
+from dashboard.api.documented import answered, blueprint, many, one, problems
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import Problem, unknown
 from dashboard.api.runs import checked
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.services import services
 from data import filters, ids, requests
 from data.filters import Filter
@@ -29,16 +30,16 @@ UPLOADED = "upload"  # the source of builds that were handed in
 LAG_S = 60
 
 
-@routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=many(shapes.IngestSource))
+@routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=many(IngestSource))
 @remembered(clock_s=LAG_S)
 def list_sources(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return ingest.status(store if flt.as_of is None else store.at(flt.as_of))
 
-    return listing.answer(Rows(shapes.IngestSource, sliced(fetch)), query, query.filter())
+    return listing.answer(Rows(IngestSource, sliced(fetch)), query, query.filter())
 
 
-@routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(shapes.LedgerRow))
+@routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(LedgerRow))
 @remembered()
 def list_ledger(query: parameters.LedgerQuery) -> Any:
     """The next to be tried first, with the error of the last try."""
@@ -46,23 +47,23 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
     def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
         return ingest.ledger(store(), query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
-    return listing.answer(Rows(shapes.LedgerRow, fetch), query, query.filter())
+    return listing.answer(Rows(LedgerRow, fetch), query, query.filter())
 
 
-@routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(shapes.Gap))
+@routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(Gap))
 @remembered()
 def list_gaps(query: parameters.IngestQuery) -> Any:
     def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
         return ingest.gaps(store(), flt, limit=start + limit)[start:]
 
-    return listing.answer(Rows(shapes.Gap, fetch), query, query.filter())
+    return listing.answer(Rows(Gap, fetch), query, query.filter())
 
 
-@routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=many(shapes.Drop))
+@routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=many(Drop))
 @remembered()
 def list_drops(query: parameters.IngestQuery) -> Any:
-    return listing.answer(Rows(shapes.Drop, sliced(ingest.drops)), query, query.filter())
+    return listing.answer(Rows(Drop, sliced(ingest.drops)), query, query.filter())
 
 
 class Work(BaseModel):
@@ -105,7 +106,7 @@ class Work(BaseModel):
 @routes.post(
     "/ingest/requests",
     summary="Ask for a poll, a backfill, or one build",
-    responses={202: answered(shapes.Request), **problems(400, 403, 413, 415, 503)},
+    responses={202: answered(Request), **problems(400, 403, 413, 415, 503)},
 )
 def create_request(body: Work) -> Response:
     """The ingest process takes it up within seconds; follow it at the address in Location."""
@@ -115,20 +116,20 @@ def create_request(body: Work) -> Response:
     return _accepted(requests.submit(store(), body.kind, body.source, body.payload, AUTHOR))
 
 
-@routes.get("/ingest/requests", summary="What was asked for, newest first", responses=many(shapes.Request))
+@routes.get("/ingest/requests", summary="What was asked for, newest first", responses=many(Request))
 @remembered()
 def list_requests(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         then = store if flt.as_of is None else store.at(flt.as_of)
         return [_shape(found) for found in requests.recent(then, 1000)]
 
-    return listing.answer(Rows(shapes.Request, sliced(fetch)), query, query.filter())
+    return listing.answer(Rows(Request, sliced(fetch)), query, query.filter())
 
 
 @routes.get(
     "/ingest/requests/<request>",
     summary="How far a request is",
-    responses={200: answered(shapes.Request), **problems(404, 503)},
+    responses=one(Request),
 )
 @remembered()
 def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
@@ -168,7 +169,7 @@ class Upload(BaseModel):
 @routes.post(
     "/builds",
     summary="Hand in the reports of a build of any CI",
-    responses={202: answered(shapes.Request), **problems(400, 403, 413, 415, 503)},
+    responses={202: answered(Request), **problems(400, 403, 413, 415, 503)},
 )
 def create_build(form: Upload) -> Response:
     """The ingest process reads them within seconds; follow it at the address in Location. An upload with the same

@@ -16,7 +16,7 @@ from dashboard.api.paging import Cursor, Position
 from dashboard.api.parameters import Listed, Paged
 from dashboard.api.problems import Problem
 from dashboard.api.serving import FORMATS, asked, store
-from dashboard.api.shapes import Time
+from dashboard.api.shapes.base import Time
 from data import export
 from data.filters import Filter
 from data.store import Store

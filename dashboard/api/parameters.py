@@ -83,6 +83,10 @@ class OfWindow(BaseModel):
     runs: int | None = Field(None, ge=1, le=MAX_RUNS, description="how many of the newest runs", **like(20))
 
 
+class OfStorms(BaseModel):
+    include_storms: Literal["0", "1"] | None = Field(None, description="1: judge also what storms and sick hosts broke")
+
+
 class Searched(BaseModel):
     q: str | None = Field(None, max_length=500, description="part of a test's key, whatever its case")
 
@@ -118,11 +122,11 @@ class SnapshotQuery(Asking):
     pass
 
 
-class ReleasesQuery(Listed, OfRun, OfPart, OfWindow):
+class ReleasesQuery(Listed, OfRun, OfPart, OfWindow, OfStorms):
     pass
 
 
-class ReleaseQuery(Asking, OfRun, OfPart, OfWindow):
+class ReleaseQuery(Asking, OfRun, OfPart, OfWindow, OfStorms):
     pass
 
 
@@ -186,16 +190,35 @@ class AttemptsQuery(Listed):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 
 
-class GridQuery(Paged, OfRelease, OfRun, OfPart, OfWindow, Judged, Searched):
+class GridQuery(Paged, OfRelease, OfRun, OfPart, OfWindow, OfStorms, Judged, Searched):
     order: Literal[ORDERS] = Field("failing", description="which tests come first")  # type: ignore[valid-type]
 
 
-class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, Judged):
+class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms, Judged):
+    pass
+
+
+class ExcludedQuery(Asking, OfRelease, OfRun, OfPart, OfWindow, OfStorms):
+    pass
+
+
+class DisturbancesQuery(Listed, OfRelease, OfRun, OfWindow):
+    module: str | None = Field(None, description="owning module, or the job's", **like("module_3"))
+
+
+class HostsQuery(Listed, OfRelease, OfRun, OfWindow):
     pass
 
 
 class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfWindow):
     run: str | None = Field(None, description="of this run alone")
+    since: str | None = Field(None, description="new is what was never seen before this run")
+    like: str | None = Field(
+        None,
+        max_length=1000,
+        description="only messages that match anywhere, as in SQL: % any text, _ any letter, \\ before a plain one",
+        **like("expected % neighbours"),
+    )
 
 
 class FailureQuery(Asking, OfRelease, OfPart):

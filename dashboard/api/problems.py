@@ -42,9 +42,9 @@ def unknown(what: str, name: str) -> Problem:
 def invalid(error: ValidationError) -> None:
     """flask-openapi3's callback: the first thing that is wrong with the parameters or the body."""
     first = error.errors()[0]
-    parameter = ".".join(str(part) for part in first["loc"]) or None
+    parameter = ".".join(str(part) for part in first["loc"]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
-        raise Problem(400, f"{parameter} is no parameter of this route", parameter)
+        raise Problem(400, f"{parameter!r} is no parameter of this route", parameter)
     given = "" if first["type"] == "missing" else f" (given: {_short(first['input'])})"
     raise Problem(400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter)
 

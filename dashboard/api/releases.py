@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters, shapes
+from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
 from dashboard.api.listing import Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.runs import Choices, Module, Run, Tile, Version
 from data.filters import Filter
 from data.queries import releases, runs
 from data.store import Store
@@ -17,14 +18,14 @@ routes = blueprint("releases", "Release lines: how healthy each one is now.")
 STALE_S = 3600  # a release may turn stale without a commit: its ETag holds for an hour at most
 
 
-@routes.get("/releases", summary="A tile for every release line", responses=many(shapes.Tile))
+@routes.get("/releases", summary="A tile for every release line", responses=many(Tile))
 @remembered(clock_s=STALE_S)
 def list_releases(query: parameters.ReleasesQuery) -> Any:
     """The newest activity first. Numbers are of the newest run that has ended; `state` is the release's health."""
-    return listing.answer(Rows(shapes.Tile, sliced(releases.tiles)), query, query.filter())
+    return listing.answer(Rows(Tile, sliced(releases.tiles)), query, query.filter())
 
 
-@routes.get("/releases/<path:release>", summary="One release line", responses=one(shapes.Tile))
+@routes.get("/releases/<path:release>", summary="One release line", responses=one(Tile))
 @remembered(clock_s=STALE_S)
 def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
     found = releases.release(store(), path.release, asked().at(query.filter()))
@@ -36,7 +37,7 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 @routes.get(
     "/releases/<path:release>/modules",
     summary="The modules of a release, as its newest run that has ended found them",
-    responses=many(shapes.Module),
+    responses=many(Module),
 )
 @remembered()
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
@@ -45,10 +46,10 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
         return runs.modules(store, latest["id"], flt) if latest else []
 
     _check(path.release)
-    return listing.answer(Rows(shapes.Module, sliced(fetch)), query, query.filter(release=path.release))
+    return listing.answer(Rows(Module, sliced(fetch)), query, query.filter(release=path.release))
 
 
-@routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=many(shapes.Version))
+@routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=many(Version))
 @remembered()
 def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any:
     """The newest first, each with how many runs tested it and when."""
@@ -57,10 +58,10 @@ def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any
         return releases.versions(store, path.release, flt)
 
     _check(path.release)
-    return listing.answer(Rows(shapes.Version, sliced(fetch)), query, query.filter())
+    return listing.answer(Rows(Version, sliced(fetch)), query, query.filter())
 
 
-@routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=many(shapes.Run))
+@routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=many(Run))
 @remembered()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
     """The newest first. With a module or topology, the counts are of that part of each run."""
@@ -68,7 +69,7 @@ def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfR
     return listing.answer(RUNS, query, query.filter(release=path.release))
 
 
-@routes.get("/choices", summary="What there is to filter by", responses=one(shapes.Choices))
+@routes.get("/choices", summary="What there is to filter by", responses=one(Choices))
 @remembered()
 def get_choices(query: parameters.ChoicesQuery) -> Any:
     """Every release, and the versions, environments and modules of the chosen one."""
@@ -89,4 +90,4 @@ def _runs(flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:
     return runs.runs(store(), flt, limit, position[0] if position else None)
 
 
-RUNS = Rows(shapes.Run, _runs, key=lambda row: [row["id"]])
+RUNS = Rows(Run, _runs, key=lambda row: [row["id"]])

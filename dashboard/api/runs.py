@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters, shapes
+from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.releases import RUNS, latest_run
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.runs import Comparison, Module, Priority, Result, Run, RunDetail
 from data import ids
 from data.filters import Filter
 from data.queries import compare, releases, runs
@@ -18,20 +19,20 @@ from data.store import Store
 routes = blueprint("runs", "Regression runs: which there were, what each brought, what changed.")
 
 
-@routes.get("/runs", summary="Runs, newest first", responses=many(shapes.Run))
+@routes.get("/runs", summary="Runs, newest first", responses=many(Run))
 @remembered()
 def list_runs(query: parameters.RunsQuery) -> Any:
     """With a module or topology, the counts are of that part of each run."""
     return listing.answer(RUNS, query, query.filter())
 
 
-@routes.get("/runs/<run>", summary="One run", responses=one(shapes.RunDetail))
+@routes.get("/runs/<run>", summary="One run", responses=one(RunDetail))
 @remembered()
 def get_run(path: parameters.RunPath, query: parameters.PartQuery) -> Any:
     return known_run(path.run, asked().at(query.filter()))
 
 
-@routes.get("/runs/<run>/modules", summary="The modules of a run", responses=many(shapes.Module))
+@routes.get("/runs/<run>/modules", summary="The modules of a run", responses=many(Module))
 @remembered()
 def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by owning module, with the change against the base run."""
@@ -43,10 +44,10 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
     known_run(path.run, asked().at(flt))
     if query.base is not None:
         known_run(query.base, asked().at(flt))
-    return listing.answer(Rows(shapes.Module, sliced(fetch)), query, flt)
+    return listing.answer(Rows(Module, sliced(fetch)), query, flt)
 
 
-@routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(shapes.Priority))
+@routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(Priority))
 @remembered()
 def list_priorities(path: parameters.RunPath, query: parameters.PartsQuery) -> Any:
     """Counts by priority, with the change against the previous run; "unknown" where no metadata names one."""
@@ -56,10 +57,10 @@ def list_priorities(path: parameters.RunPath, query: parameters.PartsQuery) -> A
 
     flt = query.filter()
     known_run(path.run, asked().at(flt))
-    return listing.answer(Rows(shapes.Priority, sliced(fetch)), query, flt)
+    return listing.answer(Rows(Priority, sliced(fetch)), query, flt)
 
 
-@routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(shapes.Result))
+@routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(Result))
 @remembered()
 def list_results(path: parameters.RunPath, query: parameters.ResultsQuery) -> Any:
     """The worst first, then by module and key; `fields=test,status` makes them narrow."""
@@ -71,10 +72,10 @@ def list_results(path: parameters.RunPath, query: parameters.ResultsQuery) -> An
 
     flt = query.filter()
     known_run(path.run, asked().at(flt))
-    return listing.answer(Rows(shapes.Result, fetch), query, flt)
+    return listing.answer(Rows(Result, fetch), query, flt)
 
 
-@routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(shapes.Comparison))
+@routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison))
 @remembered()
 def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
     """Every test that differs from the previous run of the release and environment, or failed in both, in one of seven
@@ -87,7 +88,7 @@ def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any
     return compare.compare(store(), run["previous"], path.run, flt, limit=query.limit)
 
 
-@routes.get("/compare", summary="Two runs or releases side by side", responses=one(shapes.Comparison))
+@routes.get("/compare", summary="Two runs or releases side by side", responses=one(Comparison))
 @remembered()
 def get_comparison(query: parameters.CompareQuery) -> Any:
     """A release stands for its newest run that has ended."""

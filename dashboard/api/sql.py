@@ -13,10 +13,10 @@ import pyarrow as pa
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api import shapes
 from dashboard.api.documented import FILES, answered, blueprint, problems
 from dashboard.api.problems import Problem
 from dashboard.api.serving import FORMATS, wanted_format
+from dashboard.api.shapes.operations import SqlAnswer
 from dashboard.services import Services, services
 from data import export
 from data.sandbox import BusyError, Sandbox, SqlError, Table, TooSlowError
@@ -42,7 +42,7 @@ def install(server: Flask) -> None:
 @routes.post(
     "/sql",
     summary="Run one SELECT",
-    responses={200: answered(shapes.SqlAnswer, files=FILES), **problems(400, 403, 408, 413, 415, 429, 503)},
+    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 408, 413, 415, 429, 503)},
 )
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables (`AT (VERSION => n)` asks for an earlier snapshot); 10 seconds, 512 MB and

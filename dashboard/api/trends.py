@@ -6,10 +6,11 @@ from typing import Any
 
 from flask import Response
 
-from dashboard.api import listing, parameters, shapes
+from dashboard.api import listing, parameters
 from dashboard.api.documented import FILES, blueprint, one
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.series import Grid, GridRow, Point, Trend
 from data.filters import Filter
 from data.queries import grid, trends
 from data.store import Store
@@ -17,7 +18,7 @@ from data.store import Store
 routes = blueprint("trends", "Many runs at once: series, and the grid of tests x runs.")
 
 
-@routes.get("/trends", summary="Counts, pass rate and duration over time", responses=one(shapes.Trend, FILES))
+@routes.get("/trends", summary="Counts, pass rate and duration over time", responses=one(Trend, FILES))
 @remembered()
 def get_trends(query: parameters.TrendsQuery) -> Any:
     """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
@@ -30,10 +31,10 @@ def get_trends(query: parameters.TrendsQuery) -> Any:
         found = trends.trend(store, flt, by=query.by, group=query.group)["series"]
         return [{"series": series["name"], **point} for series in found for point in series["points"]]
 
-    return listing.export_file(Rows(shapes.Point, sliced(fetch)), asked().at(query.filter()), [])
+    return listing.export_file(Rows(Point, sliced(fetch)), asked().at(query.filter()), [])
 
 
-@routes.get("/grid", summary="Tests x runs", responses=one(shapes.Grid, FILES))
+@routes.get("/grid", summary="Tests x runs", responses=one(Grid, FILES))
 @remembered()
 def get_grid(query: parameters.GridQuery) -> Any:
     """The newest runs (`runs`, by default 30), newest first, and for each test one letter a run: P passed, F failed,
@@ -48,7 +49,7 @@ def get_grid(query: parameters.GridQuery) -> Any:
         columns[:] = found["runs"]
         return [test | {"cells": cells} for test, cells in zip(found["tests"], found["cells"], strict=True)]
 
-    page = listing.answer(Rows(shapes.GridRow, fetch), query, query.filter())
+    page = listing.answer(Rows(GridRow, fetch), query, query.filter())
     if isinstance(page, Response):
         return page
     cells = [row.pop("cells") for row in page["items"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -21,39 +22,37 @@ from data.settings import SourceSettings, load
 HOSTILE = '=HYPERLINK("http://evil.example")'
 
 
-def application(home: Path, **settings) -> Flask:
-    sources = [SourceSettings(name="ci", url="https://jenkins.example.com/", job="qa/7.0/RUN")]
-    return create_app(load(home=home, source=sources, **settings)).server
-
-
-@pytest.fixture
-def serve() -> Callable[..., Flask]:
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[..., Flask]]:
     """Makes a server over a store's folder, as every web process makes one."""
-    return application
+    servers: list[Flask] = []
+
+    def application(home: Path, **settings) -> Flask:
+        sources = [SourceSettings(name="ci", url="https://jenkins.example.com/", job="qa/7.0/RUN")]
+        servers.append(create_app(load(home=home, source=sources, **settings)).server)
+        return servers[-1]
+
+    yield application
+    for server in servers:
+        server.extensions["regtracker_sandbox"].close()
 
 
 def fill(world: World) -> None:
     """Two releases, environments, topologies, reruns, every verdict, a storm of names, a running run, open work."""
-    for index in range(8):
-        broken = "F" if index >= 6 else "P"
-        parts = {
-            "routing": pa.concat_tables(
-                [
-                    cases("routing", {"steady": "P", "broken": broken, "skipped": "S"}, topology="3s", host="h1"),
-                    cases("routing", {"steady": "P", "broken": broken}, topology="5s", host="h2"),
-                ]
-            ),
-            "storage": {"flaky": "F" if index % 3 == 1 else "P", "rescued": "FP", "dead": "E", HOSTILE: "P"},
-        }
-        world.run(parts)
-        if index % 2:
-            world.run({"routing": {"steady": "P", "broken": "P", "only_on_staging": "F"}}, environment="staging")
+    world.history({"steady": "PPPPPP", "broken": "PPPPFF", "skipped": "SSSSSS"}, module="routing")
+    world.history({"flaky": "PFPPFP", "rescued": "PKPPPK", "dead": "EEEEEE", HOSTILE: "PPPPPP"}, module="storage")
+    world.history({"steady": "PPPP", "broken": "PPPP", "only_on_staging": "FFFF"}, environment="staging")
+    both = [
+        cases("routing", {"steady": "P", "broken": "F"}, topology=topology, host=host)
+        for topology, host in (("3s", "h1"), ("5s", "h2"))
+    ]
+    world.run({"routing": pa.concat_tables(both), "storage": {"rescued": "FP", "dead": "E"}})
     world.run({"routing": {"steady": "P", "broken": "P", "new_here": "P"}, "nvs": None}, release="8.0")
     world.run({"routing": {"steady": "F", "größe <b>": "P"}}, release="8.0")
     world.run({"routing": {"steady": "P"}, "storage": None}, state="running")
 
     def more(cursor) -> None:
-        cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'broken' AS base_name, 'P0' AS priority, 'C7' AS case_id")
+        cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'broken' AS base_name, 'P0' AS priority")
         now = datetime(2026, 11, 20, 8)
         entry = ledger.Entry("ci", "qa/7.0/NVS", 3, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", now)
         ledger.discover(cursor, [entry], now)
@@ -71,8 +70,8 @@ def filled(tmp_path_factory) -> World:
 
 
 @pytest.fixture(scope="session")
-def server(filled: World):
-    return application(filled.store.settings.home)
+def server(filled: World, serve) -> Flask:
+    return serve(filled.store.settings.home)
 
 
 @pytest.fixture
@@ -87,20 +86,31 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def own_client(world: World) -> FlaskClient:
+def own_client(world: World, serve) -> FlaskClient:
     """A client of another process, as far as the store can tell, than the one that writes to `world`."""
-    return application(world.store.settings.home).test_client()
+    return serve(world.store.settings.home).test_client()
+
+
+@contextmanager
+def behind_a_socket(server: Flask) -> Iterator[str]:
+    running = make_server("127.0.0.1", 0, server, threaded=True)
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}"
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+@pytest.fixture
+def free_address() -> Callable[[Flask], AbstractContextManager[str]]:
+    """Puts a server behind a real socket; gives its address."""
+    return behind_a_socket
 
 
 @pytest.fixture
 def address(server) -> Iterator[str]:
-    """The application behind a real socket."""
-    running = make_server("127.0.0.1", 0, server, threaded=True)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    thread.join()
-    running.server_close()
-
-
+    with behind_a_socket(server) as address:
+        yield address

@@ -52,15 +52,14 @@ def test_settings_that_change_answers_change_the_tag(filled, serve, client):
     other = serve(filled.store.settings.home, measures={"skipped_in_pass_rate": False}).test_client()
     path = "/api/v1/runs?release=7.0&environment=prod"
     assert client.get(path).headers["ETag"] != other.get(path).headers["ETag"]
-    assert client.get(path).json["items"][1]["pass_rate"] < other.get(path).json["items"][1]["pass_rate"]
+    one, two = ([run["pass_rate"] for run in one.get(path).json["items"]] for one in (client, other))
+    assert all(a <= b for a, b in zip(one, two, strict=True)) and one != two
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "identity"])
 def test_every_content_coding_holds_the_same(client, address, coding):
     plain = client.get("/api/v1/verdicts")
-    answer = requests.get(
-        f"{address}/api/v1/verdicts", headers={"Accept-Encoding": coding}, stream=True, timeout=30
-    )
+    answer = requests.get(f"{address}/api/v1/verdicts", headers={"Accept-Encoding": coding}, stream=True, timeout=30)
     assert answer.headers.get("Content-Encoding", "identity") == coding
     assert answer.headers["ETag"] == plain.headers["ETag"]
     if coding in ("gzip", "identity"):

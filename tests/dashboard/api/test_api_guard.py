@@ -1,0 +1,164 @@
+"""Pages of other sites cannot write, and cannot read unless they are named; bodies are of the right type and size."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+POLL = {"kind": "poll", "source": "ci"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "https://other.localhost"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/sql", "/ingest/requests", "/builds"])
+def test_another_sites_page_cannot_write(world, own_client, path, headers):
+    answer = own_client.post(f"/api/v1{path}", json=POLL | {"sql": "SELECT 1"}, headers=headers)
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert own_client.get("/api/v1/ingest/requests").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"}],
+)
+def test_our_own_pages_and_programs_can(own_client, headers):
+    assert own_client.post("/api/v1/ingest/requests", json=POLL, headers=headers).status_code == 202
+
+
+def test_a_named_site_may_read_and_write(world, serve):
+    client = serve(world.store.settings.home, web={"cors_origins": ["https://wall.example"]}).test_client()
+    friend, stranger = {"Origin": "https://wall.example"}, {"Origin": "https://evil.example"}
+    read = client.get("/api/v1/runs", headers=friend)
+    assert read.headers["Access-Control-Allow-Origin"] == "https://wall.example"
+    assert "Origin" in read.headers["Vary"]
+    assert "Access-Control-Allow-Origin" not in client.get("/api/v1/runs", headers=stranger).headers
+    asked = client.options("/api/v1/sql", headers=friend | {"Access-Control-Request-Method": "POST"})
+    assert asked.status_code == 200 and "POST" in asked.headers["Access-Control-Allow-Methods"]
+    cross = friend | {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/api/v1/ingest/requests", json=POLL, headers=cross).status_code == 202
+    assert client.post("/api/v1/ingest/requests", json=POLL, headers=stranger).status_code == 403
+
+
+def test_no_site_may_read_by_default(client):
+    answer = client.get("/api/v1/runs", headers={"Origin": "https://evil.example"})
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_json_is_wanted_where_json_is_read(client, kind):
+    answer = client.post("/api/v1/sql", data='{"sql": "SELECT 1"}', content_type=kind)
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"[]", None),
+        (b'"SELECT 1"', None),
+        (b"{}", "sql"),
+        (b'{"sql": 1}', "sql"),
+        (b'{"sql": ""}', "sql"),
+        (b'{"sql": "SELECT 1", "limit": 0}', "limit"),
+        (b'{"sql": "SELECT 1", "files": "yes"}', "files"),
+        (b"\xff\xfe", None),
+    ],
+)
+def test_a_wrong_body_is_told_as_a_problem(client, body, parameter):
+    answer = client.post("/api/v1/sql", data=body, content_type="application/json")
+    assert answer.status_code == 400, answer.text
+    assert answer.json.get("parameter") == parameter
+
+
+def test_a_body_that_is_too_long_is_refused(client):
+    answer = client.post("/api/v1/sql", data=b" " * (2 << 20), content_type="application/json")
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+    long = client.post("/api/v1/sql", json={"sql": "SELECT 1 --" + "x" * 100_000})
+    assert (long.status_code, long.json["parameter"]) == (400, "sql")
+
+
+def test_an_upload_is_kept_for_the_ingest_process(world, own_client):
+    from data import ids, requests
+    from data.raw import unpack
+
+    report = b'<testsuite tests="1"><testcase classname="a" name="b"/></testsuite>'
+    archive = b"PK\x03\x04 not opened here"
+    form = {"release": "7.0", "module": "network", "build": "12", "started_at": "2026-11-22T04:00:00+01:00"}
+    files = [(io.BytesIO(report), "report.xml"), (io.BytesIO(archive), "more.zip")]
+    answer = own_client.post("/api/v1/builds", data=form | {"files": files})
+    assert answer.status_code == 202, answer.text
+    assert answer.json["payload"] == form | {"build": 12, "started_at": "2026-11-22T03:00:00Z"}
+    followed = own_client.get(answer.headers["Location"])
+    assert followed.json == answer.json and followed.json["state"] == "waiting"
+    request = requests.status(world.store, ids.number(answer.json["id"]))
+    kept = {file.path: unpack(file) for file in requests.uploaded(world.store, request)}
+    assert kept == {"report.xml": report, "more.zip": archive}
+
+
+@pytest.mark.parametrize(
+    ("form", "parameter"),
+    [
+        ({"module": "network"}, "files"),
+        ({"files": "text", "release": "7.0", "module": "m"}, "files"),
+        ({"release": "7.0", "module": "network", "build": "x"}, "build"),
+        ({"release": "", "module": "network"}, "release"),
+        ({"release": "7.0"}, "module"),
+        ({"release": "7.0", "module": "m", "started_at": "today"}, "started_at"),
+        ({"release": "7.0", "module": "m", "url": "javascript:alert(1)"}, "url"),
+        ({"release": "7.0", "module": "m", "colour": "red"}, "colour"),
+    ],
+)
+def test_a_wrong_upload_is_told_as_a_problem(own_client, form, parameter):
+    if parameter != "files":
+        form = form | {"files": (io.BytesIO(b"<testsuite/>"), "r.xml")}
+    answer = own_client.post("/api/v1/builds", data=form, content_type="multipart/form-data")
+    assert answer.status_code == 400, answer.text
+    assert answer.json["parameter"].partition(".")[0] == parameter
+    assert own_client.get("/api/v1/ingest/requests").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter"),
+    [
+        ({"kind": "poll", "source": "nowhere"}, "source"),
+        ({"kind": "rebuild", "source": "ci"}, "kind"),
+        ({"kind": "build", "source": "ci"}, None),
+        ({"kind": "build", "source": "ci", "url": "file:///etc/passwd"}, "url"),
+        ({"kind": "poll", "source": "ci", "from": 1}, None),
+        ({"kind": "backfill", "source": "ci", "from": "soon"}, "from"),
+        ({"kind": "backfill", "source": "ci", "from": -1}, "from"),
+        ({"kind": "poll"}, "source"),
+    ],
+)
+def test_a_wrong_request_is_told_as_a_problem(own_client, body, parameter):
+    answer = own_client.post("/api/v1/ingest/requests", json=body)
+    assert answer.status_code == 400, answer.text
+    assert (answer.json.get("parameter") or "").partition(".")[0] == (parameter or "")
+
+
+@pytest.mark.parametrize(
+    ("body", "payload"),
+    [
+        ({"kind": "poll"}, {}),
+        ({"kind": "backfill", "from": 3, "to": "2026-11-01"}, {"from": 3, "to": "2026-11-01"}),
+        (
+            {"kind": "build", "url": "https://jenkins.example.com/job/x/1/"},
+            {"url": "https://jenkins.example.com/job/x/1/"},
+        ),
+    ],
+)
+def test_a_request_is_taken_and_can_be_followed(own_client, body, payload):
+    answer = own_client.post("/api/v1/ingest/requests", json=body | {"source": "ci"})
+    assert answer.status_code == 202, answer.text
+    assert (answer.json["state"], answer.json["payload"]) == ("waiting", payload)
+    assert own_client.get(answer.headers["Location"]).json == answer.json
+    assert own_client.get("/api/v1/ingest/requests").json["items"] == [answer.json]
