@@ -9,7 +9,8 @@ from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso, pass_rate
-from data.queries.runs import conditions, result
+from data.queries.runs import result
+from data.queries.scope import conditions
 from data.store import Store
 
 

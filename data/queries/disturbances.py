@@ -80,11 +80,6 @@ class Seen:
     hosts: list[Host]
     lines: list[Line]
 
-    @property
-    def stormy(self) -> set[tuple[int, str]]:
-        """The columns that storms broke, as (build, module)."""
-        return stormy_columns(self.columns, self.storms)
-
 
 def seen(store: Store, flt: Filter, depth: int) -> Seen:
     """The newest `depth` (at most 62) runs of each lane of the filter's release, which must be given. With
@@ -110,18 +105,28 @@ def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
     found = lines(store, view, of, stormy, flt.topology)
     # Storms and hosts are judged on all of a lane, so that a part of it is judged like the whole.
     hosts = judge_hosts(view, found) if flt.topology is None else seen(store, replace(flt, topology=None), depth).hosts
-    if not flt.include_storms:
-        sick: dict[int, set[str]] = {}
-        for host in hosts:
-            if host.sick:
-                sick.setdefault(host.lane, set()).add(host.host)
-        found = [
-            combined(line.test, line.lane, line.module, line.parts, frozenset(sick[line.lane]))
-            if line.lane in sick
-            else line
-            for line in found
-        ]
-    return Seen(view, of, broken, hosts, found)
+    return Seen(view, of, broken, hosts, found if flt.include_storms else _without_sick(found, hosts))
+
+
+def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> list[Line]:
+    """The lines of these tests, whether they failed or not, in the window that `seen` looks at."""
+    around = seen(store, flt, depth)
+    stormy = set() if flt.include_storms else stormy_columns(around.columns, around.storms)
+    found = lines(store, around.window, around.columns, stormy, flt.topology, tests)
+    return found if flt.include_storms else _without_sick(found, around.hosts)
+
+
+def _without_sick(found: list[Line], hosts: Iterable[Host]) -> list[Line]:
+    sick: dict[int, set[str]] = {}
+    for host in hosts:
+        if host.sick:
+            sick.setdefault(host.lane, set()).add(host.host)
+    return [
+        combined(line.test, line.lane, line.module, line.parts, frozenset(sick[line.lane]))
+        if line.lane in sick
+        else line
+        for line in found
+    ]
 
 
 def releases(store: Store, flt: Filter) -> list[str]:

@@ -11,7 +11,8 @@ from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso, release_state
 from data.queries import verdicts
-from data.queries.runs import conditions, runs
+from data.queries.runs import runs
+from data.queries.scope import conditions
 from data.store import Store
 
 SPARK = 20

@@ -8,6 +8,8 @@ from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import deltas, iso, pass_rate, run_state, sums
+from data.queries.noise import noise_counts, noisy, take_out
+from data.queries.scope import conditions
 from data.store import Store
 
 _PRIORITIES = ("P0", "P1", "P2", "P3")
@@ -17,7 +19,8 @@ _PRIORITIES = ("P0", "P1", "P2", "P3")
 def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) -> list[dict[str, Any]]:
     """The runs of a filter, newest first: at most `limit`, those after the run `before` (id) where given.
 
-    With a module or topology in the filter, the counts are of that part of each run.
+    With a module or topology in the filter, the counts are of that part of each run; with `exclude_flaky`, without what
+    data/queries/noise.py takes out (`left_out` results of each).
     """
     where, parameters = conditions(flt, "r")
     if before is not None:
@@ -25,7 +28,9 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
         parameters["before"] = ids.number(before)
     parameters["limit"] = limit
     chosen = f"SELECT r.* FROM runs r WHERE {where} ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
-    return [_run(row, store) for row in store.rows(_counted(chosen, flt, parameters), parameters)]
+    return _without_flaky(
+        store, flt, [_run(row, store) for row in store.rows(_counted(chosen, flt, parameters), parameters)]
+    )
 
 
 @question
@@ -37,7 +42,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     found = store.rows(_counted("SELECT * FROM runs WHERE run = $run", flt, parameters), parameters)
     if not found:
         return None
-    answer = _run(found[0], store)
+    (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
     around = """SELECT run FROM runs
         WHERE release = $release AND environment = $environment AND (started_at, run) {} ($at, $run)"""
     here = {"release": answer["release"], "environment": answer["environment"], "at": found[0]["started_at"]} | this
@@ -131,6 +136,10 @@ def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING) -> list[dict
 
 def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
     where, parameters = of_run(store, run_id, flt)
+    if flt.exclude_flaky:
+        lane = store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])[0]
+        where += " AND r.test NOT IN (SELECT unnest($noisy::BIGINT[]))"
+        parameters["noisy"] = noisy(store, lane["release"]).get(lane["environment"], [])
     return store.rows(
         f"""WITH here AS (
             SELECT test, count(*) AS total, count(*) FILTER (status = 'passed') AS passed,
@@ -200,13 +209,6 @@ def result(row: dict[str, Any]) -> dict[str, Any]:
         "signature": None if row["signature"] is None else ids.text(row["signature"]),
         "message": row.get("message"),
     }
-
-
-def conditions(flt: Filter, alias: str) -> tuple[str, dict[str, Any]]:
-    """SQL over columns release, version, environment of `alias`, and its parameters."""
-    wanted = {name: getattr(flt, name) for name in ("release", "version", "environment")}
-    used = {name: value for name, value in wanted.items() if value is not None}
-    return " AND ".join(["true", *(f"{alias}.{name} = ${name}" for name in used)]), used
 
 
 def of_run(store: Store, run_id: str, flt: Filter) -> tuple[str, dict[str, Any]]:
@@ -284,14 +286,29 @@ def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
     }
 
 
+def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs with what the filter excludes taken out of their counts; their states stay."""
+    if flt.exclude_flaky:
+        counts = noise_counts(store, flt, tuple(row["id"] for row in found))
+        for row in found:
+            take_out(row, counts.get(row["id"], []), store.settings.measures)
+    return found
+
+
 def _module_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
     part, parameters = "", {"run": ids.number(run_id)}
     for name in ("module", "topology"):
         if getattr(flt, name) is not None:
             part += f" AND c.{name} = ${name}"
             parameters[name] = getattr(flt, name)
-    return store.rows(
+    rows = store.rows(
         f"""SELECT c.module, {sums("c")}, sum(c.duration_s) AS duration_s
         FROM build_counts c WHERE c.build IN (SELECT build FROM run_builds WHERE run = $run){part} GROUP BY c.module""",
         parameters,
     )
+    if flt.exclude_flaky:
+        counts = noise_counts(store, flt, (run_id,)).get(run_id, [])
+        for row in rows:
+            of_module = [count for count in counts if count["module"] == row["module"]]
+            take_out(row, of_module, store.settings.measures)
+    return rows

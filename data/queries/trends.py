@@ -7,8 +7,9 @@ from typing import Any
 from data import ids
 from data.cache import question
 from data.filters import Filter
-from data.measures import iso, pass_rate, sums
-from data.queries.runs import conditions
+from data.measures import COUNTS, iso, pass_rate, sums
+from data.queries.noise import noise_counts
+from data.queries.scope import conditions
 from data.store import Store
 
 GROUPS = ("module", "release", "environment", "topology")
@@ -18,7 +19,8 @@ DEFAULT_RUNS = 100
 @question
 def trend(store: Store, flt: Filter, by: str = "run", group: str | None = None) -> dict[str, Any]:
     """{"series": [{"name", "points": [...]}]}, oldest point first, over the newest `flt.runs` (100) runs of each
-    release. A point is a run, or the sum of a day's runs (`by="day"`); `duration_s` is test time, summed.
+    release. A point is a run, or the sum of a day's runs (`by="day"`); `duration_s` is test time, summed. With
+    `exclude_flaky`, counts are without what data/queries/noise.py takes out.
 
     Raises ValueError for another `by` or `group`.
     """
@@ -35,14 +37,19 @@ def trend(store: Store, flt: Filter, by: str = "run", group: str | None = None) 
         point = "n.run, n.number, n.release, n.version, n.environment, n.started_at"
     else:
         point = "date_trunc('day', n.started_at) AS day"
+    newest = f"""SELECT * FROM runs r WHERE {where}
+        QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC, run DESC) <= $runs"""
+    parameters["runs"] = flt.runs or DEFAULT_RUNS
     rows = store.rows(
-        f"""WITH newest AS (
-            SELECT * FROM runs r WHERE {where}
-            QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC, run DESC) <= $runs)
+        f"""WITH newest AS ({newest}),
+        c AS (
+            SELECT rb.run, c.module, c.topology, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
+            FROM run_builds rb JOIN build_counts c ON c.build = rb.build{part} WHERE rb.run IN (SELECT run FROM newest)
+            {_noise(store, flt, newest, parameters)})
         SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs
-        FROM newest n LEFT JOIN run_builds rb USING (run) LEFT JOIN build_counts c ON c.build = rb.build{part}
+        FROM newest n LEFT JOIN c USING (run)
         GROUP BY ALL ORDER BY name, {"n.started_at, n.run" if by == "run" else "day"}""",
-        parameters | {"runs": flt.runs or DEFAULT_RUNS},
+        parameters,
     )
     series: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -50,6 +57,21 @@ def trend(store: Store, flt: Filter, by: str = "run", group: str | None = None) 
             continue  # a run in which the part did not run is a gap, not a zero
         series.setdefault(row.pop("name"), []).append(_point(row, store))
     return {"series": [{"name": key, "points": points} for key, points in series.items()]}
+
+
+def _noise(store: Store, flt: Filter, newest: str, parameters: dict[str, Any]) -> str:
+    """SQL: counts below zero, which take out of a sum what the filter excludes; and their parameters."""
+    if not flt.exclude_flaky:
+        return ""
+    used = {name: value for name, value in parameters.items() if f"${name}" in newest}
+    runs = store.rows(f"SELECT run FROM ({newest})", used)
+    found = noise_counts(store, flt, tuple(ids.text(row["run"]) for row in runs))
+    noise = [{"run": ids.number(run)} | row for run, rows in found.items() for row in rows]
+    for name in ("run", "module", "topology", *COUNTS):
+        parameters[f"noise_{name}"] = [row[name] for row in noise]
+    counts = ", ".join(f"-unnest($noise_{name}::INTEGER[])" for name in COUNTS)
+    return f"""UNION ALL SELECT unnest($noise_run::BIGINT[]), unnest($noise_module::VARCHAR[]),
+        unnest($noise_topology::VARCHAR[]), {counts}, 0"""
 
 
 def _point(row: dict[str, Any], store: Store) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from data.cache import question
 from data.filters import Filter
-from data.queries.runs import conditions
+from data.queries.scope import conditions
 from data.store import LAKE, Store
 
 DEEPEST = 62  # runs in one 64-bit mask
@@ -179,9 +179,14 @@ def columns(store: Store, seen: Window) -> list[Column]:
 
 
 def lines(
-    store: Store, seen: Window, of: Sequence[Column], stormy: set[tuple[int, str]], topology: str | None = None
+    store: Store,
+    seen: Window,
+    of: Sequence[Column],
+    stormy: set[tuple[int, str]],
+    topology: str | None = None,
+    tests: Iterable[int] | None = None,
 ) -> list[Line]:
-    """The tests that failed in some calm column, at any attempt; `stormy` are (build, module)."""
+    """The tests that failed in some calm column, at any attempt, or these `tests`; `stormy` are (build, module)."""
     if not of:
         return []
     jobs = sorted({column.job for column in of})
@@ -190,14 +195,17 @@ def lines(
     if topology is not None:
         where += " AND r.topology = $topology"
         parameters["topology"] = topology
+    troubled = f"""SELECT DISTINCT r.release, r.test FROM results r JOIN w USING (build, module)
+            WHERE {where} AND r.status = 'failed' AND w.calm"""
+    if tests is not None:
+        troubled = "SELECT release, test FROM (SELECT unnest($releases) AS release), (SELECT unnest($tests) AS test)"
+        parameters |= {"releases": sorted({release for release, _ in seen.lanes}), "tests": sorted(tests)}
     # The failed are few: only of their tests are the passes read, and those only joined to the columns.
     rows = store.cursor().execute(
         f"""WITH w AS (
             SELECT unnest($build) AS build, unnest($module) AS module, unnest($lane) AS lane, unnest($age) AS age,
                 unnest($job) AS job, unnest($calm) AS calm),
-        troubled AS (
-            SELECT DISTINCT r.release, r.test FROM results r JOIN w USING (build, module)
-            WHERE {where} AND r.status = 'failed' AND w.calm),
+        troubled AS ({troubled}),
         theirs AS MATERIALIZED (
             SELECT r.build, r.module, r.test, r.status, r.is_final, r.attempt, r.host FROM results r
             WHERE {where} AND (r.release, r.test) IN (FROM troubled))
