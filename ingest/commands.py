@@ -233,8 +233,8 @@ def import_(
         with _progress(wanted, "Importing") as builds:
             for key, given in builds:
                 try:
-                    files = importer.find(given)
-                    answers.append(importer.summary(importer.import_files(store, key, files), len(files)))
+                    with importer.reports(given) as files:
+                        answers.append(importer.summary(importer.import_files(store, key, files), len(files)))
                 except (ValueError, OSError) as error:
                     failed = True
                     click.echo(f"{', '.join(map(str, given))}: {error}", err=True)

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,20 +89,26 @@ def read_moment(text: str) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def find(paths: Iterable[Path]) -> list[Given]:
-    """The reports at these paths; folders and zips are searched. Raises ValueError, BadArchive, OSError."""
-    found: list[Given] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file() and _REPORTS.search(file.name))
-            found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
-        elif zipfile.is_zipfile(path):
-            found += [Given(member.path, member.open) for member in members(path.open("rb"))]
-        elif path.is_file():
-            found.append(_on_disk(path, path.name))
-        else:
-            raise ValueError(f"{path}: there is no such file or folder")
-    return found
+@contextmanager
+def reports(paths: Iterable[Path]) -> Iterator[list[Given]]:
+    """The reports at these paths, to be read within; folders and zips are searched.
+
+    Raises ValueError, BadArchive, OSError.
+    """
+    with ExitStack() as opened:
+        found: list[Given] = []
+        for path in paths:
+            if path.is_dir():
+                inside = sorted(file for file in path.rglob("*") if file.is_file() and _REPORTS.search(file.name))
+                found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
+            elif zipfile.is_zipfile(path):
+                stream = opened.enter_context(path.open("rb"))
+                found += [Given(member.path, member.open) for member in members(stream)]
+            elif path.is_file():
+                found.append(_on_disk(path, path.name))
+            else:
+                raise ValueError(f"{path}: there is no such file or folder")
+        yield found
 
 
 def plan(

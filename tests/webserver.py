@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from builders import empty_store
 
 from data.settings import Settings, SourceSettings
 from data.store import Store
@@ -109,6 +112,9 @@ def source_of(url: str, **values: Any) -> SourceSettings:
 
 @contextmanager
 def store_of(home: Path, *sources: SourceSettings) -> Iterator[Store]:
+    """A new store with these sources."""
+    if not home.joinpath("catalog.sqlite").exists():
+        shutil.copytree(empty_store(), home, dirs_exist_ok=True)
     store = Store.open(Settings(home=home, source=list(sources)))
     try:
         yield store
