@@ -6,12 +6,14 @@ evidence holds, and whoever doubts a verdict can recompute it from what the API 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from data.stats.changepoint import Change, change_points
+from data.stats.flips import flips, letters, onsets, recovered
 from data.stats.intervals import wilson
 from data.stats.storms import LONGEST as LONGEST_STORM
 from data.stats.storms import Storm, sick_hosts, storms
@@ -131,7 +133,7 @@ def _say_change(evidence: Evidence) -> str:
     found = _judge_change(evidence)["range_99"]
     if found is None:
         return "No change of its failure rate is certain."
-    before, after = f"{found['rate_before']:.0%}", f"{found['rate_after']:.0%}"
+    before, after = _percent(found["rate_before"]), _percent(found["rate_after"])
     return (
         f"With 99 % certainty it broke after #{found['after']} and not later than #{found['until']} "
         f"(failing {before} before, {after} since)."
@@ -195,8 +197,59 @@ def _say_pattern(evidence: Evidence) -> str:
     return f"{said}, which is new." if _judge_pattern(evidence)["new"] else f"{said}."
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
 def _many(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _judge_flaky(evidence: Evidence) -> dict[str, Any]:
+    statuses, disagreed = evidence["statuses"], set(evidence["disagreed"])
+    runs = letters([statuses])
+    scored = flips(runs)
+    flipped, considered = int(scored.flips[0]), int(scored.considered[0])
+    disturbed = [
+        place
+        for stretch in re.finditer("K|(?<!F)F{1,2}(?!F)", statuses)
+        for place in range(*stretch.span())
+        if stretch.end() < len(statuses) or stretch.group() == "K" or place in disagreed
+    ]
+    disturbed = sorted({*disturbed, *(place for place in disagreed if statuses[place] == "F")})
+    clean, days = len(statuses) - 1 - disturbed[-1], evidence["days_ago"][disturbed[-1]]
+    return {
+        "score": float(scored.score[0]),
+        "flips": flipped,
+        "considered": considered,
+        "score_interval_95": [100 * end for end in _wilson(flipped, considered)],
+        "onsets": float(onsets(runs)[0]),
+        "rescued": statuses.count("K"),
+        "disagreed": len(disagreed),
+        **rate(statuses.count("F"), len(statuses)),
+        "disturbed": disturbed,
+        "clean_results": clean,
+        "clean_days": days,
+        "recovered": recovered(clean, days),
+    }
+
+
+def _say_flaky_test(evidence: Evidence) -> str:
+    found = _judge_flaky(evidence)
+    low, high = found["score_interval_95"]
+    said = (
+        f"Flipped to failing {_many(found['flips'], 'time')} in {found['considered']} results: "
+        f"{found['score']:.0f} % (95 %: {low:.0f} to {high:.0f} %)"
+    )
+    if found["rescued"]:
+        said += f"; {_many(found['rescued'], 'time')} it passed when run again"
+    if found["disagreed"]:
+        said += "; on the same commit it both failed and passed"
+    number = evidence["numbers"][found["disturbed"][-1]]
+    if found["recovered"]:
+        return f"{said}. Quiet since #{number}, for {_many(found['clean_results'], 'result')}: recovered."
+    since = found["clean_results"]
+    return f"{said}. Last in #{number}, {_many(since, 'result') + ' ago' if since else 'its newest'}."
 
 
 _JUDGES = {
@@ -205,6 +258,7 @@ _JUDGES = {
     "storm": _judge_storm,
     "host": _judge_host,
     "pattern": _judge_pattern,
+    "flaky": _judge_flaky,
 }
 _SENTENCES = {
     "words": _say_words,
@@ -212,4 +266,5 @@ _SENTENCES = {
     "storm": _say_storm,
     "host": _say_host,
     "pattern": _say_pattern,
+    "flaky": _say_flaky_test,
 }

@@ -166,7 +166,9 @@ def find_storms(store: Store, view: Window, of: Sequence[Column]) -> list[Broken
         kind = Storm(int(storms(row[5], row[6], min(top, row[6]))))
         if kind:
             found[row[:5]] = (kind, row[5], row[6], signature, top)
-    return _short_ones(rows, found)
+    kept = _short_ones(rows, found)
+    whole_builds = {(storm.build, storm.age) for storm in kept if storm.module is None}
+    return [storm for storm in kept if storm.module is None or (storm.build, storm.age) not in whole_builds]
 
 
 def _short_ones(rows: Iterable[tuple], found: dict[tuple, tuple]) -> list[Broken]:
