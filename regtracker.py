@@ -141,6 +141,8 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
     \b
     Example: regtracker demo --size small --port 8050
     """
+    import requests
+
     home.mkdir(parents=True, exist_ok=True)
     world = _demo_world(home / "demo.json", size)
     os.environ["REGTRACKER_HOME"], os.environ["REGTRACKER_CONFIG"] = str(home), str(home / "regtracker.toml")
@@ -163,9 +165,12 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
         (home / "regtracker.toml").write_text(_toml(simulated["sources"]))
         _settings()
         click.echo(f"Simulated Jenkins: {simulated['url']}  (its truth: {simulated['url']}truth.json)")
+        (home / "metadata.csv").write_bytes(requests.get(simulated["url"] + "metadata.csv", timeout=60).content)
+        _quietly("import", "--metadata", str(home / "metadata.csv"))
         if size == "small" or not live:
             click.echo("Reading its history ...")
-            subprocess.run([sys.executable, "-m", "regtracker", "poll"], stdout=sys.stderr, check=False)
+            # Exit code 1 is right here: Jenkins has deleted a few builds that its runs list.
+            click.echo(_quietly("poll").strip())
         children.start("ingest", "ingest")
         children.start("web", "web", "--port", str(port))
         _wait_ready(children, f"http://127.0.0.1:{port}/api/v1/health/ready")
@@ -318,6 +323,11 @@ def _demo_world(file: Path, size: str) -> dict[str, str]:
     world = {"size": size, "started": datetime.now(UTC).isoformat(timespec="seconds")}
     file.write_text(json.dumps(world))
     return world
+
+
+def _quietly(*arguments: str) -> str:
+    """What `regtracker ARGUMENTS` prints on its standard output; its remarks are dropped."""
+    return subprocess.run([sys.executable, "-m", "regtracker", *arguments], capture_output=True, text=True).stdout
 
 
 def _toml(sources: list[dict]) -> str:

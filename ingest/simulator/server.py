@@ -16,6 +16,7 @@ from ingest.simulator.archive import zip_request, zipped
 from ingest.simulator.beans import PERMALINKS, Exporter
 from ingest.simulator.faults import FaultPlan
 from ingest.simulator.items import Build, Folder, Job
+from ingest.simulator.metadata import metadata_csv
 from ingest.simulator.programme import Programme
 from ingest.simulator.sources import extra_sources, sources
 from ingest.simulator.traffic import Traffic
@@ -175,6 +176,10 @@ def create_app(
                 response = pages.damaged(response, fault)
         pages.finish(response, request.headers.get("Accept-Encoding", ""), user)
         return response
+
+    @app.get("/metadata.csv")
+    def tell_metadata() -> Response:
+        return Response(metadata_csv(programme), content_type="text/csv; charset=utf-8")
 
     @app.get("/truth.json")
     def tell_truth() -> Response:

@@ -1,0 +1,25 @@
+"""What the simulated product's test management says of its tests: the CSV that a team would export."""
+
+from __future__ import annotations
+
+import csv
+import io
+from random import Random
+
+from ingest.simulator.programme import Programme
+
+COLUMNS = ("testcase_name", "test_case_id", "priority", "testrail_id", "component", "automation_status")
+PRIORITIES, WEIGHTS = ("P0", "P1", "P2", "P3", ""), (10, 25, 40, 20, 5)  # some were never given one
+
+
+def metadata_csv(programme: Programme) -> str:
+    """One row a test function, whatever its parameters; the same for the same seed."""
+    rng = Random(f"{programme.seed}:metadata")
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(COLUMNS)
+    names = {test.name.partition("[")[0]: test.owner for module in programme.modules for test in module.tests}
+    for number, (name, owner) in enumerate(sorted(names.items()), 1):
+        priority = rng.choices(PRIORITIES, WEIGHTS)[0]
+        rows.writerow([name, f"TC-{1000 + number}", priority, f"C{20000 + number}", owner, "Automated"])
+    return out.getvalue()
