@@ -15,17 +15,21 @@ log = logging.getLogger(__name__)
 
 EVERY_MINUTES = 5
 SMALL_FILES = 30  # of one table, from which on they are merged
+MOST_INLINED = 2_000  # rows of one table that may stand in the catalogue
+# What is written once; the others (ledger, jobs, requests) change too often for Parquet.
+INLINED = ("builds", "runs", "run_builds", "poll_log")
 # Raw files are bytes that nobody queries: merging them into files of 512 MB would only cost memory.
 TARGET_SIZES = {"raw_files": "64MB"}
 
 
 def run(store: Store, least: int = SMALL_FILES) -> dict[str, int]:
-    """Do what is worth doing. Returns the number of files before and after, by table, of the tables merged.
+    """Do what is worth doing. Returns how many files each table has now that was merged or written out.
 
     Holds the writers' lock for one table at a time. Raises duckdb.Error.
     """
     before = file_counts(store)
-    crowded = [table for table, files in before.items() if files >= least]
+    full = [table for table, rows in _inlined_rows(store).items() if rows > MOST_INLINED]
+    crowded = sorted({table for table, files in before.items() if files >= least} | set(full))
     for table in crowded:
         began = time.monotonic()
         store.transact("maintenance", f"{table}: small files merged", lambda cursor, table=table: _merge(cursor, table))
@@ -42,10 +46,24 @@ def file_counts(store: Store) -> dict[str, int]:
     return {row["table_name"]: row["files"] for row in rows}
 
 
+def _inlined_rows(store: Store) -> dict[str, int]:
+    """Rows of INLINED tables that stand in the catalogue: those of the table that are in no file."""
+    catalog = f"__ducklake_metadata_{LAKE}"
+    rows = store.rows(
+        f"""SELECT t.table_name, coalesce(sum(f.record_count), 0)::BIGINT AS filed
+        FROM {catalog}.ducklake_table t
+        LEFT JOIN {catalog}.ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL
+        WHERE t.end_snapshot IS NULL GROUP BY ALL"""
+    )
+    filed = {row["table_name"]: row["filed"] for row in rows}
+    return {table: store.value(f"SELECT count(*) FROM {table}") - filed[table] for table in INLINED}
+
+
 def _merge(cursor, table: str) -> None:
     if table in TARGET_SIZES:
         cursor.execute(f"CALL {LAKE}.set_option('target_file_size', '{TARGET_SIZES[table]}', table_name => '{table}')")
-    cursor.execute(f"CALL ducklake_flush_inlined_data('{LAKE}', table_name => '{table}')").fetchall()
+    if table in INLINED:
+        cursor.execute(f"CALL ducklake_flush_inlined_data('{LAKE}', table_name => '{table}')").fetchall()
     cursor.execute(f"CALL ducklake_rewrite_data_files('{LAKE}', '{table}')").fetchall()
     cursor.execute(f"CALL ducklake_merge_adjacent_files('{LAKE}', '{table}')").fetchall()
 

@@ -1,0 +1,138 @@
+"""Open work: what is known, what is due, what is done; by its rows, not by a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders import World
+
+from data import ledger
+from data.append import Build, Run, RunBuild, put_builds, put_runs
+from data.ledger import BUILD, RUN, Entry, Job
+from data.store import Store
+
+NOW = datetime(2026, 11, 1, 4)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = World.at(tmp_path).store
+    yield store
+    store.close()
+
+
+def entry(number: int, **values) -> Entry:
+    return Entry("ci", values.pop("job", "a"), number, **{"kind": BUILD, "next_try": NOW, **values})
+
+
+def write(store: Store, *works) -> list:
+    return store.transact("test", "test", lambda cursor: [work(cursor) for work in works])
+
+
+def discover(store: Store, *entries: Entry, now: datetime = NOW) -> int:
+    return write(store, lambda cursor: ledger.discover(cursor, entries, now))[0]
+
+
+def due(store: Store, kind: str = BUILD, now: datetime = NOW, **values) -> list[int]:
+    return [entry.number for entry in ledger.due(store, "ci", kind, now, **values)]
+
+
+def test_a_build_is_discovered_once(store: Store) -> None:
+    assert discover(store, entry(1), entry(2), entry(2)) == 2
+    assert discover(store, entry(2, state="retry"), entry(3)) == 1
+    assert due(store) == [3, 2, 1]
+
+
+def test_what_is_due_comes_by_kind_and_time(store: Store) -> None:
+    discover(
+        store,
+        entry(1, kind=RUN),
+        entry(2, next_try=NOW + HOUR, state="retry"),
+        entry(3, next_try=NOW + HOUR, state="recheck"),
+        entry(4, next_try=None, state="gone"),
+        entry(5, job="b"),
+    )
+    discover(store, replace(entry(6), source="other"))
+    assert due(store, RUN) == [1]
+    assert due(store) == [5]
+    assert due(store, eager=True) == [5, 2], "what failed may be tried at once; a recheck has its time"
+    assert due(store, now=NOW + HOUR) == [5, 3, 2]
+    assert due(store, now=NOW + HOUR, limit=2) == [5, 3]
+    assert ledger.next_due(store, "ci") == NOW
+    assert ledger.next_due(store, "nobody") is None
+
+
+def test_what_is_done_is_forgotten_and_the_rest_goes_on(store: Store) -> None:
+    discover(store, entry(1), entry(2), entry(3))
+    failed = entry(2, state="retry", attempts=1, error="boom", next_try=NOW + HOUR, first_seen=NOW)
+    write(store, lambda cursor: ledger.settle(cursor, [entry(1), entry(2)], [failed], NOW + HOUR))
+    assert due(store) == [3]
+    assert ledger.find(store, entry(2)) == failed
+    assert ledger.find(store, entry(1)) is None
+    assert ledger.open_since(store, "ci", NOW) == (1, 1)
+    assert ledger.open_since(store, "ci", NOW + HOUR) == (0, 0)
+
+
+def test_back_off_doubles_up_to_a_limit() -> None:
+    waits = [ledger.back_off(attempts) for attempts in range(1, 40)]
+    assert waits[:4] == [ledger.RETRY_FIRST * factor for factor in (1, 2, 4, 8)]
+    assert max(waits) == waits[-1] == ledger.RETRY_LONGEST
+
+
+def test_what_is_known_are_rows_and_stored_builds(store: Store) -> None:
+    stored = Build("ci", "a", 1, NOW, "7.0", "m")
+    guessed = Build("ci", "a", 2, NOW, "7.0", "m", flags=frozenset({"no_start_time"}))
+    write(store, lambda cursor: put_builds(cursor, [stored, guessed], NOW))
+    write(store, lambda cursor: put_runs(cursor, [Run("ci", "a", 9, "7.0", NOW)], [], NOW))
+    discover(store, entry(3), entry(4, state="gone", next_try=None))
+    known = ledger.known(store, "ci", BUILD, ["a", "b"], NOW)
+    assert known == {"a": {1: {NOW}, 2: {None}, 3: {None}, 4: {None}}, "b": {}}
+    assert ledger.known(store, "ci", RUN, ["a"], NOW)["a"].keys() == {9, 3, 4}
+    later = NOW + ledger.GONE_FOR + HOUR
+    assert 4 not in ledger.known(store, "ci", BUILD, ["a"], later)["a"], "listed again after a while, it is tried again"
+    assert discover(store, entry(4), now=later) == 1
+    assert 4 in due(store)
+
+
+def test_jobs_are_replaced(store: Store) -> None:
+    write(store, lambda cursor: ledger.see_jobs(cursor, [Job("ci", "a", 5), Job("ci", "b")], NOW))
+    write(store, lambda cursor: ledger.see_jobs(cursor, [Job("ci", "a", 6, missing=1)], NOW + HOUR))
+    assert ledger.jobs(store, "ci") == {
+        "a": Job("ci", "a", 6, 1, NOW + HOUR),
+        "b": Job("ci", "b", None, 0, NOW),
+    }
+
+
+def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
+    run = Run("ci", "parent", 1, "7.0", NOW, version="7.0.1", environment="prod")
+    listed = [RunBuild(run.id, "ci", "a", number, "m") for number in (1, 2)]
+    write(store, lambda cursor: put_runs(cursor, [run], listed, NOW))
+    write(store, lambda cursor: put_builds(cursor, [Build("ci", "a", 1, NOW + HOUR, "7.0", "m")], NOW))
+    keys = [entry(1), entry(2), entry(1, job="parent", kind=RUN)]
+    first, second, parent = ledger.contexts(store, keys).values()
+    assert first.parents == second.parents == [run]
+    assert (first.stored, second.stored) == ([(NOW + HOUR, "final")], [])
+    assert parent.runs == [run] and parent.listed == {(NOW, "a", 1)}
+    assert ledger.contexts(store, []) == {}
+
+
+def test_a_build_that_jenkins_lost_while_it_ran_is_waited_for_no_more(store: Store) -> None:
+    running = Build("ci", "a", 1, NOW, "7.0", "m", state="running", flags=frozenset({"partial"}))
+    write(store, lambda cursor: put_builds(cursor, [running], NOW))
+    write(store, lambda cursor: ledger.mark_gone(cursor, [entry(1), entry(2)]))
+    assert store.rows("SELECT state, flags FROM builds") == [{"state": "final", "flags": "partial gone"}]
+
+
+def test_polls_are_logged(store: Store) -> None:
+    assert ledger.last_poll(store, "ci") is None
+    poll = ledger.Poll("ci", NOW, 1.5, found=3, error="boom")
+    write(store, lambda cursor: ledger.log_poll(cursor, poll))
+    assert ledger.last_poll(store, "ci") == NOW
+    assert store.rows("SELECT found, error, duration_s FROM poll_log") == [
+        {"found": 3, "error": "boom", "duration_s": 1.5}
+    ]

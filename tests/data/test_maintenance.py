@@ -1,0 +1,50 @@
+"""Small files become large ones, and nothing that any snapshot shows changes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from builders import World, cases
+
+from data import maintenance
+from data.append import Build, put_builds
+
+NOW = datetime(2026, 11, 1, 4)
+
+
+def test_many_small_files_are_merged(tmp_path: Path) -> None:
+    store = World.at(tmp_path).store
+    try:
+        for number in range(6):
+            build = Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", cases=cases("m", {"t": "F"}))
+            store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
+        tables = ("builds", "results", "failures", "build_counts", "tests", "signatures")
+        before = {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
+        middle = store.snapshot().id - 3
+        past = store.at(middle).rows("SELECT * FROM results ORDER BY ALL")
+        assert len(past) == 3
+        assert maintenance.file_counts(store)["results"] == 6
+        after = maintenance.run(store, least=3)
+        assert after["results"] == after["build_counts"] == 1
+        assert {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before
+        assert store.at(middle).rows("SELECT * FROM results ORDER BY ALL") == past
+        standing = store.snapshot().id
+        assert maintenance.run(store, least=3) == {} and store.snapshot().id == standing, "nothing to do, nothing done"
+    finally:
+        store.close()
+
+
+def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(maintenance, "MOST_INLINED", 4)
+    store = World.at(tmp_path).store
+    try:
+        builds = [Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m") for number in range(6)]
+        store.transact("test", "test", lambda cursor: put_builds(cursor, builds, NOW))
+        before = store.rows("SELECT * FROM builds ORDER BY ALL")
+        assert maintenance.file_counts(store)["builds"] == 0
+        maintenance.run(store)
+        assert maintenance.file_counts(store)["builds"] == 1
+        assert store.rows("SELECT * FROM builds ORDER BY ALL") == before
+    finally:
+        store.close()
