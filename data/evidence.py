@@ -7,12 +7,14 @@ evidence holds, and whoever doubts a verdict can recompute it from what the API 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from data.stats.changepoint import Change, change_points
+from data.stats.fisher import Rules, Status, compare
 from data.stats.flips import flips, letters, onsets, recovered
 from data.stats.intervals import wilson
 from data.stats.storms import LONGEST as LONGEST_STORM
@@ -20,6 +22,10 @@ from data.stats.storms import Storm, sick_hosts, storms
 from data.stats.words import WORDS, words, worst
 
 Evidence = dict[str, Any]
+
+# How a regression is judged everywhere: Sippy's rules, and a correction that knows how coarse p is for few failures.
+FISHER = Rules(correction="discrete")
+CLAIMS = ("confirmed", "suspected", "required")
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
@@ -197,6 +203,57 @@ def _say_pattern(evidence: Evidence) -> str:
     return f"{said}, which is new." if _judge_pattern(evidence)["new"] else f"{said}."
 
 
+def cuts(p: np.ndarray, q: np.ndarray) -> dict[str, float | None]:
+    """The largest p that is confirmed, and that keeps an open regression open: q rises with p, so these stand for the
+    whole correction in the evidence of one test."""
+    levels = {"cut": FISHER.confidence, "cut_open": FISHER.confidence - FISHER.open_confidence}
+    return {name: _largest(p[q < 1 - confidence / 100]) for name, confidence in levels.items()}
+
+
+def _largest(p: np.ndarray) -> float | None:
+    return float(p.max()) if len(p) else None
+
+
+def _judge_fisher(evidence: Evidence) -> dict[str, Any]:
+    base, sample, opened = evidence["base"], evidence["sample"], evidence["opened"]
+    counts = (base["failed"], base["of"], sample["failed"], sample["of"])
+    single = compare(*counts, rules=replace(FISHER, correction="none"))
+    held = compare(*counts, opened=opened, rules=replace(FISHER, correction="none"))
+    p = _number(single.p[0])
+    cut = evidence["cut_open"] if opened else evidence["cut"]
+    # Without a base a test is held against a required pass rate, where nothing is left to chance.
+    kept, suspected = held.status[0] <= Status.REGRESSION, single.status[0] <= Status.REGRESSION
+    if p is None:
+        claim = "required" if kept else None
+    else:
+        claim = "confirmed" if kept and cut is not None and p <= cut else "suspected" if suspected else None
+    return {
+        "claim": claim,
+        "extreme": bool(held.status[0] == Status.EXTREME_REGRESSION),
+        "opened": opened,
+        "p": p,
+        "base": base | rate(base["failed"], base["of"]),
+        "sample": sample | rate(sample["failed"], sample["of"]),
+    }
+
+
+def _say_fisher(evidence: Evidence) -> str:
+    found = _judge_fisher(evidence)
+    base, sample = found["base"], found["sample"]
+    low, high = (_percent(end) for end in sample["interval_95"])
+    said = (
+        f"Failed {sample['failed']} of {sample['of']} times ({_percent(sample['rate'])}, 95 %: {low} to {high}) in "
+        f"{sample['release']}"
+    )
+    if found["p"] is None:
+        return f"{said}; {_percent(FISHER.required_new / 100)} passes are asked of a test that is new."
+    before = f" in {base['release']}" if base["release"] != sample["release"] else " before"
+    said += f"; {base['failed']} of {base['of']} ({_percent(base['rate'])}){before}. p = {found['p']:.2g}"
+    if found["claim"] == "confirmed":
+        return f"{said}, confirmed among all tests compared" + (" (open before)." if found["opened"] else ".")
+    return f"{said}, which some of many tests show by chance."
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
@@ -259,6 +316,7 @@ _JUDGES = {
     "host": _judge_host,
     "pattern": _judge_pattern,
     "flaky": _judge_flaky,
+    "fisher": _judge_fisher,
 }
 _SENTENCES = {
     "words": _say_words,
@@ -267,4 +325,5 @@ _SENTENCES = {
     "host": _say_host,
     "pattern": _say_pattern,
     "flaky": _say_flaky_test,
+    "fisher": _say_fisher,
 }
