@@ -83,7 +83,7 @@ class EnvironmentRule(_Table):
 class ConsoleRule(_Table):
     """A line pattern of a console log: groups name and status; file, class, duration, message where it has them."""
 
-    pattern: Annotated[str, _compiles("name")]
+    pattern: Annotated[str, _compiles("name"), _compiles("status")]
 
 
 RESULT_KINDS = ("junit", "order", "testng", "tap", "robot", "trx", "console", "test_report")
