@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -222,6 +222,22 @@ def settle(cursor: duckdb.DuckDBPyConnection, done: Iterable[Entry], still: Iter
     if still:
         with registered(cursor, incoming_ledger=_table(still, now)):
             cursor.execute("INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger")
+
+
+def again(store: Store, author: str, source: str, job: str, number: int) -> bool:
+    """Let a build that waits or was given up be tried at the next look, as one that never failed. False where the
+    ledger has no such row."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+
+    def write(cursor: duckdb.DuckDBPyConnection) -> int:
+        (count,) = cursor.execute(
+            """UPDATE ledger SET state = 'retry', attempts = 0, next_try = $now, updated_at = $now
+            WHERE source = $source AND job = $job AND number = $number AND state IN ('retry', 'gone', 'recheck')""",
+            {"now": now, "source": source, "job": job, "number": number},
+        ).fetchone()
+        return count
+
+    return store.transact(author, f"asked to try {job} #{number} of {source} again", write) > 0
 
 
 def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:

@@ -1,4 +1,4 @@
-"""Which pages of other sites may use the API: none, unless the configuration names them.
+"""Which pages of other sites may use the API and the callbacks of screens: none, unless the configuration names them.
 
 A browser says where a request comes from (Sec-Fetch-Site, Origin), so writing needs no token against cross-site
 requests; programs that are no browser send neither. After Datasette's csrf.py, which cites why this suffices.
@@ -24,10 +24,12 @@ def install(server: Flask) -> None:
 
 def _refuse() -> Response | None:
     """Writing: from this site or from no browser, in a type that the route takes, and not too long."""
-    if request.method in ("GET", "HEAD", "OPTIONS") or not request.path.startswith("/api/"):
+    if request.method in ("GET", "HEAD", "OPTIONS"):
         return None
-    if _is_foreign():
+    if _is_foreign():  # the screens' callbacks write too
         return answer(403, "a page of another site may not do this; web.cors_origins names those that may")
+    if not request.path.startswith("/api/"):
+        return None
     wanted = "multipart/form-data" if request.path == "/api/v1/builds" else "application/json"
     if request.routing_exception is None and request.mimetype != wanted:
         return answer(415, f"send {wanted}, not {request.mimetype or 'nothing'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
@@ -111,6 +112,29 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
         {"share": share},
     )
     return rows
+
+
+@question
+def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """What parsers remarked on reports, the newest builds first: (build (id), job, number, started_at, path,
+    message)."""
+    rows = store.rows(
+        """SELECT b.build, b.job, b.number, b.started_at, w.path, w.message FROM warnings w JOIN builds b USING (build)
+        ORDER BY b.started_at DESC, b.job, w.path, w.message LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+@question
+def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest ended builds that brought no results: (build (id), source, job, number, started_at, result)."""
+    rows = store.rows(
+        """SELECT build, source, job, number, started_at, result FROM builds WHERE state = 'final' AND total = 0
+        ORDER BY started_at DESC, job LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
 
 
 @question

@@ -1,0 +1,162 @@
+"""Is everything here: every source's state, what is still open and why, what is missing, and asking for more.
+
+Asking is a callback of its own: the browser hands over the form, and the answer is laid over the page like any other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
+from pydantic import ValidationError
+
+from dashboard import render
+from dashboard.api.ingest import Work
+from dashboard.errors import log
+from dashboard.pages.run import PAGE_SIZE, offset_of
+from dashboard.place import Place
+from dashboard.services import services
+from data import ledger, requests
+from data.filters import FilterError
+from data.measures import iso
+from data.queries import ingest
+from data.store import Store, StoreError
+
+PATH, NAME = "/ingest", "Ingest"
+STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
+AUTHOR = "dashboard"
+REQUESTS = 20
+LISTED = 100
+# A source that was not polled for so many of its intervals is stale.
+_LATE = 3
+
+
+def layout() -> html.Div:
+    return html.Div(
+        [dcc.Store(id="ingest-asked"), *render.sink("ingest-said", role="status"), *render.sink("ingest")],
+        className="page ingest",
+    )
+
+
+def register(app: Dash) -> None:
+    render.register(app, "ingest", PATH, "ingest.html", view)
+    app.clientside_callback(
+        ClientsideFunction("rt", "lay"), Input("ingest-said-html", "data"), State("ingest-said-html", "id")
+    )
+
+    @app.callback(
+        Output("ingest-said-html", "data"),
+        Output("snapshot", "data", allow_duplicate=True),
+        Input("ingest-asked", "data"),
+        State("url", "href"),
+        prevent_initial_call=True,
+    )
+    def take(asked: dict[str, Any] | None, href: str) -> Any:
+        if not asked:
+            raise PreventUpdate
+        place = Place.of(href)
+        store = services().store
+        try:
+            said = {"text": ask(store, asked), "failed": False}
+        except (ValueError, FilterError) as error:
+            said = {"text": _reason(error), "failed": True}
+        except StoreError as error:
+            log.error("a request was not stored", exc_info=error)
+            said = {"text": str(error), "failed": True}
+        snapshot = store.snapshot().id
+        markup = render.fill("ingest_said.html", place, said)
+        return {"html": markup, "at": place.here(), "snapshot": snapshot}, snapshot
+
+
+def ask(store: Store, asked: dict[str, Any]) -> str:
+    """Store what a form asks for; answers what was asked in words. Raises ValueError for what cannot be."""
+    given = {name: str(value).strip() for name, value in asked.items() if str(value).strip()}
+    kind, source = given.pop("kind", ""), given.get("source", "")
+    known = [one.name for one in services().settings.source]
+    if source not in known:
+        raise ValueError(f"There is no source {source!r} in the configuration.")
+    if kind == "again":
+        job, number = given.get("job", ""), given.get("number", "")
+        if not number.isascii() or not number.isdigit() or not ledger.again(store, AUTHOR, source, job, int(number)):
+            raise ValueError(f"{job} #{number} is not waiting any more.")
+        requests.submit(store, "poll", source, {}, AUTHOR)
+        return f"{job} #{number} will be tried again within seconds."
+    work = Work.model_validate({"kind": kind} | given)
+    requests.submit(store, work.kind, source, work.payload, AUTHOR)
+    return {
+        "poll": f"{source} will be looked at within seconds.",
+        "build": f"{work.url} will be read within seconds.",
+        "backfill": f"{source} will be read back within seconds; its progress stands below.",
+    }[work.kind]
+
+
+def _reason(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'][:1])} {first['msg']}".strip()
+
+
+def view(store: Store, place: Place) -> dict[str, Any]:
+    place.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
+    source, state, offset = place.get("source") or None, place.get("state") or None, offset_of(place)
+    sources = [_source(row) for row in ingest.status(store)]
+    rows = ingest.ledger(store, source, state, PAGE_SIZE + 1, offset)
+    return {
+        "sources": sources,
+        "configured": [one.name for one in store.settings.source],
+        "states": STATES,
+        "source": source,
+        "state": state,
+        "offset": offset,
+        "more": len(rows) > PAGE_SIZE,
+        "ledger": rows[:PAGE_SIZE],
+        "requests": [_request(found) for found in requests.recent(store, REQUESTS)],
+        "gaps": ingest.gaps(store, limit=LISTED),
+        "drops": ingest.drops(store),
+        "empty_builds": ingest.empty_builds(store, LISTED),
+        "remarks": ingest.remarks(store, LISTED),
+    }
+
+
+def _source(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `ingest.status` with the word for how it is and the moment of its next poll."""
+    minutes, lag = row["poll_minutes"], row["lag_s"]
+    if row["last_error"]:
+        state = "failing"
+    elif minutes is None:
+        state = ""  # files that were handed in, or a source that is no longer configured
+    elif lag is None:
+        state = "empty"
+    else:
+        state = "stale" if lag > _LATE * minutes * 60 else "ok"
+    due = None
+    if row["last_poll"] and minutes:
+        due = iso(datetime.fromisoformat(row["last_poll"].rstrip("Z")) + timedelta(minutes=minutes))
+    return row | {"state": state, "next_poll": due}
+
+
+def _request(found: requests.Request) -> dict[str, Any]:
+    """A request as the list shows it; its progress as a share where it reports one."""
+    progress = found.payload.get("progress") or {}
+    total = progress.get("total")
+    return {
+        "id": str(found.request),
+        "kind": found.kind,
+        "source": found.source,
+        "state": {"waiting": "missing", "working": "running", "done": "ok", "failed": "failing"}[found.state],
+        "word": found.state,
+        "error": found.error,
+        "author": found.author,
+        "what": found.payload.get("url")
+        or " to ".join(str(found.payload[name]) for name in ("from", "to") if name in found.payload)
+        or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload),
+        "done": progress.get("done", 0),
+        "total": total,
+        "share": progress.get("done", 0) / total if total else None,
+        "builds": list(found.payload.get("builds") or [])[:5],
+        "created_at": iso(found.created_at),
+        "updated_at": iso(found.updated_at),
+    }

@@ -1,0 +1,132 @@
+"""The Ingest screen: what it says of sources and open work, and that what it is asked for is stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from builders import World
+from dash import Dash
+
+from dashboard.app import create_app
+from data import ledger, requests
+from data.append import Build, put_builds
+from data.settings import SourceSettings, load
+
+NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+@pytest.fixture
+def app(world: World) -> Dash:
+    sources = [SourceSettings(name="ci", url="https://jenkins.example.com/", job="qa/RUN")]
+    return create_app(load(home=world.store.settings.home, source=sources))
+
+
+@pytest.fixture
+def ask(app, call):
+    """The answer to a form: its text, or what was refused."""
+
+    def post(**fields):
+        body = {
+            "output": (several := next(key for key in app.callback_map if "ingest-said-html" in key)),
+            "outputs": [
+                {"id": "ingest-said-html", "property": "data"},
+                {"id": "snapshot", "property": several.rsplit("snapshot.", 1)[1].rstrip(".")},
+            ],
+            "inputs": [{"id": "ingest-asked", "property": "data", "value": fields}],
+            "state": [{"id": "url", "property": "href", "value": "http://host/ingest"}],
+            "changedPropIds": ["ingest-asked.data"],
+        }
+        answer = app.server.test_client().post("/_dash-update-component", json=body)
+        return answer.json["response"]["ingest-said-html"]["data"]["html"]
+
+    return post
+
+
+def open_work(world: World, *entries: ledger.Entry, **poll) -> None:
+    def write(cursor) -> None:
+        ledger.discover(cursor, entries, NOW)
+        if poll:
+            ledger.log_poll(cursor, ledger.Poll("ci", **poll))
+
+    world.store.transact("test", "open work", write)
+
+
+GONE = ledger.Entry("ci", "qa/NVS", 3, ledger.BUILD, ledger.GONE, 5, "404 <b>gone</b>")
+WAITS = ledger.Entry("ci", "qa/NVS", 4, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", NOW + timedelta(hours=1))
+
+
+def test_no_source_is_an_explanation(world, call):
+    app = create_app(load(home=world.store.settings.home))
+    answer = call(app, "ingest-html.data", {"url.href": "http://host/ingest", "snapshot.data": None})
+    assert "No source is configured" in answer.json["response"]["ingest-html"]["data"]["html"]
+
+
+def test_a_source_shows_its_last_error_and_its_numbers(world, show):
+    world.run({"routing": {"a": "P"}, "nvs": {}})
+    open_work(world, GONE, WAITS, started_at=NOW, duration_s=1.5, failed=2, requests=9, error="<i>503</i>")
+    html = show("ingest", "/ingest")["html"]
+    assert "cannot be read" in html and "&lt;i&gt;503&lt;/i&gt;" in html and "9 requests" in html
+    assert html.count("Try again") == 2 and "&lt;b&gt;gone" in html and "<b>gone" not in html
+    assert 'Builds without results <span class="quiet">1</span>' in html
+
+
+def test_a_source_that_has_not_been_polled_for_long_is_stale(world, show):
+    open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
+    assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
+
+
+def test_the_ledger_is_narrowed_by_source_and_state(world, show):
+    open_work(world, GONE, WAITS)
+    html = show("ingest", "/ingest?state=retry")["html"]
+    assert "503 from Jenkins" in html and "404" not in html
+    assert "Nothing open" in show("ingest", "/ingest?source=other")["html"]
+
+
+def test_gaps_drops_and_remarks_are_listed(world, show):
+    names = {f"t{n}": "P" for n in range(10)}
+    for number in (1, 2, 3, 5):
+        world.run({"routing": names}, number=number)
+    world.run({"routing": {"t0": "P"}}, number=6)
+    remarked = Build(source="ci", job="qa/<u>x", number=1, started_at=NOW, release="7.0", module="x")
+    remarked.warnings.append(("r/<u>.xml", "cut short"))
+    world.store.transact("test", "a remark", lambda cursor: put_builds(cursor, [remarked], NOW))
+    html = show("ingest", "/ingest")["html"]
+    assert "#4" in html and "Usual" in html and "cut short" in html
+    assert "<u>" not in html
+
+
+def test_what_a_form_asks_for_is_stored_and_listed(world, ask, show):
+    assert "looked at" in ask(kind="poll", source="ci")
+    assert "will be read" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
+    assert "read back" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
+    found = {one.kind: one for one in requests.recent(world.store)}
+    assert found["backfill"].payload["from"] == "5" and found["build"].payload["url"].endswith("/7/")
+    assert {one.author for one in found.values()} == {"dashboard"}
+    requests.report(world.store, found["backfill"], requests.WORKING, progress={"done": 3, "total": 12})
+    html = show("ingest", "/ingest")["html"]
+    assert "3 of 12" in html and "job/a/7/" in html and "width:25.0%" in html
+
+
+def test_what_cannot_be_asked_is_said_and_nothing_is_stored(world, ask):
+    assert "no source" in ask(kind="poll", source="other")
+    assert "url" in ask(kind="build", source="ci", url="javascript:alert(1)")
+    assert "from" in ask(**{"kind": "backfill", "source": "ci", "from": "yesterday"})
+    assert "kind" in ask(kind="upload", source="ci")
+    assert "not waiting" in ask(kind="again", source="ci", job="<b>x", number="1")
+    assert requests.recent(world.store) == []
+
+
+def test_try_again_makes_a_build_that_was_given_up_due(world, ask):
+    open_work(world, GONE)
+    assert "tried again" in ask(kind="again", source="ci", job="qa/NVS", number="3")
+    again = ledger.find(world.store, GONE)
+    assert again.state == ledger.RETRY and again.attempts == 0 and again.next_try is not None
+    assert [one.kind for one in requests.recent(world.store)] == ["poll"]
+
+
+def test_a_page_of_another_site_cannot_ask(world, app):
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    answer = app.server.test_client().post("/_dash-update-component", json={}, headers=headers)
+    assert answer.status_code == 403
+    assert requests.recent(world.store) == []
