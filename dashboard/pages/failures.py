@@ -1,0 +1,52 @@
+"""Failure patterns: the few messages that many failures come down to, widest first, and which of them are new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, html
+
+from dashboard import render
+from dashboard.pages.run import PAGE_SIZE, offset_of
+from dashboard.place import Place
+from data.queries import failures
+from data.store import Store
+
+PATH, NAME = "/failures", "Failures"
+RUNS = ("5", "10", "30", "60")
+SORTS = {
+    "tests": lambda row: -row["tests"],
+    "count": lambda row: -row["count"],
+    "first": lambda row: row["first_seen"] or "",
+}
+_MOST = 1_000
+
+
+def layout() -> html.Div:
+    return html.Div(render.sink("failures"), className="page")
+
+
+def register(app: Dash) -> None:
+    render.register(app, "failures", PATH, "failures.html", view)
+
+
+def view(store: Store, place: Place) -> dict[str, Any]:
+    flt, offset = place.filter, offset_of(place)
+    found = failures.failures(store, flt, _MOST)
+    text = place.get("q").lower()
+    shown = [row for row in found if text in row["pattern"].lower() and (row["new"] or not place.get("new"))]
+    sort = place.get("sort") if place.get("sort") in SORTS else "tests"
+    # A stable sort: equal ones stay widest first. Of first seen, the newest stands first.
+    shown.sort(key=SORTS[sort], reverse=sort == "first")
+    return {
+        "patterns": shown[offset : offset + PAGE_SIZE],
+        "found": len(shown),
+        "of": len(found),
+        "fresh": sum(row["new"] for row in found),
+        "failures": sum(row["count"] for row in found),
+        "offset": offset,
+        "more": offset + PAGE_SIZE < len(shown),
+        "sort": sort,
+        "runs": str(flt.runs or failures.RECENT_RUNS),
+        "runs_offered": RUNS,
+    }

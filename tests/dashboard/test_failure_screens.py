@@ -1,0 +1,53 @@
+"""The failure patterns and the page of one: what they say, what they do without failures, and what they escape."""
+
+from __future__ import annotations
+
+import re
+
+from dashboard.pages.failure import DAYS, bars
+
+
+def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, show):
+    world.history({"a": "PPPF", "b": "PPPF"})
+    html = show("failures", "/failures?runs=2")["html"]
+    assert "2 failures come down to" in html and html.count('class="pill k-new_failure"') >= 1
+    signature = re.search(r'href="/failures/([0-9a-f]{16})', html).group(1)
+    page = show("failure", f"/failures/{signature}")["html"]
+    assert "Newest examples" in page and 'class="case"' in page and "h1" in page
+    assert re.search(r"case=[0-9a-f]{16}\.[0-9a-f]{16}\.", page)
+
+
+def test_search_and_new_narrow_the_list(world, show):
+    world.history({"old": "FFFF", "late": "PPPF"})
+    assert "old saw" in show("failures", "/failures?runs=2")["html"]
+    assert "Nothing here" in show("failures", "/failures?q=%3Cnothing%3E")["html"]
+    assert "&lt;nothing&gt;" in show("failures", "/failures?q=%3Cnothing%3E")["html"]
+
+
+def test_no_failures_is_said(world, show):
+    world.run({"routing": {"a": "P"}})
+    html = show("failures", "/failures")["html"]
+    assert "No failures" in html and "Nothing here" in html
+
+
+def test_messages_are_escaped(world, show):
+    world.run({"<b>m": {"<img src=x>": "F"}})
+    html = show("failures", "/failures")["html"]
+    signature = re.search(r'href="/failures/([0-9a-f]{16})', html).group(1)
+    for text in (html, show("failure", f"/failures/{signature}")["html"]):
+        assert "&lt;img" in text and "<img" not in text and "<b>m" not in text
+
+
+def test_an_unknown_pattern_is_answered(world, show):
+    world.run({"routing": {"a": "F"}})
+    assert "No failure pattern has the id" in show("failure", "/failures/0123456789abcdef")["html"]
+    assert "is no id" in show("failure", "/failures/xyz")["html"]
+
+
+def test_days_without_failures_stand_as_gaps_and_old_days_are_left_out():
+    drawn = bars(
+        [{"day": "2026-01-01", "count": 9}, {"day": "2026-03-30", "count": 1}, {"day": "2026-04-02", "count": 4}]
+    )
+    assert len(drawn) == DAYS and drawn[-1] == {"day": "2026-04-02", "count": 4, "height": 100.0}
+    assert [bar["count"] for bar in drawn[-4:]] == [1, 0, 0, 4] and drawn[-4]["height"] == 25.0
+    assert bars([]) == []
