@@ -217,7 +217,7 @@ def _bench_ingest(children: _Children, home: Path, size: str) -> dict:
     from ingest.bench import measure
 
     click.echo(f"Ingest from a simulated Jenkins ({size}) ...", err=True)
-    logging.disable(logging.WARNING)  # the builds that it has deleted are no news here
+    logging.getLogger("ingest").setLevel(logging.ERROR)  # the builds that it has deleted are no news here
     output = children.start("simulator", "simulator", "--size", size, "--no-live", "--exit-with-parent", read=True)
     sources = [SourceSettings(**source) for source in json.loads(output.readline())["sources"]]
     rates = []
@@ -390,6 +390,8 @@ class _Children:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
                 process.kill()
+            if process.stdout:
+                process.stdout.close()
 
     def start(self, name: str, *arguments: str, read: bool = False, environment: dict[str, str] | None = None):
         """Start `regtracker ARGUMENTS`; with `read`, its standard output is returned to be read."""
@@ -406,6 +408,8 @@ class _Children:
         process = self._running.pop(name)
         process.terminate()
         process.wait(timeout=15)
+        if process.stdout:
+            process.stdout.close()
 
     def check(self) -> None:
         """Raises ClickException when one of them has ended."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import requests
 
-SECONDS = 3.0  # of a load test
+SECONDS = 2.0  # of a load test
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""The front door: every verb explains itself, wrong configuration is answered, the demo runs as a whole and ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+import requests
+from click.testing import CliRunner
+
+import regtracker
+
+VERBS = regtracker.main.list_commands(click.Context(regtracker.main))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(verb):
+    answer = CliRunner().invoke(regtracker.main, [verb, "--help"])
+    assert answer.exit_code == 0
+    assert "Example" in answer.output, answer.output
+
+
+def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path, monkeypatch):
+    config = tmp_path / "regtracker.toml"
+    config.write_text('[store]\nmemori = "1GB"\n[web]\nport = 99999\n')
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+    answer = subprocess.run([sys.executable, "-m", "regtracker", "poll"], capture_output=True, text=True, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "store.memori: no such key" in answer.stderr
+    assert "web.port = 99999" in answer.stderr and "65535" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def every(url: str) -> list[dict]:
+    """All items of a list route, page by page."""
+    items, cursor = [], None
+    while True:
+        page = requests.get(url, params={"limit": 200, **({"cursor": cursor} if cursor else {})}, timeout=60).json()
+        items += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return items
+
+
+def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    demo = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "regtracker",
+            "demo",
+            "--no-live",
+            "--port",
+            str(port),
+            "--home",
+            str(tmp_path / "home"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    try:
+        truth_url = next(line for line in demo.stdout if "truth.json" in line).split("its truth: ")[1].rstrip(")\n")
+        for line in demo.stdout:
+            if line.startswith("Ctrl-C"):
+                break
+        api = f"http://127.0.0.1:{port}/api/v1"
+        assert requests.get(f"{api}/health/ready", timeout=30).status_code == 200
+        truth = requests.get(truth_url, timeout=60).json()
+        tiles = requests.get(f"{api}/releases", timeout=60).json()["items"]
+        assert {tile["release"] for tile in tiles} == {regression["release"] for regression in truth["regressions"]}
+        builds = [build for build in every(f"{api}/builds") if build["state"] == "final"]
+        assert len(builds) == truth["counts"]["builds"]
+        assert sum(build["total"] for build in builds) == truth["counts"]["results"]
+        assert "Regression Tracker" in requests.get(f"http://127.0.0.1:{port}/", timeout=30).text
+        assert requests.get(f"{api}/runs/{tiles[0]['latest_run']['id']}/priorities", timeout=60).json()["items"]
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=60)
+    assert demo.returncode == 0
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                break
+    else:
+        pytest.fail("the web process outlived the demo")
+
+
+def test_the_benchmark_measures_what_it_fills():
+    answer = CliRunner().invoke(regtracker.main, ["bench", "--size", "2000", "--ingest", "tiny", "--json"])
+    figures = json.loads(answer.stdout)
+    assert figures["results"] >= 1_500
+    assert figures["ingest"]["attempts"] > 1_000 and figures["ingest"]["requests"] > 0
+    assert {row["question"] for row in figures["questions"]} >= {"overview", "verdicts of a release"}
+    assert all(row["whole_ms"] > 0 for row in figures["http_computed"])
+    assert [row["clients"] for row in figures["load_remembered"]] == [1, 8, 32]
