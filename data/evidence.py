@@ -25,6 +25,8 @@ Evidence = dict[str, Any]
 
 # How a regression is judged everywhere: Sippy's rules, and a correction that knows how coarse p is for few failures.
 FISHER = Rules(correction="discrete")
+# KernelCI's seven classes (docs/tree-compare.md of its dashboard); what passes in both is in none of them.
+CLASSES = ("regression", "new_failure", "still_failing", "fixed", "new_pass", "appeared", "disappeared")
 CLAIMS = ("confirmed", "suspected", "required")
 
 
@@ -254,6 +256,39 @@ def _say_fisher(evidence: Evidence) -> str:
     return f"{said}, which some of many tests show by chance."
 
 
+def _status(side: dict[str, Any]) -> str | None:
+    """A test's worst status on one side of a comparison; None where it was not there."""
+    return next((status for status in ("failed", "passed", "skipped") if side[status]), None)
+
+
+def _judge_class(evidence: Evidence) -> dict[str, Any]:
+    before, after = _status(evidence["base"]), _status(evidence["candidate"])
+    if after == "failed":
+        found = {"failed": "still_failing", "passed": "regression"}.get(before or "", "new_failure")
+    elif after == "passed":
+        found = {"failed": "fixed", "passed": None}.get(before or "", "new_pass")
+    elif before is None:
+        found = "appeared" if after else None
+    else:
+        found = None if before == after else "disappeared"
+    return {"class": found, "before": before, "after": after}
+
+
+def _say_class(evidence: Evidence) -> str:
+    sides = []
+    for side in (evidence["base"], evidence["candidate"]):
+        results = side["passed"] + side["failed"] + side["skipped"]
+        status = _status(side)
+        if status is None:
+            sides.append(f"absent in {side['of']}")
+        elif results > 1:
+            sides.append(f"{status} in {side['of']} ({side[status]} of {results} results)")
+        else:
+            sides.append(f"{status} in {side['of']}")
+    said = f"{sides[0].capitalize()}, {sides[1]}."
+    return f"{said} It is flaky." if "flaky" in evidence["kinds"] else said
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
@@ -317,6 +352,7 @@ _JUDGES = {
     "pattern": _judge_pattern,
     "flaky": _judge_flaky,
     "fisher": _judge_fisher,
+    "class": _judge_class,
 }
 _SENTENCES = {
     "words": _say_words,
@@ -326,4 +362,5 @@ _SENTENCES = {
     "pattern": _say_pattern,
     "flaky": _say_flaky_test,
     "fisher": _say_fisher,
+    "class": _say_class,
 }

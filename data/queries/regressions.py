@@ -54,17 +54,47 @@ def regressions(
     ):
         return None
     if base is None or base == flt.release:
-        lines, sides, base_of = sample.lines, _before(sample, runs), [flt.release] * len(sample.lines)
+        sides = _before(flt, sample, runs)
     elif not seen(store, replace(flt, release=base), DEEPEST).window.runs:
         return None
     else:
-        lines, sides, base_of = _against(store, flt, sample, runs, base)
-    found, opened = _follow(sides)
-    level = found.p <= 1 - evidence.FISHER.confidence / 100
-    return _answer(store, flt, base, runs, sample, lines, sides[-1], base_of, found, opened, level, (offset, limit))
+        sides = _against(store, flt, sample, runs, base)
+    told, q, compared = _told(flt, sides)
+    judged = [(at, its, evidence.judge(its)) for at, its in told.items()]
+    judged = [item for item in judged if item[2]["claim"] is not None]
+    judged.sort(
+        key=lambda item: (evidence.CLAIMS.index(item[2]["claim"]), item[2]["p"] or 0, sides.lines[item[0]].test)
+    )
+    claims = [verdict["claim"] for _, _, verdict in judged]
+    suspected = [q[at] for (at, _, _), claim in zip(judged, claims, strict=True) if claim == "suspected"]
+    by_p = len(judged) - claims.count("required")
+    shown = judged[offset : offset + limit]
+    named = names(store, [sides.lines[at].test for at, _, _ in shown])
+    return {
+        "release": flt.release,
+        "base": base or flt.release,
+        "sample_runs": runs,
+        "base_runs": DEEPEST - runs,
+        "compared": compared,
+        **{claim: claims.count(claim) for claim in evidence.CLAIMS},
+        "expected_by_chance": min(max(suspected) * by_p, len(suspected)) if suspected else 0.0,
+        "tests": [
+            _row(sample, sides.lines[at], named[sides.lines[at].test], its, verdict, q[at])
+            for at, its, verdict in shown
+        ],
+    }
 
 
-Sides = list[tuple[Counts, Counts]]  # base and sample, at each look, the last is now
+Looks = list[tuple[Counts, Counts]]  # base and sample, from LOOKS runs back to now
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared: the tests, the release that each is held against, and the counts at each look."""
+
+    lines: list[Line]
+    base_of: list[str | None]
+    looks: Looks
 
 
 def _counts(lines: Sequence[Line | None], newest: int, oldest: int) -> Counts:
@@ -75,16 +105,15 @@ def _counts(lines: Sequence[Line | None], newest: int, oldest: int) -> Counts:
     return Counts(np.array(failed, dtype=np.int64), np.array(total, dtype=np.int64))
 
 
-def _before(sample: Seen, runs: int) -> Sides:
-    return [
+def _before(flt: Filter, sample: Seen, runs: int) -> Sides:
+    looks = [
         (_counts(sample.lines, look + runs, DEEPEST), _counts(sample.lines, look, look + runs))
         for look in range(LOOKS, -1, -1)
     ]
+    return Sides(sample.lines, [flt.release] * len(sample.lines), looks)
 
 
-def _against(
-    store: Store, flt: Filter, sample: Seen, runs: int, base: str
-) -> tuple[list[Line], Sides, list[str | None]]:
+def _against(store: Store, flt: Filter, sample: Seen, runs: int, base: str) -> Sides:
     """Both sides for every test that failed on either, and which release each is held against."""
     bases = [base, *_older(store, base, flt.release)]
     windows = {release: seen(store, replace(flt, release=release), DEEPEST) for release in bases}
@@ -106,8 +135,8 @@ def _against(
     held = Counts(
         *(np.array([getattr(counts, side) for counts in by_release])[chosen, column] for side in ("failed", "total"))
     )
-    sides = [(held, _counts(lines, look, look + runs)) for look in range(LOOKS, -1, -1)]
-    return lines, sides, [bases[place] for place in chosen]
+    looks = [(held, _counts(lines, look, look + runs)) for look in range(LOOKS, -1, -1)]
+    return Sides(lines, [bases[place] for place in chosen], looks)
 
 
 def _older(store: Store, base: str, release: str | None) -> list[str]:
@@ -120,65 +149,33 @@ def _older(store: Store, base: str, release: str | None) -> list[str]:
     return [name for name in after if name != release][:OLDER]
 
 
-def _follow(sides: Sides) -> tuple[Comparison, np.ndarray]:
-    """The comparison now, and which regressions were open before: those need less evidence to stay so."""
-    opened = np.zeros(len(sides[0][0].failed), dtype=bool)
-    for base, sample in sides[:-1]:
-        opened = _compare(base, sample, opened).status <= Status.REGRESSION
-    return _compare(*sides[-1], opened), opened
-
-
 def _compare(base: Counts, sample: Counts, opened: np.ndarray) -> Comparison:
     return compare(base.failed, base.total, sample.failed, sample.total, opened=opened, rules=evidence.FISHER)
 
 
-def _answer(
-    store: Store,
-    flt: Filter,
-    base: str | None,
-    runs: int,
-    sample: Seen,
-    lines: Sequence[Line],
-    counts: tuple[Counts, Counts],
-    base_of: Sequence[str | None],
-    found: Comparison,
-    opened: np.ndarray,
-    level: np.ndarray,
-    page: tuple[int, int],
-) -> dict[str, Any]:
+def _told(flt: Filter, sides: Sides) -> tuple[dict[int, dict[str, Any]], list[float], int]:
+    """The evidence of the tests for which a claim is possible, by place; q of all; how many were compared.
+
+    A regression that was open at the look before needs less evidence to stay so.
+    """
+    opened = np.zeros(len(sides.lines), dtype=bool)
+    for look in sides.looks[:-1]:
+        opened = _compare(*look, opened).status <= Status.REGRESSION
+    base, sample = sides.looks[-1]
+    found = _compare(base, sample, opened)
     cuts = evidence.cuts(found.p, found.q)
-    places = [at for at in range(len(lines)) if level[at] or found.status[at] <= Status.REGRESSION]
-    told = [
-        {
+    possible = (found.p <= 1 - evidence.FISHER.confidence / 100) | (found.status <= Status.REGRESSION)
+    told = {
+        int(at): {
             "rule": "fisher",
-            "base": {"release": base_of[at], "failed": int(counts[0].failed[at]), "of": int(counts[0].total[at])},
-            "sample": {"release": flt.release, "failed": int(counts[1].failed[at]), "of": int(counts[1].total[at])},
+            "base": {"release": sides.base_of[at], "failed": int(base.failed[at]), "of": int(base.total[at])},
+            "sample": {"release": flt.release, "failed": int(sample.failed[at]), "of": int(sample.total[at])},
             "opened": bool(opened[at]),
             **cuts,
         }
-        for at in places
-    ]
-    judged = [(at, say, evidence.judge(say)) for at, say in zip(places, told, strict=True)]
-    judged = [item for item in judged if item[2]["claim"] is not None]
-    judged.sort(key=lambda item: (evidence.CLAIMS.index(item[2]["claim"]), item[2]["p"] or 0, lines[item[0]].test))
-    claims = [verdict["claim"] for _, _, verdict in judged]
-    suspected = [found.q[at] for (at, _, _), claim in zip(judged, claims, strict=True) if claim == "suspected"]
-    by_p = len(judged) - claims.count("required")
-    shown = judged[page[0] : page[0] + page[1]]
-    named = names(store, [lines[at].test for at, _, _ in shown])
-    return {
-        "release": flt.release,
-        "base": base or flt.release,
-        "sample_runs": runs,
-        "base_runs": DEEPEST - runs,
-        "compared": int(np.sum(~np.isnan(found.p))),
-        **{claim: claims.count(claim) for claim in evidence.CLAIMS},
-        "expected_by_chance": min(float(max(suspected)) * by_p, len(suspected)) if suspected else 0.0,
-        "tests": [
-            _row(sample, lines[at], named[lines[at].test], its, verdict, float(found.q[at]))
-            for at, its, verdict in shown
-        ],
+        for at in np.flatnonzero(possible)
     }
+    return told, found.q.tolist(), int(np.sum(~np.isnan(found.p)))
 
 
 def _row(
