@@ -83,9 +83,11 @@ class Work(BaseModel):
     @field_validator("from_", "to")
     @classmethod
     def _bound(cls, bound: int | str | None) -> int | str | None:
+        if isinstance(bound, str) and bound.isascii() and bound.isdigit():
+            bound = int(bound)
         if isinstance(bound, str):
             filters.moment(bound)
-        elif bound is not None and bound < 0:
+        elif bound is not None and not 0 <= bound < 2**31:
             raise ValueError("must be a build number or an ISO date")
         return bound
 
@@ -93,14 +95,17 @@ class Work(BaseModel):
     def _goes_together(self) -> Work:
         if (self.kind == "build") != (self.url is not None):
             raise ValueError("url goes with kind build, and build needs it")
-        if self.kind != "backfill" and (self.from_ is not None or self.to is not None):
+        bounds = {type(bound) for bound in (self.from_, self.to) if bound is not None}
+        if self.kind != "backfill" and bounds:
             raise ValueError("from and to go with kind backfill")
+        if len(bounds) > 1:
+            raise ValueError("a range goes from number to number or from date to date")
         return self
 
     @property
     def payload(self) -> dict[str, Any]:
         given = {"url": self.url, "from": self.from_, "to": self.to}
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: str(value) for name, value in given.items() if value is not None}
 
 
 @routes.post(
@@ -140,6 +145,9 @@ def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -
     return _shape(found)
 
 
+_TEXTS = ("release", "module", "version", "environment", "revision", "url", "started_at", "run")
+
+
 class Upload(BaseModel):
     """A build of any CI: what it tested, and its reports."""
 
@@ -148,14 +156,18 @@ class Upload(BaseModel):
     files: list[FileStorage] = Field(description="JUnit XML or another known report; several, or a zip of them")
     release: str = Field(min_length=1, max_length=200, description="release line, such as 7.0")
     module: str = Field(min_length=1, max_length=200, description="what was tested, such as network")
-    build: int | None = Field(None, ge=0, lt=2**31, description="its number; by default the next one of the module")
+    number: int | None = Field(None, ge=0, lt=2**31, description="the build's; by default the next one of the module")
     version: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=200)
     started_at: str | None = Field(None, description="ISO 8601 time; by default now")
     revision: str | None = Field(None, max_length=200, description="the commit that was built")
     url: str | None = Field(None, pattern="^https?://", max_length=2000, description="where the build stands in its CI")
+    run: str | None = Field(
+        None, max_length=200, description="builds of a release with one run are one run; by default the number"
+    )
+    parameters: dict[str, str] | None = Field(None, description="a JSON object of texts")
 
-    @field_validator("release", "module", "version", "environment", "revision", "url", "started_at", mode="before")
+    @field_validator(*_TEXTS, mode="before")
     @classmethod
     def _text(cls, value: Any, info: ValidationInfo) -> Any:
         return request.form.get(info.field_name or "", value)  # flask-openapi3 reads release=7.0 as a number
@@ -173,7 +185,7 @@ class Upload(BaseModel):
 )
 def create_build(form: Upload) -> Response:
     """The ingest process reads them within seconds; follow it at the address in Location. An upload with the same
-    release, module, build number and start replaces the earlier one."""
+    release, module, number and start replaces the earlier one."""
     raw = []
     for file in form.files:
         name, content = file.filename or "report.xml", file.read()

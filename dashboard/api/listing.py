@@ -91,9 +91,9 @@ def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
 def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the format that the request asked for, streamed."""
     form = asked().format
-    schema = arrow_schema(rows.model, fields, form)
     chunks = _chunks(rows, flt, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
+    schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
 
     def all_chunks() -> Iterator[list[Row]]:
         yield first
@@ -122,11 +122,13 @@ def _chunks(rows: Rows, flt: Filter, limit: int | None) -> Iterator[list[Row]]:
         left = None if left is None else left - len(found)
 
 
-def arrow_schema(model: type[BaseModel], fields: list[str], form: str) -> pa.Schema:
-    """The columns of an export: those of the JSON items; nested values are JSON texts, and times are texts in CSV."""
+def arrow_schema(model: type[BaseModel], fields: list[str], order: list[str], form: str) -> pa.Schema:
+    """The columns of an export: `fields`, or all of the JSON items in their `order`; nested values are JSON texts, and
+    times are texts in CSV."""
     hints = get_type_hints(model, include_extras=True)
     columns = {field.alias or name: _type(hints[name], form) for name, field in model.model_fields.items()}
-    return pa.schema([(name, columns[name]) for name in fields or columns])
+    names = fields or [*(name for name in order if name in columns), *(name for name in columns if name not in order)]
+    return pa.schema([(name, columns[name]) for name in names])
 
 
 def _type(hint: Any, form: str) -> pa.DataType:

@@ -6,6 +6,10 @@ import io
 
 import pytest
 
+from data import ids, requests
+from data.raw import unpack
+from ingest import importer
+
 POLL = {"kind": "poll", "source": "ci"}
 
 
@@ -87,16 +91,13 @@ def test_a_body_that_is_too_long_is_refused(client):
 
 
 def test_an_upload_is_kept_for_the_ingest_process(world, own_client):
-    from data import ids, requests
-    from data.raw import unpack
-
     report = b'<testsuite tests="1"><testcase classname="a" name="b"/></testsuite>'
     archive = b"PK\x03\x04 not opened here"
-    form = {"release": "7.0", "module": "network", "build": "12", "started_at": "2026-11-22T04:00:00+01:00"}
+    form = {"release": "7.0", "module": "network", "number": "12", "started_at": "2026-11-22T04:00:00+01:00"}
     files = [(io.BytesIO(report), "report.xml"), (io.BytesIO(archive), "more.zip")]
     answer = own_client.post("/api/v1/builds", data=form | {"files": files})
     assert answer.status_code == 202, answer.text
-    assert answer.json["payload"] == form | {"build": 12, "started_at": "2026-11-22T03:00:00Z"}
+    assert answer.json["payload"] == form | {"number": 12, "started_at": "2026-11-22T03:00:00Z"}
     followed = own_client.get(answer.headers["Location"])
     assert followed.json == answer.json and followed.json["state"] == "waiting"
     request = requests.status(world.store, ids.number(answer.json["id"]))
@@ -104,12 +105,25 @@ def test_an_upload_is_kept_for_the_ingest_process(world, own_client):
     assert kept == {"report.xml": report, "more.zip": archive}
 
 
+def test_an_upload_is_what_the_ingest_process_reads(world, own_client):
+    cases = b'<testcase classname="a" name="b"/><testcase classname="a" name="c"><failure/></testcase>'
+    report = b"<testsuite>" + cases + b"</testsuite>"
+    form = {"release": "7.0", "module": "network", "number": "12", "version": "7.0", "parameters": '{"LAB": "3"}'}
+    answer = own_client.post("/api/v1/builds", data=form | {"files": (io.BytesIO(report), "report.xml")})
+    request = requests.status(world.store, ids.number(answer.json["id"]))
+    importer.import_upload(world.store, request.payload, requests.uploaded(world.store, request))
+    (build,) = own_client.get("/api/v1/builds").json["items"]
+    assert (build["release"], build["version"], build["module"], build["number"]) == ("7.0", "7.0", "network", 12)
+    assert (build["total"], build["passed"], build["failed"]) == (2, 1, 1)
+    assert own_client.get(f"/api/v1/builds/{build['id']}").json["parameters"] == {"LAB": "3"}
+
+
 @pytest.mark.parametrize(
     ("form", "parameter"),
     [
         ({"module": "network"}, "files"),
         ({"files": "text", "release": "7.0", "module": "m"}, "files"),
-        ({"release": "7.0", "module": "network", "build": "x"}, "build"),
+        ({"release": "7.0", "module": "network", "number": "x"}, "number"),
         ({"release": "", "module": "network"}, "release"),
         ({"release": "7.0"}, "module"),
         ({"release": "7.0", "module": "m", "started_at": "today"}, "started_at"),
@@ -136,6 +150,7 @@ def test_a_wrong_upload_is_told_as_a_problem(own_client, form, parameter):
         ({"kind": "poll", "source": "ci", "from": 1}, None),
         ({"kind": "backfill", "source": "ci", "from": "soon"}, "from"),
         ({"kind": "backfill", "source": "ci", "from": -1}, "from"),
+        ({"kind": "backfill", "source": "ci", "from": 1, "to": "2026-11-01"}, None),
         ({"kind": "poll"}, "source"),
     ],
 )
@@ -149,7 +164,8 @@ def test_a_wrong_request_is_told_as_a_problem(own_client, body, parameter):
     ("body", "payload"),
     [
         ({"kind": "poll"}, {}),
-        ({"kind": "backfill", "from": 3, "to": "2026-11-01"}, {"from": 3, "to": "2026-11-01"}),
+        ({"kind": "backfill", "from": 3, "to": "40"}, {"from": "3", "to": "40"}),
+        ({"kind": "backfill", "from": "2026-11-01"}, {"from": "2026-11-01"}),
         (
             {"kind": "build", "url": "https://jenkins.example.com/job/x/1/"},
             {"url": "https://jenkins.example.com/job/x/1/"},
