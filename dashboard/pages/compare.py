@@ -1,0 +1,77 @@
+"""Two runs side by side: which tests moved between them, and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, html
+
+from dashboard import render
+from dashboard.pages.run import PAGE_SIZE, offset_of
+from dashboard.place import Place
+from data.filters import Filter
+from data.queries import compare, runs
+from data.store import Store
+
+PATH, NAME = "/compare", "Compare"
+OFFERED = 60
+LISTED = 1_000  # tests of a class
+# What each class means to a person, and the glyph that it has.
+MEANINGS = {
+    "regression": ("regression", "passed before, fails now"),
+    "new_failure": ("new_failure", "fails now; was skipped or not there before"),
+    "still_failing": ("always_failing", "fails in both"),
+    "fixed": ("fixed", "failed before, passes now"),
+    "new_pass": ("ok", "passes now; was skipped or not there before"),
+    "appeared": ("skipped", "skipped now; not there before"),
+    "disappeared": ("missing", "not there any more"),
+}
+
+
+def layout() -> html.Div:
+    return html.Div(render.sink("compare"), className="page")
+
+
+def register(app: Dash) -> None:
+    render.register(app, "compare", PATH, "compare.html", view)
+
+
+def view(store: Store, place: Place) -> dict[str, Any]:
+    """`base` and `candidate` are runs (ids); without them the newest run and the one before it."""
+    flt = place.filter
+    part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
+    offered = runs.runs(store, Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of), OFFERED)
+    candidate = place.get("candidate") or next((run["id"] for run in offered if run["state"] != "running"), "")
+    base = place.get("base") or (_known(store, candidate, part)["previous"] or "" if candidate else "")
+    context = {
+        "offered": offered,
+        "base_id": base,
+        "candidate_id": candidate,
+        "classes": MEANINGS,
+        "module": flt.module,
+    }
+    if not base or not candidate:
+        return context | {"found": None}
+    for run in (base, candidate):
+        _known(store, run, part)
+    found = compare.compare(store, base, candidate, part, LISTED)
+    chosen = place.get("class")
+    if chosen not in compare.CLASSES:
+        chosen = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
+    rows, offset = found["classes"][chosen], offset_of(place)
+    return context | {
+        "found": found,
+        "chosen": chosen,
+        "rows": rows[offset : offset + PAGE_SIZE],
+        "offset": offset,
+        "more": offset + PAGE_SIZE < len(rows),
+        "listed": len(rows),
+        "measured": render.measured(store),
+    }
+
+
+def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
+    found = runs.run(store, run, part)
+    if found is None:
+        raise render.UnknownError(f"No run has the id {run}. It may have been deleted.")
+    return found
