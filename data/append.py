@@ -244,11 +244,12 @@ def _incoming(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build]) -> pa.
 
 
 def _insert_results(cursor: duckdb.DuckDBPyConnection, incoming: pa.Table) -> int:
+    # The lake sorts what it is given as its tables say.
     rows = cursor.execute(
         """INSERT INTO results BY NAME
         SELECT release, started_at, build, module, test, topology, attempt, is_final, status, kind, duration_s, host,
                position, signature
-        FROM incoming ORDER BY release, module, test, started_at"""
+        FROM incoming"""
     ).fetchone()[0]
     _note_first(
         cursor,
@@ -262,8 +263,7 @@ def _insert_results(cursor: duckdb.DuckDBPyConnection, incoming: pa.Table) -> in
         cursor.execute(
             """INSERT INTO failures BY NAME
             SELECT release, started_at, build, module, test, topology, attempt, signature, message, trace, output
-            FROM incoming WHERE status = 'failed' AND coalesce(message, trace, output) IS NOT NULL
-            ORDER BY release, module, test, started_at"""
+            FROM incoming WHERE status = 'failed' AND coalesce(message, trace, output) IS NOT NULL"""
         )
         _note_first(
             cursor,

@@ -95,7 +95,7 @@ def read_results(source: SourceSettings, files: Files, number: int | None) -> Bu
     )
     for file in results.files:
         # Jenkins wrote it this moment: what cannot be read of it broke on the way.
-        if file.kind == "test_report" and file.status == "error":
+        if file.kind in ("test_report", "testng_json") and file.status == "error":
             raise Unfinished(f"Jenkins' test report cannot be read: {results.warnings[0]}")
     return results
 
@@ -110,7 +110,7 @@ def _inputs(source: SourceSettings, files: Files) -> Iterator[InputFile]:
             found = ((full_path(file.path, member.path), member.open) for member in members(file.stream))
         for path, open_file in found:
             kind = file.kind
-            if kind not in ("test_report", "console"):
+            if kind not in ("test_report", "testng_json", "console"):
                 kind = (claimed_by(source.results, path) or "").partition(":")[0]
             if kind and path not in seen:
                 seen.add(path)

@@ -26,6 +26,7 @@ class Counters:
     total: int
     failed: int
     skipped: int
+    report: str = "testReport"  # where below the build Jenkins shows them
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def _counters(actions: list[dict]) -> Counters | None:
     if not counted:
         return None
     first = counted[0]
-    return Counters(first["totalCount"], first.get("failCount") or 0, first.get("skipCount") or 0)
+    name = first.get("urlName") or "testReport"
+    return Counters(first["totalCount"], first.get("failCount") or 0, first.get("skipCount") or 0, name)
 
 
 def _commits(answer: dict) -> list[Commit]:

@@ -26,6 +26,10 @@ RAW_LIMIT = 32 << 20  # bytes of one raw file that are kept; a larger one is rea
 _CASE = "className,name,status,duration,skipped,skippedMessage,errorDetails,errorStackTrace"
 _SUITES = f"suites[name,timestamp,duration,enclosingBlockNames,cases[{_CASE}]]"
 _REPORT = f"duration,failCount,passCount,skipCount,totalCount,{_SUITES}"
+TESTNG_TREE = (
+    "total,fail-config,skip-config,"
+    "package[name,classs[name,test-method[name,className,status,duration,startedAt,exception,parameters]]]"
+)
 REPORT_TREE = f"{_REPORT},childReports[child[number,url],result[{_REPORT}]]"
 
 
@@ -133,7 +137,7 @@ def read_files(jenkins: Jenkins, source: SourceSettings, detail: Detail) -> File
             elif paths:
                 _add_singles(jenkins, detail, entry, paths, files)
             elif entry == "test_report" and not files.fetched and detail.may_have_tests:
-                _add_report(jenkins, f"{here}testReport/api/json", files)
+                _add_report(jenkins, here, detail, files)
             elif entry == "console" and not files.fetched:
                 files.fetched.append(Fetched("console.txt", entry, False, jenkins.download(f"{here}consoleText")))
     except BaseException:
@@ -142,12 +146,17 @@ def read_files(jenkins: Jenkins, source: SourceSettings, detail: Detail) -> File
     return files
 
 
-def _add_report(jenkins: Jenkins, path: str, files: Files) -> None:
+def _add_report(jenkins: Jenkins, here: str, detail: Detail, files: Files) -> None:
+    """Jenkins' own report of the tests, of the plugin that counted them."""
+    testng = detail.counters is not None and detail.counters.report == "testngreports"
+    name, kind, tree = (
+        ("testngreports", "testng_json", TESTNG_TREE) if testng else ("testReport", "test_report", REPORT_TREE)
+    )
     try:
-        stream = jenkins.download(path, REPORT_TREE, check=_ends_as_json)
+        stream = jenkins.download(f"{here}{name}/api/json", tree, check=_ends_as_json)
     except Missing:
         return
-    files.fetched.append(Fetched("test_report.json", "test_report", False, stream))
+    files.fetched.append(Fetched(f"{kind}.json", kind, False, stream))
 
 
 def _add_singles(jenkins: Jenkins, detail: Detail, entry: str, paths: list[str], files: Files) -> None:
