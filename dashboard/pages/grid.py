@@ -1,0 +1,99 @@
+"""Tests by runs: a small cell a result, so that a thousand tests over two hundred runs are seen at once.
+
+The server sends names and one string of letters a test; assets/grid.js paints them. As markup the same grid would be
+two hundred thousand elements from a template, morphed one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+
+from dashboard import render
+from dashboard.pages.run import offset_of
+from dashboard.place import Place
+from dashboard.services import services
+from data.filters import FilterError
+from data.queries import grid, releases
+from data.stats.words import WORDS
+from data.store import Store, StoreError
+
+PATH, NAME = "/grid", "Grid"
+RUNS = ("30", "60", "100", "200")
+ROWS = 1_000
+MOST_RUNS = 200
+
+
+def layout() -> html.Div:
+    return html.Div(
+        [
+            *render.sink("grid-head"),
+            dcc.Store(id="grid-data"),
+            html.Div(id="grid", className="cells-frame", role="region", **{"aria-label": "Tests by runs"}),
+        ],
+        className="page grid-page",
+    )
+
+
+def register(app: Dash) -> None:
+    render.register(app, "grid-head", PATH, "grid.html", head)
+
+    @app.callback(Output("grid-data", "data"), Input("url", "href"), Input("snapshot", "data"))
+    def cells(href: str, _snapshot: int | None) -> Any:
+        place = Place.of(href)
+        if place.path != PATH:
+            return no_update
+        try:
+            return answer(services().store, place)
+        except (FilterError, ValueError, StoreError):  # the head of the page says what is wrong
+            return None
+
+    app.clientside_callback(ClientsideFunction("rt", "grid"), Input("grid-data", "data"), State("grid", "id"))
+
+
+def answer(store: Store, place: Place) -> dict[str, Any]:
+    """What is painted: {"release", "runs": [[id, number, started_at, environment, version]],
+    "tests": [[test, name, where, kinds]], "cells": [the letters of a test]}."""
+    found = ask(store, place)
+    return {
+        "release": found["release"],
+        "runs": [
+            [run[name] for name in ("id", "number", "started_at", "environment", "version")] for run in found["runs"]
+        ],
+        "tests": [
+            [row["test"], row["name"], f"{row['module']} · {row['key'].split('::')[0]}", row["kinds"]]
+            for row in found["tests"]
+        ],
+        "cells": found["cells"],
+    }
+
+
+def ask(store: Store, place: Place) -> dict[str, Any]:
+    """The grid of the release that the address names, or else of the one with the newest activity: runs of several
+    releases are no one history."""
+    flt = place.filter
+    release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
+    kind, order = place.get("kind"), place.get("order") or "failing"
+    kinds = (kind,) if kind in WORDS else ()
+    asked = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
+    return grid.grid(store, asked, ROWS, offset_of(place), kinds, place.get("q") or None, order) | {"release": release}
+
+
+def head(store: Store, place: Place) -> dict[str, Any]:
+    found, offset = ask(store, place), offset_of(place)
+    return {
+        "release": found["release"],
+        "tests": len(found["tests"]),
+        "columns": len(found["runs"]),
+        "words": WORDS,
+        "kind": place.get("kind"),
+        "order": place.get("order") or "failing",
+        "orders": grid.ORDERS,
+        "runs": str(min(place.filter.runs or int(RUNS[0]), MOST_RUNS)),
+        "runs_offered": RUNS,
+        "offset": offset,
+        "size": ROWS,
+        "more": len(found["tests"]) == ROWS,
+    }

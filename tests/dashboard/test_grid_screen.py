@@ -1,0 +1,59 @@
+"""The grid: what the painter is given, what the head says, and what narrows both."""
+
+from __future__ import annotations
+
+import pytest
+
+HISTORY = {"a_bad": "PPFF", "b_good": "PPPP", "c_rescued": "PKP-", "d_left_out": "SSSS"}
+
+
+@pytest.fixture
+def painted(app, call):
+    def ask(href: str):
+        answer = call(app, "grid-data.data", {"url.href": f"http://host{href}", "snapshot.data": None})
+        return answer.json["response"].get("grid-data", {}).get("data")
+
+    return ask
+
+
+def test_one_letter_a_run_the_newest_first(world, painted, show):
+    world.history(HISTORY)
+    data = painted("/grid")
+    assert data["tests"][0][1] == "a_bad"
+    assert dict(zip((row[1] for row in data["tests"]), data["cells"], strict=True)) == {
+        "a_bad": "FFPP",
+        "b_good": "PPPP",
+        "c_rescued": "-PKP",
+        "d_left_out": "SSSS",
+    }
+    assert [run[1] for run in data["runs"]] == [4, 3, 2, 1] and data["release"] == "7.0"
+    assert "4 tests over 4 runs" in show("grid-head", "/grid")["html"]
+
+
+def test_kind_text_order_and_runs_narrow_it(world, painted):
+    world.history(HISTORY)
+    assert [row[1] for row in painted("/grid?kind=regression")["tests"]] == ["a_bad"]
+    assert [row[1] for row in painted("/grid?q=RESCUED")["tests"]] == ["c_rescued"]
+    assert [row[1] for row in painted("/grid?order=name")["tests"]] == sorted(HISTORY)
+    assert len(painted("/grid?runs=2")["runs"]) == 2
+
+
+def test_runs_of_one_release_stand_beside_each_other(world, painted):
+    world.history({"a": "PF"}, release="7.0")
+    world.history({"a": "P"}, release="8.0")
+    assert {painted("/grid")["release"], painted("/grid?release=7.0")["release"]} == {"7.0", "8.0"}
+    assert painted("/grid?release=7.0")["cells"] == ["FP"]
+
+
+def test_nothing_to_paint_is_said(world, painted, show):
+    assert painted("/grid")["tests"] == [] and "No tests here" in show("grid-head", "/grid")["html"]
+    world.run({"routing": {"a": "P"}})
+    html = show("grid-head", "/grid?q=%3Cimg%3E&kind=flaky")["html"]
+    assert "No tests here" in html and "&lt;img&gt;" in html and "<img" not in html
+
+
+def test_an_order_that_does_not_exist_is_answered_and_another_page_is_left_alone(world, painted, show):
+    world.run({"routing": {"a": "P"}})
+    assert painted("/grid?order=nonsense") is None
+    assert "order is one of" in show("grid-head", "/grid?order=nonsense")["html"]
+    assert painted("/trends") is None
