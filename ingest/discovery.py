@@ -37,9 +37,13 @@ class Found:
     failed: list[tuple[str, JenkinsError]] = field(default_factory=list)
 
 
-def discover(jenkins: Jenkins, layout: JobLayout, store: Store, now: datetime) -> Iterator[Found]:
-    """Sweep once, and give out what is new in parts to be committed one by one. Raises JenkinsError where the sweep
-    itself fails, or a server that stopped answering."""
+def discover(
+    jenkins: Jenkins, layout: JobLayout, store: Store, pool: ThreadPoolExecutor, now: datetime
+) -> Iterator[Found]:
+    """Sweep once, and give out what is new in parts to be committed one by one.
+
+    Raises JenkinsError where the sweep itself fails, or the server does not answer any more.
+    """
     source = layout.source.name
     before = ledger.jobs(store, source)
     swept = layout.jobs(jenkins)
@@ -48,17 +52,15 @@ def discover(jenkins: Jenkins, layout: JobLayout, store: Store, now: datetime) -
     if lost:
         yield Found(jobs=[replace(job, missing=job.missing + 1) for job in lost])
     changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
-    pool = ThreadPoolExecutor(layout.source.max_in_flight)
-    try:
-        for start in range(0, len(changed), TOGETHER):
-            part = changed[start : start + TOGETHER]
-            known = ledger.known(store, source, layout.kind, [job.job for job in part], now)
-            answers = [
-                pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job], now) for job in part
-            ]
+    for start in range(0, len(changed), TOGETHER):
+        part = changed[start : start + TOGETHER]
+        known = ledger.known(store, source, layout.kind, [job.job for job in part], now)
+        answers = [pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job]) for job in part]
+        try:
             yield _found(layout, part, answers, before, now)
-    finally:
-        pool.shutdown(cancel_futures=True)
+        finally:
+            for answer in answers:
+                answer.cancel()
 
 
 def _found(
@@ -92,7 +94,6 @@ def _new_builds(
     job: Job,
     before: Job | None,
     known: dict[int, set[datetime | None]],
-    now: datetime,
 ) -> list[int]:
     if before is None and not known:
         return [number for number, _ in builds_of(jenkins, job.job, limit=layout.source.history)]

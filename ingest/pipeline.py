@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from filelock import FileLock, Timeout
 
@@ -90,6 +91,8 @@ class Pipeline:
         self.stop = stop or threading.Event()
         self.jenkins = jenkins or Jenkins(source, self.stop)
         self.layout = layout_of(source)
+        # Kept between polls, for each of its threads has a session that is logged in.
+        self._pool = ThreadPoolExecutor(source.max_in_flight, thread_name_prefix=source.name)
         self.tally = Tally()
         self.committed: Callable[[], None] = lambda: None  # called after each batch
         self.more = False  # the last poll left work that is due
@@ -131,9 +134,10 @@ class Pipeline:
 
     def sweep(self) -> None:
         """Discover new builds and commit their ledger rows. Raises JenkinsError."""
-        for found in discover(self.jenkins, self.layout, self.store, utc_now()):
+        for found in discover(self.jenkins, self.layout, self.store, self._pool, utc_now()):
             for job, error in found.failed:
                 log.warning("%s: %s: %s", self.source.name, job, error)
+                self.tally.failed += 1
                 self.tally.errors.append(str(error))
             if found.entries or found.jobs:
                 self.add(found.entries, found.jobs)
@@ -170,12 +174,11 @@ class Pipeline:
     def read(self, entries: list[Entry], again: bool = False) -> None:
         """Read these entries and commit what comes of them, in batches. `again`: even what is known to be unchanged."""
         context = ledger.contexts(self.store, entries)
-        pool = ThreadPoolExecutor(self.source.max_in_flight, thread_name_prefix=self.source.name)
         batch: list[Outcome] = []
         began = time.monotonic()
         unwell = 0
         try:
-            for outcome in self._outcomes(pool, entries, context, again):
+            for outcome in self._outcomes(entries, context, again):
                 if outcome is not None:
                     if outcome.changed:
                         began = began if batch else time.monotonic()
@@ -193,13 +196,10 @@ class Pipeline:
         except JenkinsError:
             self.commit(batch)
             raise
-        finally:
-            pool.shutdown(wait=not self.stop.is_set(), cancel_futures=True)
         self.commit(batch)
 
     def _outcomes(
         self,
-        pool: ThreadPoolExecutor,
         entries: list[Entry],
         context: dict[tuple[str, str, int], Context],
         again: bool,
@@ -208,21 +208,20 @@ class Pipeline:
         waiting = iter(entries)
         pending: set[Future[Outcome]] = set()
         ahead = self.source.max_in_flight + 2
-        while True:
-            for entry in waiting:
-                pending.add(pool.submit(self.outcome_of, entry, context[entry.key], again))
-                if len(pending) >= ahead:
-                    break
-            if not pending:
-                return
-            done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in done:
-                try:
-                    yield future.result()
-                except Stopped:
+        try:
+            while True:
+                for entry in islice(waiting, ahead - len(pending)):
+                    pending.add(self._pool.submit(self.outcome_of, entry, context[entry.key], again))
+                if not pending:
                     return
-            if not done:
-                yield None
+                done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                if not done:
+                    yield None
+        finally:
+            for future in pending:
+                future.cancel()
 
     def outcome_of(self, entry: Entry, context: Context, again: bool = False) -> Outcome:
         """Read one entry. Every failure is an outcome; only Stopped is raised."""
