@@ -7,7 +7,7 @@ from typing import Any
 
 from data import evidence, ids
 from data.cache import question
-from data.evidence import CLASSES
+from data.evidence.classes import CLASSES
 from data.filters import EVERYTHING, Filter
 from data.measures import deltas
 from data.queries.regressions import regressions

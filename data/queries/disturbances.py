@@ -13,6 +13,7 @@ import numpy as np
 
 from data import evidence, ids
 from data.cache import question
+from data.evidence.numbers import rate
 from data.filters import Filter
 from data.measures import iso
 from data.queries.windows import DEEPEST, Column, Line, Window, columns, combined, lines, span, window
@@ -342,7 +343,7 @@ def host_row(around: Seen, host: Host) -> dict[str, Any]:
         "release": release,
         "environment": environment,
         "sick": host.sick,
-        **evidence.rate(host.failed, host.total),
+        **rate(host.failed, host.total),
         "expected": host.expected,
         "ratio": host.ratio,
         "p": host.p,

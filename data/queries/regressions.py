@@ -15,6 +15,7 @@ import numpy as np
 
 from data import evidence, ids
 from data.cache import question
+from data.evidence.rates import CLAIMS, FISHER, cuts
 from data.filters import Filter
 from data.queries.disturbances import Seen, of_tests, seen
 from data.queries.verdicts import names
@@ -62,9 +63,7 @@ def regressions(
     told, q, compared = _told(flt, sides)
     judged = [(at, its, evidence.judge(its)) for at, its in told.items()]
     judged = [item for item in judged if item[2]["claim"] is not None]
-    judged.sort(
-        key=lambda item: (evidence.CLAIMS.index(item[2]["claim"]), item[2]["p"] or 0, sides.lines[item[0]].test)
-    )
+    judged.sort(key=lambda item: (CLAIMS.index(item[2]["claim"]), item[2]["p"] or 0, sides.lines[item[0]].test))
     claims = [verdict["claim"] for _, _, verdict in judged]
     suspected = [q[at] for (at, _, _), claim in zip(judged, claims, strict=True) if claim == "suspected"]
     by_p = len(judged) - claims.count("required")
@@ -76,7 +75,7 @@ def regressions(
         "sample_runs": runs,
         "base_runs": DEEPEST - runs,
         "compared": compared,
-        **{claim: claims.count(claim) for claim in evidence.CLAIMS},
+        **{claim: claims.count(claim) for claim in CLAIMS},
         "expected_by_chance": min(max(suspected) * by_p, len(suspected)) if suspected else 0.0,
         "tests": [
             _row(sample, sides.lines[at], named[sides.lines[at].test], its, verdict, q[at])
@@ -120,7 +119,7 @@ def _against(store: Store, flt: Filter, sample: Seen, runs: int, base: str) -> S
     # Of the others nobody could say that they fail more often, nor could chance.
     recent = (1 << runs + LOOKS) - 1
     tests = {line.test for line in sample.lines if line.failed & recent}
-    tests |= {line.test for line in windows[base].lines if line.failed.bit_count() + 1 >= evidence.FISHER.min_failures}
+    tests |= {line.test for line in windows[base].lines if line.failed.bit_count() + 1 >= FISHER.min_failures}
     lines = of_tests(store, flt, DEEPEST, tests)
     if flt.module is not None:
         lines = [line for line in lines if line.module == flt.module]
@@ -150,7 +149,7 @@ def _older(store: Store, base: str, release: str | None) -> list[str]:
 
 
 def _compare(base: Counts, sample: Counts, opened: np.ndarray) -> Comparison:
-    return compare(base.failed, base.total, sample.failed, sample.total, opened=opened, rules=evidence.FISHER)
+    return compare(base.failed, base.total, sample.failed, sample.total, opened=opened, rules=FISHER)
 
 
 def _told(flt: Filter, sides: Sides) -> tuple[dict[int, dict[str, Any]], list[float], int]:
@@ -163,15 +162,15 @@ def _told(flt: Filter, sides: Sides) -> tuple[dict[int, dict[str, Any]], list[fl
         opened = _compare(*look, opened).status <= Status.REGRESSION
     base, sample = sides.looks[-1]
     found = _compare(base, sample, opened)
-    cuts = evidence.cuts(found.p, found.q)
-    possible = (found.p <= 1 - evidence.FISHER.confidence / 100) | (found.status <= Status.REGRESSION)
+    confirmed = cuts(found.p, found.q)
+    possible = (found.p <= 1 - FISHER.confidence / 100) | (found.status <= Status.REGRESSION)
     told = {
         int(at): {
             "rule": "fisher",
             "base": {"release": sides.base_of[at], "failed": int(base.failed[at]), "of": int(base.total[at])},
             "sample": {"release": flt.release, "failed": int(sample.failed[at]), "of": int(sample.total[at])},
             "opened": bool(opened[at]),
-            **cuts,
+            **confirmed,
         }
         for at in np.flatnonzero(possible)
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 from data import evidence, ids
 from data.cache import question
+from data.evidence.history import tail
 from data.filters import Filter
 from data.measures import iso
 from data.queries.disturbances import Host, Seen, host_row, releases, seen, storm_rows
@@ -66,7 +67,7 @@ def verdicts(
     chosen.sort(
         key=lambda item: (
             WORDS.index(worst(item[1].kinds)),
-            -evidence.tail(item[1].letters),
+            -tail(item[1].letters),
             item[1].line.module,
             item[1].line.test,
         )
@@ -76,7 +77,7 @@ def verdicts(
     makers = {}
     for release in {release for release, _ in chosen}:
         lane = replace(flt, release=release)
-        failing = [verdict.line for of, verdict in chosen if of == release and evidence.tail(verdict.letters)]
+        failing = [verdict.line for of, verdict in chosen if of == release and tail(verdict.letters)]
         longer = histories(store, lane, failing, depth(store, flt)) if ranges else {}
         makers[release] = _Rows(store, seen(store, lane, depth(store, flt)), window_size(store, flt), longer)
     return [makers[release].row(verdict, named[verdict.line.test]) for release, verdict in chosen]
@@ -131,7 +132,7 @@ class _Rows:
         line, runs = verdict.line, self._around.window.runs[verdict.line.lane]
         ages = [age for age in range(len(runs) - 1, -1, -1) if (line.failed | line.passed) >> age & 1]
         ages = ages[-len(verdict.letters) :]
-        tail = evidence.tail(verdict.letters)
+        failing = tail(verdict.letters)
         release, environment = self._around.window.lanes[line.lane]
         told: dict[str, Any] = {
             "rule": "words",
@@ -160,9 +161,9 @@ class _Rows:
             "environment": environment,
             "kind": judged["kind"],
             "kinds": judged["kinds"],
-            "since_run": ids.text(runs[ages[-tail]].run) if tail else None,
-            "first_bad": self._pointer(line, ages[-tail], "failed") if tail else None,
-            "last_good": self._pointer(line, ages[-tail - 1], "passed") if 0 < tail < len(ages) else None,
+            "since_run": ids.text(runs[ages[-failing]].run) if failing else None,
+            "first_bad": self._pointer(line, ages[-failing], "failed") if failing else None,
+            "last_good": self._pointer(line, ages[-failing - 1], "passed") if 0 < failing < len(ages) else None,
             "range_99": range_99,
             "strip": verdict.letters,
             "sentence": evidence.sentence(told),
