@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from data import ledger
 from data.ledger import BUILD, RUN, Entry
 from ingest.discovery import builds_of
-from ingest.pipeline import Pipeline, utc_now
+from ingest.pipeline import Pipeline
+from ingest.reading import utc_now
 
 LISTED_AT_ONCE = 1000
 

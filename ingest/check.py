@@ -16,7 +16,7 @@ from ingest.jenkins import Jenkins, JenkinsError, Missing
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.parsers.archive import BadArchive
-from ingest.pipeline import utc_now
+from ingest.reading import utc_now
 from ingest.rules import UNKNOWN
 
 BUILDS = 3  # of a job that are looked at

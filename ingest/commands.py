@@ -5,62 +5,30 @@ from __future__ import annotations
 import json
 import logging
 import re
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.settings import ConfigError, Settings, SourceSettings, config_path, load
-from data.store import Store, StoreError
+from data.settings import config_path
+from data.store import StoreError
+from ingest.terminal import (
+    JSON,
+    SOURCE,
+    MovingBar,
+    chosen_sources,
+    fail,
+    load_settings,
+    log_to_stderr,
+    opened_store,
+    progress,
+    stop_on_signals,
+)
 
 if TYPE_CHECKING:
     from ingest.check import Finding
-
-SOURCE = click.option("--source", "name", help="Only this source, by its name.")
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-
-
-def _settings() -> Settings:
-    try:
-        return load()
-    except ConfigError as error:
-        _fail(error)
-
-
-def _fail(error: object) -> None:
-    click.echo(str(error), err=True)
-    sys.exit(2)
-
-
-@contextmanager
-def _store(settings: Settings) -> Iterator[Store]:
-    try:
-        store = Store.open(settings)
-    except StoreError as error:
-        _fail(error)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _sources(settings: Settings, name: str | None) -> list[SourceSettings]:
-    found = [source for source in settings.source if name in (None, source.name)]
-    if not found:
-        names = ", ".join(source.name for source in settings.source) or "none"
-        _fail(f"There is no source {name!r}; configured: {names}." if name else "No [[source]] is configured.")
-    return found
-
-
-def _log_to_stderr(level: int) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
 @click.command()
@@ -77,12 +45,12 @@ def poll(name: str | None, as_json: bool) -> None:
     """
     from ingest.pipeline import Pipeline
 
-    settings = _settings()
-    sources = _sources(settings, name)
-    _log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
+    settings = load_settings()
+    sources = chosen_sources(settings, name)
+    log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
     total = dict.fromkeys(("found", "ingested", "running", "failed", "results"), 0) | {"seconds": 0.0}
     errors = []
-    with _store(settings) as store:
+    with opened_store(settings) as store:
         for source in sources:
             pipeline = Pipeline(store, source)
             answer = pipeline.poll(eager=True)
@@ -116,13 +84,13 @@ def ingest() -> None:
     """
     from ingest.schedule import Ingest
 
-    settings = _settings()
-    _log_to_stderr(logging.INFO)
+    settings = load_settings()
+    log_to_stderr(logging.INFO)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a long poll "misses" its next turn: no news
     try:
         process = Ingest(settings)
     except StoreError as error:
-        _fail(error)
+        fail(error)
     if not settings.source:
         click.echo("No [[source]] is configured: only requests and uploads are carried out.", err=True)
     process.run()
@@ -213,24 +181,24 @@ def import_(
     from ingest import importer
     from ingest.metadata import import_metadata
 
-    settings = _settings()
+    settings = load_settings()
     if not paths and not metadata:
-        _fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
+        fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
     answers = []
     failed = False
-    with _store(settings) as store:
+    with opened_store(settings) as store:
         if metadata:
             try:
                 answers.append(import_metadata(store, metadata, None if paths else release))
             except ValueError as error:
-                _fail(f"{metadata}: {error}")
+                fail(f"{metadata}: {error}")
         try:
             wanted = importer.plan(
                 paths, release, module, number, started_at and importer.read_moment(started_at), version, environment
             )
         except ValueError as error:
-            _fail(error)
-        with _progress(wanted, "Importing") as builds:
+            fail(error)
+        with progress(wanted, "Importing") as builds:
             for key, given in builds:
                 try:
                     with importer.reports(given) as files:
@@ -248,37 +216,6 @@ def _sentence(answer: dict[str, Any]) -> str:
         return "{file}: {rows} tests, {added} new, {changed} changed".format(**answer)
     text = "{release} {module} #{number}: {total} tests, {passed} passed, {failed} failed, {skipped} skipped"
     return "; ".join([text.format(**answer), *answer["warnings"]])
-
-
-@contextmanager
-def _progress(items: Sequence[Any], label: str) -> Iterator[Iterable[Any]]:
-    """A bar on a terminal, nothing elsewhere."""
-    if len(items) > 1 and sys.stderr.isatty():
-        with click.progressbar(items, label=label, show_pos=True, file=sys.stderr) as bar:
-            yield bar
-    else:
-        yield items
-
-
-class _Bar:
-    """A bar whose end moves, with the rate and the time left; silent where there is no terminal."""
-
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
-        self.shown = sys.stderr.isatty()
-        self.began = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        if not self.shown or not total:
-            return
-        rate = done / max(time.monotonic() - self.began, 0.001)
-        left = f"{timedelta(seconds=int((total - done) / rate))} left" if rate else ""
-        filled = "#" * int(30 * done / total)
-        click.echo(f"\r[{filled:<30}] {done}/{total} {self.unit}, {rate:.1f}/s, {left}   ", nl=False, err=True)
-
-    def end(self) -> None:
-        if self.shown:
-            click.echo(err=True)
 
 
 @click.command()
@@ -299,22 +236,22 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     from ingest.jenkins import JenkinsError
     from ingest.pipeline import Pipeline
 
-    settings = _settings()
-    (source,) = _sources(settings, name)
+    settings = load_settings()
+    (source,) = chosen_sources(settings, name)
     try:
         wanted = Range.read(first, last)
     except ValueError as error:
-        _fail(error)
-    _log_to_stderr(logging.CRITICAL)
-    stop = _stop_on_signals()
+        fail(error)
+    log_to_stderr(logging.CRITICAL)
+    stop = stop_on_signals()
     began = time.monotonic()
-    bar = _Bar("builds")
-    with _store(settings) as store:
+    bar = MovingBar("builds")
+    with opened_store(settings) as store:
         pipeline = Pipeline(store, source, stop)
         try:
             run(pipeline, wanted, bar)
         except JenkinsError as error:
-            _fail(error)
+            fail(error)
         finally:
             bar.end()
     tally = pipeline.tally
@@ -332,13 +269,6 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     sys.exit(1 if tally.failed else 0)
 
 
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 @click.command()
 @SOURCE
 @click.option("--since", help="Only builds that began at this ISO 8601 time (UTC) or later.")
@@ -353,14 +283,14 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     from ingest.importer import read_moment
     from ingest.rebuild import rebuild as derive_anew
 
-    settings = _settings()
-    sources = _sources(settings, name) if name else settings.source
+    settings = load_settings()
+    sources = chosen_sources(settings, name) if name else settings.source
     try:
         moment = read_moment(since) if since else None
     except ValueError as error:
-        _fail(f"--since {since!r}: {error}")
-    bar = _Bar("builds")
-    with _store(settings) as store:
+        fail(f"--since {since!r}: {error}")
+    bar = MovingBar("builds")
+    with opened_store(settings) as store:
         changes = derive_anew(store, sources, moment, dry_run, bar)
     bar.end()
     if as_json:
@@ -390,10 +320,10 @@ def check(name: str | None, as_json: bool) -> None:
     """
     from ingest.check import check as look
 
-    settings = _settings()
-    with _store(settings) as store:
+    settings = load_settings()
+    with opened_store(settings) as store:
         snapshot = store.snapshot()
-    findings = [look(source) for source in (_sources(settings, name) if name else settings.source)]
+    findings = [look(source) for source in (chosen_sources(settings, name) if name else settings.source)]
     problems = any(finding.problems for finding in findings)
     if as_json:
         document = {

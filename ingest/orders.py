@@ -10,7 +10,8 @@ from data.ledger import BUILD, RUN, Entry
 from data.requests import DONE, FAILED, WORKING, Request
 from ingest import backfill, importer
 from ingest.jenkins import JenkinsError, place
-from ingest.pipeline import Pipeline, utc_now
+from ingest.pipeline import Pipeline
+from ingest.reading import utc_now
 
 if TYPE_CHECKING:
     from ingest.schedule import Ingest

@@ -25,7 +25,8 @@ from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.parsers.archive import BadArchive
-from ingest.pipeline import BATCH_RESULTS, utc_now
+from ingest.pipeline import BATCH_RESULTS
+from ingest.reading import utc_now
 
 CHUNK = 100  # builds whose raw files are read at once
 COMPARED = ("release", "version", "environment", "module", "total", "passed", "failed", "errors", "skipped", "flags")

@@ -21,7 +21,8 @@ from data.ledger import Poll
 from data.settings import Settings
 from data.store import Store
 from ingest.orders import carry_out
-from ingest.pipeline import OPEN_AGAIN, Pipeline, utc_now
+from ingest.pipeline import Pipeline
+from ingest.reading import OPEN_AGAIN, utc_now
 
 log = logging.getLogger(__name__)
 

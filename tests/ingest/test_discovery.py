@@ -13,7 +13,8 @@ from webserver import Answer, Asked, WebServer, source_of, store_of
 from data import ledger
 from data.store import Store
 from ingest.backfill import Range, find, run
-from ingest.pipeline import Pipeline, utc_now
+from ingest.pipeline import Pipeline
+from ingest.reading import utc_now
 
 START = 1_700_000_000_000
 HOUR = 3_600_000

@@ -10,7 +10,8 @@ from webserver import store_of
 from data.ledger import BUILD, Entry
 from data.settings import SourceSettings
 from data.store import Store
-from ingest.pipeline import Pipeline, utc_now
+from ingest.pipeline import Pipeline
+from ingest.reading import utc_now
 from ingest.simulator import Programme, SimulatorServer
 
 

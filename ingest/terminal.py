@@ -1,0 +1,95 @@
+"""What the verbs of ingestion share on a terminal: their common options, how they fail, and progress."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from data.settings import ConfigError, Settings, SourceSettings, load
+from data.store import Store, StoreError
+
+SOURCE = click.option("--source", "name", help="Only this source, by its name.")
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+
+
+def load_settings() -> Settings:
+    try:
+        return load()
+    except ConfigError as error:
+        fail(error)
+
+
+def fail(error: object) -> None:
+    click.echo(str(error), err=True)
+    sys.exit(2)
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    try:
+        store = Store.open(settings)
+    except StoreError as error:
+        fail(error)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def chosen_sources(settings: Settings, name: str | None) -> list[SourceSettings]:
+    found = [source for source in settings.source if name in (None, source.name)]
+    if not found:
+        names = ", ".join(source.name for source in settings.source) or "none"
+        fail(f"There is no source {name!r}; configured: {names}." if name else "No [[source]] is configured.")
+    return found
+
+
+def log_to_stderr(level: int) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@contextmanager
+def progress(items: Sequence[Any], label: str) -> Iterator[Iterable[Any]]:
+    """A bar on a terminal, nothing elsewhere."""
+    if len(items) > 1 and sys.stderr.isatty():
+        with click.progressbar(items, label=label, show_pos=True, file=sys.stderr) as bar:
+            yield bar
+    else:
+        yield items
+
+
+class MovingBar:
+    """A bar whose end moves, with the rate and the time left; silent where there is no terminal."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.shown = sys.stderr.isatty()
+        self.began = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self.shown or not total:
+            return
+        rate = done / max(time.monotonic() - self.began, 0.001)
+        left = f"{timedelta(seconds=int((total - done) / rate))} left" if rate else ""
+        filled = "#" * int(30 * done / total)
+        click.echo(f"\r[{filled:<30}] {done}/{total} {self.unit}, {rate:.1f}/s, {left}   ", nl=False, err=True)
+
+    def end(self) -> None:
+        if self.shown:
+            click.echo(err=True)
