@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -22,13 +23,21 @@ STATUS = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
 START = datetime(2026, 11, 1, 4, 0)
 
 
-def cases(module: str, statuses: dict[str, str], topology: str = "", host: str = "h1") -> pa.Table:
-    """Cases of a module: test name -> letters of its attempts (P F E S), the last one final. `FP` was rescued."""
+def cases(
+    module: str,
+    statuses: dict[str, str],
+    topology: str = "",
+    host: str | dict[str, str] = "h1",
+    message: str = "AssertionError: {name} saw 3 of 4",
+    seconds: float | dict[str, float] = 1.5,
+) -> pa.Table:
+    """Cases of a module: test name -> letters of its attempts (P F E S), the last one final. `FP` was rescued. Hosts
+    and durations may differ by test name."""
     rows = []
     for position, (name, letters) in enumerate(statuses.items()):
         for attempt, letter in enumerate(letters, 1):
-            message = f"AssertionError: {name} saw 3 of 4" if letter in "FE" else None
-            pattern = signature_pattern(message) if message else None
+            text = message.format(name=name) if letter in "FE" else None
+            pattern = signature_pattern(text) if text else None
             rows.append(
                 {
                     "file": f"tests/{module}/{module}_test.py",
@@ -41,13 +50,13 @@ def cases(module: str, statuses: dict[str, str], topology: str = "", host: str =
                     "is_final": attempt == len(letters),
                     "status": STATUS[letter],
                     "kind": {"F": "failure", "E": "error"}.get(letter),
-                    "duration_s": 1.5,
-                    "host": host,
+                    "duration_s": seconds[name] if isinstance(seconds, dict) else seconds,
+                    "host": host[name] if isinstance(host, dict) else host,
                     "position": position,
                     "signature": signature_key(pattern) if pattern else None,
                     "pattern": pattern,
-                    "message": message,
-                    "trace": f"Traceback of {name}, attempt {attempt}" if message else None,
+                    "message": text,
+                    "trace": f"Traceback of {name}, attempt {attempt}" if text else None,
                     "output": None,
                 }
             )
@@ -93,11 +102,17 @@ class World:
 
     def history(self, sequences: dict[str, str], module: str = "routing", **kwargs) -> None:
         """One run a letter: test name -> one letter a run, oldest first (P F S, K rescued, - did not run)."""
-        runs, builds, listed = [], [], []
+        columns = []
         for column in zip(*sequences.values(), strict=True):
             letters = {name: {"K": "FP"}.get(letter, letter) for name, letter in zip(sequences, column, strict=True)}
-            ran = {name: letter for name, letter in letters.items() if letter != "-"}
-            run, more_builds, more_listed = self._made({module: ran}, **kwargs)
+            columns.append({module: {name: letter for name, letter in letters.items() if letter != "-"}})
+        self.series(columns, **kwargs)
+
+    def series(self, contents: Iterable[dict[str, dict[str, str] | pa.Table | None]], **kwargs) -> None:
+        """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction."""
+        runs, builds, listed = [], [], []
+        for modules in contents:
+            run, more_builds, more_listed = self._made(modules, **kwargs)
             runs.append(run)
             builds += more_builds
             listed += more_listed
