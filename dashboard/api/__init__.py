@@ -19,6 +19,7 @@ from dashboard.api import (
     runs,
     serving,
     sql,
+    statistics,
     tests,
     trends,
 )
@@ -37,7 +38,7 @@ def register(server: OpenAPI) -> None:
     docs.describe(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
     problems.handle(api)
-    for module in (health, releases, runs, builds, tests, judged, trends, ingest, sql, badges):
+    for module in (health, releases, runs, builds, tests, judged, statistics, trends, ingest, sql, badges):
         api.register_api(module.routes)
     server.register_api(api)
     server.register_blueprint(docs.pages)

@@ -32,12 +32,22 @@ def document(server: OpenAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document."""
     spec = copy.deepcopy(server.api_doc)
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
+    spec["components"] = {name: part for name, part in spec["components"].items() if part}
     for item in spec["paths"].values():
         for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] = _of_text(parameter["schema"])
             # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
             if "application/json" in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
     return spec
+
+
+def _of_text(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter without null, which no query string can say, and what the parameter itself says."""
+    (option,) = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
+    left_out = {"anyOf", "title", "description", "example"} | ({"default"} if schema.get("default") is None else set())
+    return {name: value for name, value in (schema | option).items() if name not in left_out}
 
 
 @pages.get("/api/v1/openapi.json")

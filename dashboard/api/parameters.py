@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from data.filters import MAX_RUNS, Filter
 from data.queries.grid import ORDERS
@@ -21,6 +21,16 @@ Status = Literal["passed", "failed", "skipped"]
 def like(example: Any) -> dict[str, Any]:
     """Keywords of a Field that show an example of it."""
     return {"json_schema_extra": {"example": example}}
+
+
+def _drawn(pattern: str) -> Any:
+    """Only tells: what is wrong is refused elsewhere, in better words than that a pattern does not match."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z"
+_MOMENT = rf"^([0-9]{{1,18}}|[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?)$"
+_KINDS = f"^(({'|'.join(WORDS)})(,({'|'.join(WORDS)}))*)?$"
 
 
 @cache
@@ -38,7 +48,7 @@ class Asking(BaseModel):
         """Remembered: flask-openapi3 asks for it at every request, and making it takes pydantic 2 ms."""
         return _schema(cls, **options)
 
-    as_of: str | None = Field(
+    as_of: Annotated[str, _drawn(_MOMENT)] | None = Field(
         None,
         description="the number of a snapshot, or an ISO 8601 time: the store as it was then",
         **like("812"),
@@ -69,7 +79,7 @@ class Paged(Asking, Exported):
         description="rows of a page (100); of an export, rows in all (every one)",
         **like(50),
     )
-    cursor: str | None = Field(None, description="`next` of the page before")
+    cursor: Annotated[str, _drawn("^[A-Za-z0-9_-]*$")] | None = Field(None, description="`next` of the page before")
 
 
 class Listed(Paged):
@@ -98,6 +108,10 @@ class OfStorms(BaseModel):
     include_storms: Literal["0", "1"] | None = Field(None, description="1: judge also what storms and sick hosts broke")
 
 
+class OfNoise(BaseModel):
+    exclude_flaky: Literal["0", "1"] | None = Field(None, description="1: without the results of tests that are noise")
+
+
 class Searched(BaseModel):
     q: str | None = Field(None, max_length=500, description="part of a test's key, whatever its case")
 
@@ -112,7 +126,7 @@ def words_of(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str
 
 
 class Judged(BaseModel):
-    kind: str | None = Field(
+    kind: Annotated[str, _drawn(_KINDS)] | None = Field(
         None,
         description=f"one or more of {', '.join(WORDS)}, separated by commas",
         **like("regression,new_failure"),
@@ -133,15 +147,15 @@ class SnapshotQuery(Asking):
     pass
 
 
-class ReleasesQuery(Listed, OfRun, OfPart, OfWindow, OfStorms):
+class ReleasesQuery(Listed, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
     pass
 
 
-class ReleaseQuery(Asking, OfRun, OfPart, OfWindow, OfStorms):
+class ReleaseQuery(Asking, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
     pass
 
 
-class ReleaseModulesQuery(Listed, OfRun, OfPart):
+class ReleaseModulesQuery(Listed, OfRun, OfPart, OfNoise):
     pass
 
 
@@ -149,23 +163,23 @@ class ChoicesQuery(Asking, OfRelease):
     pass
 
 
-class RunsQuery(Listed, OfRelease, OfRun, OfPart):
+class RunsQuery(Listed, OfRelease, OfRun, OfPart, OfNoise):
     pass
 
 
-class RunsOfReleaseQuery(Listed, OfRun, OfPart):
+class RunsOfReleaseQuery(Listed, OfRun, OfPart, OfNoise):
     pass
 
 
-class PartQuery(Asking, OfPart):
+class PartQuery(Asking, OfPart, OfNoise):
     pass
 
 
-class PartsQuery(Listed, OfPart):
+class PartsQuery(Listed, OfPart, OfNoise):
     pass
 
 
-class ModulesQuery(Listed, OfPart):
+class ModulesQuery(Listed, OfPart, OfNoise):
     base: str | None = Field(None, description="the run to compare with; else the previous one of its environment")
 
 
@@ -183,9 +197,26 @@ class ChangesQuery(Asking, OfPart):
     limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
 
 
-class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow):
+class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise):
     by: Literal["run", "day"] = Field("run", description="a point for each run, or for each day")
     group: Literal[GROUPS] | None = Field(None, description="a series for each of these")  # type: ignore[valid-type]
+
+
+class FlakyQuery(Listed, OfRelease, OfRun, OfPart, OfWindow):
+    pass
+
+
+class RegressionsQuery(Paged, OfRun, OfPart, OfWindow, OfStorms):
+    release: str = Field(description="release line", **like("8.0"))
+    base: str | None = Field(None, description="the release to compare with; by default its own earlier runs")
+
+
+class SuspectsQuery(Listed, OfRelease, OfRun):
+    pass
+
+
+class DurationsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms):
+    pass
 
 
 class TestsQuery(Listed, OfRelease):

@@ -91,10 +91,17 @@ def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any
 @routes.get("/compare", summary="Two runs or releases side by side", responses=one(Comparison))
 @remembered()
 def get_comparison(query: parameters.CompareQuery) -> Any:
-    """A release stands for its newest run that has ended."""
+    """Of two releases: each test in the newest run of an environment in which it was, and which tests fail more often
+    (`statistics`). Beside a run, a release stands for its newest run that has ended."""
     flt = asked().at(query.filter())
-    base, candidate = _run_of("base", query.base, flt), _run_of("candidate", query.candidate, flt)
-    return compare.compare(store(), base, candidate, flt, limit=query.limit)
+    known = releases.choices(store(), Filter(as_of=flt.as_of))["releases"]
+    if query.base in known and query.candidate in known:
+        found = compare.releases(store(), query.base, query.candidate, flt, limit=query.limit)
+        if found is None:
+            raise unknown("run of both releases", f"{query.base}, {query.candidate}")
+        return found
+    sides = [_run_of(name, known, flt) for name in (query.base, query.candidate)]
+    return compare.compare(store(), *sides, flt, limit=query.limit)
 
 
 def known_run(run: str, flt: Filter) -> Row:
@@ -113,8 +120,8 @@ def checked(what: str, name: str) -> str:
     return name
 
 
-def _run_of(parameter: str, name: str, flt: Filter) -> str:
-    if name in releases.choices(store(), Filter(as_of=flt.as_of))["releases"]:
+def _run_of(name: str, releases_: list[str], flt: Filter) -> str:
+    if name in releases_:
         found = latest_run(store(), Filter(release=name, as_of=flt.as_of))
         if found is None:
             raise unknown("run that has ended of release", name)

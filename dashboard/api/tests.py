@@ -46,9 +46,14 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
         return tests.history(store(), path.test, flt, limit=limit, before=before)
 
     flt = query.filter()
-    _known(path.test, asked().at(Filter()))
+    check_test(path.test)
     rows = Rows(HistoryRow, fetch, key=lambda row: [row["build"], row["topology"]])
     return listing.answer(rows, query, flt)
+
+
+def check_test(test: str) -> None:
+    """Raises Problem 404 where there is no such test in this request's snapshot."""
+    _known(test, asked().at(Filter()))
 
 
 def _known(test: str, flt: Filter) -> Row:

@@ -41,6 +41,7 @@ class Counts(Shape):
 class AllCounts(Counts):
     errors: Count = Field(description="how many of the failed were errors")
     pass_rate: Rate | None = Field(description="null where nothing ran")
+    left_out: Count | None = Field(None, description="results that exclude_flaky took out")
 
 
 class Delta(Shape):

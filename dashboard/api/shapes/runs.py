@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.shapes.base import AllCounts, Count, Counts, Delta, Id, Rate, Shape, Status, Time
+from dashboard.api.shapes.base import AllCounts, Count, Counts, Delta, Id, Rate, Shape, Status, Time, Word
+from dashboard.api.shapes.statistics import Claimed, RisenStatistics
 
 
 class Run(AllCounts):
@@ -127,6 +128,11 @@ class ComparedTest(Shape):
     module: str
     before: Status | None
     after: Status | None
+    kinds: list[Word] = Field(description="its words today, from which noise is told")
+    sentence: str
+    evidence: dict[str, Any]
+    environment: str | None = Field(None, description="of releases")
+    rates: Claimed | None = Field(None, description="of releases: where it fails more often")
 
 
 class Classes(Shape):
@@ -150,8 +156,9 @@ class ClassCounts(Shape):
 
 
 class Comparison(Shape):
-    base: RunDetail | None = Field(description="null where there is no run before")
-    candidate: RunDetail
-    delta: Delta | None
+    base: RunDetail | str | None = Field(description="a run, a release, or null where there is no run before")
+    candidate: RunDetail | str
+    delta: Delta | None = None
     counts: ClassCounts
     classes: Classes
+    statistics: RisenStatistics | None = Field(None, description="of releases: the tests that fail more often")

@@ -8,9 +8,9 @@ import pytest
 
 from dashboard.api import documented
 from dashboard.api.examples import example
-from dashboard.api.shapes import base, builds, judged, operations, runs, series, tests
+from dashboard.api.shapes import base, builds, judged, operations, runs, series, statistics, tests
 
-MODULES = (base, builds, judged, operations, runs, series, tests)
+MODULES = (base, builds, judged, operations, runs, series, statistics, tests)
 SHAPES = {
     shape
     for module in MODULES

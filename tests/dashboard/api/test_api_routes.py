@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.api import documented
-from dashboard.api.shapes import base, builds, judged, operations, runs, series, tests
+from dashboard.api.shapes import base, builds, judged, operations, runs, series, statistics, tests
 
 LISTS = {
     "/releases": runs.Tile,
@@ -25,6 +25,10 @@ LISTS = {
     "/failures": judged.Failure,
     "/failures?like=broken&since={first}": judged.Failure,
     "/hosts": judged.Host,
+    "/flaky": statistics.Flaky,
+    "/tests/{test}/suspects": statistics.Suspects,
+    "/runs?exclude_flaky=1": runs.Run,
+    "/runs/{run}/modules?exclude_flaky=1": runs.Module,
     "/verdicts?include_storms=1": judged.Verdict,
     "/builds": builds.Build,
     "/builds/{build}/results?attempts=1": builds.BuildResult,
@@ -41,6 +45,9 @@ ONES = {
     "/runs/{run}/changes": runs.Comparison,
     "/runs/{first}/changes": runs.Comparison,
     "/compare?base=7.0&candidate=8.0": runs.Comparison,
+    "/compare?base={first}&candidate=8.0": runs.Comparison,
+    "/regressions?release=7.0": statistics.RisenList,
+    "/regressions?release=8.0&base=7.0": statistics.RisenList,
     "/trends?group=module": series.Trend,
     "/trends?by=day": series.Trend,
     "/tests/{test}": tests.TestDetail,

@@ -1,0 +1,79 @@
+"""Routes about what statistics say over many runs: flaky tests, rising failure rates, suspects, changed durations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.api import listing, parameters
+from dashboard.api.documented import FILES, blueprint, many, one
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.problems import unknown
+from dashboard.api.serving import remembered, store
+from dashboard.api.shapes.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
+from dashboard.api.tests import check_test
+from data.filters import Filter
+from data.queries import durations, flaky, regressions, suspects
+from data.store import Store
+
+routes = blueprint("statistics", "Over many runs: flaky tests, rising failure rates, suspects, changed durations.")
+
+
+@routes.get("/flaky", summary="Flaky tests, those that disturb most first", responses=many(Flaky))
+@remembered()
+def list_flaky(query: parameters.FlakyQuery) -> Any:
+    """Of the newest runs (`runs`, by default 60) of each release and environment; the recovered last."""
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return flaky.flaky(store(), flt, limit=limit, offset=position or 0)
+
+    return listing.answer(Rows(Flaky, fetch), query, query.filter())
+
+
+@routes.get("/regressions", summary="Tests that fail more often than they did", responses=one(RisenList, FILES))
+@remembered()
+def list_regressions(query: parameters.RegressionsQuery) -> Any:
+    """The newest runs of a release (`runs`, by default 10) against the runs before them, or against the release `base`.
+    The confirmed first: corrected for all tests that are compared, at most 5 % of them are chance."""
+    summary: Row = {}
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        found = regressions.regressions(store(), flt, query.base, limit=limit, offset=position or 0)
+        if found is None:
+            raise unknown("run of the releases", f"{query.release}, {query.base or query.release}")
+        summary.update({name: value for name, value in found.items() if name != "tests"})
+        return found["tests"]
+
+    page = listing.answer(Rows(Risen, fetch), query, query.filter())
+    return summary | page if isinstance(page, dict) else page
+
+
+@routes.get("/tests/<test>/suspects", summary="Which commit broke a test", responses=many(Suspects))
+@remembered()
+def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) -> Any:
+    """For every release and environment in which it fails now: the commits since it passed, the likeliest first."""
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return suspects.suspects(store, path.test, flt)
+
+    check_test(path.test)
+    return listing.answer(Rows(Suspects, sliced(fetch)), query, query.filter())
+
+
+@routes.get("/durations/tests", summary="Tests that take longer than they did, or less", responses=many(ChangedTest))
+@remembered()
+def list_changed_tests(query: parameters.DurationsQuery) -> Any:
+    """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
+
+    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return durations.of_tests(store(), flt, limit=limit, offset=position or 0)
+
+    return listing.answer(Rows(ChangedTest, fetch), query, query.filter())
+
+
+@routes.get(
+    "/durations/modules", summary="Modules whose tests take longer than they did", responses=many(ChangedDuration)
+)
+@remembered()
+def list_changed_modules(query: parameters.DurationsQuery) -> Any:
+    """By the mean duration of a result."""
+    return listing.answer(Rows(ChangedDuration, sliced(durations.of_modules)), query, query.filter())
