@@ -24,7 +24,7 @@ from ingest.terminal import (
     log_to_stderr,
     opened_store,
     progress,
-    stop_on_signals,
+    stopped_by_signals,
 )
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def poll(name: str | None, as_json: bool) -> None:
     log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
     total = dict.fromkeys(("found", "ingested", "running", "failed", "results"), 0) | {"seconds": 0.0}
     errors = []
-    with opened_store(settings) as store:
+    with opened_store(settings) as store, stopped_by_signals() as stop:
         for source in sources:
-            pipeline = Pipeline(store, source)
+            pipeline = Pipeline(store, source, stop)
             answer = pipeline.poll(eager=True)
             for key in ("found", "ingested", "running", "failed", "results"):
                 total[key] += getattr(answer, key)
@@ -72,7 +72,7 @@ def poll(name: str | None, as_json: bool) -> None:
         )
     for error in errors:
         click.echo(error, err=True)
-    sys.exit(2 if errors else 1 if total["failed"] else 0)
+    sys.exit(130 if stop.is_set() else 2 if errors else 1 if total["failed"] else 0)
 
 
 @click.command()
@@ -243,10 +243,9 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     except ValueError as error:
         fail(error)
     log_to_stderr(logging.CRITICAL)
-    stop = stop_on_signals()
     began = time.monotonic()
     bar = MovingBar("builds")
-    with opened_store(settings) as store:
+    with opened_store(settings) as store, stopped_by_signals() as stop:
         pipeline = Pipeline(store, source, stop)
         try:
             run(pipeline, wanted, bar)
@@ -266,7 +265,7 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
         )
     for error in tally.errors:
         click.echo(error, err=True)
-    sys.exit(1 if tally.failed else 0)
+    sys.exit(130 if stop.is_set() else 1 if tally.failed else 0)
 
 
 @click.command()

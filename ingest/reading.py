@@ -27,7 +27,7 @@ from ingest.rules import UNKNOWN
 
 log = logging.getLogger(__name__)
 
-OPEN_AGAIN = timedelta(seconds=15)  # running builds
+OPEN_AGAIN = timedelta(seconds=15)  # after which a running build is read again, at the latest
 MAP_PATIENCE = timedelta(minutes=30)  # how long after its end an orchestrating build may still get its map
 
 
@@ -59,6 +59,7 @@ class Reader:
         self.source = source
         self.jenkins = jenkins
         self.layout = layout_of(source)
+        self.open_again = min(OPEN_AGAIN, timedelta(minutes=source.poll_minutes))
         self._seen: dict[tuple[str, str, int], bytes] = {}
         self._upstream: dict[tuple[str, int], tuple[Detail, RawFile]] = {}
 
@@ -98,7 +99,7 @@ class Reader:
             build = replace(build, raw=[*build.raw, kept_upstream])
         found = []
         if upstream and not upstream.final:
-            found = [Entry(build.source, upstream.job, upstream.number, RUN, next_try=utc_now() + OPEN_AGAIN)]
+            found = [Entry(build.source, upstream.job, upstream.number, RUN, next_try=utc_now() + self.open_again)]
         after = self._next(entry, detail, started_at)
         return Outcome(entry, after, build, run, found=found, digest=digest)
 
@@ -178,7 +179,7 @@ class Reader:
         """What is left to do of an entry that was read well."""
         now = utc_now()
         if not detail.final:
-            return replace(entry, state=RUNNING, attempts=0, error=None, next_try=now + OPEN_AGAIN)
+            return replace(entry, state=RUNNING, attempts=0, error=None, next_try=now + self.open_again)
         again = started_at + timedelta(seconds=detail.duration_s or 0, minutes=self.source.recheck_minutes)
         if entry.state == RECHECK or again <= now:
             return None

@@ -22,7 +22,7 @@ from data.settings import Settings
 from data.store import Store
 from ingest.orders import carry_out
 from ingest.pipeline import Pipeline
-from ingest.reading import OPEN_AGAIN, utc_now
+from ingest.reading import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Ingest:
                 log.exception("%s: the poll was given up", name)
             due = ledger.next_due(self.store, name)
             if due is not None:
-                soonest = SOON_S if pipeline.more else OPEN_AGAIN.total_seconds()
+                soonest = SOON_S if pipeline.more else pipeline.reader.open_again.total_seconds()
                 self.wake(name, max((due - utc_now()).total_seconds(), soonest))
         return poll
 

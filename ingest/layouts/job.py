@@ -20,7 +20,7 @@ from ingest.rules import UNKNOWN, Rules
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a build belongs. `run` is the run that it makes or joins; None where orchestrating builds list it."""
+    """Where a build belongs. `run` is the run that it makes or joins by itself; None where only others list it."""
 
     release: str
     version: str | None

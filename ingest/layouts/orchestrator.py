@@ -41,7 +41,7 @@ class OrchestratorLayout(JobLayout):
         return [(job, number, self.module(job)) for job, number in jobs.items()]
 
     def place(self, detail: Detail, started_at: datetime, parents: Sequence[Run], upstream: Detail | None) -> Placement:
-        own = super().place(detail, started_at, parents, upstream)
+        own = replace(super().place(detail, started_at, parents, upstream), run=None)
         parent = nearest(parents, started_at)
         if parent is None:
             return own
@@ -50,7 +50,6 @@ class OrchestratorLayout(JobLayout):
             release=own.release if own.release != UNKNOWN else self.rules.release(parent.version) or parent.release,
             version=own.version or parent.version,
             environment=parent.environment,
-            run=None,
         )
 
 
