@@ -31,22 +31,19 @@ def test_patterns_that_differ_by_a_few_letters_are_one_cluster_under_the_elder(w
     assert "spoke" in first["pattern"] and len(second["members"]) == 1
     younger = next(row["signature"] for row in first["members"] if row["signature"] != first["signature"])
     detail = failures.failure(world.store, younger, SEVEN)
-    assert detail["signature"] == first["signature"] and {row["name"] for row in detail["examples"]} == {
-        "spoke",
-        "spike",
-    }
-    assert [day["count"] for day in detail["days"]] == [1, 1] or [day["count"] for day in detail["days"]] == [2]
+    assert detail["signature"] == first["signature"] and sum(day["count"] for day in detail["days"]) == 2
+    assert {row["name"] for row in detail["examples"]} == {"spoke", "spike"}
     assert failures.failure(world.store, "0" * 16) is None
 
 
 def test_a_pattern_is_a_rule_that_finds_its_own_failures(world):
-    world.series([failing("a b", "ValueError: 100% of {name}_x lost at 17"), failing("c", "KeyError: {name}")])
+    world.series([failing("a b", "ValueError: 100% of disk_x lost at 17"), failing("c", "KeyError: {name}")])
     rows = failures.failures(world.store, SEVEN)
     for row in rows:
         (found,) = failures.failures(world.store, SEVEN, like=row["pattern"])
         assert (found["signature"], found["count"]) == (row["signature"], row["count"])
     assert failures.failures(world.store, SEVEN, like="no such text") == []
-    assert [row["count"] for row in failures.failures(world.store, SEVEN, like="of a\\_x")] == [1]
+    assert [row["count"] for row in failures.failures(world.store, SEVEN, like="of disk\\_x")] == [2]
 
 
 def test_new_is_what_was_never_seen_before_a_run(world):
@@ -94,12 +91,8 @@ def test_a_module_slows_down_with_its_tests_and_failures_do_not_count(world):
 
 
 def test_a_faster_module_is_told_as_such(world):
-    world.series(
-        [
-            {"m": cases("m", {"a": "P", "b": "P"}, seconds=1 + 0.01 * (run % 3) if run > 10 else 3.0)}
-            for run in range(22)
-        ]
-    )
+    seconds = [3.0 if run < 12 else 1 + 0.01 * (run % 3) for run in range(1, 23)]
+    world.series([{"m": cases("m", {"a": "P", "b": "P"}, seconds=each)} for each in seconds])
     (row,) = durations.of_modules(world.store, SEVEN)
     assert (row["module"], row["slower"], row["run"]["number"]) == ("m", False, 12)
     assert row["factor"] == pytest.approx(1 / 3, rel=0.05)
