@@ -51,10 +51,10 @@ def _parts(point: dict[str, Any], floor: float) -> list[tuple[str, float, float]
         if point[name]:
             height = max(height, 1.5)
         height = min(height, _HEIGHT - top)
-        if height > 0:
+        if round(height, 2) > 0:
             parts.append((name, round(top, 2), round(height, 2)))
         top += height
-    if _HEIGHT - top > 0:
+    if round(_HEIGHT - top, 2) > 0:
         parts.append(("passed", round(top, 2), round(_HEIGHT - top, 2)))
     return parts
 
