@@ -106,7 +106,7 @@ def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
     found = lines(store, view, of, stormy, flt.topology)
     # Storms and hosts are judged on all of a lane, so that a part of it is judged like the whole.
     hosts = judge_hosts(view, found) if flt.topology is None else seen(store, replace(flt, topology=None), depth).hosts
-    return Seen(view, of, broken, hosts, found if flt.include_storms else _without_sick(found, hosts))
+    return Seen(view, of, broken, hosts, found if flt.include_storms else without_sick(found, hosts))
 
 
 def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> list[Line]:
@@ -114,10 +114,10 @@ def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> lis
     around = seen(store, flt, depth)
     stormy = set() if flt.include_storms else stormy_columns(around.columns, around.storms)
     found = lines(store, around.window, around.columns, stormy, flt.topology, tests)
-    return found if flt.include_storms else _without_sick(found, around.hosts)
+    return found if flt.include_storms else without_sick(found, around.hosts)
 
 
-def _without_sick(found: list[Line], hosts: Iterable[Host]) -> list[Line]:
+def without_sick(found: list[Line], hosts: Iterable[Host]) -> list[Line]:
     sick: dict[int, set[str]] = {}
     for host in hosts:
         if host.sick:
@@ -139,6 +139,14 @@ def releases(store: Store, flt: Filter) -> list[str]:
 
 def find_storms(store: Store, view: Window, of: Sequence[Column]) -> list[Broken]:
     """The storms among the columns and the whole builds that they make up."""
+    return short_ones(*look_like_storms(store, view, of))
+
+
+Key = tuple[int, int, int, str, str | None]  # build, lane, age, job, module (None: the whole build)
+
+
+def look_like_storms(store: Store, view: Window, of: Sequence[Column]) -> tuple[list[Key], dict[Key, tuple[Any, ...]]]:
+    """Every column and whole build, and those that would be storms if they did not go on, with what Broken tells."""
     whole: dict[tuple[int, int, int, str], list[int]] = {}
     for column in of:
         counts = whole.setdefault((column.build, column.lane, column.age, column.job), [0, 0, 0])
@@ -158,33 +166,31 @@ def find_storms(store: Store, view: Window, of: Sequence[Column]) -> list[Broken
         if (row[5] >= COLUMN_TESTS and row[6] >= COLUMN_SHARE * row[5])
         or (row[6] >= MESSAGE_TESTS and row[6] >= MESSAGE_OF_ALL * row[5])
     ]
-    if not suspicious:
-        return []
-    tops = _messages(store, view, {row[0] for row in suspicious})
+    tops = _messages(store, view, {row[0] for row in suspicious}) if suspicious else {}
     found = {}
     for row in suspicious:
         signature, top = tops.get((row[0], row[4]), (None, 0))
         kind = Storm(int(storms(row[5], row[6], min(top, row[6]))))
         if kind:
             found[row[:5]] = (kind, row[5], row[6], signature, top)
-    kept = _short_ones(rows, found)
-    whole_builds = {(storm.build, storm.age) for storm in kept if storm.module is None}
-    return [storm for storm in kept if storm.module is None or (storm.build, storm.age) not in whole_builds]
+    return [row[:5] for row in rows], found
 
 
-def _short_ones(rows: Iterable[tuple], found: dict[tuple, tuple]) -> list[Broken]:
-    """Of each job's (and module's) columns that look like a storm, those that do not go on for too long to be one."""
+def short_ones(every: Iterable[Key], found: dict[Key, tuple[Any, ...]]) -> list[Broken]:
+    """Of each job's (and module's) columns that look like a storm, those that do not go on for too long to be one; of
+    a build that broke as a whole, not its parts."""
     kept = []
-    by_line = sorted(rows, key=lambda row: (row[1], row[3], row[4] or "", -row[2]))
-    for _, columns_of in groupby(by_line, key=lambda row: (row[1], row[3], row[4])):
-        keys = [row[:5] for row in columns_of]
+    by_line = sorted(every, key=lambda key: (key[1], key[3], key[4] or "", -key[2]))
+    for _, columns_of in groupby(by_line, key=lambda key: (key[1], key[3], key[4])):
+        keys = list(columns_of)
         flags = [key in found for key in keys]
         lengths = [length for _, stretch in groupby(flags) for length in [len(list(stretch))] for _ in range(length)]
         for key, storm, length in zip(keys, passing(flags), lengths, strict=True):
             if storm:
                 kind, total, failed, signature, top = found[key]
                 kept.append(Broken(*key, KINDS[kind], total, failed, signature, top, length))
-    return kept
+    whole = {(storm.build, storm.age) for storm in kept if storm.module is None}
+    return [storm for storm in kept if storm.module is None or (storm.build, storm.age) not in whole]
 
 
 def _messages(store: Store, view: Window, builds: set[int]) -> dict[tuple[int, str | None], tuple[int, int]]:
@@ -213,10 +219,10 @@ def stormy_columns(of: Iterable[Column], broken: Iterable[Broken]) -> set[tuple[
 
 def judge_hosts(view: Window, found: Sequence[Line]) -> list[Host]:
     """Every host of each lane, the sick ones marked."""
-    return [host for lane in range(len(view.lanes)) for host in _hosts(lane, [x for x in found if x.lane == lane])]
+    return [host for lane in range(len(view.lanes)) for host in lane_hosts(lane, [x for x in found if x.lane == lane])]
 
 
-def _hosts(lane: int, found: Sequence[Line]) -> list[Host]:
+def lane_hosts(lane: int, found: Sequence[Line]) -> list[Host]:
     parts = [(place, part) for place, line in enumerate(found) for part in line.parts if part.host]
     names = sorted({part.host for _, part in parts})
     if len(names) < 2:
