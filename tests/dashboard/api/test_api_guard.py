@@ -23,10 +23,10 @@ POLL = {"kind": "poll", "source": "ci"}
     ],
 )
 @pytest.mark.parametrize("path", ["/sql", "/ingest/requests", "/builds"])
-def test_another_sites_page_cannot_write(world, own_client, path, headers):
-    answer = own_client.post(f"/api/v1{path}", json=POLL | {"sql": "SELECT 1"}, headers=headers)
+def test_another_sites_page_cannot_write(client, path, headers):
+    answer = client.post(f"/api/v1{path}", json=POLL | {"sql": "SELECT 1"}, headers=headers)
     assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
-    assert own_client.get("/api/v1/ingest/requests").json["items"] == []
+    assert client.get("/api/v1/ingest/requests").json["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_an_upload_is_what_the_ingest_process_reads(world, own_client):
         ({"release": "7.0", "module": "m", "colour": "red"}, "colour"),
     ],
 )
-def test_a_wrong_upload_is_told_as_a_problem(own_client, form, parameter):
+def test_a_wrong_upload_is_told_as_a_problem(client, form, parameter):
     if parameter != "files":
         form = form | {"files": (io.BytesIO(b"<testsuite/>"), "r.xml")}
-    answer = own_client.post("/api/v1/builds", data=form, content_type="multipart/form-data")
+    answer = client.post("/api/v1/builds", data=form, content_type="multipart/form-data")
     assert answer.status_code == 400, answer.text
     assert answer.json["parameter"].partition(".")[0] == parameter
-    assert own_client.get("/api/v1/ingest/requests").json["items"] == []
+    assert client.get("/api/v1/ingest/requests").json["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_a_wrong_upload_is_told_as_a_problem(own_client, form, parameter):
         ({"kind": "poll"}, "source"),
     ],
 )
-def test_a_wrong_request_is_told_as_a_problem(own_client, body, parameter):
-    answer = own_client.post("/api/v1/ingest/requests", json=body)
+def test_a_wrong_request_is_told_as_a_problem(client, body, parameter):
+    answer = client.post("/api/v1/ingest/requests", json=body)
     assert answer.status_code == 400, answer.text
     assert (answer.json.get("parameter") or "").partition(".")[0] == (parameter or "")
 

@@ -87,7 +87,7 @@ def check(answer, operation: dict[str, Any], whole: bool) -> None:
         shape_of(schema["$ref"].rpartition("/")[2]).model_validate(answer.json, strict=True)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_get_has_an_answer_that_the_document_names(client, document, known, data):
     routes = sorted(path for path, item in document["paths"].items() if "get" in item)
@@ -119,7 +119,7 @@ TOKENS = "SELECT FROM WHERE count(*) results tests 1 'a' ( ) , * . ; -- /* $1 re
 SQL = st.lists(st.sampled_from(TOKENS.split()), max_size=12).map(" ".join)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON | st.fixed_dictionaries({"sql": SQL | TEXTS}, optional={"limit": NUMBERS}))
 def test_any_question_in_sql_has_an_answer_that_the_document_names(client, document, body):
     answer = client.post("/api/v1/sql", data=json.dumps(body), content_type="application/json")
@@ -127,7 +127,7 @@ def test_any_question_in_sql_has_an_answer_that_the_document_names(client, docum
     check(answer, document["paths"]["/api/v1/sql"]["post"], whole=True)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON | st.fixed_dictionaries({"kind": st.just("poll"), "source": TEXTS.filter(lambda name: name != "ci")}))
 def test_any_request_for_work_has_an_answer_that_the_document_names(client, document, body):
     answer = client.post("/api/v1/ingest/requests", data=json.dumps(body), content_type="application/json")

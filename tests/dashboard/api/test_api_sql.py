@@ -128,7 +128,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def sandbox(filled):
-    sandbox = Sandbox(filled.store.settings, seconds=4)
+    sandbox = Sandbox(filled.store.settings, seconds=3)
     yield sandbox
     sandbox.close()
 
