@@ -31,6 +31,7 @@ _VERBS = {
     "import": "ingest.commands:import_",
     "rebuild": "ingest.commands:rebuild",
     "check": "ingest.commands:check",
+    "backtest": "data.commands:backtest",
 }
 
 

@@ -20,10 +20,11 @@ class Score:
     false: int = 0
     delays: dict[Fault, int] = field(default_factory=dict)  # builds from the first bad one to the alarm; 1: at once
     exposure: float = 0.0  # thousands of tests x weeks
+    lasting: set[Fault] = field(default_factory=set)  # the faults that stood for two builds or more
 
-    def row(self, faults: Sequence[Fault]) -> dict[str, object]:
-        whole = [fault for fault in faults if fault.rate == 1]
-        partial = [fault for fault in faults if fault.rate < 1]
+    def row(self) -> dict[str, object]:
+        whole = [fault for fault in self.lasting if fault.rate == 1]
+        partial = [fault for fault in self.lasting if fault.rate < 1]
         return {
             "detector": self.detector.name,
             "default": self.detector.default,
@@ -31,13 +32,17 @@ class Score:
             "precision": 1 - self.false / self.alarms if self.alarms else None,
             "recall": _share(self.delays, whole),
             "recall_partial": _share(self.delays, partial),
-            "delay": median(self.delays[fault] for fault in whole if fault in self.delays) if self.delays else None,
+            "delay": _median([self.delays[fault] for fault in whole if fault in self.delays]),
             "false_per_1000_tests_and_week": self.false / self.exposure if self.exposure else None,
         }
 
 
 def _share(found: dict[Fault, int], faults: Sequence[Fault]) -> float | None:
     return sum(fault in found for fault in faults) / len(faults) if faults else None
+
+
+def _median(delays: Sequence[int]) -> float | None:
+    return float(median(delays)) if delays else None
 
 
 def replay(
@@ -67,13 +72,15 @@ def replay(
                 for test in found & by_test.keys():
                     for fault in by_test[test]:
                         if fault.holds(look.number) and fault not in score.delays:
-                            score.delays[fault] = _builds(lane, ran[test], fault.first, look.hidden)
+                            score.delays[fault] = _builds(lane, ran[test], fault.first, look.number + 1)
+        lasting = {fault for fault in here if _builds(lane, ran.get(fault.test, 0), fault.first, fault.end) >= 2}
         for score in scores:
             score.exposure += lane.tests / 1000 * lane.weeks
+            score.lasting |= lasting
     return scores
 
 
-def _builds(lane: Lane, ran: int, first: int, hidden: int) -> int:
-    """In how many runs from number `first` to the look the test ran."""
-    since = sum(1 << run.age for run in lane.runs if run.age >= hidden and run.number >= first)
-    return (ran & since).bit_count()
+def _builds(lane: Lane, ran: int, first: int, end: int | None) -> int:
+    """In how many runs from number `first` to before number `end` the test ran."""
+    within = sum(1 << run.age for run in lane.runs if first <= run.number and (end is None or run.number < end))
+    return (ran & within).bit_count()

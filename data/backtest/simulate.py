@@ -94,9 +94,8 @@ def _delays(rng: np.random.Generator, histories: int) -> Iterator[Row]:
         for name, builds_ in found.items():
             aim = 9.0 if rate == 0.3 and name == "suspected" else None
             yield _row(f"1 % to {100 * rate:.0f} %: builds to {name}, median", _median(builds_), aim)
-    yield _row(
-        f"1 % to 30 %: builds to confirmed among {TESTS:,}, median", _median([*confirmed, *[GIVEN_UP + 1] * late])
-    )
+    never = [GIVEN_UP + 1] * len(waiting)
+    yield _row(f"1 % to 30 %: builds to confirmed among {TESTS:,} tests, median", _median([*confirmed, *never]))
 
 
 def _first(past: np.ndarray, steady: int) -> dict[str, int]:

@@ -10,6 +10,9 @@ from data.evidence.numbers import Evidence, many, percent
 from data.stats.changepoint import FAILED_PRIOR, Change, change_points
 from data.stats.suspects import posterior, rank
 
+# A change that is not certain enough to be claimed still tells best where to look for who did it.
+LIKELIEST = 0.3
+
 
 def tail(statuses: str) -> int:
     """How many failures a sequence ends in."""
@@ -17,11 +20,12 @@ def tail(statuses: str) -> int:
 
 
 def bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
-    """Places in a history that ends in failures: where its last segments begin, the last run surely without what broke
-    it, and the first surely with it: the 99 % range of the change, or the stretch of failures where none is certain."""
-    found = _changes(statuses, threshold)
-    if found and found[-1].rate_after > found[-1].rate_before:
-        return found[-2].index if len(found) > 1 else 0, found[-1].after, found[-1].until
+    """Places in a history: where its last segments begin, the last run surely without what broke it, and the first
+    surely with it. Where no change is certain, the likeliest one counts, and at last the failures that it ends in."""
+    for accepted in (threshold, max(threshold, LIKELIEST)):
+        found = _changes(statuses, accepted)
+        if found and found[-1].rate_after > found[-1].rate_before:
+            return found[-2].index if len(found) > 1 else 0, found[-1].after, found[-1].until
     first_bad = len(statuses) - tail(statuses)
     if not 0 < first_bad < len(statuses):
         return None
