@@ -65,6 +65,12 @@ def test_an_export_takes_filters_fields_and_a_limit(client):
     assert client.get("/api/v1/runs?release=none&format=csv").text.startswith('"')
 
 
+def test_an_export_is_read_whenever_the_client_likes(client):
+    slow = client.get("/api/v1/runs?format=csv")
+    whole = client.get("/api/v1/runs?limit=1000").json["items"]
+    assert len(rows_of("csv", slow.data)) == len(whole)
+
+
 def test_trends_and_grid_leave_as_rows(client):
     points = rows_of("csv", client.get("/api/v1/trends?group=module&format=csv").data)
     series = client.get("/api/v1/trends?group=module").json["series"]
