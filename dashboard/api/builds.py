@@ -22,8 +22,8 @@ routes = blueprint("builds", "Jenkins builds and imports: their facts and every 
 @routes.get("/builds", summary="Builds, newest first", responses=many(Build))
 @remembered()
 def list_builds(query: parameters.BuildsQuery) -> Any:
-    def fetch(flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
-        return builds.builds(store(), flt, limit, position[0] if position else None, run=query.run)
+    def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
+        return builds.builds(store, flt, limit, position[0] if position else None, run=query.run)
 
     flt = query.filter()
     if query.run is not None:
@@ -43,9 +43,9 @@ def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> An
 def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
     """The worst first; final results, or with `attempts=1` every attempt."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return builds.results(
-            store(),
+            store,
             path.build,
             flt,
             status=query.status,

@@ -44,8 +44,8 @@ def list_sources(query: parameters.IngestQuery) -> Any:
 def list_ledger(query: parameters.LedgerQuery) -> Any:
     """The next to be tried first, with the error of the last try."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return ingest.ledger(store(), query.source, query.state, limit=limit, offset=position or 0, flt=flt)
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return ingest.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
     return listing.answer(Rows(LedgerRow, fetch), query, query.filter())
 
@@ -53,9 +53,9 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
 @routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(Gap))
 @remembered()
 def list_gaps(query: parameters.IngestQuery) -> Any:
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return ingest.gaps(store(), flt, limit=start + limit)[start:]
+        return ingest.gaps(store, flt, limit=start + limit)[start:]
 
     return listing.answer(Rows(Gap, fetch), query, query.filter())
 

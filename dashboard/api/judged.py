@@ -14,6 +14,7 @@ from dashboard.api.shapes.judged import Excluded, Failure, FailureDetail, Host, 
 from data.filters import Filter
 from data.queries import disturbances, failures, verdicts
 from data.stats.words import WORDS
+from data.store import Store
 
 routes = blueprint("verdicts", "What is broken, flaky or fixed; why; and what was left out as disturbed.")
 
@@ -24,8 +25,8 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
     """The worst first, each with the evidence from which it can be computed again. A verdict looks at the newest runs
     (`runs`, by default the window of the settings) of each release and environment."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return verdicts.verdicts(store(), flt, query.kinds or WORDS, limit=limit, offset=position or 0)
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return verdicts.verdicts(store, flt, query.kinds or WORDS, limit=limit, offset=position or 0)
 
     return listing.answer(Rows(Verdict, fetch), query, query.filter())
 
@@ -43,9 +44,9 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
     """Of the newest runs (`runs`, by default 10) of each release and environment, or of one run. Patterns that differ
     by a few letters are one cluster: `members` names them."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return failures.failures(store(), flt, limit=start + limit, run=query.run, since=query.since, like=query.like)[
+        return failures.failures(store, flt, limit=start + limit, run=query.run, since=query.since, like=query.like)[
             start:
         ]
 

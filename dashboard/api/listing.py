@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
-from flask import Response, stream_with_context
+from flask import Response
 from pydantic import BaseModel
 
 from dashboard.api import paging
@@ -22,16 +22,17 @@ from data.filters import Filter
 from data.store import Store
 
 Row = dict[str, Any]
+Fetch = Callable[[Store, Filter, Any, int], list[Row]]
 _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @dataclass(frozen=True)
 class Rows:
-    """`fetch(filter, position, limit)` gives at most `limit` rows after a position: None (the start), a row's sort key
-    (`key`), or, where there is no `key`, the number of rows before."""
+    """`fetch(store, filter, position, limit)` gives at most `limit` rows after a position: None (the start), a
+    row's sort key (`key`), or, where there is no `key`, the number of rows before."""
 
     model: type[BaseModel]
-    fetch: Callable[[Filter, Any, int], list[Row]]
+    fetch: Fetch
     key: Callable[[Row], list[str]] | None = None
 
     def after(self, position: Position | None, rows: list[Row]) -> Position:
@@ -40,12 +41,12 @@ class Rows:
         return (position if isinstance(position, int) else 0) + len(rows)
 
 
-def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Callable[[Filter, Any, int], list[Row]]:
+def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Fetch:
     """A `fetch` over a question that always answers whole."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return ask(store(), flt)[start : start + limit]
+        return ask(store, flt)[start : start + limit]
 
     return fetch
 
@@ -58,7 +59,7 @@ def answer(rows: Rows, query: Paged, flt: Filter) -> Any:
         return export_file(rows, flt, fields, query.limit)
     limit = query.limit or Paged.PAGE
     position = _position(query.cursor, rows)
-    found = rows.fetch(flt, position, limit + 1)
+    found = rows.fetch(store(), flt, position, limit + 1)
     shown = found[:limit]
     following = None
     if len(found) > limit:
@@ -91,7 +92,7 @@ def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
 def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the format that the request asked for, streamed."""
     form = asked().format
-    chunks = _chunks(rows, flt, limit)
+    chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
     schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
 
@@ -100,25 +101,26 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
         yield from chunks
 
     body = export.encode(form, export.batches(all_chunks(), schema), schema)
-    response = Response(stream_with_context(body), mimetype=FORMATS[form])
+    response = Response(body, mimetype=FORMATS[form])
     name = asked().path.rsplit("/", 1)[-1]
     suffix = {"arrow": "arrows"}.get(form, form)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{asked().snapshot}.{suffix}"'
     return response
 
 
-def _chunks(rows: Rows, flt: Filter, limit: int | None) -> Iterator[list[Row]]:
+def _chunks(rows: Rows, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:
+    # It goes on when the request's context is gone.
     position: Position | None = None
     left = limit
     while left is None or left > 0:
         size = export.BATCH_ROWS if left is None else min(left, export.BATCH_ROWS)
-        found = rows.fetch(flt, position, size)
+        found = rows.fetch(store, flt, position, size)
         if found:
             yield found
         if len(found) < size:
             return
         position = rows.after(position, found)
-        flt = replace(flt, as_of=asked().snapshot)  # whatever is committed while this streams
+        flt = replace(flt, as_of=snapshot)  # whatever is committed while this streams
         left = None if left is None else left - len(found)
 
 

@@ -86,8 +86,8 @@ def _check(release: str) -> None:
         raise unknown("release", release)
 
 
-def _runs(flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:
-    return runs.runs(store(), flt, limit, position[0] if position else None)
+def _runs(store: Store, flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:
+    return runs.runs(store, flt, limit, position[0] if position else None)
 
 
 RUNS = Rows(Run, _runs, key=lambda row: [row["id"]])

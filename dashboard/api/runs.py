@@ -65,10 +65,8 @@ def list_priorities(path: parameters.RunPath, query: parameters.PartsQuery) -> A
 def list_results(path: parameters.RunPath, query: parameters.ResultsQuery) -> Any:
     """The worst first, then by module and key; `fields=test,status` makes them narrow."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return runs.results(
-            store(), path.run, flt, status=query.status, text=query.q, limit=limit, offset=position or 0
-        )
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return runs.results(store, path.run, flt, status=query.status, text=query.q, limit=limit, offset=position or 0)
 
     flt = query.filter()
     known_run(path.run, asked().at(flt))

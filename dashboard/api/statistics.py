@@ -8,7 +8,7 @@ from dashboard.api import listing, parameters
 from dashboard.api.documented import FILES, blueprint, many, one
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
-from dashboard.api.serving import remembered, store
+from dashboard.api.serving import remembered
 from dashboard.api.shapes.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
 from dashboard.api.tests import check_test
 from data.filters import Filter
@@ -23,8 +23,8 @@ routes = blueprint("statistics", "Over many runs: flaky tests, rising failure ra
 def list_flaky(query: parameters.FlakyQuery) -> Any:
     """Of the newest runs (`runs`, by default 60) of each release and environment; the recovered last."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return flaky.flaky(store(), flt, limit=limit, offset=position or 0)
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return flaky.flaky(store, flt, limit=limit, offset=position or 0)
 
     return listing.answer(Rows(Flaky, fetch), query, query.filter())
 
@@ -36,8 +36,8 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
     The confirmed first: corrected for all tests that are compared, at most 5 % of them are chance."""
     summary: Row = {}
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
-        found = regressions.regressions(store(), flt, query.base, limit=limit, offset=position or 0)
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        found = regressions.regressions(store, flt, query.base, limit=limit, offset=position or 0)
         if found is None:
             raise unknown("run of the releases", f"{query.release}, {query.base or query.release}")
         summary.update({name: value for name, value in found.items() if name != "tests"})
@@ -64,8 +64,8 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
 def list_changed_tests(query: parameters.DurationsQuery) -> Any:
     """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return durations.of_tests(store(), flt, limit=limit, offset=position or 0)
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return durations.of_tests(store, flt, limit=limit, offset=position or 0)
 
     return listing.answer(Rows(ChangedTest, fetch), query, query.filter())
 

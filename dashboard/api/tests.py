@@ -13,6 +13,7 @@ from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.tests import FoundTest, HistoryRow, TestDetail
 from data.filters import Filter
 from data.queries import tests
+from data.store import Store
 
 routes = blueprint("tests", "Tests: who they are, and what became of them.")
 
@@ -22,9 +23,9 @@ routes = blueprint("tests", "Tests: who they are, and what became of them.")
 def list_tests(query: parameters.TestsQuery) -> Any:
     """Every word of `q` must be in the key, whatever its case, or be a case id. The shortest names come first."""
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return tests.find(store(), query.q, flt, limit=start + limit)[start:]
+        return tests.find(store, query.q, flt, limit=start + limit)[start:]
 
     return listing.answer(Rows(FoundTest, fetch), query, query.filter())
 
@@ -41,9 +42,9 @@ def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
 def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> Any:
     """The newest first: one row a build and topology."""
 
-    def fetch(flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
         before = (position[0], position[-1]) if position else None
-        return tests.history(store(), path.test, flt, limit=limit, before=before)
+        return tests.history(store, path.test, flt, limit=limit, before=before)
 
     flt = query.filter()
     check_test(path.test)

@@ -42,9 +42,9 @@ def get_grid(query: parameters.GridQuery) -> Any:
 
     columns: list[Row] = []
 
-    def fetch(flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         found = grid.grid(
-            store(), flt, limit=limit, offset=position or 0, kinds=query.kinds, text=query.q, order=query.order
+            store, flt, limit=limit, offset=position or 0, kinds=query.kinds, text=query.q, order=query.order
         )
         columns[:] = found["runs"]
         return [test | {"cells": cells} for test, cells in zip(found["tests"], found["cells"], strict=True)]
