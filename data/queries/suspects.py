@@ -8,7 +8,7 @@ its message names what the test is about.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,11 +21,16 @@ from data.measures import iso
 from data.queries.disturbances import releases, seen
 from data.queries.histories import histories
 from data.queries.verdicts import Judged, depth, judge, names
+from data.queries.windows import Line
 from data.store import Store
 
-NAMED = 4.0  # how many times likelier a commit is beforehand whose message names the test's module or subject
+# How many times likelier a commit is beforehand whose message names the module or job of all tests that broke in the
+# same run (of some of them: in proportion); or only a word of the test's key.
+NAMED, ALIKE = 7.0, 2.0
 _WORD = re.compile(r"[a-z]+")
-_COMMON = {"test", "tests", "py", "the", "and", "for", "with", "from", "when", "not", "add", "remove", "fix", "module"}
+_COMMON = set(
+    ["test", "tests", "py", "the", "and", "for", "with", "from", "when", "not", "add", "remove", "fix", "module", "qa"]
+)
 
 
 @question
@@ -40,14 +45,25 @@ def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     answer = []
     for release in releases(store, flt):
         lane = replace(flt, release=release)
-        for verdict in judge(store, lane)[1]:
-            if verdict.line.test == number and tail(verdict.letters):
-                answer += _of_verdict(store, lane, verdict)
+        judged = [verdict for verdict in judge(store, lane)[1] if tail(verdict.letters)]
+        for verdict in judged:
+            if verdict.line.test == number:
+                together = [other.line for other in judged if _broke(other) == _broke(verdict)]
+                answer += _of_verdict(store, lane, verdict.line, together)
     return answer
 
 
-def _of_verdict(store: Store, flt: Filter, verdict: Judged) -> list[dict[str, Any]]:
-    line = verdict.line
+def _broke(verdict: Judged) -> tuple[int, int]:
+    """The lane, and the age of the first of the failures that it ends in."""
+    ran, left = verdict.line.failed | verdict.line.passed, tail(verdict.letters)
+    age = -1
+    while left:
+        age += 1
+        left -= ran >> age & 1
+    return verdict.line.lane, age
+
+
+def _of_verdict(store: Store, flt: Filter, line: Line, together: Sequence[Line]) -> list[dict[str, Any]]:
     history = histories(store, flt, [line], depth(store, flt))[line.test, line.lane]
     ends = bounds(history.statuses, store.settings.measures.change_point_l)
     if ends is None:
@@ -60,7 +76,8 @@ def _of_verdict(store: Store, flt: Filter, verdict: Judged) -> list[dict[str, An
     runs = [began.get(run.run) for run in history.runs]
     commits = _commits(store, release, jobs, runs[after], runs[until])
     test = names(store, [line.test])[line.test]
-    subject = _words(line.module, test["file"], test["class"], test["name"])
+    areas = [_words(*_places(other)) for other in together]
+    subject = _words(test["file"], test["class"], test["name"])
     told = {
         "rule": "suspects",
         **history.told(),
@@ -69,7 +86,7 @@ def _of_verdict(store: Store, flt: Filter, verdict: Judged) -> list[dict[str, An
         "until": until,
         "included": [sum(commit["started_at"] <= start for commit in commits) if start else None for start in runs],
         "commits": [commit["revision"] for commit in commits],
-        "weights": [NAMED if _words(commit["message"]) & subject else 1.0 for commit in commits],
+        "weights": [_weight(_words(commit["message"]), areas, subject) for commit in commits],
     }
     judged = evidence.judge(told)
     found = [
@@ -129,6 +146,16 @@ def _commits(
     for row in rows:
         first.setdefault(row["revision"], row)
     return list(first.values())
+
+
+def _places(line: Line) -> set[str]:
+    """The module that owns a test, and the jobs that execute it."""
+    return {line.module, *(part.job.rpartition("/")[2] for part in line.parts)}
+
+
+def _weight(message: set[str], areas: Sequence[set[str]], subject: set[str]) -> float:
+    named = sum(bool(message & area) for area in areas) / len(areas)
+    return max(1 + (NAMED - 1) * named, ALIKE if message & subject else 1.0)
 
 
 def _words(*texts: str) -> set[str]:
