@@ -8,7 +8,7 @@ its message names what the test is about.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,16 +21,11 @@ from data.measures import iso
 from data.queries.disturbances import releases, seen
 from data.queries.histories import histories
 from data.queries.verdicts import Judged, depth, judge, names
-from data.queries.windows import Line
 from data.store import Store
 
-# How many times likelier a commit is beforehand whose message names the module or job of all tests that broke in the
-# same run (of some of them: in proportion); or only a word of the test's key.
-NAMED, ALIKE = 7.0, 2.0
+NAMED = 4.0  # how many times likelier a commit is beforehand whose message shares a word with the test
 _WORD = re.compile(r"[a-z]+")
-_COMMON = set(
-    ["test", "tests", "py", "the", "and", "for", "with", "from", "when", "not", "add", "remove", "fix", "module", "qa"]
-)
+_COMMON = {"and", "for", "from", "module", "not", "the", "test", "tests", "when", "with"}
 
 
 @question
@@ -45,25 +40,14 @@ def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     answer = []
     for release in releases(store, flt):
         lane = replace(flt, release=release)
-        judged = [verdict for verdict in judge(store, lane)[1] if tail(verdict.letters)]
-        for verdict in judged:
-            if verdict.line.test == number:
-                together = [other.line for other in judged if _broke(other) == _broke(verdict)]
-                answer += _of_verdict(store, lane, verdict.line, together)
+        for verdict in judge(store, lane)[1]:
+            if verdict.line.test == number and tail(verdict.letters):
+                answer += _of_verdict(store, lane, verdict)
     return answer
 
 
-def _broke(verdict: Judged) -> tuple[int, int]:
-    """The lane, and the age of the first of the failures that it ends in."""
-    ran, left = verdict.line.failed | verdict.line.passed, tail(verdict.letters)
-    age = -1
-    while left:
-        age += 1
-        left -= ran >> age & 1
-    return verdict.line.lane, age
-
-
-def _of_verdict(store: Store, flt: Filter, line: Line, together: Sequence[Line]) -> list[dict[str, Any]]:
+def _of_verdict(store: Store, flt: Filter, verdict: Judged) -> list[dict[str, Any]]:
+    line = verdict.line
     history = histories(store, flt, [line], depth(store, flt))[line.test, line.lane]
     ends = bounds(history.statuses, store.settings.measures.change_point_l)
     if ends is None:
@@ -76,8 +60,8 @@ def _of_verdict(store: Store, flt: Filter, line: Line, together: Sequence[Line])
     runs = [began.get(run.run) for run in history.runs]
     commits = _commits(store, release, jobs, runs[after], runs[until])
     test = names(store, [line.test])[line.test]
-    areas = [_words(*_places(other)) for other in together]
-    subject = _words(test["file"], test["class"], test["name"])
+    places = (job.rpartition("/")[2] for job in jobs)
+    subject = _words(line.module, *places, test["file"], test["class"], test["name"])
     told = {
         "rule": "suspects",
         **history.told(),
@@ -86,7 +70,7 @@ def _of_verdict(store: Store, flt: Filter, line: Line, together: Sequence[Line])
         "until": until,
         "included": [sum(commit["started_at"] <= start for commit in commits) if start else None for start in runs],
         "commits": [commit["revision"] for commit in commits],
-        "weights": [_weight(_words(commit["message"]), areas, subject) for commit in commits],
+        "weights": [NAMED if _words(commit["message"]) & subject else 1.0 for commit in commits],
     }
     judged = evidence.judge(told)
     found = [
@@ -146,16 +130,6 @@ def _commits(
     for row in rows:
         first.setdefault(row["revision"], row)
     return list(first.values())
-
-
-def _places(line: Line) -> set[str]:
-    """The module that owns a test, and the jobs that execute it."""
-    return {line.module, *(part.job.rpartition("/")[2] for part in line.parts)}
-
-
-def _weight(message: set[str], areas: Sequence[set[str]], subject: set[str]) -> float:
-    named = sum(bool(message & area) for area in areas) / len(areas)
-    return max(1 + (NAMED - 1) * named, ALIKE if message & subject else 1.0)
 
 
 def _words(*texts: str) -> set[str]:
