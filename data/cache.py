@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -23,23 +24,45 @@ T = TypeVar("T")
 
 
 class AnswerCache:
-    """An LRU cache of at most `megabytes` (measured as JSON); one a process."""
+    """An LRU cache of at most `megabytes` (measured as JSON); one a process.
+
+    What several threads ask at once is computed by the first: after a commit every open page asks the same.
+    """
 
     def __init__(self, megabytes: float) -> None:
         self._answers: LRUCache[Any, tuple[Any, int]] = LRUCache(megabytes * 2**20, getsizeof=lambda entry: entry[1])
+        self._under_way: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Any, compute: Callable[[], T]) -> T:
+        """What is remembered under the key, or what `compute` answers; what it raises, every waiting thread raises."""
         with self._lock:
             entry = self._answers.get(key)
-        if entry is None:
+            if entry is not None:
+                return entry[0]
+            waited_for = self._under_way.get(key)
+            if waited_for is None:
+                mine = self._under_way[key] = Future()
+        if waited_for is not None:
+            return waited_for.result()
+        try:
             answer = compute()
-            size = len(orjson.dumps(answer, default=str)) + 200
-            entry = (answer, size)
-            if size <= self._answers.maxsize:
-                with self._lock:
-                    self._answers[key] = entry
-        return entry[0]
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            mine.set_result(answer)
+            self._keep(key, answer)
+            return answer
+        finally:
+            with self._lock:
+                del self._under_way[key]
+
+    def _keep(self, key: Any, answer: Any) -> None:
+        size = len(orjson.dumps(answer, default=str)) + 200
+        if size <= self._answers.maxsize:
+            with self._lock:
+                self._answers[key] = (answer, size)
 
 
 def question(function: Callable[P, T]) -> Callable[P, T]:

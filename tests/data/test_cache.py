@@ -1,0 +1,72 @@
+"""Answers are computed once, whoever asks at the same moment, and dropped when they take too much room."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from data.cache import AnswerCache
+
+DEADLINE_S = 10
+
+
+def ask_together(cache: AnswerCache, compute, threads: int = 8) -> list:
+    """What each of several threads gets (or raises) that ask the same while the first is computing."""
+    answers: list = [None] * threads
+    ready = threading.Barrier(threads)
+
+    def ask(place: int) -> None:
+        ready.wait(DEADLINE_S)
+        try:
+            answers[place] = cache.get("question", compute)
+        except ValueError as error:
+            answers[place] = error
+
+    asking = [threading.Thread(target=ask, args=[place]) for place in range(threads)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join(DEADLINE_S)
+    return answers
+
+
+def test_what_many_ask_at_once_is_computed_once():
+    cache, calls, others = AnswerCache(1), [], threading.Event()
+
+    def compute() -> dict:
+        calls.append(threading.current_thread())
+        others.wait(0.05)  # the others arrive meanwhile; if not, they find the answer
+        return {"answer": 42}
+
+    answers = ask_together(cache, compute)
+    assert len(calls) == 1
+    assert all(answer is answers[0] for answer in answers) and answers[0] == {"answer": 42}
+
+
+def test_an_error_reaches_everyone_who_waited_and_is_not_remembered():
+    cache, failing = AnswerCache(1), [True]
+
+    def compute() -> int:
+        if failing[0]:
+            raise ValueError("not now")
+        return 1
+
+    assert all(isinstance(answer, ValueError) for answer in ask_together(cache, compute))
+    failing[0] = False
+    assert cache.get("question", compute) == 1
+
+
+def test_a_question_may_ask_another():
+    cache = AnswerCache(1)
+    assert cache.get("outer", lambda: cache.get("inner", lambda: 20) + 1) == 21
+
+
+@pytest.mark.parametrize(("megabytes", "kept"), [(1, True), (0, False)])
+def test_only_what_fits_is_remembered(megabytes, kept):
+    cache, calls = AnswerCache(megabytes), []
+    for _ in range(2):
+        cache.get("question", lambda: calls.append(1))
+    assert (len(calls) == 1) == kept
+    cache.get("huge", lambda: "x" * (2 << 20))
+    assert cache.get("huge", lambda: "computed again") == "computed again"
