@@ -21,15 +21,17 @@ def tail(statuses: str) -> int:
 
 def bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
     """Places in a history: where its last segments begin, the last run surely without what broke it, and the first
-    surely with it. Where no change is certain, the likeliest one counts, and at last the failures that it ends in."""
-    for accepted in (threshold, max(threshold, LIKELIEST)):
-        found = _changes(statuses, accepted)
-        if found and found[-1].rate_after > found[-1].rate_before:
-            return found[-2].index if len(found) > 1 else 0, found[-1].after, found[-1].until
-    first_bad = len(statuses) - tail(statuses)
-    if not 0 < first_bad < len(statuses):
-        return None
-    return found[-1].index if found else 0, first_bad - 1, first_bad
+    surely with it. Where no change is certain: the failures that it ends in, if nothing failed before them, else the
+    likeliest change. None where there is nothing between good and bad."""
+    found = _changes(statuses, threshold)
+    rising = bool(found) and found[-1].rate_after > found[-1].rate_before
+    if not rising:
+        first_bad, start = len(statuses) - tail(statuses), found[-1].index if found else 0
+        if start < first_bad < len(statuses) and "F" not in statuses[start:first_bad]:
+            return start, first_bad - 1, first_bad
+        found = _changes(statuses, max(threshold, LIKELIEST))
+        rising = bool(found) and found[-1].rate_after > found[-1].rate_before
+    return (found[-2].index if len(found) > 1 else 0, found[-1].after, found[-1].until) if rising else None
 
 
 def last_change(statuses: str, threshold: float) -> Change | None:
