@@ -50,7 +50,7 @@ def _say_flaky(judged: str, failed: int, disagreed: list[int]) -> str:
         parts.append(f"failed in {failed} and recovered")
     if rescued:
         parts.append(f"passed only when run again in {rescued}")
-    said = f"Of the last {len(judged)} runs it {' and '.join(parts) or 'failed in none'}"
+    said = f"Of the last {len(judged)} runs it {', and '.join(parts) or 'failed in none'}"
     return f"{said}; the same commit both failed and passed." if disagreed else f"{said}."
 
 

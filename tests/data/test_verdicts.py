@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from builders import World, cases
 
@@ -124,3 +127,13 @@ def test_the_newest_run_first_bad_and_last_good_are_named(world):
     assert row["last_good"]["number"] == 3 and row["first_bad"]["number"] == 4
     assert row["since_run"] == row["first_bad"]["run"]
     assert row["sentence"] == "Failed in the last 2 runs, since #4; passed in #3."
+
+
+def test_the_document_says_what_the_words_do():
+    text = (Path(__file__).parents[2] / "docs" / "verdicts.md").read_text()
+    rows = re.findall(r"^\| `([PFKS]+)` \| ?([a-z, ]*?) ?\|$", text, re.MULTILINE)
+    assert len(rows) > 10
+    for strip, said in rows:
+        assert words(strip) == {word.replace(" ", "_") for word in said.split(", ") if word}, strip
+    for word in ("New failure", "Regression", "Always failing", "Flaky", "Fixed", "Storm", "Sick host", "Suspects"):
+        assert f"\n## {word}\n" in text
