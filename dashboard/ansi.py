@@ -7,7 +7,8 @@ import re
 from markupsafe import Markup, escape
 
 LIMIT = 64 * 1024  # characters shown; the API gives the whole text
-_SEQUENCE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+# ECMA-48 lets a parameter begin with '<' too; in a log that is markup after a stray escape, and must stay to be read.
+_SEQUENCE = re.compile(r"\x1b(?:\[([0-9:;=>?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 

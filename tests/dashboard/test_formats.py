@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashboard import formats
@@ -52,6 +52,7 @@ def test_colours_of_a_log_become_classes_and_other_sequences_go():
 @given(
     st.lists(st.sampled_from(["\x1b[31m", "\x1b[0m", "\x1b[1;42m", "\x1b", "<script>", "&amp;", "é", "\n", "m", "["]))
 )
+@example(["\x1b", "[", "<script>"])
 def test_a_log_keeps_its_text_and_gains_only_spans(pieces):
     markup = str(ansi("".join(pieces)))
     assert set(re.findall(r"<(\w+)", markup)) <= {"span"}
