@@ -137,3 +137,24 @@ def test_the_document_says_what_the_words_do():
         assert words(strip) == {word.replace(" ", "_") for word in said.split(", ") if word}, strip
     for word in ("New failure", "Regression", "Always failing", "Flaky", "Fixed", "Storm", "Sick host", "Suspects"):
         assert f"\n## {word}\n" in text
+
+
+def test_a_build_that_is_read_again_is_judged_again_and_an_earlier_snapshot_is_not(world):
+    world.history({"t": "PPPF"})
+    then = world.store.snapshot().id
+    assert kinds(world) == {"t": {"new_failure"}}
+    run, builds, listed = world._made({"routing": {"t": "P"}}, number=4)
+    world._put([run], builds, listed)
+    assert kinds(world) == {}
+    assert kinds(world, as_of=then) == {"t": {"new_failure"}}
+    world.history({"t": "PP"}, release="8.0")
+    assert kinds(world) == {} and kinds(world, as_of=then) == {"t": {"new_failure"}}
+
+
+def test_rebuilding_judges_again_what_was_remembered(world):
+    world.history({"t": "PPPF"})
+    assert kinds(world) == {"t": {"new_failure"}}
+    # As a rebuild may: other results, under the same builds that were read at the same time.
+    change = "UPDATE results SET status = 'passed', kind = NULL WHERE status = 'failed'"
+    world.store.transact("rebuild", "1 builds derived anew", lambda cursor: cursor.execute(change))
+    assert kinds(world) == {}
