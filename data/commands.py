@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import click
 
-from data.settings import ConfigError, Settings, load
-from data.store import Store, StoreError
-
-
-def _open() -> Store:
-    try:
-        settings: Settings = load()
-        return Store.open(settings, mirrored=True)
-    except (ConfigError, StoreError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+from data.terminal import JSON, fail, load_settings, opened_store
 
 
 def _document(where: str) -> dict[str, Any]:
@@ -31,8 +20,7 @@ def _document(where: str) -> dict[str, Any]:
                 return json.load(answer)
         return json.loads(Path(where).read_text())
     except (OSError, ValueError) as error:
-        click.echo(f"{where} cannot be read as JSON: {error}", err=True)
-        sys.exit(2)
+        fail(f"{where} cannot be read as JSON: {error}")
 
 
 @click.command()
@@ -44,7 +32,7 @@ def _document(where: str) -> dict[str, Any]:
 @click.option(
     "--write", "target", type=click.Path(path_type=Path, dir_okay=False), help="Put the tables into this file."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@JSON
 def backtest(
     truth: str | None,
     only: tuple[str, ...],
@@ -70,14 +58,11 @@ def backtest(
     if simulate:
         found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
     else:
-        store = _open()
-        try:
-            found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
-        except KeyError as error:
-            click.echo(f"{truth} is no truth of the simulator: it has no {error}", err=True)
-            sys.exit(2)
-        finally:
-            store.close()
+        with opened_store(load_settings(), mirrored=True) as store:
+            try:
+                found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
+            except KeyError as error:
+                fail(f"{truth} is no truth of the simulator: it has no {error}")
     title = title or ("simulated" if simulate else "store")
     if target is not None:
         report.write(target, title, report.markdown(found))

@@ -14,15 +14,12 @@ import click
 
 from data.settings import config_path
 from data.store import StoreError
+from data.terminal import JSON, fail, load_settings, opened_store
 from ingest.terminal import (
-    JSON,
     SOURCE,
     MovingBar,
     chosen_sources,
-    fail,
-    load_settings,
     log_to_stderr,
-    opened_store,
     progress,
     stopped_by_signals,
 )

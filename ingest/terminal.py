@@ -1,4 +1,4 @@
-"""What the verbs of ingestion share on a terminal: their common options, how they fail, and progress."""
+"""What the verbs of ingestion share on a terminal: which sources, how they stop, and progress."""
 
 from __future__ import annotations
 
@@ -14,35 +14,10 @@ from typing import Any
 
 import click
 
-from data.settings import ConfigError, Settings, SourceSettings, load
-from data.store import Store, StoreError
+from data.settings import Settings, SourceSettings
+from data.terminal import fail
 
 SOURCE = click.option("--source", "name", help="Only this source, by its name.")
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-
-
-def load_settings() -> Settings:
-    try:
-        return load()
-    except ConfigError as error:
-        fail(error)
-
-
-def fail(error: object) -> None:
-    click.echo(str(error), err=True)
-    sys.exit(2)
-
-
-@contextmanager
-def opened_store(settings: Settings) -> Iterator[Store]:
-    try:
-        store = Store.open(settings)
-    except StoreError as error:
-        fail(error)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def chosen_sources(settings: Settings, name: str | None) -> list[SourceSettings]:

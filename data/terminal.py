@@ -1,0 +1,42 @@
+"""What the verbs of all packages share on a terminal: the configuration, the store, and how they fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import click
+
+from data.settings import ConfigError, Settings, load
+from data.store import Store, StoreError
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+
+
+def fail(error: object) -> NoReturn:
+    """Say what is wrong and exit with code 2: nothing has been done."""
+    click.echo(str(error), err=True)
+    sys.exit(2)
+
+
+def load_settings() -> Settings:
+    """The configuration, or exit 2 with a line for each wrong key."""
+    try:
+        return load()
+    except ConfigError as error:
+        fail(error)
+
+
+@contextmanager
+def opened_store(settings: Settings, mirrored: bool = False) -> Iterator[Store]:
+    """The store, or exit 2 with what is wrong with it."""
+    try:
+        store = Store.open(settings, mirrored=mirrored)
+    except StoreError as error:
+        fail(error)
+    try:
+        yield store
+    finally:
+        store.close()

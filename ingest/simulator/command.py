@@ -1,0 +1,36 @@
+"""`regtracker simulator`: the fake Jenkins as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+
+import click
+
+from ingest.simulator.programme import Programme
+from ingest.simulator.server import SimulatorServer
+
+
+@click.command()
+@click.option("--size", type=click.Choice(["tiny", "small", "medium", "large"]), default="small", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on (default: a free one).")
+@click.option("--live/--no-live", default=True, help="New builds start, progress and finish as time goes by.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another programme.")
+@click.option("--started", help="ISO 8601 time at which history ends (default: now).")
+@click.option("--exit-with-parent", is_flag=True, hidden=True)
+def simulator(size: str, port: int, live: bool, seed: int, started: str | None, exit_with_parent: bool) -> None:
+    """Serve a fake Jenkins with a regression programme behind it; its truth stands at /truth.json.
+
+    \b
+    Example: regtracker simulator --size small --port 8081
+    """
+    moment = datetime.fromisoformat(started) if started else datetime.now(UTC)
+    with SimulatorServer(Programme(size, seed=seed, started=moment, live=live), port=port) as server:
+        click.echo(json.dumps({"url": server.url, "sources": server.sources()}))
+        sys.stdout.flush()
+        parent = os.getppid()
+        while not exit_with_parent or os.getppid() == parent:
+            time.sleep(1)

@@ -1,0 +1,106 @@
+"""`regtracker demo`: a simulated Jenkins, the ingest that reads it and the dashboard, as three processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import requests
+
+from data.terminal import load_settings
+from regtracker.processes import Children, wait_ready
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True, help="Port of the dashboard.")
+@click.option(
+    "--size",
+    type=click.Choice(["small", "medium", "large"]),
+    default="small",
+    show_default=True,
+    help="About 50 thousand, 1 million or 10 million results of history.",
+)
+@click.option("--live/--no-live", default=True, help="New runs start, progress and finish while you watch.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/demo"),
+    show_default=True,
+    help="Where the demo's store stands; it goes on where it stopped.",
+)
+def demo(port: int, size: str, live: bool, home: Path) -> None:
+    """Run a simulated Jenkins, the ingest and the dashboard together.
+
+    \b
+    Example: regtracker demo --size small --port 8050
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    world = _world(home / "demo.json", size)
+    os.environ["REGTRACKER_HOME"], os.environ["REGTRACKER_CONFIG"] = str(home), str(home / "regtracker.toml")
+    with Children() as children:
+        output = children.start(
+            "simulator",
+            "simulator",
+            "--size",
+            world["size"],
+            "--started",
+            world["started"],
+            "--live" if live else "--no-live",
+            "--exit-with-parent",
+            read=True,
+        )
+        answer = output.readline()
+        if not answer:
+            raise click.ClickException("the simulated Jenkins did not start; what it said stands above")
+        simulated = json.loads(answer)
+        (home / "regtracker.toml").write_text(_toml(simulated["sources"]))
+        load_settings()
+        click.echo(f"Simulated Jenkins: {simulated['url']}  (its truth: {simulated['url']}truth.json)")
+        (home / "metadata.csv").write_bytes(requests.get(simulated["url"] + "metadata.csv", timeout=60).content)
+        _quietly("import", "--metadata", str(home / "metadata.csv"))
+        if size == "small" or not live:
+            click.echo("Reading its history ...")
+            # Exit code 1 is right here: Jenkins has deleted a few builds that its runs list.
+            click.echo(_quietly("poll").strip())
+        children.start("ingest", "ingest")
+        children.start("web", "web", "--port", str(port))
+        wait_ready(children, f"http://127.0.0.1:{port}/api/v1/health/ready")
+        click.echo(f"Regression Tracker: http://127.0.0.1:{port}\nCtrl-C stops everything.")
+        children.wait()
+
+
+def _world(file: Path, size: str) -> dict[str, str]:
+    """When the simulated history ended, and its size: kept, so that a second start goes on with the same world."""
+    if file.is_file():
+        world = json.loads(file.read_text())
+        if world["size"] != size:
+            raise click.UsageError(f"{file.parent} holds a demo of size {world['size']}; give --home another folder.")
+        return world
+    world = {"size": size, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    file.write_text(json.dumps(world))
+    return world
+
+
+def _quietly(*arguments: str) -> str:
+    """What `regtracker ARGUMENTS` prints on its standard output; its remarks are dropped."""
+    return subprocess.run([sys.executable, "-m", "regtracker", *arguments], capture_output=True, text=True).stdout
+
+
+def _toml(sources: list[dict]) -> str:
+    """The sources as TOML; JSON's strings, numbers and lists are TOML's too, tables are written inline."""
+
+    def value(item: object) -> str:
+        if isinstance(item, dict):
+            return "{ " + ", ".join(f"{json.dumps(key)} = {value(inner)}" for key, inner in item.items()) + " }"
+        return json.dumps(item)
+
+    tables = []
+    for source in sources:
+        lines = [f"{key} = {value(item)}" for key, item in (source | {"history": 100_000}).items()]
+        tables.append("\n".join(["[[source]]", *lines, ""]))
+    return "# Written by `regtracker demo`.\n\n" + "\n".join(tables)

@@ -1,0 +1,87 @@
+"""Processes of `regtracker` that live and end together: the demo, `up` and the benchmark are made of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import click
+import requests
+
+
+class Children:
+    """Processes that live and end together."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> Children:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for process in self._running.values():
+            if process.poll() is None:
+                process.terminate()
+        for process in self._running.values():
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            if process.stdout:
+                process.stdout.close()
+
+    def start(self, name: str, *arguments: str, read: bool = False, environment: dict[str, str] | None = None):
+        """Start `regtracker ARGUMENTS`; with `read`, its standard output is returned to be read."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "regtracker", *arguments],
+            stdout=subprocess.PIPE if read else None,
+            text=True,
+            env=os.environ | (environment or {}),
+        )
+        self._running[name] = process
+        return process.stdout
+
+    def stop(self, name: str) -> None:
+        process = self._running.pop(name)
+        process.terminate()
+        process.wait(timeout=15)
+        if process.stdout:
+            process.stdout.close()
+
+    def check(self) -> None:
+        """Raises ClickException when one of them has ended."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise click.ClickException(f"{name} ended with exit code {process.returncode}: see above")
+
+    def wait(self) -> None:
+        try:
+            while True:
+                self.check()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            click.echo("Stopping ...")
+
+
+def wait_ready(children: Children, url: str, patience_s: float = 60) -> None:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        children.check()
+        try:
+            if requests.get(url, timeout=5).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.2)
+    raise click.ClickException(f"{url} did not become ready within {patience_s:.0f} s")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

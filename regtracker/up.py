@@ -1,0 +1,28 @@
+"""`regtracker up`: ingest and web side by side on one machine."""
+
+from __future__ import annotations
+
+import click
+
+from data.terminal import load_settings
+from regtracker.processes import Children
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
+def up(host: str | None, port: int | None) -> None:
+    """Run ingest and web together, until Ctrl-C; if one of them ends, so does the other.
+
+    \b
+    Example: regtracker up --port 8050
+    """
+    settings = load_settings()
+    if not settings.source:
+        click.echo("No [[source]] is configured: the dashboard will say how to connect a Jenkins.", err=True)
+    options = [*(("--host", host) if host else ()), *(("--port", str(port)) if port is not None else ())]
+    with Children() as children:
+        children.start("ingest", "ingest")
+        children.start("web", "web", *options)
+        click.echo(f"Regression Tracker: http://{host or settings.web.host}:{port or settings.web.port}")
+        children.wait()
