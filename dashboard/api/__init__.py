@@ -17,6 +17,7 @@ from dashboard.api import (
     problems,
     releases,
     runs,
+    search,
     serving,
     sql,
     statistics,
@@ -38,7 +39,7 @@ def register(server: OpenAPI) -> None:
     docs.describe(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
     problems.handle(api)
-    for module in (health, releases, runs, builds, tests, judged, statistics, trends, ingest, sql, badges):
+    for module in (health, releases, runs, builds, tests, judged, statistics, trends, search, ingest, sql, badges):
         api.register_api(module.routes)
     server.register_api(api)
     server.register_blueprint(docs.pages)

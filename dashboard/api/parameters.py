@@ -224,6 +224,10 @@ class TestsQuery(Listed, OfRelease):
     module: str | None = Field(None, description="owning module", **like("module_3"))
 
 
+class SearchQuery(Listed):
+    q: str = Field("", max_length=500, description="words, an id, or an address in Jenkins", **like("routing 20"))
+
+
 class HistoryQuery(Listed, OfRelease, OfRun):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.api import documented
-from dashboard.api.shapes import base, builds, judged, operations, runs, series, statistics, tests
+from dashboard.api.shapes import base, builds, judged, operations, runs, search, series, statistics, tests
 
 LISTS = {
     "/releases": runs.Tile,
@@ -20,6 +20,7 @@ LISTS = {
     "/runs/{run}/priorities": runs.Priority,
     "/runs/{run}/results": runs.Result,
     "/tests?q=e": tests.FoundTest,
+    "/search?q=r": search.Hit,
     "/tests/{test}/history": tests.HistoryRow,
     "/verdicts": judged.Verdict,
     "/failures": judged.Failure,

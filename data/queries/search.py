@@ -1,0 +1,227 @@
+"""One question over everything that has a name: releases, modules, runs, builds, tests, failure texts.
+
+Asked at every keystroke: only tables that the web holds in memory are read, and no text is put together for a row.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from urllib.parse import unquote
+
+from data import ids
+from data.cache import question
+from data.filters import EVERYTHING, Filter
+from data.measures import iso, run_state
+from data.stats.signatures import title
+from data.store import Store
+
+EACH = 6  # hits of one kind
+WORDS = 8  # of a query; more say nothing that these do not
+KINDS = ("release", "module", "run", "build", "test", "failure")
+_TEXTS = {
+    "release": ("release",),
+    "module": ("module",),
+    "run": ("release", "version", "environment", "job"),
+    "build": ("release", "version", "environment", "module", "job"),
+    "test": ("name", "class", "file", "module"),
+    "failure": ("pattern",),
+}
+_NUMBER = re.compile(r"#?(\d{1,9})")
+
+
+@question
+def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[dict[str, Any]]:
+    """What every word of `q` is found in, whatever its case: at most `each` of a kind, the exact ones first.
+
+    A hit: {kind (of KINDS), id (of releases and modules their name), title, detail, release, state (of runs and
+    builds), at, exact}. Exact: `q` is its id, or an address of its build in Jenkins, as deep as it was copied.
+    """
+    text = q.strip()
+    if not text:
+        return []
+    if text.startswith(("http://", "https://")):
+        where, parameters = _address(text)
+        return [
+            hit | {"exact": True}
+            for find in (_runs, _builds)
+            for hit in find(store, where, parameters | {"each": each})
+        ]
+    words = [word for word in re.split(r"\s+|::", text.lower()) if word][:WORDS]
+    hits = _of_id(store, text)
+    for kind in KINDS:
+        # a failure pattern holds no numbers: of a pasted message the other words are looked for
+        known = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
+        if known:
+            hits += _FIND[kind](store, *_spoken(kind, known, each))
+    return hits
+
+
+def _spoken(kind: str, words: list[str], each: int) -> tuple[str, dict[str, Any]]:
+    """SQL over `s`: every word stands in some text of the row, is its number, or the case id of a test."""
+    conditions = []
+    for place, word in enumerate(words):
+        found = [f"contains(lower(s.{name}), $w{place})" for name in _TEXTS[kind]]
+        number = _NUMBER.fullmatch(word)
+        if number and kind in ("run", "build"):
+            found.append(f"s.number = {int(number[1])}")
+        if kind == "test":
+            found.append(
+                f"s.base_name IN (SELECT base_name FROM test_metadata "
+                f"WHERE lower(case_id) = $w{place} OR lower(testrail_id) = $w{place})"
+            )
+        conditions.append(f"({' OR '.join(found)})")
+    return " AND ".join(conditions), {f"w{place}": word for place, word in enumerate(words)} | {"each": each}
+
+
+def _address(text: str) -> tuple[str, dict[str, Any]]:
+    """SQL over `s`, a run or build: the one that an address in Jenkins shows. The name of its job decides, so that an
+    address is known under another host too; a job's name keeps one level of escapes (feature%2Fx)."""
+    parts = [unquote(part) for part in re.split(r"[?#]", text)[0].split("/") if part]
+    names = [name for before, name in pairwise(parts) if before == "job"]
+    last = len(parts) - 1 - parts[::-1].index("job") if "job" in parts else len(parts)
+    number = next((part for part in parts[last + 2 :] if part.isascii() and part.isdigit() and len(part) < 10), None)
+    return (
+        "(s.url <> '' AND starts_with($url, s.url)) OR (s.job = $job AND s.number = $number)",
+        {"url": text.rstrip("/") + "/", "job": "/".join(names), "number": int(number) if number else None},
+    )
+
+
+def _of_id(store: Store, text: str) -> list[dict[str, Any]]:
+    """The run, build, test or failure pattern whose id this is."""
+    try:
+        parameters = {"id": ids.number(text.lower()), "each": 1}
+    except ValueError:
+        return []
+    columns = {"run": "run", "build": "build", "test": "test", "failure": "signature"}
+    found = [_FIND[kind](store, f"s.{column} = $id", parameters) for kind, column in columns.items()]
+    return [hit | {"exact": True} for hits in found for hit in hits]
+
+
+def _releases(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = store.rows(f"SELECT release FROM releases s WHERE {where} ORDER BY release DESC LIMIT $each", parameters)
+    return [_hit("release", row["release"], row["release"], release=row["release"]) for row in rows]
+
+
+def _modules(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = store.rows(
+        f"""SELECT module, max(started_at) AS at, arg_max(release, started_at) AS release
+        FROM build_counts s WHERE {where} GROUP BY module ORDER BY length(module), module LIMIT $each""",
+        parameters,
+    )
+    return [_hit("module", row["module"], row["module"], release=row["release"], at=row["at"]) for row in rows]
+
+
+def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = store.rows(
+        f"""SELECT run, release, version, environment, number, started_at, state
+        FROM runs s WHERE {where} ORDER BY started_at DESC, run DESC LIMIT $each""",
+        parameters,
+    )
+    brought = (
+        store.rows(
+            """SELECT rb.run, coalesce(sum(b.total), 0) AS total, coalesce(sum(b.failed), 0) AS failed,
+            count(*) FILTER (b.state = 'running') AS builds_running,
+            count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing
+        FROM run_builds rb LEFT JOIN builds b USING (build)
+        WHERE rb.run IN (SELECT unnest($runs::BIGINT[])) GROUP BY rb.run""",
+            {"runs": [row["run"] for row in rows]},
+        )
+        if rows
+        else []
+    )
+    counts = {row["run"]: row for row in brought}
+    nothing = dict.fromkeys(("total", "builds_running"), 0)
+    return [
+        _hit(
+            "run",
+            ids.text(row["run"]),
+            f"{row['release']} #{row['number']}",
+            _joined(row["version"], row["environment"]),
+            row["release"],
+            run_state(row | counts.get(row["run"], nothing)),
+            row["started_at"],
+        )
+        for row in rows
+    ]
+
+
+def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = store.rows(
+        f"""SELECT build, release, version, environment, module, job, number, started_at, state, total, failed
+        FROM builds s WHERE {where} ORDER BY started_at DESC, build DESC LIMIT $each""",
+        parameters,
+    )
+    whole = {"builds_running": 0, "missing": 0}
+    return [
+        _hit(
+            "build",
+            ids.text(row["build"]),
+            f"{row['module']} #{row['number']}",
+            _joined(row["job"], row["version"], row["environment"]),
+            row["release"],
+            run_state(row | whole),
+            row["started_at"],
+        )
+        for row in rows
+    ]
+
+
+def _tests(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    # What begins as it was typed first, then the shortest: a name that was typed whole stands on top.
+    order = "starts_with(lower(s.name), $w0) DESC, " if "w0" in parameters else ""
+    rows = store.rows(
+        f"""SELECT test, file, class, name, module FROM tests s WHERE {where}
+        ORDER BY {order}length(name), name, file, class, test LIMIT $each""",
+        parameters,
+    )
+    return [
+        _hit("test", ids.text(row["test"]), row["name"], _joined(row["module"], row["file"], row["class"]))
+        for row in rows
+    ]
+
+
+def _failures(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = store.rows(
+        f"""SELECT signature, pattern, first_seen FROM signatures s WHERE {where}
+        ORDER BY length(pattern), signature LIMIT $each""",
+        parameters,
+    )
+    return [_hit("failure", ids.text(row["signature"]), title(row["pattern"]), at=row["first_seen"]) for row in rows]
+
+
+def _joined(*texts: str | None) -> str:
+    return " · ".join(text for text in texts if text)
+
+
+def _hit(
+    kind: str,
+    id: str,
+    title: str,
+    detail: str = "",
+    release: str | None = None,
+    state: str | None = None,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "id": id,
+        "title": title,
+        "detail": detail,
+        "release": release,
+        "state": state,
+        "at": iso(at),
+        "exact": False,
+    }
+
+
+_FIND = {
+    "release": _releases,
+    "module": _modules,
+    "run": _runs,
+    "build": _builds,
+    "test": _tests,
+    "failure": _failures,
+}
