@@ -7,10 +7,8 @@ application in it would lose them.
 from __future__ import annotations
 
 from dash import Dash
-from flask_openapi3 import OpenAPI
 
 from dashboard import api, errors, render, security, shell, static
-from dashboard.services import Services
 from data.settings import Settings
 
 
@@ -19,10 +17,8 @@ def create_app(settings: Settings) -> Dash:
 
     The store is opened at the first request that needs it, not here: workers fork after this.
     """
-    server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
-    server.extensions["regtracker"] = Services(settings)
+    server = api.create_server(settings)
     render.install(server)
-    api.register(server)
     app = Dash(
         "dashboard",
         server=server,

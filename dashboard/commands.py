@@ -1,10 +1,26 @@
-"""The verbs of the dashboard."""
+"""The verbs of the dashboard: the server, and what asks its API."""
 
 from __future__ import annotations
 
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from data.terminal import load_settings
+from data.terminal import JSON, fail, load_settings
+
+if TYPE_CHECKING:
+    from dashboard.client import Api
+
+URL = click.option("--url", envvar="REGTRACKER_URL", help="Ask the server there, instead of the store of this machine.")
+RELEASE = click.option("--release", help="Release line, such as 7.0.")
+ENVIRONMENT = click.option("--environment", help="Environment that was tested, such as prod.")
+MODULE = click.option("--module", help="Owning module.")
+GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 
 
 @click.command()
@@ -22,3 +38,102 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
     from dashboard.wsgi import serve
 
     serve(load_settings(), host, port, workers, threads, dev)
+
+
+@contextmanager
+def api_of(url: str | None) -> Iterator[Api]:
+    """The API to ask; what it refuses ends the command with its words and exit code 2."""
+    from dashboard.client import ApiError, opened
+
+    try:
+        with opened(None if url else load_settings(), url) as api:
+            yield api
+    except (ApiError, ValueError) as error:
+        fail(error)
+
+
+@click.command()
+@click.option("--release", required=True, help="Release line of the run.")
+@click.option("--run", help="Number or id of the run; default: the newest.")
+@click.option(
+    "--baseline", help="An earlier run, by number or id, or a release; default: the run before that has ended."
+)
+@ENVIRONMENT
+@MODULE
+@click.option("--max-new", type=click.IntRange(0), default=0, show_default=True, help="So many may fail.")
+@click.option(
+    "--kinds",
+    help="What counts, separated by commas: regression (passed before), new_failure (never ran before), still_failing "
+    "(failed before). Default: regression,new_failure.",
+)
+@click.option("--exclude-flaky", is_flag=True, help="Tests that are noise now do not count.")
+@click.option("--include-storms", is_flag=True, help="Count also what storms and sick hosts broke.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait so long for the run to be complete."
+)
+@URL
+@JSON
+def gate(
+    release: str,
+    run: str | None,
+    baseline: str | None,
+    environment: str | None,
+    module: str | None,
+    max_new: int,
+    kinds: str | None,
+    exclude_flaky: bool,
+    include_storms: bool,
+    wait: float,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Tell a CI job whether a run may go on: does anything fail in it that did not fail in its baseline?
+
+    What storms and sick hosts broke is left out on both sides, and told.
+
+    Exit code 0: the gate is open; 1: it is closed; 2: nothing can be said, as the run is not known, still runs, or
+    lacks results (or the question is wrong, or the store or server cannot be asked).
+
+    \b
+    Example: regtracker gate --release 8.0 --environment prod --run 61 --wait 600
+             regtracker gate --release 8.0 --environment prod --baseline 7.0 --url http://tracker.example.com:8050
+    """
+    query = {
+        "release": release,
+        "run": run,
+        "baseline": baseline,
+        "environment": environment,
+        "module": module,
+        "max_new": max_new,
+        "kind": kinds,
+        "exclude_flaky": exclude_flaky or None,
+        "include_storms": include_storms or None,
+    }
+    deadline = time.monotonic() + wait
+    with api_of(url) as api:
+        while (answer := api.get("/gate", **query))["pending"] and (left := deadline - time.monotonic()) > 0:
+            click.echo(f"{answer['reason']} Waiting ...", err=True)
+            time.sleep(min(5.0, left))
+    click.echo(json.dumps(answer) if as_json else _gate_text(answer, release))
+    sys.exit(GATE_CODES[answer["state"]])
+
+
+def _gate_text(answer: dict[str, Any], release: str) -> str:
+    headline = {"passed": "Gate open", "closed": "Gate closed", "unknown": "Cannot say"}[answer["state"]]
+    lines = [f"{headline}: {answer['reason']}"]
+    run, base, left_out = answer["run"], answer["baseline"], answer["left_out"]
+    if run and base:
+        other = "" if base["release"] == release else f"{base['release']} "
+        lines.append(f"{release} #{run['number']} ({run['environment']}) against {other}#{base['number']}.")
+    lines += [
+        f"  {test['class'].replace('_', ' ')} in {test['module']}: {test['key']}\n      {test['sentence']}"
+        for test in answer["tests"]
+    ]
+    if answer["new"] > len(answer["tests"]):
+        lines.append(f"  ... and {answer['new'] - len(answer['tests'])} more.")
+    if left_out["failures"]:
+        lines.append(f"Left out: {left_out['failures']} failures that storms and sick hosts caused.")
+        lines += [f"  {row['sentence']}" for row in (*left_out["storms"], *left_out["hosts"])]
+    if left_out["noisy"]:
+        lines.append(f"Left out: {left_out['noisy']} failing tests that are flaky.")
+    return "\n".join(lines)

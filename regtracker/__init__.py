@@ -17,6 +17,7 @@ _VERBS = {
     "bench": "regtracker.bench:bench",
     "check": "ingest.commands:check",
     "demo": "regtracker.demo:demo",
+    "gate": "dashboard.commands:gate",
     "import": "ingest.commands:import_",
     "ingest": "ingest.commands:ingest",
     "parse": "ingest.commands:parse",

@@ -9,6 +9,7 @@ from dashboard.api import (
     badges,
     builds,
     docs,
+    gate,
     guard,
     health,
     ingest,
@@ -24,6 +25,16 @@ from dashboard.api import (
     tests,
     trends,
 )
+from dashboard.services import Services
+from data.settings import Settings
+
+
+def create_server(settings: Settings) -> OpenAPI:
+    """A server of the API alone: `app.create_app` adds the screens, `client.local` asks it without a socket."""
+    server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
+    server.extensions["regtracker"] = Services(settings)
+    register(server)
+    return server
 
 
 def register(server: OpenAPI) -> None:
@@ -39,7 +50,8 @@ def register(server: OpenAPI) -> None:
     docs.describe(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
     problems.handle(api)
-    for module in (health, releases, runs, builds, tests, judged, statistics, trends, search, ingest, sql, badges):
+    modules = (health, releases, runs, builds, tests, judged, gate, statistics, trends, search, ingest, sql, badges)
+    for module in modules:
         api.register_api(module.routes)
     server.register_api(api)
     server.register_blueprint(docs.pages)

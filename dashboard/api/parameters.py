@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from data.filters import MAX_RUNS, Filter
+from data.queries.gate import FAILING, NEW
 from data.queries.grid import ORDERS
 from data.queries.trends import GROUPS
 from data.stats.words import WORDS
@@ -195,6 +196,30 @@ class CompareQuery(Asking, OfPart):
 
 class ChangesQuery(Asking, OfPart):
     limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
+
+
+class GateQuery(Asking, OfPart, OfNoise, OfStorms):
+    release: str = Field(description="release line", **like("8.0"))
+    run: str | None = Field(None, description="a run's number or id; else the newest", **like("20"))
+    baseline: str | None = Field(
+        None, description="an earlier run, or a release; else the run before that has ended", **like("7.0")
+    )
+    environment: str | None = Field(None, description="environment that was tested", **like("prod"))
+    max_new: int = Field(0, ge=0, le=1_000_000, description="so many tests may fail that did not")
+    kind: Annotated[str, _drawn(f"^(({'|'.join(FAILING)})(,({'|'.join(FAILING)}))*)?$")] | None = Field(
+        None, description=f"what counts: {', '.join(FAILING)}; else {', '.join(NEW)}", **like("regression")
+    )
+    limit: int = Field(200, ge=1, le=10_000, description="tests listed, at most")
+
+    @field_validator("kind")
+    @classmethod
+    def _classes(cls, text: str | None) -> str | None:
+        words_of(text, FAILING, "kind")
+        return text
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return words_of(self.kind, FAILING, "kind") or NEW
 
 
 class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise):

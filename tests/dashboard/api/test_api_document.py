@@ -8,9 +8,9 @@ import pytest
 
 from dashboard.api import documented
 from dashboard.api.examples import example
-from dashboard.api.shapes import base, builds, judged, operations, runs, search, series, statistics, tests
+from dashboard.api.shapes import base, builds, gate, judged, operations, runs, search, series, statistics, tests
 
-MODULES = (base, builds, judged, operations, runs, search, series, statistics, tests)
+MODULES = (base, builds, gate, judged, operations, runs, search, series, statistics, tests)
 SHAPES = {
     shape
     for module in MODULES
@@ -21,7 +21,7 @@ PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{
 /releases/{release}/versions /releases/{release}/runs /runs/{run} /runs/{run}/modules /runs/{run}/priorities
 /runs/{run}/results /runs/{run}/changes /compare /trends /tests /tests/{test} /tests/{test}/history /grid /verdicts
 /failures /failures/{signature} /builds /builds/{build} /builds/{build}/results /ingest/status /ingest/ledger
-/ingest/requests /ingest/requests/{request} /search /sql /badges/{release}.svg"""
+/ingest/requests /ingest/requests/{request} /search /sql /gate /badges/{release}.svg"""
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.api import documented
-from dashboard.api.shapes import base, builds, judged, operations, runs, search, series, statistics, tests
+from dashboard.api.shapes import base, builds, gate, judged, operations, runs, search, series, statistics, tests
 
 LISTS = {
     "/releases": runs.Tile,
@@ -49,6 +49,9 @@ ONES = {
     "/compare?base={first}&candidate=8.0": runs.Comparison,
     "/regressions?release=7.0": statistics.RisenList,
     "/regressions?release=8.0&base=7.0": statistics.RisenList,
+    "/gate?release=7.0&environment=prod&kind=regression,still_failing": gate.Gate,
+    "/gate?release=8.0&baseline=7.0": gate.Gate,
+    "/gate?release=9.9": gate.Gate,
     "/trends?group=module": series.Trend,
     "/trends?by=day": series.Trend,
     "/tests/{test}": tests.TestDetail,
@@ -190,6 +193,8 @@ def test_the_grid_pages_over_tests_and_keeps_its_columns(client):
         ("/snapshot?release=7.0", 400, "release"),
         ("/verdicts?kind=broken", 400, "kind"),
         ("/trends?by=week", 400, "by"),
+        ("/gate?release=7.0&kind=flaky", 400, "kind"),
+        ("/gate", 400, "release"),
         ("/trends?runs=0", 400, "runs"),
         ("/compare?base=7.0", 400, "candidate"),
         ("/grid?order=luck", 400, "order"),

@@ -1,0 +1,125 @@
+"""The gate: closed by what fails that did not, never open by accident; what disturbances broke counts on no side."""
+
+from __future__ import annotations
+
+import pytest
+from builders import World
+
+from data import evidence
+from data.filters import Filter
+from data.queries.gate import FAILING, gate
+
+SEVEN = Filter(release="7.0")
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World.at(tmp_path)
+
+
+def failing(answer: dict) -> dict[str, str]:
+    return {test["name"]: test["class"] for test in answer["tests"]}
+
+
+def test_what_failed_before_does_not_close_it_and_what_passed_does(world):
+    world.history({"steady": "PPP", "old": "PFF", "new": "PPF", "mended": "FFP", "born": "--F", "back": "PSF"})
+    answer = gate(world.store, SEVEN)
+    assert answer["state"] == "closed" and answer["new"] == 3
+    assert failing(answer) == {"back": "regression", "new": "regression", "born": "new_failure"}
+    assert answer["counts"] == {"regression": 2, "new_failure": 1, "still_failing": 1}
+    assert (answer["run"]["number"], answer["baseline"]["number"]) == (3, 2)
+    said = {test["name"]: test["sentence"] for test in answer["tests"]}
+    assert said["new"] == "Passed in #2, failed in #3."
+    assert said["back"] == "Passed in #1, failed in #3.", "where it did not run, its last status counts"
+    for test in answer["tests"]:
+        assert evidence.judge(test["evidence"])["class"] == test["class"]
+        assert evidence.sentence(test["evidence"]) == test["sentence"]
+
+
+def test_so_many_may_fail_and_other_classes_may_count(world):
+    world.history({"old": "PFF", "new": "PPF"})
+    assert gate(world.store, SEVEN, max_new=1)["state"] == "passed"
+    assert gate(world.store, SEVEN, kinds=FAILING, max_new=1)["state"] == "closed"
+    assert gate(world.store, SEVEN, kinds=("new_failure",))["state"] == "passed"
+    assert [test["name"] for test in gate(world.store, SEVEN, limit=0)["tests"]] == []
+
+
+def test_an_earlier_run_is_judged_as_it_was_and_against_any_run_before_it(world):
+    world.history({"a": "PFPF", "b": "PPFF"})
+    assert failing(gate(world.store, SEVEN, run="3")) == {"b": "regression"}
+    assert failing(gate(world.store, SEVEN, run="2")) == {"a": "regression"}
+    assert failing(gate(world.store, SEVEN, baseline="1")) == {"a": "regression", "b": "regression"}
+    by_id = gate(world.store, SEVEN, run="4")["baseline"]["id"]
+    assert gate(world.store, SEVEN, baseline=by_id)["baseline"]["number"] == 3
+
+
+def test_another_release_is_a_baseline_in_the_same_environment(world):
+    world.history({"a": "PP", "b": "PF", "c": "FP"}, release="6.0")
+    world.history({"a": "PF", "b": "FF", "c": "PF", "d": "FF"})
+    answer = gate(world.store, SEVEN, baseline="6.0")
+    assert failing(answer) == {"a": "regression", "c": "regression", "d": "new_failure"}
+    assert answer["baseline"]["release"] == "6.0"
+    assert [test["sentence"] for test in answer["tests"] if test["name"] == "a"] == ["Passed in 6.0 #2, failed in #4."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "pending"),
+    [
+        ({"flt": Filter(release="9.9")}, "There is no run of release 9.9.", True),
+        ({"flt": Filter(release="7.0", environment="lab")}, "There is no run of release 7.0 in lab.", True),
+        ({"run": "77"}, "There is no run 77 of release 7.0.", True),
+        ({"run": "1"}, "No run before #1 has ended", False),
+        ({"baseline": "77"}, "The baseline 77 is neither", False),
+        ({"baseline": "2"}, "The baseline 2 is neither", False),
+        ({"flt": Filter(release="7.0", module="nowhere")}, "no result of what is asked about", False),
+    ],
+)
+def test_what_cannot_be_said_is_said(world, asked, reason, pending):
+    world.history({"a": "PP"})
+    answer = gate(world.store, asked.pop("flt", SEVEN), **asked)
+    assert answer["state"] == "unknown" and reason in answer["reason"] and answer["pending"] is pending
+
+
+def test_a_run_that_is_not_whole_is_never_green(world):
+    world.history({"a": "PP"})
+    world.run({"routing": {"a": "P"}, "storage": None}, state="running")
+    assert gate(world.store, SEVEN)["reason"] == "Run #3 is still running."
+    world.run({"routing": {"a": "P"}, "storage": None})
+    lacking = gate(world.store, SEVEN)
+    assert (lacking["state"], lacking["pending"]) == ("unknown", True)
+    assert lacking["reason"] == "1 of the 2 builds of run #4 have brought no results."
+    world.run({"routing": {"a": "F"}, "storage": None})
+    assert gate(world.store, SEVEN)["state"] == "closed", "what is missing cannot mend it"
+
+
+def test_environments_are_never_mixed(world):
+    world.history({"a": "PP"})
+    world.history({"a": "PF"}, environment="staging")
+    assert gate(world.store, SEVEN)["reason"] == "There are runs in prod and staging: say which environment is meant."
+    assert gate(world.store, Filter(release="7.0", environment="prod"))["state"] == "passed"
+    assert gate(world.store, Filter(release="7.0", environment="staging"))["state"] == "closed"
+    assert gate(world.store, SEVEN, run="4")["state"] == "closed", "a run that only one environment has needs no more"
+
+
+def letters(failing: int) -> dict[str, str]:
+    return {f"t{number}": "F" if number < failing else "P" for number in range(12)}
+
+
+def test_a_storm_is_left_out_and_told_and_hides_nothing_as_a_baseline(world):
+    world.series([{"m": letters(failing), "n": {"other": "P"}} for failing in (0, 0, 12)])
+    stormed = gate(world.store, SEVEN)
+    assert stormed["state"] == "passed" and stormed["left_out"]["failures"] == 12
+    assert "taken for a storm" in stormed["left_out"]["storms"][0]["sentence"]
+    counted = gate(world.store, Filter(release="7.0", include_storms=True))
+    assert counted["new"] == 12 and counted["left_out"]["storms"] == []
+    world.run({"m": letters(2), "n": {"other": "P"}})
+    after = gate(world.store, SEVEN)
+    assert failing(after) == {"t0": "regression", "t1": "regression"}
+    assert {test["sentence"] for test in after["tests"]} == {"Passed in #2, failed in #4."}
+
+
+def test_noise_does_not_count_where_it_is_left_out(world):
+    world.history({"noise": "PFPPFPPF", "real": "PPPPPPPF"})
+    assert gate(world.store, SEVEN)["new"] == 2
+    answer = gate(world.store, Filter(release="7.0", exclude_flaky=True))
+    assert failing(answer) == {"real": "regression"} and answer["left_out"]["noisy"] == 1
