@@ -14,7 +14,7 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import Flask, render_template
 
-from dashboard import formats, sparks
+from dashboard import formats, sparks, terms
 from dashboard.errors import log
 from dashboard.place import Place, match
 from dashboard.services import services
@@ -33,7 +33,7 @@ def install(server: Flask) -> None:
     """Give the templates their filters."""
     server.jinja_env.trim_blocks = server.jinja_env.lstrip_blocks = True
     server.jinja_env.filters.update(formats.FILTERS)
-    server.jinja_env.globals.update(sparks.FUNCTIONS)
+    server.jinja_env.globals.update(sparks.FUNCTIONS | terms.FUNCTIONS)
 
 
 def sink(name: str, **attributes: Any) -> list[Any]:

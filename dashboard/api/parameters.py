@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validat
 from data.filters import MAX_RUNS, Filter
 from data.queries.gate import FAILING, NEW
 from data.queries.grid import ORDERS
+from data.queries.matrix import AXES
 from data.queries.trends import GROUPS
 from data.stats.words import WORDS
 
@@ -158,6 +159,11 @@ class ReleaseQuery(Asking, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
 
 class ReleaseModulesQuery(Listed, OfRun, OfPart, OfNoise):
     pass
+
+
+class MatrixQuery(Asking, OfRun, OfStorms):
+    module: str | None = Field(None, description="owning module", **like("module_3"))
+    by: Literal[AXES] = Field("environment", description="what the columns are")  # type: ignore[valid-type]
 
 
 class ChoicesQuery(Asking, OfRelease):

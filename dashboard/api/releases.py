@@ -9,9 +9,10 @@ from dashboard.api.documented import blueprint, many, one
 from dashboard.api.listing import Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.matrix import Matrix
 from dashboard.api.shapes.runs import Choices, Module, Run, Tile, Version
 from data.filters import Filter
-from data.queries import releases, runs
+from data.queries import matrix, releases, runs
 from data.store import Store
 
 routes = blueprint("releases", "Release lines: how healthy each one is now.")
@@ -67,6 +68,18 @@ def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfR
     """The newest first. With a module or topology, the counts are of that part of each run."""
     _check(path.release)
     return listing.answer(RUNS, query, query.filter(release=path.release))
+
+
+@routes.get("/releases/<path:release>/matrix", summary="May it ship? Modules by where", responses=one(Matrix))
+@remembered()
+def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> Any:
+    """Of the newest run of each environment that has ended. A cell counts broken tests, without noise and storms; the
+    worst cell stands for its row and column."""
+    _check(path.release)
+    found = matrix.matrix(store(), path.release, asked().at(query.filter()), query.by)
+    if found is None:
+        raise unknown("ended run of release", path.release)
+    return found
 
 
 @routes.get("/choices", summary="What there is to filter by", responses=one(Choices))

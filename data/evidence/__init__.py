@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data.evidence import classes, disturbances, durations, flaky, history, patterns, rates, words
+from data.evidence import cells, classes, disturbances, durations, flaky, history, patterns, rates, words
 from data.evidence.numbers import Evidence
 
 # rule: how it is judged, how it is said
@@ -19,6 +19,7 @@ _RULES = {
     "flaky": (flaky.judge, flaky.sentence),
     "fisher": (rates.judge, rates.sentence),
     "class": (classes.judge, classes.sentence),
+    "cell": (cells.judge, cells.sentence),
     "duration": (durations.judge, durations.sentence),
     "pattern": (patterns.judge, patterns.sentence),
     "storm": (disturbances.judge_storm, disturbances.say_storm),

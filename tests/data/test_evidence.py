@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from data import evidence, ids
 from data.evidence.classes import CLASSES
 from data.filters import Filter
-from data.queries import compare, disturbances, durations, failures, flaky, regressions, runs, suspects, verdicts
+from data.queries import (
+    compare,
+    disturbances,
+    durations,
+    failures,
+    flaky,
+    matrix,
+    regressions,
+    runs,
+    suspects,
+    verdicts,
+)
 from data.settings import MeasureSettings
 from data.stats.changepoint import THRESHOLD
 from data.stats.fisher import fisher
@@ -40,6 +51,8 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     yield from durations.of_tests(store, SEVEN)
     yield from durations.of_modules(store, SEVEN)
     yield from failures.failures(store, SEVEN)
+    for axis in matrix.AXES:
+        yield from (cell for row in matrix.matrix(store, "7.0", by=axis)["rows"] for cell in row["cells"])
     newest, older = (runs.runs(store, SEVEN)[place]["id"] for place in (0, 15))
     for found in (compare.compare(store, older, newest), compare.releases(store, "6.0", "7.0")):
         for name, tests in found["classes"].items():

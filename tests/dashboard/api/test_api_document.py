@@ -8,9 +8,9 @@ import pytest
 
 from dashboard.api import documented
 from dashboard.api.examples import example
-from dashboard.api.shapes import base, builds, gate, judged, operations, runs, search, series, statistics, tests
+from dashboard.api.shapes import base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests
 
-MODULES = (base, builds, gate, judged, operations, runs, search, series, statistics, tests)
+MODULES = (base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
 SHAPES = {
     shape
     for module in MODULES
@@ -18,8 +18,9 @@ SHAPES = {
     if isinstance(shape, type) and issubclass(shape, base.Shape) and shape is not base.Shape
 }
 PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{release} /releases/{release}/modules
-/releases/{release}/versions /releases/{release}/runs /runs/{run} /runs/{run}/modules /runs/{run}/priorities
-/runs/{run}/results /runs/{run}/changes /compare /trends /tests /tests/{test} /tests/{test}/history /grid /verdicts
+/releases/{release}/versions /releases/{release}/matrix /releases/{release}/runs /runs/{run} /runs/{run}/modules
+/runs/{run}/priorities /runs/{run}/results /runs/{run}/changes /compare /trends /tests
+/tests/{test} /tests/{test}/history /grid /verdicts
 /failures /failures/{signature} /builds /builds/{build} /builds/{build}/results /ingest/status /ingest/ledger
 /ingest/requests /ingest/requests/{request} /search /sql /gate /badges/{release}.svg"""
 

@@ -1,0 +1,58 @@
+"""The matrix of a release: modules against environments or topologies."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dashboard.api.shapes.base import AllCounts, Count, Id, Shape, Time
+
+CellState = Literal["failing", "broken", "missing", "ok", "empty"]
+
+
+class MatrixCell(AllCounts):
+    """A module in one column: failing (it has broken tests), broken (its build brought nothing, or only a storm),
+    missing (it ran here before, and brought nothing now), ok, or empty (not tested here)."""
+
+    state: CellState
+    tests: Count = Field(description="broken tests: regressions, new and always failing ones")
+    regressions: Count
+    new_failures: Count
+    always_failing: Count
+    flaky: Count
+    sentence: str
+    evidence: dict[str, Any]
+
+
+class MatrixRow(Shape):
+    module: str
+    state: CellState = Field(description="of its worst cell")
+    tests: Count = Field(description="broken tests of all cells, each counted once")
+    cells: list[MatrixCell] = Field(description="one a column")
+
+
+class MatrixRun(Shape):
+    id: Id
+    number: int
+    environment: str | None
+    version: str | None
+    started_at: Time
+
+
+class MatrixColumn(Shape):
+    value: str | None = Field(description="an environment or a topology")
+    state: CellState
+    tests: Count
+    runs: list[MatrixRun] = Field(description="the newest that ended, of each environment: what its cells tell of")
+
+
+class Matrix(Shape):
+    """The worst rows first."""
+
+    release: str
+    by: Literal["environment", "topology"]
+    state: CellState = Field(description="failing or broken: it may not ship")
+    tests: Count
+    columns: list[MatrixColumn]
+    rows: list[MatrixRow]

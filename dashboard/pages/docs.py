@@ -1,0 +1,77 @@
+"""The pages of docs/, served by the application itself: what a word means is a click away, also without a network."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from dash import Dash, html
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from dashboard import render
+from dashboard.place import Place
+from dashboard.terms import anchor
+from data.store import Store
+
+PATH, NAME = "/docs/<name>", ""
+FOLDER = Path(__file__).resolve().parents[2] / "docs"
+_PAGE = re.compile(r"^(?:docs/)?([a-z]+)\.md(#.*)?$")
+
+
+def layout() -> html.Div:
+    return html.Div(render.sink("docs"), className="page")
+
+
+def register(app: Dash) -> None:
+    render.register(app, "docs", PATH, "docs.html", view)
+
+
+def view(store: Store, place: Place, name: str) -> dict[str, Any]:
+    pages = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
+    if name not in pages:
+        raise render.UnknownError(f"There is no page {name!r} in the documentation. There are: {', '.join(pages)}.")
+    title, markup, headings = rendered(pages[name])
+    return {"name": name, "pages": list(pages), "title": title, "markup": markup, "headings": headings}
+
+
+@cache
+def rendered(path: Path) -> tuple[str, str, list[tuple[str, str]]]:
+    """(title, markup, [(anchor, heading) of the second level]); HTML in the text stays text."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(path.read_text(encoding="utf-8"))
+    headings = []
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            name = anchor(inline.content)
+            opening.attrSet("id", name)
+            headings.append((opening.tag, name, inline.content))
+        elif opening.type == "inline":
+            _relink(opening)
+    title = next((text for tag, _, text in headings if tag == "h1"), path.stem)
+    markup = reader.renderer.render(tokens, reader.options, {})
+    return title, markup, [(name, text) for tag, name, text in headings if tag == "h2"]
+
+
+def _relink(inline: Token) -> None:
+    """A link to another page of the folder leads to that page here; a page that is only named becomes a link. A line
+    that begins with a bold word stays a line of its own."""
+    children: list[Token] = []
+    inside = False
+    for child in inline.children or []:
+        if child.type == "strong_open" and children and children[-1].type == "softbreak":
+            children[-1] = Token("hardbreak", "br", 0)
+        inside = child.type == "link_open" or (inside and child.type != "link_close")
+        if child.type == "link_open" and (found := _PAGE.match(str(child.attrGet("href")))):
+            child.attrSet("href", f"/docs/{found[1]}{found[2] or ''}")
+        named = child.type == "code_inline" and not inside and _PAGE.match(child.content)
+        if named:
+            opening = Token("link_open", "a", 1)
+            opening.attrSet("href", f"/docs/{named[1]}")
+            children += [opening, child, Token("link_close", "a", -1)]
+        else:
+            children.append(child)
+    inline.children = children

@@ -1,0 +1,62 @@
+"""May a release ship? Modules against environments or topologies, and the broken tests behind each red cell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dash import Dash, html
+
+from dashboard import render
+from dashboard.pages.run import PAGE_SIZE, offset_of
+from dashboard.place import Place
+from data.filters import Filter
+from data.queries import matrix, releases
+from data.store import Store
+
+PATH, NAME = "/matrix", "Matrix"
+# What each state of a cell means; the legend and the hover say the same.
+MEANINGS = {
+    "ok": "no broken test",
+    "failing": "broken tests, and how many",
+    "broken": "the build brought nothing, or only a storm",
+    "missing": "ran here before, no result now",
+    "empty": "not tested here",
+}
+
+
+def layout() -> html.Div:
+    return html.Div(render.sink("matrix"), className="page")
+
+
+def register(app: Dash) -> None:
+    render.register(app, "matrix", PATH, "matrix.html", view)
+
+
+def view(store: Store, place: Place) -> dict[str, Any]:
+    """`by` chooses the columns; `row` and `column` the cells whose tests are listed."""
+    flt = place.filter
+    release = flt.release or next((tile["release"] for tile in releases.tiles(store, Filter(as_of=flt.as_of))), None)
+    by, row, column = place.get("by") or "environment", place.get("row"), place.query.get("column")
+    column = "" if column == "none" else column  # a topology without a name
+    found = matrix.matrix(store, release, flt, by) if release else None
+    context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
+    if found is None:
+        return context
+    tests = matrix.broken(store, release, replace(flt, module=row or flt.module), by, column)
+    offset = offset_of(place)
+    return context | {
+        "row": row,
+        "column": column,
+        "cell": _cell(found, row, column),
+        "tests": tests[offset : offset + PAGE_SIZE],
+        "of": len({verdict["test"] for verdict in tests}),
+        "offset": offset,
+        "more": offset + PAGE_SIZE < len(tests),
+    }
+
+
+def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, Any] | None:
+    place = next((place for place, known in enumerate(found["columns"]) if known["value"] == column), None)
+    row = next((row for row in found["rows"] if row["module"] == module), None)
+    return row["cells"][place] if row and place is not None else None

@@ -1,0 +1,229 @@
+"""Modules against environments or topologies: may a release ship, as its newest runs tell?
+
+A cell counts the tests that are broken today (noise and storms left out), not the results that failed: one red cell is
+one reason not to ship. The worst cell stands for its row and column, with the tests of all of them counted once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from data import evidence, ids
+from data.cache import question
+from data.evidence.cells import BROKEN_WORDS, STATES
+from data.filters import EVERYTHING, Filter
+from data.measures import COUNTS, pass_rate
+from data.queries.disturbances import seen, stormy_columns
+from data.queries.runs import runs
+from data.queries.verdicts import depth, judge, verdicts
+from data.queries.windows import Window, span
+from data.stats.words import WORDS, worst
+from data.store import Store
+
+AXES = ("environment", "topology")
+LOOKED = 60  # runs of the release in which an environment's newest is looked for
+EARLIER = 10  # runs of an environment that tell where a module is tested at all
+MOST = 500  # tests listed
+
+Key = tuple[str, str]  # module, column
+
+
+@question
+def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment") -> dict[str, Any] | None:
+    """{"release", "by", "state", "tests" (broken ones), "columns": [{value, state, tests, runs}], "rows": [{module,
+    state, tests, cells: [one a column]}]}, the worst rows first. A cell: state (failing: it has broken tests; broken:
+    its build brought nothing, or only a storm; missing: it ran here before, and brought nothing now; ok; empty: not
+    tested here), tests, regressions, new_failures, always_failing, flaky, counts, pass_rate, sentence, evidence.
+
+    Results are of the newest run of each environment that has ended. None where there is none; ValueError for
+    another axis.
+    """
+    if by not in AXES:
+        raise ValueError(f"by is one of {', '.join(AXES)}")
+    lane = Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
+    ended = [run for run in runs(store, replace(lane, include_storms=False), LOOKED) if run["state"] != "running"]
+    if not ended:
+        return None
+    by_environment: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run in ended:
+        by_environment[run["environment"]].append(run)
+    newest = {found[0]["id"]: found[0] for found in by_environment.values()}
+    earlier = [run for found in by_environment.values() for run in found[:EARLIER]]
+    counted = _counts(store, [run["id"] for run in earlier])
+    column_of = {ids.number(run["id"]): run["environment"] for run in earlier} if by == "environment" else None
+
+    cells: dict[Key, dict[str, Any]] = defaultdict(_empty)
+    stormy = _stormy(store, lane)
+    for row in counted:
+        cell = cells[row["module"], column_of[row["run"]] if column_of else row["topology"]]
+        cell["expected"] = True
+        if ids.text(row["run"]) in newest:
+            for name in COUNTS:
+                cell[name] += row[name]
+            if (row["build"], row["module"]) in stormy:
+                cell["stormy"] += row["total"]
+                cell["stormy_failures"] += row["failed"]
+    without = _without(store, list(newest))
+    if column_of:
+        for module, run in without:
+            cells[module, column_of[run]]["ended"] = True
+    else:
+        for key in [key for key in cells if key[0] in {module for module, _ in without}]:
+            cells[key]["ended"] = True
+    columns = sorted({column for _, column in cells})
+    for key, kinds, test in _words(store, lane, by):
+        if key in cells and kinds:
+            cells[key]["tests"][worst(frozenset(kinds))].add(test)
+    modules = {module for module, _ in cells if flt.module in (None, module)}
+    return _answer(store, release, by, list(newest.values()), sorted(modules), columns, cells)
+
+
+@question
+def broken(
+    store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
+) -> list[dict[str, Any]]:
+    """The verdicts of the broken tests in the cells of `flt.module` and `column` (None: in all), the worst first."""
+    lane = Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
+    chosen = {
+        test
+        for (module, at), kinds, test in _words(store, lane, by)
+        if flt.module in (None, module) and column in (None, at) and not frozenset(BROKEN_WORDS).isdisjoint(kinds)
+    }
+    if by == "environment" and column is not None:
+        lane = replace(lane, environment=column)
+    return verdicts(store, lane, BROKEN_WORDS, MOST, tests=tuple(ids.text(test) for test in chosen)) if chosen else []
+
+
+def _empty() -> dict[str, Any]:
+    words: dict[str, set[int]] = {word: set() for word in WORDS}
+    return dict.fromkeys((*COUNTS, "stormy", "stormy_failures"), 0) | {
+        "expected": False,
+        "ended": False,
+        "tests": words,
+    }
+
+
+def _counts(store: Store, run_ids: list[str]) -> list[dict[str, Any]]:
+    return store.rows(
+        """SELECT rb.run, c.build, c.module, c.topology, c.total, c.passed, c.failed, c.errors, c.skipped
+        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
+        {"runs": [ids.number(run) for run in run_ids]},
+    )
+
+
+def _without(store: Store, run_ids: list[str]) -> list[tuple[str, int]]:
+    """(module, run) of the builds that ended without a result."""
+    rows = store.rows(
+        """SELECT DISTINCT rb.module, rb.run FROM run_builds rb JOIN builds b USING (build)
+        WHERE b.state = 'final' AND b.total = 0 AND rb.run IN (SELECT unnest($runs::BIGINT[]))""",
+        {"runs": [ids.number(run) for run in run_ids]},
+    )
+    return [(row["module"], row["run"]) for row in rows]
+
+
+def _stormy(store: Store, lane: Filter) -> set[tuple[int, str]]:
+    if lane.include_storms:
+        return set()
+    around = seen(store, lane, depth(store, lane))
+    return stormy_columns(around.columns, around.storms)
+
+
+def _words(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[str], int]]:
+    """The words of each troubled test by the cells that it stands in; by topology, those on which it failed last."""
+    view, judged = judge(store, lane)
+    if by == "environment":
+        for verdict in judged:
+            yield (verdict.line.module, view.lanes[verdict.line.lane][1]), verdict.kinds, verdict.line.test
+        return
+    troubled = {(verdict.line.test, verdict.line.lane): verdict for verdict in judged if verdict.line.failed}
+    for test, place, age, topology in _failed_on(store, view, troubled):
+        verdict = troubled.get((test, place))
+        if verdict is not None and verdict.line.failed & -verdict.line.failed == 1 << age:  # its newest failure
+            yield (verdict.line.module, topology), verdict.kinds, test
+
+
+def _failed_on(store: Store, view: Window, troubled: Collection[tuple[int, int]]) -> list[tuple[int, int, int, str]]:
+    """(test, lane, age, topology) of the failures of these tests in the newest runs."""
+    if not troubled:
+        return []
+    where, parameters = span(view.builds)
+    return (
+        store.cursor()
+        .execute(
+            f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM results r
+            JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
+            WHERE {where} AND r.is_final AND r.status = 'failed' AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
+            parameters
+            | {name: [getattr(build, name) for build in view.builds] for name in ("build", "lane", "age")}
+            | {"tests": sorted({test for test, _ in troubled})},
+        )
+        .fetchall()
+    )
+
+
+def _answer(
+    store: Store,
+    release: str,
+    by: str,
+    newest: list[dict[str, Any]],
+    modules: list[str],
+    columns: list[str],
+    cells: dict[Key, dict[str, Any]],
+) -> dict[str, Any]:
+    of_column = {
+        column: [run for run in newest if by == "topology" or run["environment"] == column] for column in columns
+    }
+    rows = []
+    for module in modules:
+        shaped = [_cell(store, module, column, cells[module, column], of_column[column]) for column in columns]
+        rows.append(
+            {"module": module, **_worst(shaped, [cells[module, column] for column in columns]), "cells": shaped}
+        )
+    rows.sort(key=lambda row: (STATES.index(row["state"]), -row["tests"], row["module"]))
+    summed = [
+        {
+            "value": column,
+            **_worst([row["cells"][place] for row in rows], [cells[row["module"], column] for row in rows]),
+            "runs": [
+                {name: run[name] for name in ("id", "number", "environment", "version", "started_at")}
+                for run in of_column[column]
+            ],
+        }
+        for place, column in enumerate(columns)
+    ]
+    whole = _worst(rows, [cells[row["module"], column] for row in rows for column in columns])
+    return {"release": release, "by": by, **whole, "columns": summed, "rows": rows}
+
+
+def _worst(shaped: list[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The worst state of several cells, and how many broken tests they have, each counted once."""
+    tests = {test for part in parts if part["total"] for word in BROKEN_WORDS for test in part["tests"][word]}
+    return {"state": min((cell["state"] for cell in shaped), key=STATES.index, default="empty"), "tests": len(tests)}
+
+
+def _cell(store: Store, module: str, column: str, cell: dict[str, Any], newest: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = {name: cell[name] for name in COUNTS}
+    words = {word: len(tests) for word, tests in cell["tests"].items()}
+    told = {
+        "rule": "cell",
+        "module": module,
+        "column": column,
+        "numbers": [run["number"] for run in newest],
+        **counts,
+        **{name: cell[name] for name in ("stormy", "stormy_failures", "expected", "ended")},
+        "words": words,
+    }
+    return {
+        **evidence.judge(told),
+        "regressions": words["regression"],
+        "new_failures": words["new_failure"],
+        "always_failing": words["always_failing"],
+        "flaky": words["flaky"],
+        **counts,
+        "pass_rate": pass_rate(counts, store.settings.measures),
+        "sentence": evidence.sentence(told),
+        "evidence": told,
+    }

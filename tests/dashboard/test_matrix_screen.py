@@ -1,0 +1,50 @@
+"""The matrix screen: its verdict in the title, its cells and their tests, and what it says where nothing is known."""
+
+from __future__ import annotations
+
+import re
+
+
+def fill(world) -> None:
+    for letter in "PFF":
+        world.run({"routing": {"a": letter, "b": "P"}, "storage": {"s": "P"}})
+        world.run({"storage": {"s": "P"}}, environment="staging")
+
+
+def test_it_says_whether_the_release_may_ship_and_lists_what_keeps_it(world, show):
+    fill(world)
+    html = show("matrix", "/matrix")["html"]
+    assert "is not ready" in html and "1 broken test in 1 of 2 modules" in html
+    assert re.findall(r'data-key="row-(\w+)"', html) == ["routing", "storage"]
+    assert html.count('<td class="m-failing">') == 1 and html.count('<td class="m-empty">') == 1
+    assert "What keeps it from shipping" in html and html.count('class="case"') == 1
+    assert "routing on prod: 1 regression; 1 of 2 results passed in #5." in html
+    world.run({"routing": {"a": "P", "b": "P"}, "storage": {"s": "P"}})
+    assert "may ship" in show("matrix", "/matrix")["html"]
+
+
+def test_a_cell_lists_its_own_tests(world, show):
+    fill(world)
+    chosen = show("matrix", "/matrix?row=routing&column=prod")["html"]
+    assert ">a<" in chosen and 'aria-current="true"' in chosen
+    assert "No broken test" in show("matrix", "/matrix?row=storage&column=prod")["html"]
+    assert "No broken test" in show("matrix", "/matrix?row=nothing&column=nowhere")["html"]
+
+
+def test_the_columns_are_chosen_by_the_address_and_a_nameless_topology_can_be_chosen(world, show):
+    fill(world)
+    html = show("matrix", "/matrix?by=topology")["html"]
+    assert "column=none" in html and html.count('scope="col"') == 2
+    assert (
+        html.count('class="case"')
+        == 1
+        == show("matrix", "/matrix?by=topology&column=none")["html"].count('class="case"')
+    )
+    assert "by is one of environment, topology" in show("matrix", "/matrix?by=host")["html"]
+
+
+def test_nothing_to_tell_is_said_and_names_are_escaped(world, show):
+    assert "No run has ended" in show("matrix", "/matrix")["html"]
+    world.history({"<img src=x>": "PF"}, module="<b>m", release="<u>r", environment="<i>e")
+    html = show("matrix", "/matrix")["html"]
+    assert "&lt;img" in html and not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e"))

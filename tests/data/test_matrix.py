@@ -1,0 +1,113 @@
+"""The matrix: which cell is red, black, hatched or green, what is counted, and what is listed behind it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from builders import World, cases
+
+from data.filters import Filter
+from data.queries.matrix import broken, matrix
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World.at(tmp_path / "home")
+
+
+def cells(world: World, by: str = "environment", **filters) -> dict[tuple[str, str], dict]:
+    found = matrix(world.store, "7.0", Filter(**filters), by)
+    columns = [column["value"] for column in found["columns"]]
+    return {
+        (row["module"], column): cell
+        for row in found["rows"]
+        for column, cell in zip(columns, row["cells"], strict=True)
+    }
+
+
+def states(world: World, by: str = "environment", **filters) -> dict[tuple[str, str], str]:
+    return {key: cell["state"] for key, cell in cells(world, by, **filters).items()}
+
+
+def many(letter: str, count: int = 6) -> dict[str, str]:
+    return {f"t{place}": letter for place in range(count)}
+
+
+def test_each_environment_tells_of_its_newest_run_that_has_ended(world):
+    good = {"routing": {"a": "P", "b": "P"}, "nvs": {"n": "P"}, "late": {"l": "P"}}
+    for _ in range(2):
+        world.run(good)
+    world.run({"routing": {"a": "F", "b": "P"}, "nvs": {}, "late": None})
+    world.run({"routing": {"a": "P", "b": "P"}}, environment="staging")
+    world.run({"routing": {"b": "P"}}, state="running")
+    assert states(world) == {
+        ("routing", "prod"): "failing",
+        ("nvs", "prod"): "broken",
+        ("late", "prod"): "missing",
+        ("routing", "staging"): "ok",
+        ("nvs", "staging"): "empty",
+        ("late", "staging"): "empty",
+    }
+    red = cells(world)["routing", "prod"]
+    assert (red["tests"], red["new_failures"], red["passed"], red["total"]) == (1, 1, 1, 2)
+    assert red["sentence"] == "routing on prod: 1 new failure; 1 of 2 results passed in #3."
+    assert "brought no results" in cells(world)["nvs", "prod"]["sentence"]
+    assert list(states(world, environment="staging")) == [("routing", "staging")]
+
+
+def test_the_worst_cell_stands_for_its_row_and_a_test_counts_once(world):
+    for letter in "PFF":
+        for environment in ("prod", "staging"):
+            world.run({"routing": {"a": letter, "b": "P"}, "storage": {"s": "P"}}, environment=environment)
+    found = matrix(world.store, "7.0")
+    assert [(row["module"], row["state"], row["tests"]) for row in found["rows"]] == [
+        ("routing", "failing", 1),
+        ("storage", "ok", 0),
+    ]
+    assert (found["state"], found["tests"]) == ("failing", 1)
+    assert [(column["value"], column["tests"], len(column["runs"])) for column in found["columns"]] == [
+        ("prod", 1, 1),
+        ("staging", 1, 1),
+    ]
+
+
+def test_a_test_is_red_on_the_topologies_where_it_failed_last(world):
+    def both(three: str, five: str) -> pa.Table:
+        sides = {"3s": {"a": three, "b": "P"}, "5s": {"a": five}}
+        return pa.concat_tables([cases("routing", test, topology=name) for name, test in sides.items()])
+
+    for three, five in ("PP", "FP", "PF"):
+        world.run({"routing": both(three, five)})
+    assert states(world, "topology") == {("routing", "3s"): "ok", ("routing", "5s"): "failing"}
+    assert [row["name"] for row in broken(world.store, "7.0", by="topology", column="5s")] == ["a"]
+    assert broken(world.store, "7.0", by="topology", column="3s") == []
+
+
+def test_what_flakes_does_not_count_and_a_storm_says_nothing(world):
+    world.history({"flaky": "PFPPFP", "steady": "PPPPPP"})
+    cell = cells(world)["routing", "prod"]
+    assert (cell["state"], cell["tests"], cell["flaky"]) == ("ok", 0, 1) and "1 flaky test left out" in cell["sentence"]
+    for letter in "PPF":
+        world.run({"routing": many(letter), "storage": {"s": "P"}})
+    assert states(world) == {("routing", "prod"): "broken", ("storage", "prod"): "ok"}
+    assert "storm" in cells(world)["routing", "prod"]["sentence"]
+    assert states(world, include_storms=True)["routing", "prod"] == "failing"
+
+
+def test_the_list_behind_a_cell_is_what_it_counts(world):
+    for letter in "PFF":
+        world.run({"routing": {"a": letter, "b": "P"}, "storage": {"s": letter}})
+        world.run({"routing": {"a": "P", "z": letter}}, environment="staging")
+    for (module, column), cell in cells(world).items():
+        listed = broken(world.store, "7.0", Filter(module=module), column=column)
+        assert len({row["test"] for row in listed}) == cell["tests"]
+        assert {(row["module"], row["environment"]) for row in listed} <= {(module, column)}
+    assert [row["name"] for row in broken(world.store, "7.0", Filter(module="storage"))] == ["s"]
+
+
+def test_without_an_ended_run_there_is_none_and_another_axis_is_refused(world):
+    assert matrix(world.store, "7.0") is None
+    world.run({"routing": {"a": "P"}}, state="running")
+    assert matrix(world.store, "7.0") is None
+    with pytest.raises(ValueError, match="environment, topology"):
+        matrix(world.store, "7.0", by="host")
