@@ -39,7 +39,7 @@ browser:
 	else command -v chromedriver >/dev/null 2>&1 || { echo "The browser tests need Chromium and chromedriver on the PATH."; exit 1; }; fi
 
 test: install browser
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

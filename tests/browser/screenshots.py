@@ -22,7 +22,7 @@ def main(url: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         for suffix, (width, height) in SIZES.items():
-            driver = _browser(width, height)
+            driver = browser(width, height)
             driver.get(url)
             driver.execute_script(f"localStorage.setItem('rt-theme', '{theme}')")
             for name, (path, ready) in screens(url).items():
@@ -55,7 +55,7 @@ def _ask(url: str, path: str) -> list[dict]:
         return json.load(answer)["items"]
 
 
-def _browser(width: int, height: int) -> webdriver.Chrome:
+def browser(width: int, height: int) -> webdriver.Chrome:
     options = Options()
     for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--force-color-profile=srgb"):
         options.add_argument(argument)
