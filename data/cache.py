@@ -23,6 +23,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _as_json(answer: Any) -> int:
+    return len(orjson.dumps(answer, default=str))
+
+
 class AnswerCache:
     """An LRU cache of at most `megabytes` (measured as JSON); one a process.
 
@@ -34,8 +38,9 @@ class AnswerCache:
         self._under_way: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Any, compute: Callable[[], T]) -> T:
-        """What is remembered under the key, or what `compute` answers; what it raises, every waiting thread raises."""
+    def get(self, key: Any, compute: Callable[[], T], weigh: Callable[[T], int] = _as_json) -> T:
+        """What is remembered under the key, or what `compute` answers; what it raises, every waiting thread raises.
+        `weigh` tells its bytes, where that is cheaper than to write it as JSON."""
         with self._lock:
             entry = self._answers.get(key)
             if entry is not None:
@@ -52,14 +57,13 @@ class AnswerCache:
             raise
         else:
             mine.set_result(answer)
-            self._keep(key, answer)
+            self._keep(key, answer, weigh(answer) + 200)
             return answer
         finally:
             with self._lock:
                 del self._under_way[key]
 
-    def _keep(self, key: Any, answer: Any) -> None:
-        size = len(orjson.dumps(answer, default=str)) + 200
+    def _keep(self, key: Any, answer: Any, size: int) -> None:
         if size <= self._answers.maxsize:
             with self._lock:
                 self._answers[key] = (answer, size)

@@ -7,6 +7,7 @@ digits, because JavaScript cannot hold a 64-bit integer.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 # The same value as `of(file, class, name)`, computed for a whole column at once.
 SQL_TEST_ID = "(md5_number_lower(file || '::' || class || '::' || name) >> 1)::BIGINT"
@@ -18,6 +19,7 @@ def of(*key: object) -> int:
     return int.from_bytes(digest[8:], "little") >> 1
 
 
+@lru_cache(maxsize=65_536)
 def text(number: int) -> str:
     return f"{number:016x}"
 

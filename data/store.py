@@ -29,6 +29,7 @@ from data import migrations
 from data.cache import AnswerCache
 from data.mirror import NAME as MIRROR
 from data.mirror import Mirror
+from data.outcomes import Outcomes
 from data.settings import Settings
 from data.watch import CatalogWatch
 
@@ -67,10 +68,12 @@ class Store:
         watch: CatalogWatch | None = None,
         pinned: Snapshot | None = None,
         answers: AnswerCache | None = None,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.answers = answers or AnswerCache(settings.web.cache_mb)
+        self.outcomes = Outcomes() if outcomes is None else outcomes
         self._root = root
         self._watch = watch
         self._pinned = pinned
@@ -197,7 +200,7 @@ class Store:
         name = f"{LAKE}_{snapshot_id}_{next(_ATTACHED)}"
         self._root.cursor().execute(attach(self.settings, name, snapshot_id))
         pinned = Snapshot(snapshot_id, committed)
-        earlier = Store(self.settings, self._root, name, pinned=pinned, answers=self.answers)
+        earlier = Store(self.settings, self._root, name, pinned=pinned, answers=self.answers, outcomes=self.outcomes)
         # Only when the last thread that asks it has let go: a detached database fails under a running query.
         weakref.finalize(earlier, _detach, self._root, name).atexit = False
         self._earlier[snapshot_id] = earlier

@@ -11,8 +11,7 @@ import numpy as np
 from data.backtest.past import Look
 from data.evidence.history import last_change, tail
 from data.evidence.rates import FISHER
-from data.queries.histories import LONGEST
-from data.queries.windows import DEEPEST, Line
+from data.queries.windows import DEEPEST, LONGEST, Line
 from data.stats.fisher import Status, compare
 from data.stats.words import NEW_FAILURE, REGRESSION, words
 

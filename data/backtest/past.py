@@ -80,7 +80,7 @@ class Look:
             return found
         sick = {line.test: line.sick for line in without_sick(short, hosts)}
         return [
-            replace(line, failed=line.failed & ~sick[line.test], rescued=line.rescued & ~sick[line.test])
+            line._replace(failed=line.failed & ~sick[line.test], rescued=line.rescued & ~sick[line.test])
             for line in found
         ]
 
@@ -115,9 +115,8 @@ def lanes(store: Store, release: str) -> list[Lane]:
     tests = {row[0] for row in troubled.fetchall()}
     merged: dict[tuple[int, int], tuple[str, dict[tuple[str, str | None], list[int]]]] = {}
     for first in range(0, max((column.age for column in of), default=-1) + 1, DEEPEST):
-        here = [replace(column, age=column.age - first) for column in of if first <= column.age < first + DEEPEST]
-        within = replace(view, builds=[build for build in view.builds if first <= build.age < first + DEEPEST])
-        for line in lines(store, within, here, set(), tests=tests):
+        here = [build._replace(age=build.age - first) for build in view.builds if first <= build.age < first + DEEPEST]
+        for line in lines(store, replace(view, builds=here), set(), tests=tests):
             parts = merged.setdefault((line.test, line.lane), (line.module, {}))[1]
             for part in line.parts:
                 masks = parts.setdefault((part.job, part.host), [0, 0, 0, 0])

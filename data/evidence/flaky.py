@@ -6,28 +6,28 @@ import re
 from typing import Any
 
 from data.evidence.numbers import Evidence, interval, many, rate
-from data.stats.flips import flips, letters, onsets, recovered
+from data.stats.flips import flips, onsets, recovered
+
+_SHORT = re.compile("K|(?<!F)F{1,2}(?!F)")
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     statuses, disagreed = evidence["statuses"], set(evidence["disagreed"])
-    runs = letters([statuses])
-    scored = flips(runs)
-    flipped, considered = int(scored.flips[0]), int(scored.considered[0])
+    flipped, considered, score = flips(statuses)
     disturbed = [
         place
-        for stretch in re.finditer("K|(?<!F)F{1,2}(?!F)", statuses)
+        for stretch in _SHORT.finditer(statuses)
         for place in range(*stretch.span())
         if stretch.end() < len(statuses) or stretch.group() == "K" or place in disagreed
     ]
     disturbed = sorted({*disturbed, *(place for place in disagreed if statuses[place] == "F")})
     clean, days = len(statuses) - 1 - disturbed[-1], evidence["days_ago"][disturbed[-1]]
     return {
-        "score": float(scored.score[0]),
+        "score": score,
         "flips": flipped,
         "considered": considered,
         "score_interval_95": [100 * end for end in interval(flipped, considered)],
-        "onsets": float(onsets(runs)[0]),
+        "onsets": onsets(statuses),
         "rescued": statuses.count("K"),
         "disagreed": len(disagreed),
         **rate(statuses.count("F"), len(statuses)),

@@ -11,7 +11,8 @@ from data.stats.words import WORDS, words, worst
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     statuses, size = evidence["statuses"], evidence["window"]
-    flags = tuple(place in set(evidence["disagreed"]) for place in range(len(statuses)))
+    disagreed = set(evidence["disagreed"])
+    flags = tuple(place in disagreed for place in range(len(statuses))) if disagreed else ()
     kinds = words(statuses, disagreed=flags, window=size)
     judged = statuses[-size:]
     return {

@@ -4,6 +4,7 @@ is asked about, so that every number and every list leaves out the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -16,7 +17,8 @@ from data.cache import question
 from data.evidence.numbers import rate
 from data.filters import Filter
 from data.measures import iso
-from data.queries.windows import DEEPEST, Column, Line, Window, columns, combined, lines, span, window
+from data.outcomes import FINAL
+from data.queries.windows import DEEPEST, Column, Line, Window, columns, combined, lines, window
 from data.stats.signatures import title
 from data.stats.storms import (
     COLUMN_SHARE,
@@ -81,29 +83,27 @@ class Seen:
     hosts: list[Host]
     lines: list[Line]
 
+    def weigh(self) -> int:
+        return 400 * (len(self.window.builds) + len(self.columns) + len(self.lines))
+
 
 def seen(store: Store, flt: Filter, depth: int) -> Seen:
     """The newest `depth` (at most 62) runs of each lane of the filter's release, which must be given. With
     `include_storms` nothing is left out."""
     whole = Filter(flt.release, flt.version, flt.environment, topology=flt.topology, include_storms=flt.include_storms)
-    found = _seen(store, whole, min(depth, DEEPEST))
+    view = window(store, whole, min(depth, DEEPEST))
+    # Remembered by its builds: while one release is tested, the others need not be judged again.
+    found = store.answers.get(("seen", whole, view.key), lambda: _look(store, whole, view, depth), Seen.weigh)
     if flt.module is None:
         return found
     return replace(found, lines=[line for line in found.lines if line.module == flt.module])
-
-
-@question
-def _seen(store: Store, flt: Filter, depth: int) -> Seen:
-    view = window(store, flt, depth)
-    # Remembered by its builds: while one release is tested, the others need not be judged again.
-    return store.answers.get(("seen", flt, view.key), lambda: _look(store, flt, view, depth))
 
 
 def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
     of = columns(store, view)
     broken = find_storms(store, view, of)
     stormy = set() if flt.include_storms else stormy_columns(of, broken)
-    found = lines(store, view, of, stormy, flt.topology)
+    found = lines(store, view, stormy, flt.topology)
     # Storms and hosts are judged on all of a lane, so that a part of it is judged like the whole.
     hosts = judge_hosts(view, found) if flt.topology is None else seen(store, replace(flt, topology=None), depth).hosts
     return Seen(view, of, broken, hosts, found if flt.include_storms else without_sick(found, hosts))
@@ -113,7 +113,7 @@ def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> lis
     """The lines of these tests, whether they failed or not, in the window that `seen` looks at."""
     around = seen(store, flt, depth)
     stormy = set() if flt.include_storms else stormy_columns(around.columns, around.storms)
-    found = lines(store, around.window, around.columns, stormy, flt.topology, tests)
+    found = lines(store, around.window, stormy, flt.topology, tests)
     return found if flt.include_storms else without_sick(found, around.hosts)
 
 
@@ -195,18 +195,14 @@ def short_ones(every: Iterable[Key], found: dict[Key, tuple[Any, ...]]) -> list[
 
 def _messages(store: Store, view: Window, builds: set[int]) -> dict[tuple[int, str | None], tuple[int, int]]:
     """The most frequent signature of the final failures of each (build, module) and (build, None), with its count."""
-    where, parameters = span([build for build in view.builds if build.build in builds])
-    rows = store.cursor().execute(
-        f"""SELECT r.build, r.module, r.signature, count(*) FROM results r
-        WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[]))
-            AND r.status = 'failed' AND r.is_final AND r.signature IS NOT NULL GROUP BY ALL""",
-        parameters | {"builds": sorted(builds)},
-    )
-    counts: dict[tuple[int, str | None], dict[int, int]] = {}
-    for build, module, signature, count in rows.fetchall():
-        for key in ((build, module), (build, None)):
-            here = counts.setdefault(key, {})
-            here[signature] = here.get(signature, 0) + count
+    asked = list({build.build: build for build in view.builds if build.build in builds}.values())
+    rows = store.outcomes.rows(store, asked, view.rebuilt)
+    told = (rows.flag[rows.failed] & FINAL > 0) & (rows.signature >= 0)
+    at, signatures = rows.failed[told], rows.signature[told].tolist()
+    counts: dict[tuple[int, str | None], Counter[int]] = {}
+    for place, group, signature in zip(rows.build[at].tolist(), rows.group[at].tolist(), signatures, strict=True):
+        for module in (rows.groups[group].module, None):
+            counts.setdefault((asked[place].build, module), Counter())[signature] += 1
     return {key: max(here.items(), key=lambda item: (item[1], -item[0])) for key, here in counts.items()}
 
 

@@ -13,7 +13,8 @@ from data import evidence, ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
-from data.queries.windows import LaneBuild, partitions, span, window
+from data.queries.scope import partitions
+from data.queries.windows import LaneBuild, span, window
 from data.stats import near
 from data.stats.signatures import title
 from data.store import Store
@@ -54,7 +55,8 @@ def failures(
 def _of_run(store: Store, run: str) -> list[LaneBuild]:
     """The builds of a run that is older than the window."""
     listed = store.cursor().execute(
-        """SELECT b.build, 0, 0, b.job, b.module, b.number, b.revision, b.release, b.started_at
+        """SELECT b.build, 0, 0, b.job, b.module, b.number, b.revision, b.release, b.started_at,
+            b.ingested_at
         FROM run_builds rb JOIN builds b USING (build) WHERE rb.run = ?""",
         [ids.number(run)],
     )

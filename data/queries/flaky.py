@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from data import evidence, ids
 from data.cache import question
 from data.filters import Filter
 from data.measures import iso
+from data.outcomes import AGAIN, FAILED
 from data.queries.disturbances import LONG, Seen, releases, seen
 from data.queries.verdicts import names
-from data.queries.windows import Line, disagreements, span
+from data.queries.windows import LaneBuild, Line, Window, disagreements, of_topology
 from data.stats.words import FLAKY, words
 from data.store import Store
 
@@ -24,16 +27,7 @@ def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[
 
     `time_lost_s` is what failed attempts and reruns took in the runs that the test disturbed.
     """
-    depth = flt.runs or LONG
-    found = []
-    for release in releases(store, flt):
-        around = seen(store, replace(flt, release=release), depth)
-        disagreeing = disagreements(around.window, around.lines)
-        for line in around.lines:
-            letters = line.letters(len(around.window.runs[line.lane]))
-            told = _told(around, line, letters, disagreeing.get((line.test, line.lane), 0))
-            if told is not None:
-                found.append((around, line, told, evidence.judge(told)))
+    found = [item for release in releases(store, flt) for item in _found(store, replace(flt, release=release))]
     found.sort(
         key=lambda item: (item[3]["recovered"], -item[3]["score_interval_95"][0], -item[3]["score"], item[1].test)
     )
@@ -46,23 +40,48 @@ def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[
     ]
 
 
-def _told(around: Seen, line: Line, letters: str, flags: int) -> dict[str, Any] | None:
-    """The evidence of a test that was flaky in this window; None of one that was not."""
-    runs = around.window.runs[line.lane]
-    ages = [age for age in range(len(runs) - 1, -1, -1) if letters[len(runs) - 1 - age] != "S"]
+Found = tuple[Seen, Line, dict[str, Any], dict[str, Any]]  # with the evidence, and what follows from it
+
+
+def _found(store: Store, flt: Filter) -> list[Found]:
+    """The tests of a release that were flaky."""
+    around = seen(store, flt, flt.runs or LONG)
+    key = ("flaky", replace(flt, as_of=None), around.window.key)
+    return store.answers.get(key, lambda: _judge(around), lambda found: 3_000 * len(found))
+
+
+def _judge(around: Seen) -> list[Found]:
+    disagreeing = disagreements(around.window, around.lines)
+    lanes = [
+        [(ids.text(run.run), run.number, (runs[0].started_at - run.started_at).total_seconds() / 86400) for run in runs]
+        for runs in around.window.runs
+    ]
+    answer = []
+    for line in around.lines:
+        told = _told(line, lanes[line.lane], disagreeing.get((line.test, line.lane), 0))
+        if told is not None:
+            answer.append((around, line, told, evidence.judge(told)))
+    return answer
+
+
+def _told(line: Line, runs: list[tuple[str, int, float]], flags: int) -> dict[str, Any] | None:
+    """The evidence of a test that was flaky in these runs (id, number, days ago, newest first); None of another."""
+    letters = line.letters(len(runs))
     statuses = letters.replace("S", "")
-    disagreed = tuple(bool(flags >> age & 1) for age in ages)
+    if not flags and FLAKY not in words(statuses, window=max(len(statuses), 1)):
+        return None
+    ran = [(age, *runs[age]) for age in range(len(runs) - 1, -1, -1) if letters[-1 - age] != "S"]
+    disagreed = tuple(bool(flags >> age & 1) for age, *_ in ran)
     if FLAKY not in words(statuses, disagreed=disagreed, window=max(len(statuses), 1)):
         return None
+    newest = ran[-1][3]
     return {
         "rule": "flaky",
         "statuses": statuses,
         "disagreed": [place for place, flag in enumerate(disagreed) if flag],
-        "runs": [ids.text(runs[age].run) for age in ages],
-        "numbers": [runs[age].number for age in ages],
-        "days_ago": [
-            round((runs[ages[-1]].started_at - runs[age].started_at).total_seconds() / 86400, 3) for age in ages
-        ],
+        "runs": [run for _, run, _, _ in ran],
+        "numbers": [number for _, _, number, _ in ran],
+        "days_ago": [round(days - newest, 3) for _, _, _, days in ran],
     }
 
 
@@ -90,41 +109,28 @@ def _row(
 
 
 def _time_lost(
-    store: Store, flt: Filter, of: Sequence[tuple[Seen, Line, dict[str, Any]]]
-) -> dict[tuple[str, int, int], float]:
-    """Seconds by window, test and lane."""
-    lost: dict[tuple[str, int, int], float] = {}
-    for key, around in {around.window.key: around for around, _, _ in of}.items():
-        disturbed = {
-            (line.test, line.lane): {told["runs"][place] for place in evidence.judge(told)["disturbed"]}
-            for window, line, told in of
-            if window is around
-        }
-        for test, lane, age, seconds in _seconds(store, flt, around, {test for test, _ in disturbed}):
-            if ids.text(around.window.runs[lane][age].run) in disturbed.get((test, lane), ()):
-                lost[key, test, lane] = lost.get((key, test, lane), 0.0) + seconds
+    store: Store, flt: Filter, found: Iterable[tuple[Seen, Line, dict[str, Any]]]
+) -> dict[tuple[int, int, int], float]:
+    """Seconds of failed attempts and reruns in the runs that a test disturbed, by window, test and lane."""
+    lost: dict[tuple[int, int, int], float] = {}
+    by_window: dict[int, tuple[Window, dict[tuple[int, int], set[str]]]] = {}
+    for around, line, told in found:
+        runs = {told["runs"][place] for place in evidence.judge(told)["disturbed"]}
+        by_window.setdefault(around.window.key, (around.window, {}))[1][line.test, line.lane] = runs
+    for key, (window, disturbed) in by_window.items():
+        for test, build, seconds in _repeats(store, flt, window, {test for test, _ in disturbed}):
+            if ids.text(window.runs[build.lane][build.age].run) in disturbed.get((test, build.lane), ()):
+                lost[key, test, build.lane] = lost.get((key, test, build.lane), 0.0) + seconds
     return lost
 
 
-def _seconds(store: Store, flt: Filter, around: Seen, tests: Iterable[int]) -> list[tuple[int, int, int, float]]:
-    """(test, lane, age, seconds of its failed attempts and reruns)."""
-    builds = around.window.builds
-    where, parameters = span(builds)
-    if flt.topology is not None:
-        where += " AND r.topology = $topology"
-        parameters["topology"] = flt.topology
-    rows = store.cursor().execute(
-        f"""WITH w AS (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age),
-        theirs AS MATERIALIZED (
-            SELECT r.test, r.build, r.duration_s FROM results r
-            WHERE {where} AND (r.status = 'failed' OR r.attempt > 1) AND r.test IN (SELECT unnest($tests::BIGINT[])))
-        SELECT t.test, w.lane, w.age, coalesce(sum(t.duration_s), 0) FROM theirs t JOIN w USING (build) GROUP BY ALL""",
-        parameters
-        | {
-            "build": [build.build for build in builds],
-            "lane": [build.lane for build in builds],
-            "age": [build.age for build in builds],
-            "tests": sorted(tests),
-        },
+def _repeats(store: Store, flt: Filter, window: Window, tests: set[int]) -> Iterable[tuple[int, LaneBuild, float]]:
+    """(test, build, seconds) of each failed attempt and rerun of these tests."""
+    rows = store.outcomes.rows(store, window.builds, window.rebuilt)
+    wanted = of_topology(rows, flt.topology)
+    at = np.flatnonzero(
+        np.isin(rows.tests, list(tests))[rows.test] & (rows.flag & (FAILED | AGAIN) > 0) & wanted[rows.group]
     )
-    return rows.fetchall()
+    seconds = np.nan_to_num(rows.seconds[at])
+    for test, place, took in zip(rows.tests[rows.test[at]].tolist(), rows.build[at].tolist(), seconds, strict=True):
+        yield test, window.builds[place], float(took)

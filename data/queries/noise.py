@@ -14,8 +14,8 @@ from data import ids
 from data.cache import question
 from data.filters import Filter
 from data.measures import COUNTS, pass_rate
+from data.queries.scope import partitions
 from data.queries.verdicts import judge
-from data.queries.windows import partitions
 from data.settings import MeasureSettings
 from data.stats.words import ALWAYS_FAILING, FLAKY, REGRESSION
 from data.store import Store

@@ -7,8 +7,8 @@ again. What storms and sick hosts broke is left out (data/queries/disturbances.p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from data import evidence, ids
 from data.cache import question
@@ -22,8 +22,7 @@ from data.stats.words import WORDS, words, worst
 from data.store import Store
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A test in a lane with the words that hold for it; `letters` oldest first, with one status of context."""
 
     line: Line
@@ -89,7 +88,7 @@ def judge(store: Store, flt: Filter) -> tuple[Window, list[Judged]]:
     around = seen(store, flt, depth(store, flt))
     size = window_size(store, flt)
     key = ("judge", replace(flt, exclude_flaky=False, as_of=None), size, around.window.key)
-    return around.window, store.answers.get(key, lambda: _judge(around, size))
+    return around.window, store.answers.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
 
 
 def _judge(around: Seen, size: int) -> list[Judged]:

@@ -6,22 +6,24 @@ need no sorting. Lanes keep environments apart: a test that fails on staging alo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from data.cache import question
 from data.filters import Filter
-from data.queries.scope import conditions
+from data.outcomes import AGAIN, FAILED, FINAL, PASSED, Rows
+from data.queries.scope import conditions, partitions
 from data.store import LAKE, Store
 
 DEEPEST = 62  # runs in one 64-bit mask
+LONGEST = 300  # runs of a lane that any question looks at
 
 
-@dataclass(frozen=True)
-class LaneRun:
+class LaneRun(NamedTuple):
     """One run in its lane; `age` 0 is the newest."""
 
     run: int
@@ -32,8 +34,7 @@ class LaneRun:
     age: int
 
 
-@dataclass(frozen=True)
-class LaneBuild:
+class LaneBuild(NamedTuple):
     """One build that a run of a lane listed; a build that two runs list stands here twice."""
 
     build: int
@@ -45,6 +46,7 @@ class LaneBuild:
     revision: str | None
     release: str
     started_at: datetime
+    ingested_at: datetime
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,14 @@ class Window:
     lanes: list[tuple[str, str]]  # (release, environment)
     runs: list[list[LaneRun]]  # by lane, newest first
     builds: list[LaneBuild]
-    key: str  # what all results of the window follow from: a commit that touches none of its builds leaves it as it is
+    key: int  # what all results of the window follow from: a commit that touches none of its builds leaves it as it is
+    rebuilt: int  # the newest snapshot of a rebuild
+
+    def weigh(self) -> int:
+        return 400 * len(self.builds)
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """What one build of a run brought of one owning module: the unit that storms break."""
 
     build: int
@@ -70,8 +75,7 @@ class Column:
     failed: int
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Masks of a test in a lane, of one job and host. `tripped`: an attempt failed, the final one or not; `stormy`:
     likewise, in a column that a storm broke, which none of the other masks count."""
 
@@ -84,8 +88,7 @@ class Part:
     stormy: int
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One test in one lane. Bit `age` of `failed` is set where it failed in that run, of `passed` where it passed on
     some topology, of `rescued` where an attempt failed and a later one passed, of `stormy` and `sick` where a failure
     was left out."""
@@ -112,29 +115,33 @@ _LETTERS = str.maketrans({"0": "S", "1": "S", "2": "P", "3": "K", "4": "F", "5":
 
 def window(store: Store, flt: Filter, depth: int) -> Window:
     """The newest `depth` runs of every lane that the filter leaves."""
+    lanes = Filter(flt.release, flt.version, flt.environment)
+    key = ("window", lanes, max(depth, LONGEST), store.refresh().id)
+    most = store.answers.get(key, lambda: _window(store, lanes, max(depth, LONGEST)), Window.weigh)
+    runs = [of_lane[:depth] for of_lane in most.runs]
+    builds = [build for build in most.builds if build.age < depth]
+    return Window(most.lanes, runs, builds, hash((most.rebuilt, *map(tuple, runs), *builds)), most.rebuilt)
+
+
+def _window(store: Store, flt: Filter, depth: int) -> Window:
     where, parameters = conditions(flt, "r")
-    runs = store.rows(
-        f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
-        FROM runs r WHERE {where}
-        WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)
-        QUALIFY age < $depth ORDER BY release, environment, age""",
-        parameters | {"depth": depth},
+    found = (
+        store.cursor()
+        .execute(
+            f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
+            FROM runs r WHERE {where}
+            WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)
+            QUALIFY age < $depth ORDER BY release, environment, age""",
+            parameters | {"depth": depth},
+        )
+        .fetchall()
     )
-    return _window(store, [LaneRun(**row) for row in runs])
-
-
-def _window(store: Store, runs: Sequence[LaneRun]) -> Window:
-    """The window of these runs, which stand lane by lane."""
-    lanes: list[tuple[str, str]] = []
-    by_lane: list[list[LaneRun]] = []
+    runs: dict[tuple[str, str], list[LaneRun]] = {}
     place: dict[int, tuple[int, int]] = {}
-    for run in runs:
-        lane = (run.release, run.environment)
-        if not lanes or lanes[-1] != lane:
-            lanes.append(lane)
-            by_lane.append([])
-        by_lane[-1].append(run)
-        place[run.run] = (len(lanes) - 1, run.age)
+    for row in found:
+        of_lane = runs.setdefault(row[1:3], [])
+        of_lane.append(LaneRun(*row))
+        place[row[0]] = (len(runs) - 1, row[-1])
     listed = (
         store.cursor()
         .execute(
@@ -145,9 +152,8 @@ def _window(store: Store, runs: Sequence[LaneRun]) -> Window:
         )
         .fetchall()
     )
-    builds = [LaneBuild(row[1], *place[row[0]], *row[2:-1]) for row in listed]
-    said = repr((_rebuilt(store), runs, listed))
-    return Window(lanes, by_lane, builds, hashlib.sha1(said.encode(), usedforsecurity=False).hexdigest())
+    builds = [LaneBuild(row[1], *place[row[0]], *row[2:]) for row in listed]
+    return Window(list(runs), list(runs.values()), builds, 0, _rebuilt(store))
 
 
 @question
@@ -178,61 +184,116 @@ def columns(store: Store, seen: Window) -> list[Column]:
     ]
 
 
+def letters_of(
+    store: Store, seen: Window, stormy: set[tuple[int, str]], topology: str | None, tests: Iterable[int]
+) -> dict[tuple[int, int], np.ndarray]:
+    """(test, lane) -> a code for each run of the window, newest first: P F K, 0 where it did not run, was skipped, or
+    a storm broke its column."""
+    rows = store.outcomes.rows(store, seen.builds, seen.rebuilt)
+    chosen = np.zeros(len(rows.tests), dtype=bool)
+    chosen[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
+    at = np.flatnonzero(chosen[rows.test] & (rows.flag & FINAL > 0) & (rows.flag & (FAILED | PASSED) > 0))
+    at = at[of_topology(rows, topology)[rows.group[at]]]
+    at = at[_calm(rows, seen.builds, stormy)[at]]
+    if not len(at):
+        return {}
+    of, flag = rows.build[at], rows.flag[at]
+    lane, age = (
+        np.array(values)[of] for values in zip(*((build.lane, build.age) for build in seen.builds), strict=True)
+    )
+    keys, line = np.unique(rows.test[at].astype(np.int64) * len(seen.lanes) + lane, return_inverse=True)
+    codes = np.zeros((len(keys), max(map(len, seen.runs))), dtype=np.uint8)
+    # The worst is written last.
+    for letter, held in (("P", flag & PASSED > 0), ("K", flag & AGAIN > 0), ("F", flag & FAILED > 0)):
+        codes[line[held], age[held]] = ord(letter)
+    tests_, lanes = np.divmod(keys, len(seen.lanes))
+    return dict(zip(zip(rows.tests[tests_].tolist(), lanes.tolist(), strict=True), codes, strict=True))
+
+
 def lines(
     store: Store,
     seen: Window,
-    of: Sequence[Column],
     stormy: set[tuple[int, str]],
     topology: str | None = None,
     tests: Iterable[int] | None = None,
 ) -> list[Line]:
     """The tests that failed in some calm column, at any attempt, or these `tests`; `stormy` are (build, module)."""
-    if not of:
+    rows = store.outcomes.rows(store, seen.builds, seen.rebuilt)
+    calm = _calm(rows, seen.builds, stormy)
+    wanted = of_topology(rows, topology)
+    troubled = np.zeros(len(rows.tests), dtype=bool)
+    if tests is None:
+        failed = rows.failed[calm[rows.failed] & wanted[rows.group[rows.failed]]]
+        troubled[rows.test[failed]] = True
+    else:
+        troubled[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
+    # The failed are few: what is grouped are the rows of their tests alone.
+    at = np.flatnonzero(troubled[rows.test])
+    at = at[wanted[rows.group[at]]]
+    return _lines(rows, seen.builds, at, calm[at])
+
+
+def of_topology(rows: Rows, topology: str | None) -> np.ndarray:
+    """Which groups of rows are of a topology."""
+    if topology is None:
+        return np.ones(len(rows.groups), dtype=bool)
+    return np.array([group.topology == topology for group in rows.groups], dtype=bool)
+
+
+def _calm(rows: Rows, builds: Sequence[LaneBuild], stormy: set[tuple[int, str]]) -> np.ndarray:
+    """Which rows stand in no column that a storm broke."""
+    calm = np.ones(len(rows.flag), dtype=bool)
+    broken: dict[int, set[str]] = {}
+    for build, module in stormy:
+        broken.setdefault(build, set()).add(module)
+    for place, build in enumerate(builds):
+        if build.build in broken:
+            part = rows.of(place)
+            names = broken[build.build]
+            calm[part] = [rows.groups[group].module not in names for group in rows.group[part]]
+    return calm
+
+
+def _lines(rows: Rows, builds: Sequence[LaneBuild], at: np.ndarray, calm: np.ndarray) -> list[Line]:
+    if not len(at):
         return []
-    jobs = sorted({column.job for column in of})
-    number = {job: place for place, job in enumerate(jobs)}
-    where, parameters = span(seen.builds)
-    if topology is not None:
-        where += " AND r.topology = $topology"
-        parameters["topology"] = topology
-    troubled = f"""SELECT DISTINCT r.release, r.test FROM results r JOIN w USING (build, module)
-            WHERE {where} AND r.status = 'failed' AND w.calm"""
-    if tests is not None:
-        troubled = "SELECT release, test FROM (SELECT unnest($releases) AS release), (SELECT unnest($tests) AS test)"
-        parameters |= {"releases": sorted({release for release, _ in seen.lanes}), "tests": sorted(tests)}
-    # The failed are few: only of their tests are the passes read, and those only joined to the columns.
-    rows = store.cursor().execute(
-        f"""WITH w AS (
-            SELECT unnest($build) AS build, unnest($module) AS module, unnest($lane) AS lane, unnest($age) AS age,
-                unnest($job) AS job, unnest($calm) AS calm),
-        troubled AS ({troubled}),
-        theirs AS MATERIALIZED (
-            SELECT r.build, r.module, r.test, r.status, r.is_final, r.attempt, r.host FROM results r
-            WHERE {where} AND (r.release, r.test) IN (FROM troubled))
-        SELECT t.test, w.lane, any_value(t.module) AS module, w.job, t.host,
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'failed' AND t.is_final), 0),
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'passed' AND t.is_final), 0),
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (
-                w.calm AND t.status = 'passed' AND (t.attempt > 1 OR NOT t.is_final)), 0),
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (w.calm AND t.status = 'failed'), 0),
-            coalesce(bit_or(1::BIGINT << w.age) FILTER (NOT w.calm AND t.status = 'failed'), 0)
-        FROM theirs t JOIN w USING (build, module) GROUP BY t.test, w.lane, w.job, t.host""",
-        parameters
-        | {
-            "build": [column.build for column in of],
-            "module": [column.module for column in of],
-            "lane": [column.lane for column in of],
-            "age": [column.age for column in of],
-            "job": [number[column.job] for column in of],
-            "calm": [(column.build, column.module) not in stormy for column in of],
-        },
+    jobs = sorted({build.job for build in builds})
+    hosts = sorted({group.host or "" for group in rows.groups})
+    number = {name: place for place, name in enumerate(jobs)}, {name: place for place, name in enumerate(hosts)}
+    host_of = np.array([number[1][group.host or ""] for group in rows.groups])
+    of = rows.build[at]
+    lane, job, age = (
+        np.array(values, dtype=np.int64)[of]
+        for values in zip(*((build.lane, number[0][build.job], build.age) for build in builds), strict=True)
     )
+    shape = (len(rows.tests), int(lane.max()) + 1, len(jobs), len(hosts))
+    part = np.ravel_multi_index((rows.test[at], lane, job, host_of[rows.group[at]]), shape)
+    order = np.argsort(part, kind="stable")
+    part, flag, bit, calm = part[order], rows.flag[at][order], np.int64(1) << age[order], calm[order]
+    starts = np.flatnonzero(np.concatenate([[True], part[1:] != part[:-1]]))
+    failed, final = flag & FAILED > 0, flag & FINAL > 0
+    passed = flag & PASSED > 0
+    masks = [
+        np.bitwise_or.reduceat(np.where(held, bit, 0), starts).tolist()
+        for held in (
+            failed & final & calm,
+            passed & final & calm,
+            passed & calm & (~final | (flag & AGAIN > 0)),
+            failed & calm,
+            failed & ~calm,
+        )
+    ]
+    groups = rows.group[at][order][starts].tolist()
+    places = (axis.tolist() for axis in np.unravel_index(part[starts], shape))
     found: dict[tuple[int, int], list[Part]] = {}
     modules: dict[tuple[int, int], str] = {}
-    for test, lane, module, job, host, *masks in rows.fetchall():
-        found.setdefault((test, lane), []).append(Part(jobs[job], host, *masks))
-        modules[test, lane] = module
-    return [combined(*key, modules[key], tuple(parts)) for key, parts in found.items()]
+    for test, of_lane, of_job, _, group, *its in zip(*places, groups, *masks, strict=True):
+        module, _, host = rows.groups[group]
+        found.setdefault((test, of_lane), []).append(Part(jobs[of_job], host, *its))
+        modules[test, of_lane] = module
+    return [
+        combined(int(rows.tests[test]), at_, modules[test, at_], tuple(parts)) for (test, at_), parts in found.items()
+    ]
 
 
 def combined(test: int, lane: int, module: str, parts: tuple[Part, ...], sick: frozenset[str] = frozenset()) -> Line:
@@ -293,13 +354,3 @@ def within(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
 def span(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
     """SQL over rows `r` with release and started_at: the partitions in which these builds lie."""
     return partitions({build.release for build in builds}, [build.started_at for build in builds])
-
-
-def partitions(releases: Iterable[str], times: Sequence[datetime]) -> tuple[str, dict[str, Any]]:
-    """SQL over rows `r` with release and started_at: these releases, between the first and last of these times."""
-    if not times:
-        return "false", {}
-    named = {f"release_{place}": name for place, name in enumerate(sorted(releases))}
-    # A list of values prunes partitions; list_contains() reads every release.
-    where = f"r.release IN ({', '.join(f'${name}' for name in named)}) AND r.started_at BETWEEN $first AND $last"
-    return where, {**named, "first": min(times), "last": max(times)}

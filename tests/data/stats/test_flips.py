@@ -1,11 +1,10 @@
 """Vectors: TestGrid's flipanalyzer_test.go, Buildkite's transition count page (its text)."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.stats.flips import disagreements, flips, letters, onsets, recovered
+from data.stats.flips import disagreements, flips, onsets, recovered
 
 FLIPS = {
     "": 0,
@@ -47,8 +46,9 @@ def literal_flips(statuses: str) -> tuple[int, int]:
     return flipped, considered
 
 
-def test_flip_vectors():
-    assert flips(letters(list(FLIPS))).score == pytest.approx(list(FLIPS.values()))
+@pytest.mark.parametrize(("statuses", "score"), FLIPS.items())
+def test_flip_vectors(statuses, score):
+    assert flips(statuses).score == pytest.approx(score)
 
 
 @pytest.mark.parametrize(
@@ -56,29 +56,31 @@ def test_flip_vectors():
     [("FFFFF", 0), ("PPFFF", 0.2), ("PFPFF", 0.4), ("PFFFFF", 0), ("PF", 0.2), ("PKFPF", 0.4), ("PSSF", 0.2)],
 )
 def test_onset_vectors(statuses, score):
-    assert onsets(letters([statuses]), window=5) == pytest.approx([score])
+    assert onsets(statuses, window=5) == pytest.approx(score)
 
 
-@given(st.lists(sequences, min_size=1, max_size=8))
-def test_many_tests_at_once_score_as_each_alone(rows):
-    runs = flips(letters(rows))
-    expected = [literal_flips(row) for row in rows]
-    assert list(zip(runs.flips, runs.considered, strict=True)) == expected
-    assert np.all((runs.score >= 0) & (runs.score <= 100))
+@given(sequences)
+def test_flips_are_those_of_the_literal_walk(statuses):
+    found = flips(statuses)
+    assert (found.flips, found.considered) == literal_flips(statuses)
+    assert 0 <= found.score <= 100
+
+
+def literal_onsets(statuses: str, window: int) -> float:
+    results = [letter for letter in statuses if letter != "S"]
+    first = max(len(results) - window, 0)
+    return sum(results[at] == "F" and results[at - 1] != "F" for at in range(first + 1, len(results))) / window
 
 
 @given(sequences, st.integers(1, 12))
-def test_onsets_as_text_search(statuses, window):
-    results = statuses.replace("S", "").replace("K", "P")[-window:]
-    assert onsets(letters([statuses]), window) == pytest.approx([results.count("PF") / window])
+def test_onsets_are_those_of_the_literal_walk(statuses, window):
+    assert onsets(statuses, window) == pytest.approx(literal_onsets(statuses, window))
 
 
 @given(sequences, st.integers(0, 40))
 def test_skips_change_no_score(statuses, at):
-    rows = letters([statuses, statuses[:at] + "S" + statuses[at:]])
-    flipped, onset = flips(rows), onsets(rows)
-    assert flipped.score[0] == flipped.score[1]
-    assert onset[0] == onset[1]
+    skipped = statuses[:at] + "S" + statuses[at:]
+    assert flips(statuses) == flips(skipped) and onsets(statuses) == onsets(skipped)
 
 
 def test_disagreement_on_one_commit():
