@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from builders import World
 from dash import Dash
-from dash.testing.application_runners import BaseDashRunner
+from dash.testing.application_runners import BaseDashRunner, ThreadedRunner
 from dash.testing.browser import Browser
+from dash.testing.composite import DashComposite
 from selenium.webdriver.chrome.options import Options
 
 from dashboard.app import create_app
@@ -51,6 +52,37 @@ def pytest_configure(config: pytest.Config) -> None:
     BaseDashRunner._next_port = 58050 + 500 * int(worker.removeprefix("gw"))
 
 
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite]:
+    """One browser for all tests: to start one takes as long as most tests do."""
+    with DashComposite(
+        server=None,
+        browser="Chrome",
+        options=[pytest_setup_options()],
+        download_path=str(tmp_path_factory.mktemp("download")),
+        percy_run=False,
+    ) as browser:
+        yield browser
+
+
+@pytest.fixture
+def dash_duo(chromium: DashComposite, dash_thread_server: ThreadedRunner) -> Iterator[DashComposite]:
+    """Dash's own fixture, on the shared browser, which forgets what a test left in it."""
+    chromium.server = dash_thread_server
+    yield chromium
+    first, *others = chromium.driver.window_handles
+    for handle in others:
+        chromium.driver.switch_to.window(handle)
+        chromium.driver.close()
+    chromium.driver.switch_to.window(first)
+    origin = {"origin": dash_thread_server.url, "storageTypes": "all"}
+    chromium.driver.execute_cdp_cmd("Storage.clearDataForOrigin", origin)
+    chromium.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    chromium.driver.get("about:blank")
+    chromium.get_logs()
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World.at(tmp_path / "home", mirrored=False)
@@ -65,10 +97,10 @@ def app(world: World) -> Dash:
 @pytest.fixture
 def visit(dash_duo: Browser, app: Dash) -> Iterator[Callable[[str], None]]:
     """Serve the application; opens a path of it. The test must leave an empty console."""
-    dash_duo.start_server(app)
+    dash_duo.start_server(app, navigate=False)
 
     def go(path: str) -> None:
-        dash_duo.driver.get(dash_duo.server_url + path)
+        dash_duo.driver.get(dash_duo.server.url + path)
         dash_duo.wait_for_element("#page h1", timeout=20)
 
     yield go

@@ -237,7 +237,7 @@ def test_every_page_is_accessible_and_asks_nobody_else(world, visit, dash_duo, t
         origins = dash_duo.driver.execute_script(
             "return performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin)"
         )
-        assert set(origins) == {dash_duo.server_url}, address
+        assert set(origins) == {dash_duo.server.url}, address
 
 
 def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo):
