@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,7 +20,7 @@ from data import ids
 from data.runs import Candidate, Key, Run, RunBuild, update_runs
 from data.tables import registered
 
-# One row an attempt; `file`, `class` and `name` are the test's identity, `pattern` the failure signature's pattern.
+# One row an attempt; `test` is the id of `file`, `class` and `name` (ids.of_test), `pattern` that of the signature.
 CASES = pa.schema(
     [
         ("file", pa.string()),
@@ -40,6 +41,7 @@ CASES = pa.schema(
         ("message", pa.string()),
         ("trace", pa.string()),
         ("output", pa.string()),
+        ("test", pa.int64()),
     ]
 )
 
@@ -172,7 +174,7 @@ def _replace(
             [build.id for build in builds if build.raw is not None])  # fmt: skip
     written = 0
     with registered(cursor, incoming_builds=_build_rows(builds, now)):
-        incoming = _incoming(cursor, builds)
+        incoming = _incoming(builds)
         with registered(cursor, incoming=incoming):
             if len(incoming):
                 written = _insert_results(cursor, incoming)
@@ -197,15 +199,6 @@ def _stored(cursor: duckdb.DuckDBPyConnection, keys: set[Key]) -> dict[Key, list
 
 
 _BUILDS = pa.schema(
-    [
-        ("run", pa.int64()),
-        ("source", pa.string()),
-        ("job", pa.string()),
-        ("number", pa.int32()),
-        ("module", pa.string()),
-    ]
-)
-_BUILDS = pa.schema(
     [("build", pa.int64()), ("source", pa.string()), ("job", pa.string()), ("number", pa.int32())]
     + [("started_at", pa.timestamp("us")), ("duration_s", pa.float64())]
     + [(name, pa.string()) for name in ("state", "result", "release", "version", "environment", "module")]
@@ -225,22 +218,23 @@ FROM incoming_builds b LEFT JOIN (
 ) c USING (build)"""
 
 
-def _incoming(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build]) -> pa.Table:
-    """All cases of the batch with their build's columns and, computed once, the test's id."""
-    tables = []
-    for build in builds:
-        rows = len(build.cases)
-        stamp = {
-            "build": pa.repeat(pa.scalar(build.id, pa.int64()), rows),
-            "release": pa.repeat(pa.scalar(build.release, pa.string()), rows),
-            "started_at": pa.repeat(pa.scalar(build.started_at, pa.timestamp("us")), rows),
-        }
-        table = build.cases.cast(CASES)
-        for name, column in stamp.items():
-            table = table.append_column(name, column)
-        tables.append(table)
-    with registered(cursor, cases=pa.concat_tables(tables)):
-        return cursor.execute(f"SELECT *, {ids.SQL_TEST_ID} AS test FROM cases").to_arrow_table()
+# What repeats from row to row: DuckDB sorts and groups it twice as fast by its place in a dictionary.
+_REPEATING = ("release", "module", "topology", "status", "kind", "host")
+
+
+def _incoming(builds: Sequence[Build]) -> pa.Table:
+    """All cases of the batch with their build's columns, in one piece: DuckDB pays for every chunk that it scans."""
+    table = pa.concat_tables([build.cases for build in builds]).combine_chunks()
+    of_build = pa.array(np.repeat(np.arange(len(builds), dtype=np.int32), [len(build.cases) for build in builds]))
+    for name, values, kind in (
+        ("build", [build.id for build in builds], pa.int64()),
+        ("release", [build.release for build in builds], pa.string()),
+        ("started_at", [build.started_at for build in builds], pa.timestamp("us")),
+    ):
+        table = table.append_column(name, pa.array(values, kind).take(of_build))
+    for name in _REPEATING:
+        table = table.set_column(table.schema.get_field_index(name), name, table[name].dictionary_encode())
+    return table
 
 
 def _insert_results(cursor: duckdb.DuckDBPyConnection, incoming: pa.Table) -> int:

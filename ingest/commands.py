@@ -19,6 +19,7 @@ from ingest.terminal import (
     SOURCE,
     MovingBar,
     chosen_sources,
+    collect_rarely,
     log_to_stderr,
     progress,
     stopped_by_signals,
@@ -47,6 +48,7 @@ def poll(name: str | None, as_json: bool) -> None:
     log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
     total = dict.fromkeys(("found", "ingested", "running", "failed", "results"), 0) | {"seconds": 0.0}
     errors = []
+    collect_rarely()
     with opened_store(settings) as store, stopped_by_signals() as stop:
         for source in sources:
             pipeline = Pipeline(store, source, stop)
@@ -183,6 +185,7 @@ def import_(
         fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
     answers = []
     failed = False
+    collect_rarely()
     with opened_store(settings) as store:
         if metadata:
             try:
@@ -242,6 +245,7 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     log_to_stderr(logging.CRITICAL)
     began = time.monotonic()
     bar = MovingBar("builds")
+    collect_rarely()
     with opened_store(settings) as store, stopped_by_signals() as stop:
         pipeline = Pipeline(store, source, stop)
         try:
@@ -286,6 +290,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     except ValueError as error:
         fail(f"--since {since!r}: {error}")
     bar = MovingBar("builds")
+    collect_rarely()
     with opened_store(settings) as store:
         changes = derive_anew(store, sources, moment, dry_run, bar)
     bar.end()

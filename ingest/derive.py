@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from data import ids
 from data.append import CASES, Build, RawFile, Run
 from data.settings import SourceSettings
 from data.stats import signatures
@@ -148,11 +149,13 @@ def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> pa.Table:
     owners = {file: owner_of(file) for file in set(files)}
     patterns = [_pattern(case) if case.status == FAILED else None for case in cases]
     keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
+    classes = [case.class_name for case in cases]
     columns = {
+        "test": list(map(ids.of_test, files, classes, names)),
         "file": files,
-        "class": [case.class_name for case in cases],
+        "class": classes,
         "name": names,
-        "base_name": [base_name(name) for name in names],
+        "base_name": list(map(base_name, names)),
         "module": [owners[file] for file in files],
         "topology": [case.topology for case in cases],
         "attempt": [case.attempt for case in cases],

@@ -50,6 +50,7 @@ def module_name(text: str) -> str:
     return text.lower().replace("-", "_")
 
 
+@lru_cache(1 << 16)
 def base_name(name: str) -> str:
     """A test's name without its parameters: `test_flap[5-site]` and `test_flap[3-site]` share one."""
     return name.partition("[")[0] or name

@@ -23,6 +23,7 @@ from data.store import Store
 from ingest.orders import carry_out
 from ingest.pipeline import Pipeline
 from ingest.reading import utc_now
+from ingest.terminal import collect_rarely
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Ingest:
     """All sources of one store, polled until `stop` is set."""
 
     def __init__(self, settings: Settings) -> None:
+        collect_rarely()
         self.settings = settings
         self.stop = threading.Event()
         self.store = Store.open(settings)

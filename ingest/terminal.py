@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -18,6 +19,13 @@ from data.settings import Settings, SourceSettings
 from data.terminal import fail
 
 SOURCE = click.option("--source", "name", help="Only this source, by its name.")
+
+
+def collect_rarely() -> None:
+    """Have Python look for cyclic garbage a hundred times less often: a batch is some hundred thousand objects, which
+    are no garbage and in no cycle, and walking them again and again takes a fifth of the time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 10, 10)
 
 
 def chosen_sources(settings: Settings, name: str | None) -> list[SourceSettings]:

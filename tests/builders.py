@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data import append
+from data import append, ids
 from data.settings import load
 from data.stats.signatures import key as signature_key
 from data.stats.signatures import pattern as signature_pattern
@@ -30,17 +30,20 @@ def cases(
     host: str | dict[str, str] = "h1",
     message: str = "AssertionError: {name} saw 3 of 4",
     seconds: float | dict[str, float] = 1.5,
+    file: str | None = None,
 ) -> pa.Table:
     """Cases of a module: test name -> letters of its attempts (P F E S), the last one final. `FP` was rescued. Hosts
     and durations may differ by test name."""
     rows = []
+    file = file or f"tests/{module}/{module}_test.py"
     for position, (name, letters) in enumerate(statuses.items()):
         for attempt, letter in enumerate(letters, 1):
             text = message.format(name=name) if letter in "FE" else None
             pattern = signature_pattern(text) if text else None
             rows.append(
                 {
-                    "file": f"tests/{module}/{module}_test.py",
+                    "test": ids.of_test(file, "TestIt", name),
+                    "file": file,
                     "class": "TestIt",
                     "name": name,
                     "base_name": name.partition("[")[0],

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from ingest.parsers.identity import identify
-from ingest.parsers.text import Clip, clip, epoch, seconds
+from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.xmlread import MAX_DEPTH, MAX_TEXT, Refused, Source, local, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
@@ -174,7 +174,12 @@ class _Reader:
         if started is not None:
             started += suite.elapsed
         if time is not None:
-            duration = seconds(time)
+            try:
+                duration = float(time)
+            except ValueError:
+                duration = -1.0
+            if not 0.0 <= duration <= YEAR_S:
+                duration = seconds(time)
             if duration is None:
                 self._bad_times += 1
                 self._bad_time = time
@@ -187,25 +192,11 @@ class _Reader:
             "result" in attrs and attrs["result"].lower() in _NOT_RUN
         ):
             status = SKIPPED
-        case = Case(
-            identity[0],
-            identity[1],
-            name,
-            status,
-            None,
-            duration,
-            None,
-            None,
-            None,
-            "",
-            suite.host,
-            1,
-            True,
-            suite.label,
-            started,
-        )
         suite.kept += 1
-        self._case = case
+        self._case = case = Case(
+            identity[0], identity[1], name, status, None, duration, None, None, None, "", suite.host, 1, True,
+            suite.label, started,
+        )  # fmt: skip
         self.cases.append(case)
 
     def _start_other(self, tag: str, attrs: dict[str, str]) -> None:

@@ -101,8 +101,8 @@ def test_ids_in_the_store_are_those_of_their_natural_keys(store: Store) -> None:
 
 
 def test_first_seen_is_the_earliest_whatever_comes_first(store: Store) -> None:
-    late = build(2, hours=5, cases=cases("late", {"test_a": "F"}).set_column(0, "file", [["x"]]))
-    early = build(1, cases=cases("early", {"test_a": "F"}).set_column(0, "file", [["x"]]))
+    late = build(2, hours=5, cases=cases("late", {"test_a": "F"}, file="x"))
+    early = build(1, cases=cases("early", {"test_a": "F"}, file="x"))
     for order in (late, early, late):
         write(store, lambda cursor, order=order: put_builds(cursor, [order], NOW))
     assert store.rows("SELECT module, first_seen FROM tests") == [{"module": "early", "first_seen": NOW}]
