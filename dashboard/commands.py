@@ -137,3 +137,30 @@ def _gate_text(answer: dict[str, Any], release: str) -> str:
     if left_out["noisy"]:
         lines.append(f"Left out: {left_out['noisy']} failing tests that are flaky.")
     return "\n".join(lines)
+
+
+@click.command()
+@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp, instead of this process's pipes (stdio).")
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --http: address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8051, show_default=True, help="With --http: port.")
+@URL
+def mcp(http: bool, host: str, port: int, url: str | None) -> None:
+    """Answer a language model's questions (Model Context Protocol), read-only, by the routes of the JSON API.
+
+    A client such as an editor starts the command itself and speaks over its pipes.
+
+    Exit code 2: the configuration is wrong, or the SDK is not installed.
+
+    \b
+    Example: regtracker mcp
+             regtracker mcp --http --port 8051
+             regtracker mcp --url http://tracker.example.com:8050
+    """
+    try:
+        from dashboard.mcp.server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "mcp":
+            raise
+        fail("The MCP server needs the package mcp: pip install 'regtracker[mcp]'.")
+    with api_of(url) as api:
+        serve(api, http, host, port)

@@ -20,6 +20,7 @@ _VERBS = {
     "gate": "dashboard.commands:gate",
     "import": "ingest.commands:import_",
     "ingest": "ingest.commands:ingest",
+    "mcp": "dashboard.commands:mcp",
     "parse": "ingest.commands:parse",
     "poll": "ingest.commands:poll",
     "rebuild": "ingest.commands:rebuild",

@@ -194,6 +194,10 @@ class ResultsQuery(Listed, OfPart, Searched):
     status: Status | None = Field(None, description="only results with this status", **like("failed"))
 
 
+class RunResultsQuery(ResultsQuery):
+    rerun: bool = Field(False, description="only what was run again")
+
+
 class CompareQuery(Asking, OfPart):
     base: str = Field(description="a run's id, or a release: its newest run that has ended", **like("7.0"))
     candidate: str = Field(description="likewise", **like("8.0"))
@@ -261,6 +265,10 @@ class SearchQuery(Listed):
 
 class HistoryQuery(Listed, OfRelease, OfRun):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
+
+
+class TestVerdictsQuery(Listed, OfRelease, OfRun, OfWindow, OfStorms):
+    pass
 
 
 class AttemptsQuery(Listed):

@@ -62,11 +62,13 @@ def list_priorities(path: parameters.RunPath, query: parameters.PartsQuery) -> A
 
 @routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(Result))
 @remembered()
-def list_results(path: parameters.RunPath, query: parameters.ResultsQuery) -> Any:
+def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) -> Any:
     """The worst first, then by module and key; `fields=test,status` makes them narrow."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return runs.results(store, path.run, flt, status=query.status, text=query.q, limit=limit, offset=position or 0)
+        return runs.results(
+            store, path.run, flt, query.status, query.q, limit=limit, offset=position or 0, rerun=query.rerun
+        )
 
     flt = query.filter()
     known_run(path.run, asked().at(flt))

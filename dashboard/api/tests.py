@@ -6,13 +6,14 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
-from dashboard.api.listing import Row, Rows
+from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.runs import checked
 from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.judged import Verdict
 from dashboard.api.shapes.tests import FoundTest, HistoryRow, TestDetail
 from data.filters import Filter
-from data.queries import tests
+from data.queries import tests, verdicts
 from data.store import Store
 
 routes = blueprint("tests", "Tests: who they are, and what became of them.")
@@ -50,6 +51,18 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
     check_test(path.test)
     rows = Rows(HistoryRow, fetch, key=lambda row: [row["build"], row["topology"]])
     return listing.answer(rows, query, flt)
+
+
+@routes.get("/tests/<test>/verdicts", summary="What is said of a test now", responses=many(Verdict))
+@remembered()
+def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdictsQuery) -> Any:
+    """In every release and environment in which it is broken, flaky or fixed."""
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
+
+    check_test(path.test)
+    return listing.answer(Rows(Verdict, sliced(fetch)), query, query.filter())
 
 
 def check_test(test: str) -> None:

@@ -168,9 +168,13 @@ def results(
     text: str | None = None,
     limit: int = 200,
     offset: int = 0,
+    rerun: bool = False,
 ) -> list[dict[str, Any]]:
-    """The final results of a run, worst first, then by module and key; at most `limit` from `offset`."""
+    """The final results of a run, worst first, then by module and key; at most `limit` from `offset`. With `rerun`,
+    only those that came of running a test again."""
     where, parameters = of_run(store, run_id, flt)
+    if rerun:
+        where += " AND r.attempt > 1"
     if status:
         where += " AND r.status = $status"
         parameters["status"] = status

@@ -104,7 +104,7 @@ def behind_a_socket(server: Flask) -> Iterator[str]:
         running.server_close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_address() -> Callable[[Flask], AbstractContextManager[str]]:
     """Puts a server behind a real socket; gives its address."""
     return behind_a_socket

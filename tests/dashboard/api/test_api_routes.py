@@ -22,6 +22,8 @@ LISTS = {
     "/tests?q=e": tests.FoundTest,
     "/search?q=r": search.Hit,
     "/tests/{test}/history": tests.HistoryRow,
+    "/tests/{test}/verdicts": judged.Verdict,
+    "/runs/{run}/results?rerun=1": runs.Result,
     "/verdicts": judged.Verdict,
     "/failures": judged.Failure,
     "/failures?like=broken&since={first}": judged.Failure,
