@@ -15,7 +15,8 @@
     for (const { name } of [...from.attributes]) {
       if (!to.hasAttribute(name) && !kept(name)) from.removeAttribute(name);
     }
-    if (from.tagName === "INPUT" && from !== document.activeElement) from.value = to.value;
+    const own = from.hasAttribute("data-own"); // what stands in it is the user's alone
+    if (from.tagName === "INPUT" && from !== document.activeElement && !own) from.value = to.value;
     if (from.tagName === "SELECT" && from !== document.activeElement) {
       const chosen = [...to.options].find((option) => option.hasAttribute("selected"));
       if (chosen) queueMicrotask(() => (from.value = chosen.value));

@@ -21,6 +21,7 @@ INLINED_ROWS = {
     "requests": 100,
     "runs": 100,
     "run_builds": 1_000,
+    "saved_queries": 1_000,
 }
 
 

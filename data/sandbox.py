@@ -1,7 +1,7 @@
 """SQL from outside: one read-only SELECT over our tables, in a process that may take only so much, and so long.
 
-What may be said is in data/sandbox_rules.py, the process in data/sandbox_worker.py. A query that takes too long is
-ended with its process; the next one starts another (about a second).
+What may be said is in data/sandbox_rules.py, the process in data/sandbox_worker.py. A query that takes too long, or
+that nobody waits for any more, is ended with its process; the next one starts another (about a second).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import orjson
 import pyarrow as pa
 
 from data.settings import Settings
+from data.store import StoreError
 
 SECONDS = 10.0
 ROWS = 1_000_000
@@ -26,14 +28,24 @@ MEMORY = "512MB"  # DuckDB's own limit
 ADDRESS_SPACE_MB = 2_048  # the system's limit, on top of what the process takes standing
 START_S = 30.0
 WAIT_S = 10.0
+LOOK_S = 0.1  # how often is looked whether somebody still waits
 
 
 class SqlError(Exception):
-    """The SQL is refused or wrong, or takes too much; the text says which."""
+    """The SQL is refused or wrong, or takes too much; the text says which, `position` at which letter of it (from 0;
+    None: nowhere in particular)."""
+
+    def __init__(self, why: str, position: int | None = None) -> None:
+        super().__init__(why)
+        self.position = position
 
 
 class TooSlowError(SqlError):
     """It took longer than it may."""
+
+
+class CancelledError(SqlError):
+    """Nobody waits for it any more."""
 
 
 class BusyError(Exception):
@@ -67,30 +79,42 @@ class Sandbox:
         self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
 
-    def query(self, sql: str, rows: int = ROWS) -> Table:
-        """Run one SELECT; at most `rows` rows come back. Raises SqlError, TooSlowError, BusyError."""
+    def query(self, sql: str, rows: int = ROWS, gone: Callable[[], bool] = lambda: False) -> Table:
+        """Run one SELECT; at most `rows` rows come back. When `gone` says that nobody waits any more, it is ended.
+
+        Raises SqlError, TooSlowError, CancelledError, BusyError, and StoreError where the files cannot be read.
+        """
         if not self._lock.acquire(timeout=WAIT_S):
             raise BusyError("another query is running; try again when it has ended")
         try:
+            if gone():
+                raise CancelledError("cancelled")
             worker = self._ready()
             began = time.monotonic()
-            late = threading.Event()
+            ended = threading.Event()
+            why: list[SqlError] = []
 
-            def end() -> None:
-                late.set()
-                worker.kill()
+            def watch() -> None:
+                while not ended.wait(LOOK_S):
+                    if time.monotonic() - began > self._seconds:
+                        why.append(TooSlowError(f"it took longer than {self._seconds:g} s and was ended"))
+                    elif gone():
+                        why.append(CancelledError("cancelled"))
+                    if why:
+                        return worker.kill()
 
-            timer = threading.Timer(self._seconds, end)
-            timer.start()
+            watcher = threading.Thread(target=watch)
+            watcher.start()
             try:
                 return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES}, began)
             except (OSError, ValueError, pa.ArrowException) as error:
                 self.close()
-                if late.is_set():
-                    raise TooSlowError(f"it took longer than {self._seconds:g} s and was ended") from error
+                if why:
+                    raise why[0] from error
                 raise SqlError("it took more memory than it may, or broke the process that ran it") from error
             finally:
-                timer.cancel()
+                ended.set()
+                watcher.join()
         finally:
             self._lock.release()
 
@@ -136,10 +160,12 @@ class Sandbox:
             raise self._failed(tail)
         return Table(head["columns"], batches, schema, tail["truncated"], time.monotonic() - began)
 
-    def _failed(self, said: dict[str, Any]) -> SqlError:
+    def _failed(self, said: dict[str, Any]) -> SqlError | StoreError:
         if said["spent"]:
             self.close()
-        return SqlError(said["error"])
+        if said["unreadable"]:
+            return StoreError(said["error"])
+        return SqlError(said["error"], said["position"])
 
 
 def _send(worker: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

@@ -70,14 +70,22 @@ _NODES = frozenset(_NODES_TEXT.split())
 _DEEPEST = 200
 
 
+_NOWHERE = 2**64 - 1  # DuckDB's place of what has none
+
+
 class RefusedError(ValueError):
-    """This SQL is not run; the text says why."""
+    """This SQL is not run; the text says why, `position` at which byte of it (None: nowhere in particular)."""
+
+    def __init__(self, why: str, position: int | None = None) -> None:
+        super().__init__(why)
+        self.position = position if position != _NOWHERE else None
 
 
 def check(tree: dict[str, Any]) -> None:
     """Raise RefusedError unless a tree of json_serialize_sql is one harmless SELECT."""
     if tree.get("error"):
-        raise RefusedError(tree.get("error_message") or "this cannot be parsed")
+        position = tree.get("position")
+        raise RefusedError(tree.get("error_message") or "this cannot be parsed", int(position) if position else None)
     statements = tree.get("statements", [])
     if len(statements) != 1:
         raise RefusedError("send one statement")
@@ -115,12 +123,12 @@ def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
     sort, kind = node.get("class"), node.get("type")
     if sort is not None:
         if sort not in _EXPRESSIONS:
-            raise RefusedError(f"{str(sort).lower()} expressions are not allowed here")
+            raise RefusedError(f"{str(sort).lower()} expressions are not allowed here", node.get("query_location"))
         if sort in ("FUNCTION", "WINDOW"):
             _check_function(node, FUNCTIONS)
     elif isinstance(kind, str):
         if kind not in _NODES:
-            raise RefusedError(f"{kind.lower().replace('_', ' ')} is not allowed here")
+            raise RefusedError(f"{kind.lower().replace('_', ' ')} is not allowed here", node.get("query_location"))
         if kind == "BASE_TABLE":
             _check_table(node, visible)
         elif kind == "TABLE_FUNCTION":
@@ -132,7 +140,7 @@ def _check_function(node: dict[str, Any], allowed: frozenset[str]) -> None:
     # The parser itself writes main.list_value for [1, 2], and pg_catalog.date_part for extract().
     home = node.get("catalog") or "system", node.get("schema") or "main"
     if name not in allowed or home not in (("system", "main"), ("system", "pg_catalog")):
-        raise RefusedError(f"the function {name} is not allowed here")
+        raise RefusedError(f"the function {name} is not allowed here", node.get("query_location"))
 
 
 def _check_table(node: dict[str, Any], visible: frozenset[str]) -> None:
@@ -141,4 +149,5 @@ def _check_table(node: dict[str, Any], visible: frozenset[str]) -> None:
         return
     if table not in TABLES or catalog not in ("", "lake") or schema not in ("", "main"):
         name = ".".join(part for part in (catalog, schema, table) if part)
-        raise RefusedError(f"there is no table {name} here; there are {', '.join(sorted(TABLES))}")
+        known = ", ".join(sorted(TABLES))
+        raise RefusedError(f"there is no table {name} here; there are {known}", node.get("query_location"))

@@ -51,6 +51,7 @@ def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         "temp_directory = ''",
         "python_enable_replacements = false",
         "allow_community_extensions = false",
+        "errors_as_json = true",  # with the place in the query
         "enable_external_access = false",
         "lock_configuration = true",
     ):
@@ -91,7 +92,7 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
         reader = cursor.to_arrow_reader(BATCH_ROWS)
         first = next(reader, None)
     except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
-        _say(sink, {"error": _words(error), "spent": _is_spent(error)})
+        _say(sink, _told(error, request["sql"]))
         return
     _say(sink, {"columns": columns})
     left, room, truncated = request["rows"], request["bytes"], False
@@ -109,8 +110,17 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
                     break
                 batch = next(reader, None)
         except (duckdb.Error, OSError, MemoryError, pa.ArrowException) as error:
-            end = {"error": _words(error), "spent": _is_spent(error)}
+            end = _told(error, request["sql"])
     _say(sink, {"truncated": truncated, **end})
+
+
+def _told(error: BaseException, sql: str) -> dict[str, Any]:
+    """What the web process is told: the error in words, the letter of the SQL at which it is (or None), whether the
+    files could not be read, and whether this process is spent."""
+    words, byte = _words(error)
+    position = None if byte is None else len(sql.encode("utf-8", "surrogatepass")[:byte].decode(errors="ignore"))
+    unreadable = isinstance(error, duckdb.IOException | duckdb.HTTPException)
+    return {"error": words, "position": position, "unreadable": unreadable, "spent": _is_spent(error)}
 
 
 def _is_spent(error: BaseException) -> bool:
@@ -118,9 +128,20 @@ def _is_spent(error: BaseException) -> bool:
     return isinstance(error, MemoryError | OSError | duckdb.OutOfMemoryException | pa.ArrowException)
 
 
-def _words(error: BaseException) -> str:
-    """The first line: what follows are DuckDB's hints about settings that are locked here."""
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _words(error: BaseException) -> tuple[str, int | None]:
+    """The message, and the byte at which it points. Of DuckDB's hints only the names that were perhaps meant are kept:
+    the others are about settings that are locked here."""
+    text, position = str(error) or type(error).__name__, getattr(error, "position", None)
+    if isinstance(error, duckdb.Error) and "{" in text:
+        try:
+            said = orjson.loads(text[text.index("{") :])
+        except orjson.JSONDecodeError:
+            said = {}
+        text = f"{said['exception_type']}: {said['exception_message']}" if "exception_message" in said else text
+        position = int(said["position"]) if said.get("position") else None
+    first, *hints = text.splitlines()
+    meant = [hint for hint in hints if hint.startswith(("Did you mean", "Candidate"))]
+    return " ".join([first, *meant]), position
 
 
 def _say(sink: BinaryIO, message: dict[str, Any]) -> None:

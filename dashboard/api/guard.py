@@ -28,7 +28,7 @@ def _refuse() -> Response | None:
         return None
     if _is_foreign():  # the screens' callbacks write too
         return answer(403, "a page of another site may not do this; web.cors_origins names those that may")
-    if not request.path.startswith("/api/"):
+    if not request.path.startswith("/api/") or request.method == "DELETE":
         return None
     wanted = "multipart/form-data" if request.path == "/api/v1/builds" else "application/json"
     if request.routing_exception is None and request.mimetype != wanted:
@@ -57,7 +57,7 @@ def _allow(response: Response) -> Response:
         response.headers["Access-Control-Allow-Origin"] = "*" if "*" in friends else str(origin)
         response.headers["Access-Control-Expose-Headers"] = "ETag, Location"
         if request.method == "OPTIONS":
-            response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST"
+            response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE"
             response.headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match"
             response.headers["Access-Control-Max-Age"] = "600"
     return response

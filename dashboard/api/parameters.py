@@ -102,6 +102,14 @@ class OfPart(BaseModel):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 
 
+class OfPriority(BaseModel):
+    """Only for lists of tests and what is counted over them: sums over builds know of no priorities."""
+
+    priority: str | None = Field(
+        None, description="priority of the test in the release; unknown: none is known", **like("P1")
+    )
+
+
 class OfWindow(BaseModel):
     runs: int | None = Field(None, ge=1, le=MAX_RUNS, description="how many of the newest runs", **like(20))
 
@@ -190,7 +198,7 @@ class ModulesQuery(Listed, OfPart, OfNoise):
     base: str | None = Field(None, description="the run to compare with; else the previous one of its environment")
 
 
-class ResultsQuery(Listed, OfPart, Searched):
+class ResultsQuery(Listed, OfPart, OfPriority, Searched):
     status: Status | None = Field(None, description="only results with this status", **like("failed"))
 
 
@@ -198,13 +206,13 @@ class RunResultsQuery(ResultsQuery):
     rerun: bool = Field(False, description="only what was run again")
 
 
-class CompareQuery(Asking, OfPart):
+class CompareQuery(Asking, OfPart, OfPriority):
     base: str = Field(description="a run's id, or a release: its newest run that has ended", **like("7.0"))
     candidate: str = Field(description="likewise", **like("8.0"))
     limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
 
 
-class ChangesQuery(Asking, OfPart):
+class ChangesQuery(Asking, OfPart, OfPriority):
     limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
 
 
@@ -237,11 +245,11 @@ class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise)
     group: Literal[GROUPS] | None = Field(None, description="a series for each of these")  # type: ignore[valid-type]
 
 
-class FlakyQuery(Listed, OfRelease, OfRun, OfPart, OfWindow):
+class FlakyQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
     pass
 
 
-class RegressionsQuery(Paged, OfRun, OfPart, OfWindow, OfStorms):
+class RegressionsQuery(Listed, OfRun, OfPart, OfPriority, OfWindow, OfStorms):
     release: str = Field(description="release line", **like("8.0"))
     base: str | None = Field(None, description="the release to compare with; by default its own earlier runs")
 
@@ -254,7 +262,11 @@ class DurationsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms):
     pass
 
 
-class TestsQuery(Listed, OfRelease):
+class TestDurationsQuery(DurationsQuery, OfPriority):
+    pass
+
+
+class TestsQuery(Listed, OfRelease, OfPriority):
     q: str = Field("", max_length=500, description="words that the key or a case id holds", **like("login"))
     module: str | None = Field(None, description="owning module", **like("module_3"))
 
@@ -275,11 +287,11 @@ class AttemptsQuery(Listed):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 
 
-class GridQuery(Paged, OfRelease, OfRun, OfPart, OfWindow, OfStorms, Judged, Searched):
+class GridQuery(Paged, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged, Searched):
     order: Literal[ORDERS] = Field("failing", description="which tests come first")  # type: ignore[valid-type]
 
 
-class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms, Judged):
+class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged):
     pass
 
 
@@ -295,7 +307,7 @@ class HostsQuery(Listed, OfRelease, OfRun, OfWindow):
     pass
 
 
-class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfWindow):
+class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
     run: str | None = Field(None, description="of this run alone")
     since: str | None = Field(None, description="new is what was never seen before this run")
     like: str | None = Field(
@@ -355,3 +367,7 @@ class SignaturePath(BaseModel):
 
 class RequestPath(BaseModel):
     request: Annotated[str, Field(description="a request's id", **like("1f2bafe876aa4794"))]
+
+
+class SavedQueryPath(BaseModel):
+    query: Annotated[str, Field(description="a saved query's id", **like("1f2bafe876aa4794"))]

@@ -19,7 +19,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from data.filters import FilterError
+from data.filters import Filter, FilterError
 from data.store import NoSnapshot, StoreError
 
 MIMETYPE = "application/problem+json"
@@ -27,11 +27,11 @@ log = logging.getLogger("regtracker.web")
 
 
 class Problem(Exception):
-    """Answered as a problem document with this status."""
+    """Answered as a problem document with this status. `position`: at which letter of the parameter, from 0."""
 
-    def __init__(self, status: int, detail: str, parameter: str | None = None) -> None:
+    def __init__(self, status: int, detail: str, parameter: str | None = None, position: int | None = None) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.parameter = status, detail, parameter
+        self.status, self.detail, self.parameter, self.position = status, detail, parameter, position
 
 
 def unknown(what: str, name: str) -> Problem:
@@ -44,12 +44,22 @@ def invalid(error: ValidationError) -> None:
     first = error.errors()[0]
     parameter = ".".join(str(part) for part in first["loc"]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
-        raise Problem(400, f"{parameter!r} is no parameter of this route", parameter)
+        raise Problem(400, f"{parameter!r} is no parameter of this route{_instead(parameter)}", parameter)
     given = "" if first["type"] == "missing" else f" (given: {_short(first['input'])})"
     raise Problem(400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter)
 
 
-def answer(status: int, detail: str, parameter: str | None = None) -> Response:
+def _instead(parameter: str) -> str:
+    """Why a filter that other routes take is refused here."""
+    if parameter == "priority":
+        return (
+            ": its numbers are sums over builds, which know of no priorities; /runs/{run}/priorities counts by "
+            "priority, and lists of tests take it"
+        )
+    return ": its answer would be the same with it" if parameter in Filter.__dataclass_fields__ else ""
+
+
+def answer(status: int, detail: str, parameter: str | None = None, position: int | None = None) -> Response:
     title = HTTPStatus(status).phrase
     document: dict[str, Any] = {
         "type": f"/api/docs#{status}",
@@ -60,6 +70,8 @@ def answer(status: int, detail: str, parameter: str | None = None) -> Response:
     }
     if parameter is not None:
         document["parameter"] = parameter
+    if position is not None:
+        document["position"] = position
     response = Response(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), status, mimetype=MIMETYPE)
     response.headers["Cache-Control"] = "no-store"
     if status == 503:
@@ -72,7 +84,7 @@ def handle(api: APIBlueprint) -> None:
 
     @api.errorhandler(Problem)
     def problem(error: Problem) -> Response:
-        return answer(error.status, error.detail, error.parameter)
+        return answer(error.status, error.detail, error.parameter, error.position)
 
     @api.errorhandler(FilterError)
     def wrong_filter(error: FilterError) -> Response:

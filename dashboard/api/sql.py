@@ -1,4 +1,5 @@
-"""The route that runs SQL: one read-only SELECT over the lake's tables (data/sandbox.py says how it is contained)."""
+"""The SQL console's routes: run one read-only SELECT over the lake's tables (data/sandbox.py says how it is contained),
+what the tables mean, and the queries that people keep."""
 
 from __future__ import annotations
 
@@ -13,15 +14,21 @@ import pyarrow as pa
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.documented import FILES, answered, blueprint, problems
-from dashboard.api.problems import Problem
-from dashboard.api.serving import FORMATS, wanted_format
-from dashboard.api.shapes.operations import SqlAnswer
+from dashboard.api import connection, listing, parameters
+from dashboard.api.documented import FILES, answered, blueprint, many, problems
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.problems import Problem, unknown
+from dashboard.api.runs import checked
+from dashboard.api.serving import FORMATS, remembered, store, wanted_format
+from dashboard.api.shapes.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.services import Services, services
-from data import export
+from data import dictionary, export, saved_queries
+from data.filters import Filter
 from data.sandbox import BusyError, Sandbox, SqlError, Table, TooSlowError
+from data.store import Store
 
 routes = blueprint("sql", "Questions that no other route answers.")
+SQL_LETTERS = 100_000
 _EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC", "limit": 10}
 
 
@@ -30,7 +37,7 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})  # type: ignore[typeddict-unknown-key]
 
-    sql: str = Field(min_length=1, max_length=100_000)
+    sql: str = Field(min_length=1, max_length=SQL_LETTERS)
     limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file holds all, up to a million")
 
 
@@ -46,16 +53,17 @@ def install(server: Flask) -> None:
 )
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables (`AT (VERSION => n)` asks for an earlier snapshot); 10 seconds, 512 MB and
-    32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow instead of JSON."""
+    32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow instead of JSON. Hanging up cancels it. Where an error
+    has a place in the query, `position` tells it."""
     form = wanted_format(None, request.headers.get("Accept", "")) or "json"
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
     _ = services().store  # where the store cannot be opened, this says so
     try:
-        table = sandbox.query(body.sql, body.limit if form == "json" else 10**6)
+        table = sandbox.query(body.sql, body.limit if form == "json" else 10**6, connection.hung_up(request.environ))
     except TooSlowError as error:
         raise Problem(408, str(error), "sql") from error
     except SqlError as error:
-        raise Problem(400, str(error), "sql") from error
+        raise Problem(400, _placed(str(error), body.sql, error.position), "sql", error.position) from error
     except BusyError as error:
         raise Problem(429, str(error)) from error
     if form != "json":
@@ -65,6 +73,66 @@ def run_sql(body: Question) -> Response:
     response = Response(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), mimetype=FORMATS["json"])
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _placed(text: str, sql: str, position: int | None) -> str:
+    if position is None:
+        return text
+    before = sql[:position].split("\n")
+    return f"line {len(before)}, column {len(before[-1]) + 1}: {text}"
+
+
+@routes.get("/sql/tables", summary="The tables that SQL may read, and what they mean", responses=many(TableMeaning))
+@remembered()
+def list_tables(query: parameters.IngestQuery) -> Any:
+    def fetch(_: Store, flt: Filter) -> list[Row]:
+        return dictionary.tables()
+
+    return listing.answer(Rows(TableMeaning, sliced(fetch)), query, query.filter())
+
+
+@routes.get("/sql/saved", summary="The queries that people keep", responses=many(SavedQuery))
+@remembered()
+def list_saved(query: parameters.IngestQuery) -> Any:
+    return listing.answer(Rows(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
+
+
+class Kept(BaseModel):
+    """A query to keep. One of the same name is replaced."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        str_strip_whitespace=True,
+        openapi_extra={"example": {"name": "Broken modules", "sql": _EXAMPLE["sql"], "author": "dana"}},  # type: ignore[typeddict-unknown-key]
+    )
+
+    name: str = Field(min_length=1, max_length=200)
+    sql: str = Field(min_length=1, max_length=SQL_LETTERS)
+    author: str | None = Field(None, min_length=1, max_length=200)
+
+
+@routes.post(
+    "/sql/saved",
+    summary="Keep a query",
+    responses={201: answered(SavedQuery), **problems(400, 403, 413, 415, 503)},
+)
+def save_query(body: Kept) -> Response:
+    """It is not run; whoever runs it runs it within the limits of `POST /sql`."""
+    kept = saved_queries.save(store(), body.name, body.sql, body.author)
+    response = Response(orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE), 201, mimetype=FORMATS["json"])
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@routes.delete(
+    "/sql/saved/<query>",
+    summary="Forget a query",
+    responses={204: {"description": "it is gone"}, **problems(403, 404, 503)},
+)
+def delete_query(path: parameters.SavedQueryPath) -> Response:
+    if not saved_queries.delete(store(), checked("saved query", path.query)):
+        raise unknown("saved query", path.query)
+    return Response(status=204)
 
 
 def _rows(table: Table) -> Iterator[list[Any]]:

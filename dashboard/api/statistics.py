@@ -61,7 +61,7 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
 
 @routes.get("/durations/tests", summary="Tests that take longer than they did, or less", responses=many(ChangedTest))
 @remembered()
-def list_changed_tests(query: parameters.DurationsQuery) -> Any:
+def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:

@@ -1,5 +1,19 @@
 """One screen each: PATH, NAME (its word in the navigation, or ""), layout() and register(app)."""
 
-from dashboard.pages import build, compare, docs, failure, failures, grid, ingest, matrix, overview, run, test, trends
+from dashboard.pages import (
+    build,
+    compare,
+    docs,
+    failure,
+    failures,
+    grid,
+    ingest,
+    matrix,
+    overview,
+    run,
+    sql,
+    test,
+    trends,
+)
 
-PAGES = (overview, run, matrix, failures, grid, trends, compare, ingest, failure, build, test, docs)
+PAGES = (overview, run, matrix, failures, grid, trends, compare, sql, ingest, failure, build, test, docs)

@@ -21,7 +21,7 @@ RUNS = ("30", "100", "300")
 TABLE_ROWS = 60
 _CHARTS = {"rate": "Pass rate", "counts": "Results", "duration": "Test time"}
 # Plotly's button that uploads a figure to a cloud is never offered.
-_CONFIG = {
+CHART_CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
     "responsive": True,
@@ -37,7 +37,7 @@ def layout() -> html.Div:
                     html.H2(title),
                     dcc.Store(id=f"trend-{name}-figure"),
                     html.Div(
-                        dcc.Graph(id=f"trend-{name}", config=_CONFIG, className="chart"),
+                        dcc.Graph(id=f"trend-{name}", config=CHART_CONFIG, className="chart"),
                         role="group",
                         **{"aria-label": f"Chart of {title.lower()}; the table below holds its data"},
                     ),

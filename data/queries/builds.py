@@ -9,6 +9,7 @@ from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso, pass_rate
+from data.queries.priorities import prioritized
 from data.queries.runs import result
 from data.queries.scope import conditions
 from data.store import Store
@@ -98,6 +99,8 @@ def results(
         if value is not None:
             where += f" AND r.{name} = ${name}"
             parameters[name] = value
+    part, own = prioritized(store, flt, [here["release"]])
+    where, parameters = where + part, parameters | own
     if text:
         where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
         parameters["text"] = text

@@ -10,6 +10,7 @@ from data.cache import question
 from data.evidence.classes import CLASSES
 from data.filters import EVERYTHING, Filter
 from data.measures import deltas
+from data.queries.priorities import prioritized
 from data.queries.regressions import regressions
 from data.queries.runs import of_run, run
 from data.queries.verdicts import judge
@@ -90,6 +91,8 @@ def releases(
             if getattr(flt, name) is not None:
                 where += f" AND r.{name} = ${name}"
                 own[name] = getattr(flt, name)
+        part, tests = prioritized(store, flt, {build.release for build in view.builds})
+        where, own = where + part, own | tests
         for name in sorted(own, key=len, reverse=True):
             where = where.replace(f"${name}", f"${side}_{name}")
             parameters[f"{side}_{name}"] = own[name]

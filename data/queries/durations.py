@@ -15,6 +15,7 @@ from data.cache import question
 from data.filters import Filter
 from data.measures import iso
 from data.queries.disturbances import find_storms, releases, stormy_columns
+from data.queries.priorities import prioritized
 from data.queries.verdicts import names
 from data.queries.windows import Column, Window, columns, span, window
 from data.store import Store
@@ -93,6 +94,8 @@ def _drifting(
         if getattr(flt, name) is not None:
             where += f" AND r.{name} = ${name}"
             parameters[name] = getattr(flt, name)
+    part, own = prioritized(store, flt, {build.release for build in view.builds})
+    where, parameters = where + part, parameters | own
     rows = store.cursor().execute(
         f"""WITH w AS (
             SELECT unnest($build::BIGINT[]) AS build, unnest($owner::VARCHAR[]) AS module,

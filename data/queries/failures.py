@@ -13,6 +13,7 @@ from data import evidence, ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
+from data.queries.priorities import prioritized
 from data.queries.scope import partitions
 from data.queries.windows import LaneBuild, span, window
 from data.stats import near
@@ -74,6 +75,8 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     where, parameters = span(builds)
     where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _part(flt, parameters)
     parameters["builds"] = sorted({build.build for build in builds})
+    part, own = prioritized(store, flt, {build.release for build in builds})
+    where, parameters = where + part, parameters | own
     hit = ""
     if like is not None:
         hit = f"""JOIN (SELECT build, test, topology, attempt FROM failures r

@@ -14,6 +14,7 @@ from data.filters import Filter
 from data.measures import iso
 from data.outcomes import AGAIN, FAILED
 from data.queries.disturbances import LONG, Seen, releases, seen
+from data.queries.priorities import of_priority
 from data.queries.verdicts import names
 from data.queries.windows import LaneBuild, Line, Window, disagreements, of_topology
 from data.stats.words import FLAKY, words
@@ -46,8 +47,12 @@ Found = tuple[Seen, Line, dict[str, Any], dict[str, Any]]  # with the evidence, 
 def _found(store: Store, flt: Filter) -> list[Found]:
     """The tests of a release that were flaky."""
     around = seen(store, flt, flt.runs or LONG)
-    key = ("flaky", replace(flt, as_of=None), around.window.key)
-    return store.answers.get(key, lambda: _judge(around), lambda found: 3_000 * len(found))
+    key = ("flaky", replace(flt, priority=None, as_of=None), around.window.key)
+    found = store.answers.get(key, lambda: _judge(around), lambda found: 3_000 * len(found))
+    if flt.priority is None:
+        return found
+    wanted = of_priority(store, flt.release, flt.priority)
+    return [item for item in found if item[1].test in wanted]
 
 
 def _judge(around: Seen) -> list[Found]:

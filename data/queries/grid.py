@@ -11,6 +11,7 @@ from data import ids
 from data.cache import question
 from data.filters import Filter
 from data.queries import verdicts
+from data.queries.priorities import prioritized
 from data.queries.runs import runs
 from data.stats.words import WORDS
 from data.store import Store
@@ -101,6 +102,8 @@ def _cells(
         if getattr(flt, name) is not None:
             part += f" AND r.{name} = ${name}"
             parameters[name] = getattr(flt, name)
+    prior, own = prioritized(store, flt, {row["release"] for row in listed})
+    part, parameters = part + prior, parameters | own
     chunks = range(0, len(columns), _CHUNK)
     masks = ", ".join(
         f"coalesce(bit_or(1::BIGINT << (w.age % {_CHUNK})) FILTER (w.age BETWEEN {first} AND {first + _CHUNK - 1} "

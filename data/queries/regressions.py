@@ -18,6 +18,7 @@ from data.cache import question
 from data.evidence.rates import CLAIMS, FISHER, cuts
 from data.filters import Filter
 from data.queries.disturbances import Seen, of_tests, seen
+from data.queries.priorities import of_priority
 from data.queries.verdicts import names
 from data.queries.windows import DEEPEST, Line
 from data.stats.fisher import Comparison, Status, compare, fallback
@@ -63,6 +64,9 @@ def regressions(
     told, q, compared = _told(flt, sides)
     judged = [(at, its, evidence.judge(its)) for at, its in told.items()]
     judged = [item for item in judged if item[2]["claim"] is not None]
+    if flt.priority is not None:
+        wanted = of_priority(store, flt.release, flt.priority)
+        judged = [item for item in judged if sides.lines[item[0]].test in wanted]
     judged.sort(key=lambda item: (CLAIMS.index(item[2]["claim"]), item[2]["p"] or 0, sides.lines[item[0]].test))
     claims = [verdict["claim"] for _, _, verdict in judged]
     suspected = [q[at] for (at, _, _), claim in zip(judged, claims, strict=True) if claim == "suspected"]

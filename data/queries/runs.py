@@ -9,6 +9,7 @@ from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import deltas, iso, pass_rate, run_state, sums
 from data.queries.noise import noise_counts, noisy, take_out
+from data.queries.priorities import METADATA, UNKNOWN, prioritized
 from data.queries.scope import conditions
 from data.store import Store
 
@@ -131,7 +132,7 @@ def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING) -> list[dict
     for row in rows:
         row["delta"] = deltas(row, earlier.get(row["priority"]))
     known = {name: place for place, name in enumerate(_PRIORITIES)}
-    return sorted(rows, key=lambda row: (row["priority"] == "unknown", known.get(row["priority"], 9), row["priority"]))
+    return sorted(rows, key=lambda row: (row["priority"] == UNKNOWN, known.get(row["priority"], 9), row["priority"]))
 
 
 def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
@@ -146,17 +147,11 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
                    count(*) FILTER (status = 'failed') AS failed, count(*) FILTER (kind = 'error') AS errors,
                    count(*) FILTER (status = 'skipped') AS skipped
             FROM results r WHERE is_final AND {where} GROUP BY test)
-        SELECT coalesce(m.priority, 'unknown') AS priority, {sums("here")}
+        SELECT coalesce(m.priority, '{UNKNOWN}') AS priority, {sums("here")}
         FROM here JOIN tests t USING (test) LEFT JOIN ({METADATA}) m USING (base_name)
         GROUP BY 1""",
         parameters | {"metadata_release": store.value("SELECT release FROM runs WHERE run = ?", [ids.number(run_id)])},
     )
-
-
-# One row a base name: what a release says of it wins over the global row.
-METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priority,
-    arg_max(owner, release IS NOT NULL) AS owner, arg_max(removed, release IS NOT NULL) AS removed
-    FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
 
 
 @question
@@ -235,7 +230,8 @@ def of_run(store: Store, run_id: str, flt: Filter) -> tuple[str, dict[str, Any]]
         if getattr(flt, name) is not None:
             where += f" AND r.{name} = ${name}"
             parameters[name] = getattr(flt, name)
-    return where, parameters
+    part, own = prioritized(store, flt, parameters["releases"])
+    return where + part, parameters | own
 
 
 def _counted(chosen: str, flt: Filter, parameters: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
-from data.queries.runs import METADATA
+from data.queries.priorities import METADATA, UNKNOWN
 from data.store import Store
 
 
@@ -35,7 +35,8 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
 
 @question
 def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> list[dict[str, Any]]:
-    """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first."""
+    """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first. With a
+    release, those that ever ran in it."""
     words = q.split()
     if not words:
         return []
@@ -49,6 +50,11 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> lis
     if flt.module is not None:
         where += " AND t.module = $module"
         parameters["module"] = flt.module
+    if flt.release is not None:
+        where += " AND t.test IN (SELECT test FROM results WHERE release = $metadata_release)"
+    if flt.priority is not None:
+        where += f" AND coalesce(m.priority, '{UNKNOWN}') = $priority"
+        parameters["priority"] = flt.priority
     rows = store.rows(
         f"""SELECT t.*, m.priority FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) WHERE {where}
         ORDER BY length(t.name), t.name, t.file, t.class, t.test LIMIT $limit""",

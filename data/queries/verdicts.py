@@ -17,6 +17,7 @@ from data.filters import Filter
 from data.measures import iso
 from data.queries.disturbances import Host, Seen, host_row, releases, seen, storm_rows
 from data.queries.histories import History, histories
+from data.queries.priorities import of_priority
 from data.queries.windows import DEEPEST, Line, Window, disagreements
 from data.stats.words import WORDS, words, worst
 from data.store import Store
@@ -87,8 +88,12 @@ def judge(store: Store, flt: Filter) -> tuple[Window, list[Judged]]:
     settings."""
     around = seen(store, flt, depth(store, flt))
     size = window_size(store, flt)
-    key = ("judge", replace(flt, exclude_flaky=False, as_of=None), size, around.window.key)
-    return around.window, store.answers.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
+    key = ("judge", replace(flt, priority=None, exclude_flaky=False, as_of=None), size, around.window.key)
+    judged = store.answers.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
+    if flt.priority is not None:
+        wanted = of_priority(store, flt.release, flt.priority)
+        judged = [verdict for verdict in judged if verdict.line.test in wanted]
+    return around.window, judged
 
 
 def _judge(around: Seen, size: int) -> list[Judged]:

@@ -27,6 +27,7 @@ class Problem(Shape):
     detail: str = Field(description="what is wrong with this request, and what to do")
     instance: str = Field(description="the path that was asked for")
     parameter: str | None = Field(None, description="the parameter or field that is wrong")
+    position: int | None = Field(None, ge=0, description="at which letter of it, from 0: the place of an error in SQL")
 
 
 class Counts(Shape):

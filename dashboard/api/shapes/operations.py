@@ -128,3 +128,29 @@ class SqlAnswer(Shape):
     rows: list[list[Any]]
     truncated: bool = Field(description="there were more rows, or bytes, than an answer may hold")
     seconds: float
+
+
+class SavedQuery(Shape):
+    """A query that somebody kept in the SQL console."""
+
+    id: Id
+    name: str = Field(examples=["Rescued in the last two weeks"])
+    sql: str = Field(examples=["SELECT count(*) FROM results"])
+    author: str | None
+    saved_at: Time
+
+
+class ColumnMeaning(Shape):
+    name: str
+    type: str = Field(examples=["BIGINT"])
+    about: str = Field(description="what it means; empty where the name says it")
+
+
+class TableMeaning(Shape):
+    """A table that SQL may read."""
+
+    name: str = Field(examples=["results"])
+    about: str = Field(examples=["one row per attempt of a test in a build on one topology"])
+    columns: list[ColumnMeaning] = Field(
+        examples=[[{"name": "started_at", "type": "TIMESTAMP", "about": "of the build"}]]
+    )

@@ -1,0 +1,390 @@
+// The SQL console: asks the API itself, so that hanging up cancels; the query and the chart stand behind the '#'.
+(function () {
+  "use strict";
+  const rt = (window.rt = window.rt || {});
+  const API = "/api/v1/sql";
+  const SERIES = 12; // lines or groups of bars that can still be told apart
+  const LINKS = { test: "tests", build: "builds", run: "runs", signature: "failures" }; // what these ids lead to
+  let answer = null; // what is shown: {sql, columns, rows, truncated, seconds}
+  let running = null; // the AbortController of the query that runs
+  let sorted = null; // {column, down}
+  let opened = null; // the address that was last read
+  let told = ""; // what stands beside the form that keeps a query
+
+  const $ = (id) => document.getElementById(id);
+  const here = () => $("sql-text");
+  const asked = () => new URLSearchParams(location.hash.slice(1));
+
+  function element(name, attributes, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (value === false || value === null || value === undefined) continue;
+      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+      else made.setAttribute(key, value === true ? "" : value);
+    }
+    made.append(...children.filter((child) => child !== null));
+    return made;
+  }
+
+  /** Put the query and what is shown of it into the address; a new query is a new entry of the history. */
+  function remember(changes) {
+    const wanted = asked();
+    const before = wanted.get("sql");
+    for (const [name, value] of Object.entries(changes)) {
+      if (value) wanted.set(name, value);
+      else wanted.delete(name);
+    }
+    const address = location.pathname + location.search + "#" + wanted;
+    opened = "#" + wanted;
+    if (wanted.get("sql") === before) history.replaceState(history.state, "", address);
+    else history.pushState({}, "", address);
+  }
+
+  /** JSON with whole numbers that JavaScript cannot hold kept as BigInt: ids have 63 bits. */
+  function parse(text) {
+    return JSON.parse(text, (_key, value, context) =>
+      typeof value === "number" && !Number.isSafeInteger(value) && context && /^-?\d+$/.test(context.source)
+        ? BigInt(context.source)
+        : value,
+    );
+  }
+
+  function say(...children) {
+    $("sql-answer").replaceChildren(element("p", { class: "sql-says", role: "status" }, ...children));
+    $("sql-chart-frame").hidden = true;
+  }
+
+  function tell(text) {
+    told = text;
+    $("sql-saved-says").textContent = text;
+  }
+
+  function wait(on) {
+    $("sql-cancel").hidden = !on;
+    $("sql-run").disabled = on;
+    for (const button of document.querySelectorAll("[data-sql-file]")) button.disabled = on;
+  }
+
+  /** What to do when a limit is hit, in words. */
+  function advice(status, detail) {
+    if (status === 408) return "Name a release and a span of started_at, count before you join, or ask for fewer columns.";
+    if (status === 429) return "Another query runs in this process. Run it again in a moment.";
+    if (/memory/i.test(detail)) return "Count or filter earlier: what is sorted, joined or collected must fit into memory.";
+    if (status === 503) return "Run `regtracker check` on the server.";
+    return "";
+  }
+
+  function fail(problem, sql) {
+    answer = null;
+    const parts = [element("p", { class: "notice sql-failed", role: "alert" }, problem.detail || String(problem))];
+    if (problem.position !== undefined) {
+      const line = sql.slice(0, problem.position).split("\n");
+      const text = sql.split("\n")[line.length - 1];
+      const column = line[line.length - 1].length;
+      const word = /^(\w+|.?)/s.exec(text.slice(column))[0] || " ";
+      parts.push(
+        element("pre", { class: "log" }, text.slice(0, column), element("mark", {}, word), text.slice(column + word.length)),
+      );
+      here().focus();
+      here().setSelectionRange(problem.position, problem.position + word.trim().length);
+    }
+    const help = advice(problem.status, problem.detail || "");
+    if (help) parts.push(element("p", { class: "quiet" }, help));
+    $("sql-answer").replaceChildren(...parts);
+    $("sql-chart-frame").hidden = true;
+  }
+
+  async function ask(sql, accept, limit) {
+    if (running) running.abort();
+    const mine = (running = new AbortController());
+    wait(true);
+    const began = Date.now();
+    const clock = setInterval(() => say("Running, " + Math.round((Date.now() - began) / 1000) + " s ..."), 1000);
+    say("Running ...");
+    try {
+      const response = await fetch(API, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: accept },
+        body: JSON.stringify({ sql, limit }),
+        signal: mine.signal,
+      });
+      if (!response.ok) return fail(await response.json(), sql), null;
+      return accept === "application/json" ? parse(await response.text()) : await response.blob();
+    } catch (error) {
+      if (error.name === "AbortError") {
+        if (running === mine) say("Cancelled.");
+      } else fail({ detail: "The server cannot be reached: " + error.message }, sql);
+      return null;
+    } finally {
+      clearInterval(clock);
+      if (running === mine) {
+        running = null;
+        wait(false);
+      }
+    }
+  }
+
+  async function run() {
+    const sql = here().value.trim();
+    if (!sql) return say("Write a query, or take one of the questions.");
+    if (sql !== asked().get("sql")) remember({ sql, view: "", x: "", y: "", series: "" });
+    const found = await ask(sql, "application/json", Number($("sql-rows").value));
+    if (!found || !$("sql-answer")) return;
+    answer = { sql, ...found };
+    sorted = null;
+    show();
+  }
+
+  const FILES = { csv: ["text/csv", "csv"], parquet: ["application/vnd.apache.parquet", "parquet"] };
+  async function download(form) {
+    const sql = here().value.trim();
+    if (!sql) return say("Write a query, or take one of the questions.");
+    const [accept, suffix] = FILES[form];
+    const blob = await ask(sql, accept, 1);
+    if (!blob) return;
+    const url = URL.createObjectURL(blob);
+    element("a", { href: url, download: "query." + suffix }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60000);
+    if (answer) show();
+    else say("Saved as query." + suffix + ".");
+  }
+
+  // the table
+
+  const hex = (value) => BigInt(value).toString(16).padStart(16, "0");
+  const isNumber = (column) => /INT|DOUBLE|FLOAT|DECIMAL|REAL/.test(column.type);
+  const isId = (column) => column.type === "BIGINT" && column.name in LINKS;
+
+  function cell(value, column) {
+    if (value === null) return element("td", { class: "none" }, "NULL");
+    if (isId(column))
+      return element("td", {}, element("a", { href: "/" + LINKS[column.name] + "/" + hex(value) }, hex(value)));
+    const text = typeof value === "object" ? JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner)) : String(value);
+    return element("td", { class: isNumber(column) ? "num" : "", title: text.length > 60 ? text : null }, text);
+  }
+
+  function order(rows) {
+    if (!sorted) return rows;
+    const { column, down } = sorted;
+    const compare = (a, b) => {
+      if (a[column] === null || b[column] === null) return (a[column] === null) - (b[column] === null);
+      const less = a[column] < b[column] ? -1 : a[column] > b[column] ? 1 : 0;
+      return down ? -less : less;
+    };
+    return [...rows].sort(compare);
+  }
+
+  function table() {
+    const heads = answer.columns.map((column, index) => {
+      const now = sorted && sorted.column === index ? (sorted.down ? "descending" : "ascending") : null;
+      const sort = () => {
+        sorted = { column: index, down: now === "ascending" };
+        show();
+      };
+      const button = element("button", { class: "sql-sort", type: "button", onclick: sort, title: column.type }, column.name);
+      return element("th", { scope: "col", "aria-sort": now, class: isNumber(column) && !isId(column) ? "num" : "" }, button);
+    });
+    const rows = order(answer.rows).map((row) => element("tr", {}, ...row.map((value, index) => cell(value, answer.columns[index]))));
+    return element(
+      "div",
+      { class: "scroll-x sql-scroll", tabindex: "0", role: "region", "aria-label": "Rows of the answer" },
+      element("table", { class: "grid-table sql-rows" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)),
+    );
+  }
+
+  // the chart
+
+  const isTime = (column) => /^(DATE|TIMESTAMP)/.test(column.type);
+
+  /** What is drawn: the address decides, else the first column against the first number. */
+  function axes() {
+    const wanted = asked();
+    const names = answer.columns.map((column) => column.name);
+    const numbers = answer.columns.filter((column) => isNumber(column) && !isId(column)).map((column) => column.name);
+    const pick = (name, otherwise) => (names.includes(wanted.get(name)) ? wanted.get(name) : otherwise);
+    const x = pick("x", names.find((name) => !numbers.includes(name)) || names[0]);
+    const y = pick("y", numbers.find((name) => name !== x) || names[names.length - 1]);
+    return { kind: wanted.get("view") === "line" ? "line" : "bar", x, y, series: pick("series", "") };
+  }
+
+  const tagless = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;");
+
+  function figure({ kind, x, y, series }) {
+    const at = (name) => answer.columns.findIndex((column) => column.name === name);
+    const time = isTime(answer.columns[at(x)]);
+    const lines = new Map();
+    for (const row of time ? [...answer.rows].sort((a, b) => (a[at(x)] < b[at(x)] ? -1 : 1)) : answer.rows) {
+      const name = series ? String(row[at(series)]) : y;
+      if (!lines.has(name)) lines.set(name, { x: [], y: [] });
+      const value = isId(answer.columns[at(x)]) ? hex(row[at(x)]) : row[at(x)];
+      lines.get(name).x.push(value === null ? "NULL" : typeof value === "number" && !time ? value : String(value));
+      lines.get(name).y.push(row[at(y)] === null ? null : Number(row[at(y)]));
+    }
+    const data = [...lines].slice(0, SERIES).map(([name, points], index) => ({
+      ...points,
+      x: points.x.map((value) => (typeof value === "string" && !time ? tagless(value) : value)),
+      name: tagless(name),
+      type: kind === "line" ? "scatter" : "bar",
+      mode: "lines+markers",
+      marker: { color: `var(--s${(index % 8) + 1}c)`, symbol: index, pattern: { shape: ["", "/", "x", "."][Math.floor(index / 8)] } },
+      line: { color: `var(--s${(index % 8) + 1}c)`, width: 1.8, dash: ["solid", "dash"][Math.floor(index / 8)] },
+      hovertemplate: "%{x}<br>%{y:,}<extra>%{fullData.name}</extra>",
+    }));
+    const numeric = isNumber(answer.columns[at(x)]) && !isId(answer.columns[at(x)]);
+    const layout = {
+      height: 420,
+      barmode: "group",
+      hovermode: "closest",
+      showlegend: data.length > 1,
+      xaxis: { title: { text: tagless(x) }, type: time ? "date" : numeric ? "linear" : "category" },
+      yaxis: { title: { text: tagless(y) }, rangemode: kind === "bar" ? "tozero" : "normal" },
+    };
+    return { figure: rt.themed({ data, layout }), left: Math.max(lines.size - SERIES, 0) };
+  }
+
+  function choices(chosen) {
+    const select = (name, label, values, value) =>
+      element(
+        "label",
+        { class: "quiet" },
+        label + " ",
+        element(
+          "select",
+          { class: "control form-select", "data-sql-axis": name, onchange: (event) => (remember({ [name]: event.target.value }), show()) },
+          ...values.map(([word, text]) => element("option", { value: word, selected: word === value }, text)),
+        ),
+      );
+    const names = answer.columns.map((column) => [column.name, column.name]);
+    const numbers = answer.columns.filter((column) => isNumber(column)).map((column) => [column.name, column.name]);
+    return [
+      select("x", "across", names, chosen.x),
+      select("y", "up", numbers.length ? numbers : names, chosen.y),
+      select("series", "one for each", [["", "(all in one)"], ...names], chosen.series),
+    ];
+  }
+
+  function show() {
+    const view = asked().get("view") || "table";
+    const tab = (name, text) =>
+      element(
+        "button",
+        { type: "button", class: "chip", "aria-pressed": String(view === name), onclick: () => (remember({ view: name === "table" ? "" : name }), show()) },
+        text,
+      );
+    const count = answer.rows.length.toLocaleString("en").replace(/,/g, "\u202f");
+    const facts = `${count} ${answer.rows.length === 1 ? "row" : "rows"} in ${answer.seconds.toFixed(2)} s`;
+    const head = element(
+      "div",
+      { class: "sql-head" },
+      element("span", { role: "status" }, facts),
+      element("span", { class: "segment", role: "group", "aria-label": "Shown as" }, tab("table", "table"), tab("bar", "bars"), tab("line", "lines")),
+    );
+    const parts = [head];
+    if (answer.truncated)
+      parts.push(element("p", { class: "notice" }, "There are more rows than these. Add LIMIT, count with GROUP BY, show more rows, or take the CSV: a file holds all of them, up to its own limit."));
+    const drawn = view !== "table" && answer.rows.length > 0;
+    if (drawn) {
+      const chosen = axes();
+      head.append(...choices(chosen));
+      const { figure: shown, left } = figure(chosen);
+      if (left) parts.push(element("p", { class: "quiet" }, `${left} more are not drawn: choose fewer with WHERE.`));
+      $("sql-chart-frame").hidden = false;
+      window.dash_clientside.set_props("sql-chart", { figure: shown });
+    } else if (answer.rows.length) parts.push(table());
+    else parts.push(element("p", { class: "quiet" }, "No row fits."));
+    $("sql-chart-frame").hidden = !drawn;
+    $("sql-answer").replaceChildren(...parts);
+  }
+
+  // kept queries
+
+  async function keep(form) {
+    const sql = here().value.trim();
+    if (!sql) return tell("There is no query to keep.");
+    const { name, author } = Object.fromEntries(new FormData(form));
+    const body = JSON.stringify({ name, sql, ...(author.trim() ? { author } : {}) });
+    const response = await fetch(API + "/saved", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    tell(response.ok ? "Kept." : (await response.json()).detail);
+    if (response.ok) form.elements.name.value = "";
+    fresh();
+  }
+
+  async function forget(id) {
+    const response = await fetch(API + "/saved/" + id, { method: "DELETE" });
+    tell(response.ok ? "Forgotten." : (await response.json()).detail);
+    fresh();
+  }
+
+  /** The list follows the snapshot; here it need not wait for the next beat. */
+  async function fresh() {
+    const response = await fetch("/api/v1/snapshot", { cache: "no-store" });
+    if (response.ok) window.dash_clientside.set_props("snapshot", { data: (await response.json()).snapshot });
+  }
+
+  // what happens when
+
+  /** Show what the address asks for; the address that this page wrote itself is shown already. */
+  function open() {
+    if (!here() || location.hash === opened) return;
+    opened = location.hash;
+    const sql = asked().get("sql");
+    if (sql === null) {
+      here().value = "";
+      answer = null;
+      $("sql-answer").replaceChildren();
+      $("sql-chart-frame").hidden = true;
+    } else if (answer && answer.sql === sql) {
+      here().value = sql;
+      show();
+    } else {
+      here().value = sql;
+      run();
+    }
+  }
+
+  function insert(text) {
+    const field = here();
+    const before = field.value.slice(0, field.selectionStart);
+    field.setRangeText((/[\s(,.]$|^$/.test(before) ? "" : " ") + text, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  }
+
+  document.addEventListener("rt:laid", ({ detail }) => {
+    if (detail.name !== "sql") return;
+    if (!detail.same) {
+      opened = null;
+      told = "";
+      $("sql-rows").value = $("sql-rows").dataset.usual;
+    }
+    wait(Boolean(running));
+    tell(told);
+    open();
+  });
+  const recolour = new MutationObserver(() => answer && $("sql-answer") && show());
+  recolour.observe(document.documentElement, { attributes: true, attributeFilter: ["data-bs-theme"] });
+  addEventListener("hashchange", open);
+  addEventListener("popstate", open);
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "sql-form") run();
+    if (event.target.id === "sql-save") keep(event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id === "sql-text" && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      run();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button");
+    if (!button) return;
+    if (button.id === "sql-cancel" && running) running.abort();
+    else if (button.id === "sql-copy") {
+      if (here().value.trim() !== asked().get("sql")) remember({ sql: here().value.trim() });
+      // Browsers give the clipboard only to https and this machine.
+      if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => tell("The link is copied."));
+      else tell("The link stands in the browser's address bar.");
+    } else if (button.dataset.sqlInsert) insert(button.dataset.sqlInsert);
+    else if (button.dataset.sqlForget) forget(button.dataset.sqlForget);
+    else if (button.dataset.sqlFile) download(button.dataset.sqlFile);
+  });
+})();

@@ -1,0 +1,70 @@
+"""The SQL console: an editor beside what the tables mean, examples, kept queries, and the answer as table or chart.
+
+The query stands in the URL behind the '#', because that part never goes to a server: it may be long, and no log holds
+it. The browser asks `POST /api/v1/sql` itself (assets/sql.js), so that a query can be cancelled by hanging up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from dash import Dash, dcc, html
+
+from dashboard import render
+from dashboard.pages.trends import CHART_CONFIG
+from dashboard.place import Place
+from data import dictionary, sandbox, saved_queries
+from data.sql_examples import EXAMPLES
+from data.store import Store
+
+PATH, NAME = "/sql", "SQL"
+ROWS = (100, 1_000, 10_000)
+
+
+def layout() -> html.Div:
+    chart = html.Div(
+        dcc.Graph(id="sql-chart", config=CHART_CONFIG, className="chart"),
+        id="sql-chart-frame",
+        hidden=True,
+        role="group",
+        **{"aria-label": "Chart of the answer; the table holds its data"},
+    )
+    found = html.Div([html.Div(id="sql-answer"), chart], className="sql-answer")
+    return html.Div(
+        [html.Div([*render.sink("sql"), found], className="sql-main"), html.Aside(render.sink("sql-side"))],
+        className="page sql-columns",
+    )
+
+
+def register(app: Dash) -> None:
+    render.register(app, "sql", PATH, "sql.html", editor)
+    render.register(app, "sql-side", PATH, "sql_side.html", side)
+
+
+def editor(store: Store, place: Place) -> dict[str, Any]:
+    return {
+        "rows_offered": ROWS,
+        "rows": ROWS[1],
+        "limits": {
+            "seconds": sandbox.SECONDS,
+            "memory": sandbox.MEMORY.replace("MB", "\u202fMB"),
+            "rows": sandbox.ROWS,
+            "megabytes": sandbox.BYTES >> 20,
+        },
+    }
+
+
+def side(store: Store, place: Place) -> dict[str, Any]:
+    return {
+        "tables": dictionary.tables(),
+        "examples": [(example.question, link(example.sql, example.chart)) for example in EXAMPLES],
+        "saved": [row | {"link": link(row["sql"])} for row in saved_queries.saved(store, place.filter)],
+    }
+
+
+def link(sql: str, chart: tuple[str, str, str, str] | None = None) -> str:
+    """The address of a query, shown as a chart where one is named (kind, x, y, series)."""
+    named = dict(zip(("view", "x", "y", "series"), chart, strict=True)) if chart else {}
+    wanted = {"sql": sql} | {name: value for name, value in named.items() if value}
+    return f"{PATH}#{urlencode(wanted, quote_via=quote)}"

@@ -1,0 +1,40 @@
+"""The priority of tests, which the overlay of metadata gives them: which tests have one, and how SQL asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from data.cache import question
+from data.filters import Filter
+from data.store import Store
+
+# One row a base name: what a release says of it wins over the global row.
+METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priority,
+    arg_max(owner, release IS NOT NULL) AS owner, arg_max(removed, release IS NOT NULL) AS removed
+    FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
+UNKNOWN = "unknown"  # the priority of a test that no metadata gives one
+
+
+@question
+def of_priority(store: Store, release: str, priority: str) -> frozenset[int]:
+    """The tests that have this priority in a release."""
+    rows = store.cursor().execute(
+        f"""SELECT t.test FROM tests t LEFT JOIN ({METADATA}) m USING (base_name)
+        WHERE coalesce(m.priority, '{UNKNOWN}') = $priority""",
+        {"metadata_release": release, "priority": priority},
+    )
+    return frozenset(test for (test,) in rows.fetchall())
+
+
+def prioritized(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """SQL over columns release and test of `r`, to be added to a WHERE: the tests of the filter's priority, where it
+    has one; and its parameters."""
+    if flt.priority is None:
+        return "", {}
+    pairs = [(release, test) for release in sorted(releases) for test in of_priority(store, release, flt.priority)]
+    return (
+        """ AND (r.release, r.test) IN (
+            SELECT unnest($priority_releases::VARCHAR[]), unnest($priority_tests::BIGINT[]))""",
+        {"priority_releases": [release for release, _ in pairs], "priority_tests": [test for _, test in pairs]},
+    )

@@ -1,0 +1,92 @@
+"""Each filter on every route: it changes the answer or is answered with 400, and is never ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+# What narrows, or moves, any answer that knows of it: nothing of this name is in the store.
+FILTERS = {
+    "release": "none",
+    "version": "none",
+    "environment": "none",
+    "module": "none",
+    "topology": "none",
+    "priority": "P0",
+    "exclude_flaky": "1",
+    "as_of": "",
+}
+ROUTES_TEXT = """/releases /releases/7.0 /releases/7.0/modules /releases/7.0/versions /releases/7.0/runs
+/choices?release=7.0 /runs
+/runs/{run} /runs/{run}/modules /runs/{run}/priorities /runs/{run}/results /runs/{run}/changes
+/compare?base={first}&candidate={run} /compare?base=7.0&candidate=8.0 /trends /trends?group=module /grid?release=7.0
+/tests?q=e /tests/{test} /tests/{test}/history /tests/{test}/suspects /flaky?release=7.0 /regressions?release=7.0
+/durations/tests /durations/modules /verdicts /verdicts/excluded /failures /failures/{signature} /storms /hosts /builds
+/builds?run={run} /builds/{build} /builds/{build}/results /builds/{build}/facets /builds/{build}/tests/{test}
+/ingest/status /ingest/ledger /ingest/gaps /ingest/drops /ingest/requests /sql/saved /sql/tables /snapshot
+/badges/7.0.svg"""
+ROUTES = ROUTES_TEXT.split()
+# Answers that this store leaves empty, or that stay as they are: they cannot show that a filter narrows them.
+SAME_HERE = {"/durations/tests", "/durations/modules", "/verdicts/excluded", "/storms", "/tests/{test}/suspects"}
+ALWAYS = {"/ingest/gaps", "/ingest/drops", "/ingest/requests", "/sql/saved", "/sql/tables"}
+
+
+@pytest.fixture(scope="module")
+def names(server) -> dict[str, Any]:
+    client = server.test_client()
+
+    def get(path: str) -> Any:
+        return client.get(f"/api/v1{path}").json
+
+    runs = get("/runs?release=7.0&environment=prod")["items"]
+    test = get("/tests?q=broken")["items"][0]["test"]
+    rows = get(f"/tests/{test}/history?release=7.0&environment=prod")["items"]
+    failed = next(row for row in rows if row["status"] == "failed")
+    return {
+        "run": failed["run"],
+        "first": runs[-1]["id"],
+        "test": test,
+        "build": failed["build"],
+        "signature": failed["signature"],
+    }
+
+
+@pytest.fixture(scope="module")
+def early(filled) -> int:
+    """The snapshot of the first runs."""
+    return filled.store.value("SELECT min(snapshot_id) FROM lake.snapshots() WHERE author = 'test'")
+
+
+def answered(answer) -> Any:
+    """What an answer says, without what follows the clock or names the snapshot."""
+    if answer.mimetype != "application/json":
+        return answer.text
+    said = answer.json
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            left_out = ("snapshot", "freshness_s", "lag_s", "next")
+            return {name: plain(inner) for name, inner in value.items() if name not in left_out}
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    return plain(said)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_filter_changes_the_answer_or_is_refused(client, early, names, route, name):
+    path = "/api/v1" + route.format(**names)
+    whole = client.get(path)
+    assert whole.status_code == 200, whole.text
+    if f"{name}=" in route:
+        return
+    value = FILTERS[name] or str(early)
+    narrowed = client.get(f"{path}{'&' if '?' in path else '?'}{name}={value}")
+    if narrowed.status_code == 400:
+        assert name != "as_of", "every route can be asked of the past"
+        assert narrowed.json["parameter"] == name and name in narrowed.json["detail"]
+    elif narrowed.status_code == 404:
+        assert name == "as_of" or "release" in name or "{" not in route
+    elif route not in ALWAYS | SAME_HERE:
+        assert answered(narrowed) != answered(whole)
