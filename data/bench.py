@@ -20,6 +20,8 @@ from data.filters import Filter
 from data.queries import builds, compare, failures, grid, releases, runs, tests, trends, verdicts
 from data.store import LAKE, Store
 
+ROUNDS = 7  # of each question, after a first one
+
 _COPIED = (
     "results",
     "failures",
@@ -78,8 +80,8 @@ class Timing:
     p95_ms: float
 
 
-def measure(store: Store, rounds: int = 7) -> list[Timing]:
-    """Every question `rounds` times, nothing remembered, about the newest run of the first release.
+def measure(store: Store) -> list[Timing]:
+    """Every question ROUNDS times, nothing remembered, about the newest run of the first release.
 
     Raises ValueError where the store is empty.
     """
@@ -92,9 +94,9 @@ def measure(store: Store, rounds: int = 7) -> list[Timing]:
     with tempfile.TemporaryDirectory() as folder, _native_copy(store, Path(folder)) as bare:
         for name, (path, ask, *arguments) in asked.items():
             used = {key: value for key, value in parameters.items() if f"${key}" in _BARE[name]}
-            floor = _times(lambda name=name, used=used: bare.execute(_BARE[name], used).fetchall(), rounds)
+            floor = _times(lambda name=name, used=used: bare.execute(_BARE[name], used).fetchall())
             # __wrapped__: the question itself, not the answer that @question remembers.
-            times = _times(lambda ask=ask, arguments=arguments: ask.__wrapped__(store, *arguments), rounds)
+            times = _times(lambda ask=ask, arguments=arguments: ask.__wrapped__(store, *arguments))
             timings.append(
                 Timing(name, path, statistics.median(floor), statistics.median(times), percentile(times, 0.95))
             )
@@ -155,10 +157,10 @@ def _native_copy(store: Store, folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(folder / "bare.duckdb"), config={"threads": store.settings.store.threads})
 
 
-def _times(action: Callable[[], Any], rounds: int) -> list[float]:
+def _times(action: Callable[[], Any]) -> list[float]:
     action()
     times = []
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         start = time.perf_counter()
         action()
         times.append((time.perf_counter() - start) * 1000)

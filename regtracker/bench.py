@@ -19,11 +19,20 @@ from data.store import Store
 from data.synthetic import Shape, fill
 from data.terminal import JSON, load_settings
 from ingest import bench as ingest_bench
+from regtracker import bench_report
 from regtracker.processes import Children, free_port, wait_ready
 
 
 @click.command()
-@click.option("--size", type=click.IntRange(1_000), default=1_000_000, show_default=True, help="Results in the store.")
+@click.option(
+    "--size",
+    "sizes",
+    type=click.IntRange(1_000),
+    multiple=True,
+    default=[1_000_000],
+    show_default=True,
+    help="Results in the store; several sizes show how the cost grows.",
+)
 @click.option(
     "--ingest",
     "ingest_size",
@@ -35,24 +44,38 @@ from regtracker.processes import Children, free_port, wait_ready
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the filled store there, or measure the one that is there (default: a temporary one).",
+    help="Keep the filled stores there, or measure those that are there (default: temporary ones).",
+)
+@click.option(
+    "--write",
+    "document",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Put the tables between the marks of this Markdown file, as in docs/performance.md.",
 )
 @JSON
-def bench(size: int, ingest_size: str, home: Path | None, as_json: bool) -> None:
-    """Fill a store and time ingest, every screen's question beside a bare query, and the API over HTTP.
+def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document: Path | None, as_json: bool) -> None:
+    """Fill stores and time ingest, every screen's question beside a bare query, and the API over HTTP.
+
+    Run it on a machine that does nothing else: it takes minutes for millions of results.
 
     \b
-    Example: regtracker bench --size 1000000
+    Example: regtracker bench --size 80000 --size 1000000 --size 9600000 --write docs/performance.md
     """
     with tempfile.TemporaryDirectory() as scratch, Children() as children:
-        store = home or Path(scratch) / "store"
         figures = {
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
             "ingest": _ingest(children, Path(scratch) / "ingest", ingest_size),
-            **_questions(store, size),
+            "stores": [_store(children, (home or Path(scratch)) / str(size), size) for size in sizes],
         }
-        figures |= _http(children, store, [row["path"] for row in figures["questions"]])
-    click.echo(json.dumps(figures, indent=2) if as_json else _text(figures))
+    if document:
+        bench_report.write(figures, document)
+    click.echo(json.dumps(figures, indent=2) if as_json else bench_report.text(figures))
+
+
+def _store(children: Children, home: Path, size: int) -> dict:
+    """All that is measured on one store."""
+    figures = _questions(home, size)
+    return figures | _http(children, home, [row["path"] for row in figures["questions"]])
 
 
 def _ingest(children: Children, home: Path, size: str) -> dict:
@@ -79,7 +102,11 @@ def _questions(home: Path, size: int) -> dict:
     click.echo(f"Asking about {results:,} results ...", err=True)
     timings = [asdict(timing) for timing in data_bench.measure(store)]
     store.close()
-    return {"results": results, "questions": timings}
+    files = [
+        file for file in home.rglob("*") if file.is_file() and (file.suffix == ".parquet" or "sqlite" in file.name)
+    ]
+    disk = sum(file.stat().st_size for file in files)
+    return {"results": results, "bytes_per_result": disk / results, "questions": timings}
 
 
 def _http(children: Children, home: Path, paths: list[str]) -> dict:
@@ -100,42 +127,6 @@ def _http(children: Children, home: Path, paths: list[str]) -> dict:
         run_view = next(path for path in paths if path.endswith("/modules") and path.startswith("/runs/"))
         figures[f"http_{name}"] = [asdict(answer) for answer in answers(url, paths)]
         figures[f"load_{name}"] = [asdict(load(url, run_view, clients)) for clients in (1, 8, 32)]
+        figures[f"memory_mb_{name}"] = children.memory_mb("web")
         children.stop("web")
     return figures
-
-
-def _text(figures: dict) -> str:
-    lines = [
-        figures["machine"],
-        "",
-        _ingest_text(figures["ingest"]),
-        "",
-        f"| {figures['results']:,} results: ms | bare query | question p50 | p95 | HTTP computed | remembered | 304 |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    rows = zip(figures["questions"], figures["http_computed"], figures["http_remembered"], strict=True)
-    for asked, computed, remembered in rows:
-        lines.append(
-            f"| {asked['question']} | {asked['bare_ms']:.1f} | {asked['p50_ms']:.1f} | {asked['p95_ms']:.1f} "
-            f"| {computed['whole_ms']:.1f} | {remembered['whole_ms']:.1f} | {remembered['unchanged_ms']:.1f} |"
-        )
-    lines += [
-        "",
-        "| run view, clients | computed, requests a second | p95 ms | remembered, requests a second | p95 ms |",
-        "| ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for computed, remembered in zip(figures["load_computed"], figures["load_remembered"], strict=True):
-        lines.append(
-            f"| {computed['clients']} | {computed['per_second']:.0f} | {computed['p95_ms']:.1f} "
-            f"| {remembered['per_second']:.0f} | {remembered['p95_ms']:.1f} |"
-        )
-    return "\n".join(lines)
-
-
-def _ingest_text(rate: dict) -> str:
-    return (
-        f"Ingest: {rate['attempts']:,} results of {rate['builds']} builds in {rate['wall_s']:.1f} s, "
-        f"{rate['attempts'] / rate['wall_s']:,.0f} a second ({rate['attempts'] / rate['cpu_s']:,.0f} a second of CPU), "
-        f"{rate['requests']} requests, peak {rate['peak_mb']:.0f} MB, {rate['bytes_per_result']:.0f} bytes a result "
-        f"(raw files: {rate['raw_bytes_per_result']:.0f})"
-    )

@@ -10,6 +10,7 @@ import sys
 import time
 
 import click
+import psutil
 import requests
 
 
@@ -52,6 +53,12 @@ class Children:
         process.wait(timeout=15)
         if process.stdout:
             process.stdout.close()
+
+    def memory_mb(self, name: str) -> float:
+        """What a process and its children hold, shared pages counted once where the system can tell (Linux)."""
+        parent = psutil.Process(self._running[name].pid)
+        held = [process.memory_full_info() for process in (parent, *parent.children(recursive=True))]
+        return sum(getattr(memory, "pss", memory.rss) for memory in held) / 1e6
 
     def check(self) -> None:
         """Raises ClickException when one of them has ended."""

@@ -15,6 +15,7 @@ import requests
 from click.testing import CliRunner
 
 import regtracker
+from regtracker.bench_report import MARKS, PREDECESSOR
 
 VERBS = regtracker.main.list_commands(click.Context(regtracker.main))
 
@@ -96,11 +97,21 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path):
         pytest.fail("the web process outlived the demo")
 
 
-def test_the_benchmark_measures_what_it_fills():
-    answer = CliRunner().invoke(regtracker.main, ["bench", "--size", "2000", "--ingest", "tiny", "--json"])
-    figures = json.loads(answer.stdout)
-    assert figures["results"] >= 1_500
+def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
+    monkeypatch.setattr("dashboard.bench.SECONDS", 0.2)
+    monkeypatch.setattr("dashboard.bench.ROUNDS", 2)
+    monkeypatch.setattr("data.bench.ROUNDS", 1)
+    document = tmp_path / "performance.md"
+    document.write_text(f"Before.\n{MARKS[0]}\nold\n{MARKS[1]}\nAfter.\n")
+    arguments = ["bench", "--size", "2000", "--ingest", "tiny", "--write", str(document), "--json"]
+    figures = json.loads(CliRunner().invoke(regtracker.main, arguments, catch_exceptions=False).stdout)
     assert figures["ingest"]["attempts"] > 1_000 and figures["ingest"]["requests"] > 0
-    assert {row["question"] for row in figures["questions"]} >= {"overview", "verdicts of a release"}
-    assert all(row["whole_ms"] > 0 for row in figures["http_computed"])
-    assert [row["clients"] for row in figures["load_remembered"]] == [1, 8, 32]
+    [store] = figures["stores"]
+    assert round(store["results"], -3) == 2_000
+    assert {row["question"] for row in store["questions"]} >= {"overview", *PREDECESSOR}
+    assert all(row["p95_ms"] >= row["p50_ms"] > 0 for row in store["http_computed"])
+    assert [row["clients"] for row in store["load_remembered"]] == [1, 8, 32]
+    assert store["memory_mb_computed"] > 50 and store["bytes_per_result"] > 1
+    text = document.read_text()
+    assert text.startswith("Before.\n") and text.endswith("After.\n") and "old" not in text
+    assert "| one test's history | 2.8 |" in text
