@@ -3,7 +3,7 @@ r"""Failure messages to signatures: what changes from run to run becomes %, so t
 A pattern is a LIKE pattern (escape character \): it can be shown, edited and used as a rule, and it groups without any
 state. Source: LUCI Analysis, failure reason clustering v6, with two differences that keep ordinary words: nothing
 without a digit is ever hidden ("defaced", "feedface", "responsecode=" stay), and hexadecimal begins and ends where a
-word does ("failed 2024-01-02" does not lose its "ed").
+word does ("failed 2024-01-02" does not lose its "ed"). A terminal's colours are hidden too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ LONGEST = 1000  # characters of a message that are looked at
 
 # Possessive, lest a match be cut short until it holds no digit any more.
 _TOKEN = re.compile(
-    r"(?=[/+a-zA-Z]*[0-9])[/+0-9a-zA-Z]{10,}+=+"  # base64
+    r"(?:\x1b|#x1[bB])\[[0-9;?]*[a-zA-Z]"  # colours of a terminal, also as pytest writes them into XML
+    r"|(?=[/+a-zA-Z]*[0-9])[/+0-9a-zA-Z]{10,}+=+"  # base64
     r"|(?<![a-zA-Z])(?=[-a-fA-F]*[0-9])[-0-9a-fA-F]{16,}+(?![a-zA-Z0-9])"  # UUIDs, long hashes
     r"|(?<![a-zA-Z])(?=(?:[a-fA-F]{2}[ \t])*(?:[a-fA-F][0-9]|[0-9][0-9a-fA-F])\b)"
     r"[0-9a-fA-F]{2}(?:[ \t][0-9a-fA-F]{2}\b){5,}+"  # dumps of bytes

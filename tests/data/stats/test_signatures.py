@@ -48,6 +48,7 @@ def like(text: str, rule: str) -> bool:
         ("cookie d41d8cd98f00b204e9800998ecf8427e.", "cookie %."),
         ("read 00 1f a3 9c ff ee 11 22 instead", "read % instead"),
         ("Widget@1a2b3c4d has 12 rows", "Widget@% has % rows"),
+        ("#x1B[31mFAIL#x1B[0m flow 7 \x1b[1;31mmissing\x1b[m", "%FAIL% flow % %missing%"),
         ("", ""),
         (" \n\t\n", ""),
     ],
