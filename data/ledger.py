@@ -185,6 +185,11 @@ def stored_runs(store: Store, source: str, since: datetime | None = None) -> lis
     )
 
 
+def waiting(store: Store, source: str) -> int:
+    """How many discovered builds have not been tried yet."""
+    return store.value("SELECT count(*) FROM ledger WHERE source = ? AND state = 'new'", [source])
+
+
 def open_since(store: Store, source: str, since: datetime) -> tuple[int, int]:
     """Of what was discovered since a moment: (how much is not done, how much failed and waits or was given up)."""
     row = store.rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,11 +18,15 @@ else:
     from backports import zstd
 
 LEVEL = 3
+_OWN = threading.local()
 
 
 def pack(path: str, kind: str, content: bytes) -> RawFile:
     """One file, compressed."""
-    return RawFile(path, kind, "zstd", len(content), zstd.compress(content, LEVEL))
+    if not hasattr(_OWN, "compressor"):
+        _OWN.compressor = zstd.ZstdCompressor(LEVEL)  # made once a thread: it costs more than what it packs
+    packed = _OWN.compressor.compress(content, zstd.ZstdCompressor.FLUSH_FRAME)
+    return RawFile(path, kind, "zstd", len(content), packed)
 
 
 def pack_zip(path: str, kind: str, content: bytes) -> RawFile:

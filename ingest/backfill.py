@@ -92,18 +92,8 @@ def _add(pipeline: Pipeline, entries: list[Entry]) -> list[Entry]:
 
 def run(pipeline: Pipeline, wanted: Range, progress: Callable[[int, int], None]) -> None:
     """Find the builds of a range and read them, and whatever else of the source is due. Raises JenkinsError."""
-    began = utc_now()
-    for found in find(pipeline, wanted):
-        progress(0, pipeline.tally.found or len(found))
-    total = 0
-
-    def tell() -> None:
-        nonlocal total
-        left, _ = ledger.open_since(pipeline.store, pipeline.source.name, began)
-        done = pipeline.tally.ingested + pipeline.tally.failed
-        total = max(total, done + left)
-        progress(total - left, total)
-
-    pipeline.committed = tell
+    for _ in find(pipeline, wanted):
+        progress(0, pipeline.tally.found)
+    pipeline.progress = progress
     for kind in (RUN, BUILD):
         pipeline.work(kind)

@@ -1,19 +1,51 @@
-"""How fast one process brings results from a Jenkins into the lake: fetched, kept raw, parsed, committed."""
+"""How fast one process brings results from a Jenkins into the lake: fetched, kept raw, parsed, committed.
+
+`python -m ingest.bench` measures the path without a network on one core, and a long backfill over HTTP.
+"""
 
 from __future__ import annotations
 
+import io
+import json
+import multiprocessing
 import resource
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
 
-from data.settings import Settings
+import click
+
+from data import raw
+from data.append import Build, put
+from data.runs import Run
+from data.settings import Settings, SourceSettings
 from data.store import Store
-from ingest.pipeline import Pipeline
+from data.terminal import JSON
+from ingest import backfill
+from ingest.derive import derive
+from ingest.details import Detail
+from ingest.fetch import Fetched, Files
+from ingest.layouts import layout_of
+from ingest.pipeline import BATCH_RESULTS, Pipeline
+from ingest.reading import utc_now
+from ingest.simulator.archive import zipped
+from ingest.simulator.programme import Programme
+from ingest.simulator.server import Jenkins, SimulatorServer
+from ingest.simulator.side import ARCHIVE
+from ingest.simulator.timeline import ReleaseSpec, Size
+from ingest.terminal import MovingBar, collect_rarely
+
+START = datetime(2025, 1, 1)
 
 
 @dataclass(frozen=True)
 class Rate:
-    """One poll of every source from nothing. `attempts` counts rows of results; times in seconds, of this process."""
+    """What was read from nothing. `attempts` counts rows of results; times in seconds, of this process."""
 
     builds: int
     attempts: int
@@ -31,6 +63,12 @@ def measure(settings: Settings) -> Rate:
     wall, cpu = time.perf_counter(), time.process_time()
     polls = [Pipeline(store, source).poll(eager=True) for source in settings.source]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    builds, requests = sum(poll.ingested for poll in polls), sum(poll.requests for poll in polls)
+    return _rate(store, builds, requests, wall, cpu)
+
+
+def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float) -> Rate:
+    """Closes the store."""
     attempts = store.value("SELECT count(*) FROM results")
     sizes = dict(
         store.cursor()
@@ -39,12 +77,122 @@ def measure(settings: Settings) -> Rate:
     )
     store.close()
     return Rate(
-        builds=sum(poll.ingested for poll in polls),
+        builds=builds,
         attempts=attempts,
-        wall_s=wall,
-        cpu_s=cpu,
-        requests=sum(poll.requests for poll in polls),
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        requests=requests,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         bytes_per_result=float(sizes.get(False) or 0) / max(attempts, 1),
         raw_bytes_per_result=float(sizes.get(True) or 0) / max(attempts, 1),
     )
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Results a second of one core (CPU time of all threads, wherever it was spent) of XML that is in memory already:
+    zip to columns, columns to a committed snapshot, and both."""
+
+    results: int
+    read: float
+    committed: float
+    both: float
+
+
+def stages(home: Path, builds: int) -> Stages:
+    """What the way from a zip of JUnit XML to the lake costs without a network: `builds` builds of 500 results."""
+    source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=ARCHIVE, release_fixed="1.0")
+    layout, store = layout_of(source), Store.open(Settings(home=home))
+    job = Programme(_archive(builds), live=False)
+    made = [
+        (build.number, zipped(build.files(job.now()), "", "**/*.xml", build.ended))
+        for build in Jenkins(job, None).root.find([ARCHIVE]).builds(job.now())
+    ]
+    collect_rarely()
+    read = committed = 0.0
+    results = 0
+    batch: list[tuple[Build, Run]] = []
+    for position, (number, content) in enumerate(made, 1):
+        clock = time.process_time()
+        files = Files([Fetched("**/*.xml", "junit", True, io.BytesIO(content))])
+        began = START + timedelta(hours=number)
+        detail = Detail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
+        batch.append(derive(layout, detail, raw.pack("build.json", "build", b"{}"), files, began))
+        read += time.process_time() - clock
+        if position == len(made) or sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
+            clock = time.process_time()
+            work = partial(put, builds=[build for build, _ in batch], now=utc_now(), made=batch)
+            results += store.transact("bench", f"{len(batch)} builds", work)
+            committed += time.process_time() - clock
+            batch = []
+    store.close()
+    return Stages(results, results / read, results / committed, results / (read + committed))
+
+
+def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> Rate:
+    """Backfill `builds` builds of 500 results over HTTP from a simulator in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    server = context.Process(target=_serve, args=(builds, there), daemon=True)
+    server.start()
+    source = SourceSettings(
+        name="bench",
+        url=here.recv(),
+        layout="job",
+        job=ARCHIVE,
+        release_fixed="1.0",
+        results=["junit:reports/*.xml"],
+        max_in_flight=4,
+    )
+    collect_rarely()
+    store = Store.open(Settings(home=home, source=[source]))
+    pipeline = Pipeline(store, source)
+    wall, cpu = time.perf_counter(), time.process_time()
+    backfill.run(pipeline, backfill.Range(), progress)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    server.terminate()
+    return _rate(store, pipeline.tally.ingested, pipeline.jenkins.requests, wall, cpu)
+
+
+def _archive(builds: int) -> Size:
+    return Size((ReleaseSpec("1.0", 8, 5.0, 1),), modules=1, tests=10, archive=builds)
+
+
+def _serve(builds: int, pipe: Connection) -> None:
+    with SimulatorServer(Programme(_archive(builds), live=False)) as server:
+        pipe.send(server.url)
+        server.join()
+
+
+@click.command()
+@click.option("--builds", type=click.IntRange(1), default=10_000, show_default=True, help="Builds of 500 results each.")
+@JSON
+def main(builds: int, as_json: bool) -> None:
+    """Time ingest on one core, and a backfill over HTTP: rate, requests and peak memory.
+
+    \b
+    Example: python -m ingest.bench --builds 2000
+    """
+    bar = MovingBar("builds")
+    with tempfile.TemporaryDirectory() as scratch:
+        # First, for the peak of memory is that of the whole process.
+        backfilled = history(Path(scratch) / "history", builds, bar)
+        bar.end()
+        measured = stages(Path(scratch) / "stages", min(builds, 1000))
+    if as_json:
+        click.echo(json.dumps({"stages": asdict(measured), "history": asdict(backfilled)}))
+        return
+    click.echo(
+        f"one core, in memory: {measured.both:,.0f} results/s (zip to columns {measured.read:,.0f}, "
+        f"columns to snapshot {measured.committed:,.0f})"
+    )
+    rate = backfilled
+    click.echo(
+        f"backfill over HTTP: {rate.builds} builds, {rate.attempts:,} results in {rate.wall_s:.0f} s = "
+        f"{rate.attempts / rate.wall_s:,.0f} results/s ({rate.attempts / rate.cpu_s:,.0f} a CPU second), "
+        f"{rate.requests / max(rate.builds, 1):.2f} requests a build, peak memory {rate.peak_mb:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()

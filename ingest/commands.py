@@ -36,7 +36,7 @@ def poll(name: str | None, as_json: bool) -> None:
     """Look once for new builds, read whatever is due, and exit.
 
     Exit code 0: all is well; 1: some builds failed (they stay in the ledger and are tried again); 2: the configuration
-    is wrong or a Jenkins cannot be read.
+    is wrong or a Jenkins cannot be read. Builds that Jenkins has deleted are told as gone, and are no failure.
 
     \b
     Example: regtracker poll --source ci --json
@@ -46,15 +46,17 @@ def poll(name: str | None, as_json: bool) -> None:
     settings = load_settings()
     sources = chosen_sources(settings, name)
     log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
-    total = dict.fromkeys(("found", "ingested", "running", "failed", "results"), 0) | {"seconds": 0.0}
+    total = dict.fromkeys(("found", "ingested", "running", "failed", "gone", "results"), 0) | {"seconds": 0.0}
     errors = []
     collect_rarely()
     with opened_store(settings) as store, stopped_by_signals() as stop:
         for source in sources:
             pipeline = Pipeline(store, source, stop)
+            pipeline.progress = bar = MovingBar(f"builds of {source.name}")
             answer = pipeline.poll(eager=True)
-            for key in ("found", "ingested", "running", "failed", "results"):
-                total[key] += getattr(answer, key)
+            bar.end()
+            for key in ("found", "ingested", "running", "failed", "gone", "results"):
+                total[key] += getattr(pipeline.tally, key)
             total["seconds"] += answer.duration_s
             if answer.error:
                 errors.append(f"{source.name}: {answer.error}")
@@ -67,7 +69,7 @@ def poll(name: str | None, as_json: bool) -> None:
     else:
         click.echo(
             f"{total['found']} builds found, {total['ingested']} ingested, {total['running']} running, "
-            f"{total['failed']} failed, {total['results']} results in {total['seconds']:.1f} s"
+            f"{total['failed']} failed, {total['gone']} gone, {total['results']} results in {total['seconds']:.1f} s"
         )
     for error in errors:
         click.echo(error, err=True)
@@ -255,14 +257,14 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
         finally:
             bar.end()
     tally = pipeline.tally
-    answer = {name: getattr(tally, name) for name in ("found", "ingested", "running", "failed", "results")}
+    answer = {name: getattr(tally, name) for name in ("found", "ingested", "running", "failed", "gone", "results")}
     answer |= {"requests": pipeline.jenkins.requests, "seconds": round(time.monotonic() - began, 3)}
     if as_json:
         click.echo(json.dumps(answer))
     else:
         click.echo(
-            "{found} builds found, {ingested} ingested, {failed} failed, {results} results, {requests} requests "
-            "in {seconds:.1f} s".format(**answer)
+            "{found} builds found, {ingested} ingested, {failed} failed, {gone} gone, {results} results, "
+            "{requests} requests in {seconds:.1f} s".format(**answer)
         )
     for error in tally.errors:
         click.echo(error, err=True)

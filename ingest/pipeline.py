@@ -29,7 +29,7 @@ from ingest.reading import Outcome, Reader, utc_now
 log = logging.getLogger(__name__)
 
 # To commit costs 0.4 s of one core however little there is: few and large batches are what makes a backfill quick.
-BATCH_RESULTS = 250_000
+BATCH_RESULTS = 150_000
 BATCH_BYTES = 64 << 20
 BATCH_SECONDS = 5.0
 CHUNK = 500  # entries whose context is asked of the store at once, and that one process takes for itself
@@ -43,6 +43,7 @@ class Tally:
     ingested: int = 0
     running: int = 0
     failed: int = 0
+    gone: int = 0  # builds that Jenkins has deleted
     results: int = 0
     errors: list[str] = field(default_factory=list)
 
@@ -66,7 +67,8 @@ class Pipeline:
         # Kept between polls, for each of its threads has a session that is logged in.
         self._pool = ThreadPoolExecutor(source.max_in_flight, thread_name_prefix=source.name)
         self.tally = Tally()
-        self.committed: Callable[[], None] = lambda: None  # called after each batch
+        self.progress: Callable[[int, int], None] | None = None  # called after each batch: (done, total) builds
+        self._total = 0
         self.more = False  # the last poll left work that is due
         self._logged_at: datetime | None = None
 
@@ -144,29 +146,27 @@ class Pipeline:
     def read(self, entries: list[Entry], again: bool = False) -> None:
         """Read these entries and commit what comes of them, in batches. `again`: even what is known to be unchanged."""
         context = ledger.contexts(self.store, entries)
-        batch: list[Outcome] = []
-        began = time.monotonic()
+        batch = _Batch()
         unwell = 0
         try:
             for outcome in self._outcomes(entries, context, again):
                 if outcome is not None:
                     if outcome.changed:
-                        began = began if batch else time.monotonic()
-                        batch.append(outcome)
+                        batch.add(outcome)
                     else:
                         self.tally.running += outcome.read.kind == BUILD
                     unwell = unwell + 1 if outcome.error and outcome.error.everywhere else 0
                     if unwell >= GIVE_UP:
                         raise outcome.error
-                if _is_full(batch) or (batch and time.monotonic() - began > BATCH_SECONDS):
-                    full, batch = batch, []
-                    self.commit(full)
+                if batch.is_due:
+                    full, batch = batch, _Batch()
+                    self.commit(full.outcomes)
                 if self.stop.is_set():
                     raise Stopped("stopped")
         except JenkinsError:
-            self.commit(batch)
+            self.commit(batch.outcomes)
             raise
-        self.commit(batch)
+        self.commit(batch.outcomes)
 
     def _outcomes(
         self,
@@ -225,11 +225,17 @@ class Pipeline:
         tally.ingested += sum(build.state == "final" for build in builds)
         tally.running += sum(build.state == "running" for build in builds)
         for outcome in batch:
-            if outcome.error:
+            if outcome.deleted:
+                tally.gone += 1
+                log.info("%s: %s", self.source.name, outcome.error)
+            elif outcome.error:
                 tally.failed += 1
                 tally.errors.append(str(outcome.error))
                 log.warning("%s: %s #%d: %s", self.source.name, outcome.read.job, outcome.read.number, outcome.error)
-        self.committed()
+        if self.progress:
+            done = tally.ingested + tally.failed + tally.gone
+            self._total = max(self._total, done + ledger.waiting(self.store, self.source.name))
+            self.progress(done, self._total)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -265,8 +271,21 @@ class Pipeline:
             self._logged_at = poll.started_at
 
 
-def _is_full(batch: list[Outcome]) -> bool:
-    builds = [outcome.build for outcome in batch if outcome.build]
-    if sum(len(build.cases) for build in builds) >= BATCH_RESULTS:
-        return True
-    return sum(build.cases.nbytes + sum(len(file.content) for file in build.raw) for build in builds) >= BATCH_BYTES
+class _Batch:
+    """What is to be committed next. Its size is counted as it grows: the tables know theirs only by adding up."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.began = time.monotonic()
+        self._results = self._bytes = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if outcome.build:
+            self._results += len(outcome.build.cases)
+            self._bytes += outcome.build.cases.nbytes + sum(len(file.content) for file in outcome.build.raw or ())
+
+    @property
+    def is_due(self) -> bool:
+        full = self._results >= BATCH_RESULTS or self._bytes >= BATCH_BYTES
+        return full or time.monotonic() - self.began > BATCH_SECONDS

@@ -19,7 +19,7 @@ from data.store import Store
 from ingest.derive import Unfinished, derive
 from ingest.details import Detail, read_detail
 from ingest.fetch import Files, detail_of, read_build_map, read_build_object, read_files
-from ingest.jenkins import Jenkins, JenkinsError, Missing, Stopped, build_path
+from ingest.jenkins import Jenkins, JenkinsError, Missing, Stopped, build_path, job_path
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.parsers.archive import BadArchive
@@ -43,6 +43,7 @@ class Outcome:
     found: list[Entry] = field(default_factory=list)
     raw: list[RawFile] = field(default_factory=list)  # of an orchestrating build
     error: JenkinsError | None = None
+    deleted: bool = False  # the error is only that Jenkins has it no more
     digest: bytes = b""  # of what a running build looks like
     changed: bool = True  # False: nothing of it needs to be written
 
@@ -76,6 +77,8 @@ class Reader:
             return self._read_run(entry, context) if entry.kind == RUN else self._read_build(entry, context, again)
         except Stopped:
             raise
+        except Missing as error:
+            return self._missing(entry, error)
         except JenkinsError as error:
             return _failed(entry, error)
         except (Unfinished, BadArchive) as error:
@@ -83,6 +86,27 @@ class Reader:
         except Exception as error:
             log.exception("%s: %s #%d", self.source.name, entry.job, entry.number)
             return _failed(entry, JenkinsError(f"{type(error).__name__} while reading: {error}"))
+
+    def _missing(self, entry: Entry, error: Missing) -> Outcome:
+        """404. Where the job still stands and has gone past the number, the build was rotated away, which is no
+        failure; it is looked for some more times all the same, for a server may also err."""
+        if entry.state == RECHECK:
+            return Outcome(entry)
+        deleted = self._has_passed(entry)
+        if deleted:
+            error = Missing(f"{self.jenkins.url(build_path(entry.job, entry.number))}: deleted in Jenkins (404)")
+        again = _give_up if entry.attempts + 1 >= MISSES else _retry
+        return Outcome(entry, again(entry, str(error)), error=error, deleted=deleted)
+
+    def _has_passed(self, entry: Entry) -> bool:
+        try:
+            answer = self.jenkins.api(job_path(entry.job), "nextBuildNumber")
+        except Stopped:
+            raise
+        except JenkinsError:
+            return False
+        number = answer.get("nextBuildNumber")
+        return isinstance(number, int) and number > entry.number
 
     def _read_build(self, entry: Entry, context: Context, again: bool) -> Outcome:
         detail, description = read_build_object(self.jenkins, entry.job, entry.number)
@@ -205,12 +229,6 @@ def _digest(description: RawFile, files: Files, *more: RawFile | None) -> bytes:
 
 def _failed(entry: Entry, error: JenkinsError) -> Outcome:
     text = str(error)
-    if isinstance(error, Missing):
-        if entry.state == RECHECK:
-            return Outcome(entry)
-        return Outcome(
-            entry, _give_up(entry, text) if entry.attempts + 1 >= MISSES else _retry(entry, text), error=error
-        )
     again = _retry(entry, text)
     if error.everywhere:
         # Not this build's fault: it does not wait longer for it.

@@ -68,16 +68,18 @@ class MovingBar:
     def __init__(self, unit: str) -> None:
         self.unit = unit
         self.shown = sys.stderr.isatty()
+        self.drawn = False
         self.began = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         if not self.shown or not total:
             return
+        self.drawn = True
         rate = done / max(time.monotonic() - self.began, 0.001)
         left = f"{timedelta(seconds=int((total - done) / rate))} left" if rate else ""
         filled = "#" * int(30 * done / total)
         click.echo(f"\r[{filled:<30}] {done}/{total} {self.unit}, {rate:.1f}/s, {left}   ", nl=False, err=True)
 
     def end(self) -> None:
-        if self.shown:
+        if self.drawn:
             click.echo(err=True)

@@ -34,7 +34,7 @@ class Jenkins:
         self.programme, self.root_url = programme, root_url
         self.root = Folder("")
         orchestrated.add_jobs(programme, self.root)
-        side.add_jobs(programme.seed, programme.started, self.root, programme.size.fleet)
+        side.add_jobs(programme.seed, programme.started, self.root, programme.size)
         self._zips: LRUCache = LRUCache(ZIP_CACHE_BYTES, getsizeof=len)
         self._lock = threading.Lock()
 

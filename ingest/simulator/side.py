@@ -10,14 +10,17 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import Random
 from xml.sax.saxutils import escape, quoteattr
 
 from ingest.simulator import items, vocabulary
 from ingest.simulator.items import Build, Files, Folder, Job, Upstream
 from ingest.simulator.programme import Commit
+from ingest.simulator.timeline import Size
 
 VIEW = "nightly"
+ARCHIVE = "archive"
 AXES = ("os=debian12,python=3.11", "os=debian12,python=3.13", "os=macos15,python=3.11", "os=macos15,python=3.13")
 BRANCHES = {"main": 14, "release%2F2.1": 9, "feature%2Fx": 5}
 NIGHTLY = ("platform/nightly/api/unit", "platform/nightly/api/e2e", "platform/nightly/ui/e2e")
@@ -49,6 +52,9 @@ class SideBuild(Build):
     started_jobs: tuple[tuple[Job, Build], ...] = ()
 
     def cases(self) -> list[Case]:
+        return _cases(self)
+
+    def draw_cases(self) -> list[Case]:
         rng = Random(f"{self.seed}:{self.job}:{self.number}")
         return [self._case(rng, test) for test in range(self.tests)]
 
@@ -125,6 +131,10 @@ class SideBuild(Build):
         return [*self.inherited, *self.started_jobs]
 
 
+# Description, counts and files of a build are asked for one after the other.
+_cases = lru_cache(32)(SideBuild.draw_cases)
+
+
 def _xml(suite: str, cases: list[Case]) -> str:
     return (
         f'<testsuite name="{suite}" tests="{len(cases)}" errors="0" '
@@ -183,8 +193,8 @@ def _job(full_name: str, kind: tuple[str, str], builds: list[Build]) -> Job:
     return Job(full_name, kind, lambda now: [build for build in builds if build.started <= now])
 
 
-def add_jobs(seed: int, started: float, root: Folder, fleet: int) -> None:
-    """The side jobs below `root`, with `fleet` idle jobs more in a folder of their own."""
+def add_jobs(seed: int, started: float, root: Folder, size: Size) -> None:
+    """The side jobs below `root`, and those that the size asks for beside them."""
 
     def make(job: str, count: int, hours: float, style: str, tests: int = 0, **more) -> _Maker:
         return _Maker(seed, started, job, count, hours, style, tests, **more)
@@ -199,9 +209,12 @@ def add_jobs(seed: int, started: float, root: Folder, fleet: int) -> None:
     _add_platform(make, root)
     _add_suite(make, root)
     root.views[VIEW] = [name, "compat-matrix", "suite-unit"]
-    for number in range(fleet):
+    for number in range(size.fleet):
         idle = f"fleet/job-{number:04d}"
         root.folder("fleet").add(_job(idle, items.FREESTYLE, make(idle, 1 + number % 3, 24, "pytest", 5).builds()))
+    if size.archive:
+        builds = make(ARCHIVE, size.archive, 1, "pytest", 500).builds()
+        root.add(Job(ARCHIVE, items.FREESTYLE, lambda now: builds))
 
 
 def _matrix(make: Callable[..., _Maker]) -> Job:

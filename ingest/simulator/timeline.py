@@ -38,12 +38,14 @@ class ReleaseSpec:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`tests` are per module; `fleet` adds a folder of that many idle jobs, to count what a poll of many jobs costs."""
+    """`tests` are per module; `fleet` adds a folder of that many idle jobs, to count what a poll of many jobs costs;
+    `archive` a job with that many builds of 500 tests, to measure what a backfill of a long history costs."""
 
     releases: tuple[ReleaseSpec, ...]
     modules: int
     tests: int
     fleet: int = 0
+    archive: int = 0
 
 
 LEAST_RUNS = 8

@@ -73,7 +73,7 @@ def test_poll_answers_with_one_object(web: WebServer, regtracker: Run) -> None:
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
     assert answer.pop("seconds") >= 0
-    assert answer == {"found": 2, "ingested": 2, "running": 0, "failed": 0, "results": 6, "errors": []}
+    assert answer == {"found": 2, "ingested": 2, "running": 0, "failed": 0, "gone": 0, "results": 6, "errors": []}
     assert "0 builds found" in regtracker("poll").stdout
 
 
@@ -88,6 +88,7 @@ def test_poll_says_which_build_failed_and_reads_it_the_next_time(web: WebServer,
         "ingested": 1,
         "running": 0,
         "failed": 1,
+        "gone": 0,
         "results": 3,
         "seconds": 0,
         "errors": [],

@@ -249,6 +249,24 @@ def test_module_builds_that_are_gone_or_late_leave_the_run_incomplete(web: WebSe
         assert (row["state"], row["attempts"]) == ("gone", 5) and "404" in row["error"]
 
 
+def test_a_build_that_jenkins_has_deleted_is_no_failure(web: WebServer, tmp_path: Path) -> None:
+    """It is told as gone, looked for some more times, and read should it come back after all."""
+    server = Server(web)
+    server.job("MODULE-RUN", 1)
+    server.run(1, '{"ROUTING": 1, "IPV6": 1}')
+    server.build("ROUTING", 1, ROUTING)
+    server.job("IPV6", 2, 3)
+    with store_of(tmp_path, source(web)) as store:
+        pipeline = Pipeline(store, source(web))
+        poll = pipeline.poll(eager=True)
+        assert (poll.ingested, poll.failed, poll.error, pipeline.tally.gone) == (1, 0, None, 1)
+        (row,) = store.rows("SELECT state, error FROM ledger WHERE kind = 'build'")
+        assert row["state"] == "retry" and "deleted in Jenkins" in row["error"]
+        server.build("IPV6", 1, ROUTING)
+        poll = pipeline.poll(eager=True)
+        assert (poll.ingested, poll.failed, pipeline.tally.gone) == (1, 0, 0)
+
+
 def test_a_job_made_anew_under_its_old_numbers(web: WebServer, tmp_path: Path) -> None:
     """Both generations stay, each in the run that meant it."""
     server = Server(web)
