@@ -86,6 +86,7 @@ def opened(settings: Settings | None, url: str | None) -> Iterator[Api]:
         yield Api(server)
     finally:
         server.extensions["regtracker_sandbox"].close()
+        server.extensions["regtracker"].close()
 
 
 def _text(value: Any) -> str:

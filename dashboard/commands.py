@@ -1,25 +1,18 @@
-"""The verbs of the dashboard: the server, and what asks its API."""
+"""The verbs of the dashboard that serve or judge; those that take data out are in extracts.py."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from dashboard.terminal import ENVIRONMENT, MODULE, URL, api_of
+from data import completion
 from data.terminal import JSON, fail, load_settings
 
-if TYPE_CHECKING:
-    from dashboard.client import Api
-
-URL = click.option("--url", envvar="REGTRACKER_URL", help="Ask the server there, instead of the store of this machine.")
-RELEASE = click.option("--release", help="Release line, such as 7.0.")
-ENVIRONMENT = click.option("--environment", help="Environment that was tested, such as prod.")
-MODULE = click.option("--module", help="Owning module.")
 GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 
 
@@ -40,20 +33,8 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
     serve(load_settings(), host, port, workers, threads, dev)
 
 
-@contextmanager
-def api_of(url: str | None) -> Iterator[Api]:
-    """The API to ask; what it refuses ends the command with its words and exit code 2."""
-    from dashboard.client import ApiError, opened
-
-    try:
-        with opened(None if url else load_settings(), url) as api:
-            yield api
-    except (ApiError, ValueError) as error:
-        fail(error)
-
-
 @click.command()
-@click.option("--release", required=True, help="Release line of the run.")
+@click.option("--release", required=True, help="Release line of the run.", shell_complete=completion.releases)
 @click.option("--run", help="Number or id of the run; default: the newest.")
 @click.option(
     "--baseline", help="An earlier run, by number or id, or a release; default: the run before that has ended."

@@ -30,6 +30,12 @@ class Services:
                 self._store = Store.open(self.settings, mirrored=True)
             return self._store
 
+    def close(self) -> None:
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
 
 def services() -> Services:
     """The services of the application that answers the current request."""

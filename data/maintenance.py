@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 
 from data.store import LAKE, Store
 
@@ -28,8 +29,7 @@ def run(store: Store, least: int = SMALL_FILES) -> dict[str, int]:
     Holds the writers' lock for one table at a time. Raises duckdb.Error.
     """
     before = file_counts(store)
-    full = [table for table, rows in _inlined_rows(store).items() if rows > MOST_INLINED]
-    crowded = sorted({table for table, files in before.items() if files >= least} | set(full))
+    crowded = due(store, least)
     for table in crowded:
         began = time.monotonic()
         store.transact("maintenance", f"{table}: small files merged", lambda cursor, table=table: _merge(cursor, table))
@@ -40,10 +40,46 @@ def run(store: Store, least: int = SMALL_FILES) -> dict[str, int]:
     return {table: after[table] for table in crowded}
 
 
+def due(store: Store, least: int = SMALL_FILES) -> list[str]:
+    """The tables with at least so many files, or too many rows in the catalogue."""
+    full = [table for table, rows in _inlined_rows(store).items() if rows > MOST_INLINED]
+    return sorted({table for table, files in file_counts(store).items() if files >= least} | set(full))
+
+
+def expirable(store: Store, before: datetime) -> list[int]:
+    """The snapshots that were committed before a moment (UTC, naive), the newest of all excepted."""
+    rows = store.rows(
+        f"SELECT snapshot_id AS id FROM {LAKE}.snapshots() WHERE timezone('UTC', snapshot_time) < ? ORDER BY 1",
+        [before],
+    )
+    newest = store.snapshot().id
+    return [row["id"] for row in rows if row["id"] != newest]
+
+
+def expire(store: Store, snapshots: list[int]) -> None:
+    """Forget these snapshots: `as_of` cannot name them any more. The files that only they need are deleted an hour
+    later. Raises duckdb.Error."""
+
+    def work(cursor) -> None:
+        cursor.execute(f"SELECT count(*) FROM ducklake_expire_snapshots('{LAKE}', versions => {snapshots})").fetchall()
+
+    store.transact("maintenance", f"{len(snapshots)} snapshots expired", work)
+    store.transact("maintenance", "files that nothing needs deleted", _clean)
+
+
+def sizes(store: Store) -> dict[str, dict[str, int]]:
+    """By table: {"files", "bytes"} of its newest snapshot."""
+    rows = store.rows(
+        f"""SELECT table_name, file_count + delete_file_count AS files,
+            (file_size_bytes + delete_file_size_bytes)::BIGINT AS bytes
+        FROM ducklake_table_info('{LAKE}') ORDER BY 1"""
+    )
+    return {row["table_name"]: {"files": row["files"], "bytes": row["bytes"]} for row in rows}
+
+
 def file_counts(store: Store) -> dict[str, int]:
     """Data files and delete files of each table."""
-    rows = store.rows(f"SELECT table_name, file_count + delete_file_count AS files FROM ducklake_table_info('{LAKE}')")
-    return {row["table_name"]: row["files"] for row in rows}
+    return {table: size["files"] for table, size in sizes(store).items()}
 
 
 def _inlined_rows(store: Store) -> dict[str, int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data import completion
 from data.settings import config_path
 from data.store import StoreError
 from data.terminal import JSON, fail, load_settings, opened_store
@@ -103,8 +104,9 @@ def ingest() -> None:
 def parse(files: tuple[Path, ...], as_json: bool) -> None:
     """Read report files without storing anything: one line a file.
 
-    Status is ok, recovered (ill-formed, but read), not_junit or error. Failed includes errors. The exit code is 1 if
-    any file had the status error.
+    Status is ok, recovered (ill-formed, but read), not_junit or error. Failed includes errors.
+
+    Exit code 0: all were read; 1: a file had the status error.
 
     \b
     Example: regtracker parse build/reports/*.xml --json
@@ -174,6 +176,8 @@ def import_(
     --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of test_case_id,
     priority, testrail_id, component, owner, topology, test_state; for one --release, or for all.
 
+    Exit code 0: all was stored; 1: some could not be read; 2: the configuration or an option is wrong.
+
     \b
     Example: regtracker import build/reports --release 7.0 --module routing --build 812
              regtracker import logs/            # logs/7.0/routing/41/junit/5s/report.xml
@@ -221,7 +225,7 @@ def _sentence(answer: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.option("--source", "name", required=True, help="The source, by its name.")
+@click.option("--source", "name", required=True, help="The source, by its name.", shell_complete=completion.sources)
 @click.option("--from", "first", help="First build number, or ISO 8601 date (UTC).")
 @click.option("--to", "last", help="Last build number, or date; default: the newest.")
 @JSON
@@ -229,6 +233,9 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     """Read builds older than those that a poll takes at first sight, by numbers or dates.
 
     It may be stopped at any time: what is found stands in the ledger, and goes on here or in `regtracker ingest`.
+
+    Exit code 0: all is well; 1: some builds failed; 2: the configuration is wrong or Jenkins cannot be read; 130: it
+    was stopped.
 
     \b
     Example: regtracker backfill --source ci --from 2025-01-01 --to 2025-06-30
@@ -279,6 +286,8 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
 def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
     """Derive every table anew from the raw files that were kept, by today's parsers and rules.
 
+    Exit code 0: done; 2: the configuration or an option is wrong.
+
     \b
     Example: regtracker rebuild --dry-run
     """
@@ -316,7 +325,9 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
 def check(name: str | None, as_json: bool) -> None:
     """Tell whether configuration, store and every Jenkins can be used, and what the rules make of the last builds.
 
-    No build is stored. The exit code is 2 where there is a problem.
+    No build is stored.
+
+    Exit code 0: everything can be used; 2: there is a problem.
 
     \b
     Example: regtracker check --source ci

@@ -15,10 +15,11 @@ from typing import Any
 
 import click
 
+from data import completion
 from data.settings import Settings, SourceSettings
 from data.terminal import fail
 
-SOURCE = click.option("--source", "name", help="Only this source, by its name.")
+SOURCE = click.option("--source", "name", help="Only this source, by its name.", shell_complete=completion.sources)
 
 
 def collect_rarely() -> None:

@@ -58,6 +58,8 @@ def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document:
 
     Run it on a machine that does nothing else: it takes minutes for millions of results.
 
+    Exit code 0: measured; 1: a process that it needs ended.
+
     \b
     Example: regtracker bench --size 80000 --size 1000000 --size 9600000 --write docs/performance.md
     """

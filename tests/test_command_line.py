@@ -10,8 +10,10 @@ import sys
 import time
 
 import click
+import manual
 import pytest
 import requests
+from builders import World
 from click.testing import CliRunner
 
 import regtracker
@@ -25,6 +27,49 @@ def test_every_verb_explains_itself_with_an_example(verb):
     answer = CliRunner().invoke(regtracker.main, [verb, "--help"])
     assert answer.exit_code == 0
     assert "Example" in answer.output, answer.output
+
+
+def test_every_verb_that_answers_documents_its_exit_codes():
+    for verb in VERBS:
+        command = regtracker.main.get_command(click.Context(regtracker.main), verb)
+        if any("--json" in parameter.opts for parameter in command.params):
+            assert "Exit code 0" in command.help, verb
+
+
+def test_the_page_of_the_command_line_is_as_the_code():
+    assert manual.PAGE.read_text() == manual.page(), "run `python tests/manual.py`"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(shell):
+    script = CliRunner().invoke(regtracker.main, ["completion", shell])
+    assert script.exit_code == 0
+    assert "_REGTRACKER_COMPLETE" in script.stdout and shell in script.stdout
+
+
+def completed(*words: str) -> list[str]:
+    """What bash offers after these words."""
+    environment = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    environment["_REGTRACKER_COMPLETE"] = "bash_complete"
+    answer = CliRunner().invoke(regtracker.main, [], prog_name="regtracker", env=environment)
+    return [line.partition(",")[2] for line in answer.stdout.splitlines() if line]
+
+
+def test_names_of_store_and_configuration_are_completed(tmp_path, monkeypatch):
+    config = tmp_path / "regtracker.toml"
+    config.write_text('[[source]]\nname = "ci"\nurl = "https://jenkins.example.com/"\njob = "qa/7.0/RUN"\n')
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
+    assert completed("regtracker", "gate", "--release", "") == []
+    assert not (tmp_path / "home").exists(), "completing makes no store"
+    World.at(tmp_path / "home").run({"routing": {"a": "P"}, "storage": {"a": "P"}}, release="7.0")
+    assert completed("regtracker", "gate", "--release", "") == ["7.0"]
+    assert completed("regtracker", "export", "runs", "--environment", "p") == ["prod"]
+    assert completed("regtracker", "gate", "--module", "s") == ["storage"]
+    assert completed("regtracker", "poll", "--source", "") == ["ci"]
+    assert "maintain" in completed("regtracker", "ma")
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(tmp_path / "nowhere.toml"))
+    assert completed("regtracker", "poll", "--source", "") == []
 
 
 def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path, monkeypatch):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from builders import World, cases
+from click.testing import CliRunner
 
 from data import maintenance
 from data.append import Build, put_builds
+from data.commands import maintain
+from data.store import NoSnapshot
 
 NOW = datetime(2026, 11, 1, 4)
 
@@ -46,5 +51,32 @@ def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkey
         maintenance.run(store)
         assert maintenance.file_counts(store)["builds"] == 1
         assert store.rows("SELECT * FROM builds ORDER BY ALL") == before
+    finally:
+        store.close()
+
+
+def test_the_verb_merges_expires_and_tells_sizes(tmp_path: Path, monkeypatch) -> None:
+    config = tmp_path / "regtracker.toml"
+    config.touch()
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
+    world = World.at(tmp_path / "home")
+    for _ in range(3):
+        world.run({"m": {"t": "F"}})
+    store = world.store
+    try:
+        before, standing = store.rows("SELECT * FROM results ORDER BY ALL"), store.snapshot().id
+        dry = json.loads(CliRunner().invoke(maintain, ["--dry-run", "--expire", "0", "--json"]).stdout)
+        assert store.snapshot().id == standing and dry["before"] == dry["after"]
+        assert "results" in dry["merged"] and dry["before"]["results"]["files"] == 3
+        assert standing not in dry["expired"] and standing - 1 in dry["expired"]
+        done = json.loads(CliRunner().invoke(maintain, ["--expire", "0", "--json"]).stdout)
+        assert done["merged"] == dry["merged"] and done["after"]["results"]["files"] == 1
+        assert store.rows("SELECT * FROM results ORDER BY ALL") == before
+        assert store.at(standing).rows("SELECT * FROM results ORDER BY ALL") == before
+        with pytest.raises(NoSnapshot):
+            store.at(standing - 1)
+        kept = CliRunner().invoke(maintain, ["--expire", "1"])
+        assert kept.exit_code == 0 and "0 snapshots expired" in kept.stdout
     finally:
         store.close()

@@ -1,0 +1,29 @@
+"""`regtracker completion`: what makes a shell complete verbs, options and names of the store."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+HOW = {
+    "bash": 'eval "$(regtracker completion bash)"                 in ~/.bashrc',
+    "zsh": 'eval "$(regtracker completion zsh)"                  in ~/.zshrc',
+    "fish": "regtracker completion fish > ~/.config/fish/completions/regtracker.fish",
+}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(sorted(HOW)))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that makes a shell complete verbs, options, and names of releases, modules and sources.
+
+    \b
+    Example: eval "$(regtracker completion bash)"          # in ~/.bashrc; zsh: in ~/.zshrc
+             regtracker completion fish > ~/.config/fish/completions/regtracker.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    main = ctx.find_root().command
+    click.echo(f"# {HOW[shell]}")
+    click.echo(kind(main, {}, "regtracker", "_REGTRACKER_COMPLETE").source())

@@ -1,0 +1,130 @@
+"""The verbs that ask the API: what they print, which files they write, and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+from builders import World
+from click.testing import CliRunner, Result
+
+import regtracker
+from data.filters import Filter
+from data.queries import runs, verdicts
+
+SEVEN = ["--release", "7.0", "--environment", "prod"]
+
+
+@pytest.fixture
+def call(filled, tmp_path, monkeypatch):
+    """Calls `regtracker` on the filled store."""
+    config = tmp_path / "regtracker.toml"
+    config.touch()
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+    monkeypatch.setenv("REGTRACKER_HOME", str(filled.store.settings.home))
+
+    def run(*arguments: str, **kwargs) -> Result:
+        return CliRunner().invoke(regtracker.main, [str(argument) for argument in arguments], **kwargs)
+
+    return run
+
+
+def test_the_gate_says_yes_no_or_that_it_cannot_say(call, filled):
+    number = str(filled.runs[-4].number)
+    closed = call("gate", *SEVEN, "--run", number, "--baseline", "4", "--json")
+    assert closed.exit_code == 1, closed.output
+    answer = json.loads(closed.stdout)
+    assert answer["state"] == "closed" and answer["tests"][0]["evidence"]["rule"] == "class"
+    told = call("gate", *SEVEN, "--run", number, "--baseline", "4")
+    assert told.exit_code == 1 and told.stdout.startswith(
+        "Gate closed: 2 tests fail that did not before; at most 0 may."
+    )
+    assert "routing_test.py::TestIt::broken" in told.stdout and "new failure in storage" in told.stdout
+    assert call("gate", *SEVEN, "--run", number, "--max-new", "9").exit_code == 0
+    running = call("gate", *SEVEN)
+    assert running.exit_code == 2 and "still running" in running.stdout
+    assert call("gate", *SEVEN, "--kinds", "luck").exit_code == 2
+    assert call("gate", *SEVEN, "--url", "http://127.0.0.1:9").exit_code == 2
+
+
+def test_the_gate_asks_a_server_elsewhere_likewise(call, address, filled):
+    asked = ["gate", *SEVEN, "--run", filled.runs[-4].number, "--json"]
+    here, there = call(*asked), call(*asked, "--url", address)
+    assert here.exit_code == there.exit_code and json.loads(here.stdout) == json.loads(there.stdout)
+    assert call("gate", *SEVEN, "--url", "tracker.example.com").exit_code == 2
+
+
+def test_the_gate_waits_for_a_run_that_is_not_whole(call, world: World, monkeypatch):
+    monkeypatch.setenv("REGTRACKER_HOME", str(world.store.settings.home))
+    world.run({"routing": {"a": "P"}})
+    world.run({"routing": {"a": "P"}}, state="running", number=9)
+
+    ended = threading.Timer(0.5, lambda: world.run({"routing": {"a": "P"}}, number=9))
+    ended.start()
+    answer = call("gate", *SEVEN, "--run", "9", "--wait", "60")
+    ended.join()
+    assert answer.exit_code == 0, answer.output
+    assert "Run #9 is still running. Waiting ..." in answer.stderr
+
+
+def test_a_list_becomes_a_file_in_each_format(call, filled, tmp_path):
+    wanted = [row["id"] for row in runs.runs(filled.store, Filter(release="7.0"))]
+    out = call("export", "runs", "--release", "7.0")
+    assert out.exit_code == 0 and [row["id"] for row in csv.DictReader(io.StringIO(out.stdout))] == wanted
+    assert call("export", "runs", "--release", "7.0", "-o", tmp_path / "runs.parquet").exit_code == 0
+    assert pyarrow.parquet.read_table(tmp_path / "runs.parquet")["id"].to_pylist() == wanted
+    assert call("export", "/runs", "--release", "7.0", "-o", tmp_path / "runs.arrow").exit_code == 0
+    with pyarrow.ipc.open_stream(tmp_path / "runs.arrow") as reader:
+        assert reader.read_all()["id"].to_pylist() == wanted
+    assert sorted(path.name for path in tmp_path.glob("runs*")) == ["runs.arrow", "runs.parquet"]
+
+
+def test_an_export_takes_every_parameter_of_its_route(call, filled, address):
+    broken = verdicts.verdicts(filled.store, Filter(release="7.0"), ("regression",))
+    for where in ([], ["--url", address]):
+        out = call("export", "verdicts", "--release", "7.0", "--where", "kind=regression", *where)
+        assert [row["key"] for row in csv.DictReader(io.StringIO(out.stdout))] == [row["key"] for row in broken]
+    past = call("export", "runs", "--as-of", filled.store.snapshot().id - 1, "--limit", "2")
+    assert past.exit_code == 0 and len(past.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "There is no list 'nonsense'. There are: releases,"),
+        (["snapshot"], "There is no list"),
+        (["runs", "--where", "limt=3"], "'limt' is no parameter of this route"),
+        (["runs", "--where", "limt"], "write NAME=VALUE"),
+        (["runs/0000000000000000/results"], "there is no run"),
+        (["runs", "-o", "/nowhere/at/all.csv"], "cannot be written: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_exported_is_told(call, arguments, said):
+    answer = call("export", *arguments)
+    assert answer.exit_code == 2 and said in answer.stderr
+
+
+def test_sql_is_answered_as_table_as_json_and_as_file(call, filled, tmp_path):
+    select = "SELECT release, count(*) AS runs FROM runs GROUP BY ALL ORDER BY ALL"
+    counts = [list(row.values()) for row in filled.store.rows(select)]
+    table = call("sql", select).stdout.splitlines()
+    assert table[0].split() == ["release", "runs"] and [line.split() for line in table[2:4]] == [
+        [release, str(count)] for release, count in counts
+    ]
+    assert json.loads(call("sql", "--json", input=select).stdout)["rows"] == counts
+    assert call("sql", select, "-o", tmp_path / "counts.parquet").exit_code == 0
+    assert pyarrow.parquet.read_table(tmp_path / "counts.parquet")["runs"].to_pylist() == [row[1] for row in counts]
+    assert call("sql", select, "--format", "csv").stdout.splitlines()[0] == '"release","runs"'
+    cut = call("sql", "SELECT test FROM tests", "--limit", "1")
+    assert "1 row in" in cut.stdout and "there are more" in cut.stdout
+
+
+def test_sql_that_may_not_run_is_refused(call):
+    for select in ("DROP TABLE runs", "SELECT nope", "SELECT * FROM read_csv('/etc/passwd')"):
+        answer = call("sql", select)
+        assert answer.exit_code == 2 and answer.stderr.strip() and not answer.stdout, select
