@@ -109,7 +109,8 @@
         signal: mine.signal,
       });
       if (!response.ok) return fail(await response.json(), sql), null;
-      return accept === "application/json" ? parse(await response.text()) : await response.blob();
+      if (accept === "application/json") return parse(await response.text());
+      return { blob: await response.blob(), cut: response.headers.has("Regtracker-Truncated") };
     } catch (error) {
       if (error.name === "AbortError") {
         if (running === mine) say("Cancelled.");
@@ -140,13 +141,14 @@
     const sql = here().value.trim();
     if (!sql) return say("Write a query, or take one of the questions.");
     const [accept, suffix] = FILES[form];
-    const blob = await ask(sql, accept, 1);
-    if (!blob) return;
-    const url = URL.createObjectURL(blob);
+    const found = await ask(sql, accept, 1);
+    if (!found) return;
+    const url = URL.createObjectURL(found.blob);
     element("a", { href: url, download: "query." + suffix }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
-    if (answer) show();
+    if (answer && answer.sql === sql) show();
     else say("Saved as query." + suffix + ".");
+    if (found.cut) tell("The file does not hold every row: it was cut at its limit. Ask for fewer columns or rows.");
   }
 
   // the table

@@ -55,7 +55,7 @@ def _allow(response: Response) -> Response:
     origin = request.headers.get("Origin")
     if origin in friends or "*" in friends:
         response.headers["Access-Control-Allow-Origin"] = "*" if "*" in friends else str(origin)
-        response.headers["Access-Control-Expose-Headers"] = "ETag, Location"
+        response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Regtracker-Truncated"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE"
             response.headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match"

@@ -54,7 +54,7 @@ def install(server: Flask) -> None:
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables (`AT (VERSION => n)` asks for an earlier snapshot); 10 seconds, 512 MB and
     32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow instead of JSON. Hanging up cancels it. Where an error
-    has a place in the query, `position` tells it."""
+    has a place in the query, `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
     form = wanted_format(None, request.headers.get("Accept", "")) or "json"
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
     _ = services().store  # where the store cannot be opened, this says so
@@ -145,6 +145,8 @@ def _file(table: Table, form: str) -> Response:
     batches, schema = _flattened(table) if form == "csv" else (table.batches, table.schema)
     response = Response(export.encode(form, batches, schema), mimetype=FORMATS[form])
     response.headers["Cache-Control"] = "no-store"
+    if table.truncated:
+        response.headers["Regtracker-Truncated"] = "1"
     return response
 
 

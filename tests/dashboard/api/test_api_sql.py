@@ -233,6 +233,7 @@ def test_an_answer_leaves_as_a_file(server, kind):
     answer = server.test_client().post("/api/v1/sql", json=body, headers={"Accept": kind})
     assert (answer.status_code, answer.mimetype) == (200, kind)
     if kind == "text/csv":
+        assert "Regtracker-Truncated" not in answer.headers
         rows = list(csv.reader(io.StringIO(answer.text)))
         assert len(rows) == 2501 and rows[-1] == ["2499", "'=1+1", "[2499]"]
     elif "stream" in kind:
@@ -266,6 +267,10 @@ def test_an_endless_answer_is_cut(server):
     sandbox = server.extensions["regtracker_sandbox"]
     table = sandbox.query("FROM range(1000000000000)", rows=5000)
     assert table.truncated and sum(batch.num_rows for batch in table.batches) == 5000
+    endless = server.test_client().post(
+        "/api/v1/sql", json={"sql": "SELECT range(10000) AS r FROM range(1000000)"}, headers={"Accept": "text/csv"}
+    )
+    assert endless.headers["Regtracker-Truncated"] == "1"
     wide = sandbox.query("SELECT range(10000) FROM range(1000000)")
     assert wide.truncated and sum(batch.nbytes for batch in wide.batches) <= 32 << 20
 
