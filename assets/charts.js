@@ -54,7 +54,23 @@
     return { data, layout: { ...layout, template: template(token) } };
   };
 
-  clientside.rt.chart = (figure) => (figure ? rt.themed(figure) : window.dash_clientside.no_update);
+  const drawn = {}; // graph -> its figure, as it came
+
+  clientside.rt.chart = function (figure) {
+    if (!figure) return window.dash_clientside.no_update;
+    drawn[window.dash_clientside.callback_context.outputs_list.id] = figure;
+    return rt.themed(figure);
+  };
+
+  /** A graph's figure for paper: the light theme on white, whatever the screen shows. */
+  rt.printed = function (graph) {
+    const root = document.documentElement;
+    const theme = root.getAttribute("data-bs-theme");
+    root.setAttribute("data-bs-theme", "light"); // read and set back before anything is painted
+    const figure = rt.themed(drawn[graph]);
+    root.setAttribute("data-bs-theme", theme);
+    return { ...figure, layout: { ...figure.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" } };
+  };
 
   clientside.rt.clicked = function (click) {
     const run = click && click.points && click.points[0] && click.points[0].customdata;

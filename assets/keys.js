@@ -1,4 +1,4 @@
-// Keys, and where the focus goes when the drawer opens and closes.
+// Keys, and where the focus goes when the drawer opens and closes. The sheet of keys is dashboard/dialogs.py's.
 (function () {
   "use strict";
   const rt = (window.rt = window.rt || {});
@@ -29,17 +29,35 @@
     "[": () => go("a[data-step=previous]"),
     "]": () => go("a[data-step=next]"),
     Escape: () => go("#drawer-close"),
-    "/": () => {
-      const search = document.querySelector("input[type=search]");
-      if (search) search.focus();
+    "/": () => rt.open("palette"),
+    "?": () => rt.open("keys"),
+    y: () => rt.open("share"),
+    f: () => {
+      const shown = (selector) => [...document.querySelectorAll(selector)].find((control) => control.offsetParent);
+      const filter = FILTERS.map(shown).find(Boolean);
+      if (filter) filter.focus();
+    },
+    g: () => {
+      going = Date.now();
     },
   };
+  const FILTERS = ["#page .filters :is(input, select, a)", "#page select", ".scope select"];
+  const PAUSE = 1500; // longer ago, a `g` was not meant for the letter
+  let going = 0;
 
   document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      rt.open("palette");
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return; // it has keys of its own
     const typing = event.target.closest("input, select, textarea");
     if (typing && event.key !== "Escape") return;
-    const action = ACTIONS[event.key];
+    const led = Date.now() - going < PAUSE && document.querySelector(`a[data-letter="${CSS.escape(event.key)}"]`);
+    going = 0;
+    const action = led ? () => rt.go(led.href) : ACTIONS[event.key];
     if (!action) return;
     if (event.key !== "Escape") event.preventDefault();
     action();

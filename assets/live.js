@@ -6,6 +6,20 @@
   let etag = null;
   let asking = false;
   let failures = 0;
+  let newest = null;
+  let asked = Date.now(); // when the screen was last asked for
+  const MINUTE = 60000;
+
+  /** What a screen says of the time left, or of stale releases, ages without a commit. */
+  function aged() {
+    const follows = location.pathname === "/" || location.pathname.startsWith("/runs/");
+    if (!follows || Date.now() - asked < MINUTE) return false;
+    asked = Date.now();
+    return true;
+  }
+
+  /** The snapshot that this page follows: the newest that is known, or the one that the address asks for. */
+  (window.rt = window.rt || {}).snapshot = () => new URLSearchParams(location.search).get("as_of") || newest;
 
   function tell(reachable) {
     failures = reachable ? 0 : failures + 1;
@@ -23,8 +37,8 @@
     if (!text || !committed) return;
     const moment = new Date(committed);
     text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    text.parentElement.title =
-      "Live: the newest data came in at " + moment.toLocaleString() + " (" + moment.toISOString() + ")";
+    text.title =
+      "Look at an earlier moment. The newest data came in at " + moment.toLocaleString() + " (" + moment.toISOString() + ")";
   }
 
   clientside.rt.poll = async function (_beat, seen) {
@@ -36,13 +50,15 @@
       const answer = await fetch("/api/v1/snapshot", { headers, cache: "no-store", signal: AbortSignal.timeout(8000) });
       if (answer.status === 304) {
         tell(true);
-        return no_update;
+        return aged() ? seen : no_update;
       }
       if (!answer.ok) throw new Error("status " + answer.status);
       const body = await answer.json();
       tell(true);
       etag = answer.headers.get("ETag");
+      newest = body.snapshot;
       date(body.committed_at);
+      asked = Date.now();
       return body.snapshot === seen ? no_update : body.snapshot;
     } catch (error) {
       tell(false);

@@ -5,6 +5,8 @@
   const full = new Intl.DateTimeFormat([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   const dated = new Intl.DateTimeFormat([], { day: "numeric", month: "short", year: "numeric" });
 
+  const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
+
   function ago(moment) {
     const seconds = (Date.now() - moment) / 1000;
     if (seconds < 60) return "just now";
@@ -19,7 +21,8 @@
       const moment = new Date(element.getAttribute("datetime"));
       const old = Date.now() - moment > 300 * 86400e3;
       const local = old ? dated.format(moment) : full.format(moment);
-      const text = element.getAttribute("data-time") === "ago" ? ago(moment) : local;
+      const style = element.getAttribute("data-time");
+      const text = style === "ago" ? ago(moment) : style === "clock" ? clock.format(moment) : local;
       if (element.textContent !== text) element.textContent = text;
       element.title = moment.toLocaleString() + "\n" + moment.toISOString().replace("T", " ").slice(0, 19) + " UTC";
     }

@@ -56,7 +56,8 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def when(moment: str | None, style: str = "full") -> Markup | str:
-    """A time element: UTC without scripts, local with them (assets/times.js), UTC in its title. `style`: full, ago."""
+    """A time element: UTC without scripts, local with them (assets/times.js), UTC in its title. `style` is full, ago or
+    clock."""
     if not moment:
         return NONE
     at = datetime.fromisoformat(moment.rstrip("Z"))

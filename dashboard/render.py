@@ -17,7 +17,7 @@ from flask import Flask, render_template
 from dashboard import formats, sparks, terms
 from dashboard.errors import log
 from dashboard.place import Place, match
-from dashboard.services import services
+from dashboard.services import services, store
 from data.filters import FilterError
 from data.store import Store, StoreError
 
@@ -60,9 +60,9 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
     """The markup with the question and the snapshot it answers, so that the browser can drop what comes too late."""
     at = place.here()
     try:
-        store = services().store
-        snapshot = store.snapshot().id
-        return {"html": fill(template, place, view(store, place, **segments)), "at": at, "snapshot": snapshot}
+        asked = store(place.filter.as_of)  # every question of the view is asked of that moment
+        snapshot = asked.snapshot().id
+        return {"html": fill(template, place, view(asked, place, **segments)), "at": at, "snapshot": snapshot}
     except UnknownError as error:
         markup = render_template("state.html", place=place, kind="unknown", text=str(error))
     except (FilterError, ValueError) as error:

@@ -42,5 +42,6 @@ def services() -> Services:
     return current_app.extensions["regtracker"]
 
 
-def store() -> Store:
-    return services().store
+def store(as_of: int | None = None) -> Store:
+    """The open store, or the same as it was at a snapshot. Raises StoreError."""
+    return services().store if as_of is None else services().store.at(as_of)

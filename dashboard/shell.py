@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -11,7 +12,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html,
 from dash.exceptions import PreventUpdate
 from flask import has_request_context, request
 
-from dashboard import render
+from dashboard import dialogs, render
 from dashboard.icons import SPRITE
 from dashboard.pages import PAGES, drawer, missing
 from dashboard.place import Place, match
@@ -42,6 +43,7 @@ INDEX = f"""<!doctype html>
 <body>
 {SPRITE}
 {{%app_entry%}}
+{dialogs.markup(PAGES)}
 <footer hidden>{{%config%}}{{%scripts%}}{{%renderer%}}</footer>
 </body>
 </html>"""
@@ -64,10 +66,14 @@ def layout(snapshot: int | None = None) -> html.Div:
             dcc.Store(id="page-name"),
             dcc.Store(id="scope-shown"),
             dcc.Store(id="theme"),
+            dcc.Store(id="share-asked"),
+            dcc.Store(id="share-call"),
             dcc.Interval(id="beat", interval=BEAT_MS),
             html.A("Skip to content", href="#main", className="skip"),
             html.Header([_top(), _scope()], className="shell"),
             html.Div(id="offline", className="offline", role="status"),
+            html.Div(id="then", className="then", role="status"),
+            html.Div(id="held", className="held", role="status"),
             html.Main(html.Div(id="page", children=_waiting()), id="main", tabIndex=-1),
             html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer"),
             dbc.Toast(
@@ -92,15 +98,19 @@ def register(app: Dash) -> None:
     app.layout = lambda: layout(_snapshot())
     _register_router(app)
     _register_scope(app)
+    _register_share(app)
     for name, signature in {
         "poll": [Output("snapshot", "data"), Input("beat", "n_intervals"), State("snapshot", "data")],
         "navigation": [Input("url", "href"), Input("page", "children")],
+        "past": [Input("url", "href")],
+        "shared": [Input("share-call", "data")],
         "theme": [Output("theme", "data"), Input("theme-switch", "n_clicks")],
     }.items():
         app.clientside_callback(ClientsideFunction("rt", name), *signature)
 
 
 def _top() -> html.Div:
+    known = dialogs.letters(PAGES)
     return html.Div(
         [
             html.A(
@@ -110,7 +120,13 @@ def _top() -> html.Div:
             ),
             html.Nav(
                 [
-                    html.A(page.NAME, href=page.PATH, className="nav-item", **{"data-nav": page.PATH})
+                    html.A(
+                        page.NAME,
+                        href=page.PATH,
+                        className="nav-item",
+                        title=f"g {known[page.PATH]}",
+                        **{"data-nav": page.PATH, "data-letter": known[page.PATH]},
+                    )
                     for page in PAGES
                     if page.NAME
                 ],
@@ -120,13 +136,16 @@ def _top() -> html.Div:
             html.Div(
                 [
                     html.Span(className="live-dot", **{"aria-hidden": "true"}),
-                    html.Span("live", id="live-text"),
+                    html.Button("live", id="live-text", className="text-button", **{"data-opens": "past"}),
                 ],
                 id="live",
                 className="live",
-                role="status",
-                **{"aria-live": "off"},
             ),
+            _opener(
+                "palette", [html.Span("Search"), html.Kbd("/")], "Search everything (/ or Ctrl K)", "search-button"
+            ),
+            _opener("share", "Share", "Copy or export what is shown (y)", "text-button"),
+            _opener("keys", "?", "Keys (?)", "text-button"),
             html.Button(
                 html.Span(className="theme-mark", **{"aria-hidden": "true"}),
                 id="theme-switch",
@@ -137,6 +156,10 @@ def _top() -> html.Div:
         ],
         className="top",
     )
+
+
+def _opener(dialog: str, words: Any, title: str, look: str) -> html.Button:
+    return html.Button(words, className=look, title=title, **{"data-opens": dialog, "aria-haspopup": "dialog"})
 
 
 def _scope() -> html.Div:
@@ -181,6 +204,24 @@ def _register_router(app: Dash) -> None:
         return (no_update, no_update) if name == shown else (page.layout(), name)
 
 
+def _register_share(app: Dash) -> None:
+    @app.callback(
+        Output("share-call", "data"), Input("share-asked", "data"), State("url", "href"), prevent_initial_call=True
+    )
+    def share(asked: int | None, href: str) -> Any:
+        """The API call of the screen that is shown: {path, files}, or {} where there is none."""
+        place = Place.of(href)
+        for page in PAGES:
+            segments = match(page.PATH, place.path)
+            if segments is not None:
+                try:
+                    found = page.asks(store(place.filter.as_of), place, **segments)
+                except (ValueError, StoreError, render.UnknownError):  # the page says what is wrong
+                    found = None
+                return asdict(found) | {"asked": asked} if found else {"asked": asked}
+        return {"asked": asked}
+
+
 def _register_scope(app: Dash) -> None:
     @app.callback(
         Output({"type": "scope", "name": ALL}, "options"),
@@ -204,17 +245,17 @@ def _register_scope(app: Dash) -> None:
 
 def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
     """(options, values, values) of the selectors: what the store offers under the URL's filter, or the run's own."""
-    chosen = place.filter
+    chosen, held = place.filter, store(place.filter.as_of)
     segments = match("/runs/<run>", place.path)
     run = None
     if segments and segments["run"] != "latest":
         try:
-            run = runs.run(store(), segments["run"])
+            run = runs.run(held, segments["run"])
         except ValueError:
             run = None
     if run:
         chosen = Filter(run["release"], run["version"], run["environment"], chosen.module)
-    offered = releases.choices(store(), Filter(chosen.release, chosen.version, chosen.environment))
+    offered = releases.choices(held, Filter(chosen.release, chosen.version, chosen.environment))
     options, values = [], []
     for name, every in SCOPES.items():
         value = getattr(chosen, name) or EVERY

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -163,6 +163,10 @@ class Store:
             .fetchone()
         )
         return Snapshot(*row)
+
+    def moment(self) -> datetime:
+        """What "now" is to who asks this store (UTC, naive): of an earlier one, when its snapshot was committed."""
+        return self._pinned.committed_at if self._pinned is not None else datetime.now(UTC).replace(tzinfo=None)
 
     def snapshot_at(self, moment: datetime) -> Snapshot:
         """The snapshot that was the newest at a moment (UTC, naive). Raises NoSnapshot where the lake was younger."""

@@ -46,9 +46,9 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return failures.failures(store, flt, limit=start + limit, run=query.run, since=query.since, like=query.like)[
-            start:
-        ]
+        some = start + limit if not query.q and query.new != "1" else failures.MOST
+        found = failures.failures(store, flt, limit=some, run=query.run, since=query.since, like=query.like)
+        return failures.narrowed(found, query.q or "", query.new == "1")[start : start + limit]
 
     for run in (query.run, query.since):
         if run is not None:

@@ -157,7 +157,7 @@ class SnapshotQuery(Asking):
     pass
 
 
-class ReleasesQuery(Listed, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
+class ReleasesQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
     pass
 
 
@@ -308,6 +308,8 @@ class HostsQuery(Listed, OfRelease, OfRun, OfWindow):
 
 
 class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
+    q: str | None = Field(None, max_length=500, description="part of the pattern, whatever its case")
+    new: Literal["0", "1"] | None = Field(None, description="1: only new ones")
     run: str | None = Field(None, description="of this run alone")
     since: str | None = Field(None, description="new is what was never seen before this run")
     like: str | None = Field(

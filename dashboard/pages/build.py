@@ -7,6 +7,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.run import PAGE_SIZE, offset_of
 from dashboard.place import Place
 from data.filters import Filter
@@ -63,3 +65,11 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         "module": place.filter.module,
         "measured": render.measured(store),
     }
+
+
+def asks(store: Store, place: Place, build: str) -> Call:
+    this = builds.build(store, build) or {"failed": 0}
+    status = place.get("status") or ("failed" if this["failed"] else None)
+    return call(
+        ("builds", build, "results"), parameters.BuildResultsQuery, place, status=None if status == "all" else status
+    )

@@ -7,6 +7,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.run import PAGE_SIZE, offset_of
 from dashboard.place import Place
 from data.filters import Filter
@@ -40,9 +42,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     """`base` and `candidate` are runs (ids); without them the newest run and the one before it."""
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
-    offered = runs.runs(store, Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of), OFFERED)
-    candidate = place.get("candidate") or next((run["id"] for run in offered if run["state"] != "running"), "")
-    base = place.get("base") or (_known(store, candidate, part)["previous"] or "" if candidate else "")
+    offered, base, candidate = _chosen(store, place, part)
     context = {
         "offered": offered,
         "base_id": base,
@@ -70,8 +70,24 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
+def _chosen(store: Store, place: Place, part: Filter) -> tuple[list[dict[str, Any]], str, str]:
+    """(runs to choose from, base, candidate); "" where there is none."""
+    flt = place.filter
+    offered = runs.runs(store, Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of), OFFERED)
+    candidate = place.get("candidate") or next((run["id"] for run in offered if run["state"] != "running"), "")
+    base = place.get("base") or (_known(store, candidate, part)["previous"] or "" if candidate else "")
+    return offered, base, candidate
+
+
 def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
     found = runs.run(store, run, part)
     if found is None:
         raise render.UnknownError(f"No run has the id {run}. It may have been deleted.")
     return found
+
+
+def asks(store: Store, place: Place) -> Call | None:
+    _, base, candidate = _chosen(store, place, Filter(as_of=place.filter.as_of))
+    if not base or not candidate:
+        return None
+    return call(("compare",), parameters.CompareQuery, place, base=base, candidate=candidate, limit=LISTED)

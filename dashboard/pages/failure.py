@@ -8,6 +8,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.place import Place
 from data.queries import failures
 from data.store import Store
@@ -43,3 +45,7 @@ def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"day": day, "count": counts.get(day, 0), "height": round(100 * counts.get(day, 0) / worst, 1)} for day in shown
     ]
+
+
+def asks(store: Store, place: Place, signature: str) -> Call:
+    return call(("failures", signature), parameters.FailureQuery, place)

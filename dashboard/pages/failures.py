@@ -7,6 +7,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.run import PAGE_SIZE, offset_of
 from dashboard.place import Place
 from data.queries import failures
@@ -19,7 +21,6 @@ SORTS = {
     "count": lambda row: -row["count"],
     "first": lambda row: row["first_seen"] or "",
 }
-_MOST = 1_000
 
 
 def layout() -> html.Div:
@@ -32,9 +33,8 @@ def register(app: Dash) -> None:
 
 def view(store: Store, place: Place) -> dict[str, Any]:
     flt, offset = place.filter, offset_of(place)
-    found = failures.failures(store, flt, _MOST)
-    text = place.get("q").lower()
-    shown = [row for row in found if text in row["pattern"].lower() and (row["new"] or not place.get("new"))]
+    found = failures.failures(store, flt, failures.MOST)
+    shown = failures.narrowed(found, place.get("q"), bool(place.get("new")))
     sort = place.get("sort") if place.get("sort") in SORTS else "tests"
     # A stable sort: equal ones stay widest first. Of first seen, the newest stands first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
@@ -50,3 +50,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "runs": str(flt.runs or failures.RECENT_RUNS),
         "runs_offered": RUNS,
     }
+
+
+def asks(store: Store, place: Place) -> Call:
+    return call(("failures",), parameters.FailuresQuery, place, new="1" if place.get("new") else None)

@@ -12,9 +12,11 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.run import offset_of
 from dashboard.place import Place
-from dashboard.services import services
+from dashboard.services import store as the_store
 from data.filters import FilterError
 from data.queries import grid, releases
 from data.stats.words import WORDS
@@ -46,7 +48,7 @@ def register(app: Dash) -> None:
         if place.path != PATH:
             return no_update
         try:
-            return answer(services().store, place)
+            return answer(the_store(place.filter.as_of), place)
         except (FilterError, ValueError, StoreError):  # the head of the page says what is wrong
             return None
 
@@ -97,3 +99,9 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "size": ROWS,
         "more": len(found["tests"]) == ROWS,
     }
+
+
+def asks(store: Store, place: Place) -> Call:
+    kind = place.get("kind") if place.get("kind") in WORDS else None
+    runs = min(place.filter.runs or int(RUNS[0]), MOST_RUNS)
+    return call(("grid",), parameters.GridQuery, place, release=ask(store, place)["release"], runs=runs, kind=kind)

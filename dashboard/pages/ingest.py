@@ -13,7 +13,9 @@ from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
 from dashboard import render
+from dashboard.api import parameters
 from dashboard.api.ingest import Work
+from dashboard.calls import Call, call
 from dashboard.errors import log
 from dashboard.pages.run import PAGE_SIZE, offset_of
 from dashboard.place import Place
@@ -160,3 +162,7 @@ def _request(found: requests.Request) -> dict[str, Any]:
         "created_at": iso(found.created_at),
         "updated_at": iso(found.updated_at),
     }
+
+
+def asks(store: Store, place: Place) -> Call:
+    return call(("ingest", "ledger"), parameters.LedgerQuery, place)

@@ -8,6 +8,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.overview import progress
 from dashboard.place import Place
 from data.filters import Filter
@@ -51,7 +53,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
     context = {
         "run": this,
         "beside": beside,
-        "running": progress(this, None) if this["state"] == "running" else None,
+        "running": progress(this, None, store.moment()) if this["state"] == "running" else None,
         "measured": render.measured(store),
         "newest": this["id"] in _current(beside),
         "everywhere": bool(place.get("everywhere")),
@@ -132,3 +134,19 @@ def offset_of(place: Place) -> int:
 
 
 _SHOWS = {"modules": _modules, "broken": _broken, "failed": _failed}
+
+
+def asks(store: Store, place: Place, run: str) -> Call:
+    """The table of the view that is open."""
+    part = Filter(module=place.filter.module, topology=place.filter.topology, as_of=place.filter.as_of)
+    this = _run(store, place.filter, run, part)
+    if place.get("view") == "broken":
+        environment = None if place.get("everywhere") else this["environment"]
+        lane = {"release": this["release"], "environment": environment, "version": None, "topology": None, "runs": None}
+        return call(("verdicts",), parameters.VerdictsQuery, place, **lane)
+    if place.get("view") == "failed":
+        status = place.get("status", "failed")
+        return call(
+            ("runs", this["id"], "results"), parameters.ResultsQuery, place, status=None if status == "all" else status
+        )
+    return call(("runs", this["id"], "modules"), parameters.ModulesQuery, place, base=None)

@@ -9,6 +9,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.run import PAGE_SIZE, offset_of
 from dashboard.place import Place
 from data.queries import tests, verdicts
@@ -91,3 +93,7 @@ def reasons(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for signature, rows in found.items()
     ]
     return sorted(answer, key=lambda reason: -reason["count"])
+
+
+def asks(store: Store, place: Place, test: str) -> Call:
+    return call(("tests", test, "history"), parameters.HistoryQuery, place)

@@ -8,6 +8,8 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.figures import trend as figures
 from dashboard.place import Place
 from dashboard.services import store as the_store
@@ -65,7 +67,7 @@ def register(app: Dash) -> None:
         if place.path != PATH:
             return no_update, no_update, no_update
         try:
-            series = ask(the_store(), place)
+            series = ask(the_store(place.filter.as_of), place)
         except (FilterError, StoreError):  # the page's head says what is wrong
             series = []
         # A figure keeps zoom and hidden lines while this stays the same: while the question does.
@@ -123,3 +125,8 @@ def _question(place: Place) -> tuple[Filter, str, str | None]:
     usual = "release" if not flt.release else "environment" if not flt.environment else "all"
     group = place.get("group") if place.get("group") in (*GROUPS, "all") else usual
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
+
+
+def asks(store: Store, place: Place) -> Call:
+    flt, by, group = _question(place)
+    return call(("trends",), parameters.TrendsQuery, place, runs=flt.runs, by=by, group=group)

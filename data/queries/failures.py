@@ -21,6 +21,7 @@ from data.stats.signatures import title
 from data.store import Store
 
 RECENT_RUNS = 10
+MOST = 1_000  # clusters of one answer, where they are narrowed afterwards
 _PARTS = ("module", "topology")
 
 
@@ -66,6 +67,11 @@ def _of_run(store: Store, run: str) -> list[LaneBuild]:
 
 def _start(store: Store, run: str) -> Any:
     return store.value("SELECT started_at FROM runs WHERE run = ?", [ids.number(run)])
+
+
+def narrowed(found: list[dict[str, Any]], text: str, new: bool) -> list[dict[str, Any]]:
+    """Of the rows of `failures` those whose pattern holds a text, whatever its case, and of them the new ones."""
+    return [row for row in found if text.lower() in row["pattern"].lower() and (row["new"] or not new)]
 
 
 def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | None = None) -> list[dict[str, Any]]:

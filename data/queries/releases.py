@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from data import ids
@@ -23,7 +23,7 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
 
     Not remembered as a whole: freshness and staleness follow the clock.
     """
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = (store if flt.as_of is None else store.at(flt.as_of)).moment()
     return [_tile(line, now, store) for line in facts(store, flt)]
 
 

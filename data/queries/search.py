@@ -55,25 +55,26 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
         # a failure pattern holds no numbers: of a pasted message the other words are looked for
         known = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
         if known:
-            hits += _FIND[kind](store, *_spoken(kind, known, each))
+            where, parameters = _spoken(kind, known)
+            hits += _FIND[kind](store, where, parameters | {"each": each})
     return hits
 
 
-def _spoken(kind: str, words: list[str], each: int) -> tuple[str, dict[str, Any]]:
+def _spoken(kind: str, words: list[str]) -> tuple[str, dict[str, Any]]:
     """SQL over `s`: every word stands in some text of the row, is its number, or the case id of a test."""
     conditions = []
     for place, word in enumerate(words):
         found = [f"contains(lower(s.{name}), $w{place})" for name in _TEXTS[kind]]
         number = _NUMBER.fullmatch(word)
         if number and kind in ("run", "build"):
-            found.append(f"s.number = {int(number[1])}")
+            found = [f"s.number = {int(number[1])}", *found[:1]]
         if kind == "test":
             found.append(
                 f"s.base_name IN (SELECT base_name FROM test_metadata "
                 f"WHERE lower(case_id) = $w{place} OR lower(testrail_id) = $w{place})"
             )
         conditions.append(f"({' OR '.join(found)})")
-    return " AND ".join(conditions), {f"w{place}": word for place, word in enumerate(words)} | {"each": each}
+    return " AND ".join(conditions), {f"w{place}": word for place, word in enumerate(words)}
 
 
 def _address(text: str) -> tuple[str, dict[str, Any]]:

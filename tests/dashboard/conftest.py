@@ -26,9 +26,9 @@ def app(world: World) -> Dash:
 
 @pytest.fixture
 def call() -> Callable[[Dash, str, dict[str, Any]], Any]:
-    """The response to one callback's POST: `call(app, "sink-html.data", {"url.href": ...})`."""
+    """The response to one callback's POST: `call(app, "sink-html.data", {"url.href": ...})`, and its states."""
 
-    def post(app: Dash, output: str, inputs: dict[str, Any]) -> Any:
+    def post(app: Dash, output: str, inputs: dict[str, Any], states: dict[str, Any] | None = None) -> Any:
         def target(key: str) -> dict[str, str]:
             return dict(zip(("id", "property"), key.rsplit(".", 1), strict=True))
 
@@ -36,6 +36,7 @@ def call() -> Callable[[Dash, str, dict[str, Any]], Any]:
             "output": output,
             "outputs": target(output),
             "inputs": [target(key) | {"value": value} for key, value in inputs.items()],
+            "state": [target(key) | {"value": value} for key, value in (states or {}).items()],
             "changedPropIds": list(inputs),
         }
         return app.server.test_client().post("/_dash-update-component", json=body)

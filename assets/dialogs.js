@@ -1,0 +1,19 @@
+// Dialogs stand beside Dash's components: a button names the one it opens, a click on the backdrop closes it.
+(function () {
+  "use strict";
+  const rt = (window.rt = window.rt || {});
+
+  rt.open = function (id) {
+    const dialog = document.getElementById(id);
+    if (!dialog || dialog.open) return;
+    for (const other of document.querySelectorAll("dialog[open]")) other.close();
+    dialog.showModal();
+    dialog.dispatchEvent(new CustomEvent("rt:opened"));
+  };
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) rt.open(opener.getAttribute("data-opens"));
+    else if (event.target.matches("dialog")) event.target.close();
+  });
+})();

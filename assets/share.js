@@ -1,0 +1,85 @@
+// Copying and exporting what is shown. The server says which API call answers this screen; the rest is the browser's.
+(function () {
+  "use strict";
+  const rt = (window.rt = window.rt || {});
+  const clientside = (window.dash_clientside = window.dash_clientside || {});
+  clientside.rt = clientside.rt || {};
+  const find = (id) => document.getElementById(id);
+  const LARGE = { width: 1200, height: 500, scale: 2 };
+  let call = "";
+
+  const quoted = (text) => "'" + text.replace(/'/g, "'\\''") + "'";
+  const TEXTS = {
+    link: () => location.href,
+    pinned: () => location.origin + rt.withParams({ as_of: rt.snapshot() }),
+    call: () => call,
+  };
+
+  async function copy(name) {
+    const text = TEXTS[name]();
+    try {
+      await navigator.clipboard.writeText(text);
+      find("share-says").textContent = "Copied.";
+    } catch (error) {
+      // without a secure context there is no clipboard: the text is shown, chosen, ready for Ctrl C
+      find("share-call").textContent = text;
+      getSelection().selectAllChildren(find("share-call"));
+      find("share-says").textContent = "This browser lets no page copy here: press Ctrl C.";
+    }
+  }
+
+  const charts = () => [...document.querySelectorAll("#page .js-plotly-plot")];
+
+  function offerCharts() {
+    const made = charts().flatMap((plot, place) => {
+      const name = plot.closest("section").querySelector("h2").textContent;
+      return ["png", "svg"].map((form) => {
+        const button = document.createElement("button");
+        button.className = "act";
+        button.textContent = name + " as " + form.toUpperCase();
+        button.addEventListener("click", () => download(place, name, form));
+        return button;
+      });
+    });
+    find("share-charts").replaceChildren(...made);
+    for (const row of document.querySelectorAll("[data-charts]")) row.hidden = !made.length;
+  }
+
+  /** A chart as a file: in the light theme, on white, named, whatever the screen looks like. */
+  async function download(place, name, form) {
+    const plot = charts()[place];
+    const figure = rt.printed(plot.closest(".dash-graph, [id]").id);
+    const title = [document.querySelector("#page h1").textContent, name].join(" · ");
+    figure.layout.title = { text: title.replace(/&/g, "&amp;").replace(/</g, "&lt;"), x: 0.01, font: { size: 15 } };
+    const height = Math.max(plot.clientHeight + 60, LARGE.height);
+    figure.layout = { ...figure.layout, autosize: false, width: LARGE.width, height };
+    const filename = title.replace(/[^\p{L}\p{N}]+/gu, "-");
+    await window.Plotly.downloadImage(figure, { format: form, ...LARGE, height, filename });
+    find("share-says").textContent = filename + "." + form + " was made.";
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button.getAttribute("data-copy"));
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    find("share").addEventListener("rt:opened", () => {
+      find("share-says").textContent = "";
+      find("share-call").textContent = "…";
+      offerCharts();
+      window.dash_clientside.set_props("share-asked", { data: Date.now() });
+    });
+  });
+
+  clientside.rt.shared = function (answer) {
+    if (!answer) return;
+    const url = answer.path ? location.origin + answer.path : "";
+    call = url ? "curl -s " + quoted(url) : "";
+    find("share-call").textContent = call || "No API call answers this screen.";
+    find("share").querySelector("[data-copy=call]").hidden = !call;
+    for (const row of document.querySelectorAll("[data-files]")) row.hidden = !answer.files;
+    for (const link of document.querySelectorAll("a[data-file]"))
+      link.href = url + (url.includes("?") ? "&" : "?") + "format=" + link.getAttribute("data-file");
+  };
+})();

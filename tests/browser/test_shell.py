@@ -1,0 +1,289 @@
+"""What stands round every screen, through a real browser: search, keys, sharing, exports, the past."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+import pytest
+from builders import World
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+from werkzeug.serving import make_server
+
+from dashboard.app import create_app
+from data import ids
+from data.settings import load
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+class Page:
+    """One browser on one server, for all tests of this file."""
+
+    def __init__(self, driver: Chrome, url: str, world: World, downloads: Path) -> None:
+        self.driver, self.url, self.world, self.downloads = driver, url, world, downloads
+
+    def visit(self, path: str) -> None:
+        self.driver.get(self.url + path)
+        self.until(lambda: self.run("return document.querySelector('#page h1') !== null"))
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def text(self, selector: str) -> str:
+        return self.run(
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText).join('\\n')", selector
+        )
+
+    def until(self, condition: Callable[[], Any], within_s: float = 20) -> Any:
+        deadline = time.monotonic() + within_s
+        while not (found := condition()):
+            assert time.monotonic() < deadline, self.text("body")[:2000]
+            time.sleep(0.05)
+        return found
+
+    def reads(self, selector: str, words: str) -> None:
+        self.until(lambda: words in self.text(selector))
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def chord(self, key: str) -> None:
+        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys(key).key_up(Keys.CONTROL).perform()
+
+    def click(self, selector: str) -> None:
+        self.until(lambda: self.run("return document.querySelector(arguments[0]) !== null", selector))
+        self.driver.find_element("css selector", selector).click()
+
+    def is_open(self, dialog: str) -> bool:
+        return self.run("return document.getElementById(arguments[0]).open", dialog)
+
+    @property
+    def path(self) -> str:
+        parts = urlsplit(self.driver.current_url)
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, pytestconfig) -> Iterator[Page]:
+    world = World.at(tmp_path_factory.mktemp("shell") / "home")
+    for hours in (50, 26, 2):
+        run = {"routing": {"test_links": "P", "test_down": "F" if hours < 30 else "P"}, "storage": {"test_disk": "P"}}
+        world.run(run, "7.2", started_at=NOW - timedelta(hours=hours))
+    downloads = tmp_path_factory.mktemp("downloads")
+    server = make_server("127.0.0.1", 0, create_app(load(home=world.store.settings.home)).server, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    (options,) = pytestconfig.hook.pytest_setup_options()
+    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
+    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    url = f"http://127.0.0.1:{server.server_port}"
+    behave = {"behavior": "allow", "downloadPath": str(downloads)}
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", behave)
+    granted = {"origin": url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    driver.execute_cdp_cmd("Browser.grantPermissions", granted)
+    yield Page(driver, url, world, downloads)
+    driver.quit()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def quiet_console(page: Page) -> Iterator[None]:
+    page.driver.get(page.url + "/assets/icon.svg")
+    page.run("localStorage.clear()")
+    page.driver.get_log("browser")
+    yield
+    assert page.driver.get_log("browser") == []
+
+
+def test_the_palette_finds_and_goes_by_keys_alone(page):
+    page.visit("/trends")
+    page.press("/")
+    assert page.is_open("palette")
+    page.press("test_")
+    page.reads("#palette-list", "test_links")
+    assert page.run("return document.activeElement.id") == "palette-input"
+    chosen = "return document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).innerText"
+    first = page.run(chosen)
+    page.press(Keys.ARROW_DOWN)
+    assert page.run(chosen) != first
+    page.press(Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_DOWN)
+    assert page.run(chosen) == first
+    page.press(Keys.ENTER)
+    page.until(lambda: page.path.startswith("/tests/"))
+    assert not page.is_open("palette") and first.startswith("test_")
+    page.reads("#page h1", first.split()[0])
+
+
+def test_what_was_picked_is_offered_again_and_an_empty_answer_says_so(page):
+    page.visit("/")
+    page.chord("k")
+    page.press("7.2 #2")
+    page.reads("#palette-list", "7.2 #2")
+    page.press(Keys.ENTER)
+    page.reads("#page h1", "7.2 #2")
+    page.chord("k")
+    page.reads("#palette-list", "Recent")
+    page.reads("#palette-list", "7.2 #2")
+    page.press("nosuchthing")
+    page.reads("#palette-says", "Nothing has this in its name")
+    page.press(Keys.ESCAPE)
+    page.until(lambda: not page.is_open("palette"))
+
+
+def test_enter_before_the_answer_goes_to_the_answer(page):
+    page.visit("/")
+    page.press("/")
+    page.press("failures", Keys.ENTER)
+    page.until(lambda: page.path == "/failures")
+
+
+def test_a_pasted_address_of_jenkins_goes_straight_there(page):
+    page.visit("/")
+    page.press("/")
+    page.run(
+        "const input = document.activeElement; input.dispatchEvent(new ClipboardEvent('paste', {bubbles: true}));"
+        "input.value = 'https://jenkins.example.com/job/routing/3/testReport/';"
+        "input.dispatchEvent(new InputEvent('input', {bubbles: true}))"
+    )
+    page.reads("#page h1", "routing #3")
+    assert page.path.startswith("/builds/")
+
+
+def test_the_sheet_shows_all_keys_and_gives_the_focus_back(page):
+    page.visit("/")
+    page.run("document.querySelector('.runs-table a').focus()")
+    page.press("?")
+    for words in ("search everything", "Ctrl K", "g t", "Trends", "the first filter"):
+        assert words in page.text("#keys")
+    page.press(Keys.TAB, Keys.TAB, Keys.TAB)
+    assert page.run(
+        "return document.activeElement === document.body || document.activeElement.closest('#keys') !== null"
+    )
+    page.press("gt")  # keys of the screen below do nothing now
+    page.press(Keys.ESCAPE)
+    page.until(lambda: not page.is_open("keys"))
+    assert page.path == "/" and page.run("return document.activeElement.closest('.runs-table') !== null")
+    page.click("[data-opens=keys]")
+    assert page.is_open("keys")
+
+
+def test_g_and_a_letter_go_to_every_screen_and_f_to_its_first_filter(page):
+    page.visit("/?release=7.2")
+    screens = page.run(
+        "return [...document.querySelectorAll('a[data-nav]')].map((one) => [one.dataset.nav, one.dataset.letter])"
+    )
+    assert len({letter for _, letter in screens}) == len(screens) >= 6
+    for path, letter in screens[1:]:
+        page.press("g", letter)
+        page.until(lambda path=path: page.path.startswith(path + "?release=7.2"))
+    page.press("gf")
+    page.until(lambda: page.run("return document.querySelector('#failures input[type=search]') !== null"))
+    page.press("f")
+    assert page.run("return document.activeElement.type") == "search"
+
+
+def test_a_link_a_moment_and_a_call_are_copied(page):
+    page.visit("/runs/latest?release=7.2&view=failed")
+    page.press("y")
+    page.until(lambda: "/results?status=failed" in page.text("#share-call"))
+    copied = {}
+    for name in ("link", "pinned", "call"):
+        page.run("document.getElementById('share-says').textContent = ''")
+        page.click(f"[data-copy={name}]")
+        page.reads("#share-says", "Copied")
+        copied[name] = page.driver.execute_async_script(
+            "const done = arguments[0]; navigator.clipboard.readText().then(done, (error) => done(String(error)))"
+        )
+    assert copied["link"] == page.url + "/runs/latest?release=7.2&view=failed"
+    assert copied["pinned"] == f"{copied['link']}&as_of={page.world.store.snapshot().id}"
+    newest = ids.text(page.world.runs[2].id)
+    assert copied["call"] == f"curl -s '{page.url}/api/v1/runs/{newest}/results?status=failed'"
+
+
+def downloaded(page: Page, pattern: str) -> Path:
+    return page.until(lambda: next(page.downloads.glob(pattern), None), 30)
+
+
+def test_tables_and_charts_leave_as_files(page):
+    page.visit("/trends?release=7.2")
+    page.run("document.documentElement.setAttribute('data-bs-theme', 'dark')")
+    page.until(lambda: page.run("return document.querySelectorAll('#page .js-plotly-plot .main-svg').length > 5"))
+    page.press("y")
+    page.until(lambda: "/trends?" in page.text("#share-call"))
+    page.click("a[data-file=csv]")
+    assert '"series"' in downloaded(page, "trends-*.csv").read_text()
+    page.click("a[data-file=parquet]")
+    assert downloaded(page, "trends-*.parquet").read_bytes()[:4] == b"PAR1"
+    for form in ("svg", "png"):
+        page.run(
+            "[...document.querySelectorAll('#share-charts button')].find((one) => "
+            "one.textContent.startsWith('Pass rate') && one.textContent.endsWith(arguments[0])).click()",
+            form.upper(),
+        )
+        page.reads("#share-says", f"{form} was made")
+    drawn = downloaded(page, "Trends-Pass-rate.svg").read_text()
+    assert "rgb(255, 255, 255)" in drawn and "Trends · Pass rate" in drawn and "var(--" not in drawn
+    assert "rgb(236, 238, 242)" not in drawn  # the ink of the dark theme
+    assert downloaded(page, "Trends-Pass-rate.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    page.visit("/failures")
+    page.press("y")
+    page.until(lambda: "/failures" in page.text("#share-call"))
+    assert page.text("#share").count("PNG") == 0
+
+
+def test_an_earlier_moment_is_said_and_left_again(page):
+    then = page.world.store.snapshot()
+    page.visit(f"/failures?as_of={then.id - 1}")
+    page.reads("#then", "This is how it stood at")
+    page.press("go")
+    page.until(lambda: page.path == f"/?as_of={then.id - 1}")
+    page.reads(".runs-table", "#2")
+    assert "#3" not in page.text(".runs-table")
+    page.click("#then button")
+    page.reads(".runs-table", "#3")
+    assert page.path == "/" and page.text("#then") == ""
+    page.click("#live-text")
+    page.run("document.getElementById('past-time').value = '2001-01-01T00:00'")
+    page.click("#past-form button")
+    page.reads("#past-says", "no snapshot as old as")
+    assert page.path == "/"
+    page.driver.get_log("browser")  # the browser tells of the refused moment
+    past = datetime.now() + timedelta(minutes=1)
+    page.run("document.getElementById('past-time').value = arguments[0]", past.isoformat(timespec="minutes"))
+    page.click("#past-form button")
+    page.until(lambda: page.path == f"/?as_of={then.id}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_dialogs_are_accessible(page, theme):
+    page.run(f"localStorage.setItem('rt-theme', '{theme}')")
+    page.visit(f"/?as_of={page.world.store.snapshot().id}")
+    for key, dialog in (("/", "palette"), ("?", "keys"), ("y", "share")):
+        page.press(key)
+        if dialog == "palette":
+            page.press("routing")
+            page.reads("#palette-list", "Builds")
+        found = page.driver.execute_async_script(
+            AXE + ";const done = arguments[arguments.length - 1];"
+            "axe.run(document, {resultTypes: ['violations']}).then((found) => done(found.violations))"
+        )
+        serious = [
+            (one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], dialog
+        page.press(Keys.ESCAPE)
+        page.until(lambda dialog=dialog: not page.is_open(dialog))
