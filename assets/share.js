@@ -9,6 +9,8 @@
   let call = "";
 
   const quoted = (text) => "'" + text.replace(/'/g, "'\\''") + "'";
+  const posted = (sql) =>
+    `curl -s ${location.origin}/api/v1/sql -H 'Content-Type: application/json' -d ${quoted(JSON.stringify({ sql }))}`;
   const TEXTS = {
     link: () => location.href,
     pinned: () => location.origin + rt.withParams({ as_of: rt.snapshot() }),
@@ -75,7 +77,8 @@
   clientside.rt.shared = function (answer) {
     if (!answer) return;
     const url = answer.path ? location.origin + answer.path : "";
-    call = url ? "curl -s " + quoted(url) : "";
+    const sql = location.pathname === "/sql" && new URLSearchParams(location.hash.slice(1)).get("sql");
+    call = url ? "curl -s " + quoted(url) : sql ? posted(sql) : "";
     find("share-call").textContent = call || "No API call answers this screen.";
     find("share").querySelector("[data-copy=call]").hidden = !call;
     for (const row of document.querySelectorAll("[data-files]")) row.hidden = !answer.files;

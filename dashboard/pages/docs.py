@@ -75,3 +75,7 @@ def _relink(inline: Token) -> None:
         else:
             children.append(child)
     inline.children = children
+
+
+def asks(store: Store, place: Place, name: str) -> None:
+    """The documentation is no answer of the store."""

@@ -8,6 +8,8 @@ from typing import Any
 from dash import Dash, html
 
 from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
 from dashboard.pages.run import PAGE_SIZE, offset_of
 from dashboard.place import Place
 from data.filters import Filter
@@ -36,7 +38,7 @@ def register(app: Dash) -> None:
 def view(store: Store, place: Place) -> dict[str, Any]:
     """`by` chooses the columns; `row` and `column` the cells whose tests are listed."""
     flt = place.filter
-    release = flt.release or next((tile["release"] for tile in releases.tiles(store, Filter(as_of=flt.as_of))), None)
+    release = _release(store, flt)
     by, row, column = place.get("by") or "environment", place.get("row"), place.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by) if release else None
@@ -56,7 +58,17 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
+def _release(store: Store, flt: Filter) -> str | None:
+    """The release that is asked about, or else the one with the newest activity."""
+    return flt.release or next((tile["release"] for tile in releases.tiles(store, Filter(as_of=flt.as_of))), None)
+
+
 def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, Any] | None:
     place = next((place for place, known in enumerate(found["columns"]) if known["value"] == column), None)
     row = next((row for row in found["rows"] if row["module"] == module), None)
     return row["cells"][place] if row and place is not None else None
+
+
+def asks(store: Store, place: Place) -> Call | None:
+    release = _release(store, place.filter)
+    return call(("releases", release, "matrix"), parameters.MatrixQuery, place) if release else None

@@ -68,3 +68,7 @@ def link(sql: str, chart: tuple[str, str, str, str] | None = None) -> str:
     named = dict(zip(("view", "x", "y", "series"), chart, strict=True)) if chart else {}
     wanted = {"sql": sql} | {name: value for name, value in named.items() if value}
     return f"{PATH}#{urlencode(wanted, quote_via=quote)}"
+
+
+def asks(store: Store, place: Place) -> None:
+    """The browser asks it: its query stands behind the '#' (assets/share.js makes the call)."""

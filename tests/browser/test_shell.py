@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ import axe_playwright_python
 import pytest
 from builders import World
 from selenium.webdriver import Chrome
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from werkzeug.serving import make_server
@@ -29,7 +27,7 @@ NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 class Page:
-    """One browser on one server, for all tests of this file."""
+    """The shared browser on one server, for all tests of this file."""
 
     def __init__(self, driver: Chrome, url: str, world: World, downloads: Path) -> None:
         self.driver, self.url, self.world, self.downloads = driver, url, world, downloads
@@ -76,25 +74,22 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory, pytestconfig) -> Iterator[Page]:
+def page(chromium, tmp_path_factory) -> Iterator[Page]:
     world = World.at(tmp_path_factory.mktemp("shell") / "home")
     for hours in (50, 26, 2):
         run = {"routing": {"test_links": "P", "test_down": "F" if hours < 30 else "P"}, "storage": {"test_disk": "P"}}
         world.run(run, "7.2", started_at=NOW - timedelta(hours=hours))
-    downloads = tmp_path_factory.mktemp("downloads")
     server = make_server("127.0.0.1", 0, create_app(load(home=world.store.settings.home)).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    (options,) = pytestconfig.hook.pytest_setup_options()
-    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
-    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
     url = f"http://127.0.0.1:{server.server_port}"
-    behave = {"behavior": "allow", "downloadPath": str(downloads)}
-    driver.execute_cdp_cmd("Browser.setDownloadBehavior", behave)
     granted = {"origin": url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
-    driver.execute_cdp_cmd("Browser.grantPermissions", granted)
-    yield Page(driver, url, world, downloads)
-    driver.quit()
+    chromium.driver.execute_cdp_cmd("Browser.grantPermissions", granted)
+    # unlike the setting of one tab, it lets a page save several files
+    behaves = {"behavior": "allow", "downloadPath": chromium.download_path}
+    chromium.driver.execute_cdp_cmd("Browser.setDownloadBehavior", behaves)
+    yield Page(chromium.driver, url, world, Path(chromium.download_path))
+    chromium.driver.get("about:blank")
     server.shutdown()
     thread.join()
     server.server_close()
@@ -189,7 +184,8 @@ def test_g_and_a_letter_go_to_every_screen_and_f_to_its_first_filter(page):
     assert len({letter for _, letter in screens}) == len(screens) >= 6
     for path, letter in screens[1:]:
         page.press("g", letter)
-        page.until(lambda path=path: page.path.startswith(path + "?release=7.2"))
+        page.until(lambda path=path: page.path == path + "?release=7.2")
+        page.until(lambda path=path: page.run("return document.querySelector('#page h1, #page textarea') !== null"))
     page.press("gf")
     page.until(lambda: page.run("return document.querySelector('#failures input[type=search]') !== null"))
     page.press("f")
