@@ -18,6 +18,7 @@ else:
     from backports import zstd
 
 LEVEL = 3
+AXIS_END = "//"  # between the axis of a matrix build and the path among that axis' artifacts
 _OWN = threading.local()
 
 
@@ -84,7 +85,13 @@ def read(store: Store, owner: int, started_at: datetime, path: str, limit: int =
         if file.encoding == "zip":
             with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
                 for info in archive.infolist():
-                    if info.filename == path:
+                    if _is_meant(file.path, info.filename, path):
                         with archive.open(info) as member:
                             return member.read(limit)
     return None
+
+
+def _is_meant(pattern: str, name: str, path: str) -> bool:
+    """Whether a path means this name in a zip: Jenkins leaves out the folders before the pattern's first wildcard."""
+    axis, _, wanted = path.rpartition(AXIS_END)
+    return pattern.rpartition(AXIS_END)[0] == axis and (wanted == name or wanted.endswith(f"/{name}"))

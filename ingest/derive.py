@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from data import ids
 from data.append import CASES, Build, RawFile, Run
+from data.raw import AXIS_END
 from data.settings import SourceSettings
 from data.stats import signatures
 from ingest.details import Detail
@@ -105,14 +106,15 @@ def _inputs(source: SourceSettings, files: Files) -> Iterator[InputFile]:
     """Each file once, however many of the zips hold it, as the kind that the source says it is today."""
     seen: set[str] = set()
     for file in files.fetched:
+        axis, end, named = file.path.rpartition(AXIS_END)
         if not file.is_zip:
-            found = [(file.path, lambda stream=file.stream: _Borrowed(stream))]
+            found = [(named, lambda stream=file.stream: _Borrowed(stream))]
         else:
-            found = ((full_path(file.path, member.path), member.open) for member in members(file.stream))
-        for path, open_file in found:
-            kind = file.kind
+            found = ((full_path(named, member.path), member.open) for member in members(file.stream))
+        for inside, open_file in found:
+            kind, path = file.kind, axis + end + inside
             if kind not in ("test_report", "testng_json", "console"):
-                kind = (claimed_by(source.results, path) or "").partition(":")[0]
+                kind = (claimed_by(source.results, inside) or "").partition(":")[0]
             if kind and path not in seen:
                 seen.add(path)
                 # A pattern for JUnit files often meets others, which know better what they are.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from data.append import Commit
 
@@ -15,6 +16,7 @@ TREE = (
     "actions[parameters[name,value],causes[shortDescription,userId,upstreamProject,upstreamBuild],"
     "failCount,skipCount,totalCount,urlName,lastBuiltRevision[SHA1]],"
     f"artifacts[relativePath],changeSet[{_CHANGES}],changeSets[{_CHANGES}],"
+    "runs[number,url,artifacts[relativePath]],"
     f"subBuilds[{_SUB_BUILDS},build[subBuilds[{_SUB_BUILDS}]]]"
 )
 
@@ -27,6 +29,14 @@ class Counters:
     failed: int
     skipped: int
     report: str = "testReport"  # where below the build Jenkins shows them
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis build of a matrix build, of the same number. `name`: such as os=debian12,python=3.13."""
+
+    name: str
+    artifacts: list[str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Detail:
     counters: Counters | None = None
     commits: list[Commit] = field(default_factory=list)
     sub_builds: list[tuple[str, int, str]] = field(default_factory=list)  # (job name, number, relative url)
+    axes: list[Axis] = field(default_factory=list)  # of a matrix build, those that it ran itself
 
     @property
     def may_have_tests(self) -> bool:
@@ -82,10 +93,11 @@ def read_detail(job: str, number: int, answer: dict[str, Any]) -> Detail:
         revision=_revision(actions),
         parameters=_parameters(actions),
         causes=[_cause(cause) for action in actions for cause in action.get("causes") or [] if cause],
-        artifacts=[item["relativePath"] for item in answer.get("artifacts") or [] if item and item.get("relativePath")],
+        artifacts=_artifacts(answer),
         counters=_counters(actions),
         commits=_commits(answer),
         sub_builds=_sub_builds(answer.get("subBuilds") or []),
+        axes=_axes(answer, number),
     )
 
 
@@ -140,6 +152,21 @@ def _commits(answer: dict) -> list[Commit]:
                 committed_at=moment(item.get("timestamp")),
             )
     return list(commits.values())
+
+
+def _artifacts(answer: dict) -> list[str]:
+    found = [item.get("relativePath") for item in answer.get("artifacts") or [] if isinstance(item, dict)]
+    return [str(path) for path in found if path]
+
+
+def _axes(answer: dict, number: int) -> list[Axis]:
+    """A matrix build shows, for each axis that it did not run, that axis' older build: those are left out."""
+    found = []
+    for run in answer.get("runs") or []:
+        parts = str((run or {}).get("url") or "").rstrip("/").split("/")
+        if len(parts) > 1 and parts[-1] == str(number) and "=" in parts[-2]:
+            found.append(Axis(unquote(parts[-2]), _artifacts(run)))
+    return found
 
 
 def _sub_builds(items: list[dict]) -> list[tuple[str, int, str]]:

@@ -7,14 +7,15 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
 from data import raw
 from data.append import RawFile
+from data.raw import AXIS_END
 from data.settings import SourceSettings
-from ingest.details import TREE, Detail, read_detail
+from ingest.details import TREE, Axis, Detail, read_detail
 from ingest.jenkins import Broken, Garbled, Jenkins, Login, Missing, artifact_path, build_path, encode
 from ingest.parsers.archive import BadArchive, members
 
@@ -35,7 +36,8 @@ REPORT_TREE = f"{_REPORT},childReports[child[number,url],result[{_REPORT}]]"
 
 @dataclass
 class Fetched:
-    """One file, or a zip of several, as it came. A zip's path is the pattern that it was asked for with."""
+    """One file, or a zip of several, as it came. A zip's path is the pattern that it was asked for with. What an axis
+    build gave has the axis before its path: `os=debian12//reports/junit.xml`."""
 
     path: str
     kind: str
@@ -123,27 +125,48 @@ def read_build_map(jenkins: Jenkins, detail: Detail, name: str) -> tuple[dict[st
 
 
 def read_files(jenkins: Jenkins, source: SourceSettings, detail: Detail) -> Files:
-    """The files that the source's `results` name; `test_report` and `console` only where nothing before them was."""
+    """The files that the source's `results` name; `test_report` and `console` only where nothing before them was.
+
+    Those of a matrix build's axes are read where it has none itself, neither files nor an aggregated report.
+    """
     files = Files()
-    claims = defaultdict(list)
-    for path in detail.artifacts:
-        claims[claimed_by(source.results, path)].append(path)
-    here = build_path(detail.job, detail.number)
     try:
-        for entry in source.results:
-            paths = claims[entry]
-            if len(paths) > SINGLE:
-                _add_zip(jenkins, detail, entry, paths, files)
-            elif paths:
-                _add_singles(jenkins, detail, entry, paths, files)
-            elif entry == "test_report" and not files.fetched and detail.may_have_tests:
-                _add_report(jenkins, here, detail, files)
-            elif entry == "console" and not files.fetched:
-                files.fetched.append(Fetched("console.txt", entry, False, jenkins.download(f"{here}consoleText")))
+        _read_into(files, jenkins, source, detail)
+        for axis in detail.axes if not files.fetched else ():
+            _read_axis(files, jenkins, source, detail, axis)
     except BaseException:
         files.__exit__()
         raise
     return files
+
+
+def _read_axis(files: Files, jenkins: Jenkins, source: SourceSettings, detail: Detail, axis: Axis) -> None:
+    own = Files()
+    try:
+        _read_into(own, jenkins, source, Detail(f"{detail.job}/{axis.name}", detail.number, artifacts=axis.artifacts))
+    except Missing as error:
+        own.remark([("", str(error))])
+    finally:
+        files.fetched += [replace(file, path=f"{axis.name}{AXIS_END}{file.path}") for file in own.fetched]
+        if own.remarks:
+            files.remark([(f"{axis.name}{AXIS_END}{path}", text) for path, text in own.remarks])
+
+
+def _read_into(files: Files, jenkins: Jenkins, source: SourceSettings, detail: Detail) -> None:
+    claims = defaultdict(list)
+    for path in detail.artifacts:
+        claims[claimed_by(source.results, path)].append(path)
+    here = build_path(detail.job, detail.number)
+    for entry in source.results:
+        paths = claims[entry]
+        if len(paths) > SINGLE:
+            _add_zip(jenkins, detail, entry, paths, files)
+        elif paths:
+            _add_singles(jenkins, detail, entry, paths, files)
+        elif entry == "test_report" and not files.fetched and detail.may_have_tests:
+            _add_report(jenkins, here, detail, files)
+        elif entry == "console" and not files.fetched and not detail.axes:
+            files.fetched.append(Fetched("console.txt", entry, False, jenkins.download(f"{here}consoleText")))
 
 
 def _add_report(jenkins: Jenkins, here: str, detail: Detail, files: Files) -> None:
@@ -155,6 +178,9 @@ def _add_report(jenkins: Jenkins, here: str, detail: Detail, files: Files) -> No
     try:
         stream = jenkins.download(f"{here}{name}/api/json", tree, check=_ends_as_json)
     except Missing:
+        return
+    if detail.axes and b'"childReports"' not in stream.read():
+        stream.close()  # counts alone: the axes tell the rest
         return
     files.fetched.append(Fetched(f"{kind}.json", kind, False, stream))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import BinaryIO, NamedTuple
 
+from data.raw import AXIS_END
 from ingest.parsers import console, order_log, parse_file
 from ingest.parsers.identity import dotted
 from ingest.records import FAILED, SKIPPED, Case, Report
@@ -76,8 +77,9 @@ def read_build(
     """Reads every file of a build once, in the order of their paths.
 
     `topology` finds a JUnit file's topology (group of that name) in its path; without it JUNIT_TOPOLOGY does, but only
-    beside order logs. TestNG files that were not asked for by kind, console logs and Jenkins' own reports tell again
-    what other files tell: each is used only where those before it gave no case. An archive's BadArchive is not caught.
+    beside order logs; the axis before a path comes first. TestNG files that were not asked for by kind, console logs
+    and Jenkins' own reports tell again what other files tell: each is used only where those before it gave no case. An
+    archive's BadArchive is not caught.
     """
     build = BuildResults()
     logs: list[_Read] = []
@@ -106,6 +108,10 @@ def read_build(
         if rule and (found := rule.search(path)):
             for case in report.cases:
                 case.topology = case.topology or found["topology"] or ""
+    for path, _, report in (*logs, *reports):
+        if axis := path.rpartition(AXIS_END)[0]:
+            for case in report.cases:
+                case.topology = ",".join(filter(None, (axis, case.topology)))
     cases = [case for read in reports for case in read.report.cases]
     if not logs and len({(case.file, case.class_name, case.name, case.topology) for case in cases}) == len(cases):
         build.cases = cases  # nothing repeats, so that there is nothing to sort out

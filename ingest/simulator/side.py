@@ -1,6 +1,7 @@
 """The other jobs of the fake server, few and small, one for each way that teams lay out their results:
 
-libcore-nightly (freestyle, surefire XML), compat-matrix (matrix, test report only), webapp (multibranch), platform
+libcore-nightly (freestyle, surefire XML), compat-matrix (matrix, test report only),
+axes-matrix (matrix whose axis builds alone have files), webapp (multibranch), platform
 (nested folders, builds joined by a parameter and an upstream build), suite (multijob), and a view on three of them.
 """
 
@@ -40,8 +41,8 @@ class Case:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class SideBuild(Build):
-    """`style`: surefire, pytest, report (nothing archived) or none (no tests). `bad_from` is the first build in which
-    the job's fifth test fails for good."""
+    """`style`: surefire, pytest, report (nothing archived), axes (the axis builds have it all) or none (no tests).
+    `bad_from` is the first build in which the job's fifth test fails for good."""
 
     seed: int
     job: str
@@ -79,7 +80,7 @@ class SideBuild(Build):
         return "UNSTABLE" if "UNSTABLE" in built or any(c.status == "failed" for c in self.cases()) else "SUCCESS"
 
     def commits(self) -> list[Commit]:
-        if self.style in ("report", "none"):
+        if self.style in ("report", "none", "axes"):
             return []
         rng = Random(f"{self.seed}:{self.job}:{self.number}:commits")
         return [self._commit(rng, place) for place in range(1 if self.number == self.bad_from else rng.randrange(3))]
@@ -103,7 +104,7 @@ class SideBuild(Build):
         return {"reports/junit.xml": lambda: f"<testsuites>{suites}</testsuites>".encode()}
 
     def report(self, now: float) -> dict | None:
-        if self.building(now):
+        if self.building(now) or self.style == "axes":
             return None
         if self.inherited:
             return {"children": [(job, build, build.report(now)) for job, build in self.inherited]}
@@ -204,7 +205,8 @@ def add_jobs(seed: int, started: float, root: Folder, size: Size) -> None:
     libcore = make(name, 120, 24, "surefire", 64, bad_from=112, extra=version)
     root.add(_job(name, items.FREESTYLE, libcore.builds()))
     root.items[name].missing.add(97)
-    root.add(_matrix(make))
+    root.add(_matrix(make, "compat-matrix", 30, "report", "report"))
+    root.add(_matrix(make, "axes-matrix", 10, "axes", "pytest"))
     root.add(_multibranch(make))
     _add_platform(make, root)
     _add_suite(make, root)
@@ -217,19 +219,18 @@ def add_jobs(seed: int, started: float, root: Folder, size: Size) -> None:
         root.add(Job(ARCHIVE, items.FREESTYLE, lambda now: builds))
 
 
-def _matrix(make: Callable[..., _Maker]) -> Job:
+def _matrix(make: Callable[..., _Maker], name: str, count: int, style: str, axis_style: str) -> Job:
     """Every fifth build leaves its last axis to the build before it."""
-    name = "compat-matrix"
-    axes = {axis: make(f"{name}/{axis}", 30, 24, "report", 20, bad_from=27).builds() for axis in AXES}
+    axes = {axis: make(f"{name}/{axis}", count, 24, axis_style, 20, bad_from=count - 3).builds() for axis in AXES}
     jobs = {axis: _job(f"{name}/{axis}", items.MATRIX_AXIS, builds) for axis, builds in axes.items()}
-    for number in range(5, 31, 5):
+    for number in range(5, count + 1, 5):
         jobs[AXES[-1]].deleted.add(number)
 
     def runs(number: int) -> dict:
         older = [number - 1 if axis == AXES[-1] and number % 5 == 0 else number for axis in AXES]
         return {"inherited": tuple((jobs[axis], axes[axis][n - 1]) for axis, n in zip(AXES, older, strict=True))}
 
-    matrix = _job(name, items.MATRIX, make(name, 30, 24, "report", extra=runs).builds())
+    matrix = _job(name, items.MATRIX, make(name, count, 24, style, extra=runs).builds())
     matrix.axes = jobs
     return matrix
 

@@ -42,6 +42,7 @@ def extra_sources(url: str) -> list[dict]:
     return [
         {**numbered, "name": "libcore", "layout": "job", "job": "libcore-nightly", "results": surefire},
         {**fixed, "name": "compat", "layout": "job", "job": "compat-matrix", "results": ["test_report"]},
+        {**fixed, "name": "axes", "layout": "job", "job": "axes-matrix", "results": pytest},
         {**common, "name": "webapp", "layout": "multibranch", "job": "webapp", "results": pytest},
         {
             **numbered,

@@ -21,6 +21,7 @@ from ingest.simulator.timeline import Execution, Release
 SIDE_JOBS = {
     "libcore": ["libcore-nightly"],
     "compat": ["compat-matrix"],
+    "axes": ["axes-matrix"],
     "webapp": [f"webapp/{branch}" for branch in BRANCHES],
     "platform": list(NIGHTLY),
     "suite": ["suite-unit", "suite-system"],

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 from webserver import store_of
 
+from data import raw
 from data.ledger import BUILD, Entry
 from data.settings import SourceSettings
 from data.store import Store
 from ingest.pipeline import Pipeline
 from ingest.reading import utc_now
 from ingest.simulator import Programme, SimulatorServer
+from ingest.simulator.side import AXES
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def store(server: SimulatorServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def sources() -> list[str]:
-    return ["sim-7.0", "sim-7.1", "sim-8.0", "libcore", "compat", "webapp", "platform", "suite", "nightly"]
+    return ["sim-7.0", "sim-7.1", "sim-8.0", "libcore", "compat", "axes", "webapp", "platform", "suite", "nightly"]
 
 
 @pytest.mark.parametrize("source", sources())
@@ -108,11 +110,24 @@ def test_an_axis_is_a_topology_and_older_axis_builds_are_left_out(store: Store) 
     assert store.value("SELECT count(*) FROM warnings WHERE message LIKE '%older builds of axes left out'") > 0
 
 
+def test_axes_that_only_their_own_builds_tell_of(store: Store) -> None:
+    """A matrix build without report or files of its own: what its axis builds archived is read, per axis."""
+    rows = store.rows(
+        """SELECT b.number, r.topology, count(*) AS results FROM results r JOIN builds b USING (build)
+        WHERE b.source = 'axes' AND is_final GROUP BY ALL"""
+    )
+    assert {row["results"] for row in rows} == {20}
+    of_build = {number: {row["topology"] for row in rows if row["number"] == number} for number in (4, 5)}
+    assert of_build[4] == set(AXES) and of_build[5] == set(AXES[:-1]), "the older build of an axis is left out"
+    (build,) = store.rows("SELECT build, started_at FROM builds WHERE source = 'axes' AND number = 4")
+    assert raw.read(store, build["build"], build["started_at"], f"{AXES[0]}//reports/junit.xml").startswith(b"<")
+
+
 def test_a_second_poll_of_what_stands_still_writes_nothing(server: SimulatorServer, store: Store) -> None:
     """Of the sources all of whose builds could be read: of the others, failed builds are tried again some time."""
     before = store.snapshot().id
     for source in store.settings.source:
-        if source.name in ("compat", "webapp", "platform", "suite"):
+        if source.name in ("compat", "axes", "webapp", "platform", "suite"):
             poll = Pipeline(store, source).poll()
             assert (poll.found, poll.ingested, poll.failed) == (0, 0, 0)
     assert store.snapshot().id == before
