@@ -74,6 +74,11 @@ class Rows:
     groups: list[Group]
     held: list[_Held]
 
+    def part(self, module: str | None, topology: str | None) -> np.ndarray:
+        """Which `groups` are of this module and topology (None: any)."""
+        its = [module in (None, group.module) and topology in (None, group.topology) for group in self.groups]
+        return np.array(its, dtype=bool)
+
     @cached_property
     def failed(self) -> np.ndarray:
         """The rows of failed attempts."""

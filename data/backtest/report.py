@@ -28,7 +28,7 @@ _DETECTORS = {
     "delay": "median builds to the alarm",
     "false_per_1000_tests_and_week": "false alarms per 1,000 tests and week",
 }
-_MEASURES = {"measure": "measure", "value": "measured", "aim": "aim"}
+_MEASURES = {"measure": "measure", "aim": "aim", "value": "measured", "met": "met"}
 
 
 def replayed(
@@ -89,12 +89,12 @@ def _judged_now(store: Store, known: truths.Truth) -> list[dict[str, Any]]:
         ("culprit among the first three", third, 0.95),
     ]
     answer = [
-        {"measure": f"{name} ({len(values)} standing faults)", "value": sum(values) / len(values), "aim": aim}
+        simulate.row(f"{name} ({len(values)} standing faults)", sum(values) / len(values), at_least=aim)
         for name, values, aim in rows
         if values
     ]
     if wide:
-        answer.append({"measure": "runs in that range, median", "value": float(median(wide)), "aim": None})
+        answer.append(simulate.row("runs in that range, median", median(wide)))
     return answer
 
 
@@ -139,6 +139,8 @@ def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "**no**"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +21,11 @@ TESTS = 7_000
 BASE = DEEPEST - SAMPLE
 STEADY = 0.01  # failure rate before a change
 GIVEN_UP = 60  # builds after which a change counts as not found
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def measure(seed: int = 1, looks: int = 30, histories: int = 300) -> Iterator[Row]:
-    """{"measure", "value", "aim" (None where there is none)}, one by one; more `looks` and `histories` are surer."""
+    """The rows (see `row`) one by one; more `looks` and `histories` are surer."""
     rng = np.random.default_rng(seed)
     yield from _unchanged(rng, looks)
     yield from _discoveries(rng, looks)
@@ -48,8 +49,8 @@ def _unchanged(rng: np.random.Generator, looks: int) -> Iterator[Row]:
         confirmed.append(int(_claims(failed, True).sum()))
         suspected.append(int(_claims(failed, False).sum()))
     among = f"{TESTS:,} unchanged tests failing at 0-10 %"
-    yield _row(f"{among}: looks with any confirmed", np.mean(np.array(confirmed) > 0), 0.05)
-    yield _row(f"{among}: suspected at a look, mean", np.mean(suspected))
+    yield row(f"{among}: looks with any confirmed", np.mean(np.array(confirmed) > 0), at_most=0.05)
+    yield row(f"{among}: suspected at a look, mean", np.mean(suspected))
 
 
 def _discoveries(rng: np.random.Generator, looks: int) -> Iterator[Row]:
@@ -64,8 +65,8 @@ def _discoveries(rng: np.random.Generator, looks: int) -> Iterator[Row]:
             claimed = _claims(failed, confirmed)
             found.append(claimed[changed:].sum() / max(claimed.sum(), 1))
     among = f"1 % of {TESTS:,} tests changed from 1 to 30 %, the others fail at 0-1 %, every tenth at up to 10 %"
-    yield _row(f"{among}: false among the confirmed", np.mean(shares[True]), 0.05)
-    yield _row(f"{among}: false among the suspected", np.mean(shares[False]))
+    yield row(f"{among}: false among the confirmed", np.mean(shares[True]), at_most=0.05)
+    yield row(f"{among}: false among the suspected", np.mean(shares[False]))
 
 
 def _mostly_passing(rng: np.random.Generator) -> np.ndarray:
@@ -93,9 +94,9 @@ def _delays(rng: np.random.Generator, histories: int) -> Iterator[Row]:
                 found[name].append(builds)
         for name, builds_ in found.items():
             aim = 9.0 if rate == 0.3 and name == "suspected" else None
-            yield _row(f"1 % to {100 * rate:.0f} %: builds to {name}, median", _median(builds_), aim)
+            yield row(f"1 % to {100 * rate:.0f} %: builds to {name}, median", _median(builds_), at_most=aim)
     never = [GIVEN_UP + 1] * len(waiting)
-    yield _row(f"1 % to 30 %: builds to confirmed among {TESTS:,} tests, median", _median([*confirmed, *never]))
+    yield row(f"1 % to 30 %: builds to confirmed among {TESTS:,} tests, median", _median([*confirmed, *never]))
 
 
 def _first(past: np.ndarray, steady: int) -> dict[str, int]:
@@ -131,8 +132,8 @@ def _ranges(rng: np.random.Generator, histories: int) -> Iterator[Row]:
         if change is not None:
             held.append(change.after < steady <= change.until)
             wide.append(change.until - change.after)
-    yield _row("first bad build within its 99 % range", np.mean(held), 0.97)
-    yield _row("builds in that range, median", _median(wide))
+    yield row("first bad build within its 99 % range", np.mean(held), at_least=0.97)
+    yield row("builds in that range, median", _median(wide))
 
 
 def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Row]:
@@ -168,8 +169,8 @@ def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Row]:
             first.append(chance_of_rank(judged["probabilities"], culprit, 1))
             third.append(chance_of_rank(judged["probabilities"], culprit, 3))
         how = "messages name what they touch" if named else "messages say nothing"
-        yield _row(f"culprit ranked first, {how}", np.mean(first), 0.8 if named else None)
-        yield _row(f"culprit among the first three, {how}", np.mean(third), 0.95 if named else None)
+        yield row(f"culprit ranked first, {how}", np.mean(first), 0.8 if named else None)
+        yield row(f"culprit among the first three, {how}", np.mean(third), 0.95 if named else None)
 
 
 def chance_of_rank(probabilities: Sequence[float], culprit: int, places: int) -> float:
@@ -186,5 +187,11 @@ def _median(builds: list[int]) -> float:
     return float(np.median(builds))
 
 
-def _row(measure: str, value: float, aim: float | None = None) -> Row:
-    return {"measure": measure, "value": float(value), "aim": aim}
+def row(measure: str, value: float, at_least: float | None = None, at_most: float | None = None) -> Row:
+    """{"measure", "aim", "value", "met"}; aim and met are None where nothing is aimed at."""
+    aim = met = None
+    if at_least is not None:
+        aim, met = f"at least {at_least:g}", bool(value >= at_least)
+    if at_most is not None:
+        aim, met = f"at most {at_most:g}", bool(value <= at_most)
+    return {"measure": measure, "aim": aim, "value": float(value), "met": met}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,24 +30,30 @@ def _largest(p: np.ndarray) -> float | None:
 def judge(evidence: Evidence) -> dict[str, Any]:
     base, sample, opened = evidence["base"], evidence["sample"], evidence["opened"]
     counts = (base["failed"], base["of"], sample["failed"], sample["of"])
-    single = compare(*counts, rules=replace(FISHER, correction="none"))
-    held = compare(*counts, opened=opened, rules=replace(FISHER, correction="none"))
-    p = number(single.p[0])
+    p, alone = _alone(*counts, opened=False)
+    _, held = _alone(*counts, opened=opened)
     cut = evidence["cut_open"] if opened else evidence["cut"]
     # Without a base a test is held against a required pass rate, where nothing is left to chance.
-    kept, suspected = held.status[0] <= Status.REGRESSION, single.status[0] <= Status.REGRESSION
+    kept, suspected = held <= Status.REGRESSION, alone <= Status.REGRESSION
     if p is None:
         claim = "required" if kept else None
     else:
         claim = "confirmed" if kept and cut is not None and p <= cut else "suspected" if suspected else None
     return {
         "claim": claim,
-        "extreme": bool(held.status[0] == Status.EXTREME_REGRESSION),
+        "extreme": held == Status.EXTREME_REGRESSION,
         "opened": opened,
         "p": p,
         "base": base | rate(base["failed"], base["of"]),
         "sample": sample | rate(sample["failed"], sample["of"]),
     }
+
+
+@lru_cache(maxsize=16_384)
+def _alone(*counts: int, opened: bool) -> tuple[float | None, int]:
+    """(p, Status) of one test by itself, as if no others were compared."""
+    found = compare(*counts, opened=opened, rules=replace(FISHER, correction="none"))
+    return number(found.p[0]), int(found.status[0])
 
 
 def sentence(evidence: Evidence) -> str:

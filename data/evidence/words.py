@@ -39,9 +39,12 @@ def sentence(evidence: Evidence) -> str:
         said = _say_flaky(statuses[-of:], failed, evidence["disagreed"])
     if "flaky" in found["kinds"] and kind != "flaky":
         said += " It is flaky besides."
+    told = [run["number"] for run in evidence["excluded"]]
+    if evidence["newest"] not in (numbers[-1], *told):
+        said += f" It has not run since #{max([numbers[-1], *told])}."
     if evidence.get("change_point"):
         said += f" {say_change(evidence['change_point'])}"
-    return said + _say_excluded(evidence.get("excluded", []))
+    return said + _say_excluded(evidence["excluded"])
 
 
 def _say_flaky(judged: str, failed: int, disagreed: list[int]) -> str:

@@ -100,10 +100,8 @@ def seen(store: Store, flt: Filter, depth: int) -> Seen:
 
 
 def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
-    of = columns(store, view)
-    broken = find_storms(store, view, of)
-    stormy = set() if flt.include_storms else stormy_columns(of, broken)
-    found = lines(store, view, stormy, flt.topology)
+    of, broken = disturbed(store, view)
+    found = lines(store, view, stormy(store, flt, view), flt.topology)
     # Storms and hosts are judged on all of a lane, so that a part of it is judged like the whole.
     hosts = judge_hosts(view, found) if flt.topology is None else seen(store, replace(flt, topology=None), depth).hosts
     return Seen(view, of, broken, hosts, found if flt.include_storms else without_sick(found, hosts))
@@ -112,8 +110,7 @@ def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
 def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> list[Line]:
     """The lines of these tests, whether they failed or not, in the window that `seen` looks at."""
     around = seen(store, flt, depth)
-    stormy = set() if flt.include_storms else stormy_columns(around.columns, around.storms)
-    found = lines(store, around.window, stormy, flt.topology, tests)
+    found = lines(store, around.window, stormy(store, flt, around.window), flt.topology, tests)
     return found if flt.include_storms else without_sick(found, around.hosts)
 
 
@@ -213,6 +210,21 @@ def stormy_columns(of: Iterable[Column], broken: Iterable[Broken]) -> set[tuple[
     return {(c.build, c.module) for c in of if c.build in whole or (c.build, c.module) in some}
 
 
+def stormy(store: Store, flt: Filter, view: Window) -> set[tuple[int, str]]:
+    """The columns of a window that storms broke, as (build, module); none where the filter includes storms."""
+    return set() if flt.include_storms else stormy_columns(*disturbed(store, view))
+
+
+def disturbed(store: Store, view: Window) -> tuple[list[Column], list[Broken]]:
+    """The columns of a window, and the storms among them."""
+
+    def find() -> tuple[list[Column], list[Broken]]:
+        of = columns(store, view)
+        return of, find_storms(store, view, of)
+
+    return store.answers.get(("disturbed", view.key), find, lambda found: 150 * len(found[0]))
+
+
 def judge_hosts(view: Window, found: Sequence[Line]) -> list[Host]:
     """Every host of each lane, the sick ones marked."""
     return [host for lane in range(len(view.lanes)) for host in lane_hosts(lane, [x for x in found if x.lane == lane])]
@@ -265,8 +277,8 @@ def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The storms of the newest `flt.runs` (60, at most 62) runs of each lane, newest first."""
     rows = []
     for release in releases(store, flt):
-        around = seen(store, replace(flt, release=release, include_storms=False), flt.runs or LONG)
-        rows += storm_rows(store, around)
+        view = window(store, replace(flt, release=release), min(flt.runs or LONG, DEEPEST))
+        rows += storm_rows(store, view, disturbed(store, view)[1])
     if flt.module is not None:
         rows = [row for row in rows if flt.module in (row["module"], row["job_module"])]
     return sorted(rows, key=lambda row: (row["started_at"], row["job"]), reverse=True)
@@ -283,16 +295,16 @@ def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (not row["sick"], -(row["ratio"] or 0), row["host"], row["release"]))
 
 
-def storm_rows(store: Store, around: Seen) -> list[dict[str, Any]]:
+def storm_rows(store: Store, view: Window, found: Sequence[Broken]) -> list[dict[str, Any]]:
     known = store.rows(
         "SELECT signature, pattern FROM signatures WHERE signature IN (SELECT unnest($found::BIGINT[]))",
-        {"found": [storm.signature for storm in around.storms if storm.signature is not None]},
+        {"found": [storm.signature for storm in found if storm.signature is not None]},
     )
     patterns = {row["signature"]: title(row["pattern"]) for row in known}
-    executed = {build.build: build for build in around.window.builds}
+    executed = {build.build: build for build in view.builds}
     rows = []
-    for storm in around.storms:
-        run = around.window.runs[storm.lane][storm.age]
+    for storm in found:
+        run = view.runs[storm.lane][storm.age]
         told = {
             "rule": "storm",
             "total": storm.total,

@@ -1,23 +1,26 @@
 """What takes longer than it did, or less: lasting changes of a test's or a module's duration.
 
 Only passed results count (a failure ends early, or late), each topology for itself, storms left out. Of tens of
-thousands of series few drift at all: SQL screens them by their slope, and only those are divided (e-divisive).
+thousands of series few drift at all: they are screened by their slope, and only those are divided (e-divisive).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from data import evidence, ids
 from data.cache import question
 from data.filters import Filter
 from data.measures import iso
-from data.queries.disturbances import find_storms, releases, stormy_columns
-from data.queries.priorities import prioritized
+from data.outcomes import FINAL, PASSED
+from data.queries.disturbances import releases, stormy
+from data.queries.priorities import of_priority
 from data.queries.verdicts import names
-from data.queries.windows import Column, Window, columns, span, window
+from data.queries.windows import Window, calm, columns, span, window
 from data.store import Store
 
 RUNS = 60
@@ -26,6 +29,8 @@ SLOPE = 0.15  # a series whose line rises or falls by less of its mean over the 
 CORRELATION = 0.3
 
 Series = list[tuple[int, float]]  # (age, seconds), oldest first
+# (test, topology, lane), module, evidence, and what follows from it
+Found = tuple[tuple[int, str, int], str, dict[str, Any], dict[str, Any]]
 
 
 @question
@@ -36,12 +41,8 @@ def of_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> li
     evidence}."""
     found = []
     for release in releases(store, flt):
-        view, calm = _calm(store, replace(flt, release=release))
-        for key, module, series in _drifting(store, flt, view, calm):
-            told = _told(view, key[2], series, "results")
-            judged = evidence.judge(told)
-            if judged["factor"] is not None:
-                found.append((view, key, module, told, judged))
+        view, changed = _changed(store, replace(flt, release=release))
+        found += [(view, *item) for item in changed]
     found.sort(key=lambda item: (item[4]["before_s"] - item[4]["after_s"], item[1]))
     found = found[offset : offset + limit]
     named = names(store, [key[0] for _, key, _, _, _ in found])
@@ -63,8 +64,8 @@ def of_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """Modules whose mean duration of a result changed for good, as `of_tests`, with `module` in place of the test."""
     found = []
     for release in releases(store, flt):
-        view, calm = _calm(store, replace(flt, release=release))
-        for (module, lane), series in _of_modules(store, flt, view, calm).items():
+        view = window(store, replace(flt, release=release), flt.runs or RUNS)
+        for (module, lane), series in _of_modules(store, flt, view).items():
             told = _told(view, lane, series, "module")
             judged = evidence.judge(told)
             if judged["factor"] is not None:
@@ -72,62 +73,72 @@ def of_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["before_s"] - row["after_s"])
 
 
-def _calm(store: Store, flt: Filter) -> tuple[Window, list[Column]]:
+def _changed(store: Store, flt: Filter) -> tuple[Window, list[Found]]:
+    """Those of a release's series that changed."""
     view = window(store, flt, flt.runs or RUNS)
-    of = columns(store, view)
-    stormy = set() if flt.include_storms else stormy_columns(of, find_storms(store, view, of))
-    return view, [
-        column
-        for column in of
-        if (column.build, column.module) not in stormy and (flt.module is None or column.module == flt.module)
-    ]
-
-
-def _drifting(
-    store: Store, flt: Filter, view: Window, calm: Sequence[Column]
-) -> Iterable[tuple[tuple[int, str, int], str, Series]]:
-    """((test, topology, lane), module, series) of those that may hold a change."""
-    builds = {column.build for column in calm}
-    where, parameters = span([build for build in view.builds if build.build in builds])
-    where += " AND r.is_final AND r.status = 'passed' AND r.duration_s IS NOT NULL"
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    part, own = prioritized(store, flt, {build.release for build in view.builds})
-    where, parameters = where + part, parameters | own
-    rows = store.cursor().execute(
-        f"""WITH w AS (
-            SELECT unnest($build::BIGINT[]) AS build, unnest($owner::VARCHAR[]) AS module,
-                unnest($lane::INTEGER[]) AS lane, unnest($age::INTEGER[]) AS age),
-        drifting AS (
-            SELECT r.test, r.topology, w.lane FROM results r JOIN w USING (build, module) WHERE {where}
-            GROUP BY r.test, r.topology, w.lane
-            HAVING count(*) >= {LEAST_RUNS} AND abs(corr(r.duration_s, w.age)) >= {CORRELATION}
-                AND abs(regr_slope(r.duration_s, w.age)) * (max(w.age) - min(w.age)) >= {SLOPE} * avg(r.duration_s)),
-        theirs AS MATERIALIZED (
-            SELECT r.build, r.module, r.test, r.topology, r.duration_s FROM results r
-            WHERE {where} AND r.test IN (SELECT test FROM drifting))
-        SELECT r.test, r.topology, w.lane, any_value(r.module), w.age, avg(r.duration_s)
-        FROM theirs r JOIN w USING (build, module) JOIN drifting USING (test, topology, lane)
-        GROUP BY r.test, r.topology, w.lane, w.age ORDER BY r.test, r.topology, w.lane, w.age DESC""",
-        parameters
-        | {
-            "build": [column.build for column in calm],
-            "owner": [column.module for column in calm],
-            "lane": [column.lane for column in calm],
-            "age": [column.age for column in calm],
-        },
+    part = replace(flt, priority=None, as_of=None)
+    found = store.answers.get(
+        ("changed", part, view.key), lambda: _find(store, part, view), lambda found: 3_000 * len(found)
     )
-    found: dict[tuple[int, str, int], tuple[str, Series]] = {}
-    for test, topology, lane, module, age, seconds in rows.fetchall():
-        found.setdefault((test, topology, lane), (module, []))[1].append((age, seconds))
-    return [(key, module, series) for key, (module, series) in found.items()]
+    if flt.priority is not None:
+        wanted = of_priority(store, flt.release, flt.priority)
+        found = [item for item in found if item[0][0] in wanted]
+    return view, found
 
 
-def _of_modules(store: Store, flt: Filter, view: Window, calm: Sequence[Column]) -> dict[tuple[str, int], Series]:
-    """(module, lane) -> mean seconds of a result in each run."""
-    builds = {column.build for column in calm}
+def _find(store: Store, flt: Filter, view: Window) -> list[Found]:
+    found = []
+    for key, module, series in _steep(store, flt, view):
+        told = _told(view, key[2], series, "results")
+        judged = evidence.judge(told)
+        if judged["factor"] is not None:
+            found.append((key, module, told, judged))
+    return found
+
+
+def _steep(store: Store, flt: Filter, view: Window) -> Iterable[tuple[tuple[int, str, int], str, Series]]:
+    """((test, topology, lane), module, series) of those that may hold a change."""
+    rows = store.outcomes.rows(store, view.builds, view.rebuilt)
+    its = rows.part(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
+    its &= rows.flag & (PASSED | FINAL) == PASSED | FINAL
+    at = np.flatnonzero(its & calm(rows, view.builds, stormy(store, flt, view)))
+    topologies = sorted({group.topology for group in rows.groups})
+    topology = np.array([topologies.index(group.topology) for group in rows.groups], dtype=np.int64)
+    lane, age = np.array([(build.lane, build.age) for build in view.builds], dtype=np.int64).reshape(-1, 2).T
+    lane, age = lane[rows.build[at]], age[rows.build[at]]
+    shape = (len(rows.tests), len(view.lanes), len(topologies))
+    series = (rows.test[at].astype(np.int64) * shape[1] + lane) * shape[2] + topology[rows.group[at]]
+    x, y = age.astype(float), rows.seconds[at].astype(float)
+    count, x1, y1, xx, xy, yy = (
+        np.bincount(series, weights, minlength=shape[0] * shape[1] * shape[2])
+        for weights in (None, x, y, x * x, x * y, y * y)
+    )
+    long = count >= LEAST_RUNS
+    some = np.maximum(count, 1)
+    spread_x, spread_y, shared = xx - x1 * x1 / some, yy - y1 * y1 / some, xy - x1 * y1 / some
+    related = (spread_x > 0) & (np.abs(shared) >= CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0)))
+    whole = max(map(len, view.runs), default=0)
+    steep = np.abs(shared) * whole >= SLOPE * y1 / some * spread_x
+    chosen = np.flatnonzero((long & related & steep & (y1 > 0))[series])
+    chosen = chosen[np.lexsort((-age[chosen], series[chosen]))]
+    for stretch in np.split(chosen, np.flatnonzero(np.diff(series[chosen])) + 1) if len(chosen) else ():
+        of = series[stretch[0]]
+        rise = abs(shared[of] / spread_x[of]) * int(age[stretch[0]] - age[stretch[-1]])
+        if rise >= SLOPE * y1[of] / count[of]:
+            ages, place = np.unique(-age[stretch], return_inverse=True)
+            means = np.bincount(place, y[stretch]) / np.bincount(place)
+            test, of_lane, of_topology = np.unravel_index(of, shape)
+            key = (int(rows.tests[test]), topologies[of_topology], int(of_lane))
+            module = rows.groups[rows.group[at[stretch[0]]]].module
+            yield key, module, list(zip((-ages).tolist(), means.tolist(), strict=True))
+
+
+def _of_modules(store: Store, flt: Filter, view: Window) -> dict[tuple[str, int], Series]:
+    """(module, lane) -> mean seconds of a result in each run, storms left out."""
+    broken = stormy(store, flt, view)
+    of = [column for column in columns(store, view) if (column.build, column.module) not in broken]
+    of = [column for column in of if flt.module in (None, column.module)]
+    builds = {column.build for column in of}
     where, parameters = span([build for build in view.builds if build.build in builds])
     if flt.topology is not None:
         where += " AND r.topology = $topology"
@@ -139,7 +150,7 @@ def _of_modules(store: Store, flt: Filter, view: Window, calm: Sequence[Column])
     )
     counted = {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
     sums: dict[tuple[str, int, int], tuple[float, int]] = {}
-    for column in calm:
+    for column in of:
         seconds, ran = counted.get((column.build, column.module), (0.0, 0))
         known = sums.get((column.module, column.lane, column.age), (0.0, 0))
         sums[column.module, column.lane, column.age] = (known[0] + seconds, known[1] + ran)

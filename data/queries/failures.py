@@ -7,6 +7,7 @@ seen first stands for those near to it. So a cluster keeps its name, and any mem
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from data import evidence, ids
@@ -15,7 +16,7 @@ from data.filters import EVERYTHING, Filter
 from data.measures import iso
 from data.queries.priorities import prioritized
 from data.queries.scope import partitions
-from data.queries.windows import LaneBuild, span, window
+from data.queries.windows import LaneBuild, listed, span, window
 from data.stats import near
 from data.stats.signatures import title
 from data.store import Store
@@ -43,26 +44,15 @@ def failures(
     seen = window(store, flt, flt.runs or RECENT_RUNS)
     if run is not None:
         builds = [build for build in seen.builds if seen.runs[build.lane][build.age].run == ids.number(run)]
-        builds = builds or _of_run(store, run)
+        builds = builds or listed(store, {ids.number(run): (0, 0)})
     else:
         builds = seen.builds
     rows = _patterns(store, builds, flt, like)
     start = _start(store, since) if since is not None else None
     clusters = _clusters(rows)
-    answer = [_cluster(leader, members, start) for leader, members in clusters.items()]
+    answer = [_cluster(leader, members, start or _first_here(members)) for leader, members in clusters.items()]
     answer.sort(key=lambda row: (-row["tests"], -row["count"], row["signature"]))
     return answer[:limit]
-
-
-def _of_run(store: Store, run: str) -> list[LaneBuild]:
-    """The builds of a run that is older than the window."""
-    listed = store.cursor().execute(
-        """SELECT b.build, 0, 0, b.job, b.module, b.number, b.revision, b.release, b.started_at,
-            b.ingested_at
-        FROM run_builds rb JOIN builds b USING (build) WHERE rb.run = ?""",
-        [ids.number(run)],
-    )
-    return [LaneBuild(*row) for row in listed.fetchall()]
 
 
 def _start(store: Store, run: str) -> Any:
@@ -120,11 +110,15 @@ def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]
     return clusters
 
 
-def _cluster(leader: int, members: list[dict[str, Any]], start: Any) -> dict[str, Any]:
+def _first_here(members: Iterable[dict[str, Any]]) -> datetime | None:
+    """When the runs that are looked at saw a cluster first; it is new if nobody had before."""
+    return min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
+
+
+def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None) -> dict[str, Any]:
     sets = {name: {value for row in members for value in row[name] or ()} for name in ("tests", "builds", "modules")}
     hosts = sorted({host for row in members for host in row["hosts"] or () if host})
     first = next(row for row in members if row["signature"] == leader)
-    here = min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
     told = {
         "rule": "pattern",
         "count": sum(row["count"] for row in members),
@@ -134,7 +128,7 @@ def _cluster(leader: int, members: list[dict[str, Any]], start: Any) -> dict[str
         "hosts": hosts,
         "first_seen": iso(min(row["first_seen"] for row in members)),
         "last_seen": iso(max((row["last_seen"] for row in members if row["last_seen"] is not None), default=None)),
-        "since": iso(start or here),
+        "since": iso(since),
     }
     return {
         "signature": ids.text(leader),
@@ -174,7 +168,7 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
         parameters["release"] = flt.release
     ever = store.rows(
         f"""SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
-            list(DISTINCT r.module) AS modules, min(r.started_at) AS first_here, max(r.started_at) AS last_seen
+            list(DISTINCT r.module) AS modules, max(r.started_at) AS last_seen
         FROM failures r WHERE {where} GROUP BY r.signature""",
         parameters,
     )
@@ -185,7 +179,8 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
     )
     examples = _examples(store, where, parameters, limit)
     facts = {row["signature"]: row | {"hosts": []} for row in ever}
-    answer = _cluster(leader, [row | empty | facts.get(row["signature"], {}) for row in members], None)
+    whole = [row | empty | facts.get(row["signature"], {}) for row in members]
+    answer = _cluster(leader, whole, _first_here(members))
     hosts = sorted({row["host"] for row in examples if row["host"]})
     told = answer["evidence"] | {"hosts": hosts}
     return answer | {

@@ -16,7 +16,7 @@ from data.outcomes import AGAIN, FAILED
 from data.queries.disturbances import LONG, Seen, releases, seen
 from data.queries.priorities import of_priority
 from data.queries.verdicts import names
-from data.queries.windows import LaneBuild, Line, Window, disagreements, of_topology
+from data.queries.windows import LaneBuild, Line, Window, disagreements
 from data.stats.words import FLAKY, words
 from data.store import Store
 
@@ -76,8 +76,8 @@ def _told(line: Line, runs: list[tuple[str, int, float]], flags: int) -> dict[st
     if not flags and FLAKY not in words(statuses, window=max(len(statuses), 1)):
         return None
     ran = [(age, *runs[age]) for age in range(len(runs) - 1, -1, -1) if letters[-1 - age] != "S"]
-    disagreed = tuple(bool(flags >> age & 1) for age, *_ in ran)
-    if FLAKY not in words(statuses, disagreed=disagreed, window=max(len(statuses), 1)):
+    disagreed = tuple(bool(flags >> age & 1) for age, *_ in ran) if flags else ()
+    if flags and FLAKY not in words(statuses, disagreed=disagreed, window=max(len(statuses), 1)):
         return None
     newest = ran[-1][3]
     return {
@@ -132,7 +132,7 @@ def _time_lost(
 def _repeats(store: Store, flt: Filter, window: Window, tests: set[int]) -> Iterable[tuple[int, LaneBuild, float]]:
     """(test, build, seconds) of each failed attempt and rerun of these tests."""
     rows = store.outcomes.rows(store, window.builds, window.rebuilt)
-    wanted = of_topology(rows, flt.topology)
+    wanted = rows.part(None, flt.topology)
     at = np.flatnonzero(
         np.isin(rows.tests, list(tests))[rows.test] & (rows.flag & (FAILED | AGAIN) > 0) & wanted[rows.group]
     )

@@ -198,7 +198,7 @@ def _left_out(store: Store, part: Filter, candidate: Side) -> dict[str, Any]:
     if part.include_storms:
         return {}
     around = seen(store, part, DEEPEST)
-    storms = [row for row in storm_rows(store, around) if row["run"] == candidate.run["id"]]
+    storms = [row for row in storm_rows(store, around.window, around.storms) if row["run"] == candidate.run["id"]]
     ill = sum(line.sick >> candidate.age & 1 for line in around.lines)
     hosts = [host_row(around, host) for host in around.hosts if host.sick]
     failures = ill + sum(storm["failed"] for storm in storms)

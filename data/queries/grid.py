@@ -10,21 +10,15 @@ import numpy as np
 from data import ids
 from data.cache import question
 from data.filters import Filter
+from data.outcomes import AGAIN, FAILED, FINAL, PASSED
 from data.queries import verdicts
-from data.queries.priorities import prioritized
+from data.queries.priorities import within
 from data.queries.runs import runs
+from data.queries.windows import listed, rebuilt
 from data.stats.words import WORDS
 from data.store import Store
 
 ORDERS = ("name", "failing", "module")
-_CHUNK = 62  # runs in one 64-bit mask
-# A row's masks of one chunk, and the letter of each; a later letter covers an earlier one: the worst is shown.
-_MASKS = {
-    "S": "r.is_final AND r.status = 'skipped'",
-    "P": "r.is_final AND r.status = 'passed'",
-    "K": "r.status = 'passed' AND (NOT r.is_final OR r.attempt > 1)",
-    "F": "r.is_final AND r.status = 'failed'",
-}
 
 
 @question
@@ -50,14 +44,8 @@ def grid(
     words: dict[int, set[str]] = {}
     for verdict in judged:
         words.setdefault(verdict.line.test, set()).update(verdict.kinds)
-    where, parameters = "true", {}
-    if kinds:
-        where += " AND t.test IN (SELECT unnest($chosen::BIGINT[]))"
-        parameters["chosen"] = [test for test, carried in words.items() if carried & set(kinds)]
-    if text:
-        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
-        parameters["text"] = text
-    rows = _cells(store, columns, flt, where, parameters, order, limit, offset)
+    chosen = None if not kinds else {test for test, carried in words.items() if carried & set(kinds)}
+    rows = _cells(store, columns, flt, _named(store, text, chosen), order, limit, offset)
     return {
         "runs": [
             {name: run[name] for name in ("id", "number", "version", "environment", "started_at", "state")}
@@ -71,88 +59,76 @@ def grid(
                 "module": module,
                 "kinds": sorted(words.get(test, ()), key=WORDS.index),
             }
-            for test, file, class_, name, module, *_ in rows
+            for test, file, class_, name, module, _ in rows
         ],
-        "cells": _letters(rows, len(columns)),
+        "cells": [cells for *_, cells in rows],
     }
+
+
+def _named(store: Store, text: str | None, chosen: set[int] | None) -> set[int] | None:
+    """The tests among the chosen (None: all) with `text` in their key; None for all."""
+    if not text:
+        return chosen
+    rows = store.cursor().execute(
+        "SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower(?))", [text]
+    )
+    found = {test for (test,) in rows.fetchall()}
+    return found if chosen is None else found & chosen
 
 
 def _cells(
     store: Store,
     columns: list[dict[str, Any]],
     flt: Filter,
-    where: str,
-    parameters: dict[str, Any],
+    wanted: set[int] | None,
     order: str,
     limit: int,
     offset: int,
-) -> list[tuple[Any, ...]]:
-    if not columns:
-        return []
-    listed = store.rows(
-        """SELECT rb.run, b.build, b.started_at, b.release FROM run_builds rb JOIN builds b USING (build)
-        WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
-        {"runs": [ids.number(run["id"]) for run in columns]},
-    )
-    if not listed:
-        return []
-    age = {ids.number(run["id"]): place for place, run in enumerate(columns)}
-    part = ""
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            part += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    prior, own = prioritized(store, flt, {row["release"] for row in listed})
-    part, parameters = part + prior, parameters | own
-    chunks = range(0, len(columns), _CHUNK)
-    masks = ", ".join(
-        f"coalesce(bit_or(1::BIGINT << (w.age % {_CHUNK})) FILTER (w.age BETWEEN {first} AND {first + _CHUNK - 1} "
-        f"AND {rule}), 0) AS {letter}{first}"
-        for first in chunks
-        for letter, rule in _MASKS.items()
-    )
-    names = [f"{letter}{first}" for first in chunks for letter in _MASKS]
-    by = {
-        "failing": " + ".join(f"bit_count(F{first})" for first in chunks) + " DESC, l.module, t.file, t.class, t.name",
-        "name": "t.name, t.file, t.class",
-        "module": "l.module, t.file, t.class, t.name",
-    }[order]
-    return (
-        store.cursor()
-        .execute(
-            f"""WITH lines AS (
-            SELECT r.test, any_value(r.module) AS module, {masks}
-            FROM results r JOIN (SELECT unnest($build) AS build, unnest($age) AS age) w USING (build)
-            WHERE r.release IN (SELECT unnest($releases::VARCHAR[])) AND r.started_at BETWEEN $first AND $last{part}
-            GROUP BY r.test)
-        SELECT t.test, t.file, t.class, t.name, l.module, {", ".join(names)}
-        FROM lines l JOIN tests t USING (test) WHERE {where}
-        ORDER BY {by}, t.test LIMIT $limit OFFSET $offset""",
-            parameters
-            | {
-                "build": [row["build"] for row in listed],
-                "age": [age[row["run"]] for row in listed],
-                "releases": sorted({row["release"] for row in listed}),
-                "first": min(row["started_at"] for row in listed),
-                "last": max(row["started_at"] for row in listed),
-                "limit": limit,
-                "offset": offset,
-            },
-        )
-        .fetchall()
-    )
-
-
-def _letters(rows: list[tuple[Any, ...]], columns: int) -> list[str]:
-    """One string of `columns` letters a row, from its masks."""
-    if not rows:
-        return []
-    cells = np.full((len(rows), columns), "-", dtype="U1")
-    masks = np.array([row[5:] for row in rows], dtype=np.int64).reshape(len(rows), -1)
-    for place, (first, letter) in enumerate(
-        (first, letter) for first in range(0, columns, _CHUNK) for letter in _MASKS
+) -> list[tuple[int, str, str, str, str, str]]:
+    """(test, file, class, name, module, its letters) in order."""
+    builds = listed(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
+    rows = store.outcomes.rows(store, builds, rebuilt(store))
+    its = within(store, flt, rows, builds)
+    if wanted is not None:
+        its &= np.isin(rows.tests, list(wanted))[rows.test]
+    at = np.flatnonzero(its)
+    seen = np.zeros(len(rows.tests), dtype=bool)
+    seen[rows.test[at]] = True
+    tests = np.flatnonzero(seen)
+    line = (np.cumsum(seen) - 1)[rows.test[at]]
+    age = np.array([build.age for build in builds], dtype=np.int32)[rows.build[at]]
+    flag = rows.flag[at]
+    final, again = flag & FINAL > 0, flag & AGAIN > 0
+    failed, passed = flag & FAILED > 0, flag & PASSED > 0
+    letters = np.full((len(tests), len(columns)), ord("-"), dtype=np.uint8)
+    # A later letter covers an earlier one: the worst is shown.
+    for letter, held in (
+        ("S", final & ~failed & ~passed),
+        ("P", final & passed),
+        ("K", passed & (~final | again)),
+        ("F", final & failed),
     ):
-        width = min(_CHUNK, columns - first)
-        seen = (masks[:, place, None] >> np.arange(width)) & 1 == 1
-        cells[:, first : first + width][seen] = letter
-    return ["".join(line) for line in cells]
+        letters[line[held], age[held]] = ord(letter)
+    group = np.zeros(len(tests), dtype=np.int32)
+    group[line] = rows.group[at]
+    failures = (letters == ord("F")).sum(axis=1) if order == "failing" else np.zeros(len(tests), dtype=np.int64)
+    # Of many thousands only those are named and sorted that can stand on the page.
+    least = -np.partition(-failures, offset + limit)[offset + limit] if offset + limit < len(tests) else 0
+    short = np.flatnonzero(failures >= least)
+    by = {"failing": "k.failures DESC, k.module, t.file, t.class, t.name", "name": "t.name, t.file, t.class"}
+    named = store.cursor().execute(
+        f"""SELECT k.test, t.file, t.class, t.name, k.module, k.line FROM (
+            SELECT unnest($line::INTEGER[]) AS line, unnest($test::BIGINT[]) AS test,
+                unnest($failures::INTEGER[]) AS failures, unnest($module::VARCHAR[]) AS module) k
+        JOIN tests t USING (test)
+        ORDER BY {by.get(order, "k.module, t.file, t.class, t.name")}, k.test LIMIT $limit OFFSET $offset""",
+        {
+            "line": short.tolist(),
+            "test": rows.tests[tests[short]].tolist(),
+            "failures": failures[short].tolist(),
+            "module": [rows.groups[of].module for of in group[short].tolist()],
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+    return [(*facts, letters[place].tobytes().decode()) for *facts, place in named.fetchall()]

@@ -8,8 +8,8 @@ from typing import Any
 
 from data import ids
 from data.filters import Filter
-from data.queries.disturbances import find_storms, stormy_columns
-from data.queries.windows import LONGEST, LaneRun, Line, Window, columns, letters_of, window
+from data.queries.disturbances import stormy
+from data.queries.windows import LONGEST, LaneRun, Line, letters_of, window
 from data.store import Store
 
 
@@ -35,7 +35,7 @@ def histories(store: Store, flt: Filter, lines: Sequence[Line], known: int) -> d
     view = window(store, flt, LONGEST)
     jobs = {part.job for line in lines for part in line.parts}
     older = replace(view, builds=[build for build in view.builds if build.age >= known and build.job in jobs])
-    before = letters_of(store, older, _stormy(store, flt, view), flt.topology, {line.test for line in lines})
+    before = letters_of(store, older, stormy(store, flt, view), flt.topology, {line.test for line in lines})
     answer = {}
     for line in lines:
         runs = view.runs[line.lane]
@@ -45,15 +45,3 @@ def histories(store: Store, flt: Filter, lines: Sequence[Line], known: int) -> d
         ages = [age for age in range(len(letters) - 1, -1, -1) if letters[age] in "PFK"]
         answer[line.test, line.lane] = History("".join([letters[age] for age in ages]), [runs[age] for age in ages])
     return answer
-
-
-def _stormy(store: Store, flt: Filter, view: Window) -> set[tuple[int, str]]:
-    """The columns that storms broke, as (build, module)."""
-    if flt.include_storms:
-        return set()
-
-    def find() -> set[tuple[int, str]]:
-        of = columns(store, view)
-        return stormy_columns(of, find_storms(store, view, of))
-
-    return store.answers.get(("stormy", view.key), find, lambda found: 100 * len(found))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from data.cache import question
 from data.filters import Filter
+from data.outcomes import Build, Rows
 from data.store import Store
 
 # One row a base name: what a release says of it wins over the global row.
@@ -38,3 +41,15 @@ def prioritized(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str
             SELECT unnest($priority_releases::VARCHAR[]), unnest($priority_tests::BIGINT[]))""",
         {"priority_releases": [release for release, _ in pairs], "priority_tests": [test for _, test in pairs]},
     )
+
+
+def within(store: Store, flt: Filter, rows: Rows, builds: Sequence[Build]) -> np.ndarray:
+    """Which rows (of these builds) are of the filter's module, topology and priority."""
+    its = rows.part(flt.module, flt.topology)[rows.group]
+    if flt.priority is None:
+        return its
+    release = np.array([build.release for build in builds], dtype=object)[rows.build]
+    for name in {build.release for build in builds}:
+        of = np.isin(rows.tests, list(of_priority(store, name, flt.priority)))
+        its &= (release != name) | of[rows.test]
+    return its

@@ -131,6 +131,12 @@ class _Rows:
         self._threshold = store.settings.measures.change_point_l
         # Where a job was built twice for one run, the later build counts.
         self._builds = {(build.lane, build.age, build.job): build for build in around.window.builds}
+        self._newest: dict[
+            tuple[int, str], int
+        ] = {}  # the age of the newest run in which there was anything of a module
+        for column in around.columns:
+            key = (column.lane, column.module)
+            self._newest[key] = min(column.age, self._newest.get(key, column.age))
 
     def row(self, verdict: Judged, test: dict[str, Any]) -> dict[str, Any]:
         line, runs = verdict.line, self._around.window.runs[verdict.line.lane]
@@ -145,6 +151,7 @@ class _Rows:
             "window": self._size,
             "runs": [ids.text(runs[age].run) for age in ages],
             "numbers": [runs[age].number for age in ages],
+            "newest": runs[self._newest.get((line.lane, line.module), ages[-1])].number,
             "excluded": self._excluded(line, ages[0] if ages else 0),
         }
         judged = evidence.judge(told)
@@ -202,7 +209,7 @@ def excluded(store: Store, flt: Filter) -> dict[str, Any]:
     hosts: list[dict[str, Any]] = []
     for release in releases(store, flt) if not flt.include_storms else ():
         around = seen(store, replace(flt, release=release), depth(store, flt))
-        storms += storm_rows(store, around)
+        storms += storm_rows(store, around.window, around.storms)
         hosts += [host_row(around, host) | {"failures": _left_out(around, host)} for host in around.hosts if host.sick]
     failures = sum(storm["failed"] for storm in storms) + sum(host["failures"] for host in hosts)
     return {"failures": failures, "storms": storms, "hosts": hosts}

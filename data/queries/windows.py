@@ -6,7 +6,7 @@ need no sorting. Lanes keep environments apart: a test that fails on staging alo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -142,22 +142,23 @@ def _window(store: Store, flt: Filter, depth: int) -> Window:
         of_lane = runs.setdefault(row[1:3], [])
         of_lane.append(LaneRun(*row))
         place[row[0]] = (len(runs) - 1, row[-1])
-    listed = (
-        store.cursor()
-        .execute(
-            """SELECT rb.run, b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at, b.ingested_at
-            FROM run_builds rb JOIN builds b USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))
-            ORDER BY b.started_at, b.build, rb.run""",
-            {"runs": list(place)},
-        )
-        .fetchall()
+    builds = listed(store, place)
+    return Window(list(runs), list(runs.values()), builds, 0, rebuilt(store))
+
+
+def listed(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]:
+    """The builds that these runs listed and that are there; `runs` tells the lane and age of each."""
+    rows = store.cursor().execute(
+        """SELECT rb.run, b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at, b.ingested_at
+        FROM run_builds rb JOIN builds b USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))
+        ORDER BY b.started_at, b.build, rb.run""",
+        {"runs": list(runs)},
     )
-    builds = [LaneBuild(row[1], *place[row[0]], *row[2:]) for row in listed]
-    return Window(list(runs), list(runs.values()), builds, 0, _rebuilt(store))
+    return [LaneBuild(row[1], *runs[row[0]], *row[2:]) for row in rows.fetchall()]
 
 
 @question
-def _rebuilt(store: Store) -> int:
+def rebuilt(store: Store) -> int:
     """The newest snapshot of `rebuild`, which may derive other results of the same builds."""
     newest = store.snapshot().id
     found = store.value(
@@ -193,8 +194,8 @@ def letters_of(
     chosen = np.zeros(len(rows.tests), dtype=bool)
     chosen[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
     at = np.flatnonzero(chosen[rows.test] & (rows.flag & FINAL > 0) & (rows.flag & (FAILED | PASSED) > 0))
-    at = at[of_topology(rows, topology)[rows.group[at]]]
-    at = at[_calm(rows, seen.builds, stormy)[at]]
+    at = at[rows.part(None, topology)[rows.group[at]]]
+    at = at[calm(rows, seen.builds, stormy)[at]]
     if not len(at):
         return {}
     of, flag = rows.build[at], rows.flag[at]
@@ -219,28 +220,21 @@ def lines(
 ) -> list[Line]:
     """The tests that failed in some calm column, at any attempt, or these `tests`; `stormy` are (build, module)."""
     rows = store.outcomes.rows(store, seen.builds, seen.rebuilt)
-    calm = _calm(rows, seen.builds, stormy)
-    wanted = of_topology(rows, topology)
+    quiet = calm(rows, seen.builds, stormy)
+    wanted = rows.part(None, topology)
     troubled = np.zeros(len(rows.tests), dtype=bool)
     if tests is None:
-        failed = rows.failed[calm[rows.failed] & wanted[rows.group[rows.failed]]]
+        failed = rows.failed[quiet[rows.failed] & wanted[rows.group[rows.failed]]]
         troubled[rows.test[failed]] = True
     else:
         troubled[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
     # The failed are few: what is grouped are the rows of their tests alone.
     at = np.flatnonzero(troubled[rows.test])
     at = at[wanted[rows.group[at]]]
-    return _lines(rows, seen.builds, at, calm[at])
+    return _lines(rows, seen.builds, at, quiet[at])
 
 
-def of_topology(rows: Rows, topology: str | None) -> np.ndarray:
-    """Which groups of rows are of a topology."""
-    if topology is None:
-        return np.ones(len(rows.groups), dtype=bool)
-    return np.array([group.topology == topology for group in rows.groups], dtype=bool)
-
-
-def _calm(rows: Rows, builds: Sequence[LaneBuild], stormy: set[tuple[int, str]]) -> np.ndarray:
+def calm(rows: Rows, builds: Sequence[LaneBuild], stormy: set[tuple[int, str]]) -> np.ndarray:
     """Which rows stand in no column that a storm broke."""
     calm = np.ones(len(rows.flag), dtype=bool)
     broken: dict[int, set[str]] = {}

@@ -10,6 +10,8 @@ from builders import World, cases
 from data import ids
 from data.filters import Filter
 from data.queries import durations, failures
+from data.stats.signatures import key as signature_key
+from data.stats.signatures import pattern as signature_pattern
 
 SEVEN = Filter(release="7.0")
 WAITING = "TimeoutError: the tunnel between {name} and its partner was not up after 30 seconds of patient waiting"
@@ -57,6 +59,24 @@ def test_new_is_what_was_never_seen_before_a_run(world):
     (row,) = failures.failures(world.store, SEVEN, run=ids.text(world.runs[2].id))
     assert row["title"] == "OSError: b"
     assert row["sentence"] == "1 failure of 1 test in m on h1 alone; first seen on 2026-11-02, which is new."
+
+
+def test_one_pattern_is_new_where_the_list_says_so(world):
+    world.series([failing("a", "KeyError: {name}"), failing("a", "KeyError: {name}"), failing("b", "OSError: {name}")])
+    for runs, new in ((1, {"OSError: b"}), (10, {"OSError: b", "KeyError: a"})):
+        flt = Filter(release="7.0", runs=runs)
+        rows = failures.failures(world.store, flt)
+        assert {row["title"] for row in rows if row["new"]} == new & {row["title"] for row in rows}
+        for row in rows:
+            one = failures.failure(world.store, row["signature"], flt)
+            assert (one["new"], one["first_seen"]) == (row["new"], row["first_seen"])
+    world.series([{"m": {"a": "P"}}, failing("a", "KeyError: {name}")])
+    (row,) = failures.failures(world.store, Filter(release="7.0", runs=2))
+    one = failures.failure(world.store, row["signature"], Filter(release="7.0", runs=2))
+    assert not row["new"] and not one["new"] and one["count"] == 3
+    # Of what these runs did not see, nothing is new.
+    gone = ids.text(signature_key(signature_pattern("OSError: b")))
+    assert not failures.failure(world.store, gone, Filter(release="7.0", runs=2))["new"]
 
 
 def test_a_run_older_than_the_window_is_answered_too(world):

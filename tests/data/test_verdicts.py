@@ -129,6 +129,16 @@ def test_the_newest_run_first_bad_and_last_good_are_named(world):
     assert row["sentence"] == "Failed in the last 2 runs, since #4; passed in #3."
 
 
+def test_a_test_that_runs_no_more_says_so_and_one_whose_module_is_still_to_come_does_not(world):
+    world.history({"broken": "PPFF--", "steady": "PPPPPP"})
+    world.run({"routing": None}, state="running")
+    (row,) = verdicts.verdicts(world.store, Filter(release="7.0"))
+    assert row["sentence"] == "Failed in the last 2 runs, since #3; passed in #2. It has not run since #4."
+    world.run({"routing": {"broken": "F", "steady": "P"}})
+    (row,) = verdicts.verdicts(world.store, Filter(release="7.0"))
+    assert row["sentence"] == "Failed in the last 3 runs, since #3; passed in #2."
+
+
 def test_the_document_says_what_the_words_do():
     text = (Path(__file__).parents[2] / "docs" / "verdicts.md").read_text()
     rows = re.findall(r"^\| `([PFKS]+)` \| ?([a-z, ]*?) ?\|$", text, re.MULTILINE)
