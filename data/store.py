@@ -36,6 +36,7 @@ from data.watch import CatalogWatch
 T = TypeVar("T")
 LAKE = "lake"
 COMMIT_TRIES = 8
+GROUND_MB = 64
 EARLIER_STORES = 8  # snapshots kept attached at a time
 _ATTACHED = count(1)
 
@@ -69,11 +70,14 @@ class Store:
         pinned: Snapshot | None = None,
         answers: AnswerCache | None = None,
         outcomes: Outcomes | None = None,
+        ground: AnswerCache | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.answers = answers or AnswerCache(settings.web.cache_mb)
+        # What answers are computed from; it stays when no answer may be remembered.
         self.outcomes = Outcomes() if outcomes is None else outcomes
+        self.ground = ground or AnswerCache(GROUND_MB)
         self._root = root
         self._watch = watch
         self._pinned = pinned
@@ -204,7 +208,15 @@ class Store:
         name = f"{LAKE}_{snapshot_id}_{next(_ATTACHED)}"
         self._root.cursor().execute(attach(self.settings, name, snapshot_id))
         pinned = Snapshot(snapshot_id, committed)
-        earlier = Store(self.settings, self._root, name, pinned=pinned, answers=self.answers, outcomes=self.outcomes)
+        earlier = Store(
+            self.settings,
+            self._root,
+            name,
+            pinned=pinned,
+            answers=self.answers,
+            outcomes=self.outcomes,
+            ground=self.ground,
+        )
         # Only when the last thread that asks it has let go: a detached database fails under a running query.
         weakref.finalize(earlier, _detach, self._root, name).atexit = False
         self._earlier[snapshot_id] = earlier

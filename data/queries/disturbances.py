@@ -93,7 +93,7 @@ def seen(store: Store, flt: Filter, depth: int) -> Seen:
     whole = Filter(flt.release, flt.version, flt.environment, topology=flt.topology, include_storms=flt.include_storms)
     view = window(store, whole, min(depth, DEEPEST))
     # Remembered by its builds: while one release is tested, the others need not be judged again.
-    found = store.answers.get(("seen", whole, view.key), lambda: _look(store, whole, view, depth), Seen.weigh)
+    found = store.ground.get(("seen", whole, view.key), lambda: _look(store, whole, view, depth), Seen.weigh)
     if flt.module is None:
         return found
     return replace(found, lines=[line for line in found.lines if line.module == flt.module])
@@ -222,7 +222,7 @@ def disturbed(store: Store, view: Window) -> tuple[list[Column], list[Broken]]:
         of = columns(store, view)
         return of, find_storms(store, view, of)
 
-    return store.answers.get(("disturbed", view.key), find, lambda found: 150 * len(found[0]))
+    return store.ground.get(("disturbed", view.key), find, lambda found: 150 * len(found[0]))
 
 
 def judge_hosts(view: Window, found: Sequence[Line]) -> list[Host]:

@@ -77,7 +77,7 @@ def _changed(store: Store, flt: Filter) -> tuple[Window, list[Found]]:
     """Those of a release's series that changed."""
     view = window(store, flt, flt.runs or RUNS)
     part = replace(flt, priority=None, as_of=None)
-    found = store.answers.get(
+    found = store.ground.get(
         ("changed", part, view.key), lambda: _find(store, part, view), lambda found: 3_000 * len(found)
     )
     if flt.priority is not None:

@@ -48,7 +48,7 @@ def _found(store: Store, flt: Filter) -> list[Found]:
     """The tests of a release that were flaky."""
     around = seen(store, flt, flt.runs or LONG)
     key = ("flaky", replace(flt, priority=None, as_of=None), around.window.key)
-    found = store.answers.get(key, lambda: _judge(around), lambda found: 3_000 * len(found))
+    found = store.ground.get(key, lambda: _judge(around), lambda found: 3_000 * len(found))
     if flt.priority is None:
         return found
     wanted = of_priority(store, flt.release, flt.priority)

@@ -89,7 +89,7 @@ def judge(store: Store, flt: Filter) -> tuple[Window, list[Judged]]:
     around = seen(store, flt, depth(store, flt))
     size = window_size(store, flt)
     key = ("judge", replace(flt, priority=None, exclude_flaky=False, as_of=None), size, around.window.key)
-    judged = store.answers.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
+    judged = store.ground.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
     if flt.priority is not None:
         wanted = of_priority(store, flt.release, flt.priority)
         judged = [verdict for verdict in judged if verdict.line.test in wanted]

@@ -117,7 +117,7 @@ def window(store: Store, flt: Filter, depth: int) -> Window:
     """The newest `depth` runs of every lane that the filter leaves."""
     lanes = Filter(flt.release, flt.version, flt.environment)
     key = ("window", lanes, max(depth, LONGEST), store.refresh().id)
-    most = store.answers.get(key, lambda: _window(store, lanes, max(depth, LONGEST)), Window.weigh)
+    most = store.ground.get(key, lambda: _window(store, lanes, max(depth, LONGEST)), Window.weigh)
     runs = [of_lane[:depth] for of_lane in most.runs]
     builds = [build for build in most.builds if build.age < depth]
     return Window(most.lanes, runs, builds, hash((most.rebuilt, *map(tuple, runs), *builds)), most.rebuilt)
