@@ -12,6 +12,19 @@
 
   const escape = (text) => String(text).replace(/[&<>"']/g, (letter) => ESCAPES[letter]);
 
+  const day = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
+
+  /** One line of the head: columns side by side with the same value share one label. */
+  function groups(values) {
+    const found = [];
+    for (const value of values) {
+      const last = found[found.length - 1];
+      if (last && last.value === value) last.size += 1;
+      else found.push({ value, size: 1 });
+    }
+    return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escape(value)}">${escape(value)}</b>`).join("")}</span>`;
+  }
+
   function markup(data) {
     const head = data.runs
       .map(([id, number, ...facts]) => `<a tabindex="-1" href="${escape(link(id))}" title="${escape(["#" + number, ...facts].join(" "))}">${escape(number)}</a>`)
@@ -22,13 +35,13 @@
       return `<div class="cells-row" data-row="${row}"><a class="cells-name" tabindex="-1" href="${escape(rt.withParams({ case: test }))}" title="${escape(name + "\n" + where)}">${marks}${escape(name)}</a><span class="cells">${cells}</span></div>`;
     });
     return `<div class="cells-grid" style="--columns:${data.runs.length}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-says">
-<div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells">${head}</span></div>${rows.join("")}</div>
-<p class="sr" id="grid-says" aria-live="polite"></p>`;
+<div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells-stack">${groups(data.runs.map((run) => day.format(new Date(run[2]))))}${groups(data.runs.map((run) => run[4] || "no version"))}<span class="cells">${head}</span></span></div>${rows.join("")}</div>
+<p class="sr" id="grid-says" aria-live="polite"></p><p class="grid-tip" id="grid-tip" aria-hidden="true"></p>`;
   }
 
   function link(run) {
     const kept = new URLSearchParams(location.search);
-    for (const name of ["runs", "kind", "order", "q", "offset", "case"]) kept.delete(name);
+    for (const name of ["runs", "kind", "order", "q", "offset", "case", "topology", "priority"]) kept.delete(name);
     return "/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : "");
   }
 
@@ -63,20 +76,44 @@
     found.classList.add("at");
     found.scrollIntoView({ block: "nearest", inline: "nearest" });
     document.getElementById("grid-says").textContent = say(row, column);
+    tell(row, column);
+  }
+
+  const histories = new Map(); // "test lane" -> its results, so that hovering along a row asks once
+
+  /** The results of a cell: of its test in its run. */
+  async function results(row, column) {
+    const test = shown.tests[row][0];
+    const [run, , , environment] = shown.runs[column];
+    const query = new URLSearchParams({ release: shown.release, environment, limit: 1000, fields: "run,build,topology,status,message" });
+    const key = test + " " + query;
+    if (!histories.has(key)) {
+      if (histories.size > 200) histories.clear();
+      const asked = fetch(`/api/v1/tests/${encodeURIComponent(test)}/history?${query}`);
+      histories.set(key, asked.then((answer) => (answer.ok ? answer.json() : { items: [] })).catch(() => ({ items: [] })));
+    }
+    return (await histories.get(key)).items.filter((result) => result.run === run);
+  }
+
+  let told = ""; // the cell that the tip is for
+
+  /** The tip at the foot of the screen: what the cell is, and of a failure its message as soon as it is known. */
+  async function tell(row, column) {
+    const tip = document.getElementById("grid-tip");
+    const cellOf = (told = row + " " + column);
+    tip.textContent = say(row, column);
+    if (shown.cells[row][column] !== "F") return;
+    const failed = (await results(row, column)).find((result) => result.status === "failed" && result.message);
+    if (failed && told === cellOf) tip.textContent = say(row, column) + "\n" + failed.message.split("\n", 1)[0].slice(0, 300);
   }
 
   /** Open a cell's text: its result in that run's build, or the test where the run has none. */
   async function open(row, column) {
-    const test = shown.tests[row][0];
-    const [run, , , environment, version] = shown.runs[column];
-    let chosen = test;
+    let chosen = shown.tests[row][0];
     if (shown.cells[row][column] !== "-") {
-      const query = new URLSearchParams({ release: shown.release, environment, limit: 200 });
-      if (version) query.set("version", version);
-      const answer = await fetch(`/api/v1/tests/${encodeURIComponent(test)}/history?${query}`);
-      const rows = answer.ok ? (await answer.json()).items.filter((result) => result.run === run) : [];
+      const rows = await results(row, column);
       const found = rows.find((result) => result.status === "failed") || rows[0];
-      if (found) chosen = [test, found.build, found.topology].join(".");
+      if (found) chosen = [chosen, found.build, found.topology].join(".");
     }
     rt.go(rt.withParams({ case: chosen }));
   }
@@ -91,9 +128,15 @@
     mark(...found);
     open(...found);
   });
+  let resting = null;
   document.addEventListener("mouseover", (event) => {
-    if (!shown || !event.target.matches("#grid .cells > i") || event.target.title) return;
-    event.target.title = say(...at(event.target));
+    const over = shown && event.target.matches && event.target.matches("#grid .cells > i");
+    const tip = shown && document.getElementById("grid-tip");
+    clearTimeout(resting);
+    if (over) resting = setTimeout(() => tell(...at(event.target)), 60); // not for what the pointer only passes over
+    else if (tip) {
+      told = tip.textContent = "";
+    }
   });
 
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-20, 0], PageDown: [20, 0] };

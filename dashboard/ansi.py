@@ -14,7 +14,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 def ansi(text: str | None) -> Markup:
     """Classes `a-b` (bold) and `a-0` .. `a-7` (the eight colours, bright ones alike)."""
-    text = text or ""
+    text = unescaped(text or "")
     cut = len(text) > LIMIT
     pieces, state, start = [], frozenset[str](), 0
     text = text[:LIMIT]
@@ -27,6 +27,16 @@ def ansi(text: str | None) -> Markup:
     if cut:
         pieces.append(Markup('\n<em class="cut">cut after 64 KB; the API has the whole text</em>'))
     return Markup("").join(pieces)
+
+
+def unescaped(text: str) -> str:
+    """pytest writes the escape character, which XML cannot hold, as #x1B."""
+    return text.replace("#x1B[", "\x1b[")
+
+
+def plain(text: str) -> str:
+    """The text without colours and other control sequences."""
+    return _CONTROL.sub("", _SEQUENCE.sub("", unescaped(text)))
 
 
 def _piece(text: str, state: frozenset[str]) -> Markup:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
-from dashboard.ansi import ansi
+from dashboard.ansi import ansi, plain
+from dashboard.loglines import log
 
 NONE = "–"
 THIN = "\u202f"
@@ -66,7 +67,7 @@ def when(moment: str | None, style: str = "full") -> Markup | str:
 
 def shorten(text: str | None, length: int = 160) -> str:
     """The first line that says something."""
-    for line in (text or "").splitlines():
+    for line in plain(text or "").splitlines():
         if line.strip():
             return line.strip() if len(line.strip()) <= length else line.strip()[: length - 1] + "…"
     return ""
@@ -88,6 +89,7 @@ def web(url: str | None) -> str:
 FILTERS = {
     "web": web,
     "ansi": ansi,
+    "log": log,
     "number": number,
     "percent": percent,
     "points": points,

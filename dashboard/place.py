@@ -12,6 +12,8 @@ from data.filters import Filter
 # What follows the user from screen to screen; all else belongs to one screen.
 SCOPE = ("release", "version", "environment", "module", "topology", "priority", "exclude_flaky", "as_of")
 
+PAGE_SIZE = 50  # rows of a paged list
+
 
 @dataclass(frozen=True)
 class Place:
@@ -63,3 +65,9 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
         elif expected != segment:
             return None
     return names
+
+
+def offset_of(place: Place) -> int:
+    """Where a paged list starts; what is no number starts it at its head."""
+    text = place.get("offset", "0")
+    return int(text) if text.isascii() and text.isdigit() else 0

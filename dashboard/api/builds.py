@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
+
 from dashboard.api import listing, parameters
-from dashboard.api.documented import blueprint, many, one
+from dashboard.api.documented import UNCHANGED, blueprint, many, one, problems
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.runs import checked, known_run
 from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.builds import Build, BuildDetail, BuildResult, Facets
+from dashboard.api.shapes.builds import Build, BuildDetail, BuildResult, Facets, RawFile
 from dashboard.api.shapes.tests import Attempt
 from data.filters import Filter
 from data.queries import builds, tests
 from data.store import Store
 
 routes = blueprint("builds", "Jenkins builds and imports: their facts and every result in them.")
+
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
 @routes.get("/builds", summary="Builds, newest first", responses=many(Build))
@@ -80,6 +84,41 @@ def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuer
     flt = query.filter()
     _known(path.build, asked().at(flt))
     return listing.answer(Rows(Attempt, sliced(fetch)), query, flt)
+
+
+@routes.get("/builds/<build>/files", summary="The kept inputs of a build", responses=many(RawFile))
+@remembered()
+def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
+    """As they came from Jenkins, by path, those inside of a zip too. They stay when Jenkins deletes the build."""
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return builds.files(store, path.build, flt)
+
+    flt = query.filter()
+    _known(path.build, asked().at(flt))
+    return listing.answer(Rows(RawFile, sliced(fetch)), query, flt)
+
+
+@routes.get(
+    "/builds/<build>/files/content",
+    summary="One kept input of a build",
+    responses={
+        200: {"description": "the bytes as they came", "content": {"application/octet-stream": _BYTES}},
+        304: UNCHANGED,
+        **problems(400, 404, 503),
+    },
+)
+@remembered()
+def get_file(path: parameters.BuildPath, query: parameters.FileQuery) -> Any:
+    """Sent as a download of unknown type, so that no browser runs what a report holds."""
+    flt = asked().at(query.filter())
+    _known(path.build, flt)
+    content = builds.file(store() if flt.as_of is None else store().at(flt.as_of), path.build, query.path)
+    if content is None:
+        raise unknown("file", query.path)
+    response = Response(content, mimetype="application/octet-stream")
+    response.headers.set("Content-Disposition", "attachment", filename=query.path.rpartition("/")[2] or "file")
+    return response
 
 
 def _known(build: str, flt: Filter) -> Row:

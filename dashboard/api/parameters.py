@@ -190,10 +190,6 @@ class PartQuery(Asking, OfPart, OfNoise):
     pass
 
 
-class PartsQuery(Listed, OfPart, OfNoise):
-    pass
-
-
 class ModulesQuery(Listed, OfPart, OfNoise):
     base: str | None = Field(None, description="the run to compare with; else the previous one of its environment")
 
@@ -332,6 +328,10 @@ class BuildsQuery(Listed, OfRelease, OfRun):
 class BuildResultsQuery(ResultsQuery):
     host: str | None = Field(None, description="host that the test ran on", **like("10.0.0.7"))
     attempts: bool = Field(False, description="every attempt, not only the final results")
+
+
+class FileQuery(Asking):
+    path: str = Field(max_length=2000, description="its path in the list of files", **like("reports/junit/network.xml"))
 
 
 class LedgerQuery(Listed):

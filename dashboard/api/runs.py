@@ -49,14 +49,16 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
 
 @routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(Priority))
 @remembered()
-def list_priorities(path: parameters.RunPath, query: parameters.PartsQuery) -> Any:
-    """Counts by priority, with the change against the previous run; "unknown" where no metadata names one."""
+def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
+    """Counts by priority, with the change against the base run; "unknown" where no metadata names one."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
-        return runs.priorities(store, path.run, flt)
+        return runs.priorities(store, path.run, flt, query.base)
 
     flt = query.filter()
     known_run(path.run, asked().at(flt))
+    if query.base is not None:
+        known_run(query.base, asked().at(flt))
     return listing.answer(Rows(Priority, sliced(fetch)), query, flt)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from dash import Dash, html
@@ -9,14 +10,16 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.pages.run import PAGE_SIZE, offset_of
-from dashboard.place import Place
+from dashboard.loglines import excerpts
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
 from data.queries import builds
 from data.store import Store
 
 PATH, NAME = "/builds/<build>", ""
 FACETS = ("topology", "host", "module")
+GROUPED = 1_000  # results shown by topology and host
+CONSOLE = 8 << 20  # bytes of a console log that are searched
 # What a build's flags mean to the person who reads its numbers.
 FLAGS = {
     "no_results": "no report was found: its tests are missing, not failed",
@@ -40,6 +43,8 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
             f"No build has the id {build}. It may have been deleted, or the address may come from another store."
         )
     facets = builds.facets(store, build)
+    kept = builds.files(store, build)
+    grouped = place.get("group") == "host"
     status, offset = place.get("status") or ("failed" if this["failed"] else "all"), offset_of(place)
     part = Filter(module=place.filter.module, topology=place.filter.topology)
     rows = builds.results(
@@ -50,8 +55,8 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         text=place.get("q") or None,
         host=place.get("host") or None,
         attempts=bool(place.get("attempts")),
-        limit=PAGE_SIZE + 1,
-        offset=offset,
+        limit=GROUPED + 1 if grouped else PAGE_SIZE + 1,
+        offset=0 if grouped else offset,
     )
     return {
         "build": this,
@@ -59,12 +64,36 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         "flags": [(flag, FLAGS.get(flag, flag.replace("_", " "))) for flag in this["flags"]],
         "status": status,
         "offset": offset,
-        "more": len(rows) > PAGE_SIZE,
-        "results": rows[:PAGE_SIZE],
+        "more": len(rows) > PAGE_SIZE and not grouped,
+        "results": rows[: GROUPED if grouped else PAGE_SIZE],
+        "groups": _groups(rows[:GROUPED]) if grouped else None,
+        "cut": grouped and len(rows) > GROUPED,
+        "files": kept,
+        "console": _console(store, build, kept),
         "kinds": {},
         "module": place.filter.module,
         "measured": render.measured(store),
     }
+
+
+def _groups(rows: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """(topology, host, results), those with the most failures first within a topology."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["topology"] or "", row["host"] or ""].append(row)
+
+    def key(item: tuple[tuple[str, str], list[dict[str, Any]]]) -> tuple[str, int, str]:
+        (topology, host), its = item
+        return topology, -sum(row["status"] == "failed" for row in its), host
+
+    return [(topology, host, its) for (topology, host), its in sorted(found.items(), key=key)]
+
+
+def _console(store: Store, build: str, kept: list[dict[str, Any]]) -> list[tuple[int, str]] | None:
+    """The failing lines of the console log, where one is kept: it is wherever results were read from it."""
+    path = next((file["path"] for file in kept if file["kind"] == "console"), None)
+    content = builds.file(store, build, path, CONSOLE) if path else None
+    return None if content is None else excerpts(content.decode("utf-8", "replace"))
 
 
 def asks(store: Store, place: Place, build: str) -> Call:

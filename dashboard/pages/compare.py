@@ -9,8 +9,7 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.pages.run import PAGE_SIZE, offset_of
-from dashboard.place import Place
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
 from data.queries import compare, runs
 from data.store import Store
@@ -55,18 +54,22 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     for run in (base, candidate):
         _known(store, run, part)
     found = compare.compare(store, base, candidate, part, LISTED)
+    return context | {"found": found, "measured": render.measured(store)} | listed(place, found)
+
+
+def listed(place: Place, found: dict[str, Any]) -> dict[str, Any]:
+    """What classes.html shows of a comparison: the class that the URL names (else the first that is not empty)."""
     chosen = place.get("class")
     if chosen not in compare.CLASSES:
         chosen = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
     rows, offset = found["classes"][chosen], offset_of(place)
-    return context | {
-        "found": found,
+    return {
+        "classes": MEANINGS,
         "chosen": chosen,
         "rows": rows[offset : offset + PAGE_SIZE],
         "offset": offset,
         "more": offset + PAGE_SIZE < len(rows),
         "listed": len(rows),
-        "measured": render.measured(store),
     }
 
 

@@ -9,8 +9,7 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.pages.run import PAGE_SIZE, offset_of
-from dashboard.place import Place
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.queries import failures
 from data.store import Store
 

@@ -14,8 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.pages.run import offset_of
-from dashboard.place import Place
+from dashboard.place import Place, offset_of
 from dashboard.services import store as the_store
 from data.filters import FilterError
 from data.queries import grid, releases
@@ -64,12 +63,13 @@ def answer(store: Store, place: Place) -> dict[str, Any]:
         "runs": [
             [run[name] for name in ("id", "number", "started_at", "environment", "version")] for run in found["runs"]
         ],
-        "tests": [
-            [row["test"], row["name"], f"{row['module']} · {row['key'].split('::')[0]}", row["kinds"]]
-            for row in found["tests"]
-        ],
+        "tests": [[row["test"], row["name"], _where(row), row["kinds"]] for row in found["tests"]],
         "cells": found["cells"],
     }
+
+
+def _where(row: dict[str, Any]) -> str:
+    return " · ".join(part for part in (row["priority"], row["module"], row["key"].split("::")[0]) if part)
 
 
 def ask(store: Store, place: Place) -> dict[str, Any]:
@@ -93,12 +93,21 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "kind": place.get("kind"),
         "order": place.get("order") or "failing",
         "orders": grid.ORDERS,
+        "topologies": _offered(grid.topologies(store, place.filter, found["release"]), place.filter.topology),
+        "topology": place.filter.topology,
+        "priorities": _offered(grid.priorities(store, found["release"]), place.filter.priority),
+        "priority": place.filter.priority,
         "runs": str(min(place.filter.runs or int(RUNS[0]), MOST_RUNS)),
         "runs_offered": RUNS,
         "offset": offset,
         "size": ROWS,
         "more": len(found["tests"]) == ROWS,
     }
+
+
+def _offered(known: list[str], chosen: str | None) -> list[str]:
+    """What a selector offers; what the address names stands there even where the store does not know it."""
+    return known if chosen is None or chosen in known else [chosen, *known]
 
 
 def asks(store: Store, place: Place) -> Call:

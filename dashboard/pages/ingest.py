@@ -17,8 +17,7 @@ from dashboard.api import parameters
 from dashboard.api.ingest import Work
 from dashboard.calls import Call, call
 from dashboard.errors import log
-from dashboard.pages.run import PAGE_SIZE, offset_of
-from dashboard.place import Place
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from dashboard.services import services
 from data import ledger, requests
 from data.filters import FilterError

@@ -10,8 +10,7 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.pages.run import PAGE_SIZE, offset_of
-from dashboard.place import Place
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
 from data.queries import matrix, releases
 from data.store import Store

@@ -1,8 +1,9 @@
-"""One regression run: what it brought by module and priority, which tests failed in it, and what that means."""
+"""One regression run: what changed against another, what broke and why, by module and priority, down to each result."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dash import Dash, html
@@ -10,17 +11,19 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
+from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
-from dashboard.place import Place
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import runs, verdicts
+from data.queries import compare, failures, runs, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
 PATH, NAME = "/runs/<run>", ""
-PAGE_SIZE = 50
 VERDICT_LIMIT = 2_000
-VIEWS = ("modules", "broken", "failed")
+VIEWS = ("modules", "broken", "changes", "patterns", "failed")
+OTHERS = 60  # newest runs of all releases among which other lanes are offered as baselines
+PATTERNS = 300
 # What a column of the modules is sorted by; None counts as least.
 _STATES = ("failing", "broken", "missing", "running", "ok")
 SORTS = {
@@ -44,32 +47,81 @@ def register(app: Dash) -> None:
     render.register(app, "run", PATH, "run.html", view)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What every view of a run is made of. `base` is the run that it is held against, None for the first of its lane;
+    `judged` are today's verdicts of its lane, none unless it is the newest."""
+
+    run: dict[str, Any]
+    base: dict[str, Any] | None
+    part: Filter
+    changes: dict[str, Any] | None
+    judged: list[dict[str, Any]]
+
+
 def view(store: Store, place: Place, run: str) -> dict[str, Any]:
     flt = place.filter
-    part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
+    part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, part)
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
     beside = runs.runs(store, lane, 40)
+    newest = this["id"] in _current(beside)
+    base_id = place.get("base") or this["previous"]
+    base = _known(store, base_id, part) if base_id else None
+    here = replace(
+        lane,
+        module=flt.module,
+        environment=None if place.get("everywhere") else lane.environment,
+        include_storms=flt.include_storms,
+    )
+    shown = Shown(
+        this,
+        base,
+        part,
+        compare.compare(store, base["id"], this["id"], replace(part, exclude_flaky=False), LISTED) if base else None,
+        verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT) if newest else [],
+    )
+    kind = place.get("view") if place.get("view") in VIEWS else VIEWS[0]
+    patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
     context = {
         "run": this,
+        "base": base,
+        "bases": _bases(store, this, beside, flt),
         "beside": beside,
         "running": progress(this, None, store.moment()) if this["state"] == "running" else None,
         "measured": render.measured(store),
-        "newest": this["id"] in _current(beside),
+        "newest": newest,
         "everywhere": bool(place.get("everywhere")),
-        "before": _before(store, this, part),
-        "view": place.get("view") if place.get("view") in VIEWS else VIEWS[0],
+        "view": kind,
         "words": WORDS,
+        "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in WORDS},
+        "classes": MEANINGS,
+        "changes": shown.changes,
+        "patterns": sorted(patterns, key=lambda row: not row["new"]),
+        "disturbed": _disturbed(store, replace(lane, module=flt.module), this) if newest else None,
         "module": flt.module,
+        "flt": flt,
     }
-    judged = []
-    if context["newest"]:
-        here = replace(lane, module=flt.module, environment=None if context["everywhere"] else lane.environment)
-        judged = verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT)
-    context["by_kind"] = {
-        word: len({verdict["test"] for verdict in judged if word in verdict["kinds"]}) for word in WORDS
-    }
-    return context | _SHOWS[context["view"]](store, place, this["id"], part, judged)
+    return context | (_SHOWS[kind](store, place, shown) if kind in _SHOWS else {})
+
+
+def _bases(
+    store: Store, this: dict[str, Any], beside: Iterable[dict[str, Any]], flt: Filter
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What this run can be held against: (name of the group, runs): its own lane, and the newest of every other."""
+    lanes: dict[tuple[str, str], dict[str, Any]] = {}
+    for run in runs.runs(store, Filter(as_of=flt.as_of), OTHERS):
+        if run["state"] != "running":
+            lanes.setdefault((run["release"], run["environment"]), run)
+    lanes.pop((this["release"], this["environment"]), None)
+    own = [run for run in beside if run["id"] != this["id"] and run["state"] != "running"]
+    return [(f"{this['release']} {this['environment']}", own), ("newest of others", list(lanes.values()))]
+
+
+def _disturbed(store: Store, lane: Filter, this: dict[str, Any]) -> dict[str, Any]:
+    """What today's verdicts leave out of this lane, the storms of this run first."""
+    found = verdicts.excluded(store, lane)
+    return found | {"storms": sorted(found["storms"], key=lambda storm: storm["run"] != this["id"])}
 
 
 def _run(store: Store, flt: Filter, run: str, part: Filter) -> dict[str, Any]:
@@ -78,12 +130,16 @@ def _run(store: Store, flt: Filter, run: str, part: Filter) -> dict[str, Any]:
         if not newest:
             raise render.UnknownError("No run of this release, version and environment has been read yet.")
         run = newest[0]["id"]
-    this = runs.run(store, run, part)
-    if this is None:
+    return _known(store, run, part)
+
+
+def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
+    found = runs.run(store, run, part)
+    if found is None:
         raise render.UnknownError(
             f"No run has the id {run}. It may have been deleted, or the address may come from another store."
         )
-    return this
+    return found
 
 
 def _current(beside: list[dict[str, Any]]) -> set[str]:
@@ -92,61 +148,66 @@ def _current(beside: list[dict[str, Any]]) -> set[str]:
     return {run["id"] for run in beside[: ended + 1]}
 
 
-def _before(store: Store, this: dict[str, Any], part: Filter) -> dict[str, Any] | None:
-    """The run that this one is compared with."""
-    return runs.run(store, this["previous"], part) if this["previous"] else None
-
-
-def _modules(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
-    rows = runs.modules(store, run, part)
+def _modules(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
+    run, base = shown.run["id"], shown.base and shown.base["id"]
+    rows = runs.modules(store, run, shown.part, base)
     name = place.get("sort", "state")
     key = SORTS.get(name.removeprefix("-"), SORTS["state"])
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
-    return {"modules": rows, "sort": name, "priorities": runs.priorities(store, run, part)}
+    return {"modules": rows, "sort": name, "priorities": runs.priorities(store, run, shown.part, base)}
 
 
-def _broken(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
-    kind = place.get("kind")
-    shown = [verdict for verdict in judged if not kind or kind in verdict["kinds"]]
-    offset = offset_of(place)
-    return {"kind": kind, "offset": offset, "found": len(shown), "verdicts": shown[offset : offset + PAGE_SIZE]}
+def _broken(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
+    kind, offset = place.get("kind"), offset_of(place)
+    rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
+    return {
+        "kind": kind,
+        "offset": offset,
+        "found": len(rows),
+        "more": offset + PAGE_SIZE < len(rows),
+        "verdicts": rows[offset : offset + PAGE_SIZE],
+    }
 
 
-def _failed(store: Store, place: Place, run: str, part: Filter, judged: list[dict[str, Any]]) -> dict[str, Any]:
+def _changes(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
+    return {"found": shown.changes} | (listed(place, shown.changes) if shown.changes else {})
+
+
+def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     offset, status = offset_of(place), place.get("status", "failed")
+    run = shown.run["id"]
     rows = runs.results(
-        store, run, part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset
+        store, run, shown.part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset
     )
     return {
         "status": status,
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "results": rows[:PAGE_SIZE],
-        "kinds": {verdict["test"]: verdict["kinds"] for verdict in judged},
+        "kinds": {verdict["test"]: verdict["kinds"] for verdict in shown.judged},
         "modules": sorted({row["module"] for row in runs.modules(store, run)}),
     }
 
 
-def offset_of(place: Place) -> int:
-    """Where a paged list starts; what is no number starts it at its head."""
-    text = place.get("offset", "0")
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-_SHOWS = {"modules": _modules, "broken": _broken, "failed": _failed}
+_SHOWS = {"modules": _modules, "broken": _broken, "changes": _changes, "failed": _failed}
 
 
 def asks(store: Store, place: Place, run: str) -> Call:
     """The table of the view that is open."""
     part = Filter(module=place.filter.module, topology=place.filter.topology, as_of=place.filter.as_of)
     this = _run(store, place.filter, run, part)
-    if place.get("view") == "broken":
-        environment = None if place.get("everywhere") else this["environment"]
-        lane = {"release": this["release"], "environment": environment, "version": None, "topology": None, "runs": None}
-        return call(("verdicts",), parameters.VerdictsQuery, place, **lane)
-    if place.get("view") == "failed":
+    lane = {"release": this["release"], "environment": this["environment"], "version": None, "runs": None}
+    shown, base = place.get("view"), place.get("base") or this["previous"]
+    if shown == "broken":
+        lane |= {"environment": None} if place.get("everywhere") else {}
+        return call(("verdicts",), parameters.VerdictsQuery, place, topology=None, **lane)
+    if shown == "changes" and base:
+        return call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"], limit=LISTED)
+    if shown == "patterns":
+        return call(("failures",), parameters.FailuresQuery, place, run=this["id"], **lane)
+    if shown == "failed":
         status = place.get("status", "failed")
         return call(
             ("runs", this["id"], "results"), parameters.ResultsQuery, place, status=None if status == "all" else status
         )
-    return call(("runs", this["id"], "modules"), parameters.ModulesQuery, place, base=None)
+    return call(("runs", this["id"], "modules"), parameters.ModulesQuery, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 from dash import Dash, html
@@ -11,15 +12,17 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.pages.run import PAGE_SIZE, offset_of
-from dashboard.place import Place
-from data.queries import tests, verdicts
+from dashboard.place import PAGE_SIZE, Place, offset_of
+from data.queries import segments, suspects, tests, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
 PATH, NAME = "/tests/<test>", ""
 HISTORY = 300
 STRIP = 60
+SPLITS = ("release", "environment", "topology")
+SUSPECTS = 5
+MEDIAN = 5  # passed results over which the line of the durations runs
 VERDICTS = 4  # lines of the head; the worst first
 
 
@@ -35,40 +38,61 @@ def view(store: Store, place: Place, test: str) -> dict[str, Any]:
     this = tests.test(store, test)
     if this is None:
         raise render.UnknownError(f"No test has the id {test}. The address may come from another store.")
-    history = tests.history(store, test, replace(place.filter, module=None), HISTORY)
+    flt = replace(place.filter, module=None)
+    history = tests.history(store, test, flt, HISTORY)
     offset = offset_of(place)
-    lane = replace(place.filter, module=this["module"], topology=None)
-    judged = verdicts.verdicts(store, lane, WORDS, 5_000)
+    lane = replace(flt, module=this["module"], topology=None)
+    judged = verdicts.verdicts(store, lane, WORDS, VERDICTS, tests=(test,))
+    split = tuple(name for name in SPLITS if name in place.get("split", ",".join(SPLITS)).split(","))
+    found = reasons(history)
     return {
         "test": this,
         "history": history,
         "rows": history[offset : offset + PAGE_SIZE],
         "offset": offset,
         "more": len(history) > offset + PAGE_SIZE,
-        "lanes": lanes(history),
-        "reasons": reasons(history),
-        "verdicts": [verdict for verdict in judged if verdict["test"] == test][:VERDICTS],
+        "splits": SPLITS,
+        "split": split,
+        "lanes": lanes(history, split),
+        "reasons": found,
+        "pager": _failure(store, place, history),
+        "segments": segments.segments(store, test, replace(lane, topology=flt.topology)),
+        "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
+        "chart": durations(history),
+        "verdicts": judged,
         "counts": {word: sum(row["status"] == word for row in history) for word in ("passed", "failed", "skipped")},
     }
 
 
-def lanes(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A strip for each release, environment and topology: the newest results, oldest first; `height` is the duration in
-    percent of the strip's longest."""
+def _failure(store: Store, place: Place, history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The failure whose text is shown: the URL's `failure` counts from the newest, `reason` leaves one pattern."""
+    reason = place.get("reason")
+    failed = [row for row in history if row["status"] == "failed" and reason in ("", row["signature"])]
+    if not failed:
+        return None
+    text = place.get("failure", "0")
+    at = min(int(text), len(failed) - 1) if text.isascii() and text.isdigit() else 0
+    row = failed[at]
+    attempts = tests.attempts(store, row["build"], place.path.split("/")[2], row["topology"])
+    return {"at": at, "of": len(failed), "row": row, "reason": reason, "attempts": attempts[::-1]}
+
+
+def lanes(history: list[dict[str, Any]], split: tuple[str, ...] = SPLITS) -> list[dict[str, Any]]:
+    """A strip for each release, environment and topology (or what `split` names): the newest results, oldest first;
+    `height` is the duration in percent of the strip's longest."""
     found: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in history:
-        key = (row["release"], row["environment"], row["topology"])
+        key = tuple(row[name] or "" for name in split)
         if len(found[key]) < STRIP:
             found[key].append(row)
     answer = []
-    for (release, environment, topology), rows in sorted(found.items(), reverse=True):
+    for key, rows in sorted(found.items(), reverse=True):
         longest = max((row["duration_s"] or 0 for row in rows), default=0)
         bars = [row | {"height": _height(row["duration_s"], longest)} for row in reversed(rows)]
         answer.append(
             {
-                "release": release,
-                "environment": environment,
-                "topology": topology,
+                "key": "-".join(key),
+                "names": [name for name in key if name] or ["every result"],
                 "bars": bars,
                 "longest": longest,
                 "failed": sum(row["status"] == "failed" for row in rows),
@@ -88,11 +112,56 @@ def reasons(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in history:
         if row["status"] == "failed":
             found[row["signature"]].append(row)
+    strips = {signature: "".join(_letter(row, signature) for row in reversed(history[:STRIP])) for signature in found}
     answer = [
-        {"signature": signature, "count": len(rows), "newest": rows[0], "oldest": rows[-1], "rows": rows}
+        {
+            "signature": signature,
+            "count": len(rows),
+            "newest": rows[0],
+            "oldest": rows[-1],
+            "strip": strips[signature],
+        }
         for signature, rows in found.items()
     ]
     return sorted(answer, key=lambda reason: -reason["count"])
+
+
+def _letter(row: dict[str, Any], signature: str | None) -> str:
+    """A result in the strip of one reason: F where it failed for it, nothing where it failed for another."""
+    if row["status"] == "failed":
+        return "F" if row["signature"] == signature else "-"
+    return "S" if row["status"] == "skipped" else "P"
+
+
+def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 150) -> dict[str, Any] | None:
+    """Geometry of the durations: {width, height, top (seconds), dots: [{x, y, status, title}] oldest first, lines:
+    [(topology, SVG points of the median over the last five passes)]}. None where no result has a duration."""
+    timed = [row for row in reversed(history) if row["duration_s"] is not None]
+    if len(timed) < 2:
+        return None
+    top = max(row["duration_s"] for row in timed) * 1.05 or 1.0
+
+    def x(place: int) -> float:
+        return round(place / (len(timed) - 1) * width, 1)
+
+    def y(seconds: float) -> float:
+        return round(height - seconds / top * height, 1)
+
+    dots, lines = [], defaultdict(list)
+    recent: dict[str, list[float]] = defaultdict(list)
+    for place, row in enumerate(timed):
+        dots.append({"x": x(place), "y": y(row["duration_s"]), "row": row})
+        if row["status"] == "passed":
+            last = recent[row["topology"]]
+            last.append(row["duration_s"])
+            lines[row["topology"]].append(f"{x(place)},{y(median(last[-MEDIAN:]))}")
+    return {
+        "width": width,
+        "height": height,
+        "top": top,
+        "dots": dots,
+        "lines": [(name, " ".join(points)) for name, points in sorted(lines.items()) if len(points) > 1],
+    }
 
 
 def asks(store: Store, place: Place, test: str) -> Call:

@@ -23,25 +23,26 @@ def bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
     """Places in a history: where its last segments begin, the last run surely without what broke it, and the first
     surely with it. Where no change is certain: the failures that it ends in, if nothing failed before them, else the
     likeliest change. None where there is nothing between good and bad."""
-    found = _changes(statuses, threshold)
+    found = changes(statuses, threshold)
     rising = bool(found) and found[-1].rate_after > found[-1].rate_before
     if not rising:
         first_bad, start = len(statuses) - tail(statuses), found[-1].index if found else 0
         if start < first_bad < len(statuses) and "F" not in statuses[start:first_bad]:
             return start, first_bad - 1, first_bad
-        found = _changes(statuses, max(threshold, LIKELIEST))
+        found = changes(statuses, max(threshold, LIKELIEST))
         rising = bool(found) and found[-1].rate_after > found[-1].rate_before
     return (found[-2].index if len(found) > 1 else 0, found[-1].after, found[-1].until) if rising else None
 
 
 def last_change(statuses: str, threshold: float) -> Change | None:
     """The newest change of a history of letters (P or K passed, F failed), if the failure rate rose there."""
-    found = _changes(statuses, threshold)
+    found = changes(statuses, threshold)
     return found[-1] if found and found[-1].rate_after > found[-1].rate_before else None
 
 
 @lru_cache(maxsize=4096)
-def _changes(statuses: str, threshold: float) -> tuple[Change, ...]:
+def changes(statuses: str, threshold: float) -> tuple[Change, ...]:
+    """The change points of a history of letters, oldest first; their positions are places in it."""
     runs = len(statuses)
     failed = [letter == "F" for letter in statuses]
     return tuple(change_points(range(runs), [1] * runs, failed, threshold=threshold))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from data import ids
+from data import ids, raw
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso, pass_rate
@@ -135,6 +135,24 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
             counts[row["status"]] += row["total"]
         answer[facet] = [{"value": value, **counts} for value, counts in sorted(found.items())]
     return answer
+
+
+@question
+def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+    """The raw inputs that are kept of a build, by path, those inside of zips too: {"path", "kind", "size" (bytes)}."""
+    here = _bounds(store, build_id)
+    if here is None:
+        return []
+    found = raw.members(store, here["build"], here["at"])
+    return sorted(
+        ({"path": path, "kind": kind, "size": size} for path, kind, size in found), key=lambda row: row["path"]
+    )
+
+
+def file(store: Store, build_id: str, path: str, limit: int = 32 << 20) -> bytes | None:
+    """The first `limit` bytes of one of them, as they came; None where there is none of that path."""
+    here = _bounds(store, build_id)
+    return None if here is None else raw.read(store, here["build"], here["at"], path, limit)
 
 
 def _bounds(store: Store, build_id: str) -> dict[str, Any] | None:

@@ -118,15 +118,15 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
 
 
 @question
-def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta to the previous run."""
+def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
+    """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
+    (default: the previous one of the same environment)."""
     this = run(store, run_id, flt)
     if this is None:
         return []
+    base = base or this["previous"]
     rows = _priority_counts(store, run_id, flt)
-    earlier = (
-        {row["priority"]: row for row in _priority_counts(store, this["previous"], flt)} if this["previous"] else {}
-    )
+    earlier = {row["priority"]: row for row in _priority_counts(store, base, flt)} if base else {}
     for row in (*rows, *earlier.values()):
         row["pass_rate"] = pass_rate(row, store.settings.measures)
     for row in rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import axe_playwright_python
-import pytest
 from builders import World, cases
 from dash.testing.browser import Browser
 from dash.testing.wait import until
@@ -202,42 +200,73 @@ def test_trends_are_drawn_in_both_themes_and_a_point_opens_its_run(world, visit,
     assert path(dash_duo) == "/runs/" + ids.text(world.runs[0].id)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible_and_asks_nobody_else(world, visit, dash_duo, theme):
+_AXE = """
+const done = arguments[arguments.length - 1];
+for (const animation of document.getAnimations())
+  if (animation.effect.getTiming().iterations !== Infinity) animation.finish();
+axe.run(document, {resultTypes: ['violations']}).then((found) => done(found.violations));
+"""
+
+
+def serious(duo: Browser) -> list[tuple[str, str, str]]:
+    return [
+        (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"][:300])
+        for violation in duo.driver.execute_async_script(_AXE)
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+def resize(duo: Browser, width: int, height: int = 900) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    duo.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    until(lambda: duo.driver.execute_script("return innerWidth") == width, 5)
+
+
+def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, visit, dash_duo):
+    """One browser over all pages: axe in light at 1440 and in dark at 390 px, no overflow from 390 to 2560 px."""
     fill(world)
     run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
-    build = world.store.value("SELECT build FROM builds WHERE number = 4 AND module = 'routing'")
+    build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4 AND module = 'routing'"))
+    signature = ids.text(world.store.value("SELECT min(signature) FROM signatures"))
     pages = {
         "/": ".wall",
         f"/runs/{run}": ".modules-table",
         f"/runs/{run}?view=broken&case={test}": ".drawer-body",
+        f"/runs/{run}?view=changes&class=still_failing": ".cases",
+        f"/runs/{run}?view=patterns": ".patterns",
         f"/runs/{run}?view=failed": ".cases",
+        "/matrix?release=7.2": ".matrix .m-failing",
+        "/matrix?release=7.2&by=topology&row=routing": ".matrix-tests .case",
+        "/failures": ".patterns",
+        f"/failures/{signature}": ".cases",
+        "/grid?release=7.2": ".cells-grid",
         "/trends": "#trend-counts .barlayer path",
-        f"/builds/{ids.text(build)}?status=all": ".cases",
+        "/compare?release=7.2": ".two-runs",
+        "/ingest": ".page h1",
+        f"/builds/{build}?status=all": ".cases",
+        f"/builds/{build}?status=all&group=host": ".host-group",
         f"/tests/{test}": ".lane",
+        "/docs/verdicts": ".docs-text h2",
         "/nowhere": ".state-page",
     }
-    visit("/")
-    dash_duo.driver.execute_script(f"localStorage.setItem('rt-theme', '{theme}')")
     for address, selector in pages.items():
+        resize(dash_duo, 1440)
         visit(address)
         dash_duo.wait_for_element(selector, timeout=20)
-        found = dash_duo.driver.execute_async_script(
-            AXE + ";const done = arguments[arguments.length - 1];"
-            "document.getAnimations().forEach((animation) => animation.finish && animation.effect.getTiming()"
-            ".iterations !== Infinity && animation.finish());"
-            "axe.run(document, {resultTypes: ['violations']}).then((found) => done(found.violations))"
-        )
-        serious = [
-            (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"][:300])
-            for violation in found
-            if violation["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], f"{address}: {json.dumps(serious, indent=1)}"
+        dash_duo.driver.execute_script(AXE)
+        theme = "document.documentElement.setAttribute('data-bs-theme', arguments[0])"
+        dash_duo.driver.execute_script(theme, "light")
+        assert serious(dash_duo) == [], address
+        dash_duo.driver.execute_script(theme, "dark")
+        for width in (2560, 390):
+            resize(dash_duo, width)
+            wide = dash_duo.driver.execute_script("return document.documentElement.scrollWidth")
+            assert wide <= width, (address, width)
+        assert serious(dash_duo) == [], address
         origins = dash_duo.driver.execute_script(
             "return performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin)"
         )
-        assert set(origins) == {dash_duo.server.url}, address
+        assert set(origins) == {dash_duo.server_url}, address
 
 
 def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo):
@@ -279,15 +308,3 @@ def test_what_is_not_there_is_said_and_an_empty_store_says_how_to_begin(world, v
     }.items():
         visit(address)
         wait_for_text(dash_duo, "#page", words)
-
-
-def test_a_phone_is_wide_enough(world, visit, dash_duo):
-    fill(world)
-    dash_duo.driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    )
-    run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
-    for address in ("/", f"/runs/{run}", f"/runs/{run}?view=failed", "/trends", f"/tests/{test}"):
-        visit(address)
-        width = dash_duo.driver.execute_script("return document.documentElement.scrollWidth")
-        assert width <= 390, address

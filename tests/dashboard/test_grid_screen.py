@@ -57,3 +57,22 @@ def test_an_order_that_does_not_exist_is_answered_and_another_page_is_left_alone
     assert painted("/grid?order=nonsense") is None
     assert "order is one of" in show("grid-head", "/grid?order=nonsense")["html"]
     assert painted("/trends") is None
+
+
+def test_priority_topology_and_verdict_narrow_and_sort_it(world, painted, show):
+    world.history(HISTORY)
+
+    def metadata(cursor) -> None:
+        cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'b_good' AS base_name, 'P0' AS priority")
+
+    world.store.transact("test", "metadata", metadata)
+    assert [row[1] for row in painted("/grid?priority=P0")["tests"]] == ["b_good"]
+    assert len(painted("/grid?priority=unknown")["tests"]) == 3
+    assert painted("/grid?order=priority")["tests"][0][1:3] == [
+        "b_good",
+        "P0 · routing · tests/routing/routing_test.py",
+    ]
+    assert [row[1] for row in painted("/grid?order=verdict")["tests"]][:2] == ["a_bad", "c_rescued"]
+    assert painted("/grid?topology=5s")["tests"] == []
+    html = show("grid-head", "/grid?priority=P7")["html"]
+    assert '<option value="P7" selected>' in html and '<option value="unknown">' in html

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.shapes.base import AllCounts, Counts, Id, Shape, Time
+from dashboard.api.shapes.base import AllCounts, Count, Counts, Id, Shape, Time
 from dashboard.api.shapes.runs import Result
 
 
@@ -81,3 +81,11 @@ class Facets(Shape):
     topology: list[Facet]
     host: list[Facet]
     module: list[Facet]
+
+
+class RawFile(Shape):
+    """An input of a build, as it came from Jenkins."""
+
+    path: str
+    kind: str = Field(description="build (what Jenkins says of it), junit, order, test_report, console ...")
+    size: Count = Field(description="bytes")

@@ -46,6 +46,7 @@ class GridTest(Shape):
     key: str
     name: str
     module: str
+    priority: str | None
     kinds: list[Word]
 
 

@@ -1,0 +1,92 @@
+"""The run screen: what it is held against, what changed, what was left out, and which failures are new."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from data import ids
+
+MOVES = {"broke": "PPF", "dead": "FFF", "fixed": "FFP", "steady": "PPP", "came": "--P"}
+
+
+@pytest.fixture
+def addresses(world) -> list[str]:
+    world.history(MOVES)
+    return [f"/runs/{ids.text(run.id)}" for run in world.runs]
+
+
+def counts(html: str) -> dict[str, int]:
+    """The numbers of the board, by their words."""
+    return {word: int(count) for count, word in re.findall(r"<b data-live>(\d+)</b><span>([\w ]+)</span>", html)}
+
+
+def test_the_changes_stand_on_top_and_follow_the_chosen_baseline(world, addresses, show):
+    html = show("run", addresses[2])["html"]
+    assert counts(html)["still failing"] == 1 and counts(html)["new pass"] == 1 and ">fixed<" in html
+    assert re.search(r'<option value="" selected>#2, the run before', html)
+    first = addresses[0].rpartition("/")[2]
+    chosen = show("run", f"{addresses[2]}?base={first}&view=changes&class=regression")["html"]
+    assert f'<option value="{first}" selected>' in chosen and ">broke<" in chosen
+    assert "there is no earlier run" in show("run", addresses[0])["html"]
+    assert "No run has the id" in show("run", f"{addresses[2]}?base=0123456789abcdef")["html"]
+
+
+def test_modules_and_priorities_are_held_against_the_same_run(world, addresses, show):
+    def metadata(cursor) -> None:
+        cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'broke' AS base_name, 'P0' AS priority")
+
+    world.store.transact("test", "metadata", metadata)
+    world.run({"routing": {"broke": "F", "dead": "F"}})
+    first, last = (ids.text(world.runs[place].id) for place in (0, 3))
+    before = show("run", f"/runs/{last}")["html"]
+    older = show("run", f"/runs/{last}?base={first}")["html"]
+    row = re.compile(r'data-key="priority-P0".*?</tr>', re.DOTALL)
+    assert "+1" not in row.search(before)[0] and "+1" in row.search(older)[0]
+    assert "newest of others" not in older
+
+
+def test_another_release_can_be_the_baseline(world, addresses, show):
+    world.run({"routing": {"broke": "P"}}, release="8.0")
+    other = ids.text(world.runs[-1].id)
+    html = show("run", addresses[2])["html"]
+    assert f'<option value="{other}">8.0 #4' in html and "newest of others" in html
+    assert counts(show("run", f"{addresses[2]}?base={other}")["html"])["new pass"] == 3
+
+
+def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
+    calm = {f"t{place}": "P" for place in range(8)}
+    for _ in range(2):
+        world.run({"routing": calm, "storage": {"s": "P"}})
+    world.run({"routing": dict.fromkeys(calm, "F"), "storage": {"s": "P"}})
+    address = f"/runs/{ids.text(world.runs[-1].id)}"
+    html = show("run", address)["html"]
+    assert "8 failures of 1 storm and 0 sick hosts" in html and "in this run" in html
+    included = show("run", f"{address}?include_storms=1&view=broken")["html"]
+    assert (
+        included.count('class="case"') == 8 and "Nothing of this kind" in show("run", f"{address}?view=broken")["html"]
+    )
+
+
+def test_flaky_tests_leave_every_count_with_one_switch(world, show):
+    world.history({"flaky": "PFPPFP", "steady": "PPPPPF"})
+    address = f"/runs/{ids.text(world.runs[-1].id)}"
+    assert "of all counts" not in show("run", address)["html"]
+    html = show("run", f"{address}?exclude_flaky=1")["html"]
+    assert "1 result out of all counts" in html and re.search(r"<dd data-live>1</dd>", html)
+
+
+def test_new_patterns_come_first(world, show):
+    world.history({"old": "FFFFFFFFFFFF", "other": "FFFFFFFFFFFF", "late": "PPPPPPPPPPPF"})
+    html = show("run", f"/runs/{ids.text(world.runs[-1].id)}?view=patterns")["html"]
+    patterns = re.findall(r'<a class="case-message"[^>]*>([^<]+)', html)
+    assert patterns and html.index("Failure patterns") < html.index(patterns[0])
+    assert "No failures" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=patterns&module=nothing")["html"]
+
+
+def test_names_are_escaped(world, show):
+    world.history({"<img src=x>": "PF"}, module="<b>m", release="<u>r", environment="<i>e")
+    for kind in ("modules", "broken", "changes", "patterns", "failed"):
+        html = show("run", f"/runs/{ids.text(world.runs[-1].id)}?view={kind}")["html"]
+        assert not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e")), kind
