@@ -1,4 +1,5 @@
-// Paints the grid: one string of markup, laid at once; the rows out of sight are neither laid out nor painted.
+// Paints the grid: one string of markup with the names of all rows, laid at once; a row's cells are made when it comes
+// near to sight, for two hundred thousand elements take seconds and sixty rows of them do not.
 (function () {
   "use strict";
   const rt = (window.rt = window.rt || {});
@@ -30,9 +31,8 @@
       .map(([id, number, ...facts]) => `<a tabindex="-1" href="${escape(link(id))}" title="${escape(["#" + number, ...facts].join(" "))}">${escape(number)}</a>`)
       .join("");
     const rows = data.tests.map(([test, name, where, kinds], row) => {
-      const cells = [...data.cells[row]].map((letter) => `<i class="c${letter}"></i>`).join("");
       const marks = kinds.map((kind) => `<svg class="i k-${escape(kind)}" aria-hidden="true"><use href="#i-${escape(kind)}"/></svg>`).join("");
-      return `<div class="cells-row" data-row="${row}"><a class="cells-name" tabindex="-1" href="${escape(rt.withParams({ case: test }))}" title="${escape(name + "\n" + where)}">${marks}${escape(name)}</a><span class="cells">${cells}</span></div>`;
+      return `<div class="cells-row" data-row="${row}"><a class="cells-name" tabindex="-1" href="${escape(rt.withParams({ case: test }))}" title="${escape(name + "\n" + where)}">${marks}${escape(name)}</a><span class="cells"></span></div>`;
     });
     return `<div class="cells-grid" style="--columns:${data.runs.length}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-says">
 <div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells-stack">${groups(data.runs.map((run) => day.format(new Date(run[2]))))}${groups(data.runs.map((run) => run[4] || "no version"))}<span class="cells">${head}</span></span></div>${rows.join("")}</div>
@@ -45,23 +45,50 @@
     return "/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : "");
   }
 
+  const AHEAD = 60; // rows made at once, before the first paint
+  let watch = null;
+
+  function fill(line) {
+    const cells = line.lastElementChild;
+    if (cells.firstChild) return;
+    cells.innerHTML = [...shown.cells[Number(line.dataset.row)]].map((letter) => `<i class="c${letter}"></i>`).join("");
+  }
+
+  function fillInSight(grid) {
+    if (watch) watch.disconnect();
+    watch = new IntersectionObserver((seen) => seen.forEach((one) => one.isIntersecting && fill(one.target)), {
+      root: grid,
+      rootMargin: "900px 0px",
+    });
+    const lines = grid.querySelectorAll("[data-row]");
+    const first = Math.max(Math.floor(grid.scrollTop / 21) - 20, 0);
+    lines.forEach((line, row) => (row >= first && row < first + AHEAD ? fill(line) : watch.observe(line)));
+  }
+
   clientside.rt.grid = function (data, id) {
     const target = document.getElementById(id);
     if (!target) return;
     shown = data && data.tests.length ? data : null;
     const text = shown ? markup(shown) : "";
-    if (text === painted && target.firstChild) return;
-    painted = text;
+    const whole = text + (shown ? shown.cells.join() : "");
+    if (whole === painted && target.firstChild) return;
+    painted = whole;
+    histories.clear();
     const old = target.querySelector(".cells-grid");
     const place = old ? [old.scrollLeft, old.scrollTop, old === document.activeElement] : null;
     target.innerHTML = text;
     const grid = target.querySelector(".cells-grid");
-    if (!grid || !place) return;
-    grid.scrollTo(place[0], place[1]);
-    if (place[2]) grid.focus({ preventScroll: true });
+    if (!grid) return;
+    if (place) grid.scrollTo(place[0], place[1]);
+    fillInSight(grid);
+    if (place && place[2]) grid.focus({ preventScroll: true });
   };
 
-  const cell = (row, column) => document.querySelectorAll(`#grid [data-row="${row}"] .cells > i`)[column];
+  function cell(row, column) {
+    const line = document.querySelector(`#grid [data-row="${row}"]`);
+    if (line) fill(line);
+    return line && line.lastElementChild.children[column];
+  }
 
   function say(row, column) {
     const [, name] = shown.tests[row];
