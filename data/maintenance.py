@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from data.store import LAKE, Store
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 EVERY_MINUTES = 5
 SMALL_FILES = 30  # of one table, from which on they are merged
 MOST_INLINED = 2_000  # rows of one table that may stand in the catalogue
+EVERY_SNAPSHOT, EVERY_HOUR = timedelta(days=7), timedelta(days=90)  # how long time travel has each, and one an hour
+MOST_WORN = 500  # snapshots that may be forgotten, before it is worth doing
 # What is written once; the others (ledger, jobs, requests) change too often for Parquet.
 INLINED = ("builds", "runs", "run_builds", "poll_log")
 # Raw files are bytes that nobody queries: merging them into files of 512 MB would only cost memory.
@@ -54,6 +57,20 @@ def expirable(store: Store, before: datetime) -> list[int]:
     )
     newest = store.snapshot().id
     return [row["id"] for row in rows if row["id"] != newest]
+
+
+def worn(store: Store, now: datetime, pinned: Collection[int] = ()) -> list[int]:
+    """The snapshots that time travel can do without at a moment (UTC, naive): of those older than EVERY_SNAPSHOT all
+    but the last of each hour, of those older than EVERY_HOUR all but the last of each day; never one that is pinned."""
+    rows = store.rows(
+        f"""WITH taken AS (SELECT snapshot_id AS id, timezone('UTC', snapshot_time) AS moment FROM {LAKE}.snapshots())
+        SELECT id FROM taken WHERE moment < $recent
+        QUALIFY id <> max(id) OVER (
+            PARTITION BY date_trunc(CASE WHEN moment < $hourly THEN 'day' ELSE 'hour' END, moment)) ORDER BY id""",
+        {"recent": now - EVERY_SNAPSHOT, "hourly": now - EVERY_HOUR},
+    )
+    kept = {*pinned, store.snapshot().id}
+    return [row["id"] for row in rows if row["id"] not in kept]
 
 
 def expire(store: Store, snapshots: list[int]) -> None:

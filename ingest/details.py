@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from data.append import Commit
 
-_CHANGES = "kind,items[commitId,timestamp,msg,author[fullName]]"
+_CHANGES = "kind,items[commitId,revision,user,timestamp,msg,author[fullName]]"
 _SUB_BUILDS = "jobName,buildNumber,url"
 TREE = (
     "number,url,result,building,inProgress,timestamp,duration,displayName,builtOn,"
@@ -77,42 +77,59 @@ class Detail:
 
 def read_detail(job: str, number: int, answer: dict[str, Any]) -> Detail:
     """Read a build's API object. Final means: neither building nor in progress, and with a result."""
-    actions = [action for action in answer.get("actions") or [] if action]
+    actions = dicts(answer.get("actions"))
     final = not answer.get("building") and not answer.get("inProgress") and answer.get("result") is not None
-    duration = answer.get("duration")
+    duration = _number(answer.get("duration"))
     return Detail(
         job=job,
         number=number,
         started_at=moment(answer.get("timestamp")),
-        duration_s=duration / 1000 if isinstance(duration, (int, float)) and duration > 0 else None,
+        duration_s=duration / 1000 if duration and duration > 0 else None,
         final=final,
         # Jenkins may set a result long before the build ends (one parallel branch has failed).
-        result=answer.get("result") if final else None,
+        result=str(answer["result"]) if final else None,
         display_name=str(answer.get("displayName") or f"#{number}"),
         agent=str(answer.get("builtOn") or ""),
         revision=_revision(actions),
         parameters=_parameters(actions),
-        causes=[_cause(cause) for action in actions for cause in action.get("causes") or [] if cause],
+        causes=[_cause(cause) for action in actions for cause in dicts(action.get("causes"))],
         artifacts=_artifacts(answer),
         counters=_counters(actions),
         commits=_commits(answer),
-        sub_builds=_sub_builds(answer.get("subBuilds") or []),
+        sub_builds=_sub_builds(dicts(answer.get("subBuilds"))),
         axes=_axes(answer, number),
     )
 
 
+def dicts(value: Any) -> list[dict]:
+    """The objects of a JSON array, whatever else stands in it or in its place."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def moment(milliseconds: Any) -> datetime | None:
     """A time of Jenkins (ms since 1970) as naive UTC; None where it is none."""
-    if not isinstance(milliseconds, (int, float)) or not 0 < milliseconds < 4e12:
+    value = _number(milliseconds)
+    if value is None or not 0 < value < 4e12:
         return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+    return datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None)
+
+
+def _number(value: Any) -> float | None:
+    """A number, or one that is written as text."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        return float(value)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _below(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
 
 
 def _parameters(actions: list[dict]) -> dict[str, str]:
     parameters = {}
     for action in actions:
-        for parameter in action.get("parameters") or []:
-            if parameter and parameter.get("name"):
+        for parameter in dicts(action.get("parameters")):
+            if parameter.get("name"):
                 value = parameter.get("value")
                 text = "" if value is None else str(value)
                 parameters[str(parameter["name"])] = text.lower() if isinstance(value, bool) else text
@@ -121,7 +138,7 @@ def _parameters(actions: list[dict]) -> dict[str, str]:
 
 def _revision(actions: list[dict]) -> str | None:
     """The commit that was built. Shared libraries leave one each as well: the job's own comes first."""
-    built = (action.get("lastBuiltRevision") or {} for action in actions)
+    built = (_below(action.get("lastBuiltRevision")) for action in actions)
     return next((str(revision["SHA1"]) for revision in built if revision.get("SHA1")), None)
 
 
@@ -130,24 +147,23 @@ def _cause(cause: dict) -> dict[str, Any]:
 
 
 def _counters(actions: list[dict]) -> Counters | None:
-    counted = [action for action in actions if isinstance(action.get("totalCount"), int)]
+    counted = [action for action in actions if _whole(action.get("totalCount")) is not None]
     counted.sort(key=lambda action: action.get("urlName") != "testReport")
     if not counted:
         return None
-    first = counted[0]
-    name = first.get("urlName") or "testReport"
-    return Counters(first["totalCount"], first.get("failCount") or 0, first.get("skipCount") or 0, name)
+    total, failed, skipped = (_whole(counted[0].get(name)) or 0 for name in ("totalCount", "failCount", "skipCount"))
+    return Counters(total, failed, skipped, str(counted[0].get("urlName") or "testReport"))
 
 
 def _commits(answer: dict) -> list[Commit]:
-    sets = [answer.get("changeSet"), *(answer.get("changeSets") or [])]
+    sets = dicts([answer.get("changeSet"), *dicts(answer.get("changeSet")), *dicts(answer.get("changeSets"))])
     commits = {}
-    for item in (item for changes in sets if changes for item in changes.get("items") or [] if item):
-        revision = item.get("commitId") or item.get("id")
+    for item in (item for changes in sets for item in dicts(changes.get("items"))):
+        revision = item.get("commitId") or item.get("id") or item.get("revision")
         if revision:
-            commits[revision] = Commit(
+            commits[str(revision)] = Commit(
                 revision=str(revision),
-                author=str((item.get("author") or {}).get("fullName") or ""),
+                author=str(_below(item.get("author")).get("fullName") or item.get("user") or ""),
                 message=str(item.get("msg") or ""),
                 committed_at=moment(item.get("timestamp")),
             )
@@ -155,15 +171,15 @@ def _commits(answer: dict) -> list[Commit]:
 
 
 def _artifacts(answer: dict) -> list[str]:
-    found = [item.get("relativePath") for item in answer.get("artifacts") or [] if isinstance(item, dict)]
+    found = [item.get("relativePath") for item in dicts(answer.get("artifacts"))]
     return [str(path) for path in found if path]
 
 
 def _axes(answer: dict, number: int) -> list[Axis]:
     """A matrix build shows, for each axis that it did not run, that axis' older build: those are left out."""
     found = []
-    for run in answer.get("runs") or []:
-        parts = str((run or {}).get("url") or "").rstrip("/").split("/")
+    for run in dicts(answer.get("runs")):
+        parts = str(run.get("url") or "").rstrip("/").split("/")
         if len(parts) > 1 and parts[-1] == str(number) and "=" in parts[-2]:
             found.append(Axis(unquote(parts[-2]), _artifacts(run)))
     return found
@@ -173,7 +189,7 @@ def _sub_builds(items: list[dict]) -> list[tuple[str, int, str]]:
     """Every build that a multijob's phases started; a multijob among them stands for its own, having no tests."""
     found = []
     for item in items:
-        below = _sub_builds((item.get("build") or {}).get("subBuilds") or [])
+        below = _sub_builds(dicts(_below(item.get("build")).get("subBuilds")))
         number = _whole(item.get("buildNumber"))
         if below:
             found += below
@@ -183,4 +199,5 @@ def _sub_builds(items: list[dict]) -> list[tuple[str, int, str]]:
 
 
 def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else None
+    number = _number(value)
+    return int(number) if number is not None and abs(number) < 2**31 else None

@@ -120,6 +120,10 @@ class Ingest:
     def maintain(self) -> None:
         try:
             maintenance.run(self.store)
+            worn = maintenance.worn(self.store, utc_now())
+            if len(worn) > maintenance.MOST_WORN:
+                maintenance.expire(self.store, worn)
+                log.info("%d old snapshots forgotten", len(worn))
         except Exception:
             log.exception("maintenance was given up; the next one starts anew")
 

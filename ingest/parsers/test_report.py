@@ -50,7 +50,8 @@ def read(document: dict, *, number: int | None = None) -> Report:
         inherited = _collect(document, "", number, report)
         declared = document.get("totalCount")
         if declared is None and "passCount" in document:
-            declared = sum(document.get(field) or 0 for field in ("passCount", "failCount", "skipCount"))
+            counts = [document.get(field) for field in ("passCount", "failCount", "skipCount")]
+            declared = sum(count for count in counts if isinstance(count, int))
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
         return Report("error", warnings=[f"not the shape of a test report ({error})"])
     if isinstance(declared, int):
@@ -68,14 +69,15 @@ def _collect(document: dict, topology: str, number: int | None, report: Report) 
     if children is None:
         _add(document, topology, report)
         return 0
-    axes = [_axis(child.get("child") or {}) for child in children]
+    children = _dicts(children)
+    axes = [_axis(_dict(child.get("child"))) for child in children]
     if number is None:
         number = max((own for axis, own in axes if axis and own is not None), default=None)
     inherited = 0
     for child, (axis, own) in zip(children, axes, strict=True):
         older = Report() if axis and own is not None and own != number else None
         where = ",".join(filter(None, (topology, axis)))
-        inherited += _collect(child.get("result") or {}, where, number, older or report)
+        inherited += _collect(_dict(child.get("result")), where, number, older or report)
         if older:
             inherited += older.tests
     return inherited
@@ -83,20 +85,21 @@ def _collect(document: dict, topology: str, number: int | None, report: Report) 
 
 def _axis(child: dict) -> tuple[str, int | None]:
     """(the axis text, such as "nodes=debian9-64", the build number); a child that is no axis has an empty text."""
-    found = _AXES.search(child.get("url") or "")
-    if not found:
-        return "", child.get("number")
-    return unquote(found[1]), int(child["number"] if child.get("number") is not None else found[2])
+    found = _AXES.search(str(child.get("url") or ""))
+    number = child.get("number")
+    if not isinstance(number, int):
+        number = int(found[2]) if found else None
+    return unquote(found[1]) if found else "", number
 
 
 def _add(result: dict, topology: str, report: Report) -> None:
-    suites = result.get("suites") or []
+    suites = _dicts(result.get("suites"))
     report.suites += len(suites)
     blocks = _blocks_tell_apart(suites)
     for suite in suites:
         where = topology
-        if blocks and suite.get("enclosingBlockNames"):
-            where = " / ".join(filter(None, (topology, *reversed(suite["enclosingBlockNames"]))))
+        if blocks:
+            where = " / ".join(filter(None, (topology, *reversed(_block_names(suite)))))
         report.cases.extend(_cases(suite, where))
 
 
@@ -105,17 +108,36 @@ def _blocks_tell_apart(suites: list[dict]) -> bool:
     the same test may meet another branch in each build."""
     branch: dict[tuple, tuple] = {}
     for suite in suites:
-        here = tuple(suite.get("enclosingBlockNames") or ())
-        for case in suite.get("cases") or ():
-            if branch.setdefault((case.get("className"), case.get("name")), here) != here:
+        here = tuple(_block_names(suite))
+        for case in _dicts(suite.get("cases")):
+            if branch.setdefault((str(case.get("className")), str(case.get("name"))), here) != here:
                 return True
     return False
+
+
+def _block_names(suite: dict) -> list[str]:
+    names = suite.get("enclosingBlockNames")
+    return [str(name) for name in names if name] if isinstance(names, list) else []
+
+
+def _dict(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict]:
+    """The objects of a list, without nulls. Raises TypeError for anything else, lest a result be lost unnoticed."""
+    if value is not None and not isinstance(value, list):
+        raise TypeError("something else where a list should be")
+    items = [item for item in value or () if item is not None]
+    if not all(isinstance(item, dict) for item in items):
+        raise TypeError("a list of objects holds something else")
+    return items
 
 
 def _cases(suite: dict, topology: str) -> Iterator[Case]:
     name = str(suite.get("name") or "")
     started = epoch(str(suite.get("timestamp") or ""))
-    for case in suite.get("cases") or ():
+    for case in _dicts(suite.get("cases")):
         status = _STATUS.get(str(case.get("status")).upper())
         if status is None:
             status = SKIPPED if case.get("skipped") else FAILED if case.get("errorStackTrace") else PASSED

@@ -55,6 +55,27 @@ def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkey
         store.close()
 
 
+def test_old_snapshots_are_thinned_and_what_is_pinned_stays(tmp_path: Path) -> None:
+    """The last of an hour stands for it, later the last of a day; the newest and those pinned are never forgotten."""
+    store = World.at(tmp_path).store
+    try:
+        for number in range(4):
+            build = Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", cases=cases("m", {"t": "P"}))
+            store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
+        newest = store.snapshot()
+        assert maintenance.worn(store, newest.committed_at) == []
+        pinned = newest.id - 2
+        worn = maintenance.worn(store, newest.committed_at + timedelta(days=100), {pinned})
+        assert newest.id - 1 in worn and not {pinned, newest.id} & set(worn)
+        assert set(worn) < set(maintenance.worn(store, newest.committed_at + timedelta(days=100)))
+        maintenance.expire(store, worn)
+        assert len(store.at(pinned).rows("SELECT * FROM builds")) == 2
+        assert store.value("SELECT count(*) FROM builds") == 4
+        assert maintenance.worn(store, newest.committed_at + timedelta(days=100), {pinned}) == []
+    finally:
+        store.close()
+
+
 def test_the_verb_merges_expires_and_tells_sizes(tmp_path: Path, monkeypatch) -> None:
     config = tmp_path / "regtracker.toml"
     config.touch()
