@@ -72,11 +72,26 @@
     return { ...figure, layout: { ...figure.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" } };
   };
 
+  /** A range dragged over a line chart is the page's range; a double click takes it away. Days are UTC, times local. */
+  clientside.rt.brushed = function (change) {
+    if (!change || location.pathname !== "/trends") return;
+    const params = new URLSearchParams(location.search);
+    if (change["xaxis.autorange"] && params.has("since")) rt.go(rt.withParams({ since: "", until: "" }));
+    const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+    if (ends.some((end) => typeof end !== "string")) return;
+    const [from, to] = ends.map((end) => (end.length > 10 ? end.slice(0, 19).replace(" ", "T") : end + "T00:00:00"));
+    const utc = (text) => new Date(text).toISOString().slice(0, 19) + "Z";
+    const day = (text, later) => new Date(Date.parse(text.slice(0, 10) + "T00:00Z") + later).toISOString().slice(0, 19) + "Z";
+    const whole = from.slice(11, 19) > "00:00:00" ? 86400e3 : 0; // a day is there when its midnight is
+    const range = params.get("by") === "day" ? [day(from, whole), day(to, 86400e3 - 1000)] : [utc(from), utc(to)];
+    rt.go(rt.withParams({ since: range[0], until: range[1] }));
+  };
+
   clientside.rt.clicked = function (click) {
     const run = click && click.points && click.points[0] && click.points[0].customdata;
     if (!run) return;
     const kept = new URLSearchParams(location.search);
-    for (const name of ["by", "group", "runs", "bars", "case"]) kept.delete(name);
+    for (const name of ["by", "group", "runs", "bars", "since", "until", "case"]) kept.delete(name);
     rt.go("/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : ""));
   };
 })();

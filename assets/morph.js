@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const rt = (window.rt = window.rt || {});
+  let noticed = null; // the sink for which a notice was shown last
   const shown = {}; // sink -> {at, snapshot} of what it shows
 
   const keyOf = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") || node.id : "") || "";
@@ -58,8 +59,59 @@
     }
   }
 
-  /** Show an answer {html, at, snapshot} in the sink of a store "<sink>-html", unless it shows a newer one already. */
-  rt.lay = function (answer, storeId) {
+  const keyed = (list) => [...list.children].filter((child) => child.hasAttribute("data-key"));
+
+  /** Whether the user reads this list: the pointer or the focus is in it, or its head is scrolled out of sight. */
+  function isRead(list) {
+    const box = list.getBoundingClientRect();
+    return list.matches(":hover") || list.contains(document.activeElement) || (box.top < 0 && box.bottom > 0);
+  }
+
+  /**
+   * Keeps the rows of lists that are read where they are: in `to` they get the order of `from`, so that only their
+   * values change. Returns what waits: {rows: new ones, noun}, or null where no row would move or come.
+   */
+  function hold(from, to) {
+    const waits = { rows: 0, noun: "row" };
+    const lists = (root) => [...root.querySelectorAll("tbody, ol, .wall")].filter((list) => keyed(list).length);
+    const later = lists(to);
+    lists(from).forEach((list) => {
+      const old = keyed(list);
+      const first = (other) => keyed(other).some((row) => old.some((known) => keyOf(known) === keyOf(row)));
+      const next = later.find(first);
+      if (!next || !isRead(list)) return;
+      const rows = new Map(keyed(next).map((row) => [keyOf(row), row]));
+      if (old.length === rows.size && [...rows.keys()].every((key, place) => key === keyOf(old[place]))) return;
+      const known = new Set(old.map(keyOf));
+      waits.rows += [...rows.keys()].filter((key) => !known.has(key)).length;
+      waits.held = true;
+      waits.noun = (list.closest("[data-noun]") || list).getAttribute("data-noun") || waits.noun;
+      for (const row of rows.values()) row.remove();
+      next.append(...old.map((row) => rows.get(keyOf(row)) || row.cloneNode(true)));
+    });
+    return waits.held ? waits : null;
+  }
+
+  /** Offers what waits; it is laid when asked for. */
+  function notice(waits, answer, storeId) {
+    const place = document.getElementById("held");
+    if (!waits) return place.replaceChildren();
+    const button = document.createElement("button");
+    const words = waits.rows ? waits.rows + " new " + waits.noun + (waits.rows === 1 ? "" : "s") : "A new order";
+    button.textContent = words + " – show";
+    button.addEventListener("click", () => {
+      rt.lay(answer, storeId, true);
+      const heading = document.querySelector("#page h1");
+      if (heading && document.activeElement === document.body) heading.focus({ preventScroll: true });
+    });
+    const said = place.textContent;
+    if (said !== button.textContent) place.replaceChildren(button);
+    else place.firstChild.replaceWith(button);
+  }
+
+  /** Show an answer {html, at, snapshot} in the sink of a store "<sink>-html", unless it shows a newer one already;
+   * `whole`: also where rows that are being read would move. */
+  rt.lay = function (answer, storeId, whole) {
     if (!answer) return;
     const name = storeId.replace(/-html$/, "");
     const target = document.getElementById(name);
@@ -71,6 +123,10 @@
     const template = document.createElement("template");
     template.innerHTML = answer.html;
     rt.times(template.content);
+    // What is looked up anew is laid whole; what comes by itself does not move the rows that are being read.
+    const waits = same && !whole && name !== "drawer" ? hold(target, template.content) : null;
+    if (waits || noticed === name || (!same && name !== "drawer")) notice(waits, answer, storeId);
+    if (waits) noticed = name;
     morph(target, template.content, Boolean(same));
     const titled = target.querySelector("[data-title]");
     if (titled) document.title = titled.getAttribute("data-title") + " · Regression Tracker";

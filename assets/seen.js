@@ -3,6 +3,7 @@
   "use strict";
   const NAME = "rt-seen";
   const PAUSE = 60000; // shorter absences are no absence
+  const NARROWED = /[?&](as_of|environment|module|topology|priority)=/; // shows other runs than the newest
   let before = read();
   let left = false;
 
@@ -16,23 +17,31 @@
 
   function remember() {
     const tiles = document.querySelectorAll("#overview [data-seen]");
-    if (!tiles.length) return;
-    const runs = Object.fromEntries([...tiles].map((tile) => [tile.dataset.seen, tile.dataset.run]));
+    if (!tiles.length || NARROWED.test(location.search)) return;
+    const of = (name) => Object.fromEntries([...tiles].map((tile) => [tile.dataset.seen, tile.dataset[name]]));
     try {
-      localStorage.setItem(NAME, JSON.stringify({ at: Date.now(), runs: { ...before.runs, ...runs } }));
+      const runs = { ...before.runs, ...of("run") };
+      localStorage.setItem(NAME, JSON.stringify({ at: Date.now(), runs, broken: { ...before.broken, ...of("broken") } }));
     } catch (error) {
       // a browser that keeps nothing has nothing to tell
     }
   }
 
+  /** By how many its newly broken tests became more or fewer, in words. */
+  function moved(tile) {
+    const known = (before.broken || {})[tile.dataset.seen];
+    const by = known === undefined ? 0 : tile.dataset.broken - known;
+    return by ? ` (${Math.abs(by)} ${by > 0 ? "more" : "fewer"} broken)` : "";
+  }
+
   function tell() {
     const line = document.getElementById("since");
-    if (!line || !before.at) return;
+    if (!line || !before.at || NARROWED.test(location.search)) return;
     const fresh = [];
     for (const tile of document.querySelectorAll("#overview [data-seen]")) {
       const known = before.runs[tile.dataset.seen];
       if (known === tile.dataset.run) continue;
-      fresh.push(tile.dataset.seen);
+      fresh.push(tile.dataset.seen + moved(tile));
       const mark = document.createElement("span");
       mark.className = "new-mark";
       mark.textContent = "new run";

@@ -73,10 +73,17 @@ def _switch(field: str, text: str) -> bool:
     return text.lower() in ("1", "true")
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 time as naive UTC. Raises FilterError."""
+def moment(text: str, field: str = "time") -> datetime:
+    """An ISO 8601 time as naive UTC. Raises FilterError, which names `field`."""
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
-        raise FilterError("time", text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
+        raise FilterError(field, text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
     return (value - value.utcoffset()).replace(tzinfo=None) if value.utcoffset() else value.replace(tzinfo=None)
+
+
+def span(query: Mapping[str, str | None]) -> tuple[datetime | None, datetime | None]:
+    """The parameters `since` and `until` as naive UTC. Raises FilterError."""
+    given = ((name, query.get(name)) for name in ("since", "until"))
+    since, until = (moment(text, name) if text else None for name, text in given)
+    return since, until

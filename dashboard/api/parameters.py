@@ -32,6 +32,7 @@ def _drawn(pattern: str) -> Any:
 
 _CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z"
 _MOMENT = rf"^([0-9]{{1,18}}|[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?)$"
+_TIME = rf"^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?$"
 _KINDS = f"^(({'|'.join(WORDS)})(,({'|'.join(WORDS)}))*)?$"
 
 
@@ -237,6 +238,12 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
 
 
 class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise):
+    since: Annotated[str, _drawn(_TIME)] | None = Field(
+        None, description="only runs that started at this ISO 8601 time or later", **like("2026-11-01T00:00:00Z")
+    )
+    until: Annotated[str, _drawn(_TIME)] | None = Field(
+        None, description="only runs that started at this ISO 8601 time or before", **like("2026-11-22T23:59:59Z")
+    )
     by: Literal["run", "day"] = Field("run", description="a point for each run, or for each day")
     group: Literal[GROUPS] | None = Field(None, description="a series for each of these")  # type: ignore[valid-type]
 

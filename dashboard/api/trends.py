@@ -11,7 +11,7 @@ from dashboard.api.documented import FILES, blueprint, one
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.series import Grid, GridRow, Point, Trend
-from data.filters import Filter
+from data.filters import Filter, span
 from data.queries import grid, trends
 from data.store import Store
 
@@ -23,12 +23,13 @@ routes = blueprint("trends", "Many runs at once: series, and the grid of tests x
 def get_trends(query: parameters.TrendsQuery) -> Any:
     """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
     a point, with the name of its series."""
+    since, until = span({"since": query.since, "until": query.until})
     if asked().format == "json":
-        answer = trends.trend(store(), asked().at(query.filter()), by=query.by, group=query.group)
+        answer = trends.trend(store(), asked().at(query.filter()), query.by, query.group, since, until)
         return answer | {"snapshot": asked().snapshot}
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
-        found = trends.trend(store, flt, by=query.by, group=query.group)["series"]
+        found = trends.trend(store, flt, query.by, query.group, since, until)["series"]
         return [{"series": series["name"], **point} for series in found for point in series["points"]]
 
     return listing.export_file(Rows(Point, sliced(fetch)), asked().at(query.filter()), [])

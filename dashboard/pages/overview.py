@@ -38,6 +38,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
             tile | {"running": progress(tile["running_run"], tile["latest_run"], store.moment())} for tile in tiles
         ],
         "recent": runs.runs(store, place.filter, RECENT),
+        "sources": [source.name for source in store.settings.source],
         "measured": render.measured(store),
         "window": store.settings.measures.window,
     }

@@ -13,7 +13,8 @@ from dashboard.calls import Call, call
 from dashboard.figures import trend as figures
 from dashboard.place import Place
 from dashboard.services import store as the_store
-from data.filters import Filter, FilterError
+from data.filters import Filter, FilterError, span
+from data.measures import iso
 from data.queries import trends
 from data.store import Store, StoreError
 
@@ -88,11 +89,12 @@ def register(app: Dash) -> None:
             State("url", "href"),
         )
         app.clientside_callback(ClientsideFunction("rt", "clicked"), Input(f"trend-{name}", "clickData"))
+        app.clientside_callback(ClientsideFunction("rt", "brushed"), Input(f"trend-{name}", "relayoutData"))
 
 
 def ask(store: Store, place: Place) -> list[dict[str, Any]]:
     flt, by, group = _question(place)
-    return trends.trend(store, flt, by, group)["series"]
+    return trends.trend(store, flt, by, group, *span(place.query))["series"]
 
 
 def head(store: Store, place: Place) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "runs_offered": RUNS,
         "series": series,
         "panels": figures.PANELS,
+        "span": [iso(moment) for moment in span(place.query)],
         "points": sum(len(line["points"]) for line in series),
         "measured": render.measured(store),
     }

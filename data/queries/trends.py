@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from data import ids
@@ -17,16 +18,29 @@ DEFAULT_RUNS = 100
 
 
 @question
-def trend(store: Store, flt: Filter, by: str = "run", group: str | None = None) -> dict[str, Any]:
+def trend(
+    store: Store,
+    flt: Filter,
+    by: str = "run",
+    group: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, Any]:
     """{"series": [{"name", "points": [...]}]}, oldest point first, over the newest `flt.runs` (100) runs of each
-    release. A point is a run, or the sum of a day's runs (`by="day"`); `duration_s` is test time, summed. With
-    `exclude_flaky`, counts are without what data/queries/noise.py takes out.
+    release that started between `since` and `until` (UTC, both included). A point is a run, or the sum of a day's runs
+    (`by="day"`); `duration_s` is test time, summed. With `exclude_flaky`, counts are without what data/queries/noise.py
+    takes out.
 
     Raises ValueError for another `by` or `group`.
     """
     if by not in ("run", "day") or group not in (None, *GROUPS):
         raise ValueError(f"by is run or day, group one of {', '.join(GROUPS)}")
     where, parameters = conditions(flt, "r")
+    for bound, moment in ((">=", since), ("<=", until)):
+        if moment is not None:
+            name = "since" if bound == ">=" else "until"
+            where += f" AND r.started_at {bound} ${name}"
+            parameters[name] = moment
     part = ""
     for name in ("module", "topology"):
         if getattr(flt, name) is not None:

@@ -116,7 +116,7 @@ world.store.close()
 """
 
 
-def test_a_commit_of_another_process_appears_by_itself_and_disturbs_nothing(world, visit, dash_duo):
+def test_a_commit_of_another_process_changes_values_at_once_and_moves_no_row_that_is_read(world, visit, dash_duo):
     fill(world)
     visit("/")
     dash_duo.driver.execute_script(
@@ -130,9 +130,14 @@ def test_a_commit_of_another_process_appears_by_itself_and_disturbs_nothing(worl
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     wait_for_text(dash_duo, ".tile", "#99", timeout=30)
-    wait_for_text(dash_duo, ".runs-table", "#99")
+    wait_for_text(dash_duo, "#held", "1 new run – show")
     same = "return [window.kept.isConnected, document.activeElement === window.focused, scrollY]"
     assert dash_duo.driver.execute_script(same) == [True, True, 60]
+    assert not any("#99" in row for row in texts(dash_duo, ".runs-table tr"))
+    dash_duo.find_element("#held button").click()
+    wait_for_text(dash_duo, ".runs-table", "#99")
+    assert dash_duo.driver.execute_script("return window.kept.isConnected && window.focused.isConnected")
+    assert texts(dash_duo, "#held") == [""]
 
 
 def test_an_answer_that_comes_late_does_not_overwrite_a_newer_one(world, visit, dash_duo):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -239,6 +240,34 @@ def test_tables_and_charts_leave_as_files(page):
     page.press("y")
     page.until(lambda: "/failures" in page.text("#share-call"))
     assert page.text("#share").count("PNG") == 0
+
+
+def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(page):
+    page.visit("/trends?release=7.2")
+    page.reads("#trends-head", "3 points in 1 line")
+    page.until(lambda: page.run("return document.querySelectorAll('#trend-rate .scatterlayer .point').length === 3"))
+    area = page.driver.find_element("css selector", "#trend-rate .nsewdrag")
+    width = area.size["width"]
+    drag = ActionChains(page.driver).move_to_element_with_offset(area, int(width * 0.4), 60).click_and_hold()
+    drag.move_by_offset(int(width * 0.2), 0).move_by_offset(int(width * 0.1), 0).release().perform()
+    page.until(lambda: "since=" in page.path and "until=" in page.path)
+    page.reads("#trends-head", "1 point in 1 line")
+    page.click("#trends-head .chip[href='/trends?release=7.2'][aria-current]")
+    page.reads("#trends-head", "3 points in 1 line")
+
+
+def test_what_came_since_the_last_look_is_told_but_not_of_a_narrowed_wall(page):
+    seen = {"at": 1, "runs": {"7.2": ids.text(page.world.runs[0].id)}, "broken": {"7.2": 0}}
+    page.run("localStorage.setItem('rt-seen', arguments[0])", json.dumps(seen))
+    page.visit("/")
+    page.reads("#since", "new runs of 7.2 (1 more broken)")
+    page.reads(".tile", "new run")
+    page.visit("/?environment=prod")
+    page.reads(".tile", "7.2")
+    assert page.text("#since") == ""
+    page.visit("/")  # the last look was a moment ago
+    page.reads(".tile", "7.2")
+    assert page.text("#since") == ""
 
 
 def test_an_earlier_moment_is_said_and_left_again(page):

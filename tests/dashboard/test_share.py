@@ -36,6 +36,10 @@ SCREENS = {
         ["trends-head", "trends-table"],
         "/api/v1/trends?by=day&group=environment&release=7.0&runs=100",
     ),
+    "/trends?release=7.0&since=2026-11-02T00:00:00Z&until=2026-11-02": (
+        ["trends-head", "trends-table"],
+        "/api/v1/trends?by=run&group=environment&release=7.0&runs=100&since=2026-11-02T00%3A00%3A00Z&until=2026-11-02",
+    ),
     "/compare?module=routing": (["compare"], "/api/v1/compare?base={before}&candidate={run}&limit=1000&module=routing"),
     "/ingest?state=retry": ([], "/api/v1/ingest/ledger?state=retry"),
     "/builds/{build}?topology=": (["build"], "/api/v1/builds/{build}/results?status=failed"),
@@ -86,6 +90,18 @@ def test_no_screen_is_left_out():
     paths = {address.partition("?")[0] for address in SCREENS}
     for page in (page for page in PAGES if page not in (sql, docs)):  # they show no answer of a GET route
         assert any(match(page.PATH, path) is not None for path in paths), f"{page.__name__} is in no row of SCREENS"
+
+
+def test_trends_are_of_the_chosen_range(world, show, app):
+    world.history({"a": "PPPP"})  # 12 h apart, from the 1st at 16:00
+    client, chosen = app.server.test_client(), "since=2026-11-02T00:00:00Z&until=2026-11-02T16:00:00Z"
+    (series,) = client.get(f"/api/v1/trends?{chosen}").json["series"]
+    assert [point["number"] for point in series["points"]] == [2, 3]
+    html = show("trends-head", f"/trends?{chosen}")["html"]
+    assert "2 points in 1 line" in html and 'href="/trends"' in html
+    assert "4 points" in show("trends-head", "/trends")["html"]
+    assert "since=" in show("trends-head", "/trends?since=often")["html"]
+    assert client.get("/api/v1/trends?until=often").json["parameter"] == "until"
 
 
 @pytest.mark.parametrize("address", ["/nowhere", "/runs/0123456789abcdef", "/trends?runs=many", "/?as_of=99999"])
