@@ -248,8 +248,8 @@ def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(
     page.until(lambda: page.run("return document.querySelectorAll('#trend-rate .scatterlayer .point').length === 3"))
     area = page.driver.find_element("css selector", "#trend-rate .nsewdrag")
     width = area.size["width"]
-    drag = ActionChains(page.driver).move_to_element_with_offset(area, int(width * 0.4), 60).click_and_hold()
-    drag.move_by_offset(int(width * 0.2), 0).move_by_offset(int(width * 0.1), 0).release().perform()
+    drag = ActionChains(page.driver).move_to_element(area).move_by_offset(-width // 8, 20).click_and_hold()
+    drag.move_by_offset(width // 8, 0).move_by_offset(width // 8, 0).release().perform()
     page.until(lambda: "since=" in page.path and "until=" in page.path)
     page.reads("#trends-head", "1 point in 1 line")
     page.click("#trends-head .chip[href='/trends?release=7.2'][aria-current]")
