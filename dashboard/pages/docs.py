@@ -49,6 +49,8 @@ def rendered(path: Path) -> tuple[str, str, list[tuple[str, str]]]:
             name = anchor(inline.content)
             opening.attrSet("id", name)
             headings.append((opening.tag, name, inline.content))
+        elif opening.type == "table_open":
+            opening.attrSet("tabindex", "0")  # on a phone it scrolls, also by keyboard
         elif opening.type == "inline":
             _relink(opening)
     title = next((text for tag, _, text in headings if tag == "h1"), path.stem)
