@@ -94,7 +94,7 @@ class Reader:
             return Outcome(entry)
         deleted = self._has_passed(entry)
         if deleted:
-            error = Missing(f"{self.jenkins.url(build_path(entry.job, entry.number))}: deleted in Jenkins (404)")
+            error = Missing(f"Deleted in Jenkins (404): {self.jenkins.url(build_path(entry.job, entry.number))}")
         again = _give_up if entry.attempts + 1 >= MISSES else _retry
         return Outcome(entry, again(entry, str(error)), error=error, deleted=deleted)
 

@@ -140,9 +140,11 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request(found: requests.Request) -> dict[str, Any]:
-    """A request as the list shows it; its progress as a share where it reports one."""
+    """A request as the list shows it; its progress as a share where it reports one, with builds a second and the
+    seconds left at that rate."""
     progress = found.payload.get("progress") or {}
-    total = progress.get("total")
+    total, done = progress.get("total"), progress.get("done", 0)
+    rate = done / max((found.updated_at - found.created_at).total_seconds(), 1.0)
     return {
         "id": str(found.request),
         "kind": found.kind,
@@ -154,9 +156,11 @@ def _request(found: requests.Request) -> dict[str, Any]:
         "what": found.payload.get("url")
         or " to ".join(str(found.payload[name]) for name in ("from", "to") if name in found.payload)
         or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload),
-        "done": progress.get("done", 0),
+        "done": done,
         "total": total,
-        "share": progress.get("done", 0) / total if total else None,
+        "share": done / total if total else None,
+        "rate": rate,
+        "left_s": (total - done) / rate if total and rate else None,
         "builds": list(found.payload.get("builds") or [])[:5],
         "created_at": iso(found.created_at),
         "updated_at": iso(found.updated_at),

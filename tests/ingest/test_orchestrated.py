@@ -261,7 +261,7 @@ def test_a_build_that_jenkins_has_deleted_is_no_failure(web: WebServer, tmp_path
         poll = pipeline.poll(eager=True)
         assert (poll.ingested, poll.failed, poll.error, pipeline.tally.gone) == (1, 0, None, 1)
         (row,) = store.rows("SELECT state, error FROM ledger WHERE kind = 'build'")
-        assert row["state"] == "retry" and "deleted in Jenkins" in row["error"]
+        assert row["state"] == "retry" and "Deleted in Jenkins" in row["error"]
         server.build("IPV6", 1, ROUTING)
         poll = pipeline.poll(eager=True)
         assert (poll.ingested, poll.failed, pipeline.tally.gone) == (1, 0, 0)
