@@ -17,7 +17,7 @@ def sources(programme: Programme, url: str) -> list[dict]:
         {
             "name": f"sim-{release.name}",
             "url": url,
-            "poll_minutes": 0.05 if programme.live else 5,
+            "poll_minutes": 0.1 if programme.live else 5,
             "layout": "orchestrator",
             "job": f"{release.folder}/MODULE-RUN",
             "include": ["*"],
