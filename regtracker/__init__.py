@@ -9,29 +9,40 @@ from __future__ import annotations
 import importlib
 
 import click
+from click.shell_completion import CompletionItem
 
-# Imported when called: `--help` and `parse` do not wait for Dash.
-_VERBS = {
-    "backfill": "ingest.commands:backfill",
-    "backtest": "data.commands:backtest",
-    "bench": "regtracker.bench:bench",
-    "check": "ingest.commands:check",
-    "completion": "regtracker.completion:completion",
-    "demo": "regtracker.demo:demo",
-    "export": "dashboard.extracts:export",
-    "gate": "dashboard.commands:gate",
-    "import": "ingest.commands:import_",
-    "ingest": "ingest.commands:ingest",
-    "maintain": "data.commands:maintain",
-    "mcp": "dashboard.commands:mcp",
-    "parse": "ingest.commands:parse",
-    "poll": "ingest.commands:poll",
-    "rebuild": "ingest.commands:rebuild",
-    "simulator": "ingest.simulator.command:simulator",
-    "sql": "dashboard.extracts:sql",
-    "up": "regtracker.up:up",
-    "web": "dashboard.commands:web",
+# What it is about -> verb -> (where it stands, what it does in a line). The line stands here because a verb is imported
+# when it is called: `--help`, the completion and `parse` do not wait for Dash and SciPy.
+_SECTIONS = {
+    "Run it": {
+        "demo": ("regtracker.demo:demo", "A simulated Jenkins, ingest and dashboard together."),
+        "up": ("regtracker.up:up", "Ingest and dashboard together."),
+        "ingest": ("ingest.commands:ingest", "Watch every source until stopped."),
+        "web": ("dashboard.commands:web", "Serve the dashboard and the JSON API."),
+        "simulator": ("ingest.simulator.command:simulator", "Serve a fake Jenkins whose truth is known."),
+    },
+    "Bring results in": {
+        "check": ("ingest.commands:check", "What the rules make of a Jenkins, before anything is stored."),
+        "poll": ("ingest.commands:poll", "Look once for new builds, and read them."),
+        "backfill": ("ingest.commands:backfill", "Read older builds, by numbers or dates."),
+        "import": ("ingest.commands:import_", "Store reports from files, folders and zips."),
+        "parse": ("ingest.commands:parse", "Read report files without storing anything."),
+        "rebuild": ("ingest.commands:rebuild", "Derive the tables anew from the raw files that were kept."),
+    },
+    "Ask": {
+        "gate": ("dashboard.commands:gate", "May this run go on? For a CI job."),
+        "sql": ("dashboard.extracts:sql", "Run one SELECT over the tables."),
+        "export": ("dashboard.extracts:export", "Write a list of the API into a file."),
+        "mcp": ("dashboard.commands:mcp", "Answer a language model's questions."),
+        "backtest": ("data.commands:backtest", "How often are the verdicts right?"),
+    },
+    "Keep it": {
+        "maintain": ("data.commands:maintain", "Merge small files, expire old snapshots."),
+        "bench": ("regtracker.bench:bench", "Measure ingest, questions and API."),
+        "completion": ("regtracker.completion:completion", "Let a shell complete verbs, options and names."),
+    },
 }
+_VERBS = {verb: told for verbs in _SECTIONS.values() for verb, told in verbs.items()}
 
 
 class _Lazy(click.Group):
@@ -41,8 +52,17 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _VERBS:
             return None
-        module, _, attribute = _VERBS[name].partition(":")
+        module, _, attribute = _VERBS[name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, verbs in _SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(verb, line) for verb, (_, line) in verbs.items()], col_max=12)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        verbs = [CompletionItem(verb, help=line) for verb, (_, line) in _VERBS.items() if verb.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
