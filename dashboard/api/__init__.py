@@ -52,12 +52,21 @@ def register(server: OpenAPI) -> None:
     problems.handle(api)
     modules = (health, releases, runs, builds, tests, judged, gate, statistics, trends, search, ingest, sql, badges)
     for module in modules:
-        api.register_api(module.routes)
+        _add(api, module.routes)
     server.register_api(api)
     server.register_blueprint(docs.pages)
 
     for rule in ("/api", "/api/", "/api/<path:rest>"):
         server.add_url_rule(rule, "no_such_route", _no_such_route)
+
+
+def _add(api: APIBlueprint, routes: APIBlueprint) -> None:
+    """Of a path that two modules serve, register_api alone would document the methods of the later one only."""
+    earlier = dict(api.paths)
+    api.register_api(routes)
+    for path, item in earlier.items():
+        if api.paths[path] is not item:
+            api.paths[path] = item.model_copy(update={name: value for name, value in api.paths[path] if value})
 
 
 def _no_such_route(rest: str = "") -> Response:

@@ -82,6 +82,7 @@ def test_a_list_becomes_a_file_in_each_format(call, filled, tmp_path):
     with pyarrow.ipc.open_stream(tmp_path / "runs.arrow") as reader:
         assert reader.read_all()["id"].to_pylist() == wanted
     assert sorted(path.name for path in tmp_path.glob("runs*")) == ["runs.arrow", "runs.parquet"]
+    assert call("export", "builds", "--release", "7.0").stdout.startswith('"id","source","job"')
 
 
 def test_an_export_takes_every_parameter_of_its_route(call, filled, address):
