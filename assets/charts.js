@@ -58,7 +58,12 @@
 
   clientside.rt.chart = function (figure) {
     if (!figure) return window.dash_clientside.no_update;
-    drawn[window.dash_clientside.callback_context.outputs_list.id] = figure;
+    return rt.draw(window.dash_clientside.callback_context.outputs_list.id, figure);
+  };
+
+  /** A graph's figure for the screen; kept as it came, to be printed. */
+  rt.draw = function (graph, figure) {
+    drawn[graph] = figure;
     return rt.themed(figure);
   };
 

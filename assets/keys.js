@@ -70,7 +70,8 @@
     if (shown && !open) body.focus({ preventScroll: true });
     if (!shown && open) {
       const link = cases().find((candidate) => new URL(candidate.href).searchParams.get("case") === open);
-      if (link) link.focus({ preventScroll: true });
+      const back = link || document.querySelector("#grid .cells-grid");
+      if (back) back.focus({ preventScroll: true });
     }
     open = shown;
   });

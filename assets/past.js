@@ -8,6 +8,8 @@
   const now = () => rt.go(rt.withParams({ as_of: "" }));
   const asked = () => new URLSearchParams(location.search).get("as_of");
 
+  const told = (moment) => moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+
   async function snapshot(moment) {
     const answer = await fetch("/api/v1/snapshot?as_of=" + encodeURIComponent(moment));
     const body = await answer.json();
@@ -16,12 +18,13 @@
   }
 
   async function travel(moment) {
+    const utc = moment.toISOString().slice(0, 19) + "Z";
     try {
-      const { snapshot: id } = await snapshot(moment.toISOString().slice(0, 19) + "Z");
+      const { snapshot: id } = await snapshot(utc);
       find("past").close();
       rt.go(rt.withParams({ as_of: id, offset: "" }));
     } catch (error) {
-      find("past-says").textContent = String(error.message);
+      find("past-says").textContent = String(error.message).replace(utc, told(moment));
     }
   }
 
@@ -47,8 +50,7 @@
     if (!id) return banner.replaceChildren();
     let said = "snapshot " + id;
     try {
-      const moment = new Date((await snapshot(id)).committed_at);
-      said = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+      said = told(new Date((await snapshot(id)).committed_at));
     } catch (error) {
       // the page says what is wrong with it
     }

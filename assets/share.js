@@ -30,11 +30,17 @@
     }
   }
 
-  const charts = () => [...document.querySelectorAll("#page .js-plotly-plot")];
+  // a frame that is hidden holds no chart yet
+  const charts = () => [...document.querySelectorAll("#page .js-plotly-plot")].filter((plot) => !plot.closest("[hidden]"));
+
+  function titleOf(plot) {
+    const section = plot.closest("section");
+    return section ? section.querySelector("h2").textContent : "Chart";
+  }
 
   function offerCharts() {
     const made = charts().flatMap((plot, place) => {
-      const name = plot.closest("section").querySelector("h2").textContent;
+      const name = titleOf(plot);
       return ["png", "svg"].map((form) => {
         const button = document.createElement("button");
         button.className = "act";

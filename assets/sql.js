@@ -241,7 +241,7 @@
       xaxis: { title: { text: tagless(x) }, type: time ? "date" : numeric ? "linear" : "category" },
       yaxis: { title: { text: tagless(y) }, rangemode: kind === "bar" ? "tozero" : "normal" },
     };
-    return { figure: rt.themed({ data, layout }), left: Math.max(lines.size - SERIES, 0) };
+    return { figure: rt.draw("sql-chart", { data, layout }), left: Math.max(lines.size - SERIES, 0) };
   }
 
   function choices(chosen) {

@@ -19,7 +19,7 @@ from dashboard.errors import log
 from dashboard.place import Place, match
 from dashboard.services import services, store
 from data.filters import FilterError
-from data.store import Store, StoreError
+from data.store import NoSnapshot, Store, StoreError
 
 
 class UnknownError(Exception):
@@ -63,7 +63,7 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
         asked = store(place.filter.as_of)  # every question of the view is asked of that moment
         snapshot = asked.snapshot().id
         return {"html": fill(template, place, view(asked, place, **segments)), "at": at, "snapshot": snapshot}
-    except UnknownError as error:
+    except (UnknownError, NoSnapshot) as error:
         markup = render_template("state.html", place=place, kind="unknown", text=str(error))
     except (FilterError, ValueError) as error:
         markup = render_template("state.html", place=place, kind="wrong", text=str(error))

@@ -240,6 +240,32 @@ def test_tables_and_charts_leave_as_files(page):
     page.press("y")
     page.until(lambda: "/failures" in page.text("#share-call"))
     assert page.text("#share").count("PNG") == 0
+    page.visit("/sql#sql=SELECT module, 1 AS found FROM build_counts")
+    page.reads(".sql-rows", "storage")
+    page.press("y")
+    page.reads("#share-call", "/api/v1/sql")
+    assert page.text("#share").count("PNG") == 0
+    page.press(Keys.ESCAPE)
+    page.click(".sql-head .chip:nth-child(2)")
+    page.until(lambda: page.run("return document.querySelector('#sql-chart .barlayer path') !== null"))
+    page.press("y")
+    page.until(lambda: page.text("#share").count("PNG") == 1)
+    page.click("#share-charts button:nth-child(2)")
+    assert "var(--" not in downloaded(page, "Ask-in-SQL-Chart.svg").read_text()
+
+
+def test_nothing_to_draw_draws_no_empty_axes(page):
+    page.visit("/trends?release=9.9")
+    page.reads("#trends-head", "Nothing to draw")
+    assert not page.driver.find_element("css selector", "#trend-charts").is_displayed()
+
+
+def test_the_grid_fills_its_width_and_has_the_focus_again_when_the_text_is_closed(page):
+    page.visit("/grid?release=7.2")
+    page.click("#grid .cells > .cF")
+    page.click("#drawer-close")
+    page.until(lambda: page.run("return document.activeElement.matches('.cells-grid')"))
+    assert page.run("return document.querySelector('#grid .cells > i').offsetWidth") == 30
 
 
 def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(page):

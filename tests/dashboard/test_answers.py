@@ -74,7 +74,9 @@ def test_wrong_addresses_are_answered_and_not_failed(world, show):
     assert "Not found" in show("run", "/runs/0123456789abcdef")["html"]
     assert "is no id" in show("run", "/runs/xyz")["html"]
     assert "must be a whole number" in show("overview", "/?runs=x")["html"]
-    assert "there is no snapshot 999" in show("overview", "/?as_of=999")["html"]
+    assert "No release 9.9" in show("overview", "/?release=9.9")["html"]
+    assert "there is no snapshot 999" in (gone := show("overview", "/?as_of=999")["html"])
+    assert "regtracker check" not in gone
     assert "100.00" in show("run", "/runs/latest?sort=nonsense&view=nonsense&offset=-3")["html"]
 
 
