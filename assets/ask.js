@@ -1,11 +1,44 @@
 // Forms that ask the server for something hand their fields to a Store; a callback carries them out and answers.
+// A form with data-picks holds a list to pick from: its button says how many are checked.
 (function () {
   "use strict";
+  const boxes = (form) => [...form.querySelectorAll("input[type=checkbox]")];
+
+  function count(form) {
+    const picked = boxes(form).filter((box) => box.checked).length;
+    const button = form.querySelector("[data-picked]");
+    button.textContent = "Read " + picked + (picked === 1 ? " build" : " builds");
+    button.disabled = !picked;
+  }
+
+  function check(form, wanted) {
+    for (const box of boxes(form)) box.checked = wanted(box);
+    count(form);
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("form[data-ask]");
     if (!form) return;
-    const asked = Object.fromEntries(new FormData(form));
+    const fields = new FormData(form);
+    const asked = {};
+    for (const name of fields.keys()) asked[name] = name === "urls" ? fields.getAll(name) : fields.get(name);
     window.dash_clientside.set_props(form.getAttribute("data-ask"), { data: asked });
-    for (const field of form.querySelectorAll("input:not([type=hidden])")) field.value = "";
+    for (const field of form.querySelectorAll("input:not([type=hidden], [type=checkbox])")) field.value = "";
+    if (form.hasAttribute("data-picks")) check(form, () => false); // what was asked for is not asked for twice
+  });
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-picks]");
+    if (form) count(form);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-pick]");
+    if (!button) return;
+    const which = button.getAttribute("data-pick");
+    check(button.form, (box) => which === "all" || (which === "new" && box.hasAttribute("data-new")));
+  });
+  document.addEventListener("rt:laid", ({ detail }) => {
+    if (detail.name === "ingest") document.querySelectorAll("form[data-picks]").forEach(count);
+    const answer = detail.name === "ingest-said" && document.querySelector("#ingest-said [data-go-to]");
+    if (answer) window.rt.go(answer.getAttribute("data-go-to"));
   });
 })();

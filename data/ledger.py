@@ -146,6 +146,43 @@ def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int
     return answer
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the store has of a build: its id as a run or as a build, and the state of its open work; None where none."""
+
+    run: int | None = None
+    build: int | None = None
+    open: str | None = None
+
+    @property
+    def is_held(self) -> bool:
+        return self.run is not None or self.build is not None
+
+
+def standing(
+    store: Store, source: str, builds: Iterable[tuple[str, int, datetime | None]]
+) -> dict[tuple[str, int], Standing]:
+    """How builds, given as (job, number, start), stand, by job and number.
+
+    A build of that number which began at another time is another one: its job was made anew.
+    """
+    columns = [list(column) for column in zip(*builds, strict=True)] or [[], [], []]
+    rows = store.cursor().execute(
+        """WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS job, unnest($2::BIGINT[]) AS number,
+                unnest($3::TIMESTAMP[]) AS begun),
+        held AS (
+            SELECT job, number, started_at, run, NULL::BIGINT AS build FROM runs WHERE source = $4
+            UNION ALL SELECT job, number, started_at, NULL, build FROM builds WHERE source = $4)
+        SELECT w.job, w.number, max(run), max(build), any_value(l.state) FROM wanted w
+        LEFT JOIN held h ON (h.job, h.number) = (w.job, w.number)
+            AND (begun IS NULL OR abs(epoch(h.started_at) - epoch(begun)) < 1)
+        LEFT JOIN ledger l ON (l.source, l.job, l.number) = ($4, w.job, w.number)
+        GROUP BY w.job, w.number""",
+        [*columns, source],
+    )
+    return {(job, number): Standing(run, build, state) for job, number, run, build, state in rows.fetchall()}
+
+
 def next_due(store: Store, source: str) -> datetime | None:
     """When the next piece of open work is to be tried; None where there is none."""
     return store.value("SELECT min(next_try) FROM ledger WHERE source = ?", [source])

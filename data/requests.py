@@ -1,8 +1,8 @@
 """Work that people and scripts ask the ingest process for: a row here, carried out by whichever ingest process sees it.
 
-Kinds and their payload: poll {}; build {"url"}; backfill {"from", "to"} (build numbers, or ISO dates; either may be
-missing); upload {"release", "module", ...} with files. Uploaded files are kept in `raw_files` under the request's id
-until it is done.
+Kinds and their payload: poll {}; build {"url"} or {"urls"}; discover and backfill {"from", "to"} (build numbers, or ISO
+dates; either may be missing); upload {"release", "module", ...} with files. Uploaded files are kept in `raw_files`
+under the request's id until it is done.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from data.append import RawFile, put_raw
 from data.raw import files_of
 from data.store import Store
 
-KINDS = ("poll", "backfill", "build", "upload")
+KINDS = ("poll", "discover", "build", "backfill", "upload")
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
 # A request that an ingest process died over is taken up by the next one after this time.
 LOST_AFTER = timedelta(minutes=2)
@@ -26,7 +26,8 @@ LOST_AFTER = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Request:
-    """`payload` also holds what the work reports: `progress` {"done", "total"} and `builds`, a list of build ids."""
+    """`payload` also holds what the work reports: `progress` {"done", "total"}; `builds`, ids of what was uploaded; and
+    of a discovery `found`, how many builds it lists, `cut`, whether there are more, and `listed`, one dict a build."""
 
     request: int
     kind: str
@@ -65,8 +66,11 @@ def status(store: Store, request: int) -> Request | None:
 
 
 def recent(store: Store, limit: int = 100) -> list[Request]:
-    """The newest first."""
-    return _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
+    """The newest first, without what a discovery listed."""
+    found = _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
+    for request in found:
+        request.payload.pop("listed", None)
+    return found
 
 
 def uploaded(store: Store, request: Request) -> list[RawFile]:

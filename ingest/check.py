@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from data.settings import SourceSettings
+from ingest.candidates import described
 from ingest.derive import read_results
 from ingest.details import Detail
 from ingest.discovery import builds_of
@@ -83,18 +84,7 @@ def _look_at_parent(
     build_map, _ = read_build_map(jenkins, detail, MAP_FILE)
     run = layout.parent(detail, detail.started_at or utc_now(), None)
     listed = layout.listed(detail, build_map)
-    finding.builds.append(
-        {
-            "job": detail.job,
-            "number": detail.number,
-            "display_name": detail.display_name,
-            "state": "final" if detail.final else "running",
-            "release": run.release,
-            "version": run.version,
-            "environment": run.environment,
-            "modules": sorted(module for _, _, module in listed),
-        }
-    )
+    finding.builds.append(described(detail, run) | {"modules": sorted(module for _, _, module in listed)})
     if not listed and detail.final:
         finding.remarks.append(f"{detail.job} #{detail.number} lists no module builds (no artifact {MAP_FILE})")
     started = [(job, number) for job, number, _ in listed if number]
@@ -105,17 +95,8 @@ def _look_at_parent(
 
 def _look_at_build(jenkins: Jenkins, source: SourceSettings, layout, detail: Detail, finding: Finding, parents) -> None:
     place = layout.place(detail, detail.started_at or utc_now(), parents, None)
-    row = {
-        "job": detail.job,
-        "number": detail.number,
-        "display_name": detail.display_name,
-        "state": "final" if detail.final else "running",
-        "release": place.release,
-        "version": place.version,
-        "environment": place.environment,
-        "module": place.module,
-        "files": dict(Counter(claimed_by(source.results, path) or "of no rule" for path in detail.artifacts)),
-    }
+    files = Counter(claimed_by(source.results, path) or "of no rule" for path in detail.artifacts)
+    row = described(detail, place) | {"module": place.module, "files": dict(files)}
     finding.builds.append(row)
     if sum("tests" in build for build in finding.builds) == 0:
         with read_files(jenkins, source, detail) as files:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from data import ledger
 from data.ledger import Entry, Job
@@ -131,6 +132,14 @@ def _is_same(start: datetime | None, starts: set[datetime | None]) -> bool:
 
 def builds_of(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[Listed]:
     """(number, start) of a job's builds, newest first, at most `limit`; asked for page by page as they are taken."""
+    for item in objects_of(jenkins, job, "number,timestamp", limit, first):
+        yield item["number"], moment(item.get("timestamp"))
+
+
+def objects_of(
+    jenkins: Jenkins, job: str, tree: str, limit: int | None = None, first: int = PAGE
+) -> Iterator[dict[str, Any]]:
+    """Likewise, with whatever else `tree` asks of each build."""
     path = job_path(job)
     seen: set[int] = set()
     start = 0
@@ -139,14 +148,14 @@ def builds_of(jenkins: Jenkins, job: str, limit: int | None = None, first: int =
         if limit is not None:
             want = min(want, limit - len(seen) + (OVERLAP if start else 0))
         field_name = "allBuilds" if start else "builds"
-        answer = jenkins.api(path, f"{field_name}[number,timestamp]{{{start},{start + want}}}")
+        answer = jenkins.api(path, f"{field_name}[{tree}]{{{start},{start + want}}}")
         # A server that ignores `tree` answers with its own choice of fields.
         items = answer.get(field_name) or answer.get("builds") or answer.get("allBuilds") or []
         fresh = [item for item in items if item and item.get("number") not in (None, *seen)]
         for item in fresh:
             if limit is None or len(seen) < limit:
                 seen.add(item["number"])
-                yield item["number"], moment(item.get("timestamp"))
+                yield item
         if not fresh or len(items) < want:
             return
         start += max(len(items) - OVERLAP, 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from data import ids, ledger, requests
 from data.ledger import BUILD, RUN, Entry
 from data.requests import DONE, FAILED, WORKING, Request
-from ingest import backfill, importer
-from ingest.jenkins import JenkinsError, place
+from ingest import backfill, candidates, importer
+from ingest.jenkins import JenkinsError, Stopped, place
 from ingest.pipeline import Pipeline
 from ingest.reading import utc_now
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROGRESS_S = 5.0
+AT_ONCE = 10  # builds of one request that are read before it tells how far it is
 
 
 def carry_out(ingest: Ingest, request: Request) -> None:
@@ -28,7 +30,9 @@ def carry_out(ingest: Ingest, request: Request) -> None:
             raise ValueError(
                 f"there is no source {request.source!r}; configured: {', '.join(ingest.pipelines) or 'none'}"
             )
-        {"poll": _poll, "build": _build, "backfill": _backfill, "upload": _upload}[request.kind](ingest, request)
+        _WORK[request.kind](ingest, request)
+    except Stopped:
+        log.info("request %s: left to the next process", ids.text(request.request))
     except (JenkinsError, ValueError, KeyError) as error:
         requests.report(ingest.store, request, FAILED, str(error))
     except Exception as error:
@@ -44,28 +48,55 @@ def _poll(ingest: Ingest, request: Request) -> None:
     requests.report(ingest.store, request, FAILED if poll.error else DONE, poll.error, **facts)
 
 
+def _discover(ingest: Ingest, request: Request) -> None:
+    wanted = backfill.Range.read(request.payload.get("from"), request.payload.get("to"))
+    reported = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal reported
+        if time.monotonic() - reported > PROGRESS_S:
+            requests.report(ingest.store, request, WORKING, progress={"done": done, "total": total})
+            reported = time.monotonic()
+
+    found, error = candidates.find(ingest.another_pipeline(request.source), wanted, progress)
+    requests.report(ingest.store, request, DONE, error and str(error), **found)
+
+
 def _build(ingest: Ingest, request: Request) -> None:
-    entry = read_one(ingest.another_pipeline(request.source), request.payload["url"])
-    left = ledger.find(ingest.store, entry)
-    error = left.error if left else None
-    requests.report(ingest.store, request, FAILED if error else DONE, error)
+    """The builds that URLs name, a few at a time; after a crash it goes on behind those that were reported."""
+    pipeline = ingest.another_pipeline(request.source)
+    wanted = [_entry(pipeline, url) for url in request.payload.get("urls") or [request.payload["url"]]]
+    done = request.payload.get("progress", {}).get("done", 0)
+    errors: list[str] = []
+    for start in range(done, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        _read(pipeline, part)
+        left = [ledger.find(ingest.store, entry) for entry in part]
+        errors += [entry.error for entry in left if entry and entry.error]
+        done = start + len(part)
+        requests.report(ingest.store, request, WORKING, progress={"done": done, "total": len(wanted)})
+    state = FAILED if len(errors) == len(wanted) else DONE
+    if len(wanted) > 1 and errors:
+        errors[0] = f"{len(errors)} of {len(wanted)} builds could not be read and stay in the ledger: {errors[0]}"
+    progress = {"done": done, "total": len(wanted)}
+    requests.report(ingest.store, request, state, next(iter(errors), None), progress=progress)
 
 
-def read_one(pipeline: Pipeline, url: str) -> Entry:
-    """Read the build that a URL names, whatever the ledger or the store say of it, with all that it lists.
-
-    Raises ValueError for a URL that names no build of this source's Jenkins, JenkinsError.
-    """
+def _entry(pipeline: Pipeline, url: str) -> Entry:
+    """Raises ValueError for a URL that names no build."""
     job, number = place(url)
     if number is None:
         raise ValueError(f"{url!r} names no build: it should end in a number")
     kind = RUN if pipeline.layout.kind == RUN and job == pipeline.source.job.strip("/") else BUILD
-    entry = Entry(pipeline.source.name, job, number, kind, next_try=utc_now(), first_seen=utc_now())
-    pipeline.add([entry])
-    pipeline.read([entry], again=True)
-    if kind == RUN:
+    return Entry(pipeline.source.name, job, number, kind, next_try=utc_now(), first_seen=utc_now())
+
+
+def _read(pipeline: Pipeline, entries: list[Entry]) -> None:
+    """Read these builds, whatever the ledger or the store say of them, with all that they list. Raises JenkinsError."""
+    pipeline.add(entries)
+    pipeline.read(entries, again=True)
+    if any(entry.kind == RUN for entry in entries):
         pipeline.work(BUILD)
-    return entry
 
 
 def _backfill(ingest: Ingest, request: Request) -> None:
@@ -93,3 +124,6 @@ def _backfill(ingest: Ingest, request: Request) -> None:
 def _upload(ingest: Ingest, request: Request) -> None:
     build = importer.import_upload(ingest.store, request.payload, requests.uploaded(ingest.store, request))
     requests.report(ingest.store, request, DONE, builds=[ids.text(build.id)])
+
+
+_WORK = {"poll": _poll, "discover": _discover, "build": _build, "backfill": _backfill, "upload": _upload}

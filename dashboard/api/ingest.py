@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from flask import Response, request
@@ -28,6 +28,7 @@ routes = blueprint("ingest", "Ingestion: is everything here, and asking for more
 AUTHOR = "api"
 UPLOADED = "upload"  # the source of builds that were handed in
 LAG_S = 60
+MOST_URLS = 200
 
 
 @routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=many(IngestSource))
@@ -66,6 +67,9 @@ def list_drops(query: parameters.IngestQuery) -> Any:
     return listing.answer(Rows(Drop, sliced(ingest.drops)), query, query.filter())
 
 
+Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
+
+
 class Work(BaseModel):
     """What the ingest process is asked for."""
 
@@ -74,11 +78,16 @@ class Work(BaseModel):
         openapi_extra={"example": {"kind": "backfill", "source": "ci", "from": 100, "to": 150}},  # type: ignore[typeddict-unknown-key]
     )
 
-    kind: Literal["poll", "backfill", "build"]
+    kind: Literal["poll", "discover", "build", "backfill"]
     source: str = Field(description="a configured source")
-    url: str | None = Field(None, pattern="^https?://", max_length=2000, description="build: its address in Jenkins")
-    from_: int | str | None = Field(None, alias="from", description="backfill: the first build number, or ISO date")
-    to: int | str | None = Field(None, description="backfill: the last build number, or ISO date")
+    url: Url | None = Field(None, description="build: its address in Jenkins")
+    urls: list[Url] | None = Field(
+        None, min_length=1, max_length=MOST_URLS, description="build: several, such as a discovery listed"
+    )
+    from_: int | str | None = Field(
+        None, alias="from", description="discover, backfill: the first build number, or ISO date"
+    )
+    to: int | str | None = Field(None, description="discover, backfill: the last build number, or ISO date")
 
     @field_validator("from_", "to")
     @classmethod
@@ -93,11 +102,11 @@ class Work(BaseModel):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Work:
-        if (self.kind == "build") != (self.url is not None):
-            raise ValueError("url goes with kind build, and build needs it")
+        if sum(one is not None for one in (self.url, self.urls)) != (self.kind == "build"):
+            raise ValueError("url or urls goes with kind build, and build needs one of them")
         bounds = {type(bound) for bound in (self.from_, self.to) if bound is not None}
-        if self.kind != "backfill" and bounds:
-            raise ValueError("from and to go with kind backfill")
+        if self.kind not in ("discover", "backfill") and bounds:
+            raise ValueError("from and to go with the kinds discover and backfill")
         if len(bounds) > 1:
             raise ValueError("a range goes from number to number or from date to date")
         return self
@@ -105,16 +114,19 @@ class Work(BaseModel):
     @property
     def payload(self) -> dict[str, Any]:
         given = {"url": self.url, "from": self.from_, "to": self.to}
-        return {name: str(value) for name, value in given.items() if value is not None}
+        texts = {name: str(value) for name, value in given.items() if value is not None}
+        return texts | ({"urls": self.urls} if self.urls else {})
 
 
 @routes.post(
     "/ingest/requests",
-    summary="Ask for a poll, a backfill, or one build",
+    summary="Ask for a poll, for the builds that Jenkins has, for some of them, or for a range",
     responses={202: answered(Request), **problems(400, 403, 413, 415, 503)},
 )
 def create_request(body: Work) -> Response:
-    """The ingest process takes it up within seconds; follow it at the address in Location."""
+    """The ingest process takes it up within seconds; follow it at the address in Location. A discovery ends with
+    `found`, `cut` and `listed` in its payload: the builds that Jenkins has and what the source's rules make of each.
+    Nothing is read then; hand the addresses of those that you want to kind build."""
     known = [source.name for source in services().settings.source]
     if body.source not in known:
         raise Problem(400, f"there is no source {body.source!r}; there are {', '.join(known) or 'none'}", "source")
@@ -124,6 +136,8 @@ def create_request(body: Work) -> Response:
 @routes.get("/ingest/requests", summary="What was asked for, newest first", responses=many(Request))
 @remembered()
 def list_requests(query: parameters.IngestQuery) -> Any:
+    """Without the lists of discoveries: those come with a single request."""
+
     def fetch(store: Store, flt: Filter) -> list[Row]:
         then = store if flt.as_of is None else store.at(flt.as_of)
         return [_shape(found) for found in requests.recent(then, 1000)]

@@ -19,7 +19,7 @@ from dashboard.calls import Call, call
 from dashboard.errors import log
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from dashboard.services import services
-from data import ledger, requests
+from data import ids, ledger, requests
 from data.filters import FilterError
 from data.measures import iso
 from data.queries import ingest
@@ -60,7 +60,8 @@ def register(app: Dash) -> None:
         place = Place.of(href)
         store = services().store
         try:
-            said = {"text": ask(store, asked), "failed": False}
+            text, found = ask(store, asked)
+            said = {"text": text, "failed": False, "found": found}
         except (ValueError, FilterError) as error:
             said = {"text": _reason(error), "failed": True}
         except StoreError as error:
@@ -71,9 +72,11 @@ def register(app: Dash) -> None:
         return {"html": markup, "at": place.here(), "snapshot": snapshot}, snapshot
 
 
-def ask(store: Store, asked: dict[str, Any]) -> str:
-    """Store what a form asks for; answers what was asked in words. Raises ValueError for what cannot be."""
-    given = {name: str(value).strip() for name, value in asked.items() if str(value).strip()}
+def ask(store: Store, asked: dict[str, Any]) -> tuple[str, str | None]:
+    """Store what a form asks for; answers what was asked in words, and the request's id where its answer is to be
+    shown. Raises ValueError for what cannot be."""
+    urls = asked.get("urls") or []
+    given = {name: str(value).strip() for name, value in asked.items() if name != "urls" and str(value).strip()}
     kind, source = given.pop("kind", ""), given.get("source", "")
     known = [one.name for one in services().settings.source]
     if source not in known:
@@ -83,14 +86,18 @@ def ask(store: Store, asked: dict[str, Any]) -> str:
         if not number.isascii() or not number.isdigit() or not ledger.again(store, AUTHOR, source, job, int(number)):
             raise ValueError(f"{job} #{number} is not waiting any more.")
         requests.submit(store, "poll", source, {}, AUTHOR)
-        return f"{job} #{number} will be tried again within seconds."
-    work = Work.model_validate({"kind": kind} | given)
-    requests.submit(store, work.kind, source, work.payload, AUTHOR)
-    return {
+        return f"{job} #{number} will be tried again within seconds.", None
+    picked = {"urls": [urls] if isinstance(urls, str) else urls} if urls else {}
+    work = Work.model_validate({"kind": kind} | given | picked)
+    request = requests.submit(store, work.kind, source, work.payload, AUTHOR)
+    several = "1 build" if len(work.urls or []) == 1 else f"{len(work.urls or [])} builds"
+    said = {
         "poll": f"{source} will be looked at within seconds.",
-        "build": f"{work.url} will be read within seconds.",
+        "discover": f"The builds of {source} are being listed.",
+        "build": f"{work.url or several} will be read within seconds.",
         "backfill": f"{source} will be read back within seconds; its progress stands below.",
     }[work.kind]
+    return said, ids.text(request) if work.kind == "discover" else None
 
 
 def _reason(error: ValueError) -> str:
@@ -114,7 +121,8 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "ledger": rows[:PAGE_SIZE],
-        "requests": [_request(found) for found in requests.recent(store, REQUESTS)],
+        "requests": (asked := [_request(found) for found in requests.recent(store, REQUESTS)]),
+        "found": _found(store, place, asked),
         "gaps": ingest.gaps(store, limit=LISTED),
         "drops": ingest.drops(store),
         "empty_builds": ingest.empty_builds(store, LISTED),
@@ -139,6 +147,43 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"state": state, "next_poll": due}
 
 
+def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The discovery that the address names: its request, the builds with how each stands now, and what is being read
+    of the same source."""
+    name = place.get("request")
+    if not name:
+        return None
+    request = requests.status(store, ids.number(name))
+    if request is None or request.kind != "discover":
+        raise render.UnknownError(f"There is no list of builds {name!r}. It may have been asked of another store.")
+    rows = request.payload.get("listed") or []
+    started = [None if row["started_at"] is None else datetime.fromisoformat(row["started_at"][:-1]) for row in rows]
+    wanted = [(row["job"], row["number"], start) for row, start in zip(rows, started, strict=True)]
+    now = ledger.standing(store, request.source, wanted)
+    builds = []
+    for row in rows:
+        here = now[row["job"], row["number"]]
+        opened = here.open if here.open != ledger.GONE else None
+        builds.append(
+            row
+            | {
+                "open": opened,
+                "held": here.is_held,
+                "picked": not here.is_held and not opened,
+                "run": None if here.run is None else ids.text(here.run),
+                "build": None if here.build is None else ids.text(here.build),
+            }
+        )
+    reading = [one for one in asked if one["kind"] == "build" and one["source"] == request.source and one["total"]]
+    return {
+        "request": _request(request),
+        "builds": builds,
+        "cut": request.payload.get("cut", False),
+        "picked": sum(row["picked"] for row in builds),
+        "reading": [one for one in reading if one["word"] == "working"],
+    }
+
+
 def _request(found: requests.Request) -> dict[str, Any]:
     """A request as the list shows it; its progress as a share where it reports one, with builds a second and the
     seconds left at that rate."""
@@ -146,7 +191,7 @@ def _request(found: requests.Request) -> dict[str, Any]:
     total, done = progress.get("total"), progress.get("done", 0)
     rate = done / max((found.updated_at - found.created_at).total_seconds(), 1.0)
     return {
-        "id": str(found.request),
+        "id": ids.text(found.request),
         "kind": found.kind,
         "source": found.source,
         "state": {"waiting": "missing", "working": "running", "done": "ok", "failed": "failing"}[found.state],
@@ -155,7 +200,9 @@ def _request(found: requests.Request) -> dict[str, Any]:
         "author": found.author,
         "what": found.payload.get("url")
         or " to ".join(str(found.payload[name]) for name in ("from", "to") if name in found.payload)
-        or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload),
+        or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload)
+        or (f"{len(found.payload['urls'])} picked" if "urls" in found.payload else ""),
+        "found": found.payload.get("found"),
         "done": done,
         "total": total,
         "share": done / total if total else None,
@@ -168,4 +215,6 @@ def _request(found: requests.Request) -> dict[str, Any]:
 
 
 def asks(store: Store, place: Place) -> Call:
+    if place.get("request"):
+        return call(("ingest", "requests", place.get("request")), parameters.SnapshotQuery, place)
     return call(("ingest", "ledger"), parameters.LedgerQuery, place)

@@ -9,8 +9,9 @@ from builders import World
 from dash import Dash
 
 from dashboard.app import create_app
-from data import ledger, requests
+from data import ids, ledger, requests
 from data.append import Build, put_builds
+from data.measures import iso
 from data.settings import SourceSettings, load
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
@@ -100,6 +101,8 @@ def test_what_a_form_asks_for_is_stored_and_listed(world, ask, show):
     assert "looked at" in ask(kind="poll", source="ci")
     assert "will be read" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
     assert "read back" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
+    assert "2 builds will be read" in ask(kind="build", source="ci", urls=[f"https://j/job/a/{n}/" for n in (8, 9)])
+    assert "2 picked" in show("ingest", "/ingest")["html"]
     found = {one.kind: one for one in requests.recent(world.store)}
     assert found["backfill"].payload["from"] == "5" and found["build"].payload["url"].endswith("/7/")
     assert {one.author for one in found.values()} == {"dashboard"}
@@ -113,8 +116,55 @@ def test_what_cannot_be_asked_is_said_and_nothing_is_stored(world, ask):
     assert "url" in ask(kind="build", source="ci", url="javascript:alert(1)")
     assert "from" in ask(**{"kind": "backfill", "source": "ci", "from": "yesterday"})
     assert "kind" in ask(kind="upload", source="ci")
+    assert "url" in ask(kind="build", source="ci") and "urls" in ask(kind="build", source="ci", urls=["javascript:1"])
     assert "not waiting" in ask(kind="again", source="ci", job="<b>x", number="1")
     assert requests.recent(world.store) == []
+
+
+def found_build(number: int, **facts) -> dict:
+    return {
+        "job": "qa/<b>x",
+        "number": number,
+        "url": f"https://jenkins.example.com/job/qa/job/x/{number}/",
+        "display_name": "<u>nightly",
+        "state": "final",
+        "result": "SUCCESS",
+        "started_at": iso(NOW),
+        "release": "7.0",
+        "version": None,
+        "environment": "prod",
+        "held": False,
+        "open": None,
+    } | facts
+
+
+def test_a_list_of_builds_is_asked_for_and_shows_how_each_stands_now(world, ask, show):
+    said = ask(kind="discover", source="ci", **{"from": "", "to": ""})
+    (request,) = requests.claim(world.store)
+    name = ids.text(request.request)
+    assert f'data-go-to="/ingest?request={name}"' in said
+    assert "Jenkins is being asked" in show("ingest", f"/ingest?request={name}")["html"]
+    builds = [found_build(3), found_build(2), found_build(1)]
+    requests.report(world.store, request, requests.DONE, found=3, cut=True, listed=builds)
+    html = show("ingest", f"/ingest?request={name}")["html"]
+    assert html.count(" checked data-new") == 3 and "Read 3 builds" in html and "Jenkins has more" in html
+    assert "<b>x" not in html and "<u>" not in html
+    held = Build(source="ci", job="qa/<b>x", number=3, started_at=NOW, release="7.0", module="x")
+    world.store.transact("test", "held", lambda cursor: put_builds(cursor, [held], NOW))
+    open_work(world, ledger.Entry("ci", "qa/<b>x", 2, ledger.BUILD))
+    html = show("ingest", f"/ingest?request={name}")["html"]
+    assert html.count(" checked data-new") == 1 and "Read 1 build<" in html and f"/builds/{ids.text(held.id)}" in html
+
+
+def test_a_list_that_does_not_exist_or_failed_is_told(world, ask, show):
+    assert "There is no list of builds" in show("ingest", "/ingest?request=00000000000000ab")["html"]
+    ask(kind="discover", source="ci", to="2026-11-01")
+    (request,) = requests.claim(world.store)
+    requests.report(world.store, request, requests.FAILED, "503 <b>from Jenkins")
+    html = show("ingest", f"/ingest?request={ids.text(request.request)}")["html"]
+    assert "503 &lt;b&gt;from Jenkins" in html and "checkbox" not in html
+    requests.report(world.store, request, requests.DONE, found=0, cut=False, listed=[])
+    assert "No build in this range" in show("ingest", f"/ingest?request={ids.text(request.request)}")["html"]
 
 
 def test_try_again_makes_a_build_that_was_given_up_due(world, ask):

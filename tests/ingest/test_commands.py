@@ -241,7 +241,20 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
         poll = requests.submit(store, "poll", "ci", {}, "someone")
         eventually(lambda: requests.status(store, poll).state == "done")
         assert requests.status(store, poll).payload["ingested"] == 1
+        job(web, 1, 2, 3, 4)
         web.routes["/job/x/1/artifact/r.xml"] = Answer(JUNIT.replace(b"<error/>", b""))
+        del web.routes["/job/x/4/artifact/r.xml"], web.routes["/job/x/4/api/json"]
+        find = requests.submit(store, "discover", "ci", {"from": "2"}, "someone")
+        eventually(lambda: requests.status(store, find).state == "done")
+        listed = requests.status(store, find).payload["listed"]
+        assert [(row["number"], row["held"]) for row in listed] == [(4, False), (3, False), (2, True)]
+        picked = requests.submit(store, "build", "ci", {"urls": [row["url"] for row in listed]}, "someone")
+        eventually(lambda: requests.status(store, picked).state == "done")
+        assert "1 of 3 builds could not be read" in requests.status(store, picked).error
+        assert requests.status(store, picked).payload["progress"] == {"done": 3, "total": 3}
+        assert store.rows("SELECT number FROM builds WHERE job = 'x' ORDER BY number") == [
+            {"number": number} for number in (1, 2, 3)
+        ]
         url = "http://wrong.example.com:8080/view/all/job/x/1/"
         one = requests.submit(store, "build", "ci", {"url": url}, "someone")
         nowhere = requests.submit(store, "poll", "nope", {}, "someone")

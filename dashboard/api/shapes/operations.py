@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api.shapes.base import Count, Id, Shape, Time
 
@@ -106,12 +106,55 @@ class Drop(Shape):
     usual: float
 
 
+class FoundBuild(Shape):
+    """A build that Jenkins has, and what the source's rules make of it."""
+
+    job: str
+    number: int
+    url: str
+    display_name: str
+    state: Literal["final", "running"]
+    result: str | None
+    started_at: Time | None
+    release: str
+    version: str | None
+    environment: str
+    held: bool = Field(description="it was in the store already")
+    open: Literal["new", "running", "retry", "recheck", "gone"] | None = Field(
+        description="the state of its row in the ledger: what is open is read without being asked for"
+    )
+
+
+class Progress(Shape):
+    done: Count
+    total: Count
+
+
+class Payload(BaseModel):
+    """What was asked for, and what has come of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    progress: Progress | None = Field(None, description="builds, or of a discovery jobs")
+    builds: list[Id] | None = Field(None, description="upload: what it was stored as")
+    found: Count | None = Field(None, description="discover: how many builds are listed")
+    cut: bool | None = Field(None, description="discover: Jenkins has more than are listed")
+    listed: list[FoundBuild] | None = Field(None, description="discover: up to 200, newest first")
+
+
 class Request(Shape):
     id: Id
-    kind: Literal["poll", "backfill", "build", "upload"]
+    kind: Literal["poll", "discover", "build", "backfill", "upload"] = Field(examples=["build"])
     source: str
-    payload: dict[str, Any] = Field(description="what was asked for, and how far it is")
-    state: Literal["waiting", "working", "done", "failed"]
+    payload: Payload = Field(
+        examples=[
+            {
+                "urls": ["https://ci.example.com/job/qa/job/7.0/job/MODULE-RUN/20/"],
+                "progress": {"done": 1, "total": 1},
+            }
+        ]
+    )
+    state: Literal["waiting", "working", "done", "failed"] = Field(examples=["done"])
     error: str | None
     created_at: Time
     updated_at: Time
