@@ -96,8 +96,9 @@ def _new_builds(
     before: Job | None,
     known: dict[int, set[datetime | None]],
 ) -> list[int]:
-    if before is None and not known:
-        return [number for number, _ in builds_of(jenkins, job.job, limit=layout.source.history)]
+    if before is None:  # first sight; some may have been picked or read back before it
+        listed = builds_of(jenkins, job.job, limit=layout.source.history)
+        return [number for number, start in listed if number not in known or not _is_same(start, known[number])]
     first = PAGE
     if before and before.next_build and job.next_build and before.next_build < job.next_build:
         first = min(PAGE, job.next_build - before.next_build + OVERLAP)

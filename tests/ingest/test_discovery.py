@@ -177,6 +177,15 @@ def test_backfill_by_numbers_goes_on_where_it_was_stopped(web: WebServer, tmp_pa
         assert told[-1][0] == told[-1][1]
 
 
+def test_what_was_read_back_first_does_not_hide_the_history_of_the_first_poll(web: WebServer, tmp_path: Path) -> None:
+    Jobs(web).add("x", *range(1, 21))
+    source = source_of(web.url, history=10)
+    with store_of(tmp_path, source) as store:
+        run(Pipeline(store, source), Range.read("19", "20"), lambda *_: None)
+        assert Pipeline(store, source).poll().ingested == 8
+        assert numbers(store) == list(range(11, 21))
+
+
 def test_backfill_by_dates(web: WebServer, tmp_path: Path) -> None:
     Jobs(web).add("x", *range(1, 101))
     source = source_of(web.url, history=1)
