@@ -61,13 +61,14 @@ class WebServer:
                     outer.in_flight += 1
                     outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
                 try:
-                    self.send(outer.answer(asked))
-                finally:
+                    answer = outer.answer(asked)
+                    time.sleep(answer.pause_s)
+                finally:  # before the last byte is out: with it the client may ask again
                     with outer._lock:
                         outer.in_flight -= 1
+                self.send(answer)
 
             def send(self, answer: Answer) -> None:
-                time.sleep(answer.pause_s)
                 body, kind = answer.body, "application/octet-stream"
                 if not isinstance(body, bytes):
                     body, kind = json.dumps(body).encode(), "application/json;charset=utf-8"

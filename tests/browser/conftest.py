@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dash import Dash
 from dash.testing.application_runners import BaseDashRunner, ThreadedRunner
 from dash.testing.browser import Browser
 from dash.testing.composite import DashComposite
+from dash.testing.wait import until
 from selenium.webdriver.chrome.options import Options
 
 from dashboard.app import create_app
@@ -81,6 +83,8 @@ def dash_duo(chromium: DashComposite, dash_thread_server: ThreadedRunner) -> Ite
     chromium.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     chromium.driver.get("about:blank")
     chromium.get_logs()
+    # Dash ends the server by an exception in each of its threads: let those that still answer come to their end.
+    until(lambda: not any("process_request" in thread.name for thread in threading.enumerate()), 10)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
+import time
+from types import SimpleNamespace
 
 import pyarrow.ipc
 import pyarrow.parquet
@@ -64,10 +65,11 @@ def test_the_gate_waits_for_a_run_that_is_not_whole(call, world: World, monkeypa
     world.run({"routing": {"a": "P"}})
     world.run({"routing": {"a": "P"}}, state="running", number=9)
 
-    ended = threading.Timer(0.5, lambda: world.run({"routing": {"a": "P"}}, number=9))
-    ended.start()
+    def pause(_: float) -> None:
+        world.run({"routing": {"a": "P"}}, number=9)
+
+    monkeypatch.setattr("dashboard.commands.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
     answer = call("gate", *SEVEN, "--run", "9", "--wait", "60")
-    ended.join()
     assert answer.exit_code == 0, answer.output
     assert "Run #9 is still running. Waiting ..." in answer.stderr
 
