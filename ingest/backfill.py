@@ -36,6 +36,8 @@ class Range:
         kinds = {type(bound) for bound in bounds if bound is not None}
         if len(kinds) > 1:
             raise ValueError("a range goes from number to number or from date to date")
+        if None not in bounds and bounds[0] > bounds[1]:
+            raise ValueError(f"the range from {first} to {last} is empty: the earlier end comes first")
         return cls(*bounds)
 
     def holds(self, number: int, start: datetime | None) -> bool:
@@ -58,7 +60,10 @@ def _bound(text: str | None, clock: str) -> int | datetime | None:
         return None
     if text.isdigit():
         return int(text)
-    moment = datetime.fromisoformat(text if "T" in text or ":" in text else f"{text}T{clock}")
+    try:
+        moment = datetime.fromisoformat(text if "T" in text or ":" in text else f"{text}T{clock}")
+    except ValueError as error:
+        raise ValueError(f"{text!r} is neither a build number nor an ISO 8601 date") from error
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 

@@ -176,7 +176,8 @@ def import_(
     --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of test_case_id,
     priority, testrail_id, component, owner, topology, test_state; for one --release, or for all.
 
-    Exit code 0: all was stored; 1: some could not be read; 2: the configuration or an option is wrong.
+    Exit code 0: all was stored; 1: some could not be read, the rest was stored; 2: the configuration or an option is
+    wrong.
 
     \b
     Example: regtracker import build/reports --release 7.0 --module routing --build 812
@@ -208,7 +209,9 @@ def import_(
             for key, given in builds:
                 try:
                     with importer.reports(given) as files:
-                        answers.append(importer.summary(importer.import_files(store, key, files), len(files)))
+                        build = importer.import_files(store, key, files)
+                        answers.append(importer.summary(build, len(files)))
+                        failed |= "unreadable" in build.flags
                 except (ValueError, OSError) as error:
                     failed = True
                     click.echo(f"{', '.join(map(str, given))}: {error}", err=True)
@@ -299,7 +302,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     try:
         moment = read_moment(since) if since else None
     except ValueError as error:
-        fail(f"--since {since!r}: {error}")
+        fail(f"--since: {error}")
     bar = MovingBar("builds")
     collect_rarely()
     with opened_store(settings) as store:

@@ -85,7 +85,10 @@ class Key:
 
 def read_moment(text: str) -> datetime:
     """ISO 8601; without a zone it is UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no ISO 8601 time such as 2026-01-31T08:00:00Z") from error
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
@@ -101,7 +104,7 @@ def reports(paths: Iterable[Path]) -> Iterator[list[Given]]:
             if path.is_dir():
                 inside = sorted(file for file in path.rglob("*") if file.is_file() and _REPORTS.search(file.name))
                 found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
-            elif zipfile.is_zipfile(path):
+            elif path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)):
                 stream = opened.enter_context(path.open("rb"))
                 found += [Given(member.path, member.open) for member in members(stream)]
             elif path.is_file():

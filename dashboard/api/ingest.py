@@ -109,6 +109,8 @@ class Work(BaseModel):
             raise ValueError("from and to go with the kinds discover and backfill")
         if len(bounds) > 1:
             raise ValueError("a range goes from number to number or from date to date")
+        if isinstance(self.from_, int) and isinstance(self.to, int) and self.from_ > self.to:
+            raise ValueError("the range is empty: from is the earlier end")
         return self
 
     @property

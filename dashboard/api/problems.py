@@ -45,6 +45,8 @@ def invalid(error: ValidationError) -> None:
     parameter = ".".join(str(part) for part in first["loc"]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
         raise Problem(400, f"{parameter!r} is no parameter of this route{_instead(parameter)}", parameter)
+    if first["type"] == "model_type":
+        raise Problem(400, f"{parameter or 'the body'}: must be one JSON object", parameter)
     given = "" if first["type"] == "missing" else f" (given: {_short(first['input'])})"
     raise Problem(400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter)
 

@@ -210,6 +210,24 @@ def test_backfill_tells_what_it_did(web: WebServer, regtracker: Run) -> None:
     assert result.exit_code == 0 and (answer["found"], answer["ingested"], answer["results"]) == (2, 2, 6)
     wrong = regtracker("backfill", "--source", "ci", "--from", "1", "--to", "2025-01-01")
     assert wrong.exit_code == 2 and "number to number" in wrong.stderr
+    for bounds, words in ((("9", "2"), "is empty"), (("2025-02-01", "2025-01-31"), "is empty"), (("x", "2"), "'x' is")):
+        wrong = regtracker("backfill", "--source", "ci", "--from", bounds[0], "--to", bounds[1])
+        assert wrong.exit_code == 2 and words in wrong.stderr
+
+
+def test_an_import_tells_by_its_exit_code_that_a_file_could_not_be_read(tmp_path: Path, regtracker: Run) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    (reports / "a.xml").write_bytes(JUNIT)
+    (reports / "pom.xml").write_bytes(b"<project/>")
+    arguments = ("import", str(reports), "--release", "7.0", "--module", "m", "--build", "1", "--json")
+    assert regtracker(*arguments).exit_code == 0
+    (reports / "b.xml").write_bytes(b"")
+    result = regtracker(*arguments)
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1 and answer["total"] == 3 and "b.xml: cannot be read" in answer["warnings"][0]
+    wrong = regtracker(*arguments, "--started-at", "yesterday")
+    assert wrong.exit_code == 2 and "'yesterday' is no ISO 8601 time" in wrong.stderr
 
 
 @pytest.fixture

@@ -71,6 +71,15 @@ def test_the_same_content_in_any_wrapping_is_the_same_build(tmp_path: Path) -> N
         assert other.number == 2, "the next number of its module"
 
 
+def test_a_zip_that_was_cut_short_is_told_as_such(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "reports.zip", "w") as archive:
+        archive.writestr("a.xml", STAMPED)
+    whole = (tmp_path / "reports.zip").read_bytes()
+    (tmp_path / "reports.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="cut short or no zip"), reports([tmp_path / "reports.zip"]):
+        pass
+
+
 def test_without_a_time_in_the_reports_the_files_tell_it(tmp_path: Path) -> None:
     folder = write(tmp_path / "reports", {"two.xml": PLAIN})
     with store_of(tmp_path / "home") as store:
@@ -131,7 +140,7 @@ def test_an_upload_is_idempotent_and_says_what_is_wrong_with_it(tmp_path: Path) 
             ({"release": "7.0"}, "module is missing"),
             ({"release": "7.0", "module": "m", "nubmer": 3}, "nubmer: no such field"),
             ({"release": "7.0", "module": "m", "number": "3"}, "must be a whole number"),
-            ({"release": "7.0", "module": "m", "started_at": "today"}, "isoformat"),
+            ({"release": "7.0", "module": "m", "started_at": "today"}, "no ISO 8601 time"),
         ):
             with pytest.raises(ValueError, match=words):
                 import_upload(store, document, [raw.pack("r.xml", "file", PLAIN)])
