@@ -30,7 +30,9 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
     """
     from dashboard.wsgi import serve
 
-    serve(load_settings(), host, port, workers, threads, dev)
+    settings = load_settings()
+    click.echo(f"Serving http://{host or settings.web.host}:{settings.web.port if port is None else port}", err=True)
+    serve(settings, host, port, workers, threads, dev)
 
 
 @click.command()

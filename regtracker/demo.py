@@ -13,7 +13,7 @@ import click
 import requests
 
 from data.terminal import load_settings
-from regtracker.processes import Children, wait_ready
+from regtracker.processes import Children, answers, wait_ready
 
 
 @click.command()
@@ -39,6 +39,8 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
     \b
     Example: regtracker demo --size small --port 8050
     """
+    if answers(port):
+        raise click.ClickException(f"Port {port} is taken: give another, as in `regtracker demo --port {port + 1}`.")
     home.mkdir(parents=True, exist_ok=True)
     world = _world(home / "demo.json", size)
     os.environ["REGTRACKER_HOME"], os.environ["REGTRACKER_CONFIG"] = str(home), str(home / "regtracker.toml")

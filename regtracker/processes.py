@@ -88,6 +88,12 @@ def wait_ready(children: Children, url: str, patience_s: float = 60) -> None:
     raise click.ClickException(f"{url} did not become ready within {patience_s:.0f} s")
 
 
+def answers(port: int) -> bool:
+    """Whether something listens there on this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

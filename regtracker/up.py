@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from data.terminal import load_settings
-from regtracker.processes import Children
+from regtracker.processes import Children, answers
 
 
 @click.command()
@@ -21,8 +21,9 @@ def up(host: str | None, port: int | None) -> None:
     if not settings.source:
         click.echo("No [[source]] is configured: the dashboard will say how to connect a Jenkins.", err=True)
     options = [*(("--host", host) if host else ()), *(("--port", str(port)) if port is not None else ())]
+    if answers(port or settings.web.port):
+        raise click.ClickException(f"Port {port or settings.web.port} is taken: give another with --port.")
     with Children() as children:
         children.start("ingest", "ingest")
         children.start("web", "web", *options)
-        click.echo(f"Regression Tracker: http://{host or settings.web.host}:{port or settings.web.port}")
         children.wait()

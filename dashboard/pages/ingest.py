@@ -133,7 +133,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
 def _source(row: dict[str, Any]) -> dict[str, Any]:
     """A row of `ingest.status` with the word for how it is and the moment of its next poll."""
     minutes, lag = row["poll_minutes"], row["lag_s"]
-    if row["last_error"]:
+    if row["last_error"] and not row["last_failed"]:  # not a single build of it: the source itself
         state = "failing"
     elif minutes is None:
         state = ""  # files that were handed in, or a source that is no longer configured

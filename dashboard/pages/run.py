@@ -78,7 +78,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         this,
         base,
         part,
-        compare.compare(store, base["id"], this["id"], replace(part, exclude_flaky=False), LISTED) if base else None,
+        _against(store, base, this, part) if base else None,
         verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT) if newest else [],
     )
     kind = place.get("view") if place.get("view") in VIEWS else VIEWS[0]
@@ -103,6 +103,15 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "flt": flt,
     }
     return context | (_SHOWS[kind](store, place, shown) if kind in _SHOWS else {})
+
+
+def _against(store: Store, base: dict[str, Any], this: dict[str, Any], part: Filter) -> dict[str, Any]:
+    changes = compare.compare(store, base["id"], this["id"], replace(part, exclude_flaky=False), LISTED)
+    if this["state"] != "running":
+        return changes
+    # What has not come in yet has not disappeared.
+    counts, classes = changes["counts"] | {"disappeared": 0}, changes["classes"] | {"disappeared": []}
+    return changes | {"counts": counts, "classes": classes}
 
 
 def _bases(

@@ -28,6 +28,7 @@ def _sources(store: Store) -> list[dict[str, Any]]:
     rows = store.rows(
         """WITH polled AS (
             SELECT source, max(started_at) AS last_poll, arg_max(error, started_at) AS last_error,
+                arg_max(failed, started_at) AS last_failed,
                 arg_max(duration_s, started_at) AS duration_s, arg_max(requests, started_at) AS requests,
                 sum(failed) FILTER (started_at > now()::TIMESTAMP - INTERVAL 1 DAY) AS failed_24h
             FROM poll_log GROUP BY source),
@@ -52,7 +53,7 @@ def _sources(store: Store) -> list[dict[str, Any]]:
     known = {row["source"] for row in answer}
     for name, source in configured.items():
         if name not in known:
-            empty = dict.fromkeys(("last_poll", "last_error", "duration_s", "requests", "newest_build"))
+            empty = dict.fromkeys(("last_poll", "last_error", "last_failed", "duration_s", "requests", "newest_build"))
             answer.append({"source": name, **empty, **dict.fromkeys(counts, 0), "poll_minutes": source.poll_minutes})
     return answer
 

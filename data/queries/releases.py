@@ -19,7 +19,8 @@ SPARK = 20
 
 
 def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    """One tile a release line, newest activity first. Numbers are of the newest run that has ended (`latest_run`).
+    """One tile a release line, newest activity first. Numbers are of `latest_run`: the newest run that has ended in the
+    environment that tests most, so that a small staging run does not speak for the release; so is the spark.
 
     Not remembered as a whole: freshness and staleness follow the clock.
     """
@@ -41,7 +42,7 @@ def facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
     for row in known:
         if flt.release is not None and row["release"] != flt.release:
             continue
-        newest = runs(store, replace(flt, release=row["release"]), SPARK)
+        newest = runs(store, replace(flt, release=row["release"]), 2 * SPARK)
         found.append({"release": row["release"], "runs": newest, "words": words.get(row["release"], {})})
     found.sort(key=lambda line: line["runs"][0]["started_at"] if line["runs"] else "", reverse=True)
     return found
@@ -50,7 +51,10 @@ def facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
 def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
     newest = facts["runs"]
     running = next((run for run in newest if run["state"] == "running"), None)
-    latest = next((run for run in newest if run["state"] != "running"), None)
+    ended = [run for run in newest if run["state"] != "running"]
+    main = max(ended, key=lambda run: run["total"])["environment"] if ended else None
+    latest = next((run for run in ended if run["environment"] == main), None)
+    spark = [run for run in newest if run["environment"] == main or latest is None][:SPARK]
     age = (now - datetime.fromisoformat(newest[0]["started_at"].rstrip("Z"))).total_seconds() if newest else None
     words = facts["words"]
     shown = latest or running or {}
@@ -72,7 +76,7 @@ def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
                 name: run[name]
                 for name in ("id", "number", "started_at", "state", "pass_rate", "total", "passed", "failed", "skipped")
             }
-            for run in reversed(newest)
+            for run in reversed(spark)
         ],
         "environments": sorted({run["environment"] for run in newest if run["environment"]}),
         "versions": sorted({run["version"] for run in newest if run["version"]}, reverse=True),

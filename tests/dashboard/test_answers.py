@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from html import unescape
 
 from builders import cases
 from dash import Dash
@@ -58,6 +60,33 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
     assert "regression <b>3</b>" in html and html.count('class="case"') == 4
     assert show("run", f"/runs/{ended}?view=broken&kind=regression")["html"].count('class="case"') == 2
     assert "Verdicts are of the newest run" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
+
+
+def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
+    world.run({"routing": {"a": "P", "b": "P", "c": "F"}})
+    world.run({"routing": {"a": "P"}}, environment="staging")
+    assert "66.67" in show("overview", "/")["html"]
+    assert "100.00" in show("overview", "/?environment=staging")["html"]
+
+
+def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
+    world.run({"routing": {"a": "P"}, "nvs": {"b": "P", "c": "P"}})
+    world.run({"routing": {"a": "P"}, "nvs": None}, state="running", number=5)
+    page = show("run", "/runs/latest?view=changes&class=disappeared")["html"]
+    assert "Changes <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
+    world.run({"routing": {"a": "P"}, "nvs": {}}, number=5)
+    assert "Changes <b>2</b>" in show("run", "/runs/latest")["html"]
+
+
+def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):
+    for environment in ("prod", "staging"):
+        world.history({"a": "PF"}, environment=environment)
+    page = show("run", f"/runs/{ids.text(world.runs[1].id)}?view=broken&everywhere=1")["html"]
+    links = re.findall(r'class="case-link" href="([^"]+)"', page)
+    assert len(links) == 2 and all("case=" in link and "release=" not in link for link in links)
+    shown = [show("drawer", unescape(link))["html"] for link in links]
+    assert ["prod" in markup for markup in shown] == [True, False]
+    assert ["staging" in markup for markup in shown] == [False, True]
 
 
 def test_the_case_of_the_address_opens_with_every_attempt(world, show):

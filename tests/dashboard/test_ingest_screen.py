@@ -65,7 +65,14 @@ def test_no_source_is_an_explanation(world, call):
 
 def test_a_source_shows_its_last_error_and_its_numbers(world, show):
     world.run({"routing": {"a": "P"}, "nvs": {}})
-    open_work(world, GONE, WAITS, started_at=NOW, duration_s=1.5, failed=2, requests=9, error="<i>503</i>")
+    open_work(
+        world, GONE, WAITS, started_at=NOW - timedelta(minutes=5), duration_s=1.5, failed=2, requests=9, error="no map"
+    )
+    html = show("ingest", "/ingest")["html"]
+    assert (
+        "1 source read" in html and "2 builds of the last poll could not be read, and will be tried again: no" in html
+    )
+    open_work(world, started_at=NOW, duration_s=1.5, failed=0, requests=9, error="<i>503</i>")
     html = show("ingest", "/ingest")["html"]
     assert "cannot be read" in html and "&lt;i&gt;503&lt;/i&gt;" in html and "9 requests" in html
     assert html.count("Try again") == 2 and "&lt;b&gt;gone" in html and "<b>gone" not in html
