@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -183,6 +183,7 @@ def import_files(store: Store, key: Key, files: Sequence[Given], *, source: str 
 
     Raises ValueError where no file holds any result, BadArchive.
     """
+    files = _told_apart(files)
     results = read_build(_inputs(files))
     if not results.cases:
         remarks = "; ".join(results.warnings[:3]) or "none of them is a report of a known kind"
@@ -196,6 +197,16 @@ def import_files(store: Store, key: Key, files: Sequence[Given], *, source: str 
         lambda cursor: _put(cursor, build, run),
     )
     return build
+
+
+def _told_apart(files: Sequence[Given]) -> list[Given]:
+    """The files; one whose path another has already goes below a numbered folder, so that each can be asked for."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for file in files:
+        seen[file.path] += 1
+        distinct.append(file if seen[file.path] == 1 else replace(file, path=f"{seen[file.path]}/{file.path}"))
+    return distinct
 
 
 def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> Build:

@@ -35,13 +35,11 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
 
 @question
 def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> list[dict[str, Any]]:
-    """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first. With a
-    release, those that ever ran in it."""
+    """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first. No word: every
+    test. With a release, those that ever ran in it."""
     words = q.split()
-    if not words:
-        return []
-    where = " AND ".join(
-        f"""(contains(lower(t.file || '::' || t.class || '::' || t.name), lower($w{n}))
+    where = "true" + "".join(
+        f""" AND (contains(lower(t.file || '::' || t.class || '::' || t.name), lower($w{n}))
             OR t.base_name IN (SELECT base_name FROM test_metadata
                                WHERE lower(case_id) = lower($w{n}) OR lower(testrail_id) = lower($w{n})))"""
         for n in range(len(words))

@@ -118,6 +118,7 @@ def test_a_test_has_its_history_newest_first_and_is_found_by_any_words_of_its_ke
     assert [row["status"] for row in rows] == ["passed", "failed", "passed"]
     assert [row["run_number"] for row in rows] == [3, 2, 1]
     assert tests.test(world.store, found["test"])["releases"] == ["7.0"]
+    assert [row["name"] for row in tests.find(world.store, "")] == ["test_up", "test_flap[5-site]"]
     assert tests.find(world.store, "%") == [] and tests.find(world.store, "test_fl_p") == []
 
 

@@ -55,6 +55,18 @@ def test_the_workspace_of_a_plugin(corpus: Path, tmp_path: Path) -> None:
         assert store.value("SELECT count(*) FROM runs") == 1
 
 
+def test_files_of_one_name_can_each_be_read_back(tmp_path: Path) -> None:
+    folder = write(tmp_path, {"a/report.xml": STAMPED, "b/report.xml": PLAIN})
+    with store_of(tmp_path / "store") as store:
+        build = store_files(store, Key("7.0", "routing"), folder / "a" / "report.xml", folder / "b" / "report.xml")
+        kept = {
+            file.path: raw.unpack(file)
+            for file in raw.files_of(store, build.id, build.started_at)
+            if file.kind == "file"
+        }
+        assert kept == {"report.xml": STAMPED, "2/report.xml": PLAIN}
+
+
 def test_the_same_content_in_any_wrapping_is_the_same_build(tmp_path: Path) -> None:
     folder = write(tmp_path / "reports", {"a/one.xml": STAMPED, "two.xml": PLAIN, "notes.md": b"no report"})
     with zipfile.ZipFile(tmp_path / "reports.zip", "w") as archive:
