@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,7 @@ class Sandbox:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[..., Sandbox] | None = None  # ends the worker, at the latest with this object
 
     def query(self, sql: str, rows: int = ROWS, gone: Callable[[], bool] = lambda: False) -> Table:
         """Run one SELECT; at most `rows` rows come back. When `gone` says that nobody waits any more, it is ended.
@@ -120,12 +122,9 @@ class Sandbox:
 
     def close(self) -> None:
         """End the worker; the next query starts another."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.wait()
-            for pipe in (self._worker.stdin, self._worker.stdout):
-                pipe.close()  # type: ignore[union-attr]
-            self._worker = None
+        if self._end is not None:
+            self._end()
+        self._worker = self._end = None
 
     def _ready(self) -> subprocess.Popen[bytes]:
         if self._worker is not None and self._worker.poll() is None:
@@ -136,6 +135,7 @@ class Sandbox:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        self._end = weakref.finalize(self, _end, worker)
         timer = threading.Timer(START_S, worker.kill)
         timer.start()
         try:
@@ -166,6 +166,13 @@ class Sandbox:
         if said["unreadable"]:
             return StoreError(said["error"])
         return SqlError(said["error"], said["position"])
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    worker.wait()
+    for pipe in (worker.stdin, worker.stdout):
+        pipe.close()  # type: ignore[union-attr]
 
 
 def _send(worker: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

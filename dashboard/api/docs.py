@@ -37,10 +37,23 @@ def document(server: OpenAPI) -> dict[str, Any]:
         for operation in item.values():
             for parameter in operation.get("parameters", []):
                 parameter["schema"] = _of_text(parameter["schema"])
+            if any(parameter["name"] == "fields" for parameter in operation.get("parameters", [])):
+                _narrow(spec["components"]["schemas"], operation["responses"]["200"]["content"]["application/json"])
             # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
             if "application/json" in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
     return spec
+
+
+def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> None:
+    """Say that a list's items hold all fields, or with `fields` some of them."""
+    whole = content["schema"]["$ref"].rpartition("/")[2]
+    listed = copy.deepcopy(schemas[whole])
+    item = listed["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
+    schemas[f"Some{item}"] = {name: value for name, value in schemas[item].items() if name != "required"}
+    listed["properties"]["items"]["items"] = {"$ref": f"#/components/schemas/Some{item}"}
+    schemas[f"Some{whole}"] = listed
+    content["schema"] = {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/Some{whole}"}]}
 
 
 def _of_text(schema: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class IngestSource(Shape):
     source: str
     last_poll: Time | None
     last_error: str | None
+    last_failed: int | None = Field(description="builds of the last poll that could not be read")
     duration_s: float | None
     requests: int | None
     failed_24h: Count
