@@ -26,13 +26,13 @@ COLOURS = 64
 
 def main(url: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    driver = _browser()
+    driver = browser()
     try:
         driver.get(url)
         for theme in ("light", "dark"):
             driver.execute_script(f"localStorage.setItem('rt-theme', '{theme}')")
             for suffix, (width, height) in SIZES.items():
-                _resize(driver, width, height)
+                resize(driver, width, height)
                 for name, (path, ready) in screens(url).items():
                     driver.get(url.rstrip("/") + path)
                     WebDriverWait(driver, 30).until(
@@ -45,13 +45,13 @@ def main(url: str, folder: Path) -> None:
 
 def screens(url: str) -> dict[str, tuple[str, str]]:
     """Screen -> (path, what stands there when it is drawn), of the release that has most to tell."""
-    tiles = _ask(url, "/releases")
+    tiles = ask(url, "/releases")
     tile = max(tiles, key=lambda tile: tile["regressions"] if tile["latest_run"] else -1)
     run, release = tile["latest_run"]["id"], quote(tile["release"])
-    worst = _ask(url, f"/verdicts?release={release}&kind=regression,always_failing,new_failure&limit=1")[0]
-    failed = _ask(url, f"/runs/{run}/results?status=failed")[0]
+    worst = ask(url, f"/verdicts?release={release}&kind=regression,always_failing,new_failure&limit=1")[0]
+    failed = ask(url, f"/runs/{run}/results?status=failed")[0]
     case = f"{failed['test']}.{failed['build']}.{quote(failed['topology'])}"
-    pattern = _ask(url, f"/failures?release={release}&limit=1")[0]["signature"]
+    pattern = ask(url, f"/failures?release={release}&limit=1")[0]["signature"]
     return {
         "overview": ("/", ".tile"),
         "run": (f"/runs/{run}", ".modules-table"),
@@ -71,7 +71,7 @@ def screens(url: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _ask(url: str, path: str) -> list[dict]:
+def ask(url: str, path: str) -> list[dict]:
     with urlopen(f"{url.rstrip('/')}/api/v1{path}") as answer:
         return json.load(answer)["items"]
 
@@ -82,7 +82,7 @@ def _save(png: bytes, path: Path) -> None:
     picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def _browser() -> webdriver.Chrome:
+def browser() -> webdriver.Chrome:
     options = Options()
     for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--force-color-profile=srgb"):
         options.add_argument(argument)
@@ -93,7 +93,7 @@ def _browser() -> webdriver.Chrome:
     return driver
 
 
-def _resize(driver: webdriver.Chrome, width: int, height: int) -> None:
+def resize(driver: webdriver.Chrome, width: int, height: int) -> None:
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 

@@ -11,10 +11,10 @@ import statistics
 import sys
 from dataclasses import asdict, dataclass
 
-from screenshots import browser, screens
+from screenshots import browser, resize, screens
 from selenium.webdriver.support.ui import WebDriverWait
 
-ROUNDS = 5
+ROUNDS = 3
 # Runs before the page's own scripts: notes the frame in which something stands that fits the selector and is laid out.
 _WATCH = """
 (() => {
@@ -41,6 +41,7 @@ const laid = () => requestAnimationFrame(() => setTimeout(() => {
   done([end - start, Math.max(0, ...asked.map((e) => e.responseStart - e.requestStart))]);
 }));
 document.addEventListener("rt:laid", laid, { once: true });
+setTimeout(() => done(null), 5000);
 if (text) { target.focus(); target.value = text; target.dispatchEvent(new Event("input", { bubbles: true })); }
 else if (target.tagName === "SELECT") {
   target.selectedIndex = (target.selectedIndex + 1) %% target.options.length;
@@ -57,7 +58,6 @@ ACTIONS = {
         ("failed tests", "a[href*='view=failed']", ""),
     ],
     "failure": [("next failing test", "#page .case-row:not(.open) .case-link, #page .case-link", "")],
-    "test": [("open a result", "#page .case-link", "")],
     "build": [("search in the results", "#page input[type=search]", "case_7")],
     "grid": [("filter by name", "#page input[type=search]", "case_7")],
     "failures": [("open a pattern", "#page a[href*='/failures/']", "")],
@@ -85,7 +85,8 @@ class Action:
 
 
 def main(url: str, as_json: bool) -> None:
-    driver = browser(1440, 900)
+    driver = browser()
+    resize(driver, 1440, 900)
     driver.set_script_timeout(30)
     loads, actions = [], []
     for name, (path, ready) in screens(url).items():
