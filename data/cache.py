@@ -82,4 +82,4 @@ def question(function: Callable[P, T]) -> Callable[P, T]:
         key = (function.__module__, function.__name__, store.refresh().id, args, tuple(sorted(kwargs.items())))
         return store.answers.get(key, lambda: function(store, *args, **kwargs))
 
-    return ask  # type: ignore[return-value]
+    return ask

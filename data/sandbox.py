@@ -172,7 +172,7 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
     worker.kill()
     worker.wait()
     for pipe in (worker.stdin, worker.stdout):
-        pipe.close()  # type: ignore[union-attr]
+        pipe.close()
 
 
 def _send(worker: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

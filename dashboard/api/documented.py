@@ -53,7 +53,7 @@ def page(item: type[BaseModel]) -> type[BaseModel]:
         f"{item.__name__}List",
         __config__=ConfigDict(extra="forbid"),
         __doc__="One page of a list; `next` is the cursor of the following one.",
-        items=(list[item], ...),  # type: ignore[valid-type]
+        items=(list[item], ...),
         next=(str | None, ...),
         snapshot=(Count, ...),
     )
@@ -64,4 +64,4 @@ def answered(
 ) -> type[BaseModel]:
     """The model, as flask-openapi3 wants an answer described."""
     extra: dict[str, Any] = {"example": example(model), "headers": headers or {}, "content": files or {}}
-    return type(model.__name__, (model,), {"model_config": ConfigDict(openapi_extra=extra), "__doc__": model.__doc__})  # type: ignore[typeddict-unknown-key]
+    return type(model.__name__, (model,), {"model_config": ConfigDict(openapi_extra=extra), "__doc__": model.__doc__})

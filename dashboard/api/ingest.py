@@ -75,7 +75,7 @@ class Work(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        openapi_extra={"example": {"kind": "backfill", "source": "ci", "from": 100, "to": 150}},  # type: ignore[typeddict-unknown-key]
+        openapi_extra={"example": {"kind": "backfill", "source": "ci", "from": 100, "to": 150}},
     )
 
     kind: Literal["poll", "discover", "build", "backfill"]

@@ -172,7 +172,7 @@ class ReleaseModulesQuery(Listed, OfRun, OfPart, OfNoise):
 
 class MatrixQuery(Asking, OfRun, OfStorms):
     module: str | None = Field(None, description="owning module", **like("module_3"))
-    by: Literal[AXES] = Field("environment", description="what the columns are")  # type: ignore[valid-type]
+    by: Literal[AXES] = Field("environment", description="what the columns are")
 
 
 class ChoicesQuery(Asking, OfRelease):
@@ -245,7 +245,7 @@ class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise)
         None, description="only runs that started at this ISO 8601 time or before", **like("2026-11-22T23:59:59Z")
     )
     by: Literal["run", "day"] = Field("run", description="a point for each run, or for each day")
-    group: Literal[GROUPS] | None = Field(None, description="a series for each of these")  # type: ignore[valid-type]
+    group: Literal[GROUPS] | None = Field(None, description="a series for each of these")
 
 
 class FlakyQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
@@ -291,7 +291,7 @@ class AttemptsQuery(Listed):
 
 
 class GridQuery(Paged, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged, Searched):
-    order: Literal[ORDERS] = Field("failing", description="which tests come first")  # type: ignore[valid-type]
+    order: Literal[ORDERS] = Field("failing", description="which tests come first")
 
 
 class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged):

@@ -138,7 +138,7 @@ def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Res
                 _bodies().put((*asked.key, _coding()), body)
             return _respond(body, asked)
 
-        serve.clock_s = clock_s  # type: ignore[attr-defined]
+        serve.clock_s = clock_s
         return serve
 
     return decorate

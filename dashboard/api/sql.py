@@ -35,7 +35,7 @@ _EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP
 class Question(BaseModel):
     """One SELECT, in DuckDB's SQL, over the tables of the lake."""
 
-    model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})  # type: ignore[typeddict-unknown-key]
+    model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})
 
     sql: str = Field(min_length=1, max_length=SQL_LETTERS)
     limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file holds all, up to a million")
@@ -103,7 +103,7 @@ class Kept(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         str_strip_whitespace=True,
-        openapi_extra={"example": {"name": "Broken modules", "sql": _EXAMPLE["sql"], "author": "dana"}},  # type: ignore[typeddict-unknown-key]
+        openapi_extra={"example": {"name": "Broken modules", "sql": _EXAMPLE["sql"], "author": "dana"}},
     )
 
     name: str = Field(min_length=1, max_length=200)

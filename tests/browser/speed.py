@@ -100,10 +100,10 @@ def main(url: str, as_json: bool) -> None:
                 painted, server = (statistics.median(values) for values in zip(*times, strict=True))
                 actions.append(Action(name, action, painted, server))
             else:
-                print(f"{name}: nothing to click for {action!r} ({css})", file=sys.stderr)  # noqa: T201
+                print(f"{name}: nothing to click for {action!r} ({css})", file=sys.stderr)
     driver.quit()
     figures = {"loads": [asdict(load) for load in loads], "actions": [asdict(action) for action in actions]}
-    print(json.dumps(figures) if as_json else _text(loads, actions))  # noqa: T201
+    print(json.dumps(figures) if as_json else _text(loads, actions))
 
 
 def _cold(driver, address: str, ready: str) -> tuple[float, float, int]:

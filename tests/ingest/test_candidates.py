@@ -47,7 +47,7 @@ def jobs(web: WebServer, folder: str = "", **builds: int) -> None:
             "actions": [{"totalCount": 0}, {"parameters": [{"name": "STAGE", "value": "true"}]}],
         }
 
-    web.answer = answer  # type: ignore[method-assign]
+    web.answer = answer
 
 
 def listed(pipeline: Pipeline, first: str | None = None, last: str | None = None) -> dict:
@@ -106,7 +106,7 @@ def test_jobs_of_a_folder_share_a_list_and_one_that_fails_is_told(web: WebServer
     jobs(web, folder="f", a=40, b=3, c=4)
     source = source_of(web.url, layout="folder", job="f")
     good = web.answer
-    web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/c/") else good(asked)  # type: ignore[method-assign]
+    web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/c/") else good(asked)
     with store_of(tmp_path, source) as store:
         told: list[tuple[int, int]] = []
         found, error = candidates.find(
@@ -116,7 +116,7 @@ def test_jobs_of_a_folder_share_a_list_and_one_that_fails_is_told(web: WebServer
         assert [row["job"] for row in found["listed"]].count("f/b") == 3
         starts = [row["started_at"] for row in found["listed"]]
         assert starts == sorted(starts, reverse=True)
-        web.answer = lambda asked: good(asked) if asked.path == "/job/f/api/json" else Answer(b"", 500)  # type: ignore[method-assign]
+        web.answer = lambda asked: good(asked) if asked.path == "/job/f/api/json" else Answer(b"", 500)
         with pytest.raises(JenkinsError, match="500"):
             listed(Pipeline(store, source))
 

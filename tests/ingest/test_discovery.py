@@ -27,7 +27,7 @@ class Jobs:
         self.builds: dict[str, dict[int, int]] = {}  # job -> number -> timestamp
         self.folder = folder
         self.without_next = False
-        web.answer = self.answer  # type: ignore[method-assign]
+        web.answer = self.answer
 
     def add(self, job: str, *numbers: int, start: int = START) -> None:
         self.builds.setdefault(job, {}).update({number: start + number * HOUR for number in numbers})
@@ -150,14 +150,14 @@ def test_jobs_that_cannot_be_listed_do_not_hide_the_others(web: WebServer, tmp_p
     jobs.add("f/a", 1)
     jobs.add("f/b", 1)
     answer = web.answer
-    web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/a/") else answer(asked)  # type: ignore[method-assign]
+    web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/a/") else answer(asked)
     source = source_of(web.url, layout="folder", job="f")
     with store_of(tmp_path, source) as store:
         poll = Pipeline(store, source).poll()
         assert poll.ingested == 1
         (logged,) = store.rows("SELECT error FROM poll_log")
         assert "500" in logged["error"]
-        web.answer = answer  # type: ignore[method-assign]
+        web.answer = answer
         assert Pipeline(store, source).poll().ingested == 1
 
 

@@ -200,6 +200,6 @@ def test_every_name_finds_its_way_there_and_back(names: list[str], number: int) 
 def test_names_reach_the_server_as_they_are(web: WebServer, name: str) -> None:
     seen: list[Asked] = []
     full_name = name if "/" in name else f"folder/{name}"
-    web.answer = lambda asked: seen.append(asked) or Answer({"ok": True})  # type: ignore[method-assign]
+    web.answer = lambda asked: seen.append(asked) or Answer({"ok": True})
     Jenkins(source_of(web.url)).api(job_path(full_name), "ok")
     assert [unquote(part) for part in seen[0].path.split("/")][2:-2:2] == full_name.split("/")

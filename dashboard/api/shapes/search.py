@@ -11,7 +11,7 @@ from data.queries.search import KINDS
 
 
 class Hit(Shape):
-    kind: Literal[KINDS] = Field(examples=["run"])  # type: ignore[valid-type]
+    kind: Literal[KINDS] = Field(examples=["run"])
     id: str = Field(description="of a release or module: its name", examples=["1f2bafe876aa4794"])
     title: str = Field(examples=["7.0 #20"])
     detail: str = Field(examples=["7.0.0.9 · prod"])

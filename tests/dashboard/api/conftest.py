@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -77,6 +78,27 @@ def server(filled: World, serve) -> Flask:
 @pytest.fixture
 def client(server) -> FlaskClient:
     return server.test_client()
+
+
+@pytest.fixture(scope="session")
+def names(server) -> dict[str, str]:
+    """Ids that are in the filled store, by the words that stand for them in the tests' routes."""
+    client = server.test_client()
+
+    def get(path: str) -> Any:
+        return client.get(f"/api/v1{path}").json
+
+    runs = get("/runs?release=7.0&environment=prod")["items"]
+    test = get("/tests?q=broken")["items"][0]["test"]
+    history = get(f"/tests/{test}/history?release=7.0&environment=prod")["items"]
+    failed = next(row for row in history if row["status"] == "failed")
+    return {
+        "run": failed["run"],
+        "first": runs[-1]["id"],
+        "test": test,
+        "build": failed["build"],
+        "signature": failed["signature"],
+    }
 
 
 @pytest.fixture

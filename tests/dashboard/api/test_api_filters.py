@@ -33,26 +33,6 @@ ALWAYS = {"/ingest/gaps", "/ingest/drops", "/ingest/requests", "/sql/saved", "/s
 
 
 @pytest.fixture(scope="module")
-def names(server) -> dict[str, Any]:
-    client = server.test_client()
-
-    def get(path: str) -> Any:
-        return client.get(f"/api/v1{path}").json
-
-    runs = get("/runs?release=7.0&environment=prod")["items"]
-    test = get("/tests?q=broken")["items"][0]["test"]
-    rows = get(f"/tests/{test}/history?release=7.0&environment=prod")["items"]
-    failed = next(row for row in rows if row["status"] == "failed")
-    return {
-        "run": failed["run"],
-        "first": runs[-1]["id"],
-        "test": test,
-        "build": failed["build"],
-        "signature": failed["signature"],
-    }
-
-
-@pytest.fixture(scope="module")
 def early(filled) -> int:
     """The snapshot of the first runs."""
     return filled.store.value("SELECT min(snapshot_id) FROM lake.snapshots() WHERE author = 'test'")

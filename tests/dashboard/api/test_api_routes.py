@@ -67,22 +67,6 @@ ONES = {
 }
 
 
-@pytest.fixture
-def names(client) -> dict[str, str]:
-    """Ids that are in the store, by the word that stands for them above."""
-    runs = get(client, "/runs?release=7.0&environment=prod")["items"]
-    test = get(client, "/tests?q=broken")["items"][0]["test"]
-    history = get(client, f"/tests/{test}/history?release=7.0&environment=prod")["items"]
-    failed = next(row for row in history if row["status"] == "failed")
-    return {
-        "run": failed["run"],
-        "first": runs[-1]["id"],
-        "test": test,
-        "build": failed["build"],
-        "signature": failed["signature"],
-    }
-
-
 def get(client, path: str, status: int = 200, **headers: str) -> Any:
     answer = client.get(f"/api/v1{path}", headers=headers)
     assert answer.status_code == status, (path, answer.text)
