@@ -1,4 +1,5 @@
-"""What several packages' tests share: the reference corpus, which lies beside the project and is never copied."""
+"""What several packages' tests share: the reference corpus, which lies beside the project and is never copied, and how
+property tests draw their examples."""
 
 from __future__ import annotations
 
@@ -6,6 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in each run: what lands must not hang on luck. `pytest --hypothesis-profile explore` draws new ones.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile("steady")
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 

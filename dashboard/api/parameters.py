@@ -204,8 +204,8 @@ class RunResultsQuery(ResultsQuery):
 
 
 class CompareQuery(Asking, OfPart, OfPriority):
-    base: str = Field(description="a run's id, or a release: its newest run that has ended", **like("7.0"))
-    candidate: str = Field(description="likewise", **like("8.0"))
+    base: str = Field(min_length=1, description="a run's id, or a release: its newest ended run", **like("7.0"))
+    candidate: str = Field(min_length=1, description="likewise", **like("8.0"))
     limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
 
 
@@ -214,7 +214,7 @@ class ChangesQuery(Asking, OfPart, OfPriority):
 
 
 class GateQuery(Asking, OfPart, OfNoise, OfStorms):
-    release: str = Field(description="release line", **like("8.0"))
+    release: str = Field(min_length=1, description="release line", **like("8.0"))
     run: str | None = Field(None, description="a run's number or id; else the newest", **like("20"))
     baseline: str | None = Field(
         None, description="an earlier run, or a release; else the run before that has ended", **like("7.0")
@@ -253,7 +253,7 @@ class FlakyQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
 
 
 class RegressionsQuery(Listed, OfRun, OfPart, OfPriority, OfWindow, OfStorms):
-    release: str = Field(description="release line", **like("8.0"))
+    release: str = Field(min_length=1, description="release line", **like("8.0"))
     base: str | None = Field(None, description="the release to compare with; by default its own earlier runs")
 
 

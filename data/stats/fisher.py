@@ -132,7 +132,7 @@ def compare(
     if rules.correction == "discrete":
         margins = np.column_stack([base_failed + failed, base_total, total, floor])
         reachable = np.where(np.isnan(p) | (enough & (drop > floor)), p, 1.0)
-        q = _discrete(reachable, margins, max(rules.min_failures, 1), min(float(level.max()), 0.5))
+        q = _discrete(reachable, margins, max(rules.min_failures, 1), min(float(level.max(initial=0)), 0.5))
     else:
         q = benjamini_hochberg(p)
     if rules.correction == "none":

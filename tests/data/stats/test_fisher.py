@@ -213,6 +213,11 @@ def test_fallback_vectors(total, failed, expected):
     assert fallback(np.array([failed]).T, np.array([total]).T).tolist() == [expected]
 
 
+@pytest.mark.parametrize("correction", ["none", "benjamini-hochberg", "discrete"])
+def test_no_test_at_all_is_no_verdict(correction):
+    assert len(compare([], [], [], [], rules=Rules(correction=correction)).q) == 0
+
+
 def test_impossible_counts_are_refused():
     with pytest.raises(ValueError, match="between"):
         compare(0, 10, 11, 10)
