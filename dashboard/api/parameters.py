@@ -170,7 +170,7 @@ class ReleaseModulesQuery(Listed, OfRun, OfPart, OfNoise):
     pass
 
 
-class MatrixQuery(Asking, OfRun, OfStorms):
+class MatrixQuery(Asking, Exported, OfRun, OfStorms):
     module: str | None = Field(None, description="owning module", **like("module_3"))
     by: Literal[AXES] = Field("environment", description="what the columns are")
 
@@ -203,14 +203,21 @@ class RunResultsQuery(ResultsQuery):
     rerun: bool = Field(False, description="only what was run again")
 
 
-class CompareQuery(Asking, OfPart, OfPriority):
+class ChangesQuery(Asking, Exported, OfPart, OfPriority):
+    LISTED: ClassVar[int] = 1000
+
+    limit: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="tests of each class, at most (1000); of an export, every one",
+        **like(100),
+    )
+
+
+class CompareQuery(ChangesQuery):
     base: str = Field(min_length=1, description="a run's id, or a release: its newest ended run", **like("7.0"))
     candidate: str = Field(min_length=1, description="likewise", **like("8.0"))
-    limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
-
-
-class ChangesQuery(Asking, OfPart, OfPriority):
-    limit: int = Field(1000, ge=1, le=10_000, description="tests listed in each class, at most")
 
 
 class GateQuery(Asking, OfPart, OfNoise, OfStorms):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import listing, parameters
-from dashboard.api.documented import blueprint, many, one
+from dashboard.api.documented import FILES, blueprint, many, one
 from dashboard.api.listing import Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.matrix import Matrix
+from dashboard.api.shapes.matrix import Matrix, MatrixFileRow
 from dashboard.api.shapes.runs import Choices, Module, Run, Tile, Version
 from data.filters import Filter
 from data.queries import matrix, releases, runs
@@ -70,16 +70,24 @@ def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfR
     return listing.answer(RUNS, query, query.filter(release=path.release))
 
 
-@routes.get("/releases/<path:release>/matrix", summary="May it ship? Modules by where", responses=one(Matrix))
+@routes.get("/releases/<path:release>/matrix", summary="May it ship? Modules by where", responses=one(Matrix, FILES))
 @remembered()
 def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> Any:
     """Of the newest run of each environment that has ended. A cell counts broken tests, without noise and storms; the
-    worst cell stands for its row and column."""
+    worst cell stands for its row and column. A file has one row a cell."""
     _check(path.release)
-    found = matrix.matrix(store(), path.release, asked().at(query.filter()), query.by)
+    flt = asked().at(query.filter())
+    found = matrix.matrix(store(), path.release, flt, query.by)
     if found is None:
         raise unknown("ended run of release", path.release)
-    return found
+    if asked().format == "json":
+        return found
+    cells = [
+        {"release": path.release, "module": row["module"], "column": column["value"], **cell}
+        for row in found["rows"]
+        for column, cell in zip(found["columns"], row["cells"], strict=True)
+    ]
+    return listing.export_file(Rows(MatrixFileRow, sliced(lambda _store, _flt: cells)), flt, [])
 
 
 @routes.get("/choices", summary="What there is to filter by", responses=one(Choices))

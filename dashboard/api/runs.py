@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from flask import Response
+
 from dashboard.api import listing, parameters
-from dashboard.api.documented import blueprint, many, one
+from dashboard.api.documented import FILES, blueprint, many, one
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.releases import RUNS, latest_run
 from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.runs import Comparison, Module, Priority, Result, Run, RunDetail
+from dashboard.api.shapes.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
 from data import ids
 from data.filters import Filter
 from data.queries import compare, releases, runs
@@ -77,33 +80,46 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
     return listing.answer(Rows(Result, fetch), query, flt)
 
 
-@routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison))
+@routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison, FILES))
 @remembered()
 def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
     """Every test that differs from the previous run of the release and environment, or failed in both, in one of seven
-    classes. `base` is null, and the classes empty, where there is no run before."""
+    classes. `base` is null, and the classes empty, where there is no run before. A file has one row a test."""
     flt = asked().at(query.filter())
     run = known_run(path.run, flt)
     if run["previous"] is None:
         empty = {"counts": dict.fromkeys(compare.CLASSES, 0), "classes": {name: [] for name in compare.CLASSES}}
-        return {"base": None, "candidate": run, "delta": None, **empty}
-    return compare.compare(store(), run["previous"], path.run, flt, limit=query.limit)
+        return _classes({"base": None, "candidate": run, "delta": None, **empty}, flt)
+    return _classes(compare.compare(store(), run["previous"], path.run, flt, limit=_listed(query)), flt)
 
 
-@routes.get("/compare", summary="Two runs or releases side by side", responses=one(Comparison))
+@routes.get("/compare", summary="Two runs or releases side by side", responses=one(Comparison, FILES))
 @remembered()
 def get_comparison(query: parameters.CompareQuery) -> Any:
     """Of two releases: each test in the newest run of an environment in which it was, and which tests fail more often
-    (`statistics`). Beside a run, a release stands for its newest run that has ended."""
+    (`statistics`). Beside a run, a release stands for its newest run that has ended. A file has one row a test."""
     flt = asked().at(query.filter())
     known = releases.choices(store(), Filter(as_of=flt.as_of))["releases"]
     if query.base in known and query.candidate in known:
-        found = compare.releases(store(), query.base, query.candidate, flt, limit=query.limit)
+        found = compare.releases(store(), query.base, query.candidate, flt, limit=_listed(query))
         if found is None:
             raise unknown("run of both releases", f"{query.base}, {query.candidate}")
-        return found
+        return _classes(found, flt)
     sides = [_run_of(name, known, flt) for name in (query.base, query.candidate)]
-    return compare.compare(store(), *sides, flt, limit=query.limit)
+    return _classes(compare.compare(store(), *sides, flt, limit=_listed(query)), flt)
+
+
+def _listed(query: parameters.ChangesQuery) -> int:
+    return query.limit or (query.LISTED if asked().format == "json" else sys.maxsize)
+
+
+def _classes(found: Row, flt: Filter) -> Row | Response:
+    """The comparison, or its tests as the file that was asked for, class after class."""
+    if asked().format == "json":
+        return found
+
+    tests = [{"class": name} | row for name, rows in found["classes"].items() for row in rows]
+    return listing.export_file(Rows(ComparedFileRow, sliced(lambda _store, _flt: tests)), flt, [])
 
 
 def known_run(run: str, flt: Filter) -> Row:

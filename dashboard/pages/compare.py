@@ -93,4 +93,4 @@ def asks(store: Store, place: Place) -> Call | None:
     _, base, candidate = _chosen(store, place, Filter(as_of=place.filter.as_of))
     if not base or not candidate:
         return None
-    return call(("compare",), parameters.CompareQuery, place, base=base, candidate=candidate, limit=LISTED)
+    return call(("compare",), parameters.CompareQuery, place, base=base, candidate=candidate)

@@ -211,7 +211,7 @@ def asks(store: Store, place: Place, run: str) -> Call:
         lane |= {"environment": None} if place.get("everywhere") else {}
         return call(("verdicts",), parameters.VerdictsQuery, place, topology=None, **lane)
     if shown == "changes" and base:
-        return call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"], limit=LISTED)
+        return call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"])
     if shown == "patterns":
         return call(("failures",), parameters.FailuresQuery, place, run=this["id"], **lane)
     if shown == "failed":

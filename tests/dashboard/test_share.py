@@ -40,7 +40,7 @@ SCREENS = {
         ["trends-head", "trends-table"],
         "/api/v1/trends?by=run&group=environment&release=7.0&runs=100&since=2026-11-02T00%3A00%3A00Z&until=2026-11-02",
     ),
-    "/compare?module=routing": (["compare"], "/api/v1/compare?base={before}&candidate={run}&limit=1000&module=routing"),
+    "/compare?module=routing": (["compare"], "/api/v1/compare?base={before}&candidate={run}&module=routing"),
     "/ingest?state=retry": ([], "/api/v1/ingest/ledger?state=retry"),
     "/builds/{build}?topology=": (["build"], "/api/v1/builds/{build}/results?status=failed"),
     "/builds/{build}?attempts=1&status=all": (["build"], "/api/v1/builds/{build}/results?attempts=1"),

@@ -25,6 +25,14 @@ class MatrixCell(AllCounts):
     evidence: dict[str, Any]
 
 
+class MatrixFileRow(MatrixCell):
+    """A cell with its place, as files have it."""
+
+    release: str
+    module: str
+    column: str | None = Field(description="an environment or a topology")
+
+
 class MatrixRow(Shape):
     module: str
     state: CellState = Field(description="of its worst cell")

@@ -135,6 +135,12 @@ class ComparedTest(Shape):
     rates: Claimed | None = Field(None, description="of releases: where it fails more often")
 
 
+class ComparedFileRow(ComparedTest):
+    """A test with its class, as files have it."""
+
+    class_: str = Field(alias="class")
+
+
 class Classes(Shape):
     regression: list[ComparedTest] = Field(description="passed, now failed")
     new_failure: list[ComparedTest] = Field(description="failed, and absent or skipped before")

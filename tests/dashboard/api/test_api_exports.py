@@ -81,6 +81,28 @@ def test_trends_and_grid_leave_as_rows(client):
     assert [row["cells"] for row in rows] == grid["cells"]
 
 
+def test_the_matrix_and_comparisons_leave_as_rows(client, names):
+    cells = rows_of("csv", client.get("/api/v1/releases/7.0/matrix?format=csv").data)
+    matrix = client.get("/api/v1/releases/7.0/matrix").json
+    columns = [column["value"] for column in matrix["columns"]]
+    assert [(cell["module"], cell["column"], cell["state"], int(cell["failed"])) for cell in cells] == [
+        (row["module"], column, cell["state"], cell["failed"])
+        for row in matrix["rows"]
+        for column, cell in zip(columns, row["cells"], strict=True)
+    ]
+    runs = f"base={names['first']}&candidate={names['run']}"
+    for path in (f"/compare?{runs}", "/compare?base=7.0&candidate=8.0", f"/runs/{names['run']}/changes?"):
+        classes = client.get(f"/api/v1{path}").json["classes"]
+        tests = rows_of("parquet", client.get(f"/api/v1{path}&format=parquet").data)
+        assert [(test["class"], test["key"], test["sentence"]) for test in tests] == [
+            (name, row["key"], row["sentence"]) for name, rows in classes.items() for row in rows
+        ]
+        assert len(rows_of("csv", client.get(f"/api/v1{path}&format=csv&limit=1").data)) == sum(
+            map(bool, classes.values())
+        )
+    assert rows_of("csv", client.get(f"/api/v1/runs/{names['first']}/changes?format=csv").data) == []
+
+
 def test_a_formula_in_a_test_name_stays_a_text(client):
     answer = client.get("/api/v1/tests?q=HYPERLINK&format=csv")
     (row,) = rows_of("csv", answer.data)
