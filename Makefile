@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8050
-PLOTLY_JS := assets/vendor/plotly-cartesian.min.js
+PLOTLY_JS := assets/vendor/plotly-basic.min.js
 
 .PHONY: install demo test lint browser clean
 
@@ -16,14 +16,14 @@ install: .venv/.installed
 	@$(MAKE) --no-print-directory vendor
 	@touch $@
 
-# The browser needs a third of plotly.js. Where npm is there it is fetched; where not, the whole bundle of the plotly
+# The browser needs a fourth of plotly.js. Where npm is there it is fetched; where not, the whole bundle of the plotly
 # package is served, and everything works the same.
 .PHONY: vendor
 vendor:
 	@if command -v npm >/dev/null 2>&1; then \
 	  version=$$($(BIN)/python -c 'import plotly.offline as o; print(o.get_plotlyjs_version())'); \
-	  folder=$$(mktemp -d) && (cd $$folder && npm pack --silent plotly.js-cartesian-dist-min@$$version >/dev/null 2>&1 && tar xzf *.tgz) \
-	    && mkdir -p assets/vendor && cp $$folder/package/plotly-cartesian.min.js $(PLOTLY_JS) \
+	  folder=$$(mktemp -d) && (cd $$folder && npm pack --silent plotly.js-basic-dist-min@$$version >/dev/null 2>&1 && tar xzf *.tgz) \
+	    && mkdir -p assets/vendor && cp $$folder/package/plotly-basic.min.js $(PLOTLY_JS) \
 	    || echo "plotly's partial bundle could not be fetched: the whole one is served instead"; rm -rf $$folder; \
 	fi
 

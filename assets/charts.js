@@ -54,32 +54,76 @@
     return { data, layout: { ...layout, template: template(token) } };
   };
 
-  const drawn = {}; // graph -> its figure, as it came
+  // Plotly's button that uploads a figure to a cloud is never offered.
+  const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"] };
+  const PROGRAM = "/_dash-component-suites/plotly/package_data/plotly.min.js";
+  const drawn = {}; // chart -> its figure, as it came
+  const places = {}; // chart -> the element that Plotly drew in
+  let loading = null;
+  let turn = Promise.resolve();
 
-  clientside.rt.chart = function (figure) {
-    if (!figure) return window.dash_clientside.no_update;
-    return rt.draw(window.dash_clientside.callback_context.outputs_list.id, figure);
+  /** Plotly, fetched when the first chart is drawn. */
+  function plotly() {
+    loading =
+      loading ||
+      new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = PROGRAM;
+        script.onload = () => resolve(window.Plotly);
+        script.onerror = () => {
+          loading = null;
+          reject(new Error("Plotly was not loaded"));
+        };
+        document.head.append(script);
+      });
+    return loading;
+  }
+
+  /** Draw a figure in the element that has this id, after those that came before; kept as it came, to be printed. */
+  rt.draw = function (chart, figure) {
+    drawn[chart] = figure;
+    turn = turn.then(() => put(chart, figure)).catch(() => {
+      const target = document.getElementById(chart);
+      if (target && !target.firstChild) target.textContent = "The chart could not be drawn: reload the page. The table holds its data.";
+    });
   };
 
-  /** A graph's figure for the screen; kept as it came, to be printed. */
-  rt.draw = function (graph, figure) {
-    drawn[graph] = figure;
-    return rt.themed(figure);
+  async function put(chart, figure) {
+    const Plotly = await plotly();
+    const target = document.getElementById(chart);
+    if (places[chart] && places[chart] !== target) Plotly.purge(places[chart]);
+    if (!target || drawn[chart] !== figure) return;
+    const { data, layout } = rt.themed(figure);
+    await Plotly.react(target, data, layout, CONFIG);
+    if (places[chart] !== target) {
+      target.on("plotly_click", clicked);
+      target.on("plotly_relayout", brushed);
+    }
+    places[chart] = target;
+    await new Promise((done) => setTimeout(done)); // what is drawn is painted before the next one
+  }
+
+  document.addEventListener("rt:themed", () => {
+    for (const [chart, target] of Object.entries(places)) if (target.isConnected) rt.draw(chart, drawn[chart]);
+  });
+
+  clientside.rt.chart = function (figure, store) {
+    if (figure) rt.draw(store.replace(/-figure$/, ""), figure);
   };
 
-  /** A graph's figure for paper: the light theme on white, whatever the screen shows. */
-  rt.printed = function (graph) {
+  /** A chart's figure for paper: the light theme on white, whatever the screen shows. */
+  rt.printed = function (chart) {
     const root = document.documentElement;
     const theme = root.getAttribute("data-bs-theme");
     root.setAttribute("data-bs-theme", "light"); // read and set back before anything is painted
-    const figure = rt.themed(drawn[graph]);
+    const figure = rt.themed(drawn[chart]);
     root.setAttribute("data-bs-theme", theme);
     return { ...figure, layout: { ...figure.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" } };
   };
 
   /** A range dragged over a line chart is the page's range; a double click takes it away. Days are UTC, times local. */
-  clientside.rt.brushed = function (change) {
-    if (!change || location.pathname !== "/trends") return;
+  function brushed(change) {
+    if (location.pathname !== "/trends") return;
     const params = new URLSearchParams(location.search);
     if (change["xaxis.autorange"] && params.has("since")) rt.go(rt.withParams({ since: "", until: "" }));
     const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
@@ -90,13 +134,14 @@
     const whole = from.slice(11, 19) > "00:00:00" ? 86400e3 : 0; // a day is there when its midnight is
     const range = params.get("by") === "day" ? [day(from, whole), day(to, 86400e3 - 1000)] : [utc(from), utc(to)];
     rt.go(rt.withParams({ since: range[0], until: range[1] }));
-  };
+  }
 
-  clientside.rt.clicked = function (click) {
-    const run = click && click.points && click.points[0] && click.points[0].customdata;
+  /** A point leads to its run. */
+  function clicked(click) {
+    const run = click.points[0] && click.points[0].customdata;
     if (!run) return;
     const kept = new URLSearchParams(location.search);
     for (const name of ["by", "group", "runs", "bars", "since", "until", "case"]) kept.delete(name);
     rt.go("/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : ""));
-  };
+  }
 })();

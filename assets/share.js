@@ -56,7 +56,7 @@
   /** A chart as a file: in the light theme, on white, named, whatever the screen looks like. */
   async function download(place, name, form) {
     const plot = charts()[place];
-    const figure = rt.printed(plot.closest(".dash-graph, [id]").id);
+    const figure = rt.printed(plot.id);
     const title = [document.querySelector("#page h1").textContent, name].join(" · ");
     figure.layout.title = { text: title.replace(/&/g, "&amp;").replace(/</g, "&lt;"), x: 0.01, font: { size: 15 } };
     const height = Math.max(plot.clientHeight + 60, LARGE.height);

@@ -241,7 +241,7 @@
       xaxis: { title: { text: tagless(x) }, type: time ? "date" : numeric ? "linear" : "category" },
       yaxis: { title: { text: tagless(y) }, rangemode: kind === "bar" ? "tozero" : "normal" },
     };
-    return { figure: rt.draw("sql-chart", { data, layout }), left: Math.max(lines.size - SERIES, 0) };
+    return { figure: { data, layout }, left: Math.max(lines.size - SERIES, 0) };
   }
 
   function choices(chosen) {
@@ -291,7 +291,7 @@
       const { figure: shown, left } = figure(chosen);
       if (left) parts.push(element("p", { class: "quiet" }, `${left} more are not drawn: choose fewer with WHERE.`));
       $("sql-chart-frame").hidden = false;
-      window.dash_clientside.set_props("sql-chart", { figure: shown });
+      rt.draw("sql-chart", shown);
     } else if (answer.rows.length) parts.push(table());
     else parts.push(element("p", { class: "quiet" }, "No row fits."));
     $("sql-chart-frame").hidden = !drawn;

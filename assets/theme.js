@@ -1,20 +1,17 @@
 // Dark and light: an attribute on <html>, kept by the browser; charts read the same tokens as the style sheet.
 (function () {
   "use strict";
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
 
-  clientside.rt.theme = function (clicks) {
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#theme-switch")) return;
     const root = document.documentElement;
-    if (clicks) {
-      const next = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
-      root.setAttribute("data-bs-theme", next);
-      try {
-        localStorage.setItem("rt-theme", next);
-      } catch (error) {
-        // a browser that keeps nothing still shows the theme
-      }
+    const next = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
+    root.setAttribute("data-bs-theme", next);
+    try {
+      localStorage.setItem("rt-theme", next);
+    } catch (error) {
+      // a browser that keeps nothing still shows the theme
     }
-    return root.getAttribute("data-bs-theme");
-  };
+    document.dispatchEvent(new CustomEvent("rt:themed"));
+  });
 })();

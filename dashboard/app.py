@@ -19,11 +19,11 @@ def create_app(settings: Settings) -> Dash:
     """
     server = api.create_server(settings)
     render.install(server)
-    app = Dash(
+    app = static.App(
         "dashboard",
         server=server,
         assets_folder=str(static.ASSETS),
-        assets_path_ignore=["vendor"],
+        include_assets_files=False,  # they are bundled
         title="Regression Tracker",
         update_title=None,
         index_string=shell.INDEX,

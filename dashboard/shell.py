@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import asdict
+from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import has_request_context, request
 
-from dashboard import dialogs, render
+from dashboard import dialogs, render, static
 from dashboard.icons import SPRITE
 from dashboard.pages import PAGES, drawer, missing
 from dashboard.place import Place, match
@@ -37,14 +39,14 @@ INDEX = f"""<!doctype html>
 <title>{{%title%}}</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <script>{_THEME}</script>
-<link rel="stylesheet" href="/bootstrap.css?m={dbc.__version__}">
+<link rel="stylesheet" href="{static.address("css")}">
 {{%css%}}
 </head>
 <body>
 {SPRITE}
 {{%app_entry%}}
 {dialogs.markup(PAGES)}
-<footer hidden>{{%config%}}{{%scripts%}}{{%renderer%}}</footer>
+<footer hidden>{{%config%}}<script src="{static.address("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
 </body>
 </html>"""
 
@@ -58,14 +60,14 @@ EVERY = "*"  # a selector without a choice; an empty value is taken by its place
 BEAT_MS = 2_000
 
 
-def layout(snapshot: int | None = None) -> html.Div:
+def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.Div:
+    """The whole, with a page where it is known which one is asked for; else the router puts it there."""
     return html.Div(
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="snapshot", data=snapshot),
-            dcc.Store(id="page-name"),
+            dcc.Store(id="page-name", data=page and page.__name__),
             dcc.Store(id="scope-shown"),
-            dcc.Store(id="theme"),
             dcc.Store(id="share-asked"),
             dcc.Store(id="share-call"),
             dcc.Interval(id="beat", interval=BEAT_MS),
@@ -74,7 +76,7 @@ def layout(snapshot: int | None = None) -> html.Div:
             html.Div(id="offline", className="offline", role="status"),
             html.Div(id="then", className="then", role="status"),
             html.Div(id="held", className="held", role="status"),
-            html.Main(html.Div(id="page", children=_waiting()), id="main", tabIndex=-1),
+            html.Main(html.Div(id="page", children=page.layout() if page else _waiting()), id="main", tabIndex=-1),
             html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer"),
             dbc.Toast(
                 id="toast",
@@ -95,7 +97,7 @@ def register(app: Dash) -> None:
         page.register(app)
     drawer.register(app)
     app.validation_layout = html.Div([layout(), *(page.layout() for page in (*PAGES, missing))])
-    app.layout = lambda: layout(_snapshot())
+    app.layout = lambda: layout(*_asked())
     _register_router(app)
     _register_scope(app)
     _register_share(app)
@@ -104,7 +106,6 @@ def register(app: Dash) -> None:
         "navigation": [Input("url", "href"), Input("page", "children")],
         "past": [Input("url", "href")],
         "shared": [Input("share-call", "data")],
-        "theme": [Output("theme", "data"), Input("theme-switch", "n_clicks")],
     }.items():
         app.clientside_callback(ClientsideFunction("rt", name), *signature)
 
@@ -184,14 +185,20 @@ def _waiting() -> html.Div:
     return html.Div([html.Div(className="skeleton") for _ in range(3)], className="skeletons", **{"aria-busy": "true"})
 
 
-def _snapshot() -> int | None:
-    """The newest snapshot where a browser asks for the layout; while Dash sets itself up nothing may be opened."""
+def _asked() -> tuple[int | None, ModuleType | None]:
+    """The newest snapshot, and the page whose address the browser says it is at, so that a page that is opened waits
+    for one answer less; while Dash sets itself up nothing may be opened."""
     if not has_request_context() or not request.path.endswith("_dash-layout"):
-        return None
+        return None, None
+    page = _page(urlsplit(request.referrer).path) if request.referrer else None
     try:
-        return store().snapshot().id
+        return store().snapshot().id, page
     except StoreError:
-        return None  # the page's own answer says what is wrong
+        return None, page  # the page's own answer says what is wrong
+
+
+def _page(path: str) -> ModuleType:
+    return next((page for page in PAGES if match(page.PATH, path) is not None), missing)
 
 
 def _register_router(app: Dash) -> None:
@@ -199,7 +206,7 @@ def _register_router(app: Dash) -> None:
         Output("page", "children"), Output("page-name", "data"), Input("url", "pathname"), State("page-name", "data")
     )
     def route(path: str, shown: str | None) -> Any:
-        page = next((page for page in PAGES if match(page.PATH, path) is not None), missing)
+        page = _page(path)
         name = page.__name__
         return (no_update, no_update) if name == shown else (page.layout(), name)
 

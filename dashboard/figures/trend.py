@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dashboard.formats import duration, number, percent
@@ -15,28 +16,6 @@ _COUNTS = (("failed", "var(--fail-fill)", "/"), ("skipped", "var(--skip-fill)", 
 
 def rates(series: list[dict[str, Any]]) -> dict[str, Any]:
     """One line a series: pass rate in percent. A point that brought no results is a gap, never a zero."""
-    traces = []
-    for index, line in enumerate(series):
-        points = line["points"]
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": _plain(line["name"]),
-                "x": [_moment(point) for point in points],
-                "y": [None if point["pass_rate"] is None else point["pass_rate"] * 100 for point in points],
-                "text": [_hover(point, line["name"]) for point in points],
-                "customdata": [point.get("run") for point in points],
-                "hovertemplate": "%{text}<extra></extra>",
-                "line": {
-                    "color": f"var(--s{index % PALETTE + 1}c)",
-                    "width": 1.8,
-                    "dash": _DASHES[index // PALETTE % len(_DASHES)],
-                },
-                "marker": {"size": 6, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
-                "meta": {"utc": bool(points and "run" in points[0])},
-            }
-        )
     layout = {
         "yaxis": {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"},
         "xaxis": {"type": "date"},
@@ -44,13 +23,78 @@ def rates(series: list[dict[str, Any]]) -> dict[str, Any]:
         "hovermode": "closest",
         "height": 340,
     }
-    return {"data": traces, "layout": layout}
+    return {"data": _lines(series, lambda point: _times(point["pass_rate"], 100)), "layout": layout}
+
+
+def durations(series: list[dict[str, Any]]) -> dict[str, Any]:
+    """One line a series: test time, summed over the results, in hours."""
+    layout = {
+        "yaxis": {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"},
+        "xaxis": {"type": "date"},
+        "showlegend": len(series) > 1,
+        "hovermode": "closest",
+        "height": 240,
+    }
+    return {"data": _lines(series, lambda point: _times(point["duration_s"], 1 / 3600)), "layout": layout}
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _lines(series: list[dict[str, Any]], value: Callable[[dict[str, Any]], float | None]) -> list[dict[str, Any]]:
+    """A trace a series; the point of a run that still goes on is hollow."""
+    traces = []
+    for (colour, dash), line in zip(_looks(series), series, strict=True):
+        points = line["points"]
+        symbol = _SYMBOLS[colour % len(_SYMBOLS)]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": _plain(line["name"]),
+                "x": [_moment(point) for point in points],
+                "y": [value(point) for point in points],
+                "text": [_hover(point, line["name"]) for point in points],
+                "customdata": [point.get("run") for point in points],
+                "hovertemplate": "%{text}<extra></extra>",
+                "line": {
+                    "color": f"var(--s{colour % PALETTE + 1}c)",
+                    "width": 1.8,
+                    "dash": _DASHES[dash % len(_DASHES)],
+                },
+                "marker": {
+                    "size": [9 if point["running"] else 6 for point in points],
+                    "symbol": [f"{symbol}-open" if point["running"] else symbol for point in points],
+                    "line": {"width": [2 if point["running"] else 0 for point in points]},
+                },
+                "meta": {"utc": bool(points and "run" in points[0])},
+            }
+        )
+    return traces
+
+
+def _looks(series: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """(colour, dash) of each line. Where lines are environments of several releases, a release has one colour and an
+    environment one dash."""
+    lanes = [{(point.get("release"), point.get("environment")) for point in line["points"]} for line in series]
+    if all(len(found) == 1 for found in lanes):
+        own = [found.pop() for found in lanes]
+        releases = sorted({release for release, _ in own if release})
+        environments = sorted({environment for _, environment in own if environment})
+        if 1 < len(releases) < len(own):
+            return [
+                (releases.index(release), environments.index(environment) if environment else 0)
+                for release, environment in own
+            ]
+    return [(place, place // PALETTE) for place in range(len(series))]
 
 
 def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]:
-    """A row of stacked bars a series, for at most six of them: failed at the base, then skipped, and on top `passed`,
-    under which small numbers of the others cannot be read."""
-    shown = series[:PANELS]
+    """A row of stacked bars a series, for the six that have the newest points: failed at the base, then skipped, and on
+    top `passed`, under which small numbers of the others cannot be read. A run that still goes on is pale."""
+    newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
+    shown = [line for line in series if line in newest]
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = {
         "barmode": "stack",
@@ -100,6 +144,7 @@ def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]
                     "hovertemplate": "%{text}<extra></extra>",
                     "marker": {
                         "color": colour,
+                        "opacity": [0.45 if point["running"] else 1 for point in line["points"]],
                         "line": {"width": 0},
                         "pattern": {"shape": shape, "size": 5, "solidity": 0.25},
                     },
@@ -108,15 +153,6 @@ def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]
                 }
             )
     return {"data": traces, "layout": layout}
-
-
-def durations(series: list[dict[str, Any]]) -> dict[str, Any]:
-    """One line a series: test time, summed over the results, in hours."""
-    figure = rates(series)
-    for trace, line in zip(figure["data"], series, strict=True):
-        trace["y"] = [None if point["duration_s"] is None else point["duration_s"] / 3600 for point in line["points"]]
-    figure["layout"] |= {"yaxis": {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}, "height": 240}
-    return figure
 
 
 def _bar_axis(points: list[dict[str, Any]], row: int) -> dict[str, Any]:
@@ -148,6 +184,8 @@ def _hover(point: dict[str, Any], name: str) -> str:
         lines.append(f"test time {duration(point['duration_s'])}")
     if point.get("version"):
         lines.append(f"{point['version']} · {point['environment']}")
+    if point["running"]:
+        lines.append("still running: more results are to come")
     return "<br>".join([_plain(head), *(_plain(line) for line in lines)])
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from dash import Dash, dcc, html
+from dash import Dash, html
 
 from dashboard import render
-from dashboard.pages.trends import CHART_CONFIG
 from dashboard.place import Place
 from data import dictionary, sandbox, saved_queries
 from data.sql_examples import EXAMPLES
@@ -24,7 +23,7 @@ ROWS = (100, 1_000, 10_000)
 
 def layout() -> html.Div:
     chart = html.Div(
-        dcc.Graph(id="sql-chart", config=CHART_CONFIG, className="chart"),
+        html.Div(id="sql-chart", className="chart"),
         id="sql-chart-frame",
         hidden=True,
         role="group",

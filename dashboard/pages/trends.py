@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from flask import Response, request
 
-from dashboard import render
+from dashboard import render, static
 from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.figures import trend as figures
@@ -19,16 +20,16 @@ from data.queries import trends
 from data.store import Store, StoreError
 
 PATH, NAME = "/trends", "Trends"
-GROUPS = ("release", "environment", "module")
+# What a line is for, in words.
+GROUPS = {
+    "lane": "release and environment",
+    "release": "release",
+    "environment": "environment",
+    "module": "module",
+}
 RUNS = ("30", "100", "300")
 TABLE_ROWS = 60
 _CHARTS = {"rate": "Pass rate", "counts": "Results", "duration": "Test time"}
-# Plotly's button that uploads a figure to a cloud is never offered.
-CHART_CONFIG = {
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
-    "responsive": True,
-}
 
 
 def layout() -> html.Div:
@@ -40,7 +41,8 @@ def layout() -> html.Div:
                     html.H2(title),
                     dcc.Store(id=f"trend-{name}-figure"),
                     html.Div(
-                        dcc.Graph(id=f"trend-{name}", config=CHART_CONFIG, className="chart"),
+                        id=f"trend-{name}",
+                        className="chart",
                         role="group",
                         **{"aria-label": f"Chart of {title.lower()}; the table below holds its data"},
                     ),
@@ -56,6 +58,14 @@ def layout() -> html.Div:
 
 def register(app: Dash) -> None:
     render.register(app, "trends-head", PATH, "trends.html", head)
+
+    @app.server.after_request
+    def hasten(response: Response) -> Response:
+        """Plotly is on its way while the page's own scripts are still being read."""
+        if request.path == PATH:
+            response.headers["Link"] = f"<{static.PLOTLY_PATH}>; rel=preload; as=script"
+        return response
+
     render.register(app, "trends-table", PATH, "trends_table.html", table)
 
     @app.callback(
@@ -81,15 +91,8 @@ def register(app: Dash) -> None:
         return tuple(figure | {"layout": figure["layout"] | same} for figure in drawn)
 
     for name in _CHARTS:
-        app.clientside_callback(
-            ClientsideFunction("rt", "chart"),
-            Output(f"trend-{name}", "figure"),
-            Input(f"trend-{name}-figure", "data"),
-            Input("theme", "data"),
-            State("url", "href"),
-        )
-        app.clientside_callback(ClientsideFunction("rt", "clicked"), Input(f"trend-{name}", "clickData"))
-        app.clientside_callback(ClientsideFunction("rt", "brushed"), Input(f"trend-{name}", "relayoutData"))
+        figure = f"trend-{name}-figure"
+        app.clientside_callback(ClientsideFunction("rt", "chart"), Input(figure, "data"), State(figure, "id"))
 
 
 def ask(store: Store, place: Place) -> list[dict[str, Any]]:
@@ -109,10 +112,17 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "runs_offered": RUNS,
         "series": series,
         "panels": figures.PANELS,
+        "mixed": _mixed(series) if by == "run" else [],
         "span": [iso(moment) for moment in span(place.query)],
         "points": sum(len(line["points"]) for line in series),
         "measured": render.measured(store),
     }
+
+
+def _mixed(series: list[dict[str, Any]]) -> list[str]:
+    """The environments that stand in one line, where some do."""
+    found = [{point["environment"] for point in line["points"]} for line in series]
+    return sorted({name or "none" for names in found if len(names) > 1 for name in names})
 
 
 def table(store: Store, place: Place) -> dict[str, Any]:
@@ -125,7 +135,8 @@ def _question(place: Place) -> tuple[Filter, str, str | None]:
     """(filter, by, group); what is not the same is drawn apart unless the URL says otherwise."""
     flt = place.filter
     by = place.get("by") if place.get("by") in ("run", "day") else "run"
-    usual = "release" if not flt.release else "environment" if not flt.environment else "all"
+    # one line never holds two environments unless it was asked for
+    usual = ("all" if flt.environment else "environment") if flt.release else "release" if flt.environment else "lane"
     group = place.get("group") if place.get("group") in (*GROUPS, "all") else usual
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
 

@@ -13,7 +13,7 @@ from data.queries.noise import noise_counts
 from data.queries.scope import conditions
 from data.store import Store
 
-GROUPS = ("module", "release", "environment", "topology")
+GROUPS = ("module", "release", "environment", "topology", "lane")
 DEFAULT_RUNS = 100
 
 
@@ -28,8 +28,8 @@ def trend(
 ) -> dict[str, Any]:
     """{"series": [{"name", "points": [...]}]}, oldest point first, over the newest `flt.runs` (100) runs of each
     release that started between `since` and `until` (UTC, both included). A point is a run, or the sum of a day's runs
-    (`by="day"`); `duration_s` is test time, summed. With `exclude_flaky`, counts are without what data/queries/noise.py
-    takes out.
+    (`by="day"`); `duration_s` is test time, summed, and `running` says that more is to come. `group` lane is release
+    and environment. With `exclude_flaky`, counts are without what data/queries/noise.py takes out.
 
     Raises ValueError for another `by` or `group`.
     """
@@ -46,7 +46,12 @@ def trend(
         if getattr(flt, name) is not None:
             part += f" AND c.{name} = ${name}"
             parameters[name] = getattr(flt, name)
-    name = {"module": "c.module", "topology": "c.topology"}.get(group or "", f"n.{group}" if group else "'all'")
+    name = {
+        None: "'all'",
+        "module": "c.module",
+        "topology": "c.topology",
+        "lane": "concat_ws(' ', n.release, n.environment)",
+    }.get(group, f"n.{group}")
     if by == "run":
         point = "n.run, n.number, n.release, n.version, n.environment, n.started_at"
     else:
@@ -56,11 +61,16 @@ def trend(
     parameters["runs"] = flt.runs or DEFAULT_RUNS
     rows = store.rows(
         f"""WITH newest AS ({newest}),
+        unfinished AS (
+            SELECT run FROM newest WHERE state = 'running'
+            UNION SELECT rb.run FROM run_builds rb JOIN builds b USING (build)
+            WHERE b.state = 'running' AND rb.run IN (SELECT run FROM newest)),
         c AS (
             SELECT rb.run, c.module, c.topology, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
             FROM run_builds rb JOIN build_counts c ON c.build = rb.build{part} WHERE rb.run IN (SELECT run FROM newest)
             {_noise(store, flt, newest, parameters)})
-        SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs
+        SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs,
+            bool_or(n.run IN (SELECT run FROM unfinished)) AS running
         FROM newest n LEFT JOIN c USING (run)
         GROUP BY ALL ORDER BY name, {"n.started_at, n.run" if by == "run" else "day"}""",
         parameters,

@@ -197,7 +197,7 @@ def test_trends_are_drawn_in_both_themes_and_a_point_opens_its_run(world, visit,
     dash_duo.find_element("#theme-switch").click()
     until(lambda: dash_duo.driver.execute_script(colour) != before, 10)
     click = (
-        "const plot = document.querySelector('#trend-rate .js-plotly-plot');"
+        "const plot = document.querySelector('#trend-rate');"
         "plot.emit('plotly_click', {points: [{curveNumber: 0, pointNumber: 0, pointIndex: 0, data: plot.data[0],"
         "customdata: plot.data[0].customdata[0], x: plot.data[0].x[0], y: plot.data[0].y[0]}]})"
     )

@@ -14,7 +14,16 @@ def point(passed=0, failed=0, skipped=0, state="failing", **more):
     total = passed + failed + skipped
     counts = {"passed": passed, "failed": failed, "skipped": skipped, "total": total}
     rate = passed / total if total else None
-    return {"id": "r1", "number": 7, "state": state, "pass_rate": rate, "duration_s": 60.0, **counts, **more}
+    return {
+        "id": "r1",
+        "number": 7,
+        "state": state,
+        "pass_rate": rate,
+        "duration_s": 60.0,
+        "running": False,
+        **counts,
+        **more,
+    }
 
 
 COUNTS = st.builds(point, st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 5000))
@@ -75,7 +84,30 @@ def test_bars_stack_to_the_total_when_all_results_are_asked_for():
     assert [trace["name"] for trace in trend.counts(series)["data"]] == ["failed", "skipped"]
 
 
-def test_more_lines_than_rows_are_drawn_as_the_first_six():
-    series = [{"name": f"m{n}", "points": [run(1, passed=1)]} for n in range(9)]
-    assert len(trend.counts(series)["data"]) == 2 * trend.PANELS
+def test_of_more_lines_than_rows_those_with_the_newest_runs_have_bars():
+    series = [{"name": f"m{n}", "points": [run(n, passed=1)]} for n in range(9)]
+    shown = trend.counts(series)
+    assert len(shown["data"]) == 2 * trend.PANELS
+    assert [note["text"] for note in shown["layout"]["annotations"]] == [f"m{n}" for n in range(3, 9)]
     assert len(trend.rates(series)["data"]) == 9
+
+
+def test_a_run_that_still_goes_on_is_hollow_pale_and_said_to_run():
+    series = [{"name": "7.0", "points": [run(1, passed=9), run(2, passed=1) | {"running": True}]}]
+    (line,) = trend.rates(series)["data"]
+    assert line["marker"]["symbol"] == ["circle", "circle-open"]
+    assert ["still running" in text for text in line["text"]] == [False, True]
+    assert all(bars["marker"]["opacity"] == [1, 0.45] for bars in trend.counts(series)["data"])
+
+
+def test_of_lanes_the_release_has_the_colour_and_the_environment_the_dash():
+    lanes = [("7.0", "prod"), ("7.0", "staging"), ("8.0", "prod")]
+    series = [
+        {
+            "name": " ".join(lane),
+            "points": [run(1, passed=1) | dict(zip(("release", "environment"), lane, strict=True))],
+        }
+        for lane in lanes
+    ]
+    looks = [(trace["line"]["color"], trace["line"]["dash"]) for trace in trend.rates(series)["data"]]
+    assert looks == [("var(--s1c)", "solid"), ("var(--s1c)", "dash"), ("var(--s2c)", "solid")]

@@ -40,18 +40,21 @@ def test_the_page_names_no_other_host(app):
     page = app.server.test_client().get("/").text
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)
     assert '<html lang="en">' in page
-    assert not re.search(r"<script[^>]*plotly", page)  # it comes with the first chart, not with every page
+    assert not re.search(r"<script[^>]*(plotly|polyfill|dash_table)", page)  # a chart brings Plotly, nobody the others
+    assert "plotly" in app.server.test_client().get("/trends").headers["Link"]
 
 
 def test_static_files_are_compressed_and_kept(app):
     client = app.server.test_client()
-    whole = client.get("/bootstrap.css?m=1", buffered=True).data
-    small = client.get("/bootstrap.css?m=1", headers={"Accept-Encoding": "br"}, buffered=True)
+    whole = client.get("/app.css?m=1", buffered=True).data
+    small = client.get("/app.css?m=1", headers={"Accept-Encoding": "br"}, buffered=True)
     assert small.headers["Content-Encoding"] == "br" and len(small.data) < len(whole) / 5
     assert "immutable" in small.headers["Cache-Control"]
     known = {"Accept-Encoding": "br", "If-None-Match": small.headers["ETag"]}
-    again = client.get("/bootstrap.css?m=1", headers=known, buffered=True)
+    again = client.get("/app.css?m=1", headers=known, buffered=True)
     assert again.status_code == 304
+    assert b".cells-grid" in whole and b".form-select" in whole
+    assert b"rt.lay" in client.get(static.address("js"), buffered=True).data
 
 
 def test_plotly_is_served_from_here_in_the_version_that_python_draws_for(app):

@@ -20,6 +20,7 @@ class Point(AllCounts):
     day: str | None = Field(None, examples=["2026-11-22"])
     runs: Count
     duration_s: float | None = Field(description="test time, summed")
+    running: bool = Field(description="more results are to come")
 
 
 class Series(Shape):
