@@ -139,7 +139,7 @@ def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[
         ),
         "trend, 100 runs": (f"/trends?release={release}", trends.trend, flt),
         "build's results, a page": (f"/builds/{build}/results", builds.results, build),
-        "build's results, grouped": (f"/builds/{build}", builds.facets, build),
+        "build's results, grouped": (f"/builds/{build}/facets", builds.facets, build),
         "search by name": ("/tests?q=case_7", tests.find, "case_7"),
         "one test's history": (f"/tests/{test}/history?release={release}", tests.history, test, flt),
         "failure patterns": (f"/failures?release={release}", failures.failures, flt),

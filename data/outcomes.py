@@ -27,7 +27,7 @@ MOST_ROWS = 20_000_000  # kept a process
 AT_ONCE = 2_000  # builds read by one query
 
 # Bits of a row's flag; a result that neither passed nor failed was skipped.
-FAILED, PASSED, FINAL, AGAIN = 1, 2, 4, 8  # AGAIN: not the first attempt
+FAILED, PASSED, FINAL, AGAIN, ERROR = 1, 2, 4, 8, 16  # AGAIN: not the first attempt; ERROR: a failure of this kind
 
 
 class Build(Protocol):
@@ -144,7 +144,8 @@ class Outcomes:
         )
 
     def _read(self, store: Store, missing: dict[Hashable, Build]) -> None:
-        where, parameters = partitions({b.release for b in missing.values()}, [b.started_at for b in missing.values()])
+        lies = {b.release for b in missing.values()}, [b.started_at for b in missing.values()]
+        where, parameters = partitions(*lies)
         ids = [build.build for build in missing.values()]
         modules = [
             row["module"]
@@ -156,7 +157,7 @@ class Outcomes:
             where += " AND r.module = $module"
             parameters["module"] = modules[0]
         parameters |= {"build": ids, "place": list(range(len(ids)))}
-        of_builds = f"""FROM results r JOIN (
+        of_builds = f"""FROM {store.part("results", *lies)} r JOIN (
             SELECT unnest($build::BIGINT[]) AS build, unnest($place::SMALLINT[]) AS place) w USING (build)
             WHERE {where}"""
         found = (
@@ -164,7 +165,8 @@ class Outcomes:
             .execute(
                 f"""SELECT w.place, r.test, hash(r.module, r.topology, r.host) AS of_group,
                 ((r.status = 'failed')::UTINYINT * {FAILED} + (r.status = 'passed')::UTINYINT * {PASSED}
-                    + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {AGAIN})::UTINYINT AS flag,
+                    + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {AGAIN}
+                    + coalesce(r.kind = 'error', false)::UTINYINT * {ERROR})::UTINYINT AS flag,
                 coalesce(r.signature, -1) AS signature, coalesce(r.duration_s, 'nan')::FLOAT AS seconds {of_builds}""",
                 parameters,
             )

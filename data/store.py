@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,8 +27,8 @@ from filelock import FileLock
 
 from data import migrations
 from data.cache import AnswerCache
+from data.mirror import MADE, Mirror
 from data.mirror import NAME as MIRROR
-from data.mirror import Mirror
 from data.outcomes import Outcomes
 from data.settings import Settings
 from data.watch import CatalogWatch
@@ -110,7 +110,7 @@ class Store:
                 store._watch = CatalogWatch(root, local)
                 store.snapshot()
             if mirrored:
-                store._mirror = Mirror(root, LAKE)
+                store._mirror = Mirror(root, LAKE, settings.data_path)
                 store.refresh()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             raise StoreError(
@@ -152,6 +152,22 @@ class Store:
     def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
         row = self.cursor().execute(sql, parameters or None).fetchone()
         return row[0] if row else None
+
+    def part(self, table: str, releases: Collection[str] | None = None, times: Sequence[datetime | None] = ()) -> str:
+        """What stands in FROM for a large table (data/files.py): at least its rows of these releases that started
+        between the first and last of these times; None, or no time: all. A WHERE that says so is still needed."""
+        return table if self._mirror is None else self._mirror.part(table, releases, times)
+
+    def made(self, table: str) -> str:
+        """What stands in FROM for a table that is made of others (data/mirror.py, MADE)."""
+        return f"({MADE[table]})" if self._mirror is None else table
+
+    def rebuilt(self) -> int:
+        """The newest snapshot of `rebuild`, which may derive other results of the same builds; 0 for none."""
+        if self._mirror is not None:
+            return self._mirror.rebuilt
+        theirs = f"SELECT max(snapshot_id) FROM {LAKE}.snapshots() WHERE author = 'rebuild' AND snapshot_id <= ?"
+        return self.value(theirs, [self.snapshot().id]) or 0
 
     def snapshot(self) -> Snapshot:
         """The newest committed snapshot, of whichever process; of an earlier store, the one it is pinned to."""

@@ -8,9 +8,9 @@ from flask import Response
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import UNCHANGED, blueprint, many, one, problems
+from dashboard.api.known import check, checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
-from dashboard.api.runs import checked, known_run
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.builds import Build, BuildDetail, BuildResult, Facets, RawFile
 from dashboard.api.shapes.tests import Attempt
@@ -31,7 +31,7 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
 
     flt = query.filter()
     if query.run is not None:
-        known_run(query.run, asked().at(Filter()))
+        check("run", query.run)
     return listing.answer(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
 
 
@@ -39,7 +39,10 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
 @remembered()
 def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     """With its parameters, causes, commits, the runs that listed it, and what the parsers remarked."""
-    return _known(path.build, asked().at(query.filter()))
+    found = builds.build(store(), checked("build", path.build), asked().at(query.filter()))
+    if found is None:
+        raise unknown("build", path.build)
+    return found
 
 
 @routes.get("/builds/<build>/results", summary="The results of a build", responses=many(BuildResult))
@@ -61,7 +64,7 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
         )
 
     flt = query.filter()
-    _known(path.build, asked().at(flt))
+    check("build", path.build)
     return listing.answer(Rows(BuildResult, fetch), query, flt)
 
 
@@ -69,7 +72,7 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
 @remembered()
 def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     flt = asked().at(query.filter())
-    _known(path.build, flt)
+    check("build", path.build)
     return builds.facets(store(), path.build, flt)
 
 
@@ -82,7 +85,7 @@ def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuer
         return tests.attempts(store, path.build, checked("test", path.test), query.topology, flt)
 
     flt = query.filter()
-    _known(path.build, asked().at(flt))
+    check("build", path.build)
     return listing.answer(Rows(Attempt, sliced(fetch)), query, flt)
 
 
@@ -95,7 +98,7 @@ def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
         return builds.files(store, path.build, flt)
 
     flt = query.filter()
-    _known(path.build, asked().at(flt))
+    check("build", path.build)
     return listing.answer(Rows(RawFile, sliced(fetch)), query, flt)
 
 
@@ -112,17 +115,10 @@ def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
 def get_file(path: parameters.BuildPath, query: parameters.FileQuery) -> Any:
     """Sent as a download of unknown type, so that no browser runs what a report holds."""
     flt = asked().at(query.filter())
-    _known(path.build, flt)
+    check("build", path.build)
     content = builds.file(store() if flt.as_of is None else store().at(flt.as_of), path.build, query.path)
     if content is None:
         raise unknown("file", query.path)
     response = Response(content, mimetype="application/octet-stream")
     response.headers.set("Content-Disposition", "attachment", filename=query.path.rpartition("/")[2] or "file")
     return response
-
-
-def _known(build: str, flt: Filter) -> Row:
-    found = builds.build(store(), checked("build", build), flt)
-    if found is None:
-        raise unknown("build", build)
-    return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import FILES, blueprint, many, one
+from dashboard.api.known import check
 from dashboard.api.listing import Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import asked, remembered, store
@@ -46,7 +47,7 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
         latest = latest_run(store, flt)
         return runs.modules(store, latest["id"], flt) if latest else []
 
-    _check(path.release)
+    check("release", path.release)
     return listing.answer(Rows(Module, sliced(fetch)), query, query.filter(release=path.release))
 
 
@@ -58,7 +59,7 @@ def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         return releases.versions(store, path.release, flt)
 
-    _check(path.release)
+    check("release", path.release)
     return listing.answer(Rows(Version, sliced(fetch)), query, query.filter())
 
 
@@ -66,7 +67,7 @@ def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any
 @remembered()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
     """The newest first. With a module or topology, the counts are of that part of each run."""
-    _check(path.release)
+    check("release", path.release)
     return listing.answer(RUNS, query, query.filter(release=path.release))
 
 
@@ -75,7 +76,7 @@ def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfR
 def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> Any:
     """Of the newest run of each environment that has ended. A cell counts broken tests, without noise and storms; the
     worst cell stands for its row and column. A file has one row a cell."""
-    _check(path.release)
+    check("release", path.release)
     flt = asked().at(query.filter())
     found = matrix.matrix(store(), path.release, flt, query.by)
     if found is None:
@@ -100,11 +101,6 @@ def get_choices(query: parameters.ChoicesQuery) -> Any:
 def latest_run(store: Store, flt: Filter) -> dict[str, Any] | None:
     """The newest run of the filter that has ended."""
     return next((run for run in runs.runs(store, flt, releases.SPARK) if run["state"] != "running"), None)
-
-
-def _check(release: str) -> None:
-    if release not in releases.choices(store(), asked().at(Filter()))["releases"]:
-        raise unknown("release", release)
 
 
 def _runs(store: Store, flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from flask import Response
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import FILES, blueprint, many, one
+from dashboard.api.known import check, checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.releases import RUNS, latest_run
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
-from data import ids
 from data.filters import Filter
 from data.queries import compare, releases, runs
 from data.store import Store
@@ -44,9 +44,9 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
         return runs.modules(store, path.run, flt, base=query.base)
 
     flt = query.filter()
-    known_run(path.run, asked().at(flt))
+    check("run", path.run)
     if query.base is not None:
-        known_run(query.base, asked().at(flt))
+        check("run", query.base)
     return listing.answer(Rows(Module, sliced(fetch)), query, flt)
 
 
@@ -59,9 +59,9 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
         return runs.priorities(store, path.run, flt, query.base)
 
     flt = query.filter()
-    known_run(path.run, asked().at(flt))
+    check("run", path.run)
     if query.base is not None:
-        known_run(query.base, asked().at(flt))
+        check("run", query.base)
     return listing.answer(Rows(Priority, sliced(fetch)), query, flt)
 
 
@@ -76,7 +76,7 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
         )
 
     flt = query.filter()
-    known_run(path.run, asked().at(flt))
+    check("run", path.run)
     return listing.answer(Rows(Result, fetch), query, flt)
 
 
@@ -127,15 +127,6 @@ def known_run(run: str, flt: Filter) -> Row:
     if found is None:
         raise unknown("run", run)
     return found
-
-
-def checked(what: str, name: str) -> str:
-    """The id, if it can be one. Raises Problem 404: what is no id names nothing."""
-    try:
-        ids.number(name)
-    except ValueError:
-        raise unknown(what, name) from None
-    return name
 
 
 def _run_of(name: str, releases_: list[str], flt: Filter) -> str:

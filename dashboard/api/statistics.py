@@ -6,11 +6,11 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import FILES, blueprint, many, one
+from dashboard.api.known import check
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import remembered
 from dashboard.api.shapes.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
-from dashboard.api.tests import check_test
 from data.filters import Filter
 from data.queries import durations, flaky, regressions, suspects
 from data.store import Store
@@ -55,7 +55,7 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
 
-    check_test(path.test)
+    check("test", path.test)
     return listing.answer(Rows(Suspects, sliced(fetch)), query, query.filter())
 
 

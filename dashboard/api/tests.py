@@ -6,9 +6,9 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
+from dashboard.api.known import check, checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
-from dashboard.api.runs import checked
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.judged import Verdict
 from dashboard.api.shapes.tests import FoundTest, HistoryRow, TestDetail
@@ -35,7 +35,10 @@ def list_tests(query: parameters.TestsQuery) -> Any:
 @remembered()
 def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
     """With its metadata and the releases that it ran in."""
-    return _known(path.test, asked().at(query.filter()))
+    found = tests.test(store(), checked("test", path.test), asked().at(query.filter()))
+    if found is None:
+        raise unknown("test", path.test)
+    return found
 
 
 @routes.get("/tests/<test>/history", summary="The results of a test", responses=many(HistoryRow))
@@ -48,7 +51,7 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
         return tests.history(store, path.test, flt, limit=limit, before=before)
 
     flt = query.filter()
-    check_test(path.test)
+    check("test", path.test)
     rows = Rows(HistoryRow, fetch, key=lambda row: [row["build"], row["topology"]])
     return listing.answer(rows, query, flt)
 
@@ -61,17 +64,5 @@ def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdi
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
 
-    check_test(path.test)
+    check("test", path.test)
     return listing.answer(Rows(Verdict, sliced(fetch)), query, query.filter())
-
-
-def check_test(test: str) -> None:
-    """Raises Problem 404 where there is no such test in this request's snapshot."""
-    _known(test, asked().at(Filter()))
-
-
-def _known(test: str, flt: Filter) -> Row:
-    found = tests.test(store(), checked("test", test), flt)
-    if found is None:
-        raise unknown("test", test)
-    return found

@@ -60,13 +60,13 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     answer["revision"] = rows[0]["revision"]
     answer["declared"] = {name: rows[0][f"declared_{name}"] for name in ("total", "failed", "skipped")}
     answer["ingested_at"] = iso(rows[0]["ingested_at"])
-    commits = store.rows("SELECT * FROM commits WHERE build = ? ORDER BY position", [number])
+    commits = store.rows(f"SELECT * FROM {store.part('commits')} WHERE build = ? ORDER BY position", [number])
     answer["commits"] = [
         {name: row[name] for name in ("revision", "author", "message", "url")}
         | {"committed_at": iso(row["committed_at"])}
         for row in commits
     ]
-    answer["warnings"] = store.rows("SELECT path, message FROM warnings WHERE build = ?", [number])
+    answer["warnings"] = store.rows(f"SELECT path, message FROM {store.part('warnings')} WHERE build = ?", [number])
     listing = store.rows(
         "SELECT r.run, r.number FROM run_builds rb JOIN runs r USING (run) WHERE rb.build = ? ORDER BY r.started_at",
         [number],
@@ -105,8 +105,9 @@ def results(
         where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
         parameters["text"] = text
     rows = store.rows(
-        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM results r JOIN tests t USING (test)
-        LEFT JOIN (SELECT test, topology, attempt, message FROM failures
+        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM {_part(store, "results", here)} r
+        JOIN tests t USING (test)
+        LEFT JOIN (SELECT test, topology, attempt, message FROM {_part(store, "failures", here)}
                    WHERE release = $release AND started_at = $at AND build = $build) f USING (test, topology, attempt)
         WHERE {where}
         ORDER BY r.status, r.topology, r.position, r.test, r.attempt LIMIT $limit OFFSET $offset""",
@@ -122,7 +123,7 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
     if here is None:
         return {}
     rows = store.rows(
-        """SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM results r
+        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM {_part(store, "results", here)} r
         WHERE r.release = $release AND r.started_at = $at AND r.build = $build AND r.is_final GROUP BY ALL""",
         here,
     )
@@ -159,6 +160,10 @@ def _bounds(store: Store, build_id: str) -> dict[str, Any] | None:
     """The partition of a build, so that a question about it opens one month's files."""
     rows = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
     return rows[0] if rows else None
+
+
+def _part(store: Store, table: str, here: dict[str, Any]) -> str:
+    return store.part(table, [here["release"]], [here["at"]])
 
 
 def _build(row: dict[str, Any], store: Store) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from data.queries.regressions import regressions
 from data.queries.runs import run
 from data.queries.sides import Side, classed, side, split
 from data.queries.verdicts import judge
-from data.queries.windows import listed, rebuilt, window
+from data.queries.windows import listed, window
 from data.stats.words import WORDS
 from data.store import Store
 
@@ -39,7 +39,7 @@ def compare(
     if runs[0] is None or runs[1] is None:
         return None
     sides = [
-        side(store, builds, rebuilt(store), [0] * len(builds), flt)
+        side(store, builds, store.rebuilt(), [0] * len(builds), flt)
         for builds in (listed(store, {ids.number(this): (0, 0)}) for this in (base, candidate))
     ]
     keys, found = classed(*sides)

@@ -73,9 +73,10 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     parameters["builds"] = sorted({build.build for build in builds})
     part, own = prioritized(store, flt, {build.release for build in builds})
     where, parameters = where + part, parameters | own
+    lies = {build.release for build in builds}, [build.started_at for build in builds]
     hit = ""
     if like is not None:
-        hit = f"""JOIN (SELECT build, test, topology, attempt FROM failures r
+        hit = f"""JOIN (SELECT build, test, topology, attempt FROM {store.part("failures", *lies)} r
             WHERE {where} AND r.message LIKE '%' || $like || '%' ESCAPE '\\') USING (build, test, topology, attempt)"""
         parameters["like"] = like
     return store.rows(
@@ -83,7 +84,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
             SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
                 list(DISTINCT r.module) AS modules, list(DISTINCT r.host) AS hosts,
                 min(r.started_at) AS first_here, max(r.started_at) AS last_seen
-            FROM results r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
+            FROM {store.part("results", *lies)} r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
         SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)""",
         parameters,
     )
@@ -163,21 +164,22 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
     )
     parameters: dict[str, Any] = {"signatures": [row["signature"] for row in members]}
     where = "r.signature IN (SELECT unnest($signatures::BIGINT[]))" + _part(flt, parameters)
+    source = store.part("failures", None if flt.release is None else [flt.release])
     if flt.release is not None:
         where += " AND r.release = $release"
         parameters["release"] = flt.release
     ever = store.rows(
         f"""SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
             list(DISTINCT r.module) AS modules, max(r.started_at) AS last_seen
-        FROM failures r WHERE {where} GROUP BY r.signature""",
+        FROM {source} r WHERE {where} GROUP BY r.signature""",
         parameters,
     )
     days = store.rows(
         f"""SELECT strftime(date_trunc('day', r.started_at), '%Y-%m-%d') AS day, count(*) AS count
-        FROM failures r WHERE {where} GROUP BY 1 ORDER BY 1""",
+        FROM {source} r WHERE {where} GROUP BY 1 ORDER BY 1""",
         parameters,
     )
-    examples = _examples(store, where, parameters, limit)
+    examples = _examples(store, source, where, parameters, limit)
     facts = {row["signature"]: row | {"hosts": []} for row in ever}
     whole = [row | empty | facts.get(row["signature"], {}) for row in members]
     answer = _cluster(leader, whole, _first_here(members))
@@ -192,10 +194,10 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
     }
 
 
-def _examples(store: Store, where: str, parameters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _examples(store: Store, source: str, where: str, parameters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""WITH newest AS (
-            SELECT r.* FROM failures r WHERE {where} ORDER BY r.started_at DESC, r.build, r.test LIMIT $limit)
+            SELECT r.* FROM {source} r WHERE {where} ORDER BY r.started_at DESC, r.build, r.test LIMIT $limit)
         SELECT n.*, t.file, t.class, t.name, b.number, b.job FROM newest n
         JOIN tests t USING (test) JOIN builds b USING (build) ORDER BY n.started_at DESC, n.build, n.test""",
         parameters | {"limit": limit},
@@ -222,9 +224,10 @@ def _examples(store: Store, where: str, parameters: dict[str, Any], limit: int) 
 
 def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...], str]:
     """The host of each example; only the partitions in which they lie are read."""
-    where, parameters = partitions({row["release"] for row in examples}, [row["started_at"] for row in examples])
+    lies = {row["release"] for row in examples}, [row["started_at"] for row in examples]
+    where, parameters = partitions(*lies)
     rows = store.cursor().execute(
-        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM results r
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.part("results", *lies)} r
         WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
             AND r.status = 'failed'""",
         parameters | {name + "s": [row[name] for row in examples] for name in ("build", "test")},

@@ -14,7 +14,7 @@ from data.outcomes import AGAIN, FAILED, FINAL, PASSED
 from data.queries import verdicts
 from data.queries.priorities import METADATA, UNKNOWN, within
 from data.queries.runs import runs
-from data.queries.windows import listed, rebuilt
+from data.queries.windows import listed
 from data.stats.words import WORDS, worst
 from data.store import Store
 
@@ -111,7 +111,7 @@ def _cells(
 ) -> list[tuple[int, str, str, str, str, str | None, str]]:
     """(test, file, class, name, module, priority, its letters) in order; `rank` is that of the tests' verdicts."""
     builds = listed(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
-    rows = store.outcomes.rows(store, builds, rebuilt(store))
+    rows = store.outcomes.rows(store, builds, store.rebuilt())
     its = within(store, flt, rows, builds)
     if wanted is not None:
         its &= np.isin(rows.tests, list(wanted))[rows.test]

@@ -120,7 +120,8 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """What parsers remarked on reports, the newest builds first: (build (id), job, number, started_at, path,
     message)."""
     rows = store.rows(
-        """SELECT b.build, b.job, b.number, b.started_at, w.path, w.message FROM warnings w JOIN builds b USING (build)
+        f"""SELECT b.build, b.job, b.number, b.started_at, w.path, w.message
+        FROM {store.part("warnings")} w JOIN builds b USING (build)
         ORDER BY b.started_at DESC, b.job, w.path, w.message LIMIT $limit""",
         {"limit": limit},
     )

@@ -150,10 +150,11 @@ def _failed_on(store: Store, view: Window, troubled: Collection[tuple[int, int]]
     if not troubled:
         return []
     where, parameters = span(view.builds)
+    results = store.part("results", {build.release for build in view.builds}, [b.started_at for b in view.builds])
     return (
         store.cursor()
         .execute(
-            f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM results r
+            f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM {results} r
             JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
             WHERE {where} AND r.is_final AND r.status = 'failed' AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
             parameters

@@ -50,7 +50,8 @@ def noise_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, 
     ]
     if not tests:
         return {}
-    where, parameters = partitions({row["built"] for row in listed}, [row["started_at"] for row in listed])
+    lies = {row["built"] for row in listed}, [row["started_at"] for row in listed]
+    where, parameters = partitions(*lies)
     for name in ("module", "topology"):
         if getattr(flt, name) is not None:
             where += f" AND r.{name} = ${name}"
@@ -61,7 +62,7 @@ def noise_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, 
                 unnest($environment) AS environment),
         x AS (SELECT unnest($its_lane) AS lane, unnest($its_environment) AS environment, unnest($test) AS test),
         theirs AS MATERIALIZED (
-            SELECT r.build, r.test, r.module, r.topology, r.status, r.kind FROM results r
+            SELECT r.build, r.test, r.module, r.topology, r.status, r.kind FROM {store.part("results", *lies)} r
             WHERE {where} AND r.is_final AND r.test IN (SELECT test FROM x))
         SELECT w.run, t.module, t.topology, count(*) AS total, count(*) FILTER (t.status = 'passed') AS passed,
             count(*) FILTER (t.status = 'failed') AS failed, count(*) FILTER (t.kind = 'error') AS errors,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,37 @@ METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priori
     arg_max(owner, release IS NOT NULL) AS owner, arg_max(removed, release IS NOT NULL) AS removed
     FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
 UNKNOWN = "unknown"  # the priority of a test that no metadata gives one
+
+
+class Priorities(NamedTuple):
+    """What each test of a release has: `place` in `names`, by the rising ids of `tests`."""
+
+    tests: np.ndarray
+    place: np.ndarray
+    names: list[str]
+
+    def places(self, tests: np.ndarray) -> np.ndarray:
+        """The place in `names` of each of these tests."""
+        return self.place[np.searchsorted(self.tests, tests)]
+
+
+def of_release(store: Store, release: str) -> Priorities:
+    """Of every test, as the metadata of a release tells it."""
+    key = ("priorities", release, store.refresh().id)
+    return store.ground.get(key, lambda: _of_release(store, release), lambda found: found.place.nbytes * 3)
+
+
+def _of_release(store: Store, release: str) -> Priorities:
+    parameters: dict[str, Any] = {"metadata_release": release}
+    given = f"SELECT DISTINCT priority FROM ({METADATA}) WHERE priority IS NOT NULL ORDER BY 1"
+    names = [UNKNOWN, *(row["priority"] for row in store.rows(given, parameters))]
+    found = store.cursor().execute(
+        f"""SELECT t.test, coalesce(list_position($names::VARCHAR[], m.priority), 1)::SMALLINT - 1 AS place
+        FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) ORDER BY t.test""",
+        parameters | {"names": names},
+    )
+    columns = found.fetchnumpy()
+    return Priorities(columns["test"], columns["place"], names)
 
 
 @question

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
-from data.measures import deltas, iso, pass_rate, run_state, sums
+from data.measures import COUNTS, deltas, iso, pass_rate, run_state, sums
+from data.outcomes import ERROR, FAILED, FINAL, PASSED
 from data.queries.noise import noise_counts, noisy, take_out
-from data.queries.priorities import METADATA, UNKNOWN, prioritized
+from data.queries.priorities import UNKNOWN, of_release, prioritized, within
 from data.queries.scope import conditions
+from data.queries.windows import listed
 from data.store import Store
 
+_BUILDS = ("builds", "builds_running", "builds_final", "missing")
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
@@ -30,7 +35,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     parameters["limit"] = limit
     chosen = f"SELECT r.* FROM runs r WHERE {where} ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
     return _without_flaky(
-        store, flt, [_run(row, store) for row in store.rows(_counted(chosen, flt, parameters), parameters)]
+        store, flt, [_run(row, store) for row in store.rows(_counted(store, chosen, flt, parameters), parameters)]
     )
 
 
@@ -40,7 +45,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
     this: dict[str, Any] = {"run": ids.number(run_id)}
     parameters = dict(this)
-    found = store.rows(_counted("SELECT * FROM runs WHERE run = $run", flt, parameters), parameters)
+    found = store.rows(_counted(store, "SELECT * FROM runs WHERE run = $run", flt, parameters), parameters)
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
@@ -63,12 +68,10 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row an owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
-    this = run(store, run_id, flt)
-    if this is None:
-        return []
-    base = base or this["previous"]
-    rows = _module_counts(store, run_id, flt)
-    earlier = {row["module"]: row for row in _module_counts(store, base, flt)} if base else {}
+    base = base or _previous(store, run_id)
+    counts = _module_counts(store, run_id, base, flt)
+    rows = counts[run_id]
+    earlier = {row["module"]: row for row in counts.get(base, ())}
     listed = store.rows(
         """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
         FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run""",
@@ -121,37 +124,40 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
 def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
     (default: the previous one of the same environment)."""
-    this = run(store, run_id, flt)
-    if this is None:
-        return []
-    base = base or this["previous"]
+    base = base or _previous(store, run_id)
     rows = _priority_counts(store, run_id, flt)
     earlier = {row["priority"]: row for row in _priority_counts(store, base, flt)} if base else {}
     for row in (*rows, *earlier.values()):
         row["pass_rate"] = pass_rate(row, store.settings.measures)
     for row in rows:
         row["delta"] = deltas(row, earlier.get(row["priority"]))
-    known = {name: place for place, name in enumerate(_PRIORITIES)}
-    return sorted(rows, key=lambda row: (row["priority"] == UNKNOWN, known.get(row["priority"], 9), row["priority"]))
+    first = {name: place for place, name in enumerate(_PRIORITIES)}
+    return sorted(rows, key=lambda row: (row["priority"] == UNKNOWN, first.get(row["priority"], 9), row["priority"]))
 
 
 def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
-    where, parameters = of_run(store, run_id, flt)
+    lane = next(iter(store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])), None)
+    if lane is None:
+        return []
+    builds = listed(store, {ids.number(run_id): (0, 0)})
+    rows = store.outcomes.rows(store, builds, store.rebuilt())
+    its = within(store, flt, rows, builds) & (rows.flag & FINAL > 0)
     if flt.exclude_flaky:
-        lane = store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])[0]
-        where += " AND r.test NOT IN (SELECT unnest($noisy::BIGINT[]))"
-        parameters["noisy"] = noisy(store, lane["release"]).get(lane["environment"], [])
-    return store.rows(
-        f"""WITH here AS (
-            SELECT test, count(*) AS total, count(*) FILTER (status = 'passed') AS passed,
-                   count(*) FILTER (status = 'failed') AS failed, count(*) FILTER (kind = 'error') AS errors,
-                   count(*) FILTER (status = 'skipped') AS skipped
-            FROM results r WHERE is_final AND {where} GROUP BY test)
-        SELECT coalesce(m.priority, '{UNKNOWN}') AS priority, {sums("here")}
-        FROM here JOIN tests t USING (test) LEFT JOIN ({METADATA}) m USING (base_name)
-        GROUP BY 1""",
-        parameters | {"metadata_release": store.value("SELECT release FROM runs WHERE run = ?", [ids.number(run_id)])},
-    )
+        out = noisy(store, lane["release"]).get(lane["environment"], [])
+        its &= ~np.isin(rows.tests, out)[rows.test]
+    known = of_release(store, lane["release"])
+    place, flag = known.places(rows.tests[rows.test[its]]), rows.flag[its]
+
+    def counted(of: np.ndarray) -> list[int]:
+        return np.bincount(place[of], minlength=len(known.names)).tolist()
+
+    failed, passed = flag & FAILED > 0, flag & PASSED > 0
+    counts = (counted(of) for of in (slice(None), passed, failed, flag & ERROR > 0, ~failed & ~passed))
+    return [
+        {"priority": name, **dict(zip(COUNTS, values, strict=True))}
+        for name, *values in zip(known.names, *counts, strict=True)
+        if values[0]
+    ]
 
 
 @question
@@ -178,8 +184,10 @@ def results(
         parameters["text"] = text
     parameters |= {"limit": limit, "offset": offset}
     rows = store.rows(
-        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM results r JOIN tests t USING (test)
-        LEFT JOIN failures f ON f.build = r.build AND f.test = r.test AND f.topology = r.topology
+        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM {_part(store, "results", parameters)} r
+        JOIN tests t USING (test)
+        LEFT JOIN {_part(store, "failures", parameters)} f
+            ON f.build = r.build AND f.test = r.test AND f.topology = r.topology
             AND f.attempt = r.attempt AND f.release = r.release AND f.started_at BETWEEN $first AND $last
         WHERE r.is_final AND {where}
         ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build LIMIT $limit OFFSET $offset""",
@@ -234,31 +242,27 @@ def of_run(store: Store, run_id: str, flt: Filter) -> tuple[str, dict[str, Any]]
     return where + part, parameters | own
 
 
-def _counted(chosen: str, flt: Filter, parameters: dict[str, Any]) -> str:
-    """SQL: the chosen runs, each with the sums over its builds."""
-    source, part = "builds", ""
+def _part(store: Store, table: str, of_run: dict[str, Any]) -> str:
+    return store.part(table, of_run["releases"], [of_run["first"], of_run["last"]])
+
+
+def _counted(store: Store, chosen: str, flt: Filter, parameters: dict[str, Any]) -> str:
+    """SQL: the chosen runs, each with the sums over its builds, or over the filter's part of them."""
+    source = ""
     if flt.module is not None or flt.topology is not None:
-        source = "build_counts"
+        part = ""
         for name in ("module", "topology"):
             if getattr(flt, name) is not None:
                 part += f" AND c.{name} = ${name}"
                 parameters[name] = getattr(flt, name)
-    return f"""WITH chosen AS ({chosen}),
-    listed AS (
-        SELECT rb.run, count(*) AS builds, count(*) FILTER (b.build IS NULL) AS unseen,
-               count(*) FILTER (b.state = 'running') AS builds_running,
-               count(*) FILTER (b.state = 'final') AS builds_final,
-               count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing
-        FROM run_builds rb LEFT JOIN builds b USING (build)
-        WHERE rb.run IN (SELECT run FROM chosen) GROUP BY rb.run),
-    counted AS (
-        SELECT rb.run, {sums("c")} FROM run_builds rb JOIN {source} c USING (build)
-        WHERE rb.run IN (SELECT run FROM chosen){part} GROUP BY rb.run)
-    SELECT chosen.*, coalesce(total, 0) AS total, coalesce(passed, 0) AS passed, coalesce(failed, 0) AS failed,
-           coalesce(errors, 0) AS errors, coalesce(skipped, 0) AS skipped, coalesce(builds, 0) AS builds,
-           coalesce(builds_running, 0) AS builds_running, coalesce(builds_final, 0) AS builds_final,
-           coalesce(missing, 0) AS missing
-    FROM chosen LEFT JOIN listed USING (run) LEFT JOIN counted USING (run)
+        source = f"""LEFT JOIN (
+            SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
+            WHERE rb.run IN (SELECT run FROM chosen){part} GROUP BY rb.run) counted USING (run)"""
+    of = "counted" if source else "s"
+    return f"""WITH chosen AS ({chosen})
+    SELECT chosen.*, {", ".join(f"coalesce({of}.{name}, 0) AS {name}" for name in COUNTS)},
+        {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
+    FROM chosen LEFT JOIN {store.made("run_sums")} s USING (run) {source}
     ORDER BY started_at DESC, run DESC"""
 
 
@@ -295,20 +299,38 @@ def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> li
     return found
 
 
-def _module_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
-    part, parameters = "", {"run": ids.number(run_id)}
+def _previous(store: Store, run_id: str) -> str | None:
+    """The run before, of the same release and environment."""
+    found = store.value(
+        """SELECT p.run FROM runs r JOIN runs p USING (release, environment)
+        WHERE r.run = ? AND (p.started_at, p.run) < (r.started_at, r.run)
+        ORDER BY p.started_at DESC, p.run DESC LIMIT 1""",
+        [ids.number(run_id)],
+    )
+    return None if found is None else ids.text(found)
+
+
+def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> dict[str, list[dict[str, Any]]]:
+    """By run, of the two: the counts of its modules."""
+    wanted = [run_id] if base is None else [run_id, base]
+    part, parameters = "", {"runs": [ids.number(name) for name in wanted]}
     for name in ("module", "topology"):
         if getattr(flt, name) is not None:
             part += f" AND c.{name} = ${name}"
             parameters[name] = getattr(flt, name)
     rows = store.rows(
-        f"""SELECT c.module, {sums("c")}, sum(c.duration_s) AS duration_s
-        FROM build_counts c WHERE c.build IN (SELECT build FROM run_builds WHERE run = $run){part} GROUP BY c.module""",
+        f"""SELECT rb.run, c.module, {sums("c")}, sum(c.duration_s) AS duration_s
+        FROM run_builds rb JOIN build_counts c USING (build)
+        WHERE rb.run IN (SELECT unnest($runs::BIGINT[])){part} GROUP BY rb.run, c.module""",
         parameters,
     )
+    counts: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+    for row in rows:
+        counts[ids.text(row.pop("run"))].append(row)
     if flt.exclude_flaky:
-        counts = noise_counts(store, flt, (run_id,)).get(run_id, [])
-        for row in rows:
-            of_module = [count for count in counts if count["module"] == row["module"]]
-            take_out(row, of_module, store.settings.measures)
-    return rows
+        for name, of_run in counts.items():
+            noise = noise_counts(store, flt, (name,)).get(name, [])
+            for row in of_run:
+                of_module = [count for count in noise if count["module"] == row["module"]]
+                take_out(row, of_module, store.settings.measures)
+    return counts

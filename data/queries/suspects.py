@@ -120,8 +120,8 @@ def _commits(
     """The commits that were new in builds of these jobs begun after the good one and up to the bad one, oldest first,
     each with the first build that had it. Builds of other environments count: Jenkins names a commit only once."""
     rows = store.rows(
-        """SELECT b.build, b.job, b.number, b.started_at, c.revision, c.author, c.message, c.committed_at, c.url
-        FROM builds b JOIN commits c USING (build)
+        f"""SELECT b.build, b.job, b.number, b.started_at, c.revision, c.author, c.message, c.committed_at, c.url
+        FROM builds b JOIN {store.part("commits")} c USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[]))
             AND b.started_at > $good AND b.started_at <= $bad ORDER BY b.started_at, b.build, c.position""",
         {"release": release, "jobs": sorted(jobs), "good": good, "bad": bad},

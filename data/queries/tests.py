@@ -26,10 +26,8 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
         FROM test_metadata WHERE base_name = ? ORDER BY release NULLS FIRST""",
         [rows[0]["base_name"]],
     )
-    answer["releases"] = [
-        row["release"]
-        for row in store.rows("SELECT DISTINCT release FROM results WHERE test = ? ORDER BY 1", [ids.number(test_id)])
-    ]
+    ran_in = f"SELECT DISTINCT release FROM {store.part('results')} WHERE test = ? ORDER BY 1"
+    answer["releases"] = [row["release"] for row in store.rows(ran_in, [ids.number(test_id)])]
     return answer
 
 
@@ -49,7 +47,8 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> lis
         where += " AND t.module = $module"
         parameters["module"] = flt.module
     if flt.release is not None:
-        where += " AND t.test IN (SELECT test FROM results WHERE release = $metadata_release)"
+        results = store.part("results", [flt.release])
+        where += f" AND t.test IN (SELECT test FROM {results} WHERE release = $metadata_release)"
     if flt.priority is not None:
         where += f" AND coalesce(m.priority, '{UNKNOWN}') = $priority"
         parameters["priority"] = flt.priority
@@ -87,16 +86,20 @@ def history(
         where += """ AND (r.started_at, r.build, r.topology)
             < (SELECT (started_at, build, $before_topology) FROM builds WHERE build = $before)"""
         parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
+    releases = None if flt.release is None else [flt.release]
     failure_where = "test = $test" + (" AND release = $release" if flt.release is not None else "")
     rows = store.rows(
         f"""WITH chosen AS (
             SELECT r.*, b.number, b.version, b.environment, b.source, b.job, b.url
-            FROM results r JOIN builds b USING (build)
+            FROM {store.part("results", releases)} r JOIN builds b USING (build)
             WHERE {where} ORDER BY r.started_at DESC, r.build DESC, r.topology DESC LIMIT $limit)
         SELECT c.*, f.message, rb.run, runs.number AS run_number FROM chosen c
-        LEFT JOIN (SELECT build, topology, attempt, message FROM failures WHERE {failure_where}) f
+        LEFT JOIN (
+            SELECT build, topology, attempt, message FROM {store.part("failures", releases)} WHERE {failure_where}) f
             USING (build, topology, attempt)
-        LEFT JOIN (SELECT build, min(run) AS run FROM run_builds GROUP BY build) rb USING (build)
+        LEFT JOIN (
+            SELECT build, min(run) AS run FROM run_builds WHERE build IN (SELECT build FROM chosen) GROUP BY build) rb
+            USING (build)
         LEFT JOIN runs ON runs.run = rb.run
         ORDER BY c.started_at DESC, c.build DESC, c.topology DESC""",
         parameters,
@@ -142,9 +145,12 @@ def attempts(
         part = " AND topology = $topology"
         parameters["topology"] = topology
     where = f"release = $release AND started_at = $at AND build = $build AND test = $test{part}"
+    lies = [here[0]["release"]], [here[0]["at"]]
     rows = store.rows(
-        f"""SELECT r.*, f.message, f.trace, f.output FROM (SELECT * FROM results WHERE {where}) r
-        LEFT JOIN (SELECT test, topology, attempt, message, trace, output FROM failures WHERE {where}) f
+        f"""SELECT r.*, f.message, f.trace, f.output
+        FROM (SELECT * FROM {store.part("results", *lies)} WHERE {where}) r
+        LEFT JOIN (
+            SELECT test, topology, attempt, message, trace, output FROM {store.part("failures", *lies)} WHERE {where}) f
             USING (test, topology, attempt)
         ORDER BY r.topology, r.attempt""",
         parameters,

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.cache import question
 from data.filters import Filter
 from data.outcomes import AGAIN, FAILED, FINAL, PASSED, Rows
 from data.queries.scope import conditions, partitions
-from data.store import LAKE, Store
+from data.store import Store
 
 DEEPEST = 62  # runs in one 64-bit mask
 LONGEST = 300  # runs of a lane that any question looks at
@@ -143,7 +142,7 @@ def _window(store: Store, flt: Filter, depth: int) -> Window:
         of_lane.append(LaneRun(*row))
         place[row[0]] = (len(runs) - 1, row[-1])
     builds = listed(store, place)
-    return Window(list(runs), list(runs.values()), builds, 0, rebuilt(store))
+    return Window(list(runs), list(runs.values()), builds, 0, store.rebuilt())
 
 
 def listed(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]:
@@ -155,16 +154,6 @@ def listed(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]
         {"runs": list(runs)},
     )
     return [LaneBuild(row[1], *runs[row[0]], *row[2:]) for row in rows.fetchall()]
-
-
-@question
-def rebuilt(store: Store) -> int:
-    """The newest snapshot of `rebuild`, which may derive other results of the same builds."""
-    newest = store.snapshot().id
-    found = store.value(
-        f"SELECT max(snapshot_id) FROM {LAKE}.snapshots() WHERE author = 'rebuild' AND snapshot_id <= ?", [newest]
-    )
-    return found or 0
 
 
 def columns(store: Store, seen: Window) -> list[Column]:
