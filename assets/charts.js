@@ -1,4 +1,5 @@
-// Figures come with token names and UTC times; here they get the theme's colours, one template, and local time.
+// Figures come with token names and UTC times; here they get the theme's colours, one template and local time, and are
+// drawn.
 (function () {
   "use strict";
   const rt = (window.rt = window.rt || {});
@@ -21,15 +22,30 @@
           font: { family: token("--font"), size: 12, color: token("--ink") },
         },
         dragmode: "zoom",
-        modebar: { bgcolor: "rgba(0,0,0,0)", color: token("--ink-3"), activecolor: token("--ink") },
       },
     };
   }
 
-  const local = (iso) => {
-    const moment = new Date(iso);
-    return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
-  };
+  const DAY = { day: "numeric", month: "short" };
+  const HOUR = { hour: "2-digit", minute: "2-digit" };
+
+  /** What stands under runs that stand side by side, at most so many: the day where a new one begins, hours within a
+   * long one. */
+  function ticks(moments, most) {
+    const words = (form) => moments.map((iso) => new Date(iso).toLocaleString([], form));
+    const days = words(DAY);
+    const hours = words(HOUR);
+    const step = Math.max(moments.length / most, 1);
+    const [tickvals, ticktext] = [[], []];
+    moments.forEach((_, place) => {
+      const begins = days[place] !== days[place - 1];
+      const since = tickvals.length ? place - tickvals[tickvals.length - 1] : Infinity;
+      if (since < (begins ? step : 2 * step)) return;
+      tickvals.push(place);
+      ticktext.push(begins ? days[place] : hours[place]);
+    });
+    return { tickmode: "array", tickvals, ticktext, tickangle: 0 };
+  }
 
   function resolve(value, token) {
     if (typeof value === "string") return value.startsWith("var(--") ? token(value.slice(4, -1)) : value;
@@ -43,19 +59,20 @@
   rt.themed = function (figure) {
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(name).trim();
-    const data = figure.data.map((trace) => {
-      const drawn = resolve(trace, token);
-      if (trace.meta && trace.meta.utc) drawn.x = trace.x.map(local);
-      return drawn;
-    });
+    const data = figure.data.map((trace) => resolve(trace, token));
     const layout = resolve(figure.layout, token);
     layout.annotations = (figure.layout.annotations || []).map((note) => resolve(note, token));
-    if (matchMedia("(max-width: 720px)").matches) layout.margin = { ...layout.margin, l: 44, r: 4 };
+    const narrow = matchMedia("(max-width: 720px)").matches;
+    if (narrow) layout.margin = { ...layout.margin, l: 44, r: 4 };
+    if (layout.meta && layout.meta.moments) {
+      const under = ticks(layout.meta.moments, narrow ? 4 : 12);
+      for (const name of Object.keys(layout)) if (name.startsWith("xaxis")) Object.assign(layout[name], under);
+    }
     return { data, layout: { ...layout, template: template(token) } };
   };
 
-  // Plotly's button that uploads a figure to a cloud is never offered.
-  const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"] };
+  // Plotly's own buttons are never offered: one of them uploads the figure to a cloud.
+  const CONFIG = { displayModeBar: false, responsive: true };
   const PROGRAM = "/_dash-component-suites/plotly/package_data/plotly.min.js";
   const drawn = {}; // chart -> its figure, as it came
   const places = {}; // chart -> the element that Plotly drew in
@@ -97,7 +114,7 @@
     await Plotly.react(target, data, layout, CONFIG);
     if (places[chart] !== target) {
       target.on("plotly_click", clicked);
-      target.on("plotly_relayout", brushed);
+      target.on("plotly_relayout", brushed.bind(target));
     }
     places[chart] = target;
     await new Promise((done) => setTimeout(done)); // what is drawn is painted before the next one
@@ -121,19 +138,27 @@
     return { ...figure, layout: { ...figure.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" } };
   };
 
-  /** A range dragged over a line chart is the page's range; a double click takes it away. Days are UTC, times local. */
+  /** A range dragged over a chart is the page's range; a double click takes it away. */
   function brushed(change) {
     if (location.pathname !== "/trends") return;
-    const params = new URLSearchParams(location.search);
-    if (change["xaxis.autorange"] && params.has("since")) rt.go(rt.withParams({ since: "", until: "" }));
+    if (change["xaxis.autorange"] && new URLSearchParams(location.search).has("since")) rt.go(rt.withParams({ since: "", until: "" }));
     const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-    if (ends.some((end) => typeof end !== "string")) return;
+    if (ends.includes(undefined)) return;
+    const range = typeof ends[0] === "number" ? ofRuns(this.layout.meta.moments, ends) : ofDays(ends);
+    if (range) rt.go(rt.withParams({ since: range[0], until: range[1] }));
+  }
+
+  function ofRuns(moments, ends) {
+    const last = moments.length - 1;
+    const [first, end] = [Math.max(Math.ceil(ends[0]), 0), Math.min(Math.floor(ends[1]), last)];
+    return first > end || (first === 0 && end === last) ? null : [moments[first], moments[end]];
+  }
+
+  /** Days are UTC, and one is there when its midnight is. */
+  function ofDays(ends) {
     const [from, to] = ends.map((end) => (end.length > 10 ? end.slice(0, 19).replace(" ", "T") : end + "T00:00:00"));
-    const utc = (text) => new Date(text).toISOString().slice(0, 19) + "Z";
     const day = (text, later) => new Date(Date.parse(text.slice(0, 10) + "T00:00Z") + later).toISOString().slice(0, 19) + "Z";
-    const whole = from.slice(11, 19) > "00:00:00" ? 86400e3 : 0; // a day is there when its midnight is
-    const range = params.get("by") === "day" ? [day(from, whole), day(to, 86400e3 - 1000)] : [utc(from), utc(to)];
-    rt.go(rt.withParams({ since: range[0], until: range[1] }));
+    return [day(from, from.slice(11, 19) > "00:00:00" ? 86400e3 : 0), day(to, 86400e3 - 1000)];
   }
 
   /** A point leads to its run. */

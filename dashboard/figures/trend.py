@@ -1,4 +1,8 @@
-"""Pass rate and counts over runs or days."""
+"""Pass rate, counts and duration over runs or days.
+
+All charts of a page have the same axis: runs stand side by side in the order in which they started, the same run at the
+same place in each chart, or days stand in their calendar.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +17,31 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 _COUNTS = (("failed", "var(--fail-fill)", "/"), ("skipped", "var(--skip-fill)", ""), ("passed", "var(--pass-fill)", ""))
 
+Series = list[dict[str, Any]]
+Point = dict[str, Any]
 
-def rates(series: list[dict[str, Any]]) -> dict[str, Any]:
+
+def rates(series: Series) -> dict[str, Any]:
     """One line a series: pass rate in percent. A point that brought no results is a gap, never a zero."""
-    layout = {
-        "yaxis": {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"},
-        "xaxis": {"type": "date"},
-        "showlegend": len(series) > 1,
-        "hovermode": "closest",
-        "height": 340,
-    }
-    return {"data": _lines(series, lambda point: _times(point["pass_rate"], 100)), "layout": layout}
+    yaxis = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
+    return _lined(series, 340, yaxis, lambda point: _times(point["pass_rate"], 100))
 
 
-def durations(series: list[dict[str, Any]]) -> dict[str, Any]:
+def durations(series: Series) -> dict[str, Any]:
     """One line a series: test time, summed over the results, in hours."""
-    layout = {
-        "yaxis": {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"},
-        "xaxis": {"type": "date"},
-        "showlegend": len(series) > 1,
-        "hovermode": "closest",
-        "height": 240,
-    }
-    return {"data": _lines(series, lambda point: _times(point["duration_s"], 1 / 3600)), "layout": layout}
+    yaxis = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
+    return _lined(series, 240, yaxis, lambda point: _times(point["duration_s"], 1 / 3600))
 
 
 def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _lines(series: list[dict[str, Any]], value: Callable[[dict[str, Any]], float | None]) -> list[dict[str, Any]]:
+def _lined(
+    series: Series, height: int, yaxis: dict[str, Any], value: Callable[[Point], float | None]
+) -> dict[str, Any]:
     """A trace a series; the point of a run that still goes on is hollow."""
+    at = _places(series)
     traces = []
     for (colour, dash), line in zip(_looks(series), series, strict=True):
         points = line["points"]
@@ -53,11 +51,8 @@ def _lines(series: list[dict[str, Any]], value: Callable[[dict[str, Any]], float
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": _plain(line["name"]),
-                "x": [_moment(point) for point in points],
                 "y": [value(point) for point in points],
-                "text": [_hover(point, line["name"]) for point in points],
-                "customdata": [point.get("run") for point in points],
-                "hovertemplate": "%{text}<extra></extra>",
+                **_told(line, at),
                 "line": {
                     "color": f"var(--s{colour % PALETTE + 1}c)",
                     "width": 1.8,
@@ -68,13 +63,13 @@ def _lines(series: list[dict[str, Any]], value: Callable[[dict[str, Any]], float
                     "symbol": [f"{symbol}-open" if point["running"] else symbol for point in points],
                     "line": {"width": [2 if point["running"] else 0 for point in points]},
                 },
-                "meta": {"utc": bool(points and "run" in points[0])},
             }
         )
-    return traces
+    layout = _axes(at) | {"yaxis": yaxis, "height": height, "showlegend": len(series) > 1, "hovermode": "closest"}
+    return {"data": traces, "layout": layout}
 
 
-def _looks(series: list[dict[str, Any]]) -> list[tuple[int, int]]:
+def _looks(series: Series) -> list[tuple[int, int]]:
     """(colour, dash) of each line. Where lines are environments of several releases, a release has one colour and an
     environment one dash."""
     lanes = [{(point.get("release"), point.get("environment")) for point in line["points"]} for line in series]
@@ -90,63 +85,73 @@ def _looks(series: list[dict[str, Any]]) -> list[tuple[int, int]]:
     return [(place, place // PALETTE) for place in range(len(series))]
 
 
-def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]:
+def counts(series: Series, passed: bool = False) -> dict[str, Any]:
     """A row of stacked bars a series, for the six that have the newest points: failed at the base, then skipped, and on
     top `passed`, under which small numbers of the others cannot be read. A run that still goes on is pale."""
     newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
     shown = [line for line in series if line in newest]
+    stacked = _COUNTS[: 3 if passed else 2]
+    at = _places(series)
     traces: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {
+    layout: dict[str, Any] = _axes(at) | {
         "barmode": "stack",
         "bargap": 0.18,
-        "height": 84 + 150 * max(len(shown), 1),
+        "height": 76 + (150 if len(shown) <= 3 else 96) * max(len(shown), 1),
         "hovermode": "closest",
         "annotations": [],
-        "margin": {"l": 52, "r": 12, "t": 48, "b": 32},
+        "margin": {"l": 52, "r": 12, "t": 48, "b": 42},
         "legend": {"yref": "container", "y": 0.995, "yanchor": "top", "traceorder": "normal"},
     }
     share = 1 / max(len(shown), 1)
     for row, line in enumerate(shown):
+        points = line["points"]
         axis = "" if row == 0 else str(row + 1)
         top = 1 - row * share
+        most = max((sum(point[name] for name, *_ in stacked) for point in points), default=0)
         layout[f"yaxis{axis}"] = {
-            "domain": [max(top - share * (0.7 if len(shown) > 1 else 1), 0), top],
-            "nticks": 4,
+            "domain": [max(top - share * (0.72 if len(shown) > 1 else 1), 0), top],
             "anchor": f"x{axis}",
+            **({"nticks": 4, "rangemode": "tozero"} if most > 3 else {"dtick": 1, "range": [0, max(most, 1) * 1.05]}),
         }
-        layout[f"xaxis{axis}"] = {
+        last = row == len(shown) - 1
+        layout[f"xaxis{axis}"] = layout["xaxis"] | {
             "anchor": f"y{axis}",
-            **_bar_axis(line["points"], row),
-            "nticks": 12,
-            "tickangle": 0,
-            "showgrid": False,
-            "showticklabels": True,
+            "showticklabels": last,
+            "ticks": "outside" if last else "",
         }
+        if row:
+            layout[f"xaxis{axis}"]["matches"] = "x"
         if len(shown) > 1:
+            none = "" if most else ": none failed, none skipped"
             layout["annotations"].append(
                 {
-                    "text": _plain(line["name"]), "x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper",
-                    "yanchor": "bottom", "yshift": 2, "showarrow": False, "font": {"color": "var(--ink)"},
+                    "text": _plain(line["name"] + none), "x": 0, "xref": "paper", "xanchor": "left", "y": top,
+                    "yref": "paper", "yanchor": "bottom", "yshift": 2, "showarrow": False,
+                    "font": {"color": "var(--ink)"},
                 }
             )  # fmt: skip
-        for name, colour, shape in _COUNTS[: 3 if passed else 2]:
+        for name, colour, shape in stacked:
             traces.append(
                 {
                     "type": "bar",
                     "name": name,
                     "legendgroup": name,
                     "showlegend": row == 0,
-                    "x": [_label(point) for point in line["points"]],
-                    "y": [point[name] for point in line["points"]],
-                    "text": [_hover(point, line["name"]) for point in line["points"]],
+                    "y": [point[name] for point in points],
+                    **_told(line, at),
+                    **({"width": 0.82} if at else {}),
                     "textposition": "none",
-                    "customdata": [point.get("run") for point in line["points"]],
-                    "hovertemplate": "%{text}<extra></extra>",
                     "marker": {
                         "color": colour,
-                        "opacity": [0.45 if point["running"] else 1 for point in line["points"]],
+                        "opacity": [0.45 if point["running"] else 1 for point in points],
                         "line": {"width": 0},
-                        "pattern": {"shape": shape, "size": 5, "solidity": 0.25},
+                        "pattern": {
+                            "shape": shape,
+                            "fillmode": "overlay",
+                            "fgcolor": "var(--fail)",
+                            "size": 5,
+                            "solidity": 0.2,
+                        },
                     },
                     "xaxis": f"x{axis}",
                     "yaxis": f"y{axis}",
@@ -155,25 +160,46 @@ def counts(series: list[dict[str, Any]], passed: bool = False) -> dict[str, Any]
     return {"data": traces, "layout": layout}
 
 
-def _bar_axis(points: list[dict[str, Any]], row: int) -> dict[str, Any]:
-    """Runs stand side by side; days are of one calendar, the same in every row."""
-    if not points or "run" in points[0]:
-        return {"type": "category"}
-    return {"type": "date"} if row == 0 else {"type": "date", "matches": "x"}
+def _places(series: Series) -> dict[str, int] | None:
+    """Run -> its place among all runs that are shown; None where points are days. A key begins with the moment."""
+    points = [point for line in series for point in line["points"]]
+    if points and "run" not in points[0]:
+        return None
+    runs = sorted({(point["started_at"], point["run"]) for point in points})
+    return {f"{moment} {run}": place for place, (moment, run) in enumerate(runs)}
 
 
-def _moment(point: dict[str, Any]) -> str:
+def _at(point: Point, at: dict[str, int] | None) -> int | str:
+    return point["day"] if at is None else at[f"{point['started_at']} {point['run']}"]
+
+
+def _told(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
+    """Where the points stand, what is said of each, and the run that a click opens."""
+    return {
+        "x": [_at(point, at) for point in line["points"]],
+        "text": [_hover(point, line["name"]) for point in line["points"]],
+        "customdata": [point.get("run") for point in line["points"]],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _axes(at: dict[str, int] | None) -> dict[str, Any]:
+    """The axis of all charts. `meta.moments` are the starts of the runs by place: the browser writes them under the
+    axis, in its own time, and makes a chosen range of them."""
+    if at is None:
+        return {"xaxis": {"type": "date"}}
+    axis = {"type": "linear", "range": [-0.6, max(len(at), 1) - 0.4], "showgrid": False}
+    return {"xaxis": axis, "meta": {"moments": [key.split(" ")[0] for key in at]}}
+
+
+def _moment(point: Point) -> str:
     return point.get("started_at") or point["day"]
 
 
-def _label(point: dict[str, Any]) -> str:
-    return f"#{point['number']}" if "run" in point else point["day"]
-
-
-def _hover(point: dict[str, Any], name: str) -> str:
+def _hover(point: Point, name: str) -> str:
     """Both denominators, in words. Plotly reads a few tags in a text, so nothing of the data may look like one."""
     where = f"{point['release']} #{point['number']}" if "run" in point else point["day"]
-    head = where if name in ("all", point.get("release")) else f"{name} · {where}"
+    head = where if name == "all" or where.startswith(name) else f"{name} · {where}"
     if not point["total"]:
         return _plain(f"{head}<br>no results")
     lines = [

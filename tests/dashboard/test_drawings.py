@@ -85,7 +85,7 @@ def test_bars_stack_to_the_total_when_all_results_are_asked_for():
 
 
 def test_of_more_lines_than_rows_those_with_the_newest_runs_have_bars():
-    series = [{"name": f"m{n}", "points": [run(n, passed=1)]} for n in range(9)]
+    series = [{"name": f"m{n}", "points": [run(n, failed=1)]} for n in range(9)]
     shown = trend.counts(series)
     assert len(shown["data"]) == 2 * trend.PANELS
     assert [note["text"] for note in shown["layout"]["annotations"]] == [f"m{n}" for n in range(3, 9)]
