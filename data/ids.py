@@ -15,12 +15,6 @@ def of(*key: object) -> int:
     return int.from_bytes(digest[8:], "little") >> 1
 
 
-@lru_cache(1 << 17)
-def of_test(file: str, class_name: str, name: str) -> int:
-    """The id of a test: the same tests come again with every build, and the hash costs ten times the lookup."""
-    return of(file, class_name, name)
-
-
 @lru_cache(maxsize=65_536)
 def text(number: int) -> str:
     return f"{number:016x}"

@@ -6,9 +6,11 @@ runs: so all that is needed is read at once, and nothing is written that stands 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 import duckdb
 import pyarrow as pa
@@ -41,7 +43,7 @@ class Run:
     url: str = ""
     key: str = field(default="", compare=False)
 
-    @property
+    @cached_property
     def id(self) -> int:
         return ids.of(self.source, self.job, self.number, self.key or self.started_at.isoformat(), self.release)
 
@@ -131,8 +133,10 @@ class _Book:
         self.stored_rows: dict[Row, tuple[str, int | None]] = {}
         self.unseen: dict[int, int] = {}  # rows of a run that are not in stored_rows
         self.left: set[int] = set()  # runs that lost a build to the run that it makes itself
+        self._families: dict[tuple, set[int]] = defaultdict(set)  # runs by their orchestrating build
+        self._holding: dict[int | None, list[Row]] = defaultdict(list)  # rows by the build that they were given
+        self.runs: dict[int, Run] = {}
         self._read(parents, keys)
-        self.runs = dict(self.stored_runs)
         self.rows = dict(self.stored_rows)
 
     def _read(self, parents: set[Key], keys: set[Key]) -> None:
@@ -148,15 +152,24 @@ class _Book:
             ).fetchall()
         width = len(RUN_FACTS) + 1
         for run, *columns in found:
-            self.stored_runs[run] = Run(**dict(zip(RUN_FACTS, columns[: width - 1], strict=True)))
+            if run not in self.stored_runs:
+                self.stored_runs[run] = Run(**dict(zip(RUN_FACTS, columns[: width - 1], strict=True)))
+                self._add(run, self.stored_runs[run])
             source, job, number, module, build, count = columns[width - 1 :]
             self.unseen.setdefault(run, count)
             if source is not None:
                 self.stored_rows[run, source, job, number] = module, build
+                self._holding[build].append((run, source, job, number))
                 self.unseen[run] -= 1
 
+    def _add(self, key: int, run: Run) -> None:
+        if key in self.runs:
+            self._families[self.runs[key].parent].discard(key)
+        self.runs[key] = run
+        self._families[run.parent].add(key)
+
     def siblings(self, run: Run) -> Iterable[int]:
-        return [other for other, facts in self.runs.items() if facts.parent == run.parent]
+        return self._families[run.parent]
 
     def put(self, run: Run, incoming: Mapping[int, Run]) -> None:
         """A run as it is now. Siblings share its facts, and what they list unread is listed where it now belongs."""
@@ -169,13 +182,15 @@ class _Book:
                         self.rows.setdefault((run.id, *row[1:]), self.rows.pop(row))
         elif stored := self.stored_runs.get(run.id):
             run = replace(run, started_at=min(run.started_at, stored.started_at))
-        self.runs[run.id] = run
+        self._add(run.id, run)
 
     def give(self, build: int, wanted: RunBuild) -> None:
-        for row in [row for row, (_, known) in self.rows.items() if known == build and row[0] != wanted.run]:
-            del self.rows[row]
-            self.left.add(row[0])
-        self.rows[wanted.run, wanted.source, wanted.job, wanted.number] = wanted.module, build
+        for row in self._holding[build]:
+            if row[0] != wanted.run and self.rows.pop(row, None):
+                self.left.add(row[0])
+        row = wanted.run, wanted.source, wanted.job, wanted.number
+        self.rows[row] = wanted.module, build
+        self._holding[build].append(row)
 
     def list(self, listed: Sequence[RunBuild]) -> None:
         known = {(self.runs[row[0]].parent, row[1:]) for row in self.rows}
@@ -203,7 +218,8 @@ class _Book:
         if self.strays(row, build):
             del self.rows[row]
             other = replace(self.runs[row[0]], release=build.release)
-            self.runs.setdefault(other.id, other)
+            if other.id not in self.runs:
+                self._add(other.id, other)
             row = other.id, *row[1:]
         self.rows[row] = module, build.build
 
@@ -214,14 +230,14 @@ class _Book:
             counts[row[0]] = counts.get(row[0], 0) + 1
         for run in [run for run in self.runs if not counts.get(run)]:
             if run in self.left or any(counts.get(other) for other in self.siblings(self.runs[run])):
-                del self.runs[run]
+                self._families[self.runs.pop(run).parent].discard(run)
 
     def write(self) -> None:
         _write(
             self.cursor,
             "runs",
-            {(run,): {"run": run, **asdict(facts)} for run, facts in self.stored_runs.items()},
-            {(run,): {"run": run, **asdict(facts)} for run, facts in self.runs.items()},
+            {(run,): _row(run, facts) for run, facts in self.stored_runs.items()},
+            {(run,): _row(run, facts) for run, facts in self.runs.items()},
             _RUNS,
             ["run"],
         )
@@ -239,7 +255,7 @@ class _Book:
 def _write(
     cursor: duckdb.DuckDBPyConnection, table: str, before: dict, after: dict, schema: pa.Schema, key: list[str]
 ) -> None:
-    changed = {name: row for name, row in after.items() if _cut(before.get(name)) != _cut(row)}
+    changed = {name: row for name, row in after.items() if before.get(name) != row}
     gone = [before[name] for name in before if name not in after or name in changed]
     columns = ", ".join(key)
     with registered(
@@ -253,8 +269,8 @@ def _write(
             cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows")
 
 
-def _cut(row: dict | None) -> dict | None:
-    return row and {name: value for name, value in row.items() if name != "key"}
+def _row(run: int, facts: Run) -> dict:
+    return {"run": run} | {name: getattr(facts, name) for name in RUN_FACTS}
 
 
 def _key_table(keys: set[Key]) -> pa.Table:

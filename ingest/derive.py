@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import pyarrow as pa
 
 from data import ids
-from data.append import CASES, Build, RawFile, Run
+from data.append import CASES, Build, RawFile, Run, Test
 from data.raw import AXIS_END
 from data.settings import SourceSettings
 from data.stats import signatures
@@ -56,6 +57,7 @@ def derive(
     if counters and results.reported and detail.final and not own_report:
         counted = (results.reported.tests, results.reported.failed, results.reported.skipped)
         flags |= {"count_mismatch"} if counted != (counters.total, counters.failed, counters.skipped) else set()
+    cases, tests = table_of(results.cases, lambda file: layout.rules.owner(file, place.module))
     build = Build(
         source=source.name,
         job=detail.job,
@@ -79,7 +81,8 @@ def derive(
         declared_failed=counters.failed if counters else None,
         declared_skipped=counters.skipped if counters else None,
         flags=frozenset(flags),
-        cases=table_of(results.cases, lambda file: layout.rules.owner(file, place.module)),
+        cases=cases,
+        tests=tests,
         commits=detail.commits,
         warnings=[*files.remarks, *by_path(results)],
         raw=[description, *(kept or [])],
@@ -144,20 +147,16 @@ def by_path(results: BuildResults) -> list[tuple[str, str]]:
     return found
 
 
-def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> pa.Table:
-    """The cases as columns of data.append.CASES, with failure signatures; `owner_of` a file is its module."""
+def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.Table, dict[int, Test]]:
+    """(the cases as columns of data.append.CASES, with failure signatures; their tests by id). `owner_of` a file is its
+    module."""
+    tests = [_test(case.file, case.class_name, case.name) for case in cases]
     files = [case.file for case in cases]
-    names = [case.name for case in cases]
     owners = {file: owner_of(file) for file in set(files)}
     patterns = [_pattern(case) if case.status == FAILED else None for case in cases]
     keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
-    classes = [case.class_name for case in cases]
     columns = {
-        "test": list(map(ids.of_test, files, classes, names)),
-        "file": files,
-        "class": classes,
-        "name": names,
-        "base_name": list(map(base_name, names)),
+        "test": [key for key, _ in tests],
         "module": [owners[file] for file in files],
         "topology": [case.topology for case in cases],
         "attempt": [case.attempt for case in cases],
@@ -173,7 +172,14 @@ def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> pa.Table:
         "trace": [case.trace for case in cases],
         "output": [case.output for case in cases],
     }
-    return pa.table([_column(columns[field.name], field.type) for field in CASES], CASES)
+    return pa.table([_column(columns[field.name], field.type) for field in CASES], CASES), dict(tests)
+
+
+@lru_cache(1 << 17)
+def _test(file: str, class_name: str, name: str) -> tuple[int, Test]:
+    """(id, test): the same tests come again with every build, and to hash their names costs ten times the lookup."""
+    file, class_name, name = (text.encode("utf-8", "replace").decode() for text in (file, class_name, name))
+    return ids.of(file, class_name, name), Test(file, class_name, name, base_name(name))
 
 
 def _pattern(case: Case) -> str | None:

@@ -236,6 +236,7 @@ def _build(
 ) -> Build:
     failed = any(case.is_final and case.status == FAILED for case in results.cases)
     document = asdict(key) | {"started_at": key.started_at.isoformat() if key.started_at else None}
+    cases, tests = table_of(results.cases, lambda _: key.module)
     return Build(
         source=source,
         job=f"{key.release}/{key.module}",
@@ -252,7 +253,8 @@ def _build(
         parameters=key.parameters,
         artifacts=files,
         flags=frozenset(results.flags | ({"no_raw"} if kept is None else set())),
-        cases=table_of(results.cases, lambda _: key.module),
+        cases=cases,
+        tests=tests,
         warnings=by_path(results),
         raw=[raw.pack("import.json", "import", json.dumps(document).encode()), *(kept or [])],
     )

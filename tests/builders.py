@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from data.store import Store
 
 STATUS = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
 START = datetime(2026, 11, 1, 4, 0)
+_CASES = pa.schema([*append.CASES, *((name, pa.string()) for name in ("file", "class", "name", "base_name"))])
 
 
 def cases(
@@ -42,7 +44,7 @@ def cases(
             pattern = signature_pattern(text) if text else None
             rows.append(
                 {
-                    "test": ids.of_test(file, "TestIt", name),
+                    "test": ids.of(file, "TestIt", name),
                     "file": file,
                     "class": "TestIt",
                     "name": name,
@@ -63,7 +65,17 @@ def cases(
                     "output": None,
                 }
             )
-    return pa.Table.from_pylist(rows, append.CASES)
+    return pa.Table.from_pylist(rows, _CASES)
+
+
+def held(table: pa.Table) -> dict[str, Any]:
+    """The arguments of a Build that holds these cases."""
+    names = table.select(["file", "class", "name", "base_name"]).to_pylist()
+    tests = [append.Test(*row.values()) for row in names]
+    return {
+        "cases": table.select(append.CASES.names),
+        "tests": dict(zip(table["test"].to_pylist(), tests, strict=True)),
+    }
 
 
 @cache
@@ -176,7 +188,7 @@ class World:
                     url=f"https://jenkins.example.com/job/{module}/{number}/",
                     agent="agent-1",
                     revision=revision,
-                    cases=content if isinstance(content, pa.Table) else cases(module, content),
+                    **held(content if isinstance(content, pa.Table) else cases(module, content)),
                     commits=[append.Commit(f"c{number:03}", "ann", f"Change {number}")],
                 )
             )

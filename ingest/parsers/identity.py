@@ -15,6 +15,12 @@ def dotted(file: str) -> str:
     return _EXTENSION.sub("", file).replace("/", ".")
 
 
+@lru_cache(1 << 17)
+def identified(file: str, class_name: str, name: str) -> tuple[str, str, str]:
+    """(file, class, name) as one object for all builds: a test comes again in each, and costs one lookup there."""
+    return *identify(file, class_name), name
+
+
 def identify(file: str, class_name: str) -> tuple[str, str]:
     """(file, class) that stay the same wherever the test ran.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import BinaryIO
 
-from ingest.parsers.identity import identify
+from ingest.parsers.identity import identified, identify
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.xmlread import MAX_DEPTH, MAX_TEXT, Refused, Source, local, read_xml, verdict
 from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
@@ -20,6 +20,7 @@ MESSAGE_CHARS = 8 << 10
 STARVED_CHARS = 1 << 10
 SHARED_OUTPUTS = 10  # how many failed tests of a suite are given the suite's own output
 NAME_CHARS = 4 << 10
+REMEMBERED_CHARS = 1 << 10  # of a test's identity: what is longer is worked out anew each time
 MAX_ATTEMPTS = 1000  # of one test
 INIT = "<init>"
 
@@ -55,9 +56,9 @@ class _Suite:
         self.id = get("id")
         self.file = get("file") or (parent.file if parent else "")
         self.host = get("hostname") or (parent.host if parent else "")
-        start = get("timestamp")
+        start, time = get("timestamp"), get("time")
         self.start = (epoch(start) if start else None) or (parent.start if parent else None)
-        self.seconds = seconds(get("time") or "")
+        self.seconds = seconds(time) if time else None
         tests = get("tests", "").strip()
         self.declared = int(tests) if tests.isdecimal() and len(tests) < 12 else None
         self.within: int | None = None  # what the suites within declare
@@ -108,8 +109,6 @@ class _Reader:
         self._duration = 0.0
         self._declared: int | None = None
         self._bad_times, self._bad_time = 0, ""
-        self._identities: dict[tuple[str, str], tuple[str, str]] = {}
-        self._last = self._identity = ("", "")
         self._stack: list[tuple[str, _Suite | None]] = []
         self._suite: _Suite | None = None  # where a <testcase> may stand now
         if source.lenient:
@@ -153,8 +152,6 @@ class _Reader:
     def _start_case(self, attrs: dict[str, str], suite: _Suite) -> None:
         get = attrs.get
         name = get("name") or "(?)"
-        if len(name) > NAME_CHARS:
-            name = clip(name, NAME_CHARS)
         class_name = get("classname")
         if class_name is None:
             class_name = suite.name
@@ -162,12 +159,11 @@ class _Reader:
                 class_name, _, last = name.rpartition(".")
                 name = last or name
         file = get("file") or suite.file
-        if class_name != self._last[1] or file != self._last[0]:
-            self._last = (file, class_name)
-            if self._last not in self._identities:
-                self._identities[self._last] = identify(clip(file, NAME_CHARS), clip(class_name, NAME_CHARS))
-            self._identity = self._identities[self._last]
-        identity = self._identity
+        if len(file) + len(class_name) + len(name) > REMEMBERED_CHARS:
+            file, class_name = identify(clip(file, NAME_CHARS), clip(class_name, NAME_CHARS))
+            name = clip(name, NAME_CHARS)
+        else:
+            file, class_name, name = identified(file, class_name, name)
         duration = None
         time = get("time")
         started = suite.start
@@ -194,7 +190,7 @@ class _Reader:
             status = SKIPPED
         suite.kept += 1
         self._case = case = Case(
-            identity[0], identity[1], name, status, None, duration, None, None, None, "", suite.host, 1, True,
+            file, class_name, name, status, None, duration, None, None, None, "", suite.host, 1, True,
             suite.label, started,
         )  # fmt: skip
         self.cases.append(case)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 from typing import BinaryIO, Protocol, TypeVar
 from xml.parsers import expat
@@ -57,6 +58,7 @@ class DeclaresEntities(Exception):
     """Whose expansion could fill the memory or fetch from anywhere: the lenient reader knows no declarations."""
 
 
+@lru_cache(4096)
 def local(tag: str) -> str:
     """The name without its namespace, written `{uri}name` or `prefix:name`."""
     return tag.rpartition("}")[2].rpartition(":")[2]

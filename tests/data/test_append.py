@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import World, cases
+from builders import World, cases, held
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def build(
     number: int = 1, job: str = "qa/A", hours: float = 0, letters: dict[str, str] | None = None, **values
 ) -> Build:
     module = job.rpartition("/")[2].lower()
-    facts = {"release": "7.0", "module": module, "cases": cases(module, letters or {"test_a": "P", "test_b": "FP"})}
+    facts = {"release": "7.0", "module": module, **held(cases(module, letters or {"test_a": "P", "test_b": "FP"}))}
     return Build("ci", job, number, NOW + timedelta(hours=hours), **{**facts, **values})
 
 
@@ -101,8 +101,8 @@ def test_ids_in_the_store_are_those_of_their_natural_keys(store: Store) -> None:
 
 
 def test_first_seen_is_the_earliest_whatever_comes_first(store: Store) -> None:
-    late = build(2, hours=5, cases=cases("late", {"test_a": "F"}, file="x"))
-    early = build(1, cases=cases("early", {"test_a": "F"}, file="x"))
+    late = build(2, hours=5, **held(cases("late", {"test_a": "F"}, file="x")))
+    early = build(1, **held(cases("early", {"test_a": "F"}, file="x")))
     for order in (late, early, late):
         write(store, lambda cursor, order=order: put_builds(cursor, [order], NOW))
     assert store.rows("SELECT module, first_seen FROM tests") == [{"module": "early", "first_seen": NOW}]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import World, cases
+from builders import World, cases, held
 from click.testing import CliRunner
 
 from data import maintenance
@@ -22,7 +22,7 @@ def test_many_small_files_are_merged(tmp_path: Path) -> None:
     store = World.at(tmp_path).store
     try:
         for number in range(6):
-            build = Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", cases=cases("m", {"t": "F"}))
+            build = Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", **held(cases("m", {"t": "F"})))
             store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
         tables = ("builds", "results", "failures", "build_counts", "tests", "signatures")
         before = {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
@@ -60,7 +60,7 @@ def test_old_snapshots_are_thinned_and_what_is_pinned_stays(tmp_path: Path) -> N
     store = World.at(tmp_path).store
     try:
         for number in range(4):
-            build = Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", cases=cases("m", {"t": "P"}))
+            build = Build("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", **held(cases("m", {"t": "P"})))
             store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
         newest = store.snapshot()
         assert maintenance.worn(store, newest.committed_at) == []

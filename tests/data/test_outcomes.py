@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from builders import START, World, cases
+from builders import START, World, cases, held
 
 from data import append, outcomes
 from data.filters import Filter
@@ -83,7 +83,7 @@ def test_a_build_that_comes_again_is_judged_anew(world):
         job, at = "qa/7.0/M", START + timedelta(hours=12 * 3, minutes=5)
         build = append.Build(
             source="ci", job=job, number=3, started_at=at, release="7.0", module="m", environment="prod",
-            state="final", cases=cases("m", {"a": "F"}),
+            state="final", **held(cases("m", {"a": "F"})),
         )  # fmt: skip
         append.put_builds(cursor, [build], START + timedelta(days=9))
 
