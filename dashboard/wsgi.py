@@ -5,7 +5,11 @@ The application is made in each worker, after the fork, because DuckDB does not 
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
@@ -13,6 +17,7 @@ from flask import Flask
 from dashboard.app import create_app
 from dashboard.static import ASSETS, ROOT
 from data.settings import Settings
+from data.store import StoreError
 
 
 def serve(
@@ -40,11 +45,34 @@ def serve(
         "timeout": 120,
         "keepalive": 30,
         "loglevel": "warning",
+        "post_worker_init": _open,
+        "worker_exit": _leave,
     }
     if dev:
         sources = [*ASSETS.glob("*.*"), *(ROOT / "dashboard" / "templates").glob("*.html")]
         options |= {"reload": True, "reload_extra_files": [str(file) for file in sources], "loglevel": "info"}
     _gunicorn(settings, options)
+
+
+def _open(worker: Any) -> None:
+    """Open the store before somebody waits for it: a second, with a large store."""
+    services = worker.wsgi.extensions["regtracker"]
+
+    def opened() -> None:
+        with suppress(StoreError):  # the first request says what is wrong
+            services.store.refresh()
+
+    threading.Thread(target=opened, daemon=True).start()
+
+
+def _leave(server: Any, worker: Any) -> None:
+    """End at once: while the interpreter takes itself apart, DuckDB's threads may run into what is gone (SIGSEGV)."""
+    if not worker.booted:
+        return  # gunicorn's exit code says so
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _gunicorn(settings: Settings, options: dict[str, Any]) -> None:

@@ -43,9 +43,9 @@ def register(server: OpenAPI) -> None:
     To be called before Dash takes the server: its catch-all would answer unknown paths under /api with a page.
     """
     problems.complete(server)
-    metrics.install(server)
+    note = metrics.install(server)
     guard.install(server)
-    serving.install(server)
+    serving.install(server, note)
     sql.install(server)
     docs.describe(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")

@@ -13,18 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, wraps
 from importlib.metadata import version
-from threading import Lock
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, ParamSpec
 
 import orjson
 import pyarrow as pa
-from cachetools import LRUCache
 from flask import Flask, Response, current_app, g, request
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from dashboard.api import paging
-from dashboard.services import services
+from dashboard.api.recall import MARK, Recall
+from dashboard.services import Services, services
 from data import filters
 from data.settings import Settings
 from data.store import Store
@@ -52,59 +51,30 @@ class Asked:
     query: tuple[tuple[str, str], ...]
     etag: str
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        return self.path, self.query, self.format, self.snapshot
-
     def at(self, flt: filters.Filter) -> filters.Filter:
         """The filter, sent to this request's snapshot."""
         return replace(flt, as_of=self.snapshot if self.pinned else None)
 
 
-class Body(NamedTuple):
-    content: bytes
-    mimetype: str
-    coding: str  # of the content: a key of ENCODINGS, or ""
-
-
-class Bodies:
-    """Finished bodies by (question, snapshot, accepted coding), the least recently used dropped first."""
-
-    def __init__(self, megabytes: float) -> None:
-        self._bodies: LRUCache[Any, Body] = LRUCache(megabytes * 2**20, lambda body: len(body.content) + 500)
-        self._lock = Lock()
-
-    def get(self, key: Any) -> Body | None:
-        with self._lock:
-            return self._bodies.get(key)
-
-    def put(self, key: Any, body: Body) -> None:
-        if len(body.content) + 500 <= self._bodies.maxsize:
-            with self._lock:
-                self._bodies[key] = body
-
-
-def install(server: Flask) -> None:
-    """Answer what is remembered before a route is entered."""
-    settings = services_of(server).settings
-    server.extensions["regtracker_api"] = Bodies(settings.web.cache_mb / 4)
+def install(server: Flask, note: Callable[[str, str, int, float], None]) -> None:
+    """Answer what was answered before without entering a route; `note` is told of what Flask does not see."""
+    services: Services = server.extensions["regtracker"]
+    settings = services.settings
+    server.wsgi_app = server.extensions["regtracker_recall"] = Recall(
+        server.wsgi_app, services, settings.web.cache_mb / 4, note
+    )
     salt = _salt(settings)
 
     @server.before_request
-    def recall() -> Response | None:
+    def unchanged() -> Response | None:
         view = current_app.view_functions.get(request.endpoint or "")
         if not hasattr(view, "clock_s") or request.method not in ("GET", "HEAD"):
             return None
-        asked = g.asked = _asked(services().store, view.clock_s, salt)
+        asked = g.asked = _asked(services.store, view.clock_s, salt)
         tags = request.if_none_match
         if not tags.star_tag and tags.contains_weak(asked.etag):
             return _finish(Response(status=304), asked)
-        found = None if view.clock_s else _bodies().get((*asked.key, _coding()))
-        return None if found is None else _respond(found, asked)
-
-
-def services_of(server: Flask) -> Any:
-    return server.extensions["regtracker"]
+        return None
 
 
 def store() -> Store:
@@ -126,6 +96,7 @@ def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Res
         @wraps(route)
         def serve(*args: P.args, **kwargs: P.kwargs) -> Response:
             asked = g.asked
+            newest = store().snapshot().id if asked.pinned else asked.snapshot
             answer = route(*args, **kwargs)
             if not asked.pinned and store().snapshot().id != asked.snapshot:
                 # A commit came in between, and the answer may hold some of it: ask for what was promised.
@@ -133,10 +104,9 @@ def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Res
                 answer = route(*args, **kwargs)
             if isinstance(answer, Response):
                 return _finish(answer, asked)
-            body = _encoded(*(answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])))
             if not clock_s:
-                _bodies().put((*asked.key, _coding()), body)
-            return _respond(body, asked)
+                request.environ[MARK] = (newest, request.url_rule.rule)
+            return _encoded(asked, *(answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])))
 
         serve.clock_s = clock_s
         return serve
@@ -203,26 +173,18 @@ def _best_coding(header: str) -> str:
     return best if accept.quality(best) > 0 else ""
 
 
-def _encoded(content: bytes, mimetype: str) -> Body:
+def _encoded(asked: Asked, content: bytes, mimetype: str) -> Response:
     coding = _coding() if len(content) >= COMPRESSED_FROM else ""
     if coding:
         content = pa.Codec(ENCODINGS[coding]).compress(content, asbytes=True)
-    return Body(content, mimetype, coding)
-
-
-def _bodies() -> Bodies:
-    return current_app.extensions["regtracker_api"]
+    response = Response(content, mimetype=mimetype)
+    if coding:
+        response.headers["Content-Encoding"] = coding
+    return _finish(response, asked)
 
 
 def _dump(answer: Any) -> bytes:
     return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _respond(body: Body, asked: Asked) -> Response:
-    response = Response(body.content, mimetype=body.mimetype)
-    if body.coding:
-        response.headers["Content-Encoding"] = body.coding
-    return _finish(response, asked)
 
 
 def _finish(response: Response, asked: Asked) -> Response:

@@ -6,17 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from data import ids
 from data.cache import question
 from data.filters import Filter
-from data.outcomes import AGAIN, FAILED, FINAL, PASSED
+from data.outcomes import AGAIN, FAILED, FINAL, PASSED, Rows
 from data.queries import verdicts
 from data.queries.priorities import METADATA, UNKNOWN, within
 from data.queries.runs import runs
 from data.queries.windows import listed
 from data.stats.words import WORDS, worst
 from data.store import Store
+from data.tables import registered
 
 ORDERS = ("failing", "verdict", "priority", "module", "name")
 
@@ -54,16 +56,16 @@ def grid(
         ],
         "tests": [
             {
-                "test": ids.text(test),
-                "key": f"{file}::{class_}::{name}",
-                "name": name,
-                "module": module,
-                "priority": priority,
-                "kinds": sorted(words.get(test, ()), key=WORDS.index),
+                "test": ids.text(row["test"]),
+                "key": f"{row['file']}::{row['class']}::{row['name']}",
+                "name": row["name"],
+                "module": row["module"],
+                "priority": row["priority"],
+                "kinds": sorted(words.get(row["test"], ()), key=WORDS.index),
             }
-            for test, file, class_, name, module, priority, _ in rows
+            for row, _ in rows
         ],
-        "cells": [cells for *_, cells in rows],
+        "cells": [cells for _, cells in rows],
     }
 
 
@@ -108,23 +110,74 @@ def _cells(
     rank: dict[int, int],
     limit: int,
     offset: int,
-) -> list[tuple[int, str, str, str, str, str | None, str]]:
-    """(test, file, class, name, module, priority, its letters) in order; `rank` is that of the tests' verdicts."""
+) -> list[tuple[dict[str, Any], str]]:
+    """Each test (test, file, class, name, module, priority) and its letters, in order; `rank` is that of the tests'
+    verdicts."""
     builds = listed(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
     rows = store.outcomes.rows(store, builds, store.rebuilt())
     its = within(store, flt, rows, builds)
     if wanted is not None:
         its &= np.isin(rows.tests, list(wanted))[rows.test]
-    at = np.flatnonzero(its)
+    age = np.array([build.age for build in builds], dtype=np.int32)
     seen = np.zeros(len(rows.tests), dtype=bool)
-    seen[rows.test[at]] = True
+    seen[rows.test[its]] = True
+    failures = _failures(rows, its, age)
+    # Of many thousands only those are named and sorted that can stand on the page, and only its rows become letters.
+    if order == "failing" and offset + limit < seen.sum():
+        most = failures[seen]
+        seen &= failures >= -np.partition(-most, offset + limit)[offset + limit]
+    at = np.flatnonzero(its & seen[rows.test])
+    group = np.zeros(len(rows.tests), dtype=np.int32)
+    group[rows.test[at]] = rows.group[at]
     tests = np.flatnonzero(seen)
-    line = (np.cumsum(seen) - 1)[rows.test[at]]
-    age = np.array([build.age for build in builds], dtype=np.int32)[rows.build[at]]
-    flag = rows.flag[at]
+    modules = pa.DictionaryArray.from_arrays(group[tests], pa.array([of.module for of in rows.groups], pa.string()))
+    candidates = pa.table(
+        {
+            "line": tests,
+            "test": rows.tests[tests],
+            "failures": failures[tests],
+            "module": modules,
+            "rank": [rank.get(test, len(WORDS)) for test in rows.tests[tests].tolist()]
+            if rank
+            else np.zeros(len(tests)),
+        }
+    )
+    name, most_first = "k.module, t.file, t.class, t.name", "k.failures DESC"
+    by = {
+        "failing": f"{most_first}, {name}",
+        "verdict": f"k.rank, {most_first}, {name}",
+        "priority": f"m.priority NULLS LAST, {most_first}, {name}",
+        "module": name,
+        "name": "t.name, t.file, t.class",
+    }[order]
+    with registered(store.cursor(), candidates=candidates):
+        page = store.rows(
+            f"""SELECT k.test, t.file, t.class, t.name, k.module::VARCHAR AS module, m.priority, k.line
+            FROM candidates k JOIN tests t USING (test) LEFT JOIN ({METADATA}) m USING (base_name)
+            ORDER BY {by}, k.test LIMIT $limit OFFSET $offset""",
+            {"metadata_release": flt.release, "limit": limit, "offset": offset},
+        )
+    line = np.full(len(rows.tests), -1, dtype=np.int32)
+    line[[row.pop("line") for row in page]] = np.arange(len(page))
+    letters = _letters(rows, at[line[rows.test[at]] >= 0], line, age, (len(page), len(columns)))
+    return [(row, letters[place].tobytes().decode()) for place, row in enumerate(page)]
+
+
+def _failures(rows: Rows, its: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """In how many columns each test failed."""
+    failed = rows.failed[its[rows.failed]]
+    failed = failed[rows.flag[failed] & FINAL > 0]
+    width = int(age.max(initial=0)) + 1
+    cells = np.unique(rows.test[failed].astype(np.int64) * width + age[rows.build[failed]])
+    return np.bincount(cells // width, minlength=len(rows.tests))
+
+
+def _letters(rows: Rows, at: np.ndarray, line: np.ndarray, age: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bytes, a line for each test that `line` gives one, a column for each run."""
+    y, x, flag = line[rows.test[at]], age[rows.build[at]], rows.flag[at]
     final, again = flag & FINAL > 0, flag & AGAIN > 0
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
-    letters = np.full((len(tests), len(columns)), ord("-"), dtype=np.uint8)
+    letters = np.full(shape, ord("-"), dtype=np.uint8)
     # A later letter covers an earlier one: the worst is shown.
     for letter, held in (
         ("S", final & ~failed & ~passed),
@@ -132,38 +185,5 @@ def _cells(
         ("K", passed & (~final | again)),
         ("F", final & failed),
     ):
-        letters[line[held], age[held]] = ord(letter)
-    group = np.zeros(len(tests), dtype=np.int32)
-    group[line] = rows.group[at]
-    failures = (letters == ord("F")).sum(axis=1)
-    # Of many thousands only those are named and sorted that can stand on the page.
-    pruned = order == "failing" and offset + limit < len(tests)
-    least = -np.partition(-failures, offset + limit)[offset + limit] if pruned else 0
-    short = np.flatnonzero(failures >= least)
-    name, most = "k.module, t.file, t.class, t.name", "k.failures DESC"
-    by = {
-        "failing": f"{most}, {name}",
-        "verdict": f"k.rank, {most}, {name}",
-        "priority": f"m.priority NULLS LAST, {most}, {name}",
-        "module": name,
-        "name": "t.name, t.file, t.class",
-    }[order]
-    named = store.cursor().execute(
-        f"""SELECT k.test, t.file, t.class, t.name, k.module, m.priority, k.line FROM (
-            SELECT unnest($line::INTEGER[]) AS line, unnest($test::BIGINT[]) AS test,
-                unnest($failures::INTEGER[]) AS failures, unnest($module::VARCHAR[]) AS module,
-                unnest($rank::INTEGER[]) AS rank) k
-        JOIN tests t USING (test) LEFT JOIN ({METADATA}) m USING (base_name)
-        ORDER BY {by}, k.test LIMIT $limit OFFSET $offset""",
-        {
-            "line": short.tolist(),
-            "test": rows.tests[tests[short]].tolist(),
-            "failures": failures[short].tolist(),
-            "module": [rows.groups[of].module for of in group[short].tolist()],
-            "rank": [rank.get(test, len(WORDS)) for test in rows.tests[tests[short]].tolist()],
-            "metadata_release": flt.release,
-            "limit": limit,
-            "offset": offset,
-        },
-    )
-    return [(*facts, letters[place].tobytes().decode()) for *facts, place in named.fetchall()]
+        letters[y[held], x[held]] = ord(letter)
+    return letters

@@ -129,5 +129,5 @@ def test_finished_bodies_are_dropped_when_they_take_too_much(filled, serve):
     client = small.test_client()
     for limit in range(1, 200):
         assert client.get(f"/api/v1/builds?limit={limit}").status_code == 200
-    bodies = small.extensions["regtracker_api"]._bodies
-    assert 0 < bodies.currsize <= bodies.maxsize == 2**18
+    kept = small.extensions["regtracker_recall"].kept
+    assert 0 < kept.currsize <= kept.maxsize == 2**18
