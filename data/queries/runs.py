@@ -32,11 +32,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     if before is not None:
         where += " AND (r.started_at, r.run) < (SELECT (started_at, run) FROM runs WHERE run = $before)"
         parameters["before"] = ids.number(before)
-    parameters["limit"] = limit
-    chosen = f"SELECT r.* FROM runs r WHERE {where} ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
-    return _without_flaky(
-        store, flt, [_run(row, store) for row in store.rows(_counted(store, chosen, flt, parameters), parameters)]
-    )
+    return _without_flaky(store, flt, [_run(row, store) for row in _counted(store, where, parameters, limit, flt)])
 
 
 @question
@@ -44,8 +40,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
     this: dict[str, Any] = {"run": ids.number(run_id)}
-    parameters = dict(this)
-    found = store.rows(_counted(store, "SELECT * FROM runs WHERE run = $run", flt, parameters), parameters)
+    found = _counted(store, "r.run = $run", this, 1, flt)
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
@@ -246,24 +241,26 @@ def _part(store: Store, table: str, of_run: dict[str, Any]) -> str:
     return store.part(table, of_run["releases"], [of_run["first"], of_run["last"]])
 
 
-def _counted(store: Store, chosen: str, flt: Filter, parameters: dict[str, Any]) -> str:
-    """SQL: the chosen runs, each with the sums over its builds, or over the filter's part of them."""
-    source = ""
-    if flt.module is not None or flt.topology is not None:
-        part = ""
-        for name in ("module", "topology"):
-            if getattr(flt, name) is not None:
-                part += f" AND c.{name} = ${name}"
-                parameters[name] = getattr(flt, name)
-        source = f"""LEFT JOIN (
+def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter) -> list[dict[str, Any]]:
+    """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
+    part = {name: getattr(flt, name) for name in ("module", "topology") if getattr(flt, name) is not None}
+    newest = "ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
+    counted, of = "", "s"
+    if part:
+        counted, of = (
+            f"""LEFT JOIN (
             SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
-            WHERE rb.run IN (SELECT run FROM chosen){part} GROUP BY rb.run) counted USING (run)"""
-    of = "counted" if source else "s"
-    return f"""WITH chosen AS ({chosen})
-    SELECT chosen.*, {", ".join(f"coalesce({of}.{name}, 0) AS {name}" for name in COUNTS)},
-        {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
-    FROM chosen LEFT JOIN {store.made("run_sums")} s USING (run) {source}
-    ORDER BY started_at DESC, run DESC"""
+            WHERE rb.run IN (SELECT r.run FROM runs r WHERE {where} {newest})
+            {"".join(f" AND c.{name} = ${name}" for name in part)} GROUP BY rb.run) p USING (run)""",
+            "p",
+        )
+    return store.rows(
+        f"""SELECT r.*, {", ".join(f"coalesce({of}.{name}, 0) AS {name}" for name in COUNTS)},
+            {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
+        FROM runs r LEFT JOIN {store.made("run_sums")} s USING (run) {counted}
+        WHERE {where} {newest}""",
+        parameters | part | {"limit": limit},
+    )
 
 
 def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
