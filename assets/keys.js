@@ -5,17 +5,23 @@
   let open = null; // the case that the drawer shows
 
   const cases = () => [...document.querySelectorAll("#page .case-link")];
+  const asked = () => new URLSearchParams(location.search).get("case");
 
-  /** Go to the next (1) or previous (-1) case of the list; with the drawer open, its text follows. */
+  /** The link of the list that leads to a case: to this very result, or at least to its test. */
+  function linkOf(wanted) {
+    const named = cases().map((link) => [new URL(link.href).searchParams.get("case"), link]);
+    const test = (name) => name.split(/[.@]/)[0];
+    return (named.find(([name]) => name === wanted) || named.find(([name]) => test(name) === test(wanted)) || [])[1];
+  }
+
+  /** Go to the next (1) or previous (-1) case of the list; with the drawer open, or about to, its text follows. */
   function step(by) {
     const links = cases();
-    const current = open
-      ? links.findIndex((link) => link.parentElement.classList.contains("open"))
-      : links.indexOf(document.activeElement);
+    if (!links.length) return rt.stepGrid(by);
+    const current = links.indexOf(asked() ? linkOf(asked()) : document.activeElement);
     const link = links[Math.min(Math.max(current + by, 0), links.length - 1)];
-    if (!link) return;
     link.scrollIntoView({ block: "nearest" });
-    if (open) rt.go(link.href, { replace: true });
+    if (asked()) rt.go(link.href, { replace: true });
     else link.focus();
   }
 
@@ -66,11 +72,10 @@
   document.addEventListener("rt:laid", ({ detail }) => {
     if (detail.name !== "drawer") return;
     const body = document.querySelector(".drawer-body");
-    const shown = body ? new URLSearchParams(location.search).get("case") : null;
+    const shown = body ? asked() : null;
     if (shown && !open) body.focus({ preventScroll: true });
     if (!shown && open) {
-      const link = cases().find((candidate) => new URL(candidate.href).searchParams.get("case") === open);
-      const back = link || document.querySelector("#grid .cells-grid");
+      const back = linkOf(open) || document.querySelector("#grid .cells-grid");
       if (back) back.focus({ preventScroll: true });
     }
     open = shown;

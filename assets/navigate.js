@@ -77,12 +77,19 @@
   document.addEventListener("input", (event) => {
     if (!event.target.matches("input[type=search][data-param]")) return;
     clearTimeout(typing);
-    typing = setTimeout(() => changed(event.target, true), 250);
+    typing = setTimeout(() => changed(event.target, true), 150);
   });
   document.addEventListener("submit", (event) => event.preventDefault());
 
+  // What stays below the top bar (the drawer, sticky heads) needs its height; on a phone the bar scrolls away.
+  const measured = new ResizeObserver(([{ target }]) => {
+    const tall = getComputedStyle(target).position === "sticky" ? target.offsetHeight : 0;
+    document.documentElement.style.setProperty("--shell", tall + "px");
+  });
+
   /** Marks the screen that is shown, and gives the navigation's links the scope. */
   clientside.rt.navigation = function () {
+    measured.observe(document.querySelector(".shell"));
     const here = new URLSearchParams(location.search);
     const kept = new URLSearchParams([...here].filter(([name]) => KEPT.includes(name)));
     const query = kept.toString();

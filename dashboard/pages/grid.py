@@ -6,6 +6,7 @@ two hundred thousand elements from a template, morphed one by one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.place import Place, offset_of
 from dashboard.services import store as the_store
-from data.filters import FilterError
+from data.filters import Filter, FilterError
 from data.queries import grid, releases
 from data.stats.words import WORDS
 from data.store import Store, StoreError
@@ -55,21 +56,45 @@ def register(app: Dash) -> None:
 
 
 def answer(store: Store, place: Place) -> dict[str, Any]:
-    """What is painted: {"release", "runs": [[id, number, started_at, environment, version]],
-    "tests": [[test, name, where, kinds]], "cells": [the letters of a test]}."""
+    """What is painted: {"release", "runs": [[id, number, started_at, environment, version, state]],
+    "tests": [[test, name, key, note, kinds, what tells it from its namesakes]], "cells": [the letters of a test]}."""
     found = ask(store, place)
+    facts = ("id", "number", "started_at", "environment", "version", "state")
+    notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
         "release": found["release"],
-        "runs": [
-            [run[name] for name in ("id", "number", "started_at", "environment", "version")] for run in found["runs"]
+        "runs": [[run[name] for name in facts] for run in found["runs"]],
+        "tests": [
+            [row["test"], row["name"], row["key"], note, row["kinds"], label]
+            for row, note, label in zip(found["tests"], notes, apart(found["tests"]), strict=True)
         ],
-        "tests": [[row["test"], row["name"], _where(row), row["kinds"]] for row in found["tests"]],
         "cells": found["cells"],
     }
 
 
-def _where(row: dict[str, Any]) -> str:
-    return " · ".join(part for part in (row["priority"], row["module"], row["key"].split("::")[0]) if part)
+def apart(tests: list[dict[str, Any]]) -> list[str]:
+    """For each test the shortest part of its key that no other test of the same name has: its class, its file's name,
+    or as much as it takes; "" where the name is enough."""
+    namesakes: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(tests):
+        namesakes[row["name"]].append(place)
+    labels = [""] * len(tests)
+    for name, places in namesakes.items():
+        if len(places) == 1:
+            continue
+        owners = [tests[place]["key"][: -len(name) - 2].partition("::")[::2] for place in places]
+        for label in (
+            lambda file, owner: owner.rpartition(".")[2],
+            lambda file, _: file.rpartition("/")[2],
+            lambda file, owner: f"{file.rpartition('/')[2]} {owner.rpartition('.')[2]}",
+            lambda file, owner: f"{file} {owner}",
+        ):
+            found = [label(*owner).strip() for owner in owners]
+            if len(set(found)) == len(found):
+                break
+        for place, text in zip(places, found, strict=True):
+            labels[place] = text
+    return labels
 
 
 def ask(store: Store, place: Place) -> dict[str, Any]:
@@ -87,6 +112,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
     found, offset = ask(store, place), offset_of(place)
     return {
         "release": found["release"],
+        "unknown": None if found["runs"] else _others(store, place),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
         "words": WORDS,
@@ -103,6 +129,12 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "size": ROWS,
         "more": len(found["tests"]) == ROWS,
     }
+
+
+def _others(store: Store, place: Place) -> list[str] | None:
+    """The releases that there are, where the address names one that is not among them."""
+    known = releases.choices(store, Filter(as_of=place.filter.as_of))["releases"]
+    return known if place.filter.release and place.filter.release not in known else None
 
 
 def _offered(known: list[str], chosen: str | None) -> list[str]:

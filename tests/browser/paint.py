@@ -18,10 +18,11 @@ const letters = "PPPPPPFSK-";
 window.made = (seed) => ({
   release: "7.0",
   runs: Array.from({length: 200}, (_, i) =>
-    ["r" + i, 500 - i, new Date(1.79e12 - i * 4.3e7).toISOString(), "prod", "7.0.0." + (90 - (i >> 1))]),
+    ["r" + i, 500 - i, new Date(1.79e12 - i * 4.3e7).toISOString(), "prod", "7.0.0." + (90 - (i >> 1)), "ok"]),
   tests: Array.from({length: 1000}, (_, i) =>
-    ["t" + i, "test_restart_default_gateway_" + i + "_" + seed, "routing · tests/routing/gateway_test.py",
-      i % 9 ? [] : ["flaky"]]),
+    ["t" + i, "test_restart_default_gateway_" + i + "_" + seed,
+      "tests/routing/gateway_test.py::Gateway::test_restart_default_gateway_" + i, "routing",
+      i % 9 ? [] : ["flaky"], i % 3 ? "" : "Gateway"]),
   cells: Array.from({length: 1000}, (_, i) =>
     Array.from({length: 200}, (_, j) => letters[(i * 7 + j * 13 + seed) % 10]).join("")),
 });

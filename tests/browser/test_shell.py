@@ -78,7 +78,8 @@ class Page:
 def page(chromium, tmp_path_factory) -> Iterator[Page]:
     world = World.at(tmp_path_factory.mktemp("shell") / "home")
     for hours in (50, 26, 2):
-        run = {"routing": {"test_links": "P", "test_down": "F" if hours < 30 else "P"}, "storage": {"test_disk": "P"}}
+        broken = "F" if hours < 30 else "P"
+        run = {"routing": {"test_links": "P", "test_down": broken, "test_up": broken}, "storage": {"test_disk": "P"}}
         world.run(run, "7.2", started_at=NOW - timedelta(hours=hours))
     server = make_server("127.0.0.1", 0, create_app(load(home=world.store.settings.home)).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -260,12 +261,41 @@ def test_nothing_to_draw_draws_no_empty_axes(page):
     assert not page.driver.find_element("css selector", "#trend-charts").is_displayed()
 
 
-def test_the_grid_fills_its_width_and_has_the_focus_again_when_the_text_is_closed(page):
+_CLICK_CELL = """
+const canvas = document.querySelector(`#grid [data-row="${arguments[0]}"] canvas`);
+const box = canvas.getBoundingClientRect();
+const where = { bubbles: true, clientX: box.x + (arguments[1] + 0.5) * box.width / arguments[2], clientY: box.y + 9 };
+canvas.dispatchEvent(new MouseEvent("mousemove", where));
+canvas.dispatchEvent(new MouseEvent("click", where));
+"""
+
+
+def test_the_grid_is_filtered_at_once_walked_by_keys_and_has_the_focus_again_when_the_text_is_closed(page):
     page.visit("/grid?release=7.2")
-    page.click("#grid .cells > .cF")
+    page.until(lambda: page.run("return document.querySelectorAll('#grid canvas').length > 1"))
+    assert page.run("return document.querySelector('#grid canvas').offsetWidth") == 3 * 32
+    names = page.run(
+        "return [...document.querySelectorAll('#grid [data-row] .cells-name')].map((one) => one.innerText)"
+    )
+    failed = page.run("return [...document.querySelectorAll('#grid [data-row]')].length")
+    assert len(names) == failed > 1
+    page.run(_CLICK_CELL, 0, 0, 3)
+    page.press("j")  # before the text of the first has come
+    page.until(lambda: "case=" in page.path)
+    page.reads("#drawer h2", names[1].split()[0])
+    page.press("k")
+    page.reads("#drawer h2", names[0].split()[0])
+    page.press("kk")  # there is none before the first
+    page.reads("#drawer h2", names[0].split()[0])
+    assert page.run(
+        "return document.querySelector('#drawer-frame').getBoundingClientRect().top >= 60"
+    )  # Search is free
     page.click("#drawer-close")
     page.until(lambda: page.run("return document.activeElement.matches('.cells-grid')"))
-    assert page.run("return document.querySelector('#grid .cells > i').offsetWidth") == 30
+    search = page.driver.find_element("css selector", "#grid-head input[type=search]")
+    search.send_keys("zzz")
+    assert page.run("return [...document.querySelectorAll('#grid [data-row]')].every((line) => line.hidden)")
+    page.reads("#grid-head", "No tests here")
 
 
 def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(page):
@@ -286,7 +316,7 @@ def test_what_came_since_the_last_look_is_told_but_not_of_a_narrowed_wall(page):
     seen = {"at": 1, "runs": {"7.2": ids.text(page.world.runs[0].id)}, "broken": {"7.2": 0}}
     page.run("localStorage.setItem('rt-seen', arguments[0])", json.dumps(seen))
     page.visit("/")
-    page.reads("#since", "new runs of 7.2 (1 more broken)")
+    page.reads("#since", "new runs of 7.2 (2 more broken)")
     page.reads(".tile", "new run")
     page.visit("/?environment=prod")
     page.reads(".tile", "7.2")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.pages import grid
+
 HISTORY = {"a_bad": "PPFF", "b_good": "PPPP", "c_rescued": "PKP-", "d_left_out": "SSSS"}
 
 
@@ -68,11 +70,28 @@ def test_priority_topology_and_verdict_narrow_and_sort_it(world, painted, show):
     world.store.transact("test", "metadata", metadata)
     assert [row[1] for row in painted("/grid?priority=P0")["tests"]] == ["b_good"]
     assert len(painted("/grid?priority=unknown")["tests"]) == 3
-    assert painted("/grid?order=priority")["tests"][0][1:3] == [
+    assert painted("/grid?order=priority")["tests"][0][1:4] == [
         "b_good",
-        "P0 · routing · tests/routing/routing_test.py",
+        "tests/routing/routing_test.py::TestIt::b_good",
+        "P0 · routing",
     ]
     assert [row[1] for row in painted("/grid?order=verdict")["tests"]][:2] == ["a_bad", "c_rescued"]
     assert painted("/grid?topology=5s")["tests"] == []
     html = show("grid-head", "/grid?priority=P7")["html"]
     assert '<option value="P7" selected>' in html and '<option value="unknown">' in html
+
+
+def test_tests_of_one_name_are_told_apart_by_the_least_that_does():
+    def labels(*keys: str) -> list[str]:
+        return grid.apart([{"key": key, "name": key.split("::", 2)[2]} for key in keys])
+
+    assert labels("a/x.py::m.One::t", "a/x.py::m.Two::t", "a/x.py::m.One::u") == ["One", "Two", ""]
+    assert labels("a/x.py::One::t[a::b]", "b/y.py::One::t[a::b]") == ["x.py", "y.py"]
+    assert labels("a/x.py::One::t", "a/y.py::One::t", "a/y.py::Two::t") == ["x.py One", "y.py One", "y.py Two"]
+    assert labels("a/x.py::One::t", "b/x.py::One::t") == ["a/x.py One", "b/x.py One"]
+
+
+def test_an_unknown_release_is_named_and_the_others_are_offered(world, show):
+    world.run({"routing": {"a": "P"}}, release="8.0")
+    html = show("grid-head", "/grid?release=9.9")["html"]
+    assert "There is no release 9.9" in html and 'href="/grid?release=8.0"' in html
