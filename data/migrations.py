@@ -33,8 +33,10 @@ def available() -> list[tuple[int, str]]:
 
 def applied(cursor: duckdb.DuckDBPyConnection) -> set[int]:
     """The numbers already applied; read only."""
+    (lake,) = cursor.execute("SELECT current_database()").fetchone()
     known = cursor.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'migrations'"
+        f"SELECT 1 FROM __ducklake_metadata_{lake}.ducklake_table "
+        "WHERE table_name = 'migrations' AND end_snapshot IS NULL"
     ).fetchone()
     return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if known else set()
 
