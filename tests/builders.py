@@ -123,11 +123,13 @@ class World:
             columns.append({module: {name: letter for name, letter in letters.items() if letter != "-"}})
         self.series(columns, **kwargs)
 
-    def series(self, contents: Iterable[dict[str, dict[str, str] | pa.Table | None]], **kwargs) -> None:
-        """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction."""
+    def series(self, contents: Iterable[Any], **kwargs) -> None:
+        """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction; beside
+        the contents may stand what is told of that run alone."""
         runs, builds, listed = [], [], []
-        for modules in contents:
-            run, more_builds, more_listed = self._made(modules, **kwargs)
+        for content in contents:
+            modules, own = content if isinstance(content, tuple) else (content, {})
+            run, more_builds, more_listed = self._made(modules, **kwargs | own)
             runs.append(run)
             builds += more_builds
             listed += more_listed

@@ -13,7 +13,7 @@ from data.store import Store
 
 @pytest.fixture(scope="session")
 def programme(tmp_path_factory) -> Iterator[Store]:
-    world = World.at(tmp_path_factory.mktemp("programme"))
+    world = World.at(tmp_path_factory.mktemp("programme"), mirrored=True)
     trouble.fill(world)
     yield world.store
     world.store.close()

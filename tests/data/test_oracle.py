@@ -60,6 +60,7 @@ def test_every_word_of_a_store_is_that_of_the_literal_rules(seed, length):
     with tempfile.TemporaryDirectory() as folder:
         world = World.at(Path(folder))
         lanes: dict[str, list] = {"prod": [], "staging": []}
+        made = []
         for number in range(length):
             environment = rng.choice(["prod", "prod", "staging"])
             commit = f"c{number // rng.choice([1, 1, 2])}"
@@ -70,8 +71,9 @@ def test_every_word_of_a_store_is_that_of_the_literal_rules(seed, length):
                 for topology, of in run.items()
             ]
             content = pa.concat_tables(tables) if listed else None
-            world.run({"m": content}, environment=environment, revision=commit)
+            made.append(({"m": content}, {"environment": environment, "revision": commit}))
             lanes[environment].append((commit, run if listed else {}))
+        world.series(made)
         told = {
             (row["environment"], row["name"]): set(row["kinds"])
             for row in verdicts.verdicts(world.store, Filter(release="7.0", include_storms=True))
