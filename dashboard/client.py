@@ -68,7 +68,18 @@ class Api:
             )
             return answer.status_code, answer.iter_content(1 << 16)
         except requests.RequestException as error:
-            raise ApiError(0, f"{self._url} cannot be asked: {error}") from error
+            raise ApiError(0, f"{self._url} cannot be asked: {_why(error)}") from error
+
+
+def _why(error: requests.RequestException) -> str:
+    """In words: what urllib3 says names its own objects."""
+    if isinstance(error, requests.Timeout):
+        return f"it did not answer within {PATIENCE_S} s"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted, or it does not speak TLS"
+    if isinstance(error, requests.ConnectionError):
+        return "nothing answers there; is the address right, and does the server run?"
+    return str(error)
 
 
 @contextmanager

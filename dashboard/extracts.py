@@ -84,16 +84,25 @@ def export(
 @click.command()
 @click.argument("select", metavar="[SQL]", required=False)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Rows shown at most.")
+@click.option("--as-of", help="As the store was then: a snapshot's number, or an ISO 8601 time.")
 @FORMAT
 @OUTPUT
 @URL
 @JSON
-def sql(select: str | None, limit: int, form: str | None, output: Path | None, url: str | None, as_json: bool) -> None:
+def sql(
+    select: str | None,
+    limit: int,
+    as_of: str | None,
+    form: str | None,
+    output: Path | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
     """Run one SELECT (DuckDB's dialect) over the tables of the lake. Without an argument it is read from standard
     input.
 
     It is contained as the API's: read-only, at most 10 s, 512 MB and 32 MB of answer. `AT (VERSION => n)` after a table
-    asks for an earlier snapshot. With --format or --output the whole answer becomes a file, up to a million rows.
+    asks for an earlier snapshot of it alone. With --format or --output the whole answer becomes a file, up to a million rows.
 
     Exit code 0: answered; 2: the SQL is refused or wrong, takes too much, or the store or server cannot be asked.
 
@@ -107,12 +116,13 @@ def sql(select: str | None, limit: int, form: str | None, output: Path | None, u
         if sys.stdin.isatty():
             click.echo("One SELECT, then Ctrl-D:", err=True)
         select = sys.stdin.read()
+    question = {"sql": select, "as_of": as_of}
     with api_of(url) as api:
         if form or output:
             form = form or _form_of(output)
-            _write(api, output, form, "POST", "/sql", FORMATS[form], {}, {"sql": select})
+            _write(api, output, form, "POST", "/sql", FORMATS[form], {}, question)
             return
-        answer = api.post("/sql", {"sql": select, "limit": limit})
+        answer = api.post("/sql", question | {"limit": limit})
     click.echo(json.dumps(answer) if as_json else _table(answer))
 
 

@@ -1,7 +1,7 @@
 """SQL from outside: one read-only SELECT over our tables, in a process that may take only so much, and so long.
 
 What may be said is in data/sandbox_rules.py, the process in data/sandbox_worker.py. A query that takes too long, or
-that nobody waits for any more, is ended with its process; the next one starts another (about a second).
+that nobody waits for any more, is ended with its process; the next one starts another (half a second).
 """
 
 from __future__ import annotations
@@ -79,10 +79,18 @@ class Sandbox:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
+        self._snapshot: int | None = None  # that the worker reads
         self._end: weakref.finalize[..., Sandbox] | None = None  # ends the worker, at the latest with this object
 
-    def query(self, sql: str, rows: int = ROWS, gone: Callable[[], bool] = lambda: False) -> Table:
-        """Run one SELECT; at most `rows` rows come back. When `gone` says that nobody waits any more, it is ended.
+    def query(
+        self,
+        sql: str,
+        rows: int = ROWS,
+        gone: Callable[[], bool] = lambda: False,
+        snapshot: int | None = None,
+    ) -> Table:
+        """Run one SELECT over the newest snapshot, or an earlier one; at most `rows` rows come back. When `gone` says
+        that nobody waits any more, it is ended.
 
         Raises SqlError, TooSlowError, CancelledError, BusyError, and StoreError where the files cannot be read.
         """
@@ -91,7 +99,7 @@ class Sandbox:
         try:
             if gone():
                 raise CancelledError("cancelled")
-            worker = self._ready()
+            worker = self._ready(snapshot)
             began = time.monotonic()
             ended = threading.Event()
             why: list[SqlError] = []
@@ -126,10 +134,12 @@ class Sandbox:
             self._end()
         self._worker = self._end = None
 
-    def _ready(self) -> subprocess.Popen[bytes]:
-        if self._worker is not None and self._worker.poll() is None:
+    def _ready(self, snapshot: int | None) -> subprocess.Popen[bytes]:
+        """The worker, which reads one snapshot, or whichever is the newest."""
+        if self._worker is not None and self._worker.poll() is None and self._snapshot == snapshot:
             return self._worker
         self.close()
+        self._snapshot = snapshot
         self._worker = worker = subprocess.Popen(
             [sys.executable, "-m", "data.sandbox_worker"],
             stdin=subprocess.PIPE,
@@ -139,7 +149,7 @@ class Sandbox:
         timer = threading.Timer(START_S, worker.kill)
         timer.start()
         try:
-            _send(worker, self._limits)
+            _send(worker, self._limits | {"snapshot": snapshot})
             _hear(worker)
         except (OSError, ValueError) as error:
             self.close()

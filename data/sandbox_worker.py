@@ -42,7 +42,7 @@ def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     store = {name: limits[name] for name in ("catalog", "data_path", "threads", "memory")}
     settings = Settings(home=limits["home"], store=store)
     root = connect(settings)
-    root.execute(attach(settings, LAKE, read_only=True))
+    root.execute(attach(settings, LAKE, limits["snapshot"], read_only=True))
     root.execute(f"USE {LAKE}")
     root.execute("SELECT count(*) FROM releases")
     folder = settings.data_path.rstrip("/").replace("'", "''") + "/"

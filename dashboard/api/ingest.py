@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import answered, blueprint, many, one, problems
+from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.runs import checked
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.services import services

@@ -6,9 +6,10 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
+from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
-from dashboard.api.runs import checked, known_run
+from dashboard.api.runs import known_run
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.judged import Excluded, Failure, FailureDetail, Host, Storm, Verdict
 from data.filters import Filter

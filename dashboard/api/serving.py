@@ -10,7 +10,6 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache, wraps
 from importlib.metadata import version
 from typing import Any, ParamSpec
@@ -121,7 +120,7 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     if arguments.get("cursor"):
         snapshot = paging.decode(arguments["cursor"]).snapshot
     elif arguments.get("as_of"):
-        snapshot = _as_of(arguments["as_of"], store, newest.committed_at, newest.id)
+        snapshot = snapshot_of(arguments["as_of"], store)
     wanted = wanted_format(arguments.get("format"), request.headers.get("Accept", ""))
     left_out = {"as_of", "format"} if wanted else {"as_of"}
     query = tuple(sorted(pair for pair in arguments.items(multi=True) if pair[0] not in left_out))
@@ -131,18 +130,20 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     return Asked(snapshot, snapshot != newest.id, form, request.path, query, f"{snapshot}-{checksum:08x}")
 
 
-def _as_of(text: str, store: Store, newest_at: datetime, newest: int) -> int:
+def snapshot_of(text: str, store: Store) -> int:
+    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError, NoSnapshot."""
+    newest = store.snapshot()
     try:
         number = filters.Filter.parse({"as_of": text}).as_of
-        return number if number is not None else newest
+        return number if number is not None else newest.id
     except filters.FilterError:
         try:
             moment = filters.moment(text)
         except filters.FilterError:
             problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
             raise filters.FilterError("as_of", text, problem) from None
-    if moment >= newest_at:
-        return newest
+    if moment >= newest.committed_at:
+        return newest.id
     # Every later commit is newer than the moment, so what it means stays.
     return store.answers.get(("as_of", moment), lambda: store.snapshot_at(moment).id)
 

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api import connection, listing, parameters
 from dashboard.api.documented import FILES, answered, blueprint, many, problems
+from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.runs import checked
-from dashboard.api.serving import FORMATS, remembered, store, wanted_format
+from dashboard.api.serving import FORMATS, remembered, snapshot_of, store, wanted_format
 from dashboard.api.shapes.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.services import Services, services
 from data import dictionary, export, saved_queries
@@ -38,6 +38,9 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})
 
     sql: str = Field(min_length=1, max_length=SQL_LETTERS)
+    as_of: str | None = Field(
+        None, max_length=40, description="a snapshot's number, or an ISO 8601 time", examples=["12"]
+    )
     limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file holds all, up to a million")
 
 
@@ -49,17 +52,23 @@ def install(server: Flask) -> None:
 @routes.post(
     "/sql",
     summary="Run one SELECT",
-    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 408, 413, 415, 429, 503)},
+    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 404, 408, 413, 415, 429, 503)},
 )
 def run_sql(body: Question) -> Response:
-    """Read-only, over the lake's own tables (`AT (VERSION => n)` asks for an earlier snapshot); 10 seconds, 512 MB and
-    32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow instead of JSON. Hanging up cancels it. Where an error
-    has a place in the query, `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
+    """Read-only, over the lake's own tables, as they were at `as_of` (`AT (VERSION => n)` after a table asks for an
+    earlier snapshot of it alone); 10 seconds, 512 MB and 32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow
+    instead of JSON. Hanging up cancels it. Where an error has a place in the query, `position` tells it. A file that
+    was cut has a header `Regtracker-Truncated`."""
     form = wanted_format(None, request.headers.get("Accept", "")) or "json"
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
-    _ = services().store  # where the store cannot be opened, this says so
+    store = services().store  # where it cannot be opened, this says so
+    snapshot = None
+    if body.as_of:
+        snapshot = snapshot_of(body.as_of, store)
+        snapshot = store.at(snapshot).snapshot().id if snapshot != store.snapshot().id else None
+    rows = body.limit if form == "json" else 10**6
     try:
-        table = sandbox.query(body.sql, body.limit if form == "json" else 10**6, connection.hung_up(request.environ))
+        table = sandbox.query(body.sql, rows, connection.hung_up(request.environ), snapshot)
     except TooSlowError as error:
         raise Problem(408, str(error), "sql") from error
     except SqlError as error:
@@ -68,8 +77,12 @@ def run_sql(body: Question) -> Response:
         raise Problem(429, str(error)) from error
     if form != "json":
         return _file(table, form)
-    rows = list(islice(_rows(table), body.limit))
-    answer = {"columns": table.columns, "rows": rows, "truncated": table.truncated, "seconds": table.seconds}
+    answer = {
+        "columns": table.columns,
+        "rows": list(islice(_rows(table), body.limit)),
+        "truncated": table.truncated,
+        "seconds": table.seconds,
+    }
     response = Response(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), mimetype=FORMATS["json"])
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -217,6 +217,23 @@ def test_a_commit_of_another_process_is_in_the_next_answer(world, own_client):
     assert runs() == 1
 
 
+def test_the_past_can_be_asked(world, own_client):
+    world.run({"routing": {"a": "P"}})
+    then = own_client.get("/api/v1/snapshot").json
+    world.run({"routing": {"a": "F"}})
+
+    def builds(**as_of):
+        return own_client.post("/api/v1/sql", json={"sql": "SELECT count(*) FROM builds", **as_of})
+
+    assert builds().json["rows"] == [[2]]
+    assert builds(as_of=str(then["snapshot"])).json["rows"] == [[1]]
+    assert builds(as_of=then["committed_at"]).json["rows"] == [[1]]
+    assert builds(as_of="2999-01-01").json["rows"] == [[2]]
+    unknown = builds(as_of="99999")
+    assert unknown.status_code == 404 and "no snapshot 99999" in unknown.json["detail"]
+    assert builds(as_of="yesterday").status_code == 400
+
+
 def test_every_type_can_be_answered(ask):
     sql = """SELECT 170141183460469231731687303715884105727::HUGEINT, 1.50::DECIMAL(9, 2), 'a'::BLOB, INTERVAL 1 DAY,
         MAP {'a': 1}, [{'b': [1, NULL]}], 'nan'::DOUBLE, uuid '00000000-0000-0000-0000-00000000002a', TIME '10:00',
