@@ -96,8 +96,10 @@
     for (const link of document.querySelectorAll("a[data-nav]")) {
       const path = link.getAttribute("data-nav");
       link.href = path + (query ? "?" + query : "");
-      if (path === location.pathname) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      if (path === location.pathname) {
+        link.setAttribute("aria-current", "page");
+        link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - link.parentElement.clientWidth / 3;
+      } else link.removeAttribute("aria-current");
     }
   };
 

@@ -17,7 +17,33 @@
     return body;
   }
 
+  let begins = null; // the earliest moment that can be shown
+  let known = null; // when it has been asked for
+
+  /** What is offered: only moments that the store knows. */
+  async function offer() {
+    const dialog = find("past");
+    const answer = await fetch("/api/v1/health").catch(() => null);
+    begins = answer && answer.ok ? new Date(Date.parse((await answer.json()).store.oldest_at) + 1000) : null;
+    for (const jump of dialog.querySelectorAll("[data-ago]")) {
+      jump.disabled = begins && ago(jump) < begins;
+      jump.title = jump.disabled ? "The store is younger than that." : "";
+    }
+    find("past-begins").textContent = begins ? "The store begins at " + told(begins) + "." : "";
+  }
+  const ago = (jump) => new Date(Date.now() - jump.getAttribute("data-ago") * 3600e3);
+
+  function refused(moment) {
+    if (isNaN(moment)) return "Choose a moment first.";
+    if (moment > new Date()) return told(moment) + " is still to come: choose a moment that has passed.";
+    if (begins && moment < begins) return "The store begins at " + told(begins) + ": it cannot say how it stood at " + told(moment) + ".";
+    return "";
+  }
+
   async function travel(moment) {
+    await known;
+    find("past-says").textContent = refused(moment);
+    if (refused(moment)) return;
     const utc = moment.toISOString().slice(0, 19) + "Z";
     try {
       const { snapshot: id } = await snapshot(utc);
@@ -32,10 +58,11 @@
     find("past").addEventListener("rt:opened", () => {
       find("past-says").textContent = "";
       find("past").querySelector("[data-now]").hidden = !asked();
+      known = offer();
     });
     find("past-form").addEventListener("submit", () => travel(new Date(find("past-time").value)));
     find("past").addEventListener("click", ({ target }) => {
-      if (target.hasAttribute("data-ago")) travel(new Date(Date.now() - target.getAttribute("data-ago") * 3600e3));
+      if (target.hasAttribute("data-ago")) travel(ago(target));
       if (!target.hasAttribute("data-now")) return;
       find("past").close();
       now();

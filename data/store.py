@@ -203,6 +203,10 @@ class Store:
             raise NoSnapshot(f"the store holds no snapshot as old as {moment.isoformat()}Z")
         return Snapshot(*row)
 
+    def oldest(self) -> datetime:
+        """The earliest moment that can be asked for (UTC, naive): the commit of the oldest snapshot that is kept."""
+        return self.value(f"SELECT timezone('UTC', min(snapshot_time)) FROM {LAKE}.snapshots()")
+
     def at(self, snapshot_id: int) -> Store:
         """The lake as it was at a snapshot. Raises NoSnapshot."""
         if self._pinned is not None and self._pinned.id == snapshot_id:

@@ -63,6 +63,7 @@ def get_health() -> Response:
                 "snapshot": newest.id,
                 "committed_at": iso(newest.committed_at),
                 "age_s": age_s(newest.committed_at),
+                "oldest_at": iso(store.oldest()),
                 "catalog": "postgresql" if "://" in store.settings.catalog else "sqlite",
             },
             "ingest": sources,

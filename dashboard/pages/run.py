@@ -90,6 +90,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "beside": beside,
         "running": progress(this, None, store.moment()) if this["state"] == "running" else None,
         "measured": render.measured(store),
+        "window": store.settings.measures.window,
         "newest": newest,
         "everywhere": bool(place.get("everywhere")),
         "view": kind,

@@ -292,18 +292,6 @@ def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo)
         assert dash_duo.driver.title != "owned"
 
 
-def test_a_lost_server_is_said_quietly_and_forgotten_when_it_is_back(world, visit, dash_duo):
-    fill(world)
-    visit("/")
-    reach = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    dash_duo.driver.execute_cdp_cmd("Network.enable", {})
-    dash_duo.driver.execute_cdp_cmd("Network.emulateNetworkConditions", reach)
-    wait_for_text(dash_duo, "#offline", "cannot be reached", timeout=20)
-    dash_duo.driver.execute_cdp_cmd("Network.emulateNetworkConditions", reach | {"offline": False})
-    until(lambda: not dash_duo.find_element("#offline").text, 20)
-    assert all("snapshot" in entry["message"] for entry in dash_duo.get_logs())  # and reading empties the console
-
-
 def test_what_is_not_there_is_said_and_an_empty_store_says_how_to_begin(world, visit, dash_duo):
     visit("/")
     assert texts(dash_duo, "#page h1") == ["Nothing has been read yet"]

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,12 @@ def test_tables_and_charts_leave_as_files(page):
     assert "rgb(255, 255, 255)" in drawn and "Trends · Pass rate" in drawn and "var(--" not in drawn
     assert "rgb(236, 238, 242)" not in drawn  # the ink of the dark theme
     assert downloaded(page, "Trends-Pass-rate.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    for screen in ("matrix", "compare"):
+        page.visit(f"/{screen}?release=7.2")
+        page.press("y")
+        page.reads("#share-call", f"/{screen}")
+        page.click("a[data-file=csv]")
+        assert '"routing"' in downloaded(page, f"{screen}-*.csv").read_text()
     page.visit("/failures")
     page.press("y")
     page.until(lambda: "/failures" in page.text("#share-call"))
@@ -340,13 +347,57 @@ def test_an_earlier_moment_is_said_and_left_again(page):
     page.click("#live-text")
     page.run("document.getElementById('past-time').value = '2001-01-01T00:00'")
     page.click("#past-form button")
-    page.reads("#past-says", "no snapshot as old as")
+    page.reads("#past-says", "The store begins at")
+    page.reads("#past-begins", "The store begins at")
+    assert page.run("return [...document.querySelectorAll('[data-ago]')].every((jump) => jump.disabled && jump.title)")
     assert page.path == "/"
-    page.driver.get_log("browser")  # the browser tells of the refused moment
-    past = datetime.now() + timedelta(minutes=1)
-    page.run("document.getElementById('past-time').value = arguments[0]", past.isoformat(timespec="minutes"))
-    page.click("#past-form button")
-    page.until(lambda: page.path == f"/?as_of={then.id}")
+    for moment, words in (("", "Choose a moment"), ("2999-01-01T00:00", "still to come")):
+        page.run("document.getElementById('past-time').value = arguments[0]", moment)
+        page.click("#past-form button")
+        page.reads("#past-says", words)
+    assert page.driver.get_log("browser") == [] and page.path == "/"
+
+
+def test_two_tabs_outlive_a_server_that_is_stopped_and_started_again(page, tmp_path):
+    """Both say that it is gone, go on by themselves with what came meanwhile, and are not loaded anew."""
+    world = World.at(tmp_path / "home")
+    world.run({"routing": {"a": "P"}}, "9.1", started_at=NOW - timedelta(hours=3))
+    serving = create_app(load(home=world.store.settings.home)).server
+
+    @contextmanager
+    def served(port: int) -> Iterator[int]:
+        server = make_server("127.0.0.1", port, serving, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    first = page.driver.current_window_handle
+    with served(0) as port:
+        page.driver.get(f"http://127.0.0.1:{port}/")
+        page.driver.switch_to.new_window("tab")
+        page.driver.get(f"http://127.0.0.1:{port}/trends?release=9.1")
+        second = page.driver.current_window_handle
+        for tab, sink in ((first, "#overview"), (second, "#trends-head")):
+            page.driver.switch_to.window(tab)
+            page.reads(sink, "9.1" if tab == first else "1 point")
+            page.run("window.kept = true")
+    for tab in (first, second):
+        page.driver.switch_to.window(tab)
+        page.reads("#offline", "cannot be reached")
+    world.run({"routing": {"a": "F"}}, "9.1", started_at=NOW - timedelta(hours=1))
+    with served(port):
+        for tab, sink, words in ((first, ".runs-table", "#2"), (second, "#trends-head", "2 points")):
+            page.driver.switch_to.window(tab)
+            page.reads(sink, words)
+            page.until(lambda: page.text("#offline") == "")
+            assert page.run("return window.kept")
+        page.driver.close()
+        page.driver.switch_to.window(first)
+        page.driver.get("about:blank")
+    page.driver.get_log("browser")  # the browser tells of every request that failed
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

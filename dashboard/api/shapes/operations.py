@@ -26,6 +26,7 @@ class StoreHealth(Shape):
     snapshot: Count
     committed_at: Time
     age_s: float
+    oldest_at: Time = Field(description="the earliest moment that as_of can ask for")
     catalog: Literal["sqlite", "postgresql"]
 
 
