@@ -102,7 +102,8 @@ def sql(
     input.
 
     It is contained as the API's: read-only, at most 10 s, 512 MB and 32 MB of answer. `AT (VERSION => n)` after a table
-    asks for an earlier snapshot of it alone. With --format or --output the whole answer becomes a file, up to a million rows.
+    asks for an earlier snapshot of it alone. With --format or --output the whole answer becomes a file, up to a million
+    rows.
 
     Exit code 0: answered; 2: the SQL is refused or wrong, takes too much, or the store or server cannot be asked.
 
