@@ -85,7 +85,10 @@ def check(tree: dict[str, Any]) -> None:
     """Raise RefusedError unless a tree of json_serialize_sql is one harmless SELECT."""
     if tree.get("error"):
         position = tree.get("position")
-        raise RefusedError(tree.get("error_message") or "this cannot be parsed", int(position) if position else None)
+        why = tree.get("error_message") or "this cannot be parsed"
+        if "serialized to json" in why:  # how DuckDB says that it parses, and is no SELECT
+            why = "only SELECT is allowed here"
+        raise RefusedError(why, int(position) if position else None)
     statements = tree.get("statements", [])
     if len(statements) != 1:
         raise RefusedError("send one statement")
@@ -127,6 +130,11 @@ def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
         if sort in ("FUNCTION", "WINDOW"):
             _check_function(node, FUNCTIONS)
     elif isinstance(kind, str):
+        if kind == "SHOW_REF":
+            known = ", ".join(sorted(TABLES))
+            raise RefusedError(
+                f"SHOW, DESCRIBE and SUMMARIZE are not allowed here; try FROM runs LIMIT 5. Tables: {known}"
+            )
         if kind not in _NODES:
             raise RefusedError(f"{kind.lower().replace('_', ' ')} is not allowed here", node.get("query_location"))
         if kind == "BASE_TABLE":

@@ -217,6 +217,18 @@ def test_a_commit_of_another_process_is_in_the_next_answer(world, own_client):
     assert runs() == 1
 
 
+@pytest.mark.parametrize(
+    "sql, said",
+    [
+        ("DESCRIBE results", "try FROM runs LIMIT 5"),
+        ("SHOW TABLES", "Tables: build_counts"),
+        ("PRAGMA x", "only SELECT"),
+    ],
+)
+def test_what_is_refused_says_what_to_do(ask, sql, said):
+    assert said in ask(sql).json["detail"]
+
+
 def test_the_past_can_be_asked(world, own_client):
     world.run({"routing": {"a": "P"}})
     then = own_client.get("/api/v1/snapshot").json
