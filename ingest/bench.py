@@ -11,12 +11,13 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from random import Random
 
 import click
 
@@ -38,7 +39,7 @@ from ingest.simulator.programme import Programme
 from ingest.simulator.server import Jenkins, SimulatorServer
 from ingest.simulator.side import ARCHIVE
 from ingest.simulator.timeline import ReleaseSpec, Size
-from ingest.terminal import MovingBar, collect_rarely
+from ingest.terminal import MovingBar, collect_rarely, one_thread
 
 START = datetime(2025, 1, 1)
 
@@ -59,7 +60,7 @@ class Rate:
 
 def measure(settings: Settings) -> Rate:
     """Poll every source of the settings once, into an empty store."""
-    store = Store.open(settings)
+    store = Store.open(one_thread(settings))
     wall, cpu = time.perf_counter(), time.process_time()
     polls = [Pipeline(store, source).poll(eager=True) for source in settings.source]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -93,21 +94,54 @@ class Stages:
     """Results a second of one core (CPU time of all threads, wherever it was spent) of XML that is in memory already:
     zip to columns, columns to a committed snapshot, and both."""
 
+    dialect: str
     results: int
     read: float
     committed: float
     both: float
 
 
-def stages(home: Path, builds: int) -> Stages:
+def archived(builds: int) -> Iterator[tuple[int, bytes]]:
+    """(number, zip) of the simulator's builds: suites of eight tests, some failures and odd durations."""
+    job = Programme(_archive(builds), live=False)
+    for build in Jenkins(job, None).root.find([ARCHIVE]).builds(job.now()):
+        yield build.number, zipped(build.files(job.now()), "", "**/*.xml", build.ended)
+
+
+def pytest_like(builds: int, failing: float = 0.0) -> Iterator[tuple[int, bytes]]:
+    """(number, zip) of reports with all tests in one suite; those that fail have a message, a trace and 2 kB of
+    output."""
+    rng = Random(f"{builds} {failing}")
+    for number in range(1, builds + 1):
+        cases = []
+        for test in range(500):
+            facts = f'classname="tests.part{test // 20}.test_part.TestPart" name="test_keeps_{test}"'
+            case = f'<testcase {facts} time="{rng.lognormvariate(-2, 1):.3f}"'
+            if rng.random() < failing:
+                text = f"AssertionError: route {test} has {rng.randrange(9)} hops"
+                trace = "\n".join(f"E   {text}" if line == 19 else f"    line {line} of a test" for line in range(20))
+                log = f"2026-01-01 00:00:00 INFO step {rng.randrange(9999)} of the test\n" * 40
+                case += f'><failure message="{text}">{trace}</failure><system-out>{log}</system-out></testcase>'
+            else:
+                case += " />"
+            cases.append(case)
+        suite = f'<testsuite name="pytest" tests="500" timestamp="2025-01-01T00:00:00">{"".join(cases)}</testsuite>'
+        content = f"<testsuites>{suite}</testsuites>".encode()
+        yield number, zipped({"report.xml": lambda content=content: content}, "", "**/*.xml", START.timestamp())
+
+
+DIALECTS = {
+    "suites of eight": archived,
+    "one suite, all pass": pytest_like,
+    "one suite, 5 % fail with output": partial(pytest_like, failing=0.05),
+}
+
+
+def stages(home: Path, builds: int, dialect: str) -> Stages:
     """What the way from a zip of JUnit XML to the lake costs without a network: `builds` builds of 500 results."""
     source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=ARCHIVE, release_fixed="1.0")
-    layout, store = layout_of(source), Store.open(Settings(home=home))
-    job = Programme(_archive(builds), live=False)
-    made = [
-        (build.number, zipped(build.files(job.now()), "", "**/*.xml", build.ended))
-        for build in Jenkins(job, None).root.find([ARCHIVE]).builds(job.now())
-    ]
+    layout, store = layout_of(source), Store.open(one_thread(Settings(home=home)))
+    made = list(DIALECTS[dialect](builds))
     collect_rarely()
     read = committed = 0.0
     results = 0
@@ -126,7 +160,7 @@ def stages(home: Path, builds: int) -> Stages:
             committed += time.process_time() - clock
             batch = []
     store.close()
-    return Stages(results, results / read, results / committed, results / (read + committed))
+    return Stages(dialect, results, results / read, results / committed, results / (read + committed))
 
 
 def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> Rate:
@@ -145,7 +179,7 @@ def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> Ra
         max_in_flight=4,
     )
     collect_rarely()
-    store = Store.open(Settings(home=home, source=[source]))
+    store = Store.open(one_thread(Settings(home=home, source=[source])))
     pipeline = Pipeline(store, source)
     wall, cpu = time.perf_counter(), time.process_time()
     backfill.run(pipeline, backfill.Range(), progress)
@@ -178,14 +212,15 @@ def main(builds: int, as_json: bool) -> None:
         # First, for the peak of memory is that of the whole process.
         backfilled = history(Path(scratch) / "history", builds, bar)
         bar.end()
-        measured = stages(Path(scratch) / "stages", min(builds, 1000))
+        measured = [stages(Path(scratch) / f"stages{n}", min(builds, 1000), name) for n, name in enumerate(DIALECTS)]
     if as_json:
-        click.echo(json.dumps({"stages": asdict(measured), "history": asdict(backfilled)}))
+        click.echo(json.dumps({"stages": [asdict(one) for one in measured], "history": asdict(backfilled)}))
         return
-    click.echo(
-        f"one core, in memory: {measured.both:,.0f} results/s (zip to columns {measured.read:,.0f}, "
-        f"columns to snapshot {measured.committed:,.0f})"
-    )
+    for one in measured:
+        click.echo(
+            f"one core, in memory, {one.dialect}: {one.both:,.0f} results/s (zip to columns {one.read:,.0f}, "
+            f"columns to snapshot {one.committed:,.0f})"
+        )
     rate = backfilled
     click.echo(
         f"backfill over HTTP: {rate.builds} builds, {rate.attempts:,} results in {rate.wall_s:.0f} s = "

@@ -22,6 +22,7 @@ from ingest.terminal import (
     chosen_sources,
     collect_rarely,
     log_to_stderr,
+    one_thread,
     progress,
     stopped_by_signals,
 )
@@ -50,7 +51,7 @@ def poll(name: str | None, as_json: bool) -> None:
     total = dict.fromkeys(("found", "ingested", "running", "failed", "gone", "results"), 0) | {"seconds": 0.0}
     errors = []
     collect_rarely()
-    with opened_store(settings) as store, stopped_by_signals() as stop:
+    with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
         for source in sources:
             pipeline = Pipeline(store, source, stop)
             pipeline.progress = bar = MovingBar(f"builds of {source.name}")
@@ -193,7 +194,7 @@ def import_(
     answers = []
     failed = False
     collect_rarely()
-    with opened_store(settings) as store:
+    with opened_store(one_thread(settings)) as store:
         if metadata:
             try:
                 answers.append(import_metadata(store, metadata, None if paths else release))
@@ -258,7 +259,7 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     began = time.monotonic()
     bar = MovingBar("builds")
     collect_rarely()
-    with opened_store(settings) as store, stopped_by_signals() as stop:
+    with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
         pipeline = Pipeline(store, source, stop)
         try:
             run(pipeline, wanted, bar)
@@ -305,7 +306,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
         fail(f"--since: {error}")
     bar = MovingBar("builds")
     collect_rarely()
-    with opened_store(settings) as store:
+    with opened_store(one_thread(settings)) as store:
         changes = derive_anew(store, sources, moment, dry_run, bar)
     bar.end()
     if as_json:
@@ -338,7 +339,7 @@ def check(name: str | None, as_json: bool) -> None:
     from ingest.check import check as look
 
     settings = load_settings()
-    with opened_store(settings) as store:
+    with opened_store(one_thread(settings)) as store:
         snapshot = store.snapshot()
     findings = [look(source) for source in (chosen_sources(settings, name) if name else settings.source)]
     problems = any(finding.problems for finding in findings)

@@ -153,7 +153,8 @@ def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.
     tests = [_test(case.file, case.class_name, case.name) for case in cases]
     files = [case.file for case in cases]
     owners = {file: owner_of(file) for file in set(files)}
-    patterns = [_pattern(case) if case.status == FAILED else None for case in cases]
+    failed = [case for case in cases if case.status == FAILED]
+    patterns = [signatures.pattern(case.message or case.trace or "") or None for case in failed]
     keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
     columns = {
         "test": [key for key, _ in tests],
@@ -162,17 +163,23 @@ def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.
         "attempt": [case.attempt for case in cases],
         "is_final": [case.is_final for case in cases],
         "status": [case.status for case in cases],
-        "kind": [case.kind for case in cases],
         "duration_s": [case.duration_s for case in cases],
         "host": [case.host for case in cases],
         "position": range(len(cases)),
+    }
+    of_failed = {
+        "kind": [case.kind for case in failed],
         "signature": [keys.get(pattern) for pattern in patterns],
         "pattern": patterns,
-        "message": [case.message for case in cases],
-        "trace": [case.trace for case in cases],
-        "output": [case.output for case in cases],
+        "message": [case.message for case in failed],
+        "trace": [case.trace for case in failed],
+        "output": [case.output for case in failed],
     }
-    return pa.table([_column(columns[field.name], field.type) for field in CASES], CASES), dict(tests)
+    numbers = iter(range(len(failed)))
+    rows = pa.array([next(numbers) if case.status == FAILED else None for case in cases], pa.int32())
+    arrays = {name: _column(values, CASES.field(name).type) for name, values in (columns | of_failed).items()}
+    arrays |= {name: arrays[name].take(rows) for name in of_failed}
+    return pa.table([arrays[name] for name in CASES.names], CASES), dict(tests)
 
 
 @lru_cache(1 << 17)
@@ -180,10 +187,6 @@ def _test(file: str, class_name: str, name: str) -> tuple[int, Test]:
     """(id, test): the same tests come again with every build, and to hash their names costs ten times the lookup."""
     file, class_name, name = (text.encode("utf-8", "replace").decode() for text in (file, class_name, name))
     return ids.of(file, class_name, name), Test(file, class_name, name, base_name(name))
-
-
-def _pattern(case: Case) -> str | None:
-    return signatures.pattern(case.message or case.trace or "") or None
 
 
 def _column(values: Iterable, kind: pa.DataType) -> pa.Array:

@@ -29,7 +29,7 @@ from ingest.reading import Outcome, Reader, utc_now
 log = logging.getLogger(__name__)
 
 # To commit costs 0.4 s of one core however little there is: few and large batches are what makes a backfill quick.
-BATCH_RESULTS = 150_000
+BATCH_RESULTS = 300_000
 BATCH_BYTES = 64 << 20
 BATCH_SECONDS = 5.0
 CHUNK = 500  # entries whose context is asked of the store at once, and that one process takes for itself

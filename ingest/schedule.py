@@ -23,7 +23,7 @@ from data.store import Store
 from ingest.orders import carry_out
 from ingest.pipeline import Pipeline
 from ingest.reading import utc_now
-from ingest.terminal import collect_rarely
+from ingest.terminal import collect_rarely, one_thread
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Ingest:
         collect_rarely()
         self.settings = settings
         self.stop = threading.Event()
-        self.store = Store.open(settings)
+        self.store = Store.open(one_thread(settings))
         self.pipelines = {source.name: Pipeline(self.store, source, self.stop) for source in settings.source}
         self._sweep_at: dict[str, float] = {}
         self._locks = {name: threading.Lock() for name in self.pipelines}

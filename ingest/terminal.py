@@ -29,6 +29,12 @@ def collect_rarely() -> None:
     gc.set_threshold(100_000, 10, 10)
 
 
+def one_thread(settings: Settings) -> Settings:
+    """The settings of a process that writes: most of what it does is Python's, and a second thread of DuckDB's costs a
+    small commit as much again, in waiting for each other."""
+    return settings.model_copy(update={"store": settings.store.model_copy(update={"threads": 1})})
+
+
 def chosen_sources(settings: Settings, name: str | None) -> list[SourceSettings]:
     found = [source for source in settings.source if name in (None, source.name)]
     if not found:

@@ -14,8 +14,9 @@ from ingest.records import Report
 HEAD_BYTES = 16 << 10
 
 _XML_KINDS = {"testng-results": "testng", "robot": "robot", "TestRun": "trx", "result": "junit_result"}
-_NOT_AN_ELEMENT = re.compile(r"<\?.*?\?>|<!--.*?-->|<![^>]*>", re.DOTALL)
-_ELEMENT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
+_ROOT = re.compile(
+    r"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|[^<]|<(?![A-Za-z_?!]))*+<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", re.DOTALL
+)
 _TESTNG_JSON = re.compile(r'"(?:package|fail-config)"\s*:')
 
 
@@ -60,7 +61,7 @@ def detect(path: str, stream: BinaryIO) -> str:
         raw = raw.replace(b"\0", b"")
     head = raw.decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
     if head.startswith("<"):
-        root = _ELEMENT.search(_NOT_AN_ELEMENT.sub("", head))
+        root = _ROOT.match(head)
         return _XML_KINDS.get(root[1], "junit") if root else "junit"
     if head.startswith("{"):
         return "testng_json" if _TESTNG_JSON.search(head) else "test_report"

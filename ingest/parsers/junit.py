@@ -316,8 +316,9 @@ class _Reader:
     def _end_other(self) -> None:
         _, suite = self._stack.pop()
         self._suite = self._stack[-1][1] if self._stack else None
-        self._text = None
-        self._source.listen(False)
+        if self._text is not None:
+            self._text = None
+            self._source.listen(False)
         if suite is None:
             return
         if suite.kept:

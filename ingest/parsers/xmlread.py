@@ -97,6 +97,11 @@ class _Expat(Source):
     def listen(self, on: bool) -> None:
         self.parser.CharacterDataHandler = self.data if on else None
 
+    def let_go(self) -> None:
+        """Ends the cycle of parser and handler: with it the cases of every file would wait for Python's collector."""
+        self.parser.StartElementHandler = self.parser.EndElementHandler = self.parser.CharacterDataHandler = None
+        del self.data
+
 
 def _refuse_entity(*_: object) -> None:
     raise DeclaresEntities
@@ -127,6 +132,7 @@ def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool
     except Refused as error:
         problem, refused = str(error), True
     handler.close()
+    source.let_go()
     return handler, problem, refused
 
 
