@@ -96,6 +96,13 @@ def claim(store: Store) -> list[Request]:
     return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
 
 
+def keep(store: Store, taken: Sequence[int]) -> None:
+    """Say that the work on these goes on, lest another process take them for lost."""
+    marks = ", ".join("?" for _ in taken)
+    sql = f"UPDATE requests SET updated_at = ? WHERE state = 'working' AND request IN ({marks})"
+    store.transact("ingest", f"{len(taken)} requests go on", lambda cursor: cursor.execute(sql, [_now(), *taken]))
+
+
 def report(store: Store, request: Request, state: str, error: str | None = None, **facts: Any) -> None:
     """Note how far the work is. When it has ended, its files are dropped."""
     payload = json.dumps(request.payload | facts)

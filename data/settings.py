@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 
 class ConfigError(Exception):
@@ -209,6 +215,8 @@ def load(**overrides: Any) -> Settings:
             raise ConfigError(f"{path}: source.token: a secret does not belong here; set {variable} or token_file")
     try:
         settings = Settings(**overrides)
+    except SettingsError as error:
+        raise ConfigError(f"the environment: {error}; a table or list is written as JSON") from error
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, path) for item in error.errors())) from error
     return settings.model_copy(update={"source": [_with_token(source) for source in settings.source]})
@@ -233,6 +241,9 @@ def _with_token(source: SourceSettings) -> SourceSettings:
 def _explain(item: Any, path: Path) -> str:
     key = ".".join(str(part) for part in item["loc"])
     message = item["msg"].removeprefix("Value error, ")
+    variable = "REGTRACKER_" + "__".join(str(part) for part in item["loc"]).upper()
+    if variable in os.environ:
+        return f"environment variable {variable} = {os.environ[variable]!r}: {message}"
     if item["type"] == "extra_forbidden":
         return f"{path}: {key}: no such key"
     value = "" if item["type"] == "missing" else f" = {item['input']!r}"

@@ -40,6 +40,9 @@ def poll(name: str | None, as_json: bool) -> None:
     Exit code 0: all is well; 1: some builds failed (they stay in the ledger and are tried again); 2: the configuration
     is wrong or a Jenkins cannot be read. Builds that Jenkins has deleted are told as gone, and are no failure.
 
+    Found is what was new to the ledger: builds that orchestrate others (told as runs when read) and builds with results
+    (told as ingested).
+
     \b
     Example: regtracker poll --source ci --json
     """
@@ -48,8 +51,9 @@ def poll(name: str | None, as_json: bool) -> None:
     settings = load_settings()
     sources = chosen_sources(settings, name)
     log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
-    total = dict.fromkeys(("found", "ingested", "running", "failed", "gone", "results"), 0) | {"seconds": 0.0}
-    errors = []
+    counted = ("found", "runs", "ingested", "running", "failed", "gone", "results")
+    total = dict.fromkeys(counted, 0) | {"seconds": 0.0}
+    errors, failures = [], []
     collect_rarely()
     with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
         for source in sources:
@@ -57,23 +61,22 @@ def poll(name: str | None, as_json: bool) -> None:
             pipeline.progress = bar = MovingBar(f"builds of {source.name}")
             answer = pipeline.poll(eager=True)
             bar.end()
-            for key in ("found", "ingested", "running", "failed", "gone", "results"):
+            for key in counted:
                 total[key] += getattr(pipeline.tally, key)
             total["seconds"] += answer.duration_s
             if answer.error:
                 errors.append(f"{source.name}: {answer.error}")
-            for error in pipeline.tally.errors:
-                if error != answer.error:
-                    click.echo(f"{source.name}: {error}", err=True)
+            failures += [f"{source.name}: {error}" for error in pipeline.tally.errors if error != answer.error]
     total["seconds"] = round(total["seconds"], 3)
     if as_json:
-        click.echo(json.dumps(total | {"errors": errors}))
+        click.echo(json.dumps(total | {"errors": errors, "failures": failures}))
     else:
         click.echo(
-            f"{total['found']} builds found, {total['ingested']} ingested, {total['running']} running, "
+            f"{total['found']} builds found, {total['runs']} runs and {total['ingested']} builds ingested, "
+            f"{total['running']} running, "
             f"{total['failed']} failed, {total['gone']} gone, {total['results']} results in {total['seconds']:.1f} s"
         )
-    for error in errors:
+    for error in (*failures, *errors):
         click.echo(error, err=True)
     sys.exit(130 if stop.is_set() else 2 if errors else 1 if total["failed"] else 0)
 
@@ -114,6 +117,7 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
     """
     from ingest.parsers import parse_file
     from ingest.records import FAILED, PASSED, SKIPPED, Report
+    from ingest.results import retried
 
     worst = 0
     for file in files:
@@ -135,6 +139,9 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
             "duration": report.duration_s,
             "warnings": report.warnings,
         }
+        if attempts := retried(report):
+            tests = answer["tests"] - attempts
+            report.warnings.append(f"{attempts} of the results count as earlier attempts of a retry: tests in the store: {tests}")
         if as_json:
             click.echo(json.dumps(answer))
         else:
@@ -205,6 +212,8 @@ def import_(
                 paths, release, module, number, started_at and importer.read_moment(started_at), version, environment
             )
         except ValueError as error:
+            if as_json:
+                click.echo(json.dumps({"error": str(error)}))
             fail(error)
         with progress(wanted, "Importing") as builds:
             for key, given in builds:
@@ -215,9 +224,14 @@ def import_(
                         failed |= "unreadable" in build.flags
                 except (ValueError, OSError) as error:
                     failed = True
-                    click.echo(f"{', '.join(map(str, given))}: {error}", err=True)
+                    answers.append({"paths": [str(path) for path in given], "error": str(error)})
     for answer in answers:
-        click.echo(json.dumps(answer) if as_json else _sentence(answer))
+        if as_json:
+            click.echo(json.dumps(answer))
+        if "error" in answer:
+            click.echo(f"{', '.join(answer['paths'])}: {answer['error']}", err=True)
+        elif not as_json:
+            click.echo(_sentence(answer))
     sys.exit(1 if failed else 0)
 
 
@@ -290,16 +304,20 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
 def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
     """Derive every table anew from the raw files that were kept, by today's parsers and rules.
 
+    What came in without Jenkins has the sources import and upload.
+
     Exit code 0: done; 2: the configuration or an option is wrong.
 
     \b
     Example: regtracker rebuild --dry-run
     """
+    from ingest import importer
     from ingest.importer import read_moment
     from ingest.rebuild import rebuild as derive_anew
 
     settings = load_settings()
-    sources = chosen_sources(settings, name) if name else settings.source
+    if name not in (None, *importer.SOURCES):
+        chosen_sources(settings, name)
     try:
         moment = read_moment(since) if since else None
     except ValueError as error:
@@ -307,7 +325,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     bar = MovingBar("builds")
     collect_rarely()
     with opened_store(one_thread(settings)) as store:
-        changes = derive_anew(store, sources, moment, dry_run, bar)
+        changes = derive_anew(store, name, moment, dry_run, bar)
     bar.end()
     if as_json:
         click.echo(json.dumps(changes.document()))

@@ -29,7 +29,7 @@ from ingest.parsers.archive import members
 from ingest.records import FAILED
 from ingest.results import BuildResults, InputFile, read_build
 
-SOURCE = "import"
+SOURCE, UPLOAD = SOURCES = ("import", "upload")
 SINGLES = 20  # raw files kept one by one; more of them are kept as one zip
 _EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
 _REPORTS = re.compile(r"\.(xml|tap|trx|json|order\.txt)$", re.IGNORECASE)
@@ -212,7 +212,7 @@ def _told_apart(files: Sequence[Given]) -> list[Given]:
 def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> Build:
     """Store what came through the API: `metadata` has the fields of Key. Raises ValueError, BadArchive."""
     given = [one for file in files for one in _uploaded(file)]
-    return import_files(store, Key.read(metadata), given, source="upload", author=author)
+    return import_files(store, Key.read(metadata), given, source=UPLOAD, author=author)
 
 
 def derive_again(build: dict[str, Any], kept: Sequence[RawFile]) -> tuple[Build, Run]:

@@ -40,6 +40,7 @@ LOG_EVERY = timedelta(minutes=5)
 @dataclass
 class Tally:
     found: int = 0
+    runs: int = 0  # orchestrating builds that were read to their end
     ingested: int = 0
     running: int = 0
     failed: int = 0
@@ -222,6 +223,7 @@ class Pipeline:
         tally = self.tally
         tally.results += results
         tally.found += new
+        tally.runs += sum(run.state == "final" for run in runs)
         tally.ingested += sum(build.state == "final" for build in builds)
         tally.running += sum(build.state == "running" for build in builds)
         for outcome in batch:

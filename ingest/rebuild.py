@@ -16,7 +16,6 @@ from data import ids, ledger, raw
 from data.append import Build, RawFile, put, put_runs, refresh_first_seen
 from data.ledger import BUILD, Entry
 from data.runs import Run, RunBuild
-from data.settings import SourceSettings
 from data.store import Store
 from ingest import importer
 from ingest.derive import derive
@@ -57,17 +56,15 @@ class Changes:
 
 def rebuild(
     store: Store,
-    sources: list[SourceSettings],
+    name: str | None = None,
     since: datetime | None = None,
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Changes:
-    """Derive the builds of these sources (and of imports and uploads, where all sources are meant) anew."""
+    """Derive builds anew: those of one source (import and upload are such, too), or all."""
     changes = Changes()
-    layouts = {source.name: layout_of(source) for source in sources}
-    rows = ledger.stored_builds(store, since)
-    if len(sources) < len(store.settings.source):
-        rows = [row for row in rows if row["source"] in layouts]
+    layouts = {source.name: layout_of(source) for source in store.settings.source if name in (None, source.name)}
+    rows = [row for row in ledger.stored_builds(store, since) if name in (None, row["source"])]
     if not dry_run:
         for layout in layouts.values():
             if isinstance(layout, OrchestratorLayout):

@@ -213,6 +213,11 @@ def _tests(reports: list[Report]) -> list[Test]:
     return tests
 
 
+def retried(report: Report) -> int:
+    """How many results of a report, each counted by Jenkins, the store takes for attempts of a retry."""
+    return 0 if any(case.attempt > 1 for case in report.cases) else len(report.cases) - len(_tests([report]))
+
+
 def _tell_apart(tests: Iterable[Test], build: BuildResults) -> None:
     """Numbers results of the same test on the same topology, from the second on, by a variant behind the topology."""
     seen: Counter[tuple[str, str, str, str]] = Counter()

@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from data import ledger, maintenance, requests
 from data.ledger import Poll
+from data.requests import Request
 from data.settings import Settings
 from data.store import Store
 from ingest.orders import carry_out
@@ -46,6 +47,7 @@ class Ingest:
         self._sweep_at: dict[str, float] = {}
         self._locks = {name: threading.Lock() for name in self.pipelines}
         self._requests_seen = -1
+        self._in_hand: set[int] = set()
         workers = len(self.pipelines) + 3
         self.scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(workers)},
@@ -65,6 +67,7 @@ class Ingest:
                 self.cycle, "interval", seconds=every, jitter=every * JITTER, args=[name], id=name, next_run_time=first
             )
         self.scheduler.add_job(self.look_for_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
+        self.scheduler.add_job(self.keep_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
         )
@@ -115,7 +118,19 @@ class Ingest:
             return
         self._requests_seen = snapshot
         for request in requests.claim(self.store):
-            self.scheduler.add_job(carry_out, args=[self, request], misfire_grace_time=None)
+            self._in_hand.add(request.request)
+            self.scheduler.add_job(self._carry_out, args=[request], misfire_grace_time=None)
+
+    def _carry_out(self, request: Request) -> None:
+        try:
+            carry_out(self, request)
+        finally:
+            self._in_hand.discard(request.request)
+
+    def keep_requests(self) -> None:
+        """Some work is silent for minutes, while a slow server answers."""
+        if taken := list(self._in_hand):
+            requests.keep(self.store, taken)
 
     def maintain(self) -> None:
         try:

@@ -17,6 +17,7 @@ _XML_KINDS = {"testng-results": "testng", "robot": "robot", "TestRun": "trx", "r
 _ROOT = re.compile(
     r"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|[^<]|<(?![A-Za-z_?!]))*+<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", re.DOTALL
 )
+_PACKED = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip"}
 _TESTNG_JSON = re.compile(r'"(?:package|fail-config)"\s*:')
 
 
@@ -28,6 +29,10 @@ def parse_file(
     Kinds: junit, testng, robot, trx, junit_result, test_report, testng_json, order, tap. What is none of them is given
     to the JUnit parser, which says what is wrong with it. `number` is the build's own, for a matrix report.
     """
+    stream.seek(0)
+    head = stream.read(4)
+    if packing := next((name for magic, name in _PACKED.items() if head.startswith(magic)), None):
+        return kind or "junit", Report("error", warnings=[f"a {packing} archive: what is in it is not read"])
     kind = kind or detect(path, stream)
     stream.seek(0)
     if kind == "order":

@@ -53,6 +53,17 @@ def test_a_request_that_its_process_died_over_is_taken_again(store: Store) -> No
     assert [one.request for one in requests.claim(store)] == [request]
 
 
+def test_a_request_that_its_process_keeps_is_not_taken_again(store: Store) -> None:
+    request, ended = (requests.submit(store, "poll", "ci", {}, "me") for _ in range(2))
+    _, other = requests.claim(store)
+    requests.report(store, other, DONE)
+    old = "UPDATE requests SET updated_at = updated_at - INTERVAL 1 HOUR"
+    store.transact("test", "an hour later", lambda cursor: cursor.execute(old))
+    requests.keep(store, [request, ended])
+    assert requests.claim(store) == []
+    assert requests.status(store, other.request).state == DONE
+
+
 def test_a_kind_that_does_not_exist(store: Store) -> None:
     with pytest.raises(ValueError, match="no kind of request"):
         requests.submit(store, "dance", "ci", {}, "me")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -73,7 +76,8 @@ def test_poll_answers_with_one_object(web: WebServer, regtracker: Run) -> None:
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
     assert answer.pop("seconds") >= 0
-    assert answer == {"found": 2, "ingested": 2, "running": 0, "failed": 0, "gone": 0, "results": 6, "errors": []}
+    counts = {"found": 2, "runs": 0, "ingested": 2, "running": 0, "failed": 0, "gone": 0, "results": 6}
+    assert answer == counts | {"errors": [], "failures": []}
     assert "0 builds found" in regtracker("poll").stdout
 
 
@@ -83,8 +87,12 @@ def test_poll_says_which_build_failed_and_reads_it_the_next_time(web: WebServer,
     web.routes["/job/x/1/api/json"] = Answer(b"", 500)
     result = regtracker("poll", "--json", source=source)
     assert result.exit_code == 1
-    assert json.loads(result.stdout) | {"seconds": 0} == {
+    answer = json.loads(result.stdout)
+    (failure,) = answer.pop("failures")
+    assert failure in result.stderr and "500" in failure
+    assert answer | {"seconds": 0} == {
         "found": 2,
+        "runs": 0,
         "ingested": 1,
         "running": 0,
         "failed": 1,
@@ -164,6 +172,21 @@ def test_a_wrong_configuration_is_answered_with_the_key(regtracker: Run) -> None
     assert result.exit_code == 2 and "url = 'ftp://h/'" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("REGTRACKER_WEB__PORT", "many", "environment variable REGTRACKER_WEB__PORT = 'many': "),
+        ("REGTRACKER_SOURCE", "{", 'parsing value for field "source"'),
+    ],
+)
+def test_a_wrong_environment_is_not_blamed_on_the_file(
+    regtracker: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = regtracker("poll")
+    assert result.exit_code == 2 and words in result.stderr and "toml" not in result.stderr
+
+
 @pytest.mark.parametrize("verb", ["poll", "ingest", "backfill", "rebuild", "import", "parse", "check"])
 def test_every_verb_explains_itself(regtracker: Run, verb: str) -> None:
     result = regtracker(verb, "--help")
@@ -183,6 +206,44 @@ def test_parse_answers_with_a_line_a_file(tmp_path: Path, regtracker: Run) -> No
     assert counts == {"tests": 3, "passed": 1, "failed": 1, "errors": 1, "skipped": 1, "suites": 1}
     assert set(lines[0]) == {"file", "status", *counts, "duration", "warnings"}
     assert regtracker("parse", files[0]).exit_code == 0
+
+
+def test_parse_and_import_agree_on_what_a_retry_is(tmp_path: Path, regtracker: Run) -> None:
+    case = b'<testcase classname="c" name="a">%s</testcase>'
+    suite = b'<testsuite name="s">' + case % b"<failure/>" + case % b"" + b"</testsuite>"
+    (tmp_path / "a.xml").write_bytes(suite)
+    parsed = json.loads(regtracker("parse", "--json", str(tmp_path / "a.xml")).stdout)
+    assert parsed["tests"] == 2
+    assert parsed["warnings"] == ["1 of the results count as earlier attempts of a retry: tests in the store: 1"]
+    imported = regtracker("import", "--json", str(tmp_path / "a.xml"), "--release", "7.0", "--module", "m")
+    assert json.loads(imported.stdout)["total"] == 1
+
+
+def test_an_archive_within_an_archive_is_named_as_what_it_is(tmp_path: Path, regtracker: Run) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.xml", JUNIT)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("a.xml", JUNIT)
+        archive.writestr("b.xml", inner.getvalue())
+        archive.writestr("c.xml", gzip.compress(JUNIT))
+    result = regtracker("import", "--json", str(tmp_path / "all.zip"), "--release", "7.0", "--module", "m")
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["total"]) == (1, 3)
+    assert answer["warnings"] == [
+        "b.xml: a zip archive: what is in it is not read",
+        "c.xml: a gzip archive: what is in it is not read",
+    ]
+
+
+def test_rebuild_of_what_was_imported_alone(web: WebServer, tmp_path: Path, regtracker: Run) -> None:
+    regtracker("poll", source=job(web, 1, 2))
+    (tmp_path / "a.xml").write_bytes(JUNIT)
+    regtracker("import", str(tmp_path / "a.xml"), "--release", "7.0", "--module", "m")
+    answers = [
+        json.loads(regtracker("rebuild", "--json", "--source", name).stdout) for name in ("import", "upload", "ci")
+    ]
+    assert [answer["builds"] for answer in answers] == [1, 0, 2]
 
 
 def test_rebuild_after_a_change_of_rules_says_what_changed(web: WebServer, regtracker: Run) -> None:
@@ -228,6 +289,11 @@ def test_an_import_tells_by_its_exit_code_that_a_file_could_not_be_read(tmp_path
     assert result.exit_code == 1 and answer["total"] == 3 and "b.xml: cannot be read" in answer["warnings"][0]
     wrong = regtracker(*arguments, "--started-at", "yesterday")
     assert wrong.exit_code == 2 and "'yesterday' is no ISO 8601 time" in wrong.stderr
+    assert "'yesterday'" in json.loads(wrong.stdout)["error"]
+    (reports / "a.xml").unlink()
+    nothing = regtracker(*arguments)
+    answer = json.loads(nothing.stdout)
+    assert nothing.exit_code == 1 and answer["paths"] == [str(reports)] and "no test result" in answer["error"]
 
 
 @pytest.fixture

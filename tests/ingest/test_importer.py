@@ -167,7 +167,7 @@ def test_imports_can_be_rebuilt(tmp_path: Path) -> None:
         store_files(store, Key("7.0", "m", 5), folder)
         store_files(store, Key("7.0", "n"), folder / "1.xml")
         before = {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
-        changes = rebuild(store, [])
+        changes = rebuild(store)
         assert (changes.builds, changes.changed, changes.skipped) == (2, 0, 0)
         assert {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before
 
