@@ -13,8 +13,8 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -35,6 +35,8 @@ from data.watch import CatalogWatch
 
 T = TypeVar("T")
 LAKE = "lake"
+TURNS = "catalog_turns"  # the catalogue's server once more, to take turns at
+LOCK = 7_255_000_001  # any number that nobody else locks in this database
 COMMIT_TRIES = 8
 GROUND_MB = 64
 EARLIER_STORES = 8  # snapshots kept attached at a time
@@ -101,6 +103,8 @@ class Store:
                 local.parent.mkdir(parents=True, exist_ok=True)
             root = connect(settings)
             store = cls(settings, root, LAKE)
+            if not local:
+                root.execute(f"ATTACH '{_quoted(settings.catalog)}' AS {TURNS} (TYPE postgres)")
             with store._writers():
                 if local and not local.exists():
                     _make_wal(local)
@@ -245,7 +249,7 @@ class Store:
     def transact(self, author: str, message: str, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction that carries author and message, and commit it.
 
-        Writers of all processes take turns (SQLite catalogue); a commit conflict (PostgreSQL) runs `work` again.
+        Writers of all processes take turns; where a commit conflicts all the same, `work` runs again.
         Whatever `work` raises rolls everything back.
         """
         if self.database != LAKE:
@@ -272,9 +276,11 @@ class Store:
     def close(self) -> None:
         self._root.close()
 
-    def _writers(self):
+    def _writers(self) -> AbstractContextManager[Any]:
+        """One writer at a time, of all processes: what is written follows from what was read before (which tests are
+        known), and two that read the same would each add it."""
         local = _local_catalog(self.settings)
-        return FileLock(str(local) + ".writer") if local else nullcontext()
+        return FileLock(str(local) + ".writer") if local else _turn(self._root.cursor())
 
 
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -348,6 +354,17 @@ def _detach(root: duckdb.DuckDBPyConnection, name: str) -> None:
 
 def _local_catalog(settings: Settings) -> Path | None:
     return None if settings.catalog.startswith(("postgresql://", "postgres://")) else Path(settings.catalog)
+
+
+@contextmanager
+def _turn(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """PostgreSQL's own lock, which ends with the transaction, or with the process that held it."""
+    cursor.execute("BEGIN")
+    try:
+        cursor.execute(f"FROM postgres_query('{TURNS}', 'SELECT 1 FROM pg_advisory_xact_lock({LOCK})')").fetchall()
+        yield
+    finally:
+        _roll_back(cursor)
 
 
 def _make_wal(catalog: Path) -> None:
