@@ -141,7 +141,9 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
         }
         if attempts := retried(report):
             tests = answer["tests"] - attempts
-            report.warnings.append(f"{attempts} of the results count as earlier attempts of a retry: tests in the store: {tests}")
+            report.warnings.append(
+                f"{attempts} of the results count as earlier attempts of a retry: tests in the store: {tests}"
+            )
         if as_json:
             click.echo(json.dumps(answer))
         else:
