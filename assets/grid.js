@@ -9,12 +9,13 @@
   const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   const ROW = 21; // px, with its line
   const TALL = 20;
+  const [LEAST, MOST] = [11, 64]; // width of a cell
   const LETTER = 5.6; // px of a label's letter, about
   const [TEST, NAME, KEY, NOTE, KINDS, APART] = [0, 1, 2, 3, 4, 5]; // of a row of the answer
   let shown = null; // the answer that is painted
   let painted = "";
   let focus = { row: 0, column: 0 };
-  let cell = 11; // px, with its gap
+  let cell = LEAST; // px, with its gap
   let width = ""; // the widths that it is painted with, as a style
   let looks = null; // letter -> [[colour, top, height]] of what is drawn for it
 
@@ -68,8 +69,8 @@
   function fit(frame, runs) {
     const room = frame.clientWidth;
     const least = innerWidth <= 720 ? Math.round(room * 0.46) : Math.min(Math.max(Math.round(room * 0.24), 240), 480);
-    cell = Math.max(11, Math.min(32, Math.floor((room - least - 14) / runs)));
-    const name = cell < 32 ? Math.max(least, room - 14 - cell * runs) : least;
+    cell = Math.max(LEAST, Math.min(MOST, Math.floor((room - least - 14) / runs)));
+    const name = cell < MOST ? Math.max(least, room - 14 - cell * runs) : least;
     return `--columns:${runs};--name:${name}px;--cell:${cell}px`;
   }
 

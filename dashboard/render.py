@@ -18,7 +18,8 @@ from dashboard import formats, sparks, terms
 from dashboard.errors import log
 from dashboard.place import Place, match
 from dashboard.services import services, store
-from data.filters import FilterError
+from data.filters import EVERYTHING, FilterError
+from data.queries import releases
 from data.store import NoSnapshot, Store, StoreError
 
 
@@ -62,7 +63,8 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
     try:
         asked = store(place.filter.as_of)  # every question of the view is asked of that moment
         snapshot = asked.snapshot().id
-        return {"html": fill(template, place, view(asked, place, **segments)), "at": at, "snapshot": snapshot}
+        shown = {"bare": not releases.choices(asked, EVERYTHING)["releases"]} | view(asked, place, **segments)
+        return {"html": fill(template, place, shown), "at": at, "snapshot": snapshot}
     except (UnknownError, NoSnapshot) as error:
         markup = render_template("state.html", place=place, kind="unknown", text=str(error))
     except (FilterError, ValueError) as error:

@@ -280,7 +280,7 @@ canvas.dispatchEvent(new MouseEvent("click", where));
 def test_the_grid_is_filtered_at_once_walked_by_keys_and_has_the_focus_again_when_the_text_is_closed(page):
     page.visit("/grid?release=7.2")
     page.until(lambda: page.run("return document.querySelectorAll('#grid canvas').length > 1"))
-    assert page.run("return document.querySelector('#grid canvas').offsetWidth") == 3 * 32
+    assert page.run("return document.querySelector('#grid canvas').offsetWidth") == 3 * 64
     names = page.run(
         "return [...document.querySelectorAll('#grid [data-row] .cells-name')].map((one) => one.innerText)"
     )
