@@ -46,12 +46,16 @@ class Files:
         chosen = [file for file in self.files if file.may_hold(releases, first, last)]
         whole = [file.path for file in chosen if file.deletes is None]
         parts = [f"FROM {self._read(whole)}"] if whole else []
-        parts += [
-            f"""SELECT * EXCLUDE (file_row_number) FROM {self._read([file.path], ", file_row_number = true")} r
-            ANTI JOIN read_parquet({_text(file.deletes)}) d ON r.file_row_number = d.pos"""
-            for file in chosen
-            if file.deletes is not None
-        ]
+        thinned = {file.path: file.deletes for file in chosen if file.deletes is not None}
+        if thinned:  # one join for all of them: a store that lives has hundreds, and a join of each took a gigabyte
+            listed = [f"[{', '.join(map(_text, paths))}]" for paths in (thinned.keys(), thinned.values())]
+            numbered = self._read(list(thinned), ", file_row_number = true, filename = true")
+            parts.append(
+                f"""SELECT * EXCLUDE (file_row_number, filename) FROM {numbered} r ANTI JOIN (
+                SELECT of.path, d.pos FROM read_parquet({listed[1]}, filename = true) d
+                JOIN (SELECT unnest({listed[0]}) AS path, unnest({listed[1]}) AS deletes) of ON d.filename = of.deletes
+                ) gone ON r.filename = gone.path AND r.file_row_number = gone.pos"""
+            )
         if not parts:
             empty = ", ".join(f'NULL::{kind} AS "{name}"' for _, name, kind in self.columns)
             parts = [f"SELECT {empty} WHERE false"]

@@ -283,13 +283,17 @@ class Store:
         return FileLock(str(local) + ".writer") if local else _turn(self._root.cursor())
 
 
+_OPENED = count()
+
+
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     """A DuckDB of this process with the lake's extensions. Raises StoreError where one is not installed."""
     root = duckdb.connect(
         config={
             "threads": settings.store.threads,
             "memory_limit": settings.store.memory,
-            "temp_directory": str(settings.home / "tmp"),
+            # DuckDB names what it spills the same everywhere: two that share a folder overwrite each other's.
+            "temp_directory": str(settings.home / f"spill-{os.getpid()}-{next(_OPENED)}"),
             # Nothing is ever fetched at run time: the extensions come with the installed wheels.
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
