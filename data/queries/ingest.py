@@ -67,7 +67,8 @@ def ledger(
     offset: int = 0,
     flt: Filter = EVERYTHING,
 ) -> list[dict[str, Any]]:
-    """Open work, the next to be tried first: discovered builds that are not done, with their error."""
+    """Open work, the next to be tried first: discovered builds that are not done, with their error. After them what is
+    read and will only be looked at once more."""
     where, parameters = "true", {"limit": limit, "offset": offset}
     for name, value in (("source", source), ("state", state)):
         if value is not None:
@@ -75,7 +76,7 @@ def ledger(
             parameters[name] = value
     rows = store.rows(
         f"""SELECT * FROM ledger WHERE {where}
-        ORDER BY next_try NULLS FIRST, source, job, number LIMIT $limit OFFSET $offset""",
+        ORDER BY state = 'recheck', next_try NULLS FIRST, source, job, number LIMIT $limit OFFSET $offset""",
         parameters,
     )
     return [row | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")} for row in rows]
