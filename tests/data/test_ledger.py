@@ -13,6 +13,7 @@ from builders import World
 from data import ledger
 from data.append import Build, Run, RunBuild, put_builds, put_runs
 from data.ledger import BUILD, RUN, Entry, Job
+from data.queries import ingest as queries
 from data.store import Store
 
 NOW = datetime(2026, 11, 1, 4)
@@ -136,3 +137,10 @@ def test_polls_are_logged(store: Store) -> None:
     assert store.rows("SELECT found, error, duration_s FROM poll_log") == [
         {"found": 3, "error": "boom", "duration_s": 1.5}
     ]
+
+
+def test_the_list_of_open_work_puts_last_what_is_only_looked_at_once_more(store: Store) -> None:
+    first = Entry("ci", "a", 1, BUILD, "recheck", next_try=NOW)
+    then = Entry("ci", "a", 2, BUILD, "retry", next_try=NOW + HOUR)
+    write(store, lambda cursor: ledger.discover(cursor, [first, then], NOW))
+    assert [row["number"] for row in queries.ledger(store)] == [2, 1]
