@@ -22,6 +22,9 @@ EVERY_SNAPSHOT, EVERY_HOUR = timedelta(days=7), timedelta(days=90)  # how long t
 MOST_WORN = 500  # snapshots that may be forgotten, before it is worth doing
 # What is written once; the others (ledger, jobs, requests) change too often for Parquet.
 INLINED = ("builds", "runs", "run_builds", "poll_log")
+# A file with deleted rows is merged with no other, and every running build leaves some: from this share on it is
+# written anew without them. Large files, of which one build is a small part, are left alone.
+DELETED = 0.005
 # Raw files are bytes that nobody queries: merging them into files of 512 MB would only cost memory.
 TARGET_SIZES = {"raw_files": "64MB"}
 
@@ -117,7 +120,8 @@ def _merge(cursor, table: str) -> None:
         cursor.execute(f"CALL {LAKE}.set_option('target_file_size', '{TARGET_SIZES[table]}', table_name => '{table}')")
     if table in INLINED:
         cursor.execute(f"CALL ducklake_flush_inlined_data('{LAKE}', table_name => '{table}')").fetchall()
-    cursor.execute(f"CALL ducklake_rewrite_data_files('{LAKE}', '{table}')").fetchall()
+    rewrite = f"CALL ducklake_rewrite_data_files('{LAKE}', '{table}', delete_threshold => {DELETED})"
+    cursor.execute(rewrite).fetchall()
     cursor.execute(f"CALL ducklake_merge_adjacent_files('{LAKE}', '{table}')").fetchall()
 
 

@@ -113,6 +113,8 @@ class Store:
             if local:
                 store._watch = CatalogWatch(root, local)
                 store.snapshot()
+            # Only who reads the same files again and again gains by keeping them in memory; ingest never would let go.
+            root.execute(f"SET GLOBAL enable_external_file_cache = {mirrored}")
             if mirrored:
                 store._mirror = Mirror(root, LAKE, settings.data_path)
                 store.refresh()

@@ -40,6 +40,26 @@ def test_many_small_files_are_merged(tmp_path: Path) -> None:
         store.close()
 
 
+def test_files_with_replaced_builds_are_merged_too(tmp_path: Path) -> None:
+    store = World.at(tmp_path).store
+    try:
+        for number in range(0, 8, 2):
+            for letter in "PF":  # the second build of each pair is read again
+                pair = [
+                    Build("ci", "a", of, NOW + timedelta(hours=of), "7.0", "m", **held(cases("m", {"t": letter})))
+                    for of in (number, number + 1)
+                ][letter == "F" :]
+                store.transact("test", "test", lambda cursor, pair=pair: put_builds(cursor, pair, NOW))
+        before = store.rows("SELECT * FROM results ORDER BY ALL")
+        assert maintenance.file_counts(store)["results"] >= 8
+        for _ in range(2):  # what the first writes anew, the second merges
+            maintenance.run(store, least=2)
+        assert maintenance.file_counts(store)["results"] == 1
+        assert store.rows("SELECT * FROM results ORDER BY ALL") == before and len(before) == 8
+    finally:
+        store.close()
+
+
 def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(maintenance, "MOST_INLINED", 4)
     store = World.at(tmp_path).store
