@@ -12,6 +12,8 @@ from data.measures import iso, pass_rate
 from data.queries.priorities import prioritized
 from data.queries.runs import result
 from data.queries.scope import conditions
+from data.queries.texts import attempt, messages
+from data.queries.verdicts import names
 from data.store import Store
 
 
@@ -102,18 +104,20 @@ def results(
     part, own = prioritized(store, flt, [here["release"]])
     where, parameters = where + part, parameters | own
     if text:
-        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
+        where += """ AND r.test IN (
+            SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))"""
         parameters["text"] = text
     rows = store.rows(
-        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM {_part(store, "results", here)} r
-        JOIN tests t USING (test)
-        LEFT JOIN (SELECT test, topology, attempt, message FROM {_part(store, "failures", here)}
-                   WHERE release = $release AND started_at = $at AND build = $build) f USING (test, topology, attempt)
-        WHERE {where}
+        f"""SELECT * FROM {_part(store, "results", here)} r WHERE {where}
         ORDER BY r.status, r.topology, r.position, r.test, r.attempt LIMIT $limit OFFSET $offset""",
         parameters | {"limit": limit, "offset": offset},
     )
-    return [result(row) | {"is_final": row["is_final"], "position": row["position"]} for row in rows]
+    named, said = names(store, [row["test"] for row in rows]), messages(store, rows)
+    return [
+        result(row | named[row["test"]] | {"message": said.get(attempt(row))})
+        | {"is_final": row["is_final"], "position": row["position"]}
+        for row in rows
+    ]
 
 
 @question

@@ -14,6 +14,7 @@ from data.outcomes import ERROR, FAILED, FINAL, PASSED
 from data.queries.noise import noise_counts, noisy, take_out
 from data.queries.priorities import UNKNOWN, of_release, prioritized, within
 from data.queries.scope import conditions
+from data.queries.texts import attempt, messages
 from data.queries.windows import listed
 from data.store import Store
 
@@ -179,16 +180,15 @@ def results(
         parameters["text"] = text
     parameters |= {"limit": limit, "offset": offset}
     rows = store.rows(
-        f"""SELECT r.*, t.file, t.class, t.name, f.message FROM {_part(store, "results", parameters)} r
+        f"""SELECT r.*, t.file, t.class, t.name
+        FROM {store.part("results", parameters["releases"], [parameters["first"], parameters["last"]])} r
         JOIN tests t USING (test)
-        LEFT JOIN {_part(store, "failures", parameters)} f
-            ON f.build = r.build AND f.test = r.test AND f.topology = r.topology
-            AND f.attempt = r.attempt AND f.release = r.release AND f.started_at BETWEEN $first AND $last
         WHERE r.is_final AND {where}
         ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build LIMIT $limit OFFSET $offset""",
         parameters,
     )
-    return [result(row) for row in rows]
+    said = messages(store, rows)
+    return [result(row | {"message": said.get(attempt(row))}) for row in rows]
 
 
 def result(row: dict[str, Any]) -> dict[str, Any]:
@@ -235,10 +235,6 @@ def of_run(store: Store, run_id: str, flt: Filter) -> tuple[str, dict[str, Any]]
             parameters[name] = getattr(flt, name)
     part, own = prioritized(store, flt, parameters["releases"])
     return where + part, parameters | own
-
-
-def _part(store: Store, table: str, of_run: dict[str, Any]) -> str:
-    return store.part(table, of_run["releases"], [of_run["first"], of_run["last"]])
 
 
 def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
 from data.queries.priorities import METADATA, UNKNOWN
-from data.queries.scope import partitions
+from data.queries.texts import attempt, messages
 from data.store import Store
 
 
@@ -88,13 +88,14 @@ def history(
         parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
     # Three plain questions: to plan them as one takes longer than to answer them.
     rows = store.rows(
-        f"""SELECT build, release, started_at, module, topology, host, status, kind, attempt, duration_s, signature
+        f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
+            signature
         FROM {store.part("results", None if flt.release is None else [flt.release])} r
         WHERE {where} ORDER BY started_at DESC, build DESC, topology DESC LIMIT $limit""",
         parameters,
     )
     builds = _builds(store, {row["build"] for row in rows})
-    messages = _messages(store, parameters["test"], [row for row in rows if row["status"] == "failed"])
+    said = messages(store, rows)
     return [
         builds[row["build"]]
         | {
@@ -110,7 +111,7 @@ def history(
             "rerun": row["attempt"] > 1,
             "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
             "signature": None if row["signature"] is None else ids.text(row["signature"]),
-            "message": messages.get((row["build"], row["topology"], row["attempt"])),
+            "message": said.get(attempt(row)),
         }
         for row in rows
     ]
@@ -128,20 +129,6 @@ def _builds(store: Store, builds: set[int]) -> dict[int, dict[str, Any]]:
         {"builds": list(builds)},
     )
     return {row.pop("build"): row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows}
-
-
-def _messages(store: Store, test: int, failed: list[dict[str, Any]]) -> dict[tuple[int, str, int], str]:
-    """The failure texts of these results of a test, by build, topology and attempt."""
-    if not failed:
-        return {}
-    lies = {row["release"] for row in failed}, [row["started_at"] for row in failed]
-    where, parameters = partitions(*lies)
-    rows = store.cursor().execute(
-        f"""SELECT r.build, r.topology, r.attempt, r.message FROM {store.part("failures", *lies)} r
-        WHERE {where} AND r.test = $test""",
-        parameters | {"test": test},
-    )
-    return {tuple(key): message for *key, message in rows.fetchall()}
 
 
 @question

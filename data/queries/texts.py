@@ -1,0 +1,31 @@
+"""The failure texts of results that are shown: asked for afterwards, as planning a join costs more than reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from data.queries.scope import partitions
+from data.store import Store
+
+Attempt = tuple[int, int, str, int]  # build, test, topology, attempt
+
+
+def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]:
+    """The head of each text of the failed among these rows of `results`."""
+    failed = [row for row in rows if row["status"] == "failed"]
+    if not failed:
+        return {}
+    lies = {row["release"] for row in failed}, [row["started_at"] for row in failed]
+    where, parameters = partitions(*lies)
+    found = store.cursor().execute(
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.part("failures", *lies)} r
+        WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[]))
+            AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
+        parameters | {f"{name}s": list({row[name] for row in failed}) for name in ("build", "test")},
+    )
+    return {tuple(attempt): message for *attempt, message in found.fetchall()}
+
+
+def attempt(row: dict[str, Any]) -> Attempt:
+    return row["build"], row["test"], row["topology"], row["attempt"]
