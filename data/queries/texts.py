@@ -1,4 +1,4 @@
-"""The failure texts of results that are shown: asked for afterwards, as planning a join costs more than reading them."""
+"""The failure texts of results that are shown: asked for afterwards, as to plan a join costs more than to read them."""
 
 from __future__ import annotations
 
