@@ -49,7 +49,11 @@ def release_state(
     age_s: float | None,
     settings: MeasureSettings,
 ) -> str:
-    """empty | running (its first run) | broken | stale | failing (tests judged broken, not merely flaky) | ok."""
+    """empty | running (its first run) | broken | stale | failing | ok.
+
+    Failing: tests are judged broken, not merely flaky; or tests failed and nothing is known of any yet, as in a
+    release's first run, or in one that a storm broke.
+    """
     if latest is None:
         return "running" if running else "empty"
     if latest["state"] == "broken":
@@ -57,7 +61,8 @@ def release_state(
     if age_s is not None and age_s > settings.stale_hours * 3600 and not running:
         return "stale"
     broken = sum(words.get(word, 0) for word in ("regression", "new_failure", "always_failing"))
-    return "failing" if broken or latest["missing"] else "ok"
+    unknown = latest["failed"] and not any(words.values())
+    return "failing" if broken or unknown or latest["missing"] else "ok"
 
 
 def iso(moment: datetime | None) -> str | None:

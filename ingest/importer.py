@@ -25,7 +25,7 @@ from data.runs import Run
 from data.store import Store
 from ingest.derive import by_path, table_of
 from ingest.fetch import RAW_LIMIT
-from ingest.parsers.archive import members
+from ingest.parsers.archive import BadArchive, members
 from ingest.records import FAILED
 from ingest.results import BuildResults, InputFile, read_build
 
@@ -106,7 +106,10 @@ def reports(paths: Iterable[Path]) -> Iterator[list[Given]]:
                 found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
             elif path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)):
                 stream = opened.enter_context(path.open("rb"))
-                found += [Given(member.path, member.open) for member in members(stream)]
+                try:
+                    found += [Given(member.path, member.open) for member in members(stream)]
+                except BadArchive as error:
+                    raise BadArchive(f"{path}: {error}") from error
             elif path.is_file():
                 found.append(_on_disk(path, path.name))
             else:
@@ -220,7 +223,7 @@ def derive_again(build: dict[str, Any], kept: Sequence[RawFile]) -> tuple[Build,
     (description,) = [file for file in kept if file.kind == "import"]
     key = Key.read(json.loads(raw.unpack(description)))
     files = [file for file in kept if file.kind == "file"]
-    results = read_build(_inputs(one for file in files for one in _uploaded(file)))
+    results = read_build(_inputs(one for file in files for one in _kept(file)))
     again = _build(build["source"], key, build["number"], build["started_at"], build["artifacts"], results, files)
     return again, _run(again, key)
 
@@ -326,7 +329,19 @@ def _keep(files: Sequence[Given]) -> list[RawFile] | None:
 
 def _uploaded(file: RawFile) -> Iterator[Given]:
     content = raw.unpack(file)
-    if file.encoding == "zip" or zipfile.is_zipfile(io.BytesIO(content)):
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        try:
+            yield from (Given(member.path, member.open) for member in members(io.BytesIO(content)))
+        except BadArchive as error:
+            raise BadArchive(f"{file.path}: {error}") from error
+    else:
+        yield Given(file.path, lambda: io.BytesIO(content))
+
+
+def _kept(file: RawFile) -> Iterator[Given]:
+    """What `_keep` has packed together; a zip among the files stays one, as it was when they came."""
+    content = raw.unpack(file)
+    if file.encoding == "zip":
         yield from (Given(member.path, member.open) for member in members(io.BytesIO(content)))
     else:
         yield Given(file.path, lambda: io.BytesIO(content))

@@ -102,7 +102,9 @@ def _derive(
     for row, entry in zip(rows, entries, strict=True):
         kept = files[row["build"]]
         try:
-            if any(file.kind == "import" for file in kept):
+            if "no_raw" in row["flags"].split():
+                yield None
+            elif any(file.kind == "import" for file in kept):
                 yield importer.derive_again(row, kept)
             else:
                 yield _derive_one(row, layouts.get(row["source"]), kept, contexts[entry.key].parents)

@@ -44,7 +44,23 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         same = Filter(release=build["release"], environment=build["environment"], topology=topology)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
-    return {"test": test, "build": build, "topology": topology, "attempts": attempts, "history": history[::-1]}
+    return {
+        "test": test,
+        "build": build,
+        "topology": topology,
+        "attempts": attempts,
+        "history": history[::-1],
+        "first_bad": _first_bad(history, build_id),
+    }
+
+
+def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, Any] | None:
+    """Of results newest first, the first failed one of the stretch that a build's failure stands in; None where it did
+    not fail there, or no result before it is known."""
+    place = next((at for at, row in enumerate(history) if row["build"] == build), len(history))
+    ran = [row for row in history[place:] if row["status"] != "skipped"]
+    good = next((at for at, row in enumerate(ran) if row["status"] == "passed"), 0)
+    return ran[good - 1] if good else None
 
 
 def _chosen(history: list[dict[str, Any]], build: str | None, topology: str | None) -> dict[str, Any] | None:

@@ -19,11 +19,16 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     tests = sum(evidence["words"][word] for word in BROKEN_WORDS) if evidence["total"] else 0
     if not evidence["total"]:
         state = "broken" if evidence["ended"] else "missing" if evidence["expected"] else "empty"
-    elif tests:
-        state = "failing"
+    elif evidence["stormy"] == evidence["total"] and not tests:
+        state = "broken"
     else:
-        state = "broken" if evidence["stormy"] == evidence["total"] else "ok"
+        state = "failing" if tests or _unjudged(evidence) else "ok"
     return {"state": state, "tests": tests}
+
+
+def _unjudged(evidence: Evidence) -> int:
+    """Failures of tests of which too little is known for any word, as in a first run."""
+    return 0 if any(evidence["words"].values()) else evidence["failed"] - evidence["stormy_failures"]
 
 
 def sentence(evidence: Evidence) -> str:
@@ -39,6 +44,8 @@ def sentence(evidence: Evidence) -> str:
     if found["state"] == "broken":
         return f"{where}: {counts}, and a storm broke the whole column, so nothing is known of its tests."
     told = [many(evidence["words"][word], _SAID[word]) for word in BROKEN_WORDS if evidence["words"][word]]
+    if found["state"] == "failing" and not told:
+        told = [f"{many(_unjudged(evidence), 'failure')} of tests that ran too seldom to be judged"]
     said = f"{where}: {', '.join(told) if told else 'no broken test'}; {counts}"
     left = [many(evidence["words"]["flaky"], "flaky test")] if evidence["words"]["flaky"] else []
     left += [f"{many(evidence['stormy_failures'], 'failure')} of a storm"] if evidence["stormy_failures"] else []

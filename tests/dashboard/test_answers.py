@@ -89,6 +89,16 @@ def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):
     assert ["staging" in markup for markup in shown] == [False, True]
 
 
+def test_a_case_leads_to_the_first_bad_build(world, show):
+    world.history({"a": "PPFSF", "b": "FFFFF"})
+    first, newest = (ids.text(ids.of("tests/routing/routing_test.py", "TestIt", name)) for name in "ab")
+    html = show("drawer", f"/?case={first}")["html"]
+    assert "failing since" in html and re.search(r"failing since <a[^>]*>#\d+</a>", html)
+    bad = re.search(r'failing since <a href="(/builds/\w+)', html)[1]
+    assert "its first bad build" in show("drawer", f"/?case={first}.{bad.rpartition('/')[2]}")["html"]
+    assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no result before it is known"
+
+
 def test_the_case_of_the_address_opens_with_every_attempt(world, show):
     world.run({"routing": {"a": "FF", "b": "P"}})
     test = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))

@@ -7,6 +7,7 @@ import pytest
 from builders import World, cases
 
 from data.filters import Filter
+from data.queries import releases
 from data.queries.matrix import broken, matrix
 
 
@@ -111,3 +112,13 @@ def test_without_an_ended_run_there_is_none_and_another_axis_is_refused(world):
     assert matrix(world.store, "7.0") is None
     with pytest.raises(ValueError, match="environment, topology"):
         matrix(world.store, "7.0", by="host")
+
+
+def test_a_first_run_with_failures_does_not_ship(world):
+    world.run({"routing": {"a": "F", "b": "P"}, "policy": {"c": "P"}}, release="9.0")
+    found = matrix(world.store, "9.0")
+    assert found["state"] == "failing" and found["tests"] == 0
+    cell = next(row for row in found["rows"] if row["module"] == "routing")["cells"][0]
+    assert (cell["state"], cell["failed"]) == ("failing", 1) and "ran too seldom" in cell["sentence"]
+    tile = releases.release(world.store, "9.0")
+    assert tile["state"] in ("failing", "stale") and tile["latest_run"]["failed"] == 1

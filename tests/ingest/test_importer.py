@@ -172,6 +172,33 @@ def test_imports_can_be_rebuilt(tmp_path: Path) -> None:
         assert {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before
 
 
+def test_what_was_too_large_to_keep_stays_as_it_is(tmp_path: Path, monkeypatch) -> None:
+    folder = write(tmp_path / "reports", {"a.xml": PLAIN})
+    with store_of(tmp_path / "home") as store:
+        monkeypatch.setattr("ingest.importer.RAW_LIMIT", 10)
+        store_files(store, Key("7.0", "m", 5), folder)
+        before = store.rows("SELECT * FROM builds")
+        assert before[0]["total"] > 0 and before[0]["flags"] == "no_raw"
+        changes = rebuild(store)
+        assert (changes.changed, changes.skipped) == (0, 1)
+        assert store.rows("SELECT * FROM builds") == before
+
+
+def test_a_zip_among_the_files_of_a_zip_is_left_alone_by_a_rebuild_too(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("in.xml", PLAIN)
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.writestr("a/ok.xml", PLAIN)
+        archive.writestr("a/in.zip", inner.getvalue())
+    with store_of(tmp_path / "home") as store:
+        store_files(store, Key("7.0", "m", 5), tmp_path / "outer.zip")
+        before = store.rows("SELECT * FROM builds")
+        changes = rebuild(store)
+        assert (changes.builds, changes.changed) == (1, 0)
+        assert store.rows("SELECT * FROM builds") == before
+
+
 def test_metadata_of_tests(tmp_path: Path) -> None:
     cases = tmp_path / "cases.csv"
     cases.write_bytes(
