@@ -1,6 +1,7 @@
 """One cell of the matrix: may a module ship as far as one environment or topology tells?
 
-There is no middle: a cell has a broken test or it has none. What brought nothing, or only a storm, says neither.
+There is no middle: a cell has a broken test or it has none; failures in a first run, of which nothing can be said yet,
+count as broken. What brought nothing, or only a storm, says neither.
 """
 
 from __future__ import annotations

@@ -34,9 +34,10 @@ Key = tuple[str, str]  # module, column
 @question
 def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment") -> dict[str, Any] | None:
     """{"release", "by", "state", "tests" (broken ones), "columns": [{value, state, tests, runs}], "rows": [{module,
-    state, tests, cells: [one a column]}]}, the worst rows first. A cell: state (failing: it has broken tests; broken:
-    its build brought nothing, or only a storm; missing: it ran here before, and brought nothing now; ok; empty: not
-    tested here), tests, regressions, new_failures, always_failing, flaky, counts, pass_rate, sentence, evidence.
+    state, tests, cells: [one a column]}]}, the worst rows first. A cell: state (failing: it has broken tests, or
+    failures of tests that ran too seldom to be judged; broken: its build brought nothing, or only a storm; missing: it
+    ran here before, and brought nothing now; ok; empty: not tested here), tests, regressions, new_failures,
+    always_failing, flaky, counts, pass_rate, sentence, evidence.
 
     Results are of the newest run of each environment that has ended. None where there is none; ValueError for
     another axis.
