@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
@@ -66,16 +68,29 @@ def _look(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
     if not jobs:
         finding.problems.append(f"no job below {source.job!r} is let in by include = {source.include}")
     for job in jobs[:JOBS]:
-        numbers = [number for number, _ in islice(builds_of(jenkins, job.job, first=BUILDS), BUILDS)]
-        if not numbers:
-            finding.remarks.append(f"{job.job} has no builds")
-        for number in numbers:
-            detail, _ = read_build_object(jenkins, job.job, number)
-            if isinstance(layout, OrchestratorLayout):
-                _look_at_parent(jenkins, source, layout, detail, finding)
-            else:
-                _look_at_build(jenkins, source, layout, detail, finding, [])
+        with _noted(finding):
+            numbers = [number for number, _ in islice(builds_of(jenkins, job.job, first=BUILDS), BUILDS)]
+            if not numbers:
+                finding.remarks.append(f"{job.job} has no builds")
+            for number in numbers:
+                with _noted(finding):
+                    detail, _ = read_build_object(jenkins, job.job, number)
+                    if isinstance(layout, OrchestratorLayout):
+                        _look_at_parent(jenkins, source, layout, detail, finding)
+                    else:
+                        _look_at_build(jenkins, source, layout, detail, finding, [])
     _sum_up(source, finding)
+
+
+@contextmanager
+def _noted(finding: Finding) -> Iterator[None]:
+    """What is wrong with one job or build is noted, and the others are looked at all the same."""
+    try:
+        yield
+    except JenkinsError as error:
+        if error.everywhere:
+            raise
+        finding.problems.append(str(error))
 
 
 def _look_at_parent(

@@ -166,7 +166,16 @@ def _read_into(files: Files, jenkins: Jenkins, source: SourceSettings, detail: D
         elif entry == "test_report" and not files.fetched and detail.may_have_tests:
             _add_report(jenkins, here, detail, files)
         elif entry == "console" and not files.fetched and not detail.axes:
-            files.fetched.append(Fetched("console.txt", entry, False, jenkins.download(f"{here}consoleText")))
+            _add_console(jenkins, here, files)
+
+
+def _add_console(jenkins: Jenkins, here: str, files: Files) -> None:
+    try:
+        stream = jenkins.download(f"{here}consoleText")
+    except Missing:
+        files.remark([("console.txt", "Jenkins has the build, but no console log of it (404)")])
+    else:
+        files.fetched.append(Fetched("console.txt", "console", False, stream))
 
 
 def _add_report(jenkins: Jenkins, here: str, detail: Detail, files: Files) -> None:

@@ -75,7 +75,9 @@ class Children:
             click.echo("Stopping ...")
 
 
-def wait_ready(children: Children, url: str, patience_s: float = 60) -> None:
+def wait_ready(children: Children, url: str, patience_s: float = 300) -> None:
+    """Until the URL answers with 200. Raises ClickException where one of the children ends, or it takes too long: a
+    busy machine needs minutes for what takes seconds on a quiet one."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         children.check()

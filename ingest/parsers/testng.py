@@ -86,7 +86,8 @@ class _Reader(ElementHandler):
         message = self._said.get("message")
         if attrs.get("is-config") == "true":
             if status == FAILED:
-                self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(message or '', 200)}")
+                told = message or self._said.get("full-stacktrace", "").strip().partition("\n")[0] or "no message"
+                self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(told, 200)}")
             return
         retried = attrs.get("retried") == "true"
         if retried:

@@ -18,14 +18,21 @@ _SPAN = re.compile(r"(?:(\d{1,5})\.)?(\d{1,4}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 
 
 def parse(stream: BinaryIO) -> Report:
-    """Reads one test run. A data-driven test counts by its rows; NotExecuted, Inconclusive and the like are skipped."""
+    """Reads one test run. A data-driven test counts by its rows; NotExecuted, Inconclusive and the like are skipped.
+
+    What went wrong with the run itself (a test host that crashed) is no test: it is a warning."""
     reader, problem = read_xml(stream, _Reader)
     status, warnings = verdict(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(
-        status, reader.cases, len({case.class_name for case in reader.cases}), None, reader.declared, warnings
+        status,
+        reader.cases,
+        len({case.class_name for case in reader.cases}),
+        None,
+        reader.declared,
+        warnings + reader.warnings,
     )
     if report.miscounted:
-        warnings.append(f"declares {reader.declared} tests, holds {report.tests}")
+        report.warnings.append(f"declares {reader.declared} tests, holds {report.tests}")
     return report
 
 
@@ -44,7 +51,7 @@ class _Open:
 
 
 class _Reader(ElementHandler):
-    texts = frozenset({"Message", "StackTrace", "StdOut", "StdErr"})
+    texts = frozenset({"Message", "StackTrace", "StdOut", "StdErr", "Text"})
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
@@ -54,6 +61,8 @@ class _Reader(ElementHandler):
         self._tests: list[str] = []  # beside `cases`: the id that leads to the class
         self._classes: dict[str, str] = {}
         self._definition = ""
+        self._troubled = False  # within what the run says of itself, and that is no good
+        self.warnings: list[str] = []
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         if tag == "TestRun":
@@ -74,6 +83,8 @@ class _Reader(ElementHandler):
                 started_at=epoch(attrs.get("startTime", "")),
             )
             self._open.append(_Open(case, attrs.get("testId", "")))
+        elif tag == "RunInfo":
+            self._troubled = attrs.get("outcome", "passed").lower() in _FAILED
         elif tag == "UnitTest":
             self._definition = attrs.get("id", "")
         elif tag == "TestMethod":
@@ -83,6 +94,8 @@ class _Reader(ElementHandler):
 
     def closed(self, tag: str, text: str) -> None:
         if not self._open:
+            if self._troubled and tag == "Text" and text.strip():
+                self.warnings.append(f"the run itself went wrong: {clip(text.strip(), 200)}")
             return
         case = self._open[-1].case
         if tag == "Message":

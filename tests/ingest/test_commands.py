@@ -159,6 +159,10 @@ def test_check_shows_what_the_rules_make_of_the_last_builds(web: WebServer, regt
     assert "remark: no release for x #8" in regtracker("check").stdout
     with closing(Store.open(load())) as store:
         assert store.value("SELECT count(*) FROM builds") == 0
+    del web.routes["/job/x/7/api/json"]
+    result = regtracker("check")
+    assert result.exit_code == 2 and "/job/x/7/" in result.stdout
+    assert "x #6 " in result.stdout  # the others are shown all the same
 
 
 @pytest.mark.parametrize("verb", ["poll", "check", "backfill"])

@@ -59,6 +59,18 @@ def test_results_of_every_kind(web: WebServer, tmp_path: Path, results: list[str
         assert names == {"up", "flap"}
 
 
+def test_a_build_without_its_console_log_is_no_deleted_build(web: WebServer, tmp_path: Path) -> None:
+    serve(web, {})
+    source = source_of(
+        web.url, results=["junit:**/*.xml", "console"], console=[{"pattern": "(?P<name>.) (?P<status>.)"}]
+    )
+    with store_of(tmp_path, source) as store:
+        pipeline = Pipeline(store, source)
+        assert (pipeline.poll().failed, pipeline.tally.gone, pipeline.tally.ingested) == (0, 0, 1)
+        assert store.rows("SELECT total, flags FROM builds") == [{"total": 0, "flags": "no_results unreadable"}]
+        assert "no console log" in store.value("SELECT message FROM warnings")
+
+
 def test_the_report_of_the_testng_plugin(web: WebServer, tmp_path: Path) -> None:
     serve(web, {}, actions=[{"failCount": 1, "skipCount": 0, "totalCount": 2, "urlName": "testngreports"}])
     methods = [

@@ -215,6 +215,21 @@ def test_trx():
     assert (report.declared_tests, report.warnings) == (5, [])
 
 
+def test_a_trx_whose_run_went_wrong():
+    text = """<TestRun><Results/><ResultSummary outcome="Failed"><RunInfos>
+      <RunInfo outcome="Error"><Text>Test host process crashed</Text></RunInfo>
+      <RunInfo outcome="Warning"><Text>slow</Text></RunInfo></RunInfos></ResultSummary></TestRun>"""
+    report = read(trx.parse, text)
+    assert (report.tests, report.warnings) == (0, ["the run itself went wrong: Test host process crashed"])
+
+
+def test_a_failed_configuration_method_without_a_message_tells_the_head_of_its_trace():
+    text = TESTNG.replace(
+        "<message><![CDATA[no database]]></message>", "<full-stacktrace>E: gone\n at x</full-stacktrace>"
+    )
+    assert read(testng.parse, text).warnings == ["configuration method org.x.Flap.setUp failed: E: gone"]
+
+
 @pytest.mark.parametrize(("parser", "text"), [(testng.parse, TESTNG), (robot.parse, ROBOT), (trx.parse, TRX)])
 def test_other_xml_and_cut_files(parser, text):
     assert read(parser, "<html><body/></html>").status == "not_junit"
