@@ -15,7 +15,6 @@ import requests
 from data.terminal import load_settings
 from regtracker.processes import Children, answers, wait_ready
 
-
 BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go with what breaks
 
 

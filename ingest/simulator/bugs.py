@@ -32,11 +32,12 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
             elif change.kind == "broken" and ended - change.start >= FILED_AFTER:
                 together[change.commit or change.release, change.module, change.family].append(change)
     feed: dict[str, list[dict[str, Any]]] = {PRODUCT: [], LAB: []}
-    for place, (key, changes) in enumerate(together.items()):
+    for key, changes in together.items():
         rng = Random(f"{programme.seed}:bug:{key}")
+        number = rng.randrange(1_000, 200_000)  # follows from what is wrong alone: the next feed knows it by the same
         if rng.random() < FILED:
             group = LAB if key[0] == "flaky" else PRODUCT
-            feed[group].append(_bug(programme, rng, f"{group}-{101 + 3 * place}", changes, cases))
+            feed[group].append(_bug(programme, rng, f"{group}-{number}", changes, cases))
     # As in real feeds: one that nobody has told anything of, and no test case.
     feed[LAB].append(
         {"defect_id": f"{LAB}-7", "URL": f"{URL}{LAB}-7", "labels": [], "case_id": None, "jira_info": None}
@@ -44,9 +45,7 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
     return feed
 
 
-def _bug(
-    programme: Programme, rng: Random, name: str, changes: list[Change], cases: dict[str, int]
-) -> dict[str, Any]:
+def _bug(programme: Programme, rng: Random, name: str, changes: list[Change], cases: dict[str, int]) -> dict[str, Any]:
     tests = [programme.modules[change.module].tests[change.test] for change in changes]
     first, change = tests[0], changes[0]
     works = all(_works(programme, change) for change in changes)
@@ -64,7 +63,9 @@ def _bug(
         "URL": URL + name,
         "labels": [first.owner, "flaky" if change.kind == "flaky" else "regression"],
         # test plans know a case by either id
-        "case_id": ", ".join(f"C{20000 + number}" if rng.random() < 0.6 else f"TC-{1000 + number}" for number in numbers),
+        "case_id": ", ".join(
+            f"C{20000 + number}" if rng.random() < 0.6 else f"TC-{1000 + number}" for number in numbers
+        ),
         "jira_info": {
             "status": rng.choice(("Closed", "Resolved")) if works else rng.choice(("Open", "In Progress", "Reopened")),
             "summary": summary,
@@ -75,6 +76,11 @@ def _bug(
             "affected_versions": ", ".join(sorted({change.release for change in changes})),
         },
     }
+
+
+def _case(rng: Random, number: int) -> str:
+    """A test plan knows a case by either id."""
+    return f"C{20000 + number}" if rng.random() < 0.6 else f"TC-{1000 + number}"
 
 
 def _works(programme: Programme, change: Change) -> bool:

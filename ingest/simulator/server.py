@@ -13,8 +13,8 @@ from flask import Flask, Response, jsonify, request
 
 from ingest.simulator import console, httpd, orchestrated, pages, side
 from ingest.simulator.archive import zip_request, zipped
-from ingest.simulator.bugs import bug_feed
 from ingest.simulator.beans import PERMALINKS, Exporter
+from ingest.simulator.bugs import bug_feed
 from ingest.simulator.faults import FaultPlan
 from ingest.simulator.items import Build, Folder, Job
 from ingest.simulator.metadata import metadata_csv
