@@ -1,4 +1,4 @@
-"""Bugs on the screens: the list, one bug, the test page, the drawer, and badges on rows; nothing of a feed is markup."""
+"""Bugs on the screens: the list, one bug, the test page, the drawer, badges on rows; nothing of a feed is markup."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{
 /runs/{run}/priorities /runs/{run}/results /runs/{run}/changes /compare /trends /tests
 /tests/{test} /tests/{test}/history /grid /verdicts
 /failures /failures/{signature} /builds /builds/{build} /builds/{build}/results /ingest/status /ingest/ledger
-/ingest/requests /ingest/requests/{request} /bugs /bugs/{bug} /runs/{run}/bugs /search /sql /gate /badges/{release}.svg"""
+/ingest/requests /ingest/requests/{request} /bugs /bugs/{bug} /runs/{run}/bugs
+/search /sql /gate /badges/{release}.svg"""
 
 
 @pytest.fixture
