@@ -6,7 +6,7 @@
   const KEPT = 8;
   const HEADS = {
     recent: "Recent", screen: "Screens", release: "Releases", module: "Modules", run: "Runs", build: "Builds",
-    test: "Tests", failure: "Failure texts",
+    test: "Tests", bug: "Bugs", failure: "Failure texts",
   };
   const find = (id) => document.getElementById(id);
   let asked = null; // what aborts the question under way
@@ -38,7 +38,7 @@
     if (kind === "release" || kind === "module") query.set("release", release);
     if (kind === "module") query.set("module", id);
     if (past) query.set("as_of", past);
-    const path = { run: "/runs/", build: "/builds/", test: "/tests/", failure: "/failures/" }[kind];
+    const path = { run: "/runs/", build: "/builds/", test: "/tests/", bug: "/bugs/", failure: "/failures/" }[kind];
     const text = query.toString();
     return (kind === "screen" ? id : path ? path + encodeURIComponent(id) : "/runs/latest") + (text ? "?" + text : "");
   }

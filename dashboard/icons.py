@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _OCTAGON = '<path d="M5.1 1h5.8L15 5.1v5.8L10.9 15H5.1L1 10.9V5.1z"/>'
+_BODY = "M8 4.3c1.9 0 3.3 2 3.3 4.7S9.9 14 8 14s-3.3-2.3-3.3-5S6.1 4.3 8 4.3z"
+_LEGS = "M6 4L4.6 2M10 4l1.4-2M4.6 7.4L1.8 6.6M11.4 7.4l2.8-.8M4.8 11l-2.6 1.6M11.2 11l2.6 1.6"
 _SHAPES = {
     "ok": '<circle cx="8" cy="8" r="7"/><path class="ink" d="M4.6 8.3l2.3 2.3 4.5-5"/>',
     "failing": _OCTAGON + '<path class="ink" d="M5.4 5.4l5.2 5.2m0-5.2l-5.2 5.2"/>',
@@ -23,6 +25,9 @@ _SHAPES = {
     "out": '<path class="line" d="M6 3H3v10h10v-3M9 2.5h4.5V7M13 3L7.5 8.5"/>',
     "left": '<path class="line" d="M10 3L5 8l5 5"/>',
     "right": '<path class="line" d="M6 3l5 5-5 5"/>',
+    "bug-open": f'<path d="{_BODY}"/><path class="line" d="{_LEGS}"/>',
+    "bug-closed": f'<path class="line" d="{_BODY} {_LEGS}"/>',
+    "bug-gone": f'<path class="line" stroke-dasharray="2 1.8" d="{_BODY}"/>',
     "close": '<path class="line" d="M4 4l8 8m0-8l-8 8"/>',
 }
 SPRITE = (

@@ -13,6 +13,8 @@ import duckdb
 # Tables written a few rows at a time keep them in the catalogue until maintenance flushes them to Parquet; the others
 # must not, whatever the size of an insert (a raw file in the catalogue would be read at every open).
 INLINED_ROWS = {
+    "bugs": 1_000,
+    "bug_cases": 1_000,
     "builds": 200,
     "ledger": 10_000,
     "jobs": 2_000,

@@ -10,7 +10,7 @@ from typing import Any
 
 _TABLES_TEXT = """
     releases jobs runs run_builds builds build_counts results failures tests test_metadata signatures commits
-    warnings ledger poll_log requests
+    warnings ledger poll_log requests bugs bug_cases
 """
 TABLES = frozenset(_TABLES_TEXT.split())
 TABLE_FUNCTIONS = frozenset(("range", "generate_series", "unnest"))

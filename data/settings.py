@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -151,6 +151,39 @@ class SourceSettings(_Table):
         return results
 
 
+BUGS_TOKEN = "REGTRACKER_BUGS_TOKEN"
+_CLOSED = "closed done resolved fixed verified released rejected cancelled canceled duplicate invalid obsolete"
+
+
+class BugSettings(_Table):
+    """The feed of the bug tracker; without a url, bugs come only by `regtracker bugs FILE`."""
+
+    url: str = ""
+    hours: float = Field(24, gt=0, le=24 * 31)  # between two looks of the ingest process
+    user: str = ""
+    token: SecretStr | None = None  # filled from REGTRACKER_BUGS_TOKEN or token_file, never from the TOML
+    token_file: Path | None = None
+    verify_tls: bool = True
+    ca_bundle: Path | None = None
+    timeout_s: float = Field(30, gt=0)
+    closed: list[str] = [*_CLOSED.split(), "won't fix", "won't do"]  # statuses that mean it, whatever their case
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        return web_address(url) if url else url
+
+
+def web_address(url: str) -> str:
+    """The address, if a feed can be asked for at it. Raises ValueError."""
+    parts = re.match(r"^https?://(?P<host>[^/?#\s]+)\S*$", url)
+    if not parts:
+        raise ValueError("must start with http:// or https:// and name a host")
+    if "@" in parts["host"]:
+        raise ValueError(f"must not hold a password; set user and {BUGS_TOKEN}")
+    return url
+
+
 class Settings(BaseSettings):
     """All settings of one process. `load()` builds it; nothing else should."""
 
@@ -163,6 +196,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     measures: MeasureSettings = MeasureSettings()
     source: list[SourceSettings] = []
+    bugs: BugSettings = BugSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -189,6 +223,9 @@ class Settings(BaseSettings):
         return self.store.data_path or str(self.home / "lake")
 
 
+Secret = TypeVar("Secret", SourceSettings, BugSettings)
+
+
 def config_path() -> Path:
     return Path(os.environ.get("REGTRACKER_CONFIG", "regtracker.toml"))
 
@@ -213,29 +250,30 @@ def load(**overrides: Any) -> Settings:
         if isinstance(source, dict) and "token" in source:
             variable = token_variable(source.get("name", "NAME"))
             raise ConfigError(f"{path}: source.token: a secret does not belong here; set {variable} or token_file")
+    if isinstance(document.get("bugs"), dict) and "token" in document["bugs"]:
+        raise ConfigError(f"{path}: bugs.token: a secret does not belong here; set {BUGS_TOKEN} or token_file")
     try:
         settings = Settings(**overrides)
     except SettingsError as error:
         raise ConfigError(f"the environment: {error}; a table or list is written as JSON") from error
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, path) for item in error.errors())) from error
-    return settings.model_copy(update={"source": [_with_token(source) for source in settings.source]})
+    sources = [_with_token(source, token_variable(source.name), f"source.{source.name}") for source in settings.source]
+    return settings.model_copy(update={"source": sources, "bugs": _with_token(settings.bugs, BUGS_TOKEN, "bugs")})
 
 
 def token_variable(source: str) -> str:
     return f"REGTRACKER_SOURCE_{re.sub(r'[^A-Za-z0-9]', '_', source).upper()}_TOKEN"
 
 
-def _with_token(source: SourceSettings) -> SourceSettings:
-    token = os.environ.get(token_variable(source.name))
-    if token is None and source.token_file is not None:
+def _with_token(table: Secret, variable: str, key: str) -> Secret:
+    token = os.environ.get(variable)
+    if token is None and table.token_file is not None:
         try:
-            token = source.token_file.read_text().strip()
+            token = table.token_file.read_text().strip()
         except OSError as error:
-            raise ConfigError(
-                f"source.{source.name}.token_file: {source.token_file} cannot be read: {error}"
-            ) from error
-    return source.model_copy(update={"token": SecretStr(token)}) if token else source
+            raise ConfigError(f"{key}.token_file: {table.token_file} cannot be read: {error}") from error
+    return table.model_copy(update={"token": SecretStr(token)}) if token else table
 
 
 def _explain(item: Any, path: Path) -> str:
@@ -243,8 +281,10 @@ def _explain(item: Any, path: Path) -> str:
     message = item["msg"].removeprefix("Value error, ")
     variable = "REGTRACKER_" + "__".join(str(part) for part in item["loc"]).upper()
     if variable in os.environ:
-        return f"environment variable {variable} = {os.environ[variable]!r}: {message}"
+        value = re.sub(r"//[^/@\s]*@", "//...@", os.environ[variable])
+        return f"environment variable {variable} = {value!r}: {message}"
     if item["type"] == "extra_forbidden":
         return f"{path}: {key}: no such key"
     value = "" if item["type"] == "missing" else f" = {item['input']!r}"
+    value = re.sub(r"//[^/@\s]*@", "//...@", value)  # a password stays where it is
     return f"{path}: {key}{value}: {message}"

@@ -245,6 +245,51 @@ def _sentence(answer: dict[str, Any]) -> str:
 
 
 @click.command()
+@click.argument("feeds", nargs=-1, metavar="[FILE_OR_URL]...")
+@JSON
+def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
+    """Read the bug tracker's feed: which bugs there are, and which test cases each is about.
+
+    A feed is JSON as docs/ingest.md shows it; several files and addresses are one feed, and without any the url of
+    [bugs] in the configuration is asked, with the user of [bugs] and REGTRACKER_BUGS_TOKEN. What stood in the feed
+    before and does not any more is kept, as gone. The same feed again changes nothing.
+
+    Exit code 0: all was stored; 1: some records could not be used, the rest was stored; 2: a feed cannot be used, or
+    the configuration is wrong, and nothing was changed.
+
+    \b
+    Example: regtracker bugs https://tracker.example.com/export/bugs.json
+             regtracker bugs bugs.json --json
+    """
+    from ingest.bugs import FeedError, import_bugs
+
+    settings = load_settings()
+    wanted = feeds or ((settings.bugs.url,) if settings.bugs.url else ())
+    if not wanted:
+        fail("No feed: name a file or an address, or set url in [bugs] of the configuration.")
+    bar = MovingBar("kB")
+    with opened_store(one_thread(settings)) as store:
+        try:
+            answer = import_bugs(store, wanted, settings.bugs, bar)
+        except FeedError as error:
+            if as_json:
+                click.echo(json.dumps({"error": str(error)}))
+            fail(error)
+        finally:
+            bar.end()
+    if as_json:
+        click.echo(json.dumps(answer))
+    else:
+        click.echo(
+            "{bugs} bugs: {added} new, {changed} changed, {gone} gone; {links} links to test cases, {matched} bugs are "
+            "about tests that are known here".format(**answer)
+        )
+    for line in (*answer["left_out"], *answer["warnings"]):
+        click.echo(line, err=True)
+    sys.exit(1 if answer["left_out"] else 0)
+
+
+@click.command()
 @click.option("--source", "name", required=True, help="The source, by its name.", shell_complete=completion.sources)
 @click.option("--from", "first", help="First build number, or ISO 8601 date (UTC).")
 @click.option("--to", "last", help="Last build number, or date; default: the newest.")

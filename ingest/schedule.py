@@ -21,6 +21,7 @@ from data.ledger import Poll
 from data.requests import Request
 from data.settings import Settings
 from data.store import Store
+from ingest.bugs import FeedError, import_bugs
 from ingest.orders import carry_out
 from ingest.pipeline import Pipeline
 from ingest.reading import utc_now
@@ -48,7 +49,7 @@ class Ingest:
         self._locks = {name: threading.Lock() for name in self.pipelines}
         self._requests_seen = -1
         self._in_hand: set[int] = set()
-        workers = len(self.pipelines) + 3
+        workers = len(self.pipelines) + 4
         self.scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(workers)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -71,6 +72,11 @@ class Ingest:
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
         )
+        if self.settings.bugs.url:
+            every = self.settings.bugs.hours * 3600
+            self.scheduler.add_job(
+                self.read_bugs, "interval", seconds=every, jitter=every * JITTER, id="bugs", next_run_time=now
+            )
         self.scheduler.start()
         while not self.stop.wait(3600):
             pass
@@ -131,6 +137,21 @@ class Ingest:
         """Some work is silent for minutes, while a slow server answers."""
         if taken := list(self._in_hand):
             requests.keep(self.store, taken)
+
+    def read_bugs(self) -> None:
+        """The bug feed's turn; what stops it is logged, and the bugs stay as they are until the next one."""
+        try:
+            found = import_bugs(self.store, [self.settings.bugs.url], self.settings.bugs)
+        except FeedError as error:
+            log.error("bugs: %s", error)
+            return
+        except Exception:
+            log.exception("bugs: the feed was given up")
+            return
+        for line in (*found["left_out"], *found["warnings"]):
+            log.warning("bugs: %s", line)
+        if found["added"] or found["changed"] or found["gone"]:
+            log.info("bugs: %d new, %d changed, %d gone", found["added"], found["changed"], found["gone"])
 
     def maintain(self) -> None:
         try:

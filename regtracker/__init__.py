@@ -26,6 +26,7 @@ _SECTIONS = {
         "poll": ("ingest.commands:poll", "Look once for new builds, and read them."),
         "backfill": ("ingest.commands:backfill", "Read older builds, by numbers or dates."),
         "import": ("ingest.commands:import_", "Store reports from files, folders and zips."),
+        "bugs": ("ingest.commands:bugs", "Read the bug tracker's feed."),
         "parse": ("ingest.commands:parse", "Read report files without storing anything."),
         "rebuild": ("ingest.commands:rebuild", "Derive the tables anew from the raw files that were kept."),
     },

@@ -15,6 +15,8 @@ import requests
 from data.terminal import load_settings
 from regtracker.processes import Children, answers, wait_ready
 
+BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go with what breaks
+
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True, help="Port of the dashboard.")
@@ -60,11 +62,13 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
         if not answer:
             raise click.ClickException("the simulated Jenkins did not start; what it said stands above")
         simulated = json.loads(answer)
-        (home / "regtracker.toml").write_text(_toml(simulated["sources"]))
+        feed = f'[bugs]\nurl = "{simulated["url"]}bugs.json"\nhours = {BUG_HOURS}\n\n'
+        (home / "regtracker.toml").write_text(feed + _toml(simulated["sources"]))
         load_settings()
         click.echo(f"Simulated Jenkins: {simulated['url']}  (its truth: {simulated['url']}truth.json)")
         (home / "metadata.csv").write_bytes(requests.get(simulated["url"] + "metadata.csv", timeout=60).content)
         _quietly("import", "--metadata", str(home / "metadata.csv"))
+        _quietly("bugs")
         if size == "small" or not live:
             click.echo("Reading its history ...")
             # Exit code 1 is right here: Jenkins has deleted a few builds that its runs list.

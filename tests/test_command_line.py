@@ -129,6 +129,7 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path):
         assert sum(build["total"] for build in builds) == truth["counts"]["results"]
         assert "Regression Tracker" in requests.get(f"http://127.0.0.1:{port}/", timeout=30).text
         assert requests.get(f"{api}/runs/{tiles[0]['latest_run']['id']}/priorities", timeout=60).json()["items"]
+        assert any(bug["failing"] for bug in requests.get(f"{api}/bugs", timeout=60).json()["items"])
     finally:
         demo.send_signal(signal.SIGTERM)
         demo.communicate(timeout=60)

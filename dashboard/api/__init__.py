@@ -7,6 +7,7 @@ from flask_openapi3 import APIBlueprint, OpenAPI
 
 from dashboard.api import (
     badges,
+    bugs,
     builds,
     docs,
     gate,
@@ -50,7 +51,22 @@ def register(server: OpenAPI) -> None:
     docs.describe(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
     problems.handle(api)
-    modules = (health, releases, runs, builds, tests, judged, gate, statistics, trends, search, ingest, sql, badges)
+    modules = (
+        health,
+        releases,
+        runs,
+        builds,
+        tests,
+        bugs,
+        judged,
+        gate,
+        statistics,
+        trends,
+        search,
+        ingest,
+        sql,
+        badges,
+    )
     for module in modules:
         _add(api, module.routes)
     server.register_api(api)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from data.filters import MAX_RUNS, Filter
+from data.queries.bug_links import STATES
 from data.queries.gate import FAILING, NEW
 from data.queries.grid import ORDERS
 from data.queries.matrix import AXES
@@ -282,7 +283,9 @@ class TestsQuery(Listed, OfRelease, OfPriority):
 
 
 class SearchQuery(Listed):
-    q: str = Field("", max_length=500, description="words, an id, or an address in Jenkins", **like("routing 20"))
+    q: str = Field(
+        "", max_length=500, description="words, an id, or an address in Jenkins or the tracker", **like("routing 20")
+    )
 
 
 class HistoryQuery(Listed, OfRelease, OfRun):
@@ -334,6 +337,24 @@ class FailureQuery(Asking, OfRelease, OfPart):
     pass
 
 
+class BugsQuery(Listed, OfRelease, OfRun):
+    module: str | None = Field(None, description="owning module of a test that it is about", **like("module_3"))
+    status: Literal[STATES] | None = Field(
+        None, description="open, closed, or gone (no longer in the feed); else open and closed ones", **like("open")
+    )
+    q: str = Field("", max_length=500, description="words of its id, summary, priority...", **like("link down"))
+    test: str | None = Field(None, description="about this test (its id)")
+    run: str | None = Field(None, description="about tests that failed or were skipped in this run (its id)")
+
+
+class BugQuery(Asking, OfRelease, OfRun, OfStorms):
+    module: str | None = Field(None, description="only tests of this owning module", **like("module_3"))
+
+
+class RunBugsQuery(Listed, OfPart):
+    status: Literal["failed", "skipped"] | None = Field(None, description="only of tests with this status")
+
+
 class BuildsQuery(Listed, OfRelease, OfRun):
     module: str | None = Field(None, description="module of the job that executed", **like("module_3"))
     run: str | None = Field(None, description="listed by this run")
@@ -367,6 +388,10 @@ class ReleasePath(BaseModel):
 
 class TestPath(BaseModel):
     test: Annotated[str, Field(description="a test's id", **like("1f2bafe876aa4794"))]
+
+
+class BugPath(BaseModel):
+    bug: Annotated[str, Field(description="a bug's id in the tracker", **like("PROJ-123"))]
 
 
 class BuildPath(BaseModel):

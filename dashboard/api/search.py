@@ -16,11 +16,13 @@ from data.store import Store
 routes = blueprint("search", "Everything that has a name.")
 
 
-@routes.get("/search", summary="Find releases, modules, runs, builds, tests and failure texts", responses=many(Hit))
+@routes.get(
+    "/search", summary="Find releases, modules, runs, builds, tests, bugs and failure texts", responses=many(Hit)
+)
 @remembered()
 def list_hits(query: parameters.SearchQuery) -> Any:
     """Every word of `q` must be found, whatever its case; at most six of a kind. An id, or the address of a build in
-    Jenkins, finds that alone."""
+    Jenkins or of a bug in the tracker, finds that alone."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return search.search(store, query.q, flt)

@@ -34,7 +34,7 @@ def list_tests(query: parameters.TestsQuery) -> Any:
 @routes.get("/tests/<test>", summary="One test", responses=one(TestDetail))
 @remembered()
 def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
-    """With its metadata and the releases that it ran in."""
+    """With its metadata, the bugs about it and the releases that it ran in."""
     found = tests.test(store(), checked("test", path.test), asked().at(query.filter()))
     if found is None:
         raise unknown("test", path.test)

@@ -9,6 +9,7 @@ from mcp.types import ToolAnnotations
 
 from dashboard.client import Api
 from dashboard.mcp.asking import Asking
+from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools
 
@@ -28,7 +29,7 @@ def create(api: Api) -> MCPServer:
         log_level="WARNING",
         subscriptions=False,
     )
-    for tools in (RunTools(api), TestTools(api)):
+    for tools in (RunTools(api), TestTools(api), BugTools(api)):
         names = [name for name in vars(type(tools)) if not name.startswith("_") and name not in vars(Asking)]
         for name in names:
             server.add_tool(getattr(tools, name), annotations=READ_ONLY)

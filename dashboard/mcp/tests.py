@@ -69,13 +69,13 @@ class TestTools(Asking):
         """Tests by words of their key (file::class::name) or by case id."""
         return self.rows("/tests", limit, q=text, release=release, module=module)
 
-    def search(self, text: Annotated[str, Field(description="words, an id, or the address of a build")]) -> Row:
-        """Everything that has a name: releases, modules, runs, builds, tests, failure texts; a few hits of each."""
+    def search(self, text: Annotated[str, Field(description="words, an id, or the address of a build or bug")]) -> Row:
+        """Everything that has a name: releases, modules, runs, builds, tests, bugs, failure texts; a few of each."""
         return self.rows("/search", 50, q=text)
 
     def get_test(self, test: Test) -> Row:
-        """One test: metadata by release (priority, case ids, component, owner, topology, state), the releases it ran
-        in, its verdicts now, and its newest 20 results."""
+        """One test: metadata by release (priority, case ids, component, owner, topology, state), its bugs, the
+        releases it ran in, its verdicts now, and its newest 20 results."""
         test_id = self.test_id(test)
         return {
             "test": self.ask(f"/tests/{test_id}"),

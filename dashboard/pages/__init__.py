@@ -2,6 +2,8 @@
 asks(store, place, **segments), the API call that answers what it shows (None where there is nothing to ask)."""
 
 from dashboard.pages import (
+    bug,
+    bugs,
     build,
     compare,
     docs,
@@ -17,4 +19,4 @@ from dashboard.pages import (
     trends,
 )
 
-PAGES = (overview, run, matrix, failures, grid, trends, compare, sql, ingest, failure, build, test, docs)
+PAGES = (overview, run, matrix, failures, bugs, grid, trends, compare, sql, ingest, failure, build, test, bug, docs)

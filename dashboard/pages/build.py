@@ -13,7 +13,7 @@ from dashboard.calls import Call, call
 from dashboard.loglines import excerpts
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import builds
+from data.queries import bugs, builds
 from data.store import Store
 
 PATH, NAME = "/builds/<build>", ""
@@ -71,6 +71,7 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         "files": kept,
         "console": _console(store, build, kept),
         "kinds": {},
+        "bugs": bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
         "module": place.filter.module,
         "measured": render.measured(store),
     }

@@ -11,7 +11,7 @@ from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import compare, runs
+from data.queries import bugs, compare, runs
 from data.store import Store
 
 PATH, NAME = "/compare", "Compare"
@@ -54,7 +54,9 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     for run in (base, candidate):
         _known(store, run, part)
     found = compare.compare(store, base, candidate, part, LISTED)
-    return context | {"found": found, "measured": render.measured(store)} | listed(place, found)
+    shown = listed(place, found)
+    known = bugs.of_tests(store, tuple(row["test"] for row in shown["rows"]), Filter(found["candidate"]["release"]))
+    return context | {"found": found, "measured": render.measured(store), "bugs": known} | shown
 
 
 def listed(place: Place, found: dict[str, Any]) -> dict[str, Any]:

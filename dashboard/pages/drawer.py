@@ -10,7 +10,7 @@ from dash import Dash
 from dashboard import render
 from dashboard.place import Place
 from data.filters import Filter
-from data.queries import builds, tests
+from data.queries import bugs, builds, tests
 from data.store import Store
 
 STRIP = 30
@@ -50,6 +50,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "topology": topology,
         "attempts": attempts,
         "history": history[::-1],
+        "bugs": bugs.of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
         "first_bad": _first_bad(history, build_id),
     }
 

@@ -12,7 +12,7 @@ from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import matrix, releases
+from data.queries import bugs, matrix, releases
 from data.store import Store
 
 PATH, NAME = "/matrix", "Matrix"
@@ -46,11 +46,13 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         return context
     tests = matrix.broken(store, release, replace(flt, module=row or flt.module), by, column)
     offset = offset_of(place)
+    shown = tests[offset : offset + PAGE_SIZE]
     return context | {
         "row": row,
         "column": column,
         "cell": _cell(found, row, column),
-        "tests": tests[offset : offset + PAGE_SIZE],
+        "tests": shown,
+        "bugs": bugs.of_tests(store, tuple(verdict["test"] for verdict in shown), Filter(release)),
         "of": len({verdict["test"] for verdict in tests}),
         "offset": offset,
         "more": offset + PAGE_SIZE < len(tests),

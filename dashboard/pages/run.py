@@ -15,7 +15,7 @@ from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import compare, failures, runs, verdicts
+from data.queries import bugs, compare, failures, runs, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
@@ -164,23 +164,38 @@ def _modules(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     name = place.get("sort", "state")
     key = SORTS.get(name.removeprefix("-"), SORTS["state"])
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
-    return {"modules": rows, "sort": name, "priorities": runs.priorities(store, run, shown.part, base)}
+    return {
+        "modules": rows,
+        "sort": name,
+        "priorities": runs.priorities(store, run, shown.part, base),
+        "bugs": {row["module"]: row for row in bugs.by_module(store, run, shown.part)},
+    }
+
+
+def _bugs(store: Store, shown: Shown, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The bugs of the tests that are listed."""
+    return bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(shown.run["release"]))
 
 
 def _broken(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     kind, offset = place.get("kind"), offset_of(place)
     rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
+    page = rows[offset : offset + PAGE_SIZE]
     return {
         "kind": kind,
         "offset": offset,
         "found": len(rows),
         "more": offset + PAGE_SIZE < len(rows),
-        "verdicts": rows[offset : offset + PAGE_SIZE],
+        "verdicts": page,
+        "bugs": _bugs(store, shown, page),
     }
 
 
 def _changes(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
-    return {"found": shown.changes} | (listed(place, shown.changes) if shown.changes else {})
+    if not shown.changes:
+        return {"found": None}
+    rows = listed(place, shown.changes)
+    return {"found": shown.changes, "bugs": _bugs(store, shown, rows["rows"])} | rows
 
 
 def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
@@ -195,6 +210,7 @@ def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
         "more": len(rows) > PAGE_SIZE,
         "results": rows[:PAGE_SIZE],
         "kinds": {verdict["test"]: verdict["kinds"] for verdict in shown.judged},
+        "bugs": _bugs(store, shown, rows[:PAGE_SIZE]),
         "modules": sorted({row["module"] for row in runs.modules(store, run)}),
     }
 

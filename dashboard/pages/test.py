@@ -13,7 +13,7 @@ from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.place import PAGE_SIZE, Place, offset_of
-from data.queries import segments, suspects, tests, verdicts
+from data.queries import bugs, segments, suspects, tests, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
@@ -60,6 +60,7 @@ def view(store: Store, place: Place, test: str) -> dict[str, Any]:
         "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
         "chart": durations(history),
         "verdicts": judged,
+        "bugs": bugs.of_tests(store, (test,), flt).get(test, []),
         "counts": {word: sum(row["status"] == word for row in history) for word in ("passed", "failed", "skipped")},
     }
 

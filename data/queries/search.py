@@ -1,4 +1,4 @@
-"""One question over everything that has a name: releases, modules, runs, builds, tests, failure texts.
+"""One question over everything that has a name: releases, modules, runs, builds, tests, bugs, failure texts.
 
 Asked at every keystroke: only tables that the web holds in memory are read, and no text is put together for a row.
 """
@@ -15,18 +15,20 @@ from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso, run_state
+from data.queries import bug_links
 from data.stats.signatures import title
 from data.store import Store
 
 EACH = 6  # hits of one kind
 WORDS = 8  # of a query; more say nothing that these do not
-KINDS = ("release", "module", "run", "build", "test", "failure")
+KINDS = ("release", "module", "run", "build", "test", "bug", "failure")
 _TEXTS = {
     "release": ("release",),
     "module": ("module",),
     "run": ("release", "version", "environment", "job"),
     "build": ("release", "version", "environment", "module", "job"),
     "test": ("name", "class", "file", "module"),
+    "bug": ("bug", "summary"),
     "failure": ("pattern",),
 }
 _NUMBER = re.compile(r"#?(\d{1,9})")
@@ -36,19 +38,18 @@ _NUMBER = re.compile(r"#?(\d{1,9})")
 def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[dict[str, Any]]:
     """What every word of `q` is found in, whatever its case: at most `each` of a kind, the exact ones first.
 
-    A hit: {kind (of KINDS), id (of releases and modules their name), title, detail, release, state (of runs and
-    builds), at, exact}. Exact: `q` is its id, or an address of its build in Jenkins, as deep as it was copied.
+    A hit: {kind (of KINDS), id (of releases, modules and bugs their name), title, detail, release, state (of runs and
+    builds), at, exact}. Exact: `q` is its id, an address of its build in Jenkins, as deep as it was copied, or
+    that of its bug in the tracker.
     """
     text = q.strip()
     if not text:
         return []
     if text.startswith(("http://", "https://")):
         where, parameters = _address(text)
-        return [
-            hit | {"exact": True}
-            for find in (_runs, _builds)
-            for hit in find(store, where, parameters | {"each": each})
-        ]
+        found = [hit for find in (_runs, _builds) for hit in find(store, where, parameters | {"each": each})]
+        found += _bugs(store, "s.url = $url", {"url": text, "each": each})
+        return [hit | {"exact": True} for hit in found]
     words = [word for word in re.split(r"\s+|::", text.lower()) if word][:WORDS]
     hits = _of_id(store, text)
     for kind in KINDS:
@@ -56,7 +57,8 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
         known = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
         if known:
             where, parameters = _spoken(kind, known)
-            hits += _FIND[kind](store, where, parameters | {"each": each})
+            found = _FIND[kind](store, where, parameters | {"each": each})
+            hits += [hit | {"exact": kind == "bug" and hit["id"].lower() == text.lower()} for hit in found]
     return hits
 
 
@@ -193,6 +195,15 @@ def _failures(store: Store, where: str, parameters: dict[str, Any]) -> list[dict
     return [_hit("failure", ids.text(row["signature"]), title(row["pattern"]), at=row["first_seen"]) for row in rows]
 
 
+def _bugs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = bug_links.found(store, where, parameters)
+    told = {"gone": "no longer in the feed"}
+    return [
+        _hit("bug", row["bug"], row["bug"], _joined(told.get(row["state"], row["status"]), row["summary"]))
+        for row in rows
+    ]
+
+
 def _joined(*texts: str | None) -> str:
     return " · ".join(text for text in texts if text)
 
@@ -224,5 +235,6 @@ _FIND = {
     "run": _runs,
     "build": _builds,
     "test": _tests,
+    "bug": _bugs,
     "failure": _failures,
 }

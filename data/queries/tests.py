@@ -8,6 +8,7 @@ from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
+from data.queries.bugs import of_tests
 from data.queries.priorities import METADATA, UNKNOWN
 from data.queries.texts import attempt, messages
 from data.store import Store
@@ -15,7 +16,7 @@ from data.store import Store
 
 @question
 def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
-    """One test with its metadata and the releases it ran in. None if unknown."""
+    """One test with its metadata, the bugs about it and the releases it ran in. None if unknown."""
     rows = store.rows("SELECT * FROM tests WHERE test = ?", [ids.number(test_id)])
     if not rows:
         return None
@@ -28,6 +29,7 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
         [rows[0]["base_name"]],
     )
     ran_in = f"SELECT DISTINCT release FROM {store.part('results')} WHERE test = ? ORDER BY 1"
+    answer["bugs"] = of_tests(store, (test_id,)).get(test_id, [])
     answer["releases"] = [row["release"] for row in store.rows(ran_in, [ids.number(test_id)])]
     return answer
 

@@ -18,8 +18,14 @@ def metadata_csv(programme: Programme) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(COLUMNS)
-    names = {test.name.partition("[")[0]: test.owner for module in programme.modules for test in module.tests}
-    for number, (name, owner) in enumerate(sorted(names.items()), 1):
-        priority = rng.choices(PRIORITIES, WEIGHTS)[0]
+    owners = {test.name.partition("[")[0]: test.owner for module in programme.modules for test in module.tests}
+    for name, number in case_numbers(programme).items():
+        priority, owner = rng.choices(PRIORITIES, WEIGHTS)[0], owners[name]
         rows.writerow([name, f"TC-{1000 + number}", priority, f"C{20000 + number}", owner, "Automated"])
     return out.getvalue()
+
+
+def case_numbers(programme: Programme) -> dict[str, int]:
+    """By the name of a test function: the number in its ids."""
+    names = {test.name.partition("[")[0] for module in programme.modules for test in module.tests}
+    return {name: number for number, name in enumerate(sorted(names), 1)}

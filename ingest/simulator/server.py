@@ -14,6 +14,7 @@ from flask import Flask, Response, jsonify, request
 from ingest.simulator import console, httpd, orchestrated, pages, side
 from ingest.simulator.archive import zip_request, zipped
 from ingest.simulator.beans import PERMALINKS, Exporter
+from ingest.simulator.bugs import bug_feed
 from ingest.simulator.faults import FaultPlan
 from ingest.simulator.items import Build, Folder, Job
 from ingest.simulator.metadata import metadata_csv
@@ -180,6 +181,10 @@ def create_app(
     @app.get("/metadata.csv")
     def tell_metadata() -> Response:
         return Response(metadata_csv(programme), content_type="text/csv; charset=utf-8")
+
+    @app.get("/bugs.json")
+    def tell_bugs() -> Response:
+        return jsonify(bug_feed(programme))
 
     @app.get("/truth.json")
     def tell_truth() -> Response:

@@ -14,10 +14,13 @@ import axe_playwright_python
 from builders import World, cases
 from dash.testing.browser import Browser
 from dash.testing.wait import until
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from data import ids
+from data.bugs import Bug, put_bugs
+from data.metadata import put_metadata
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 HOSTILE = "test_<img src=x onerror=document.title='owned'>"
@@ -231,6 +234,7 @@ def resize(duo: Browser, width: int, height: int = 900) -> None:
 def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, visit, dash_duo):
     """One browser over all pages: axe in light at 1440 and in dark at 390 px, no overflow from 390 to 2560 px."""
     fill(world)
+    file_bug(world, "b")
     run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
     build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4 AND module = 'routing'"))
     signature = ids.text(world.store.value("SELECT min(signature) FROM signatures"))
@@ -253,6 +257,8 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
         f"/builds/{build}?status=all&group=host": ".host-group",
         f"/tests/{test}": ".lane",
         "/docs/verdicts": ".docs-text h2",
+        "/bugs": ".cases",
+        "/bugs/NET-1": ".cases",
         "/nowhere": ".state-page",
     }
     theme = "document.documentElement.setAttribute('data-bs-theme', arguments[0])"
@@ -276,6 +282,33 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
         )
         wrong += [(address, other) for other in others]
     assert wrong == [], json.dumps(wrong, indent=1)
+
+
+def file_bug(world: World, base_name: str) -> None:
+    rows = [{"base_name": base_name, "case_id": "TC-1"}]
+    world.store.transact("test", "metadata", lambda cursor: put_metadata(cursor, rows))
+    url = "https://tracker.example.com/browse/NET-1"
+    bug = Bug("NET-1", "NET", url, True, "Open", "it stays down", "High", "dana", cases=("TC-1", "TC-9"))
+    put_bugs(world.store, [bug], (), datetime(2026, 11, 20, 8))
+
+
+def test_a_bug_is_found_by_keys_and_leads_to_its_tests(world, visit, dash_duo):
+    fill(world)
+    file_bug(world, "b")
+    visit("/")
+    ActionChains(dash_duo.driver).send_keys("/").perform()
+    dash_duo.wait_for_element("#palette[open]", timeout=20)
+    ActionChains(dash_duo.driver).send_keys("net-1").perform()
+    wait_for_text(dash_duo, "#palette-list", "NET-1")
+    ActionChains(dash_duo.driver).send_keys(Keys.ENTER).perform()
+    wait_for_text(dash_duo, "#page h1", "NET-1 it stays down")
+    assert path(dash_duo) == "/bugs/NET-1"
+    dash_duo.driver.find_element("css selector", ".case-link").click()
+    wait_for_text(dash_duo, ".drawer-bugs", "NET-1")
+    ActionChains(dash_duo.driver).send_keys(Keys.ESCAPE).perform()
+    until(lambda: not dash_duo.driver.find_elements("css selector", ".drawer-body"), 20)
+    ActionChains(dash_duo.driver).send_keys("g").send_keys("b").perform()
+    wait_for_text(dash_duo, "#page h1", "1 open bug, 1 with failing tests")
 
 
 def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import pytest
 from builders import World
@@ -12,6 +13,8 @@ from dashboard.app import create_app
 from dashboard.pages import PAGES, docs, sql
 from dashboard.place import match
 from data import ids
+from data.bugs import Bug, put_bugs
+from data.metadata import put_metadata
 from data.settings import load
 
 TEST = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
@@ -41,6 +44,9 @@ SCREENS = {
         "/api/v1/trends?by=run&group=environment&release=7.0&runs=100&since=2026-11-02T00%3A00%3A00Z&until=2026-11-02",
     ),
     "/compare?module=routing": (["compare"], "/api/v1/compare?base={before}&candidate={run}&module=routing"),
+    "/bugs?q=net&module=routing": (["bugs"], "/api/v1/bugs?module=routing&q=net&status=open"),
+    "/bugs?run={run}": (["bugs"], "/api/v1/bugs?run={run}"),
+    "/bugs/NET-1?release=7.0": (["bug"], "/api/v1/bugs/NET-1?release=7.0"),
     "/ingest?state=retry": ([], "/api/v1/ingest/ledger?state=retry"),
     "/builds/{build}?topology=": (["build"], "/api/v1/builds/{build}/results?status=failed"),
     "/builds/{build}?attempts=1&status=all": (["build"], "/api/v1/builds/{build}/results?attempts=1"),
@@ -50,6 +56,10 @@ SCREENS = {
 
 def fill(world: World) -> dict[str, str]:
     world.history({"a": "PPP", "b": "PFF"}, release="7.0")
+    metadata = [{"base_name": "b", "case_id": "TC-1"}]
+    world.store.transact("test", "metadata", lambda cursor: put_metadata(cursor, metadata))
+    bug = Bug("NET-1", "NET", "https://tracker.example.com/NET-1", True, cases=("TC-1",))
+    put_bugs(world.store, [bug], (), datetime(2026, 11, 20))
     run, build = world.runs[-1], world.store.value("SELECT build FROM builds WHERE number = 3")
     signature = world.store.value("SELECT signature FROM signatures")
     return {

@@ -12,7 +12,7 @@ from data.queries.search import KINDS
 
 class Hit(Shape):
     kind: Literal[KINDS] = Field(examples=["run"])
-    id: str = Field(description="of a release or module: its name", examples=["1f2bafe876aa4794"])
+    id: str = Field(description="of a release, module or bug: its name", examples=["1f2bafe876aa4794"])
     title: str = Field(examples=["7.0 #20"])
     detail: str = Field(examples=["7.0.0.9 · prod"])
     release: str | None = Field(description="of a module: the release in which it ran last")

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dashboard.api.shapes.base import Count, Id, Shape, Status, Time
+from dashboard.api.shapes.bugs import Bug
 
 
 class Test(Shape):
@@ -39,6 +40,7 @@ class TestDetail(Test):
     first_seen: Time | None
     metadata: list[Metadata]
     releases: list[str]
+    bugs: list[Bug] = Field(description="of the newest feed, open and urgent ones first")
 
 
 class HistoryRow(Shape):

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 
 from dashboard.app import create_app
 from data import ledger
+from data.bugs import Bug, put_bugs
 from data.settings import SourceSettings, load
 
 HOSTILE = '=HYPERLINK("http://evil.example")'
@@ -53,13 +54,20 @@ def fill(world: World) -> None:
     world.run({"routing": {"steady": "P"}, "storage": None}, state="running")
 
     def more(cursor) -> None:
-        cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'broken' AS base_name, 'P0' AS priority")
+        cursor.execute(
+            "INSERT INTO test_metadata BY NAME SELECT 'broken' AS base_name, 'P0' AS priority, 'TC-1' AS case_id"
+        )
         now = datetime(2026, 11, 20, 8)
         entry = ledger.Entry("ci", "qa/7.0/NVS", 3, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", now)
         ledger.discover(cursor, [entry], now)
         ledger.log_poll(cursor, ledger.Poll("ci", now, 1.5, found=3, ingested=2, failed=1, requests=9))
 
     world.store.transact("test", "metadata and open work", more)
+    tracker = "https://tracker.example.com/browse/"
+    known = Bug("NET-1", "NET", tracker + "NET-1", True, "Open", HOSTILE, "High", labels=("<b>",), cases=("tc-1", "C9"))
+    put_bugs(
+        world.store, [known, Bug("LAB-7", "LAB", tracker + "LAB-7", False, "Closed")], (), datetime(2026, 11, 20, 8)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,17 @@ import textwrap
 import pytest
 import requests
 
-ROUTES = ["/runs", "/trends", "/verdicts", "/grid?release=7.0", "/builds", "/snapshot", "/releases", "/badges/7.0.svg"]
+ROUTES = [
+    "/runs",
+    "/trends",
+    "/verdicts",
+    "/grid?release=7.0",
+    "/builds",
+    "/snapshot",
+    "/releases",
+    "/bugs",
+    "/badges/7.0.svg",
+]
 
 
 @pytest.mark.parametrize("path", ROUTES)

@@ -8,9 +8,22 @@ import pytest
 
 from dashboard.api import documented
 from dashboard.api.examples import example
-from dashboard.api.shapes import base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests
+from dashboard.api.shapes import (
+    base,
+    bugs,
+    builds,
+    gate,
+    judged,
+    matrix,
+    operations,
+    runs,
+    search,
+    series,
+    statistics,
+    tests,
+)
 
-MODULES = (base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
+MODULES = (base, bugs, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
 SHAPES = {
     shape
     for module in MODULES
@@ -22,7 +35,8 @@ PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{
 /runs/{run}/priorities /runs/{run}/results /runs/{run}/changes /compare /trends /tests
 /tests/{test} /tests/{test}/history /grid /verdicts
 /failures /failures/{signature} /builds /builds/{build} /builds/{build}/results /ingest/status /ingest/ledger
-/ingest/requests /ingest/requests/{request} /search /sql /gate /badges/{release}.svg"""
+/ingest/requests /ingest/requests/{request} /bugs /bugs/{bug} /runs/{run}/bugs
+/search /sql /gate /badges/{release}.svg"""
 
 
 @pytest.fixture

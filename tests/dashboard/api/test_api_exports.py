@@ -20,7 +20,17 @@ TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "arrow": "application/vnd.apache.arrow.stream",
 }
-LISTS = ["/runs", "/builds", "/verdicts", "/tests?q=e", "/failures", "/releases", "/ingest/ledger", "/ingest/status"]
+LISTS = [
+    "/runs",
+    "/builds",
+    "/verdicts",
+    "/tests?q=e",
+    "/failures",
+    "/bugs",
+    "/releases",
+    "/ingest/ledger",
+    "/ingest/status",
+]
 
 
 def rows_of(form: str, body: bytes) -> list[dict]:

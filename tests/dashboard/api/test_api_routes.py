@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.api import documented
-from dashboard.api.shapes import base, builds, gate, judged, operations, runs, search, series, statistics, tests
+from dashboard.api.shapes import base, bugs, builds, gate, judged, operations, runs, search, series, statistics, tests
 
 LISTS = {
     "/releases": runs.Tile,
@@ -20,6 +20,9 @@ LISTS = {
     "/runs/{run}/priorities": runs.Priority,
     "/runs/{run}/results": runs.Result,
     "/tests?q=e": tests.FoundTest,
+    "/bugs": bugs.ListedBug,
+    "/bugs?release=7.0&status=open&q=net&test={test}&run={run}&module=routing": bugs.ListedBug,
+    "/runs/{run}/bugs?module=routing&status=failed": bugs.ModuleBugs,
     "/search?q=r": search.Hit,
     "/tests/{test}/history": tests.HistoryRow,
     "/tests/{test}/verdicts": judged.Verdict,
@@ -57,6 +60,8 @@ ONES = {
     "/trends?group=module": series.Trend,
     "/trends?by=day": series.Trend,
     "/tests/{test}": tests.TestDetail,
+    "/bugs/NET-1": bugs.BugDetail,
+    "/bugs/LAB-7?release=7.0&module=routing": bugs.BugDetail,
     "/grid?release=7.0": series.Grid,
     "/failures/{signature}": judged.FailureDetail,
     "/builds/{build}": builds.BuildDetail,
@@ -109,6 +114,20 @@ def test_results_are_worst_first_and_can_be_narrowed(client, names):
     assert {(row["name"], row["topology"]) for row in failed} == {("broken", "3s"), ("broken", "5s")}
     narrow = get(client, "/runs/{run}/results?fields=test,status".format(**names))["items"]
     assert {frozenset(row) for row in narrow} == {frozenset(("test", "status"))}
+
+
+def test_a_bug_tells_its_tests_and_a_test_its_bugs(client, names):
+    (net,) = get(client, "/bugs?status=open")["items"]
+    assert (net["bug"], net["state"], net["tests"], net["failing"]) == ("NET-1", "open", 1, 1)
+    detail = get(client, "/bugs/NET-1")
+    assert detail["unmatched"] == ["C9"] and [row["test"] for row in detail["affected"]] == [names["test"]]
+    assert {lane["status"] for lane in detail["affected"][0]["lanes"]} == {"failed", "passed"}
+    assert [bug["bug"] for bug in get(client, "/tests/{test}".format(**names))["bugs"]] == ["NET-1"]
+    assert get(client, "/runs/{run}/bugs".format(**names))["items"][0]["types"] == {"NET": 1}
+    assert get(client, "/bugs?release=8.0&environment=staging")["items"] == []
+    for path in ("/bugs/NET-99", "/bugs/%2e%2e", "/bugs?run=" + "0" * 16, "/bugs?test=" + "0" * 16):
+        assert get(client, path, 404)["status"] == 404
+    assert get(client, "/bugs?status=new", 400)["parameter"] == "status"
 
 
 def test_every_attempt_keeps_its_own_text(client):

@@ -18,6 +18,7 @@ from mcp import Client, StdioServerParameters
 
 from data.filters import Filter
 from data.queries import (
+    bugs,
     builds,
     compare,
     durations,
@@ -99,6 +100,9 @@ def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
         "get_suspects": ({"test": test["test"]} | seven, plain(suspects.suspects(store, test["test"], SEVEN))),
         "get_failure_patterns": (seven, plain(failures.failures(store, SEVEN, limit=30))),
         "get_failure_pattern": ({"signature": pattern}, {"signature": pattern}),
+        "get_bug_breakdown": ({"run": run}, bugs.by_module(store, run)),
+        "get_bug_details": ({"release": "7.0", "text": "net"}, bugs.bugs(store, Filter(release="7.0"), q="net")),
+        "get_affected_tests": ({"bug": "NET-1"}, bugs.bug(store, "NET-1")),
         "get_grid": (seven | {"runs": 5}, {"cells": grid.grid(store, replace(SEVEN, runs=5))["cells"]}),
     }
 

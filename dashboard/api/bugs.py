@@ -1,0 +1,61 @@
+"""Routes about bugs of the tracker: which there are, and which tests each is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.api import listing, parameters
+from dashboard.api.documented import blueprint, many, one
+from dashboard.api.known import check
+from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api.problems import unknown
+from dashboard.api.runs import known_run
+from dashboard.api.serving import asked, remembered, store
+from dashboard.api.shapes.bugs import BugDetail, ListedBug, ModuleBugs
+from data.filters import Filter
+from data.queries import bugs
+from data.store import Store
+
+routes = blueprint("bugs", "Bugs of the tracker, and the tests they are about.")
+
+
+@routes.get("/bugs", summary="Bugs of the newest feed", responses=many(ListedBug))
+@remembered()
+def list_bugs(query: parameters.BugsQuery) -> Any:
+    """The open ones whose tests fail most come first. A release, version or environment leaves those whose tests ran
+    there lately; `run` those whose tests failed or were skipped in it."""
+
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return bugs.bugs(store, flt, query.status, query.q, query.test, query.run, limit, position or 0)
+
+    flt = query.filter()
+    if query.test is not None:
+        check("test", query.test)
+    if query.run is not None:
+        known_run(query.run, asked().at(Filter()))
+    return listing.answer(Rows(ListedBug, fetch), query, flt)
+
+
+@routes.get("/bugs/<bug>", summary="One bug", responses=one(BugDetail))
+@remembered()
+def get_bug(path: parameters.BugPath, query: parameters.BugQuery) -> Any:
+    """With the tests it is about, the failing ones first, and what is said of each in every release and environment.
+    Bugs that have left the feed are told too."""
+    found = bugs.bug(store(), path.bug, asked().at(query.filter()))
+    if found is None:
+        raise unknown("bug", path.bug)
+    return found
+
+
+@routes.get("/runs/<run>/bugs", summary="Bugs of a run by module", responses=many(ModuleBugs))
+@remembered()
+def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -> Any:
+    """Of the tests that failed or were skipped in the run; the module with most of them comes first."""
+    statuses = (query.status,) if query.status else bugs.TROUBLED
+
+    def fetch(store: Store, flt: Filter) -> list[Row]:
+        return bugs.by_module(store, path.run, flt, statuses)
+
+    flt = query.filter()
+    known_run(path.run, asked().at(Filter()))
+    return listing.answer(Rows(ModuleBugs, sliced(fetch)), query, flt)

@@ -1,0 +1,60 @@
+"""One bug of the tracker: what is said of it there, and how the tests fare that it is about, module by module."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+from urllib.parse import unquote
+
+from dash import Dash, html
+
+from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
+from dashboard.place import Place
+from data.queries import bugs
+from data.stats.words import WORDS
+from data.store import Store
+
+PATH, NAME = "/bugs/<bug>", ""
+_FACTS = ("status", "priority", "assignee", "component", "resolution", "versions")
+
+
+def layout() -> html.Div:
+    return html.Div(render.sink("bug"), className="page")
+
+
+def register(app: Dash) -> None:
+    render.register(app, "bug", PATH, "bug.html", view)
+
+
+def view(store: Store, place: Place, bug: str) -> dict[str, Any]:
+    this = bugs.bug(store, unquote(bug), place.filter)
+    if this is None:
+        raise render.UnknownError(f"No bug feed has held {unquote(bug)}. The id may be misspelt.")
+    by_module = sorted(this["affected"], key=lambda row: row["module"])
+    modules = [
+        (module, [_shown(row) for row in this["affected"] if row["module"] == module])
+        for module, _ in groupby(by_module, key=lambda row: row["module"])
+    ]
+    return {
+        "bug": this,
+        "facts": [(name, this[name]) for name in _FACTS if this[name]],
+        "modules": sorted(modules, key=lambda item: -sum(row["status"] == "failed" for row in item[1])),
+    }
+
+
+def _shown(test: dict[str, Any]) -> dict[str, Any]:
+    """A test with the lane in which it does worst, and that lane's worst word (or None)."""
+
+    def badness(lane: dict[str, Any]) -> tuple[int, int]:
+        words = [WORDS.index(word) for word in lane["kinds"]]
+        return bugs.STATUSES.index(lane["status"]), min(words, default=len(WORDS))
+
+    lane = min(test["lanes"], key=badness, default=None)
+    word = min(lane["kinds"], key=WORDS.index, default=None) if lane else None
+    return test | {"lane": lane, "word": word}
+
+
+def asks(store: Store, place: Place, bug: str) -> Call:
+    return call(("bugs", unquote(bug)), parameters.BugQuery, place)

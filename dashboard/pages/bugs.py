@@ -1,0 +1,70 @@
+"""The tracker's bugs: which break tests now, in which modules, and what people say of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from dash import Dash, html
+
+from dashboard import render
+from dashboard.api import parameters
+from dashboard.calls import Call, call
+from dashboard.place import PAGE_SIZE, Place, offset_of
+from data.queries import bugs, runs, tests
+from data.store import Store
+
+PATH, NAME = "/bugs", "Bugs"
+ALL = "all"  # open and closed ones
+MOST = 100_000
+
+
+def layout() -> html.Div:
+    return html.Div(render.sink("bugs"), className="page")
+
+
+def register(app: Dash) -> None:
+    render.register(app, "bugs", PATH, "bugs.html", view)
+
+
+def view(store: Store, place: Place) -> dict[str, Any]:
+    """`run` leaves the bugs of its failed and skipped tests, `test` those of one test."""
+    flt, offset, status = place.filter, offset_of(place), _status(place)
+    of = {"q": place.get("q"), "test": place.get("test") or None, "run": place.get("run") or None}
+    run = runs.run(store, of["run"]) if of["run"] else None
+    if of["run"] and run is None:
+        raise render.UnknownError(f"No run has the id {of['run']}. It may come from another store.")
+    everywhere = bugs.bugs(store, replace(flt, module=None), _asked(status), limit=MOST, **of)
+    found = bugs.bugs(store, flt, _asked(status), limit=MOST, **of) if flt.module else everywhere
+    modules = Counter(module for row in everywhere for module in row["modules"])
+    return {
+        "known": bugs.known(store),
+        "status": status,
+        "offered": (*bugs.STATES, ALL),
+        "run": run,
+        "test": tests.test(store, of["test"]) if of["test"] else None,
+        "modules": modules.most_common(),
+        "module": flt.module,
+        "found": len(found),
+        "failing": sum(row["failing"] > 0 for row in found),
+        "rows": found[offset : offset + PAGE_SIZE],
+        "offset": offset,
+        "more": offset + PAGE_SIZE < len(found),
+    }
+
+
+def _status(place: Place) -> str:
+    """Which bugs are shown: open ones, unless told or asked about a run or test, where a closed one is news."""
+    status = place.get("status")
+    if status in (*bugs.STATES, ALL):
+        return status
+    return ALL if place.get("run") or place.get("test") else bugs.STATES[0]
+
+
+def _asked(status: str) -> str | None:
+    return None if status == ALL else status
+
+
+def asks(store: Store, place: Place) -> Call:
+    return call(("bugs",), parameters.BugsQuery, place, status=_asked(_status(place)))

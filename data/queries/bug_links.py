@@ -1,0 +1,94 @@
+"""Which tests a bug is about, by the test cases that it names, and a bug's row as the API tells it: the ground of
+data/queries/bugs.py."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from data.filters import Filter
+from data.measures import iso
+from data.store import Store
+
+STATES = ("open", "closed", "gone")  # gone: no longer in the feed
+# SQL over `b`: what each state means; None stands for open or closed.
+SAID = {
+    None: "b.active",
+    "open": "b.active AND b.open",
+    "closed": "b.active AND NOT b.open",
+    "gone": "NOT b.active",
+}
+_URGENT = "blocker critical highest urgent p0 major high p1 medium normal p2 minor low p3 trivial lowest p4"
+# Open ones first, then the urgent, then the newest by their number.
+ORDER = f"""b.active DESC, b.open DESC, list_position({_URGENT.split()}, lower(b.priority)) NULLS LAST,
+    length(b.bug) DESC, b.bug DESC"""
+_TOLD = ("bug", "type", "url", "status", "summary", "priority", "assignee", "component", "resolution", "versions")
+_SEARCHED = ("bug", "summary", "status", "priority", "assignee", "component", "labels")
+
+
+def rows(store: Store, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    try:
+        return store.rows(sql, dict(parameters or {}))
+    except duckdb.CatalogException:
+        return []  # a moment of the past in which the store knew of no bugs yet
+
+
+def cases(flt: Filter) -> str:
+    """SQL: base_name and case_id (in small letters) of the tests, as the metadata of the filter's release tells them;
+    of all releases together, as that of any does."""
+    if flt.release is None:
+        return "SELECT DISTINCT base_name, lower(unnest([case_id, testrail_id])) AS case_id FROM test_metadata"
+    return """SELECT base_name, lower(unnest([arg_max(case_id, release IS NOT NULL),
+            arg_max(testrail_id, release IS NOT NULL)])) AS case_id
+        FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
+
+
+def parameters(flt: Filter) -> dict[str, Any]:
+    """Of the SQL of `cases`."""
+    return {} if flt.release is None else {"metadata_release": flt.release}
+
+
+def links_of(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
+    """By bug: the tests it is about, each with its module."""
+    key = ("bug links", flt.release, store.refresh().id)
+    return store.ground.get(key, lambda: _read_links(store, flt), lambda links: 100 * sum(map(len, links.values())))
+
+
+def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
+    answer: dict[str, dict[int, str]] = defaultdict(dict)
+    for row in rows(
+        store,
+        f"""SELECT DISTINCT c.bug, t.test, t.module FROM bug_cases c
+        JOIN ({cases(flt)}) m ON lower(c.case_id) = m.case_id JOIN tests t USING (base_name)""",
+        parameters(flt),
+    ):
+        answer[row["bug"]][row["test"]] = row["module"]
+    return dict(answer)
+
+
+def found(store: Store, where: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The bugs `s` of a search's condition."""
+    order = ORDER.replace("b.", "s.")
+    return [
+        told(row) for row in rows(store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters)
+    ]
+
+
+def says(row: Mapping[str, Any], q: str) -> bool:
+    """Whether every word of `q` stands in the row."""
+    text = " ".join(row[name] or "" for name in _SEARCHED).lower()
+    return all(word in text for word in q.lower().split())
+
+
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `bugs` in the shape of the API."""
+    return {name: row[name] for name in _TOLD} | {
+        "state": "gone" if not row["active"] else "open" if row["open"] else "closed",
+        "labels": json.loads(row["labels"] or "[]"),
+        "first_seen": iso(row["first_seen"]),
+        "updated_at": iso(row["updated_at"]),
+    }

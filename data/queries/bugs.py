@@ -1,0 +1,278 @@
+"""The tracker's bugs: which tests each is about, and how these fare.
+
+A bug names test cases. A test has a case by the metadata of its base name (case_id or testrail_id), so that every
+parameter of a test shows its bugs; where a release is asked about, its own row of the metadata wins over the
+global one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data import ids
+from data.cache import question
+from data.filters import EVERYTHING, Filter
+from data.measures import iso
+from data.outcomes import FAILED, FINAL, PASSED
+from data.queries.bug_links import ORDER, SAID, STATES, cases, links_of, parameters, rows, says, told
+from data.queries.verdicts import depth, names, verdicts
+from data.queries.windows import LaneRun, listed, window
+from data.store import Store
+
+STATUSES = ("failed", "passed", "skipped")  # worst first
+TROUBLED = ("failed", "skipped")
+
+
+class _Newest(NamedTuple):
+    """The newest result of a test in a lane."""
+
+    status: str
+    run: LaneRun
+
+
+@question
+def of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
+    """By test (ids): the bugs of the newest feed that are about it, open and urgent ones first. Tests that have none
+    are left out."""
+    found = rows(
+        store,
+        f"""SELECT DISTINCT t.test, b.* FROM tests t JOIN ({cases(flt)}) m USING (base_name)
+        JOIN bug_cases c ON lower(c.case_id) = m.case_id JOIN bugs b USING (bug)
+        WHERE b.active AND t.test IN (SELECT unnest($tests::BIGINT[])) ORDER BY {ORDER}""",
+        parameters(flt) | {"tests": [ids.number(test) for test in tests]},
+    )
+    answer: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in found:
+        answer[ids.text(row["test"])].append(told(row))
+    return dict(answer)
+
+
+@question
+def bugs(
+    store: Store,
+    flt: Filter = EVERYTHING,
+    state: str | None = None,
+    q: str = "",
+    test: str | None = None,
+    run: str | None = None,
+    limit: int = 200,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Bugs with how many tests they are about, how many of these failed when they ran last, and their modules; the open
+    ones that break most first. `state` is one of STATES; None: open or closed. Every word of `q` stands in id, summary,
+    status, priority, assignee, component or labels.
+
+    A release, version or environment leaves the bugs whose tests ran there lately, `run` those whose tests failed or
+    were skipped in it, `test` those of one test, a module those of its tests.
+    """
+    found = {row["bug"]: row for row in rows(store, f"SELECT b.* FROM bugs b WHERE {SAID[state]} ORDER BY {ORDER}")}
+    links = links_of(store, _of_run(store, run, flt))
+    newest = _newest(store, flt, {link for of in links.values() for link in of})
+    wanted = _wanted(store, flt, test, run, newest)
+    narrowed = wanted is not None or flt.module is not None
+    answer = []
+    for name, row in found.items():
+        tests = {
+            number: module
+            for number, module in links.get(name, {}).items()
+            if (wanted is None or number in wanted) and flt.module in (None, module)
+        }
+        if (narrowed and not tests) or not says(row, q):
+            continue
+        answer.append(told(row) | _counted(tests, newest))
+    answer.sort(key=lambda row: (STATES.index(row["state"]), -row["failing"]))
+    return answer[offset : offset + limit]
+
+
+@question
+def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+    """One bug with the tests it is about, the failing first. `affected`: [{test facts, case_ids, status (the worst of
+    the lanes; None where it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
+    sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has. None if unknown."""
+    found = rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
+    if not found:
+        return None
+    links = rows(
+        store,
+        f"""SELECT c.case_id, t.test, t.module FROM bug_cases c
+        LEFT JOIN ({cases(flt)}) m ON lower(c.case_id) = m.case_id LEFT JOIN tests t USING (base_name)
+        WHERE c.bug = $bug ORDER BY c.case_id""",
+        parameters(flt) | {"bug": name},
+    )
+    modules = {row["test"]: row["module"] for row in links if row["test"] is not None}
+    if flt.module is not None:
+        modules = {number: module for number, module in modules.items() if module == flt.module}
+    newest = _newest(store, flt, modules)
+    if flt.release or flt.version or flt.environment:
+        modules = {number: module for number, module in modules.items() if number in newest}
+    matched = {row["case_id"] for row in links if row["test"] is not None}
+    named = sorted({row["case_id"] for row in links})
+    return {
+        **told(found[0]),
+        **_counted(modules, newest),
+        "case_ids": named,
+        "unmatched": [case for case in named if case not in matched],
+        "affected": _affected(store, flt, modules, newest, links),
+    }
+
+
+def _affected(
+    store: Store,
+    flt: Filter,
+    modules: Mapping[int, str],
+    newest: Mapping[int, Mapping[tuple[str, str], _Newest]],
+    links: Iterable[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    if not modules:
+        return []
+    lanes_of = Filter(flt.release, flt.version, flt.environment, include_storms=flt.include_storms)
+    wanted = tuple(ids.text(number) for number in modules)
+    judged = verdicts(store, lanes_of, limit=100 * len(wanted), ranges=False, tests=wanted)
+    said = {(row["test"], row["release"], row["environment"]): row for row in judged}
+    named = names(store, list(modules))
+    answer = []
+    for number, module in modules.items():
+        test, of = ids.text(number), newest.get(number, {})
+        lanes = []
+        for (release, environment), result in sorted(of.items(), reverse=True):
+            verdict = said.get((test, release, environment), {})
+            lanes.append(
+                {
+                    "release": release,
+                    "environment": environment,
+                    "status": result.status,
+                    "run": ids.text(result.run.run),
+                    "number": result.run.number,
+                    "started_at": iso(result.run.started_at),
+                    "kinds": verdict.get("kinds", []),
+                    "sentence": verdict.get("sentence"),
+                }
+            )
+        facts = named[number]
+        answer.append(
+            {
+                "test": test,
+                "key": f"{facts['file']}::{facts['class']}::{facts['name']}",
+                "name": facts["name"],
+                "module": module,
+                "case_ids": sorted({row["case_id"] for row in links if row["test"] == number}),
+                "status": min((lane["status"] for lane in lanes), default=None),
+                "lanes": lanes,
+            }
+        )
+    worst = {status: place for place, status in enumerate(STATUSES)}
+    return sorted(answer, key=lambda row: (worst.get(row["status"], 9), row["module"], row["key"]))
+
+
+@question
+def by_module(
+    store: Store, run: str, flt: Filter = EVERYTHING, statuses: tuple[str, ...] = TROUBLED
+) -> list[dict[str, Any]]:
+    """Of a run's failed and skipped tests (`statuses`), one row a module that bugs are about, the most tests first:
+    {module, bugs, open, tests (that have a bug), types: {type: bugs}}."""
+    release = _of_run(store, run, flt)
+    troubled = _troubled(store, run, flt, statuses)
+    states = {row["bug"]: row for row in rows(store, "SELECT b.* FROM bugs b WHERE b.active")}
+    found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for name, tests in links_of(store, release).items():
+        for number in tests.keys() & troubled.keys() if name in states else ():
+            found[troubled[number]][name].add(number)
+    answer = [
+        {
+            "module": module,
+            "bugs": len(of),
+            "open": sum(states[name]["open"] for name in of),
+            "tests": len(set().union(*of.values())),
+            "types": dict(sorted(Counter(states[name]["type"] for name in of).items())),
+        }
+        for module, of in found.items()
+    ]
+    return sorted(answer, key=lambda row: (-row["tests"], -row["bugs"], row["module"]))
+
+
+@question
+def matched(store: Store, flt: Filter = EVERYTHING) -> int:
+    """How many bugs of the newest feed are about a test that is known."""
+    active = {row["bug"] for row in rows(store, "SELECT bug FROM bugs WHERE active")}
+    return len(active & links_of(store, flt).keys())
+
+
+@question
+def known(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
+    """How many bugs there are of each of STATES."""
+    counts = ", ".join(f"count(*) FILTER ({SAID[state]}) AS {state}" for state in STATES)
+    return next(iter(rows(store, f"SELECT {counts} FROM bugs b")), dict.fromkeys(STATES, 0))
+
+
+def _of_run(store: Store, run: str | None, flt: Filter) -> Filter:
+    """The filter with the release of the run, whose metadata counts there."""
+    if run is None:
+        return flt
+    return replace(flt, release=store.value("SELECT release FROM runs WHERE run = ?", [ids.number(run)]) or flt.release)
+
+
+def _wanted(store: Store, flt: Filter, test: str | None, run: str | None, newest: Mapping[int, Any]) -> set[int] | None:
+    """The tests that a list of bugs is narrowed to; None for all."""
+    narrowed = []
+    if flt.release or flt.version or flt.environment:
+        narrowed.append(set(newest))
+    if test is not None:
+        narrowed.append({ids.number(test)})
+    if run is not None:
+        narrowed.append(set(_troubled(store, run, flt, TROUBLED)))
+    return set.intersection(*narrowed) if narrowed else None
+
+
+def _newest(store: Store, flt: Filter, tests: Iterable[int]) -> dict[int, dict[tuple[str, str], _Newest]]:
+    """By test and lane (release, environment): the newest of its results in the runs that verdicts look at; of several
+    topologies the worst."""
+    seen = window(store, flt, depth(store, flt))
+    wanted = list(tests)
+    if not wanted or not seen.builds:
+        return {}
+    held = store.outcomes.rows(store, seen.builds, seen.rebuilt)
+    chosen = np.isin(held.tests, wanted)
+    at = np.flatnonzero(chosen[held.test] & (held.flag & FINAL > 0))
+    lane, age = (
+        np.array(values)[held.build[at]]
+        for values in zip(*((build.lane, build.age) for build in seen.builds), strict=True)
+    )
+    status = _status(held.flag[at])
+    order = np.lexsort((status, age, lane, held.test[at]))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(held.test[at][order]) != 0) | (np.diff(lane[order]) != 0)
+    answer: dict[int, dict[tuple[str, str], _Newest]] = defaultdict(dict)
+    for place in order[first].tolist():
+        of = int(lane[place])
+        test = int(held.tests[held.test[at[place]]])
+        answer[test][seen.lanes[of]] = _Newest(STATUSES[status[place]], seen.runs[of][age[place]])
+    return dict(answer)
+
+
+def _status(flag: np.ndarray) -> np.ndarray:
+    """The place in STATUSES of results with these flags."""
+    return np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
+
+
+def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) -> dict[int, str]:
+    """The tests of a run with such a final result, each with the module that owns it."""
+    builds = listed(store, {ids.number(run): (0, 0)})
+    if not builds:
+        return {}
+    held = store.outcomes.rows(store, builds, store.rebuilt())
+    its = (held.flag & FINAL > 0) & held.part(flt.module, flt.topology)[held.group]
+    its &= np.isin(_status(held.flag), [STATUSES.index(status) for status in statuses])
+    return {
+        int(held.tests[test]): held.groups[group].module
+        for test, group in zip(held.test[its].tolist(), held.group[its].tolist(), strict=True)
+    }
+
+
+def _counted(tests: Mapping[int, str], newest: Mapping[int, Mapping[Any, _Newest]]) -> dict[str, Any]:
+    failing = sum(any(of.status == "failed" for of in newest.get(test, {}).values()) for test in tests)
+    return {"tests": len(tests), "failing": failing, "modules": sorted(set(tests.values()))}
