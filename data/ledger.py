@@ -55,6 +55,7 @@ class Job:
     next_build: int | None = None
     missing: int = 0
     seen_at: datetime | None = None
+    wanted_since: datetime | None = None  # start of the oldest build that the first sweep wanted
 
 
 def back_off(attempts: int) -> timedelta:
@@ -343,4 +344,5 @@ _LEDGER = pa.schema(
 _JOBS = pa.schema(
     [(name, pa.string()) for name in ("source", "job")]
     + [("next_build", pa.int32()), ("seen_at", pa.timestamp("us")), ("missing", pa.int32())]
+    + [("wanted_since", pa.timestamp("us"))]
 )

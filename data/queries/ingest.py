@@ -85,11 +85,19 @@ def ledger(
 @question
 def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
-    last) of each hole, newest first."""
+    last) of each hole, newest first. What was picked or read back from before the history that polls want leaves
+    none."""
     rows = store.rows(
-        """WITH known AS (
-            SELECT source, job, number FROM builds UNION SELECT source, job, number FROM ledger
-            UNION SELECT source, job, number FROM runs)
+        """WITH held AS (
+            SELECT source, job, number, started_at FROM builds UNION ALL
+            SELECT source, job, number, started_at FROM runs),
+        wanted AS (
+            SELECT source, job, min(number) AS lowest FROM held JOIN jobs USING (source, job)
+            WHERE started_at >= wanted_since GROUP BY source, job),
+        known AS (
+            SELECT source, job, number FROM (
+                SELECT source, job, number FROM held UNION SELECT source, job, number FROM ledger)
+            LEFT JOIN wanted USING (source, job) WHERE number >= coalesce(lowest, 0))
         SELECT source, job, number + 1 AS first, following - 1 AS last FROM (
             SELECT *, lead(number) OVER (PARTITION BY source, job ORDER BY number) AS following FROM known)
         WHERE following > number + 1 ORDER BY last DESC, source, job LIMIT $limit""",

@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from webserver import Answer, WebServer, eventually
 
 from data import raw, requests
+from data.queries import ingest as queries
 from data.settings import load
 from data.store import Store
 from ingest.simulator import Programme, SimulatorServer
@@ -360,6 +361,41 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
             {"source": "upload", "module": "m", "total": 3}
         ]
         assert store.value("SELECT count(*) FROM raw_files WHERE build IN (SELECT request FROM requests)") == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def change(store: Store, sql: str) -> None:
+    store.transact("test", sql, lambda cursor: cursor.execute(sql))
+
+
+def test_a_picked_build_is_one_build(
+    web: WebServer, regtracker: Run, ingest: Callable[[dict[str, Any]], subprocess.Popen]
+) -> None:
+    """However old: polls go on wanting what they wanted, and the numbers between are no gap."""
+    process = ingest(job(web, *range(1, 31)) | {"poll_minutes": 1000, "history": 5})
+    with closing(Store.open(load())) as store:
+
+        def held() -> list[int]:
+            return [row["number"] for row in store.rows("SELECT number FROM builds ORDER BY number")]
+
+        def done(kind: str, **payload: str) -> None:
+            request = requests.submit(store, kind, "ci", payload, "someone")
+            eventually(lambda: requests.status(store, request).state == "done")
+
+        eventually(lambda: held() == [*range(26, 31)])
+        done("build", url=f"{web.url}job/x/2/")
+        done("backfill", **{"from": "4", "to": "4"})
+        assert regtracker("backfill", "--source", "ci", "--from", "6", "--to", "6").exit_code == 0
+        job(web, *range(1, 32))
+        done("poll")
+        change(store, "UPDATE jobs SET next_build = 1")  # the job is listed anew
+        done("poll")
+        assert held() == [2, 4, 6, *range(26, 32)]
+        assert queries.gaps(store) == []
+        change(store, "DELETE FROM builds WHERE number = 28")
+        change(store, "DELETE FROM runs WHERE number = 28")
+        assert [(row["first"], row["last"]) for row in queries.gaps(store)] == [(28, 28)]
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
 
