@@ -125,6 +125,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "found": _found(store, place, asked),
         "gaps": ingest.gaps(store, limit=LISTED),
         "drops": ingest.drops(store),
+        "empty_runs": ingest.empty_runs(store, LISTED),
         "empty_builds": ingest.empty_builds(store, LISTED),
         "remarks": ingest.remarks(store, LISTED),
     }

@@ -149,6 +149,20 @@ def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
 
 
 @question
+def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest ended orchestrating builds of which no module build is known, for they left no map of them: (run (id),
+    source, job, number, started_at, result)."""
+    rows = store.rows(
+        """SELECT min(r.run) AS run, r.source, r.job, r.number, r.started_at, any_value(r.result) AS result
+        FROM runs r LEFT JOIN run_builds b USING (run) WHERE r.state = 'final'
+        GROUP BY r.source, r.job, r.number, r.started_at HAVING count(b.job) = 0
+        ORDER BY r.started_at DESC, r.job LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+@question
 def sizes(store: Store) -> list[dict[str, Any]]:
     """By table: its data files and their bytes, in the newest snapshot."""
     return store.rows(
