@@ -220,10 +220,13 @@ def import_(
         with progress(wanted, "Importing") as builds:
             for key, given in builds:
                 try:
-                    with importer.reports(given) as files:
-                        build = importer.import_files(store, key, files)
-                        answers.append(importer.summary(build, len(files)))
-                        failed |= "unreadable" in build.flags
+                    with importer.reports(given) as (files, bad):
+                        failed |= bool(bad)
+                        answers += [{"paths": [str(path)], "error": why} for path, why in bad]
+                        if files or not bad:
+                            build = importer.import_files(store, key, files)
+                            answers.append(importer.summary(build, len(files)))
+                            failed |= "unreadable" in build.flags
                 except (ValueError, OSError) as error:
                     failed = True
                     answers.append({"paths": [str(path) for path in given], "error": str(error)})
