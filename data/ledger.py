@@ -323,10 +323,6 @@ def log_poll(cursor: duckdb.DuckDBPyConnection, poll: Poll) -> None:
     cursor.execute(f"INSERT INTO poll_log ({', '.join(names)}) VALUES ({marks})", list(vars(poll).values()))
 
 
-def last_poll(store: Store, source: str) -> datetime | None:
-    return store.value("SELECT max(started_at) FROM poll_log WHERE source = ?", [source])
-
-
 def _table(entries: Sequence[Entry], now: datetime) -> pa.Table:
     rows = [{**vars(entry), "first_seen": entry.first_seen or now, "updated_at": now} for entry in entries]
     return pa.Table.from_pylist(rows, _LEDGER)

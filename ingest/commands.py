@@ -46,6 +46,7 @@ def poll(name: str | None, as_json: bool) -> None:
     \b
     Example: regtracker poll --source ci --json
     """
+    from data import polls
     from ingest.pipeline import Pipeline
 
     settings = load_settings()
@@ -60,6 +61,7 @@ def poll(name: str | None, as_json: bool) -> None:
             pipeline = Pipeline(store, source, stop)
             pipeline.progress = bar = MovingBar(f"builds of {source.name}")
             answer = pipeline.poll(eager=True)
+            polls.tell(store, answer)
             bar.end()
             for key in counted:
                 total[key] += getattr(pipeline.tally, key)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from data import ledger, maintenance, requests
+from data import ledger, maintenance, polls, requests
 from data.ledger import Poll
 from data.requests import Request
 from data.settings import Settings
@@ -97,6 +97,9 @@ class Ingest:
             if due is not None:
                 soonest = SOON_S if pipeline.more else pipeline.reader.open_again.total_seconds()
                 self.wake(name, max((due - utc_now()).total_seconds(), soonest))
+            job = self.scheduler.get_job(name)
+            if poll and job:
+                polls.tell(self.store, poll, job.next_run_time.astimezone(UTC).replace(tzinfo=None))
         return poll
 
     def wake(self, name: str, wait_s: float = 0.0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from data import ids
+from data import ids, polls
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
@@ -13,10 +13,13 @@ from data.store import LAKE, Store
 
 
 def status(store: Store) -> list[dict[str, Any]]:
-    """One row a source: the last poll and its outcome, open work by state, builds and results held, lag in seconds."""
+    """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), open work by state,
+    builds and results held, lag in seconds."""
     now = datetime.now(UTC).replace(tzinfo=None)
+    told = polls.latest(store, now)
     rows = []
     for row in _sources(store):
+        row = {**row, "next_poll": None, **told.get(row["source"], {})}
         last = row["last_poll"]
         age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
         rows.append(row | {"lag_s": age})
@@ -27,9 +30,9 @@ def status(store: Store) -> list[dict[str, Any]]:
 def _sources(store: Store) -> list[dict[str, Any]]:
     rows = store.rows(
         """WITH polled AS (
-            SELECT source, max(started_at) AS last_poll, arg_max(error, started_at) AS last_error,
-                arg_max(failed, started_at) AS last_failed,
-                arg_max(duration_s, started_at) AS duration_s, arg_max(requests, started_at) AS requests,
+            SELECT source, max(started_at) AS last_poll,
+                unnest(arg_max({'last_error': error, 'last_failed': failed, 'duration_s': duration_s,
+                    'requests': requests}, started_at)),
                 sum(failed) FILTER (started_at > now()::TIMESTAMP - INTERVAL 1 DAY) AS failed_24h
             FROM poll_log GROUP BY source),
         open AS (SELECT source, count(*) AS open, count(*) FILTER (state = 'retry') AS retrying,
