@@ -70,6 +70,10 @@ class Pipeline:
         self._total = 0
         self.more = False  # the last poll left work that is due
 
+    def use(self, store: Store) -> None:
+        """From now on work with this opened store, which is the same one."""
+        self.store = self.reader.store = store
+
     def poll(self, *, sweep: bool = True, eager: bool = False, budget_s: float = math.inf) -> Poll:
         """One cycle: sweep for new builds (unless told not to), then read whatever is due, and log it.
 
