@@ -11,6 +11,7 @@ from data.sandbox_rules import TABLES
 
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(\s*(?:-- (.*))?$")
 _COLUMN = re.compile(r"^    (\w+) ([A-Z]+),?\s*(?:-- (.*))?$")
+_ADDED = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+);\s*(?:-- (.*))?$")
 
 
 @cache
@@ -24,6 +25,8 @@ def tables() -> list[dict[str, Any]]:
             if table := _TABLE.match(line):
                 columns = []
                 found[table[1]] = {"name": table[1], "about": table[2] or "", "columns": columns}
+            elif added := _ADDED.match(line):
+                found[added[1]]["columns"].append({"name": added[2], "type": added[3], "about": added[4] or ""})
             elif column := _COLUMN.match(line):
                 columns.append({"name": column[1], "type": column[2], "about": column[3] or ""})
     return [table for name, table in found.items() if name in TABLES]

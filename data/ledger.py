@@ -55,6 +55,7 @@ class Job:
     next_build: int | None = None
     missing: int = 0
     seen_at: datetime | None = None
+    wanted_since: datetime | None = None  # start of the oldest build that the first sweep wanted
 
 
 def back_off(attempts: int) -> timedelta:
@@ -322,10 +323,6 @@ def log_poll(cursor: duckdb.DuckDBPyConnection, poll: Poll) -> None:
     cursor.execute(f"INSERT INTO poll_log ({', '.join(names)}) VALUES ({marks})", list(vars(poll).values()))
 
 
-def last_poll(store: Store, source: str) -> datetime | None:
-    return store.value("SELECT max(started_at) FROM poll_log WHERE source = ?", [source])
-
-
 def _table(entries: Sequence[Entry], now: datetime) -> pa.Table:
     rows = [{**vars(entry), "first_seen": entry.first_seen or now, "updated_at": now} for entry in entries]
     return pa.Table.from_pylist(rows, _LEDGER)
@@ -343,4 +340,5 @@ _LEDGER = pa.schema(
 _JOBS = pa.schema(
     [(name, pa.string()) for name in ("source", "job")]
     + [("next_build", pa.int32()), ("seen_at", pa.timestamp("us")), ("missing", pa.int32())]
+    + [("wanted_since", pa.timestamp("us"))]
 )

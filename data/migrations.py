@@ -27,6 +27,12 @@ INLINED_ROWS = {
 }
 
 
+# Of the catalogue's database, beside the lake: data/polls.py.
+POLLS = "__ducklake_metadata_lake.regtracker_polls"
+_POLLS_COLUMNS = """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
+    requests INTEGER, error VARCHAR, next_at VARCHAR"""  # times as ISO 8601: SQLite has no type for them
+
+
 def available() -> list[tuple[int, str]]:
     """(number, SQL) of every migration, in order."""
     files = [file for file in resources.files("data.schema").iterdir() if re.match(r"\d{4}_.*\.sql$", file.name)]
@@ -61,6 +67,7 @@ def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
         done.add(number)
     if pending:
         _set_options(cursor)
+    cursor.execute(f"CREATE TABLE IF NOT EXISTS {POLLS} ({_POLLS_COLUMNS})")
     return [number for number, _ in pending]
 
 

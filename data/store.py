@@ -275,6 +275,19 @@ class Store:
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
         raise AssertionError("unreachable")
 
+    def note(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        """Run `work`, which writes to the catalogue's database beside the lake, in one transaction without a
+        snapshot."""
+        cursor = self._lake_cursor()
+        with self._write_lock, self._writers():
+            cursor.execute("BEGIN")
+            try:
+                work(cursor)
+                cursor.execute("COMMIT")
+            except BaseException:
+                _roll_back(cursor)
+                raise
+
     def close(self) -> None:
         self._root.close()
 

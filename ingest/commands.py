@@ -46,6 +46,7 @@ def poll(name: str | None, as_json: bool) -> None:
     \b
     Example: regtracker poll --source ci --json
     """
+    from data import polls
     from ingest.pipeline import Pipeline
 
     settings = load_settings()
@@ -60,6 +61,7 @@ def poll(name: str | None, as_json: bool) -> None:
             pipeline = Pipeline(store, source, stop)
             pipeline.progress = bar = MovingBar(f"builds of {source.name}")
             answer = pipeline.poll(eager=True)
+            polls.tell(store, answer)
             bar.end()
             for key in counted:
                 total[key] += getattr(pipeline.tally, key)
@@ -220,10 +222,13 @@ def import_(
         with progress(wanted, "Importing") as builds:
             for key, given in builds:
                 try:
-                    with importer.reports(given) as files:
-                        build = importer.import_files(store, key, files)
-                        answers.append(importer.summary(build, len(files)))
-                        failed |= "unreadable" in build.flags
+                    with importer.reports(given) as (files, bad):
+                        failed |= bool(bad)
+                        answers += [{"paths": [str(path)], "error": why} for path, why in bad]
+                        if files or not bad:
+                            build = importer.import_files(store, key, files)
+                            answers.append(importer.summary(build, len(files)))
+                            failed |= "unreadable" in build.flags
                 except (ValueError, OSError) as error:
                     failed = True
                     answers.append({"paths": [str(path) for path in given], "error": str(error)})

@@ -27,6 +27,7 @@ MISSES_NOTED = 3
 TOGETHER = 200  # jobs whose findings are given out at once
 
 Listed = tuple[int, datetime | None]
+News = tuple[list[int], datetime | None]  # numbers, and Job.wanted_since from now on
 
 
 @dataclass
@@ -65,12 +66,12 @@ def discover(
 
 
 def _found(
-    layout: JobLayout, jobs: Sequence[Job], answers: Sequence[Future[list[int]]], before: dict[str, Job], now: datetime
+    layout: JobLayout, jobs: Sequence[Job], answers: Sequence[Future[News]], before: dict[str, Job], now: datetime
 ) -> Found:
     found = Found()
     for job, answer in zip(jobs, answers, strict=True):
         try:
-            numbers = answer.result()
+            numbers, wanted_since = answer.result()
         except JenkinsError as error:
             if error.everywhere:
                 raise
@@ -78,7 +79,7 @@ def _found(
         else:
             # A server without nextBuildNumber is listed every time; that alone is nothing to write down.
             if numbers or job.next_build is not None or job.job not in before:
-                found.jobs.append(job)
+                found.jobs.append(replace(job, wanted_since=wanted_since))
             found.entries += [Entry(job.source, job.job, number, layout.kind, next_try=now) for number in numbers]
     return found
 
@@ -95,30 +96,33 @@ def _new_builds(
     job: Job,
     before: Job | None,
     known: dict[int, set[datetime | None]],
-) -> list[int]:
+) -> News:
     if before is None:  # first sight; some may have been picked or read back before it
-        listed = builds_of(jenkins, job.job, limit=layout.source.history)
-        return [number for number, start in listed if number not in known or not _is_same(start, known[number])]
+        listed = list(builds_of(jenkins, job.job, limit=layout.source.history))
+        new = [number for number, start in listed if number not in known or not _is_same(start, known[number])]
+        return new, min((start for _, start in listed if start), default=None)
     first = PAGE
-    if before and before.next_build and job.next_build and before.next_build < job.next_build:
+    if before.next_build and job.next_build and before.next_build < job.next_build:
         first = min(PAGE, job.next_build - before.next_build + OVERLAP)
-    return list(
-        _unknown(builds_of(jenkins, job.job, first=first), known, enough=OVERLAP if first < PAGE else PAGE // 2)
-    )
+    enough = OVERLAP if first < PAGE else PAGE // 2
+    listed = builds_of(jenkins, job.job, first=first)
+    return list(_unknown(listed, known, before.wanted_since, enough)), before.wanted_since
 
 
-def _unknown(listed: Iterator[Listed], known: dict[int, set[datetime | None]], enough: int) -> Iterator[int]:
-    """The new ones among a job's builds, newest first, until `enough` known ones have come in a row."""
-    floor = min(known, default=0)
-    floor_start = max((start for start in known.get(floor, ()) if start), default=None)
+def _unknown(
+    listed: Iterator[Listed], known: dict[int, set[datetime | None]], since: datetime | None, enough: int
+) -> Iterator[int]:
+    """The new ones among a job's builds, newest first, until `enough` known ones have come in a row, or one that is
+    older than what was ever wanted: that is left to backfill."""
+    lowest = min(known, default=0)
     settled = 0
     for number, start in listed:
         if number in known and _is_same(start, known[number]):
             settled += 1
             if settled >= enough:
                 return
-        elif number < floor and not (start and floor_start and start > floor_start):
-            return  # older than what was ever wanted: left to backfill
+        elif start < since if start and since else number < lowest:
+            return
         else:
             settled = 0
             yield number

@@ -93,28 +93,37 @@ def read_moment(text: str) -> datetime:
 
 
 @contextmanager
-def reports(paths: Iterable[Path]) -> Iterator[list[Given]]:
-    """The reports at these paths, to be read within; folders and zips are searched.
-
-    Raises ValueError, BadArchive, OSError.
-    """
+def reports(paths: Iterable[Path]) -> Iterator[tuple[list[Given], list[tuple[Path, str]]]]:
+    """The reports at these paths, to be read within, and (path, why) of those that cannot be used; folders and zips
+    are searched."""
     with ExitStack() as opened:
         found: list[Given] = []
+        bad: list[tuple[Path, str]] = []
         for path in paths:
-            if path.is_dir():
-                inside = sorted(file for file in path.rglob("*") if file.is_file() and _REPORTS.search(file.name))
-                found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
-            elif path.is_file() and (path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)):
-                stream = opened.enter_context(path.open("rb"))
-                try:
-                    found += [Given(member.path, member.open) for member in members(stream)]
-                except BadArchive as error:
-                    raise BadArchive(f"{path}: {error}") from error
-            elif path.is_file():
-                found.append(_on_disk(path, path.name))
-            else:
-                raise ValueError(f"{path}: there is no such file or folder")
-        yield found
+            try:
+                if path.is_dir():
+                    inside = sorted(file for file in path.rglob("*") if file.is_file() and _REPORTS.search(file.name))
+                    found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
+                elif not path.is_file():
+                    bad.append((path, "there is no such file or folder"))
+                elif path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+                    found += _in_zip(opened.enter_context(path.open("rb")))
+                else:
+                    path.open("rb").close()
+                    found.append(_on_disk(path, path.name))
+            except (BadArchive, OSError) as error:
+                bad.append((path, str(error)))
+        yield found, bad
+
+
+def _in_zip(stream: BinaryIO) -> list[Given]:
+    """Raises BadArchive. All of it is read once: damage found later would take the other inputs along."""
+    inside = list(members(stream))
+    for member in inside:
+        with member.open() as content:
+            while content.read(1 << 20):
+                pass
+    return [Given(member.path, member.open) for member in inside]
 
 
 def plan(

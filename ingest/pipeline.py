@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from itertools import islice
 
 from filelock import FileLock, Timeout
@@ -34,7 +33,6 @@ BATCH_BYTES = 64 << 20
 BATCH_SECONDS = 5.0
 CHUNK = 500  # entries whose context is asked of the store at once, and that one process takes for itself
 GIVE_UP = 3  # answers in a row which say that the server itself is not well
-LOG_EVERY = timedelta(minutes=5)
 
 
 @dataclass
@@ -71,7 +69,10 @@ class Pipeline:
         self.progress: Callable[[int, int], None] | None = None  # called after each batch: (done, total) builds
         self._total = 0
         self.more = False  # the last poll left work that is due
-        self._logged_at: datetime | None = None
+
+    def use(self, store: Store) -> None:
+        """From now on work with this opened store, which is the same one."""
+        self.store = self.reader.store = store
 
     def poll(self, *, sweep: bool = True, eager: bool = False, budget_s: float = math.inf) -> Poll:
         """One cycle: sweep for new builds (unless told not to), then read whatever is due, and log it.
@@ -264,13 +265,9 @@ class Pipeline:
         return f"{self.source.name}: {len(builds)} builds, {results} results; {len(batch)} ledger rows"
 
     def _log(self, poll: Poll) -> None:
-        if self._logged_at is None:
-            self._logged_at = ledger.last_poll(self.store, self.source.name) or datetime.min
-        news = poll.found or poll.ingested or poll.failed or poll.results or poll.error
-        if news or poll.started_at - self._logged_at > LOG_EVERY:
+        if poll.found or poll.ingested or poll.failed or poll.results or poll.error:
             message = f"{self.source.name}: poll, {poll.ingested} builds, {poll.failed} failed"
             self.store.transact("ingest", message, lambda cursor: ledger.log_poll(cursor, poll))
-            self._logged_at = poll.started_at
 
 
 class _Batch:

@@ -6,9 +6,11 @@ Every failure becomes an outcome with the row to try again by; only a process th
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from data import ids, ledger, raw
 from data.append import Build, RawFile
@@ -137,6 +139,8 @@ class Reader:
             run = next((replace(run, **facts, result=detail.result) for run in context.runs), None)
             return Outcome(entry, after, run=run, changed=detail.final)
         build_map, raw_map = read_build_map(self.jenkins, detail, MAP_FILE)
+        if build_map is None:
+            build_map, raw_map = self._kept_map(detail, started_at)
         digest = b"" if detail.final else _digest(description, Files(), raw_map)
         if digest and digest == self._seen.get(entry.key):
             return Outcome(entry, entry, changed=False)
@@ -152,11 +156,19 @@ class Reader:
             if number and (started_at, job, number) not in context.listed
         ]
         if build_map is None and not detail.sub_builds and detail.final:
-            text = f"the orchestrating build lists no module builds: it has no artifact {MAP_FILE}"
+            # Nothing is wrong with Jenkins or the build. In the end it is a run that lists no builds, and shown as one.
             ended = started_at + timedelta(seconds=detail.duration_s or 0)
-            outcome.error = JenkinsError(f"{self.jenkins.url(build_path(detail.job, detail.number))}: {text}")
-            outcome.entry = _retry(entry, text) if utc_now() - ended < MAP_PATIENCE else _give_up(entry, text)
+            late = utc_now() - ended >= MAP_PATIENCE
+            text = f"The build is there, but its {MAP_FILE} is not: it may still come."
+            outcome.entry = None if late else _retry(entry, text)
         return outcome
+
+    def _kept_map(self, detail: Detail, started_at: datetime) -> tuple[dict[str, Any] | None, RawFile | None]:
+        """The map as it was read before its artifact was deleted."""
+        owner = ids.of(self.source.name, detail.job, detail.number, started_at.isoformat())
+        for file in raw.files_of(self.store, owner, started_at, "build_map"):
+            return json.loads(raw.unpack(file)), file
+        return None, None
 
     def _release_of(self, detail: Detail, listed: list[tuple[str, int, str]], context: Context) -> str | None:
         """The release of a run whose orchestrating build tells no version: that of a module build which does."""

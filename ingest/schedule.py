@@ -11,16 +11,19 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from data import ledger, maintenance, requests
+from data import ledger, maintenance, polls, requests
 from data.ledger import Poll
 from data.requests import Request
 from data.settings import Settings
-from data.store import Store
+from data.store import Store, StoreError
 from ingest.bugs import FeedError, import_bugs
 from ingest.orders import carry_out
 from ingest.pipeline import Pipeline
@@ -33,6 +36,7 @@ SOON_S = 0.5
 BUDGET_S = 60.0  # after which a poll with a long backlog makes room for the next sweep
 JITTER = 0.1  # of poll_minutes
 REQUESTS_S = 1.0
+REOPEN_AFTER = 500  # commits: DuckDB keeps some 0.1 MB of each until it is closed, outside of its own accounts
 STOP_S = 5.0  # how long a poll may take to end once asked to
 
 
@@ -47,6 +51,9 @@ class Ingest:
         self.pipelines = {source.name: Pipeline(self.store, source, self.stop) for source in settings.source}
         self._sweep_at: dict[str, float] = {}
         self._locks = {name: threading.Lock() for name in self.pipelines}
+        self._opened_at = self.store.snapshot().id
+        self._gate = threading.Lock()
+        self._using = 0  # how many threads have the store in their hands
         self._requests_seen = -1
         self._in_hand: set[int] = set()
         workers = len(self.pipelines) + 4
@@ -85,7 +92,7 @@ class Ingest:
     def cycle(self, name: str, force: bool = False) -> Poll | None:
         """One source's turn: a sweep where it is due, and whatever of its open work is. None where it was given up."""
         pipeline, poll = self.pipelines[name], None
-        with self._locks[name]:
+        with self._store_in_use(), self._locks[name]:
             every = pipeline.source.poll_minutes * 60
             sweep = force or time.monotonic() >= self._sweep_at.get(name, 0.0)
             if sweep:
@@ -103,6 +110,9 @@ class Ingest:
             if due is not None:
                 soonest = SOON_S if pipeline.more else pipeline.reader.open_again.total_seconds()
                 self.wake(name, max((due - utc_now()).total_seconds(), soonest))
+            job = self.scheduler.get_job(name)
+            if poll and job:
+                polls.tell(self.store, poll, job.next_run_time.astimezone(UTC).replace(tzinfo=None))
         return poll
 
     def wake(self, name: str, wait_s: float = 0.0) -> None:
@@ -119,29 +129,33 @@ class Ingest:
 
     def look_for_requests(self) -> None:
         """Start what was asked for since the last look; it costs a stat while the store stands still."""
-        snapshot = self.store.snapshot().id
-        if snapshot == self._requests_seen:
-            return
-        self._requests_seen = snapshot
-        for request in requests.claim(self.store):
-            self._in_hand.add(request.request)
-            self.scheduler.add_job(self._carry_out, args=[request], misfire_grace_time=None)
+        with self._store_in_use():
+            snapshot = self.store.snapshot().id
+            if snapshot == self._requests_seen:
+                return
+            self._requests_seen = snapshot
+            for request in requests.claim(self.store):
+                self._in_hand.add(request.request)
+                self.scheduler.add_job(self._carry_out, args=[request], misfire_grace_time=None)
 
     def _carry_out(self, request: Request) -> None:
         try:
-            carry_out(self, request)
+            with self._store_in_use():
+                carry_out(self, request)
         finally:
             self._in_hand.discard(request.request)
 
     def keep_requests(self) -> None:
         """Some work is silent for minutes, while a slow server answers."""
         if taken := list(self._in_hand):
-            requests.keep(self.store, taken)
+            with self._store_in_use():
+                requests.keep(self.store, taken)
 
     def read_bugs(self) -> None:
         """The bug feed's turn; what stops it is logged, and the bugs stay as they are until the next one."""
         try:
-            found = import_bugs(self.store, [self.settings.bugs.url], self.settings.bugs)
+            with self._store_in_use():
+                found = import_bugs(self.store, [self.settings.bugs.url], self.settings.bugs)
         except FeedError as error:
             log.error("bugs: %s", error)
             return
@@ -155,13 +169,40 @@ class Ingest:
 
     def maintain(self) -> None:
         try:
-            maintenance.run(self.store)
-            worn = maintenance.worn(self.store, utc_now())
-            if len(worn) > maintenance.MOST_WORN:
-                maintenance.expire(self.store, worn)
-                log.info("%d old snapshots forgotten", len(worn))
+            with self._store_in_use():
+                maintenance.run(self.store)
+                worn = maintenance.worn(self.store, utc_now())
+                if len(worn) > maintenance.MOST_WORN:
+                    maintenance.expire(self.store, worn)
+                    log.info("%d old snapshots forgotten", len(worn))
         except Exception:
             log.exception("maintenance was given up; the next one starts anew")
+
+    @contextmanager
+    def _store_in_use(self) -> Iterator[None]:
+        """Around all work with the store; who leaves it unused opens it anew where that is due."""
+        with self._gate:
+            self._using += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._using -= 1
+                if not self._using and not self.stop.is_set():
+                    self._reopen()
+
+    def _reopen(self) -> None:
+        try:
+            if self.store.snapshot().id - self._opened_at < REOPEN_AFTER:
+                return
+            old, self.store = self.store, Store.open(one_thread(self.settings))
+        except (StoreError, duckdb.Error):
+            log.exception("the store could not be opened anew; the one that is open stays")
+            return
+        self._opened_at = self.store.snapshot().id
+        for pipeline in self.pipelines.values():
+            pipeline.use(self.store)
+        old.close()
 
     def _end(self) -> None:
         self.scheduler.pause()

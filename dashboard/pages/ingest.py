@@ -5,7 +5,7 @@ Asking is a callback of its own: the browser hands over the form, and the answer
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
@@ -30,13 +30,19 @@ STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
 AUTHOR = "dashboard"
 REQUESTS = 20
 LISTED = 100
-# A source that was not polled for so many of its intervals is stale.
+# A source that was not polled for so many of its intervals is stale; a poll may take a minute.
 _LATE = 3
+RENEWED_S = 10  # polls leave no snapshot that would renew the page
 
 
 def layout() -> html.Div:
     return html.Div(
-        [dcc.Store(id="ingest-asked"), *render.sink("ingest-said", role="status"), *render.sink("ingest")],
+        [
+            dcc.Store(id="ingest-asked"),
+            dcc.Interval("ingest-clock", RENEWED_S * 1000),
+            *render.sink("ingest-said", role="status"),
+            *render.sink("ingest"),
+        ],
         className="page ingest",
     )
 
@@ -46,6 +52,15 @@ def register(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("rt", "lay"), Input("ingest-said-html", "data"), State("ingest-said-html", "id")
     )
+
+    @app.callback(
+        Output("ingest-html", "data", allow_duplicate=True),
+        Input("ingest-clock", "n_intervals"),
+        State("url", "href"),
+        prevent_initial_call=True,
+    )
+    def renew(_beats: int, href: str) -> Any:
+        return render.answer("ingest.html", Place.of(href), view, {})
 
     @app.callback(
         Output("ingest-said-html", "data"),
@@ -125,13 +140,14 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "found": _found(store, place, asked),
         "gaps": ingest.gaps(store, limit=LISTED),
         "drops": ingest.drops(store),
+        "empty_runs": ingest.empty_runs(store, LISTED),
         "empty_builds": ingest.empty_builds(store, LISTED),
         "remarks": ingest.remarks(store, LISTED),
     }
 
 
 def _source(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `ingest.status` with the word for how it is and the moment of its next poll."""
+    """A row of `ingest.status` with the word for how it is, and whether its next poll begins or goes on now."""
     minutes, lag = row["poll_minutes"], row["lag_s"]
     if row["last_error"] and not row["last_failed"]:  # not a single build of it: the source itself
         state = "failing"
@@ -140,11 +156,9 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     elif lag is None:
         state = "empty"
     else:
-        state = "stale" if lag > _LATE * minutes * 60 else "ok"
-    due = None
-    if row["last_poll"] and minutes:
-        due = iso(datetime.fromisoformat(row["last_poll"].rstrip("Z")) + timedelta(minutes=minutes))
-    return row | {"state": state, "next_poll": due}
+        state = "stale" if lag > _LATE * max(minutes, 1) * 60 else "ok"
+    now = iso(datetime.now(UTC).replace(tzinfo=None))
+    return row | {"state": state, "is_due": row["next_poll"] is not None and row["next_poll"] <= now}
 
 
 def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from data import ids
+from data import ids, polls
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
@@ -13,10 +13,13 @@ from data.store import LAKE, Store
 
 
 def status(store: Store) -> list[dict[str, Any]]:
-    """One row a source: the last poll and its outcome, open work by state, builds and results held, lag in seconds."""
+    """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), open work by state,
+    builds and results held, lag in seconds."""
     now = datetime.now(UTC).replace(tzinfo=None)
+    told = polls.latest(store, now)
     rows = []
     for row in _sources(store):
+        row = {**row, "next_poll": None, **told.get(row["source"], {})}
         last = row["last_poll"]
         age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
         rows.append(row | {"lag_s": age})
@@ -27,9 +30,9 @@ def status(store: Store) -> list[dict[str, Any]]:
 def _sources(store: Store) -> list[dict[str, Any]]:
     rows = store.rows(
         """WITH polled AS (
-            SELECT source, max(started_at) AS last_poll, arg_max(error, started_at) AS last_error,
-                arg_max(failed, started_at) AS last_failed,
-                arg_max(duration_s, started_at) AS duration_s, arg_max(requests, started_at) AS requests,
+            SELECT source, max(started_at) AS last_poll,
+                unnest(arg_max({'last_error': error, 'last_failed': failed, 'duration_s': duration_s,
+                    'requests': requests}, started_at)),
                 sum(failed) FILTER (started_at > now()::TIMESTAMP - INTERVAL 1 DAY) AS failed_24h
             FROM poll_log GROUP BY source),
         open AS (SELECT source, count(*) AS open, count(*) FILTER (state = 'retry') AS retrying,
@@ -85,11 +88,19 @@ def ledger(
 @question
 def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
-    last) of each hole, newest first."""
+    last) of each hole, newest first. What was picked or read back from before the history that polls want leaves
+    none."""
     rows = store.rows(
-        """WITH known AS (
-            SELECT source, job, number FROM builds UNION SELECT source, job, number FROM ledger
-            UNION SELECT source, job, number FROM runs)
+        """WITH held AS (
+            SELECT source, job, number, started_at FROM builds UNION ALL
+            SELECT source, job, number, started_at FROM runs),
+        wanted AS (
+            SELECT source, job, min(number) AS lowest FROM held JOIN jobs USING (source, job)
+            WHERE started_at >= wanted_since GROUP BY source, job),
+        known AS (
+            SELECT source, job, number FROM (
+                SELECT source, job, number FROM held UNION SELECT source, job, number FROM ledger)
+            LEFT JOIN wanted USING (source, job) WHERE number >= coalesce(lowest, 0))
         SELECT source, job, number + 1 AS first, following - 1 AS last FROM (
             SELECT *, lead(number) OVER (PARTITION BY source, job ORDER BY number) AS following FROM known)
         WHERE following > number + 1 ORDER BY last DESC, source, job LIMIT $limit""",
@@ -138,6 +149,20 @@ def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+@question
+def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest ended orchestrating builds of which no module build is known, for they left no map of them: (run (id),
+    source, job, number, started_at, result)."""
+    rows = store.rows(
+        """SELECT min(r.run) AS run, r.source, r.job, r.number, r.started_at, any_value(r.result) AS result
+        FROM runs r LEFT JOIN run_builds b USING (run) WHERE r.state = 'final'
+        GROUP BY r.source, r.job, r.number, r.started_at HAVING count(b.job) = 0
+        ORDER BY r.started_at DESC, r.job LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]
 
 
 @question

@@ -98,7 +98,12 @@ def pattern(message: str, masks: tuple[re.Pattern[str], ...] = ()) -> str:
     `message LIKE '%' || pattern || '%' ESCAPE '\'` holds for every message it is made of. Masks see the message as it
     was written.
     """
-    return _pattern(reason(message), masks)
+    return _short(message, masks) if len(message) <= LONGEST else _pattern(reason(message), masks)
+
+
+@lru_cache(maxsize=16_384)
+def _short(message: str, masks: tuple[re.Pattern[str], ...]) -> str:
+    return _pattern(reason(message), masks)  # most failures come again with the next build
 
 
 @lru_cache(maxsize=16_384)

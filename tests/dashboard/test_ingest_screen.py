@@ -9,8 +9,8 @@ from builders import World
 from dash import Dash
 
 from dashboard.app import create_app
-from data import ids, ledger, requests
-from data.append import Build, put_builds
+from data import ids, ledger, polls, requests
+from data.append import Build, Run, put_builds, put_runs
 from data.measures import iso
 from data.settings import SourceSettings, load
 
@@ -82,6 +82,22 @@ def test_a_source_shows_its_last_error_and_its_numbers(world, show):
 def test_a_source_that_has_not_been_polled_for_long_is_stale(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
     assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
+
+
+def test_a_quiet_source_is_ok_and_its_next_poll_is_told(world, show):
+    open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0, error="503")
+    polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(minutes=5)))
+    html = show("ingest", "/ingest")["html"]
+    assert "stale" not in html and "503" not in html and iso(following) in html
+    polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), NOW)
+    assert '<td class="nowrap">now</td>' in show("ingest", "/ingest")["html"], "due, or going on"
+
+
+def test_a_run_without_a_map_is_a_fact(world, show):
+    run = Run("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
+    world.store.transact("test", "test", lambda cursor: put_runs(cursor, [run], [], NOW))
+    html = show("ingest", "/ingest")["html"]
+    assert 'Runs without builds <span class="quiet">1</span>' in html and "qa/RUN #9</a></th><td>ABORTED" in html
 
 
 def test_the_ledger_is_narrowed_by_source_and_state(world, show):

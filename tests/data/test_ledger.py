@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from builders import World
 
-from data import ledger
+from data import ledger, polls
 from data.append import Build, Run, RunBuild, put_builds, put_runs
 from data.ledger import BUILD, RUN, Entry, Job
+from data.measures import iso
 from data.queries import ingest as queries
 from data.store import Store
 
@@ -130,13 +131,35 @@ def test_a_build_that_jenkins_lost_while_it_ran_is_waited_for_no_more(store: Sto
 
 
 def test_polls_are_logged(store: Store) -> None:
-    assert ledger.last_poll(store, "ci") is None
     poll = ledger.Poll("ci", NOW, 1.5, found=3, error="boom")
     write(store, lambda cursor: ledger.log_poll(cursor, poll))
-    assert ledger.last_poll(store, "ci") == NOW
     assert store.rows("SELECT found, error, duration_s FROM poll_log") == [
         {"found": 3, "error": "boom", "duration_s": 1.5}
     ]
+
+
+def test_how_a_source_stands_is_true_without_a_snapshot_a_poll(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several processes the last poll counts, and the next that one of them still owes."""
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    failed = ledger.Poll("ci", now - HOUR, 1.5, failed=0, requests=4, error="boom")
+    write(store, lambda cursor: ledger.log_poll(cursor, failed))
+    (row,) = queries.status(store)
+    assert (row["last_error"], row["last_failed"], row["requests"], row["next_poll"]) == ("boom", 0, 4, None)
+    before = store.snapshot().id
+    for process, began, following in (("a", now - 2 * HOUR, now - HOUR), ("b", now - HOUR / 2, now + HOUR)):
+        monkeypatch.setattr(polls, "_PROCESS", process)
+        polls.tell(store, replace(failed, started_at=began - HOUR, requests=8), began)
+        polls.tell(store, replace(failed, started_at=began, error=None, requests=1), following)
+    (row,) = queries.status(store)
+    assert (row["last_error"], row["requests"]) == (None, 1), "the error is over, though no build came since"
+    assert (row["last_poll"], row["next_poll"]) == (iso(now - HOUR / 2), iso(now + HOUR))
+    assert 1800 <= row["lag_s"] < 1900 and store.snapshot().id == before
+    polls.tell(store, replace(failed, started_at=now, error=None), None)
+    (row,) = queries.status(store)
+    assert (row["last_poll"], row["next_poll"]) == (iso(now), iso(now - HOUR)), "overdue: its process ended"
+    write(store, lambda cursor: ledger.see_jobs(cursor, [Job("ci", "a")], NOW))
+    (row,) = queries.status(store.at(before))
+    assert (row["last_error"], row["next_poll"]) == ("boom", None), "the past knows what it knew"
 
 
 def test_the_list_of_open_work_puts_last_what_is_only_looked_at_once_more(store: Store) -> None:

@@ -15,15 +15,18 @@ from pathlib import Path
 import pytest
 from builders import cases, held
 
-from data import maintenance
+from data import maintenance, polls
 from data.append import Build, put_builds
 from data.files import TABLES
 from data.filters import Filter
-from data.queries import builds
+from data.ledger import Poll
+from data.measures import iso
+from data.queries import builds, ingest
 from data.settings import StoreSettings, load
 from data.store import LAKE, Store
 
 NOW = datetime(2026, 11, 1, 4)
+MINUTES_5 = timedelta(minutes=5)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,10 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
         found = builds.builds(reader, Filter(release="7.0"))
         assert [row["number"] for row in found] == list(range(8))
         assert [row["status"] for row in builds.results(reader, found[0]["id"])] == ["failed"]
+        for store in writers:
+            polls.tell(store, Poll("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
+        (source,) = ingest.status(reader)
+        assert (source["last_poll"], source["next_poll"], source["requests"]) == (iso(NOW), iso(NOW + MINUTES_5), 3)
         for table in ("releases", "tests", "signatures"):
             assert reader.value(f"SELECT count(*) FROM {table}") == 1, table
         maintenance.run(writers[0], least=2)

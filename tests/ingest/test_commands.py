@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from webserver import Answer, WebServer, eventually
 
 from data import raw, requests
+from data.queries import ingest as queries
 from data.settings import load
 from data.store import Store
 from ingest.simulator import Programme, SimulatorServer
@@ -300,6 +301,28 @@ def test_an_import_tells_by_its_exit_code_that_a_file_could_not_be_read(tmp_path
     assert nothing.exit_code == 1 and answer["paths"] == [str(reports)] and "no test result" in answer["error"]
 
 
+def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracker: Run) -> None:
+    paths = {name: tmp_path / name for name in ("good.zip", "cut.zip", "damaged.zip", "alone.xml", "missing.xml")}
+    with zipfile.ZipFile(paths["good.zip"], "w") as archive:
+        archive.writestr("a.xml", JUNIT)
+    whole = paths["good.zip"].read_bytes()
+    paths["cut.zip"].write_bytes(whole[: len(whole) // 2])
+    paths["damaged.zip"].write_bytes(whole.replace(b'name="b"', b'name="x"', 1))
+    paths["alone.xml"].write_bytes(JUNIT.replace(b'"c"', b'"other"'))
+    arguments = ("import", "--release", "7.0", "--module", "m", "--build", "1", "--json")
+    result = regtracker(*arguments, *map(str, paths.values()))
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    told = {answer["paths"][0]: answer["error"] for answer in answers if "error" in answer}
+    assert result.exit_code == 1 and [answer["total"] for answer in answers if "total" in answer] == [6]
+    assert told.keys() == {str(paths[name]) for name in ("cut.zip", "damaged.zip", "missing.xml")}
+    assert "cut short or no zip" in told[str(paths["cut.zip"])]
+    assert all(f"{path}: {why}" in result.stderr for path, why in told.items())
+    with closing(Store.open(load())) as store:
+        assert store.value("SELECT total FROM builds") == 6
+    alone = regtracker(*arguments, str(paths["cut.zip"]))
+    assert alone.exit_code == 1 and list(json.loads(alone.stdout)) == ["paths", "error"]
+
+
 @pytest.fixture
 def ingest(tmp_path: Path, regtracker: Run) -> Iterator[Callable[[dict[str, Any]], subprocess.Popen]]:
     """Starts the ingest process with one source."""
@@ -364,6 +387,56 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
             {"source": "upload", "module": "m", "total": 3}
         ]
         assert store.value("SELECT count(*) FROM raw_files WHERE build IN (SELECT request FROM requests)") == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_a_quiet_source_is_never_stale(web: WebServer, ingest: Callable[[dict[str, Any]], subprocess.Popen]) -> None:
+    """Its polls find nothing and leave no snapshot, and yet the last and the next are known."""
+    process = ingest(job(web, 1) | {"poll_minutes": 0.02})
+    with closing(Store.open(load())) as store:
+        eventually(lambda: store.value("SELECT count(*) FROM builds") == 1)
+        eventually(lambda: queries.status(store)[0]["next_poll"] is not None)
+        before, (first,) = store.snapshot().id, queries.status(store)
+        eventually(lambda: queries.status(store)[0]["last_poll"] > first["next_poll"])
+        (row,) = queries.status(store)
+        assert row["next_poll"] > row["last_poll"] and row["last_error"] is None and row["requests"] == 1
+        assert store.value("SELECT count(*) FROM poll_log") == 1 and store.snapshot().id == before
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def change(store: Store, sql: str) -> None:
+    store.transact("test", sql, lambda cursor: cursor.execute(sql))
+
+
+def test_a_picked_build_is_one_build(
+    web: WebServer, regtracker: Run, ingest: Callable[[dict[str, Any]], subprocess.Popen]
+) -> None:
+    """However old: polls go on wanting what they wanted, and the numbers between are no gap."""
+    process = ingest(job(web, *range(1, 31)) | {"poll_minutes": 1000, "history": 5})
+    with closing(Store.open(load())) as store:
+
+        def held() -> list[int]:
+            return [row["number"] for row in store.rows("SELECT number FROM builds ORDER BY number")]
+
+        def done(kind: str, **payload: str) -> None:
+            request = requests.submit(store, kind, "ci", payload, "someone")
+            eventually(lambda: requests.status(store, request).state == "done")
+
+        eventually(lambda: held() == [*range(26, 31)])
+        done("build", url=f"{web.url}job/x/2/")
+        done("backfill", **{"from": "4", "to": "4"})
+        assert regtracker("backfill", "--source", "ci", "--from", "6", "--to", "6").exit_code == 0
+        job(web, *range(1, 32))
+        done("poll")
+        change(store, "UPDATE jobs SET next_build = 1")  # the job is listed anew
+        done("poll")
+        assert held() == [2, 4, 6, *range(26, 32)]
+        assert queries.gaps(store) == []
+        change(store, "DELETE FROM builds WHERE number = 28")
+        change(store, "DELETE FROM runs WHERE number = 28")
+        assert [(row["first"], row["last"]) for row in queries.gaps(store)] == [(28, 28)]
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
 

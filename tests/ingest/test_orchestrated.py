@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from webserver import Answer, Asked, WebServer, source_of, store_of
 
+from data.ledger import RUN, Entry
+from data.queries import ingest as queries
 from data.settings import SourceSettings
 from data.store import Store
 from ingest.pipeline import Pipeline
@@ -223,16 +225,35 @@ def test_a_map_that_comes_late_and_one_that_never_comes(web: WebServer, tmp_path
     server.build("MODULE-RUN", 2, displayName="VER: 7.0.0.2", timestamp=now)
     with store_of(tmp_path, source(web)) as store:
         pipeline = Pipeline(store, source(web))
-        assert pipeline.poll().failed == 2
-        rows = store.rows("SELECT number, state, error FROM ledger ORDER BY number")
-        assert [(row["number"], row["state"]) for row in rows] == [(1, "gone"), (2, "retry")]
-        assert all("build_map.json" in row["error"] for row in rows)
+        poll = pipeline.poll()
+        assert (poll.failed, poll.error, pipeline.tally.runs) == (0, None, 2), "nothing is wrong with Jenkins"
+        (row,) = store.rows("SELECT number, state, attempts, error FROM ledger")
+        assert (row["number"], row["state"], row["attempts"]) == (2, "retry", 1)
+        assert "build_map.json" in row["error"] and "404" not in row["error"]
         assert [number for number, *_ in runs(store)] == [1, 2], "the runs are there to be seen"
+        assert [row["number"] for row in queries.empty_runs(store)] == [2, 1]
         server.run(2, '{"ROUTING": 1}', displayName="VER: 7.0.0.2", timestamp=now)
         server.build("ROUTING", 1)
         poll = pipeline.poll(eager=True)
         assert (poll.failed, poll.ingested) == (0, 1)
         assert runs(store)[1] == (2, "7.0", ["qa/ROUTING#1"], 1)
+        assert [(row["job"], row["number"]) for row in queries.empty_runs(store)] == [("qa/MODULE-RUN", 1)]
+
+
+def test_a_map_that_was_read_outlives_its_artifact(web: WebServer, tmp_path: Path) -> None:
+    server = Server(web)
+    server.job("MODULE-RUN", 1)
+    server.run(1, '{"ROUTING": 1}')
+    server.build("ROUTING", 1, ROUTING)
+    with store_of(tmp_path, source(web)) as store:
+        pipeline = Pipeline(store, source(web))
+        pipeline.poll()
+        server.build("MODULE-RUN", 1, displayName="VER: 7.0.0.0")
+        del web.routes["/job/qa/job/MODULE-RUN/1/artifact/out/build_map.json"]
+        pipeline.read([Entry("ci", "qa/MODULE-RUN", 1, RUN)], again=True)
+        assert runs(store) == [(1, "7.0", ["qa/ROUTING#1"], 1)]
+        assert queries.empty_runs(store) == queries.ledger(store) == []
+        assert store.value("SELECT count(*) FROM raw_files WHERE kind = 'build_map'") == 1, "rebuild needs it"
 
 
 def test_module_builds_that_are_gone_or_late_leave_the_run_incomplete(web: WebServer, tmp_path: Path) -> None:

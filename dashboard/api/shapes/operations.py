@@ -58,6 +58,7 @@ class Health(Shape):
 class IngestSource(Shape):
     source: str
     last_poll: Time | None
+    next_poll: Time | None = Field(description="none: not known; past: it is due, or goes on just now")
     last_error: str | None
     last_failed: int | None = Field(description="builds of the last poll that could not be read")
     duration_s: float | None
