@@ -10,7 +10,7 @@
   /** The link of the list that leads to a case: to this very result, or at least to its test. */
   function linkOf(wanted) {
     const named = cases().map((link) => [new URL(link.href).searchParams.get("case"), link]);
-    const test = (name) => name.split(/[.@]/)[0];
+    const test = (name) => name.split(/[.@~]/)[0];
     return (named.find(([name]) => name === wanted) || named.find(([name]) => test(name) === test(wanted)) || [])[1];
   }
 

@@ -301,11 +301,15 @@ class GridQuery(Paged, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms,
     order: Literal[ORDERS] = Field("failing", description="which tests come first")
 
 
-class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged):
+class OfThen(BaseModel):
+    at_run: str | None = Field(None, description="a run's id: as it stood after this run, of the runs up to it alone")
+
+
+class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, OfThen, Judged):
     pass
 
 
-class ExcludedQuery(Asking, OfRelease, OfRun, OfPart, OfWindow, OfStorms):
+class ExcludedQuery(Asking, OfRelease, OfRun, OfPart, OfWindow, OfStorms, OfThen):
     pass
 
 

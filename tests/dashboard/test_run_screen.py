@@ -69,6 +69,19 @@ def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
     )
 
 
+def test_an_older_run_shows_its_verdicts_as_they_stood_then(world, show):
+    world.history({"mended": "PPFFPP", "late": "PPPPPF"})
+    fourth = ids.text(world.runs[3].id)
+    html = show("run", f"/runs/{fourth}?view=broken")["html"]
+    assert "<b data-live>1</b><span>regression</span>" in html.partition("Change</b>")[0]
+    assert "As it stood after #4" in html and "Verdicts</b> as of #4" in html
+    (case,) = re.findall(r'class="case-link" href="[^"]*case=([^"&]+)', html)
+    assert ">mended<" in html and ">late<" not in html
+    text = show("drawer", f"/runs/{fourth}?view=broken&case={case}")["html"]
+    assert "Traceback of mended" in text and "last 4 results" in text
+    assert "As it stood" not in show("run", f"/runs/{ids.text(world.runs[5].id)}?view=broken")["html"]
+
+
 def test_flaky_tests_leave_every_count_with_one_switch(world, show):
     world.history({"flaky": "PFPPFP", "steady": "PPPPPF"})
     address = f"/runs/{ids.text(world.runs[-1].id)}"
