@@ -175,6 +175,10 @@ class MatrixQuery(Asking, Exported, OfRun, OfStorms):
     by: Literal[AXES] = Field("environment", description="what the columns are")
 
 
+class OverallMatrixQuery(Asking, Exported, OfRun, OfStorms):
+    module: str | None = Field(None, description="owning module", **like("module_3"))
+
+
 class ChoicesQuery(Asking, OfRelease):
     pass
 

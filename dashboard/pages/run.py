@@ -15,13 +15,13 @@ from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import compare, failures, runs, verdicts
+from data.queries import compare, failures, gate, runs, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
 PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
-VIEWS = ("modules", "broken", "changes", "patterns", "failed")
+VIEWS = ("modules", "gate", "broken", "changes", "patterns", "failed")
 OTHERS = 60  # newest runs of all releases among which other lanes are offered as baselines
 BESIDE = 40  # runs of its lane that one can go to
 PATTERNS = 300
@@ -100,6 +100,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in WORDS},
         "classes": MEANINGS,
         "changes": shown.changes,
+        "gate": _gate(store, shown, flt),
         "patterns": sorted(patterns, key=lambda row: not row["new"]),
         "disturbed": _disturbed(store, replace(lane, module=flt.module, at_run=then), this),
         "module": flt.module,
@@ -115,6 +116,23 @@ def _against(store: Store, base: dict[str, Any], this: dict[str, Any], part: Fil
     # What has not come in yet has not disappeared.
     counts, classes = changes["counts"] | {"disappeared": 0}, changes["classes"] | {"disappeared": []}
     return changes | {"counts": counts, "classes": classes}
+
+
+def _gate(store: Store, shown: Shown, flt: Filter) -> dict[str, Any]:
+    """What `regtracker gate` says of this run against the same baseline, number for number."""
+    this, base = shown.run, shown.base
+    asked = Filter(
+        this["release"],
+        environment=this["environment"],
+        module=flt.module,
+        topology=flt.topology,
+        exclude_flaky=flt.exclude_flaky,
+        include_storms=flt.include_storms,
+        as_of=flt.as_of,
+    )
+    # of another release the gate takes the newest run, in the same environment
+    baseline = base and (base["release"] if base["release"] != this["release"] else base["id"])
+    return gate.gate(store, asked, this["id"], baseline, limit=LISTED)
 
 
 def _bases(
@@ -215,6 +233,11 @@ def asks(store: Store, place: Place, run: str) -> Call:
         beside = runs.runs(store, Filter(this["release"], environment=this["environment"], as_of=part.as_of), BESIDE)
         then = None if this["id"] in _current(beside) else this["id"]
         return call(("verdicts",), parameters.VerdictsQuery, place, topology=None, at_run=then, **lane)
+    if shown == "gate":
+        known = runs.run(store, base) if base else None
+        baseline = known and (known["release"] if known["release"] != this["release"] else base)
+        whole = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
+        return call(("gate",), parameters.GateQuery, place, baseline=baseline, kind=None, **whole)
     if shown == "changes" and base:
         return call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"])
     if shown == "patterns":
