@@ -59,7 +59,7 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
     html = show("run", f"/runs/{ended}?view=broken&kind=regression&everywhere=1")["html"]
     assert "regression <b>3</b>" in html and html.count('class="case"') == 4
     assert show("run", f"/runs/{ended}?view=broken&kind=regression")["html"].count('class="case"') == 2
-    assert "Verdicts are of the newest run" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
+    assert "As it stood after #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
 
 
 def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
@@ -73,9 +73,9 @@ def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
     world.run({"routing": {"a": "P"}, "nvs": {"b": "P", "c": "P"}})
     world.run({"routing": {"a": "P"}, "nvs": None}, state="running", number=5)
     page = show("run", "/runs/latest?view=changes&class=disappeared")["html"]
-    assert "Changes <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
+    assert "Every difference <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
     world.run({"routing": {"a": "P"}, "nvs": {}}, number=5)
-    assert "Changes <b>2</b>" in show("run", "/runs/latest")["html"]
+    assert "Every difference <b>2</b>" in show("run", "/runs/latest")["html"]
 
 
 def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):
