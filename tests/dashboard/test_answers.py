@@ -65,7 +65,10 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
 def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
     world.run({"routing": {"a": "P", "b": "P", "c": "F"}})
     world.run({"routing": {"a": "P"}}, environment="staging")
-    assert "66.67" in show("overview", "/")["html"]
+    html = show("overview", "/")["html"]
+    assert "66.67" in html and '<span class="tile-env">prod</span>' in html and "last 1 run of prod" in html
+    prod = ids.text(world.runs[0].id)
+    assert f'<h2><a href="/runs/{prod}">' in html and 'href="/runs/latest?release=7.0&amp;environment=staging"' in html
     assert "100.00" in show("overview", "/?environment=staging")["html"]
 
 
