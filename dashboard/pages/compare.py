@@ -40,7 +40,7 @@ def register(app: Dash) -> None:
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
-    """`base` and `candidate` are releases or runs (ids, or numbers where only one run has them); without them the newest
+    """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); without them the newest
     run and the one before it. Two releases are compared as such; beside a run, one stands for its newest run."""
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
