@@ -31,6 +31,7 @@ class Filter:
     runs: int | None = None  # how many of the newest runs
     exclude_flaky: bool = False
     include_storms: bool = False  # judge also what storms and sick hosts broke
+    at_run: str | None = None  # run id: of the runs up to this one alone, as it stood then
     as_of: int | None = None  # snapshot id: the store as it was then
 
     @classmethod
@@ -38,7 +39,7 @@ class Filter:
         """From a query string's parameters; unknown ones are left alone. Raises FilterError."""
         values: dict[str, Any] = {
             name: query[name]
-            for name in ("release", "version", "environment", "module", "priority", "topology")
+            for name in ("release", "version", "environment", "module", "priority", "topology", "at_run")
             if query.get(name)
         }
         if query.get("runs"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
-from dashboard.api.known import checked
+from dashboard.api.known import check, checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.runs import known_run
@@ -29,6 +29,8 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return verdicts.verdicts(store, flt, query.kinds or WORDS, limit=limit, offset=position or 0)
 
+    if query.at_run is not None:
+        check("run", query.at_run)
     return listing.answer(Rows(Verdict, fetch), query, query.filter())
 
 
@@ -36,6 +38,8 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
 @remembered()
 def get_excluded(query: parameters.ExcludedQuery) -> Any:
     """Storms and sick hosts in the runs that verdicts look at, with the failures that were left out for them."""
+    if query.at_run is not None:
+        check("run", query.at_run)
     return verdicts.excluded(store(), asked().at(query.filter()))
 
 

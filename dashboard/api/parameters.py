@@ -176,6 +176,10 @@ class MatrixQuery(Asking, Exported, OfRun, OfStorms):
     by: Literal[AXES] = Field("environment", description="what the columns are")
 
 
+class OverallMatrixQuery(Asking, Exported, OfRun, OfStorms):
+    module: str | None = Field(None, description="owning module", **like("module_3"))
+
+
 class ChoicesQuery(Asking, OfRelease):
     pass
 
@@ -304,11 +308,15 @@ class GridQuery(Paged, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms,
     order: Literal[ORDERS] = Field("failing", description="which tests come first")
 
 
-class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged):
+class OfThen(BaseModel):
+    at_run: str | None = Field(None, description="a run's id: as it stood after this run, of the runs up to it alone")
+
+
+class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, OfThen, Judged):
     pass
 
 
-class ExcludedQuery(Asking, OfRelease, OfRun, OfPart, OfWindow, OfStorms):
+class ExcludedQuery(Asking, OfRelease, OfRun, OfPart, OfWindow, OfStorms, OfThen):
     pass
 
 

@@ -10,7 +10,7 @@ from dashboard.api.known import check
 from dashboard.api.listing import Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.matrix import Matrix, MatrixFileRow
+from dashboard.api.shapes.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
 from dashboard.api.shapes.runs import Choices, Module, Run, Tile, Version
 from data.filters import Filter
 from data.queries import matrix, releases, runs
@@ -89,6 +89,24 @@ def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> A
         for column, cell in zip(found["columns"], row["cells"], strict=True)
     ]
     return listing.export_file(Rows(MatrixFileRow, sliced(lambda _store, _flt: cells)), flt, [])
+
+
+@routes.get("/matrix", summary="May they ship? Modules by release", responses=one(OverallMatrix, FILES))
+@remembered()
+def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
+    """Of the newest ended run of each environment of each release; a cell is the worst over the environments."""
+    flt = asked().at(query.filter())
+    found = matrix.overall(store(), flt)
+    if found is None:
+        raise unknown("ended run of any release", "")
+    if asked().format == "json":
+        return found
+    cells = [
+        {"release": column["value"], "module": row["module"], **cell}
+        for row in found["rows"]
+        for column, cell in zip(found["columns"], row["cells"], strict=True)
+    ]
+    return listing.export_file(Rows(OverallFileRow, sliced(lambda _store, _flt: cells)), flt, [])
 
 
 @routes.get("/choices", summary="What there is to filter by", responses=one(Choices))

@@ -1,7 +1,8 @@
-"""Two runs side by side: which tests moved between them, and how."""
+"""Two runs or two releases side by side: which tests moved between them, and how."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from dash import Dash, html
@@ -11,7 +12,8 @@ from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import bugs, compare, runs
+from data.queries import bugs, compare, releases, runs
+from data.queries.known import runs_named
 from data.store import Store
 
 PATH, NAME = "/compare", "Compare"
@@ -38,25 +40,36 @@ def register(app: Dash) -> None:
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
-    """`base` and `candidate` are runs (ids); without them the newest run and the one before it."""
+    """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); without them the newest
+    run and the one before it. Two releases are compared as such; beside a run, one stands for its newest run."""
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
-    offered, base, candidate = _chosen(store, place, part)
+    sides = _sides(store, place)
     context = {
-        "offered": offered,
-        "base_id": base,
-        "candidate_id": candidate,
+        "offered": sides.offered,
+        "releases": sides.releases,
+        "of_all": not flt.release and not place.get("base") and not place.get("candidate"),
+        "base_id": sides.base,
+        "candidate_id": sides.candidate,
+        "unclear": sides.unclear,
         "classes": MEANINGS,
         "module": flt.module,
+        "found": None,
     }
-    if not base or not candidate:
-        return context | {"found": None}
-    for run in (base, candidate):
-        _known(store, run, part)
-    found = compare.compare(store, base, candidate, part, LISTED)
-    shown = listed(place, found)
-    known = bugs.of_tests(store, tuple(row["test"] for row in shown["rows"]), Filter(found["candidate"]["release"]))
-    return context | {"found": found, "measured": render.measured(store), "bugs": known} | shown
+    if sides.unclear or not sides.base or not sides.candidate:
+        return context
+    if sides.of_releases:
+        found = compare.releases(store, sides.base, sides.candidate, part, LISTED)
+        if found is None:
+            raise render.UnknownError("One of these releases has no run in this scope.")
+        release = sides.candidate
+    else:
+        found = compare.compare(store, sides.base, sides.candidate, part, LISTED)
+        release = found["candidate"]["release"]
+    rows = listed(place, found)
+    known = bugs.of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
+    shown = {"found": found, "of_releases": sides.of_releases, "measured": render.measured(store), "bugs": known}
+    return context | shown | rows
 
 
 def listed(place: Place, found: dict[str, Any]) -> dict[str, Any]:
@@ -75,24 +88,64 @@ def listed(place: Place, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chosen(store: Store, place: Place, part: Filter) -> tuple[list[dict[str, Any]], str, str]:
-    """(runs to choose from, base, candidate); "" where there is none."""
+@dataclass(frozen=True)
+class Unclear:
+    """What an address says of a side and no run or only one of several can be: the runs that it may mean."""
+
+    side: str
+    name: str
+    runs: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared: two releases, or two runs (ids); "" where there is none. `offered` are runs to choose from."""
+
+    offered: list[dict[str, Any]]
+    releases: list[str]
+    base: str
+    candidate: str
+    unclear: list[Unclear]
+
+    @property
+    def of_releases(self) -> bool:
+        return self.base in self.releases and self.candidate in self.releases
+
+
+def _sides(store: Store, place: Place) -> Sides:
     flt = place.filter
-    offered = runs.runs(store, Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of), OFFERED)
-    candidate = place.get("candidate") or next((run["id"] for run in offered if run["state"] != "running"), "")
-    base = place.get("base") or (_known(store, candidate, part)["previous"] or "" if candidate else "")
-    return offered, base, candidate
+    scope = Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of)
+    offered = runs.runs(store, scope, OFFERED)
+    known = releases.choices(store, Filter(as_of=flt.as_of))["releases"]
+    named = {side: place.get(side) for side in ("base", "candidate")}
+    if all(name in known for name in named.values()):
+        return Sides(offered, known, named["base"], named["candidate"], [])
+    found, unclear = {}, []
+    for side, name in named.items():
+        fitting = _meant(store, name, known, scope) if name else []
+        found[side] = fitting[0] if len(fitting) == 1 else ""
+        if name and len(fitting) != 1:
+            some = (runs.run(store, run, Filter(as_of=flt.as_of)) for run in fitting[:OFFERED])
+            unclear.append(Unclear(side, name, [run for run in some if run]))
+    candidate = found["candidate"]
+    if not named["candidate"]:
+        candidate = next((run["id"] for run in offered if run["state"] != "running"), "")
+    base = found["base"]
+    if not named["base"] and candidate:
+        base = (runs.run(store, candidate) or {}).get("previous") or ""
+    return Sides(offered, known, base, candidate, unclear)
 
 
-def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
-    found = runs.run(store, run, part)
-    if found is None:
-        raise render.UnknownError(f"No run has the id {run}. It may have been deleted.")
-    return found
+def _meant(store: Store, name: str, known: list[str], scope: Filter) -> list[str]:
+    """The runs that a name may mean: of a release, its newest that has ended."""
+    if name in known:
+        its = runs.runs(store, Filter(name, as_of=scope.as_of), OFFERED)
+        return [run["id"] for run in its if run["state"] != "running"][:1]
+    return runs_named(store, name, scope)
 
 
 def asks(store: Store, place: Place) -> Call | None:
-    _, base, candidate = _chosen(store, place, Filter(as_of=place.filter.as_of))
-    if not base or not candidate:
+    sides = _sides(store, place)
+    if sides.unclear or not sides.base or not sides.candidate:
         return None
-    return call(("compare",), parameters.CompareQuery, place, base=base, candidate=candidate)
+    return call(("compare",), parameters.CompareQuery, place, base=sides.base, candidate=sides.candidate)

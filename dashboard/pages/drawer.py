@@ -22,16 +22,18 @@ def register(app: Dash) -> None:
 
 def view(store: Store, place: Place) -> dict[str, Any]:
     """`case` is TEST (its newest failure in the scope), TEST@RELEASE/ENVIRONMENT (in that lane, whatever the scope),
-    TEST.BUILD or TEST.BUILD.TOPOLOGY."""
+    TEST~RUN@RELEASE/ENVIRONMENT (likewise, of what had come by that run), TEST.BUILD or TEST.BUILD.TOPOLOGY."""
     case, _, lane = place.get("case").partition("@")
     if not case:
         return {"test": None}
+    case, _, then = case.partition("~")
     test_id, build_id, topology = [*case.split(".", 2), None, None][:3]
     test = tests.test(store, test_id)
     if test is None:
         raise render.UnknownError(f"No test has the id {test_id}. It may come from another store.")
     release, _, environment = lane.rpartition("/")
-    scope = Filter(release, environment=environment) if lane else replace(place.filter, module=None, topology=None)
+    in_lane = Filter(release, environment=environment, at_run=then or None)
+    scope = in_lane if lane else replace(place.filter, module=None, topology=None)
     history = tests.history(store, test_id, scope, STRIP)
     here = _chosen(history, build_id, topology)
     build_id = build_id or (here["build"] if here else None)
@@ -41,7 +43,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     topology = topology if topology is not None else (here["topology"] if here else None)
     if build and topology is not None:
         # the strip follows the same release, environment and topology as the case
-        same = Filter(release=build["release"], environment=build["environment"], topology=topology)
+        same = Filter(build["release"], environment=build["environment"], topology=topology, at_run=then or None)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
     return {

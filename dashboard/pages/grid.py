@@ -112,6 +112,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
     found, offset = ask(store, place), offset_of(place)
     return {
         "release": found["release"],
+        "releases": [] if place.filter.release else _known(store, place),
         "unknown": None if found["runs"] else _others(store, place),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
@@ -131,9 +132,13 @@ def head(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
+def _known(store: Store, place: Place) -> list[str]:
+    return releases.choices(store, Filter(as_of=place.filter.as_of))["releases"]
+
+
 def _others(store: Store, place: Place) -> list[str] | None:
     """The releases that there are, where the address names one that is not among them."""
-    known = releases.choices(store, Filter(as_of=place.filter.as_of))["releases"]
+    known = _known(store, place)
     return known if place.filter.release and place.filter.release not in known else None
 
 

@@ -35,12 +35,16 @@ def register(app: Dash) -> None:
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
-    """`by` chooses the columns; `row` and `column` the cells whose tests are listed."""
+    """`by` chooses the columns; `row` and `column` the cells whose tests are listed. Without a release the columns are
+    the releases, and a cell leads to its own matrix."""
     flt = place.filter
     release = _release(store, flt)
+    if release is None:
+        found = matrix.overall(store, flt)
+        return {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
     by, row, column = place.get("by") or "environment", place.get("row"), place.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
-    found = matrix.matrix(store, release, flt, by) if release else None
+    found = matrix.matrix(store, release, flt, by)
     context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
     if found is None:
         return context
@@ -60,8 +64,9 @@ def view(store: Store, place: Place) -> dict[str, Any]:
 
 
 def _release(store: Store, flt: Filter) -> str | None:
-    """The release that is asked about, or else the one with the newest activity."""
-    return flt.release or next((tile["release"] for tile in releases.tiles(store, Filter(as_of=flt.as_of))), None)
+    """The release that is asked about, or the only one that there is; None: all of them."""
+    known = releases.choices(store, Filter(as_of=flt.as_of))["releases"]
+    return flt.release or (known[0] if len(known) == 1 else None)
 
 
 def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, Any] | None:
@@ -70,6 +75,8 @@ def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, A
     return row["cells"][place] if row and place is not None else None
 
 
-def asks(store: Store, place: Place) -> Call | None:
+def asks(store: Store, place: Place) -> Call:
     release = _release(store, place.filter)
-    return call(("releases", release, "matrix"), parameters.MatrixQuery, place) if release else None
+    if release is None:
+        return call(("matrix",), parameters.OverallMatrixQuery, place)
+    return call(("releases", release, "matrix"), parameters.MatrixQuery, place)

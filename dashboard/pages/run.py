@@ -15,14 +15,15 @@ from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import bugs, compare, failures, runs, verdicts
+from data.queries import bugs, compare, failures, gate, runs, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
 PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
-VIEWS = ("modules", "broken", "changes", "patterns", "failed")
+VIEWS = ("modules", "gate", "broken", "changes", "patterns", "failed")
 OTHERS = 60  # newest runs of all releases among which other lanes are offered as baselines
+BESIDE = 40  # runs of its lane that one can go to
 PATTERNS = 300
 # What a column of the modules is sorted by; None counts as least.
 _STATES = ("failing", "broken", "missing", "running", "ok")
@@ -50,7 +51,7 @@ def register(app: Dash) -> None:
 @dataclass(frozen=True)
 class Shown:
     """What every view of a run is made of. `base` is the run that it is held against, None for the first of its lane;
-    `judged` are today's verdicts of its lane, none unless it is the newest."""
+    `judged` are the verdicts of its lane: today's where it is the newest, else as they stood after it."""
 
     run: dict[str, Any]
     base: dict[str, Any] | None
@@ -64,8 +65,8 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
     part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, part)
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
-    beside = runs.runs(store, lane, 40)
-    newest = this["id"] in _current(beside)
+    beside = runs.runs(store, lane, BESIDE)
+    then = None if this["id"] in _current(beside) else this["id"]
     base_id = place.get("base") or this["previous"]
     base = _known(store, base_id, part) if base_id else None
     here = replace(
@@ -73,13 +74,14 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         module=flt.module,
         environment=None if place.get("everywhere") else lane.environment,
         include_storms=flt.include_storms,
+        at_run=then,
     )
     shown = Shown(
         this,
         base,
         part,
         _against(store, base, this, part) if base else None,
-        verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT) if newest else [],
+        verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT),
     )
     kind = place.get("view") if place.get("view") in VIEWS else VIEWS[0]
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
@@ -91,15 +93,16 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "running": progress(this, None, store.moment()) if this["state"] == "running" else None,
         "measured": render.measured(store),
         "window": store.settings.measures.window,
-        "newest": newest,
+        "then": then,
         "everywhere": bool(place.get("everywhere")),
         "view": kind,
         "words": WORDS,
         "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in WORDS},
         "classes": MEANINGS,
         "changes": shown.changes,
+        "gate": _gate(store, shown, flt),
         "patterns": sorted(patterns, key=lambda row: not row["new"]),
-        "disturbed": _disturbed(store, replace(lane, module=flt.module), this) if newest else None,
+        "disturbed": _disturbed(store, replace(lane, module=flt.module, at_run=then), this),
         "module": flt.module,
         "flt": flt,
     }
@@ -113,6 +116,23 @@ def _against(store: Store, base: dict[str, Any], this: dict[str, Any], part: Fil
     # What has not come in yet has not disappeared.
     counts, classes = changes["counts"] | {"disappeared": 0}, changes["classes"] | {"disappeared": []}
     return changes | {"counts": counts, "classes": classes}
+
+
+def _gate(store: Store, shown: Shown, flt: Filter) -> dict[str, Any]:
+    """What `regtracker gate` says of this run against the same baseline, number for number."""
+    this, base = shown.run, shown.base
+    asked = Filter(
+        this["release"],
+        environment=this["environment"],
+        module=flt.module,
+        topology=flt.topology,
+        exclude_flaky=flt.exclude_flaky,
+        include_storms=flt.include_storms,
+        as_of=flt.as_of,
+    )
+    # of another release the gate takes the newest run, in the same environment
+    baseline = base and (base["release"] if base["release"] != this["release"] else base["id"])
+    return gate.gate(store, asked, this["id"], baseline, limit=LISTED)
 
 
 def _bases(
@@ -129,7 +149,7 @@ def _bases(
 
 
 def _disturbed(store: Store, lane: Filter, this: dict[str, Any]) -> dict[str, Any]:
-    """What today's verdicts leave out of this lane, the storms of this run first."""
+    """What the verdicts leave out of this lane, the storms of this run first."""
     found = verdicts.excluded(store, lane)
     return found | {"storms": sorted(found["storms"], key=lambda storm: storm["run"] != this["id"])}
 
@@ -226,7 +246,14 @@ def asks(store: Store, place: Place, run: str) -> Call:
     shown, base = place.get("view"), place.get("base") or this["previous"]
     if shown == "broken":
         lane |= {"environment": None} if place.get("everywhere") else {}
-        return call(("verdicts",), parameters.VerdictsQuery, place, topology=None, **lane)
+        beside = runs.runs(store, Filter(this["release"], environment=this["environment"], as_of=part.as_of), BESIDE)
+        then = None if this["id"] in _current(beside) else this["id"]
+        return call(("verdicts",), parameters.VerdictsQuery, place, topology=None, at_run=then, **lane)
+    if shown == "gate":
+        known = runs.run(store, base) if base else None
+        baseline = known and (known["release"] if known["release"] != this["release"] else base)
+        whole = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
+        return call(("gate",), parameters.GateQuery, place, baseline=baseline, kind=None, **whole)
     if shown == "changes" and base:
         return call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"])
     if shown == "patterns":

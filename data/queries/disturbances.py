@@ -90,7 +90,14 @@ class Seen:
 def seen(store: Store, flt: Filter, depth: int) -> Seen:
     """The newest `depth` (at most 62) runs of each lane of the filter's release, which must be given. With
     `include_storms` nothing is left out."""
-    whole = Filter(flt.release, flt.version, flt.environment, topology=flt.topology, include_storms=flt.include_storms)
+    whole = Filter(
+        flt.release,
+        flt.version,
+        flt.environment,
+        topology=flt.topology,
+        include_storms=flt.include_storms,
+        at_run=flt.at_run,
+    )
     view = window(store, whole, min(depth, DEEPEST))
     # Remembered by its builds: while one release is tested, the others need not be judged again.
     found = store.ground.get(("seen", whole, view.key), lambda: _look(store, whole, view, depth), Seen.weigh)

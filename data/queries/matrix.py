@@ -83,6 +83,50 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
 
 
 @question
+def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+    """Modules against releases, shaped like `matrix` with `by` "release": a cell is the worst of the module's cells in
+    the environments of that release, with the broken tests of all of them and one sentence for each that is tested.
+    The newest release stands first. None where no run of any release has ended."""
+    names = [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release DESC")]
+    found = {name: matrix(store, name, replace(flt, release=None)) for name in names}
+    found = {name: of for name, of in found.items() if of is not None}
+    if not found:
+        return None
+    rows_of = {name: {row["module"]: row for row in of["rows"]} for name, of in found.items()}
+    rows = []
+    for module in sorted({module for known in rows_of.values() for module in known}):
+        cells = [_summary(rows_of[name].get(module)) for name in found]
+        rows.append({"module": module, **_sum(cells), "cells": cells})
+    rows.sort(key=lambda row: (STATES.index(row["state"]), -row["tests"], row["module"]))
+    columns = [
+        {
+            "value": name,
+            "state": of["state"],
+            "tests": of["tests"],
+            "runs": [run for column in of["columns"] for run in column["runs"]],
+        }
+        for name, of in found.items()
+    ]
+    return {"release": None, "by": "release", **_sum(columns), "columns": columns, "rows": rows}
+
+
+def _summary(row: dict[str, Any] | None) -> dict[str, Any]:
+    """A row of a matrix as one cell."""
+    told = [cell["sentence"] for cell in row["cells"] if cell["state"] != "empty"] if row else []
+    return {
+        "state": row["state"] if row else "empty",
+        "tests": row["tests"] if row else 0,
+        "sentence": " ".join(told) or "Not tested here.",
+    }
+
+
+def _sum(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The worst state of several, and their tests: of several releases a test counts in each."""
+    worst_ = min((part["state"] for part in parts), key=STATES.index, default="empty")
+    return {"state": worst_, "tests": sum(part["tests"] for part in parts)}
+
+
+@question
 def broken(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
 ) -> list[dict[str, Any]]:

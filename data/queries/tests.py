@@ -84,6 +84,10 @@ def history(
         if getattr(flt, name) is not None:
             where += f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})"
             parameters[name] = getattr(flt, name)
+    if flt.at_run is not None:
+        where += """ AND r.started_at <= (
+            SELECT max(b.started_at) FROM run_builds JOIN builds b USING (build) WHERE run = $at_run)"""
+        parameters["at_run"] = ids.number(flt.at_run)
     if before is not None:
         where += """ AND (r.started_at, r.build, r.topology)
             < (SELECT (started_at, build, $before_topology) FROM builds WHERE build = $before)"""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data import ids
 from data.filters import Filter
 from data.outcomes import AGAIN, FAILED, FINAL, PASSED, Rows
 from data.queries.scope import conditions, partitions
@@ -113,8 +114,8 @@ _LETTERS = str.maketrans({"0": "S", "1": "S", "2": "P", "3": "K", "4": "F", "5":
 
 
 def window(store: Store, flt: Filter, depth: int) -> Window:
-    """The newest `depth` runs of every lane that the filter leaves."""
-    lanes = Filter(flt.release, flt.version, flt.environment)
+    """The newest `depth` runs of every lane that the filter leaves; with `at_run`, of those up to that run."""
+    lanes = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
     key = ("window", lanes, max(depth, LONGEST), store.refresh().id)
     most = store.ground.get(key, lambda: _window(store, lanes, max(depth, LONGEST)), Window.weigh)
     runs = [of_lane[:depth] for of_lane in most.runs]
@@ -124,6 +125,9 @@ def window(store: Store, flt: Filter, depth: int) -> Window:
 
 def _window(store: Store, flt: Filter, depth: int) -> Window:
     where, parameters = conditions(flt, "r")
+    if flt.at_run is not None:
+        where += " AND (r.started_at, r.run) <= (SELECT (started_at, run) FROM runs WHERE run = $at_run)"
+        parameters["at_run"] = ids.number(flt.at_run)
     found = (
         store.cursor()
         .execute(

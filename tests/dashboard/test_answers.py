@@ -59,13 +59,16 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
     html = show("run", f"/runs/{ended}?view=broken&kind=regression&everywhere=1")["html"]
     assert "regression <b>3</b>" in html and html.count('class="case"') == 4
     assert show("run", f"/runs/{ended}?view=broken&kind=regression")["html"].count('class="case"') == 2
-    assert "Verdicts are of the newest run" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
+    assert "As it stood after #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
 
 
 def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
     world.run({"routing": {"a": "P", "b": "P", "c": "F"}})
     world.run({"routing": {"a": "P"}}, environment="staging")
-    assert "66.67" in show("overview", "/")["html"]
+    html = show("overview", "/")["html"]
+    assert "66.67" in html and '<span class="tile-env">prod</span>' in html and "last 1 run of prod" in html
+    prod = ids.text(world.runs[0].id)
+    assert f'<h2><a href="/runs/{prod}">' in html and 'href="/runs/latest?release=7.0&amp;environment=staging"' in html
     assert "100.00" in show("overview", "/?environment=staging")["html"]
 
 
@@ -73,9 +76,9 @@ def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
     world.run({"routing": {"a": "P"}, "nvs": {"b": "P", "c": "P"}})
     world.run({"routing": {"a": "P"}, "nvs": None}, state="running", number=5)
     page = show("run", "/runs/latest?view=changes&class=disappeared")["html"]
-    assert "Changes <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
+    assert "Every difference <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
     world.run({"routing": {"a": "P"}, "nvs": {}}, number=5)
-    assert "Changes <b>2</b>" in show("run", "/runs/latest")["html"]
+    assert "Every difference <b>2</b>" in show("run", "/runs/latest")["html"]
 
 
 def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):

@@ -36,7 +36,32 @@ def test_what_cannot_be_compared_is_said(world, show):
     world.run({"routing": {"a": "P"}})
     assert "One run to compare with is missing" in show("compare", "/compare")["html"]
     known = ids.text(world.runs[0].id)
-    assert "No run has the id" in show("compare", f"/compare?base=0123456789abcdef&candidate={known}")["html"]
+    unknown = show("compare", f"/compare?base=0123456789abcdef&candidate={known}")["html"]
+    assert "There is no run or release “0123456789abcdef”" in unknown and f"base=7.0&amp;candidate={known}" in unknown
+
+
+def test_releases_and_numbers_can_be_typed(world, show):
+    world.history({"broke": "PP", "dead": "FF"}, release="7.1")
+    world.history({"broke": "PF", "dead": "FF"}, release="7.2")
+    html = show("compare", "/compare?base=7.1&candidate=7.2")["html"]
+    assert "7.1 <span" in html and "regression <b>1" in html and ">broke<" in html and "by the newest status" in html
+    assert '<option value="7.2" selected>' in html
+    by_number = show("compare", "/compare?base=3&candidate=4")["html"]
+    assert "7.2 #3" in by_number and "7.2 #4" in by_number and "regression <b>1" in by_number
+    assert "7.1 #2" in show("compare", "/compare?base=7.1&candidate=7.2%20%234")["html"]
+    world.run({"routing": {"a": "P"}}, release="7.3", number=3)
+    twice = show("compare", "/compare?base=3&candidate=4")["html"]
+    assert "2 runs may be meant by “3”" in twice and "7.3 #3 prod" in twice and "7.2 #3 prod" in twice
+    wrong = show("compare", "/compare?base=9.9&candidate=4")["html"]
+    assert "There is no run or release “9.9”" in wrong and 'href="/compare?base=7.1&amp;candidate=4"' in wrong
+
+
+def test_without_a_release_it_says_which_one_is_shown(world, show):
+    for release in ("7.1", "7.2"):
+        world.history({"a": "PF"}, release=release)
+    html = show("compare", "/compare")["html"]
+    assert "is of one release" in html and 'href="/compare?release=7.1"' in html
+    assert "is of one release" not in show("compare", "/compare?release=7.1")["html"]
 
 
 def test_names_are_escaped(world, show):

@@ -47,6 +47,14 @@ def test_runs_of_one_release_stand_beside_each_other(world, painted):
     assert painted("/grid?release=7.0")["cells"] == ["FP"]
 
 
+def test_without_a_release_it_says_which_one_is_shown_and_offers_the_others(world, show):
+    for release in ("7.0", "8.0"):
+        world.history({"a": "PF"}, release=release)
+    html = show("grid-head", "/grid?q=a")["html"]
+    assert "A grid is of one release" in html and 'href="/grid?q=a&amp;release=7.0"' in html
+    assert "is of one release" not in show("grid-head", "/grid?release=7.0")["html"]
+
+
 def test_nothing_to_paint_is_said(world, painted, show):
     assert painted("/grid")["tests"] == [] and "No tests here" in show("grid-head", "/grid")["html"]
     world.run({"routing": {"a": "P"}})

@@ -43,6 +43,18 @@ def test_the_columns_are_chosen_by_the_address_and_a_nameless_topology_can_be_ch
     assert "by is one of environment, topology" in show("matrix", "/matrix?by=host")["html"]
 
 
+def test_all_releases_stand_side_by_side(world, show):
+    fill(world)
+    world.history({"c": "PPP"}, release="8.0", module="later")
+    html = show("matrix", "/matrix")["html"]
+    assert re.findall(r'data-key="ship-([\d.]+)"', html) == ["8.0", "7.0"]
+    assert "</span> of 2 releases is not ready" in html and "7.0 is not ready" in html and "8.0 may ship" in html
+    assert html.count('<td class="m-failing">') == 1 and 'href="/matrix?release=7.0&amp;row=routing"' in html
+    assert "routing on prod: 1 regression" in html
+    assert ">a<" in show("matrix", "/matrix?release=7.0&row=routing")["html"]
+    assert "is not ready" in show("matrix", "/matrix?environment=prod")["html"]
+
+
 def test_nothing_to_tell_is_said_and_names_are_escaped(world, show):
     assert "No run has ended" in show("matrix", "/matrix")["html"]
     world.history({"<img src=x>": "PF"}, module="<b>m", release="<u>r", environment="<i>e")

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from data import ids
+from data.filters import Filter
+from data.queries.gate import gate
 
 MOVES = {"broke": "PPF", "dead": "FFF", "fixed": "FFP", "steady": "PPP", "came": "--P"}
 
@@ -67,6 +69,37 @@ def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
     assert (
         included.count('class="case"') == 8 and "Nothing of this kind" in show("run", f"{address}?view=broken")["html"]
     )
+
+
+def test_the_gate_says_on_the_screen_what_it_says_to_a_job(world, show):
+    calm = {f"t{place}": "P" for place in range(12)}
+    for _ in range(2):
+        world.run({"routing": calm, "storage": {"s": "P", "u": "P"}})
+    world.run({"routing": dict.fromkeys(calm, "F"), "storage": {"s": "F", "u": "P"}})
+    run = ids.text(world.runs[-1].id)
+    said = gate(world.store, Filter(release="7.0"), run)
+    assert said["new"] == 1 and said["left_out"]["failures"] == 12
+    html = show("run", f"/runs/{run}?view=gate")["html"]
+    assert "<b data-live>1</b><span>newly failing" in html and "without 12 failures of a storm" in html
+    assert said["reason"] in html and said["tests"][0]["sentence"] in html and html.count('class="case"') == 1
+    assert "12 failures of a storm counted here" in html
+    assert ">13</b><span>regression" in html  # between these two runs alone, the storm counted
+    included = show("run", f"/runs/{run}?view=gate&include_storms=1")["html"]
+    assert included.count('class="case"') == 13 and "counted here" not in included
+    assert "No run before #1 has ended" in show("run", f"/runs/{ids.text(world.runs[0].id)}")["html"]
+
+
+def test_an_older_run_shows_its_verdicts_as_they_stood_then(world, show):
+    world.history({"mended": "PPFFPP", "late": "PPPPPF"})
+    fourth = ids.text(world.runs[3].id)
+    html = show("run", f"/runs/{fourth}?view=broken")["html"]
+    assert "<b data-live>1</b><span>regression</span>" in html.partition("Gate</b>")[0]
+    assert "As it stood after #4" in html and "Verdicts</b> as of #4" in html
+    (case,) = re.findall(r'class="case-link" href="[^"]*case=([^"&]+)', html)
+    assert ">mended<" in html and ">late<" not in html
+    text = show("drawer", f"/runs/{fourth}?view=broken&case={case}")["html"]
+    assert "Traceback of mended" in text and "last 4 results" in text
+    assert "As it stood" not in show("run", f"/runs/{ids.text(world.runs[5].id)}?view=broken")["html"]
 
 
 def test_flaky_tests_leave_every_count_with_one_switch(world, show):

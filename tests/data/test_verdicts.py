@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from builders import World, cases
 
+from data import ids
 from data.filters import Filter
 from data.queries import verdicts
 from data.stats.words import words
@@ -168,3 +169,13 @@ def test_rebuilding_judges_again_what_was_remembered(world):
     change = "UPDATE results SET status = 'passed', kind = NULL WHERE status = 'failed'"
     world.store.transact("rebuild", "1 builds derived anew", lambda cursor: cursor.execute(change))
     assert kinds(world) == {}
+
+
+def test_an_earlier_run_is_judged_by_what_came_up_to_it(world):
+    world.history({"mended": "PPFFPP", "late": "PPPPPF", "old": "PPFFFF"})
+    third, fourth = (ids.text(world.runs[place].id) for place in (2, 3))
+    assert kinds(world, at_run=third) == {"mended": {"new_failure"}, "old": {"new_failure"}}
+    assert kinds(world, at_run=fourth) == {"mended": {"regression"}, "old": {"regression"}}
+    assert kinds(world)["late"] == {"new_failure"}
+    (row, _) = verdicts.verdicts(world.store, Filter(release="7.0", at_run=fourth))
+    assert row["sentence"] == "Failed in the last 2 runs, since #3; passed in #2."

@@ -49,10 +49,43 @@ class MatrixRun(Shape):
 
 
 class MatrixColumn(Shape):
-    value: str | None = Field(description="an environment or a topology")
+    value: str | None = Field(description="an environment, a topology or a release")
     state: CellState
     tests: Count
     runs: list[MatrixRun] = Field(description="the newest that ended, of each environment: what its cells tell of")
+
+
+class OverallCell(Shape):
+    """A module in one release: the worst of its cells there, and the broken tests of all of them."""
+
+    state: CellState
+    tests: Count
+    sentence: str
+
+
+class OverallFileRow(OverallCell):
+    """A cell with its place, as files have it."""
+
+    release: str
+    module: str
+
+
+class OverallRow(Shape):
+    module: str
+    state: CellState
+    tests: Count = Field(description="broken tests of all releases; one that is broken in two counts twice")
+    cells: list[OverallCell] = Field(description="one a release")
+
+
+class OverallMatrix(Shape):
+    """The worst rows first, the newest release in the first column."""
+
+    release: str | None = Field(description="null: of all of them")
+    by: Literal["release"]
+    state: CellState
+    tests: Count
+    columns: list[MatrixColumn]
+    rows: list[OverallRow]
 
 
 class Matrix(Shape):
