@@ -165,7 +165,8 @@ class Outcomes:
         """The first `wanted` final results of a test in these builds (`key_of`), the builds in this order, topologies
         backwards; of the first build only topologies before `below`. None where a build is needed that is not kept."""
         builds = [self._held.get(key) for key in keys]  # without the lock, which a reader keeps for long
-        place = np.flatnonzero(self._tests.values == test)  # after: what is kept has its tests in there
+        known = np.flatnonzero(self._tests.values == test)  # after: what is kept has its tests in there
+        place = int(known[0]) if len(known) else -1
         where: dict[int, list[int]] = {}  # builds share their tests
         found: list[Result] = []
         for number, held in enumerate(builds):
@@ -173,7 +174,7 @@ class Outcomes:
                 return None
             at = where.get(id(held.tests))
             if at is None:
-                at = where[id(held.tests)] = np.flatnonzero(np.isin(held.tests, place)).tolist()
+                at = where[id(held.tests)] = np.flatnonzero(held.tests == place).tolist()
             if at:
                 its = [self._result(number, held, row) for row in at if held.flags[row] & FINAL]
                 its = [result for result in its if topology in (None, result.topology)]
