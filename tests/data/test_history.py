@@ -44,6 +44,7 @@ def world(tmp_path):
 
 def asked(store: Store, test: str, flt: Filter) -> list:
     """The whole history, and the same by pages of three; nothing of it remembered."""
+    store.refresh()
     ask = tests.history.__wrapped__
     whole, paged = ask(store, test, flt, 100), []
     while page := ask(store, test, flt, 3, (paged[-1]["build"], paged[-1]["topology"]) if paged else None):
