@@ -41,6 +41,7 @@ class Mirror:
         self._files: dict[str, files.Files] = {}
         self.at = -1
         self.rebuilt = 0
+        self._touched: dict[str, int] = {}
         self._cursor.execute(f"ATTACH ':memory:' AS {NAME}")
         known = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
         self._names = {str(number): table for number, table in known}
@@ -54,6 +55,10 @@ class Mirror:
             return table
         known = [time for time in times if time is not None]
         return self._files[table].sql(releases, min(known, default=None), max(known, default=None))
+
+    def touched(self, tables: Collection[str]) -> int:
+        """The newest snapshot in which one of these was copied."""
+        return max(self._touched.get(table, self.at) for table in tables)
 
     def refresh(self, newest: int) -> None:
         """Copy what has changed up to snapshot `newest`. Queries under way keep the copies they began with."""
@@ -82,6 +87,7 @@ class Mirror:
             except duckdb.Error:
                 self._cursor.execute("ROLLBACK")
                 raise
+            self._touched |= dict.fromkeys(changed, newest)
             # After the copies: a build that is in them must have its results in the files.
             if changed & set(files.TABLES):
                 self._files = self._catalog.files()

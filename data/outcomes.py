@@ -27,7 +27,8 @@ MOST_ROWS = 20_000_000  # kept a process
 AT_ONCE = 2_000  # builds read by one query
 
 # Bits of a row's flag; a result that neither passed nor failed was skipped.
-FAILED, PASSED, FINAL, AGAIN, ERROR = 1, 2, 4, 8, 16  # AGAIN: not the first attempt; ERROR: a failure of this kind
+# AGAIN: not the first attempt; ERROR, FAILURE: of this kind
+FAILED, PASSED, FINAL, AGAIN, ERROR, FAILURE = 1, 2, 4, 8, 16, 32
 
 
 class Build(Protocol):
@@ -56,6 +57,21 @@ class _Held(NamedTuple):
     seconds: np.ndarray  # NaN where the report told none
     failed: np.ndarray  # rows of this build
     signatures: np.ndarray  # of those; -1 for none
+    attempts: np.ndarray
+
+
+class Result(NamedTuple):
+    """One result of a test as `results` has it; `build` is the place among the builds asked for."""
+
+    build: int
+    module: str
+    topology: str
+    host: str | None
+    status: str
+    kind: str | None
+    attempt: int
+    duration_s: float | None
+    signature: int | None
 
 
 @dataclass(frozen=True)
@@ -118,7 +134,7 @@ class Outcomes:
 
     def rows(self, store: Store, builds: Sequence[Build], rebuilt: int) -> Rows:
         """The results of these builds; `rebuilt` is the snapshot since which a rebuild may have changed them."""
-        keys = [(build.build, build.ingested_at, rebuilt) for build in builds]
+        keys = [key_of(build.build, build.ingested_at, rebuilt) for build in builds]
         with self._lock:
             missing = {key: build for key, build in zip(keys, builds, strict=True) if key not in self._held}
             by_time = sorted(missing.items(), key=lambda item: item[1].started_at)
@@ -141,6 +157,45 @@ class Outcomes:
             tests,
             groups,
             held,
+        )
+
+    def of_test(
+        self, keys: Sequence[Hashable], test: int, topology: str | None, below: str | None, wanted: int
+    ) -> list[Result] | None:
+        """The first `wanted` final results of a test in these builds (`key_of`), the builds in this order, topologies
+        backwards; of the first build only topologies before `below`. None where a build is needed that is not kept."""
+        builds = [self._held.get(key) for key in keys]  # without the lock, which a reader keeps for long
+        known = np.flatnonzero(self._tests.values == test)  # after: what is kept has its tests in there
+        place = int(known[0]) if len(known) else -1
+        where: dict[int, list[int]] = {}  # builds share their tests
+        found: list[Result] = []
+        for number, held in enumerate(builds):
+            if held is None:
+                return None
+            at = where.get(id(held.tests))
+            if at is None:
+                at = where[id(held.tests)] = np.flatnonzero(held.tests == place).tolist()
+            if at:
+                its = [self._result(number, held, row) for row in at if held.flags[row] & FINAL]
+                its = [result for result in its if topology in (None, result.topology)]
+                if number == 0 and below is not None:
+                    its = [result for result in its if result.topology < below]
+                found += sorted(its, key=lambda result: result.topology, reverse=True)
+                if len(found) >= wanted:
+                    break
+        return found[:wanted]
+
+    def _result(self, number: int, held: _Held, row: int) -> Result:
+        flag, seconds = int(held.flags[row]), float(held.seconds[row])
+        signature = int(held.signatures[np.searchsorted(held.failed, row)]) if flag & FAILED else -1
+        return Result(
+            number,
+            *self._groups[held.groups[row]],
+            "failed" if flag & FAILED else "passed" if flag & PASSED else "skipped",
+            "error" if flag & ERROR else "failure" if flag & FAILURE else None,
+            int(held.attempts[row]),
+            None if np.isnan(seconds) else seconds,
+            None if signature == -1 else signature,
         )
 
     def _read(self, store: Store, missing: dict[Hashable, Build]) -> None:
@@ -166,7 +221,8 @@ class Outcomes:
                 f"""SELECT w.place, r.test, hash(r.module, r.topology, r.host) AS of_group,
                 ((r.status = 'failed')::UTINYINT * {FAILED} + (r.status = 'passed')::UTINYINT * {PASSED}
                     + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {AGAIN}
-                    + coalesce(r.kind = 'error', false)::UTINYINT * {ERROR})::UTINYINT AS flag,
+                    + coalesce(r.kind = 'error', false)::UTINYINT * {ERROR}
+                    + coalesce(r.kind = 'failure', false)::UTINYINT * {FAILURE})::UTINYINT AS flag, r.attempt,
                 coalesce(r.signature, -1) AS signature, coalesce(r.duration_s, 'nan')::FLOAT AS seconds {of_builds}""",
                 parameters,
             )
@@ -178,7 +234,9 @@ class Outcomes:
         place = found["place"]
         order = np.argsort(place, kind="stable")
         place, tests, groups = place[order], tests[order], groups[order]
-        flags, signatures, seconds = (found[name][order] for name in ("flag", "signature", "seconds"))
+        flags, signatures, seconds, attempts = (
+            found[name][order] for name in ("flag", "signature", "seconds", "attempt")
+        )
         edges = np.searchsorted(place, np.arange(len(ids) + 1))
         for at, key in enumerate(missing):
             part = slice(edges[at], edges[at + 1])
@@ -190,6 +248,7 @@ class Outcomes:
                 seconds[part].copy(),
                 failed,
                 signatures[part][failed],
+                self._shared(attempts[part]),
             )
             self._rows += int(edges[at + 1] - edges[at])
 
@@ -211,6 +270,11 @@ class Outcomes:
         if known is None:
             known = self._equal[digest] = values.copy()
         return known
+
+
+def key_of(build: int, ingested_at: datetime, rebuilt: int) -> Hashable:
+    """What the results of a build are kept under: they change only where it is ingested again, or derived again."""
+    return build, ingested_at, rebuilt
 
 
 class _Index:

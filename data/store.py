@@ -115,6 +115,7 @@ class Store:
                 store.snapshot()
             # Only who reads the same files again and again gains by keeping them in memory; ingest never would let go.
             root.execute(f"SET GLOBAL enable_external_file_cache = {mirrored}")
+            root.execute(f"SET GLOBAL parquet_metadata_cache = {mirrored}")  # footers: 30 % of a small question
             if mirrored:
                 store._mirror = Mirror(root, LAKE, settings.data_path)
                 store.refresh()
@@ -167,6 +168,11 @@ class Store:
     def made(self, table: str) -> str:
         """What stands in FROM for a table that is made of others (data/mirror.py, MADE)."""
         return f"({MADE[table]})" if self._mirror is None else table
+
+    def touched(self, *tables: str) -> int:
+        """A snapshot up to which these tables were not touched again: what follows from them alone may be remembered
+        under it."""
+        return self.refresh().id if self._mirror is None else self._mirror.touched(tables)
 
     def rebuilt(self) -> int:
         """The newest snapshot of `rebuild`, which may derive other results of the same builds; 0 for none."""

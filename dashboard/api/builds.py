@@ -63,9 +63,7 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
             offset=position or 0,
         )
 
-    flt = query.filter()
-    check("build", path.build)
-    return listing.answer(Rows(BuildResult, fetch), query, flt)
+    return listing.answer(Rows(BuildResult, fetch, of=("build", path.build)), query, query.filter())
 
 
 @routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(Facets))
@@ -84,9 +82,7 @@ def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuer
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return tests.attempts(store, path.build, checked("test", path.test), query.topology, flt)
 
-    flt = query.filter()
-    check("build", path.build)
-    return listing.answer(Rows(Attempt, sliced(fetch)), query, flt)
+    return listing.answer(Rows(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get("/builds/<build>/files", summary="The kept inputs of a build", responses=many(RawFile))
@@ -97,9 +93,7 @@ def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return builds.files(store, path.build, flt)
 
-    flt = query.filter()
-    check("build", path.build)
-    return listing.answer(Rows(RawFile, sliced(fetch)), query, flt)
+    return listing.answer(Rows(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get(

@@ -12,6 +12,7 @@ from flask import Response
 from pydantic import BaseModel
 
 from dashboard.api import paging
+from dashboard.api.known import check, checked
 from dashboard.api.paging import Cursor, Position
 from dashboard.api.parameters import Listed, Paged
 from dashboard.api.problems import Problem
@@ -29,11 +30,15 @@ _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.boo
 @dataclass(frozen=True)
 class Rows:
     """`fetch(store, filter, position, limit)` gives at most `limit` rows after a position: None (the start), a
-    row's sort key (`key`), or, where there is no `key`, the number of rows before."""
+    row's sort key (`key`), or, where there is no `key`, the number of rows before.
+
+    `of`: what the list is of, such as ("run", id). Where nothing is found it is looked up, to answer 404 if there is no
+    such thing; to look it up before each list would cost a query more."""
 
     model: type[BaseModel]
     fetch: Fetch
     key: Callable[[Row], list[str]] | None = None
+    of: tuple[str, str] | None = None
 
     def after(self, position: Position | None, rows: list[Row]) -> Position:
         if self.key is not None:
@@ -55,11 +60,15 @@ def answer(rows: Rows, query: Paged, flt: Filter) -> Any:
     """What a list route returns: `{"items", "next", "snapshot"}`, or the export that the request asked for."""
     fields = _fields(query.fields if isinstance(query, Listed) else None, rows.model)
     flt = asked().at(flt)
+    if rows.of is not None and rows.of[0] != "release":
+        checked(*rows.of)
     if asked().format != "json":
         return export_file(rows, flt, fields, query.limit)
     limit = query.limit or Paged.PAGE
     position = _position(query.cursor, rows)
     found = rows.fetch(store(), flt, position, limit + 1)
+    if rows.of is not None and not found:
+        check(*rows.of)
     shown = found[:limit]
     following = None
     if len(found) > limit:
@@ -94,6 +103,8 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
     form = asked().format
     chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
+    if rows.of is not None and not first:
+        check(*rows.of)
     schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
 
     def all_chunks() -> Iterator[list[Row]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dashboard.api import listing, parameters
@@ -47,8 +48,8 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
         latest = latest_run(store, flt)
         return runs.modules(store, latest["id"], flt) if latest else []
 
-    check("release", path.release)
-    return listing.answer(Rows(Module, sliced(fetch)), query, query.filter(release=path.release))
+    rows = Rows(Module, sliced(fetch), of=("release", path.release))
+    return listing.answer(rows, query, query.filter(release=path.release))
 
 
 @routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=many(Version))
@@ -59,16 +60,14 @@ def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         return releases.versions(store, path.release, flt)
 
-    check("release", path.release)
-    return listing.answer(Rows(Version, sliced(fetch)), query, query.filter())
+    return listing.answer(Rows(Version, sliced(fetch), of=("release", path.release)), query, query.filter())
 
 
 @routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=many(Run))
 @remembered()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
     """The newest first. With a module or topology, the counts are of that part of each run."""
-    check("release", path.release)
-    return listing.answer(RUNS, query, query.filter(release=path.release))
+    return listing.answer(replace(RUNS, of=("release", path.release)), query, query.filter(release=path.release))
 
 
 @routes.get("/releases/<path:release>/matrix", summary="May it ship? Modules by where", responses=one(Matrix, FILES))

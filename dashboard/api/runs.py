@@ -43,11 +43,9 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return runs.modules(store, path.run, flt, base=query.base)
 
-    flt = query.filter()
-    check("run", path.run)
     if query.base is not None:
         check("run", query.base)
-    return listing.answer(Rows(Module, sliced(fetch)), query, flt)
+    return listing.answer(Rows(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(Priority))
@@ -58,11 +56,9 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return runs.priorities(store, path.run, flt, query.base)
 
-    flt = query.filter()
-    check("run", path.run)
     if query.base is not None:
         check("run", query.base)
-    return listing.answer(Rows(Priority, sliced(fetch)), query, flt)
+    return listing.answer(Rows(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(Result))
@@ -75,9 +71,7 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
             store, path.run, flt, query.status, query.q, limit=limit, offset=position or 0, rerun=query.rerun
         )
 
-    flt = query.filter()
-    check("run", path.run)
-    return listing.answer(Rows(Result, fetch), query, flt)
+    return listing.answer(Rows(Result, fetch, of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison, FILES))

@@ -34,7 +34,9 @@ FORMATS = {
     "parquet": "application/vnd.apache.parquet",
     "arrow": "application/vnd.apache.arrow.stream",
 }
-ENCODINGS = {"br": "brotli", "zstd": "zstd", "gzip": "gzip"}  # the best first, with Arrow's names
+# The quickest first, with Arrow's name and level: zstd makes 40 KB as small as Brotli's default level, in a tenth of
+# its 0.5-1 ms; at these levels the others take 0.2 ms for a tenth more bytes.
+ENCODINGS = {"zstd": ("zstd", 1), "br": ("brotli", 3), "gzip": ("gzip", 1)}
 COMPRESSED_FROM = 500  # bytes; below, a header costs what compression saves
 VERSION = version("regtracker")
 
@@ -177,7 +179,7 @@ def _best_coding(header: str) -> str:
 def _encoded(asked: Asked, content: bytes, mimetype: str) -> Response:
     coding = _coding() if len(content) >= COMPRESSED_FROM else ""
     if coding:
-        content = pa.Codec(ENCODINGS[coding]).compress(content, asbytes=True)
+        content = pa.Codec(*ENCODINGS[coding]).compress(content, asbytes=True)
     response = Response(content, mimetype=mimetype)
     if coding:
         response.headers["Content-Encoding"] = coding

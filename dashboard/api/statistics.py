@@ -6,7 +6,6 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import FILES, blueprint, many, one
-from dashboard.api.known import check
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import remembered
@@ -55,8 +54,7 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
 
-    check("test", path.test)
-    return listing.answer(Rows(Suspects, sliced(fetch)), query, query.filter())
+    return listing.answer(Rows(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
 
 
 @routes.get("/durations/tests", summary="Tests that take longer than they did, or less", responses=many(ChangedTest))

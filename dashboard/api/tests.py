@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.api import listing, parameters
 from dashboard.api.documented import blueprint, many, one
-from dashboard.api.known import check, checked
+from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
 from dashboard.api.serving import asked, remembered, store
@@ -50,10 +50,8 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
         before = (position[0], position[-1]) if position else None
         return tests.history(store, path.test, flt, limit=limit, before=before)
 
-    flt = query.filter()
-    check("test", path.test)
-    rows = Rows(HistoryRow, fetch, key=lambda row: [row["build"], row["topology"]])
-    return listing.answer(rows, query, flt)
+    rows = Rows(HistoryRow, fetch, lambda row: [row["build"], row["topology"]], of=("test", path.test))
+    return listing.answer(rows, query, query.filter())
 
 
 @routes.get("/tests/<test>/verdicts", summary="What is said of a test now", responses=many(Verdict))
@@ -64,5 +62,4 @@ def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdi
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
 
-    check("test", path.test)
-    return listing.answer(Rows(Verdict, sliced(fetch)), query, query.filter())
+    return listing.answer(Rows(Verdict, sliced(fetch), of=("test", path.test)), query, query.filter())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,9 @@ from data.cache import question
 from data.filters import Filter
 from data.outcomes import AGAIN, FAILED, FINAL, PASSED, Rows
 from data.queries import verdicts
-from data.queries.priorities import METADATA, UNKNOWN, within
+from data.queries.priorities import METADATA, UNKNOWN, of_names, within
 from data.queries.runs import runs
+from data.queries.verdicts import Judged
 from data.queries.windows import listed
 from data.stats.words import WORDS, worst
 from data.store import Store
@@ -43,12 +45,11 @@ def grid(
         raise ValueError(f"order is one of {', '.join(ORDERS)}")
     columns = runs(store, flt, flt.runs or 30)
     judged = verdicts.judge(store, replace(flt, runs=None))[1] if flt.release else []
-    words: dict[int, set[str]] = {}
-    for verdict in judged:
-        words.setdefault(verdict.line.test, set()).update(verdict.kinds)
-    chosen = None if not kinds else {test for test, carried in words.items() if carried & set(kinds)}
-    rank = {test: WORDS.index(worst(carried)) for test, carried in words.items()} if order == "verdict" else {}
+    chosen = None if not kinds else {verdict.line.test for verdict in judged if verdict.kinds & set(kinds)}
+    rank = {test: WORDS.index(worst(carried)) for test, carried in _words(judged).items()} if order == "verdict" else {}
     rows = _cells(store, columns, flt, _named(store, text, chosen), order, rank, limit, offset)
+    shown = {row["test"] for row, _ in rows}
+    words = _words(verdict for verdict in judged if verdict.line.test in shown)
     return {
         "runs": [
             {name: run[name] for name in ("id", "number", "version", "environment", "started_at", "state")}
@@ -67,6 +68,14 @@ def grid(
         ],
         "cells": [cells for _, cells in rows],
     }
+
+
+def _words(judged: Iterable[Judged]) -> dict[int, set[str]]:
+    """All that is said of each test, in whatever environment."""
+    words: dict[int, set[str]] = {}
+    for verdict in judged:
+        words.setdefault(verdict.line.test, set()).update(verdict.kinds)
+    return words
 
 
 @question
@@ -150,13 +159,17 @@ def _cells(
         "module": name,
         "name": "t.name, t.file, t.class",
     }[order]
+    sorted_by = f"LEFT JOIN ({METADATA}) m USING (base_name)" if order == "priority" else ""
     with registered(store.cursor(), candidates=candidates):
         page = store.rows(
-            f"""SELECT k.test, t.file, t.class, t.name, k.module::VARCHAR AS module, m.priority, k.line
-            FROM candidates k JOIN tests t USING (test) LEFT JOIN ({METADATA}) m USING (base_name)
+            f"""SELECT k.test, t.file, t.class, t.name, t.base_name, k.module::VARCHAR AS module, k.line
+            FROM candidates k JOIN tests t USING (test) {sorted_by}
             ORDER BY {by}, k.test LIMIT $limit OFFSET $offset""",
-            {"metadata_release": flt.release, "limit": limit, "offset": offset},
+            ({"metadata_release": flt.release} if sorted_by else {}) | {"limit": limit, "offset": offset},
         )
+    priorities = of_names(store, {row["base_name"] for row in page}, flt.release)
+    for row in page:
+        row["priority"] = priorities.get(row["base_name"])
     line = np.full(len(rows.tests), -1, dtype=np.int32)
     line[[row.pop("line") for row in page]] = np.arange(len(page))
     letters = _letters(rows, at[line[rows.test[at]] >= 0], line, age, (len(page), len(columns)))

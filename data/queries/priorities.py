@@ -50,6 +50,16 @@ def _of_release(store: Store, release: str) -> Priorities:
     return Priorities(columns["test"], columns["place"], names)
 
 
+def of_names(store: Store, base_names: Iterable[str], release: str | None) -> dict[str, str | None]:
+    """By base name, of those that metadata knows: the priority in a release."""
+    rows = store.cursor().execute(
+        """SELECT release IS NOT NULL, base_name, priority FROM test_metadata WHERE priority IS NOT NULL
+        AND (release IS NULL OR release = $release) AND base_name IN (SELECT unnest($names::VARCHAR[]))""",
+        {"release": release, "names": list(base_names)},
+    )
+    return {name: priority for _, name, priority in sorted(rows.fetchall())}  # what a release says comes last
+
+
 @question
 def of_priority(store: Store, release: str, priority: str) -> frozenset[int]:
     """The tests that have this priority in a release."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso
+from data.outcomes import key_of
 from data.queries.bugs import of_tests
 from data.queries.priorities import METADATA, UNKNOWN
+from data.queries.scope import conditions
 from data.queries.texts import attempt, messages
 from data.store import Store
+
+
+_UP_TO_RUN = """started_at <= (
+    SELECT max(last.started_at) FROM run_builds JOIN builds last USING (build) WHERE run = $at_run)"""
 
 
 @question
@@ -75,35 +84,15 @@ def history(
 
     `before` (build id, topology) goes on where an earlier answer ended.
     """
-    where, parameters = "r.test = $test AND r.is_final", {"test": ids.number(test_id), "limit": limit}
-    for name in ("release", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    for name in ("version", "environment"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})"
-            parameters[name] = getattr(flt, name)
-    if flt.at_run is not None:
-        where += """ AND r.started_at <= (
-            SELECT max(b.started_at) FROM run_builds JOIN builds b USING (build) WHERE run = $at_run)"""
-        parameters["at_run"] = ids.number(flt.at_run)
-    if before is not None:
-        where += """ AND (r.started_at, r.build, r.topology)
-            < (SELECT (started_at, build, $before_topology) FROM builds WHERE build = $before)"""
-        parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
-    # Three plain questions: to plan them as one takes longer than to answer them.
-    rows = store.rows(
-        f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
-            signature
-        FROM {store.part("results", None if flt.release is None else [flt.release])} r
-        WHERE {where} ORDER BY started_at DESC, build DESC, topology DESC LIMIT $limit""",
-        parameters,
-    )
-    builds = _builds(store, {row["build"] for row in rows})
+    limits = {"flt": flt, "limit": limit, "before": before}
+    rows = _kept(store, ids.number(test_id), **limits)
+    if rows is None:
+        rows = _filed(store, ids.number(test_id), **limits)
+    builds = _builds(store, flt)  # after the files, which may be newer than what `_kept` saw
+    facts = builds.facts([row["build"] for row in rows])
     said = messages(store, rows)
     return [
-        builds[row["build"]]
+        its
         | {
             "build": ids.text(row["build"]),
             "release": row["release"],
@@ -119,22 +108,93 @@ def history(
             "signature": None if row["signature"] is None else ids.text(row["signature"]),
             "message": said.get(attempt(row)),
         }
-        for row in rows
+        for its, row in zip(facts, rows, strict=True)
     ]
 
 
-def _builds(store: Store, builds: set[int]) -> dict[int, dict[str, Any]]:
-    """By build: its facts, and the run that it belongs to."""
-    rows = store.rows(
-        """WITH listed AS (
-            SELECT build, min(run) AS run FROM run_builds WHERE build IN (SELECT unnest($builds::BIGINT[]))
-            GROUP BY build)
-        SELECT b.build, b.number, b.job, b.url, b.version, b.environment, l.run, r.number AS run_number
-        FROM builds b LEFT JOIN listed l USING (build) LEFT JOIN runs r ON r.run = l.run
-        WHERE b.build IN (SELECT unnest($builds::BIGINT[]))""",
-        {"builds": list(builds)},
+class _Builds(NamedTuple):
+    """The builds of a filter, newest first."""
+
+    table: pa.Table
+    keys: list[Hashable]  # that their outcomes are kept under
+    places: dict[int, int]  # of each build in these
+
+    def facts(self, builds: list[int]) -> list[dict[str, Any]]:
+        """Of each: its number, job, url, version and environment, and the run that it belongs to."""
+        told = self.table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
+        rows = told.take(pa.array([self.places[build] for build in builds], pa.int64())).to_pylist()
+        return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
+
+
+def _builds(store: Store, flt: Filter) -> _Builds:
+    lane = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
+    rebuilt = store.rebuilt()
+    key = ("builds", lane, rebuilt, store.touched("builds", "runs", "run_builds"), store.database)
+    return store.ground.get(key, lambda: _read_builds(store, lane, rebuilt), lambda found: 400 * len(found.keys))
+
+
+def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
+    where, parameters = conditions(lane, "b")
+    if lane.at_run is not None:
+        where += f" AND b.{_UP_TO_RUN}"
+        parameters["at_run"] = ids.number(lane.at_run)
+    table = (
+        store.cursor()
+        .execute(
+            f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version,
+                b.environment, l.run, r.number AS run_number
+            FROM builds b LEFT JOIN (SELECT build, min(run) AS run FROM run_builds GROUP BY build) l USING (build)
+            LEFT JOIN runs r ON r.run = l.run WHERE {where} ORDER BY b.started_at DESC, b.build DESC""",
+            parameters,
+        )
+        .to_arrow_table()
     )
-    return {row.pop("build"): row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows}
+    builds = table["build"].to_pylist()
+    keys = [key_of(*of, rebuilt) for of in zip(builds, table["ingested_at"].to_pylist(), strict=True)]
+    return _Builds(table, keys, {build: place for place, build in enumerate(builds)})
+
+
+def _kept(
+    store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None
+) -> list[dict[str, Any]] | None:
+    """The rows from memory; None where the results of some build that may hold one are not there."""
+    builds = _builds(store, flt)
+    first, below = (0, None) if before is None else (builds.places.get(ids.number(before[0])), before[1])
+    if first is None:
+        return None
+    found = store.outcomes.of_test(builds.keys[first:], test, flt.topology, below, limit)
+    if found is None:
+        return None
+    told = builds.table.select(["build", "release", "started_at"])
+    facts = told.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()
+    return [result._asdict() | {"test": test} | its for result, its in zip(found, facts, strict=True)]
+
+
+def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[dict[str, Any]]:
+    """The rows from the files."""
+    where, parameters = "r.test = $test AND r.is_final", {"test": test, "limit": limit}
+    for name in ("release", "topology"):
+        if getattr(flt, name) is not None:
+            where += f" AND r.{name} = ${name}"
+            parameters[name] = getattr(flt, name)
+    for name in ("version", "environment"):
+        if getattr(flt, name) is not None:
+            where += f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})"
+            parameters[name] = getattr(flt, name)
+    if flt.at_run is not None:
+        where += f" AND r.{_UP_TO_RUN}"
+        parameters["at_run"] = ids.number(flt.at_run)
+    if before is not None:
+        where += """ AND (r.started_at, r.build, r.topology)
+            < (SELECT (started_at, build, $before_topology) FROM builds WHERE build = $before)"""
+        parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
+    return store.rows(
+        f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
+            signature
+        FROM {store.part("results", None if flt.release is None else [flt.release])} r
+        WHERE {where} ORDER BY started_at DESC, build DESC, topology DESC LIMIT $limit""",
+        parameters,
+    )
 
 
 @question

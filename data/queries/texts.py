@@ -18,11 +18,18 @@ def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]
         return {}
     lies = {row["release"] for row in failed}, [row["started_at"] for row in failed]
     where, parameters = partitions(*lies)
+    for name in ("build", "test"):
+        values = {row[name] for row in failed}
+        if len(values) == 1:  # of one test or build, which leaves out row groups; a list does not
+            where += f" AND r.{name} = ${name}"
+            (parameters[name],) = values
+        else:
+            where += f" AND r.{name} IN (SELECT unnest(${name}::BIGINT[]))"
+            parameters[name] = list(values)
     found = store.cursor().execute(
         f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.part("failures", *lies)} r
-        WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[]))
-            AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
-        parameters | {f"{name}s": list({row[name] for row in failed}) for name in ("build", "test")},
+        WHERE {where}""",
+        parameters,
     )
     return {tuple(attempt): message for *attempt, message in found.fetchall()}
 
