@@ -18,7 +18,6 @@ from data.queries.scope import conditions
 from data.queries.texts import attempt, messages
 from data.store import Store
 
-
 _UP_TO_RUN = """started_at <= (
     SELECT max(last.started_at) FROM run_builds JOIN builds last USING (build) WHERE run = $at_run)"""
 
