@@ -56,12 +56,13 @@ def register(app: Dash) -> None:
 
 
 def answer(store: Store, place: Place) -> dict[str, Any]:
-    """What is painted: {"release", "runs": [[id, number, started_at, environment, version, state]],
+    """What is painted: {"at" (the address that it answers), "release", "runs": [[id, number, started_at, environment, version, state]],
     "tests": [[test, name, key, note, kinds, what tells it from its namesakes]], "cells": [the letters of a test]}."""
     found = ask(store, place)
     facts = ("id", "number", "started_at", "environment", "version", "state")
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
+        "at": place.here(case=None),
         "release": found["release"],
         "runs": [[run[name] for name in facts] for run in found["runs"]],
         "tests": [
