@@ -5,6 +5,16 @@
   let open = null; // the case that the drawer shows
 
   const cases = () => [...document.querySelectorAll("#page .case-link")];
+
+  /** What j and k move over: the tests of a list; where there are none, tiles and the rows of tables, each by its first
+   * link. */
+  function stops() {
+    const found = cases();
+    if (found.length) return found;
+    const rows = [...document.querySelectorAll("#page :is(.tile, tbody tr, .host-group summary)")];
+    const links = rows.map((row) => (row.matches("summary") ? row : row.querySelector("a[href]")));
+    return links.filter((link) => link && link.checkVisibility());
+  }
   const asked = () => new URLSearchParams(location.search).get("case");
 
   /** The link of the list that leads to a case: to this very result, or at least to its test. */
@@ -14,32 +24,35 @@
     return (named.find(([name]) => name === wanted) || named.find(([name]) => test(name) === test(wanted)) || [])[1];
   }
 
-  /** Go to the next (1) or previous (-1) case of the list; with the drawer open, or about to, its text follows. */
+  /** Go to the next (1) or previous (-1) stop; with the drawer open, or about to, its text follows. */
   function step(by) {
-    const links = cases();
-    if (!links.length) return rt.stepGrid(by);
+    if (document.querySelector("#grid .cells-grid")) return rt.stepGrid(by);
+    const links = stops();
+    if (!links.length) return;
     const current = links.indexOf(asked() ? linkOf(asked()) : document.activeElement);
     const link = links[Math.min(Math.max(current + by, 0), links.length - 1)];
     link.scrollIntoView({ block: "nearest" });
-    if (asked()) rt.go(link.href, { replace: true });
-    else link.focus();
+    if (asked() && link.matches(".case-link")) rt.go(link.href, { replace: true });
+    else link.focus({ focusVisible: true });
   }
 
-  const go = (selector) => {
-    const target = document.querySelector(selector);
+  /** Go where the first of these leads that is there. */
+  const go = (...selectors) => {
+    const target = selectors.map((selector) => document.querySelector(selector)).find(Boolean);
     if (target) rt.go(target.href);
   };
   const ACTIONS = {
     j: () => step(1),
     k: () => step(-1),
-    "[": () => go("a[data-step=previous]"),
-    "]": () => go("a[data-step=next]"),
+    "[": () => go("a[data-step=previous]", "#page a[rel=prev]:not([aria-disabled])"),
+    "]": () => go("a[data-step=next]", "#page a[rel=next]:not([aria-disabled])"),
     Escape: () => go("#drawer-close"),
     "/": () => rt.open("palette"),
     "?": () => rt.open("keys"),
     y: () => rt.open("share"),
     f: () => {
-      const shown = (selector) => [...document.querySelectorAll(selector)].find((control) => control.offsetParent);
+      rt.foldScope(false);
+      const shown = (selector) => [...document.querySelectorAll(selector)].find((control) => control.checkVisibility());
       const filter = FILTERS.map(shown).find(Boolean);
       if (filter) filter.focus();
     },

@@ -109,6 +109,14 @@
     else place.firstChild.replaceWith(button);
   };
 
+  /** The cells of tables that become cards on a phone know the head of their column. */
+  function label(root) {
+    for (const table of root.querySelectorAll("table.cards")) {
+      const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.replace(/[↑↓]/, "").trim());
+      for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, at) => heads[at] && cell.setAttribute("data-label", heads[at]));
+    }
+  }
+
   /** Show an answer {html, at, snapshot} in the sink of a store "<sink>-html", unless it shows a newer one already;
    * `whole`: also where rows that are being read would move. */
   rt.lay = function (answer, storeId, whole) {
@@ -123,6 +131,7 @@
     const template = document.createElement("template");
     template.innerHTML = answer.html;
     rt.times(template.content);
+    label(template.content);
     // What is looked up anew is laid whole; what comes by itself does not move the rows that are being read.
     const waits = same && !whole && name !== "drawer" ? hold(target, template.content) : null;
     if (waits || noticed === name || (!same && name !== "drawer")) rt.notice(waits, () => rt.lay(answer, storeId, true));

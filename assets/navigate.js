@@ -103,6 +103,23 @@
     }
   };
 
+  // On a phone the selectors stand behind one line that says what they are set to.
+  rt.foldScope = function (folded) {
+    const button = document.getElementById("scope-fold");
+    if (!button || !button.checkVisibility()) return;
+    button.setAttribute("aria-expanded", String(!folded));
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("#scope-fold");
+    if (button) rt.foldScope(button.getAttribute("aria-expanded") === "true");
+  });
+
+  clientside.rt.scoped = function (values) {
+    const chosen = (values || []).filter((value) => value !== "*");
+    document.getElementById("scope-count").textContent = chosen.length ? `Filters (${chosen.length})` : "Filters";
+    document.getElementById("scope-said").textContent = chosen.join(" · ") || "everything";
+  };
+
   /** A selector that differs from what the server set was changed by the user. */
   clientside.rt.scope = function (values, shown) {
     const index = shown ? values.findIndex((value, i) => value !== shown[i]) : -1;

@@ -6,6 +6,7 @@
   clientside.rt = clientside.rt || {};
   const find = (id) => document.getElementById(id);
   const LARGE = { width: 1200, height: 500, scale: 2 };
+  const TITLE = 44; // px at the head of a picture
   let call = "";
 
   const quoted = (text) => "'" + text.replace(/'/g, "'\\''") + "'";
@@ -53,16 +54,40 @@
     for (const row of document.querySelectorAll("[data-charts]")) row.hidden = !made.length;
   }
 
+  /** How tall the legend becomes at the width of the picture, in px: as many rows as its names take. */
+  async function legendHeight(figure) {
+    const aside = document.createElement("div");
+    aside.style.cssText = "position:fixed;left:-9999px";
+    document.body.append(aside);
+    await window.Plotly.newPlot(aside, figure.data, figure.layout, { staticPlot: true });
+    const drawn = aside.querySelector(".legend");
+    const height = drawn ? Math.ceil(drawn.getBoundingClientRect().height) : 0;
+    window.Plotly.purge(aside);
+    aside.remove();
+    return height;
+  }
+
   /** A chart as a file: in the light theme, on white, named, whatever the screen looks like. */
   async function download(place, name, form) {
     const plot = charts()[place];
     const figure = rt.printed(plot.id);
     const title = [document.querySelector("#page h1").textContent, name].join(" · ");
-    figure.layout.title = { text: title.replace(/&/g, "&amp;").replace(/</g, "&lt;"), x: 0.01, font: { size: 15 } };
     const height = Math.max(plot.clientHeight + 60, LARGE.height);
     figure.layout = { ...figure.layout, autosize: false, width: LARGE.width, height };
+    const legend = await legendHeight(figure);
+    const { margin = {}, legend: known = {} } = figure.layout;
+    // the title, below it the legend with as many rows as it takes, below that the plot
+    Object.assign(figure.layout, {
+      height: height + legend,
+      margin: { ...margin, t: TITLE + legend + 28 },
+      legend: { ...known, x: 0.01, xref: "container", y: 1 - TITLE / (height + legend), yref: "container", yanchor: "top" },
+      title: {
+        text: title.replace(/&/g, "&amp;").replace(/</g, "&lt;"), font: { size: 15 }, x: 0.01, xref: "container",
+        y: 1 - 14 / (height + legend), yref: "container", yanchor: "top",
+      },
+    });
     const filename = title.replace(/[^\p{L}\p{N}]+/gu, "-");
-    await window.Plotly.downloadImage(figure, { format: form, ...LARGE, height, filename });
+    await window.Plotly.downloadImage(figure, { format: form, ...LARGE, height: height + legend, filename });
     find("share-says").textContent = filename + "." + form + " was made.";
   }
 

@@ -16,8 +16,8 @@ _KEYS = {
     "Anywhere": [
         (("/", "Ctrl K"), "search everything"),
         (("f",), "the first filter of the screen"),
-        (("j", "k"), "next and previous test of a list; with its text open, the text follows"),
-        (("[", "]"), "previous and next run"),
+        (("j", "k"), "next and previous of a list: tile, run, module, pattern or test; an open text follows"),
+        (("[", "]"), "previous and next run; elsewhere newer and older page or failure"),
         (("Enter",), "open what has the focus"),
         (("Esc",), "close what is open"),
         (("y",), "copy or export what is shown"),
@@ -25,6 +25,7 @@ _KEYS = {
     ],
     "In the grid": [
         (("← ↑ ↓ →",), "from cell to cell"),
+        (("j", "k"), "next and previous test that failed in the chosen run"),
         (("Home", "End"), "newest and oldest run"),
         (("Enter",), "the text of the cell"),
     ],

@@ -104,6 +104,7 @@ def register(app: Dash) -> None:
     for name, signature in {
         "poll": [Output("snapshot", "data"), Input("beat", "n_intervals"), State("snapshot", "data")],
         "navigation": [Input("url", "href"), Input("page", "children")],
+        "scoped": [Input("scope-shown", "data")],
         "past": [Input("url", "href")],
         "shared": [Input("share-call", "data")],
     }.items():
@@ -164,6 +165,7 @@ def _opener(dialog: str, words: Any, title: str, look: str) -> html.Button:
 
 
 def _scope() -> html.Div:
+    """The selectors; on a phone one line that says what is chosen and opens them."""
     selectors = [
         dbc.Select(
             id={"type": "scope", "name": name},
@@ -178,7 +180,14 @@ def _scope() -> html.Div:
         html.Label([html.Span(name.capitalize(), className="scope-label"), selector])
         for name, selector in zip(SCOPES, selectors, strict=True)
     ]
-    return html.Div(labelled, className="scope", role="group", **{"aria-label": "Scope"})
+    fold = html.Button(
+        [html.B("Filters", id="scope-count"), html.Span(id="scope-said")],
+        id="scope-fold",
+        className="scope-fold",
+        **{"aria-expanded": "false", "aria-controls": "scope"},
+    )
+    scope = html.Div(labelled, id="scope", className="scope", role="group", **{"aria-label": "Scope"})
+    return html.Div([fold, scope], className="scope-bar")
 
 
 def _waiting() -> html.Div:

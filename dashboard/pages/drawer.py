@@ -43,7 +43,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     topology = topology if topology is not None else (here["topology"] if here else None)
     if build and topology is not None:
         # the strip follows the same release, environment and topology as the case
-        same = Filter(release=build["release"], environment=build["environment"], topology=topology)
+        same = Filter(build["release"], environment=build["environment"], topology=topology, at_run=then or None)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
     return {

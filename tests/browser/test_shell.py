@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +196,49 @@ def test_g_and_a_letter_go_to_every_screen_and_f_to_its_first_filter(page):
     assert page.run("return document.activeElement.type") == "search"
 
 
+def test_j_and_k_move_over_tiles_runs_and_modules_and_enter_opens(page):
+    page.visit("/")
+    page.press("j")
+    assert page.run("return document.activeElement.matches('.tile h2 a, .tile a')")
+    page.press("j")
+    assert page.run("return document.activeElement.closest('.runs-table tr') !== null")
+    page.press("k", Keys.ENTER)
+    page.until(lambda: page.path.startswith("/runs/"))
+    page.reads("#page h1", "7.2 #")
+    page.until(lambda: page.run("return document.querySelector('.modules-table') !== null"))
+    page.press("jj")
+    assert page.run("return document.activeElement.closest('.modules-table tr').rowIndex") == 2
+    page.press("k", Keys.ENTER)
+    page.until(lambda: "module=" in page.path)
+    page.visit("/failures")
+    page.press("j")
+    assert page.run("return document.activeElement.closest('.patterns tr') !== null")
+
+
+def test_on_a_phone_the_filters_are_one_line_and_a_row_of_a_table_is_a_card(page):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page.visit("/failures?release=7.2")
+        page.reads("#scope-fold", "Filters (1)")
+        assert "7.2" in page.text("#scope-fold")
+        visible = "return [...document.querySelectorAll('.scope select')].filter((one) => one.checkVisibility()).length"
+        assert page.run(visible) == 0
+        assert page.run("return document.querySelector('#failures .filters').offsetHeight") < 60
+        page.click("#scope-fold")
+        assert page.run(visible) == 4
+        page.visit("/")
+        page.until(lambda: page.run("return document.querySelector('.runs-table td[data-label=Failed]') !== null"))
+        wide = page.run(
+            "return [...document.querySelectorAll('.runs-table td')].map((cell) => cell.getBoundingClientRect().right)"
+        )
+        assert max(wide) <= 390
+        page.press("f")
+        assert page.run("return document.activeElement.matches('.scope select')")
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_a_link_a_moment_and_a_call_are_copied(page):
     page.visit("/runs/latest?release=7.2&view=failed")
     page.press("y")
@@ -227,6 +271,13 @@ def test_tables_and_charts_leave_as_files(page):
     assert '"series"' in downloaded(page, "trends-*.csv").read_text()
     page.click("a[data-file=parquet]")
     assert downloaded(page, "trends-*.parquet").read_bytes()[:4] == b"PAR1"
+    page.run(
+        "[...document.querySelectorAll('#share-charts button')].find((one) => one.textContent === 'Results as SVG').click()"
+    )
+    bars = downloaded(page, "Trends-Results.svg").read_text()
+    title = float(re.search(r'class="gtitle"[^>]* y="([\d.]+)"', bars)[1])
+    legend = float(re.search(r'class="legend"[^>]* transform="translate\([\d.]+, ?([\d.]+)\)"', bars)[1])
+    assert title + 4 < legend, "the title stands above the legend"
     for form in ("svg", "png"):
         page.run(
             "[...document.querySelectorAll('#share-charts button')].find((one) => "
