@@ -20,6 +20,7 @@ PATH, NAME = "/matrix", "Matrix"
 MEANINGS = {
     "ok": "no broken test",
     "failing": "broken tests, and how many",
+    "unjudged": "failed the only time they ran: too seldom to be judged",
     "broken": "the build brought nothing, or only a storm",
     "missing": "ran here before, no result now",
     "empty": "not tested here",
@@ -50,11 +51,13 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         return context
     tests = matrix.broken(store, release, replace(flt, module=row or flt.module), by, column)
     offset = offset_of(place)
+    seldom = matrix.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
     return context | {
         "row": row,
         "column": column,
         "cell": _cell(found, row, column),
         "tests": tests[offset : offset + PAGE_SIZE],
+        "unjudged": seldom,
         "of": len({verdict["test"] for verdict in tests}),
         "offset": offset,
         "more": offset + PAGE_SIZE < len(tests),
