@@ -139,7 +139,7 @@
     morph(target, template.content, Boolean(same));
     const titled = target.querySelector("[data-title]");
     if (titled) document.title = titled.getAttribute("data-title") + " · Regression Tracker";
-    document.dispatchEvent(new CustomEvent("rt:laid", { detail: { name, same: Boolean(same) } }));
+    document.dispatchEvent(new CustomEvent("rt:laid", { detail: { name, same: Boolean(same), at: answer.at } }));
   };
 
   const clientside = (window.dash_clientside = window.dash_clientside || {});

@@ -76,6 +76,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             html.Div(id="offline", className="offline", role="status"),
             html.Div(id="then", className="then", role="status"),
             html.Div(id="held", className="held", role="status"),
+            html.Div(id="unloaded", className="state-page unloaded", role="status"),
             html.Main(html.Div(id="page", children=page.layout() if page else _waiting()), id="main", tabIndex=-1),
             html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer"),
             dbc.Toast(

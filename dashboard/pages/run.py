@@ -64,6 +64,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, part)
+    _in_scope(store, place, this, part)
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
     beside = runs.runs(store, lane, BESIDE)
     then = None if this["id"] in _current(beside) else this["id"]
@@ -170,6 +171,20 @@ def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
             f"No run has the id {run}. It may have been deleted, or the address may come from another store."
         )
     return found
+
+
+def _in_scope(store: Store, place: Place, this: dict[str, Any], part: Filter) -> None:
+    """Raises NothingHere where the run has results, and none of the module and topology that the address names; a
+    module that it listed and that brought none is broken instead."""
+    if this["total"] or (part.module is None and part.topology is None):
+        return
+    listed = runs.modules(store, this["id"])
+    known = part.module is None or part.module in {row["module"] for row in listed}
+    if (known and part.topology is None) or not any(row["total"] for row in listed):
+        return
+    names = [f"{name} {getattr(part, name)}" for name in ("module", "topology") if getattr(part, name) is not None]
+    text = f"Run {this['release']} #{this['number']} has no result of {' on '.join(names)}."
+    raise render.NothingHere(text, place.here(module=None, topology=None, offset=None, case=None))
 
 
 def _current(beside: list[dict[str, Any]]) -> set[str]:

@@ -93,7 +93,7 @@ def test_a_case_leads_to_the_first_bad_build(world, show):
     world.history({"a": "PPFSF", "b": "FFFFF"})
     first, newest = (ids.text(ids.of("tests/routing/routing_test.py", "TestIt", name)) for name in "ab")
     html = show("drawer", f"/?case={first}")["html"]
-    assert "failing since" in html and re.search(r"failing since <a[^>]*>#\d+</a>", html)
+    assert "failing since" in html and re.search(r"failing since <a[^>]*>build #\d+</a> in run #\d+", html)
     bad = re.search(r'failing since <a href="(/builds/\w+)', html)[1]
     assert "its first bad build" in show("drawer", f"/?case={first}.{bad.rpartition('/')[2]}")["html"]
     assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no result before it is known"

@@ -115,7 +115,7 @@ def test_new_patterns_come_first(world, show):
     html = show("run", f"/runs/{ids.text(world.runs[-1].id)}?view=patterns")["html"]
     patterns = re.findall(r'<a class="case-message"[^>]*>([^<]+)', html)
     assert patterns and html.index("Failure patterns") < html.index(patterns[0])
-    assert "No failures" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=patterns&module=nothing")["html"]
+    assert "Nothing in this scope" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=patterns&module=no")["html"]
 
 
 def test_names_are_escaped(world, show):
@@ -123,3 +123,23 @@ def test_names_are_escaped(world, show):
     for kind in ("modules", "broken", "changes", "patterns", "failed"):
         html = show("run", f"/runs/{ids.text(world.runs[-1].id)}?view={kind}")["html"]
         assert not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e")), kind
+
+
+def test_a_part_that_a_run_does_not_have_is_nothing_and_not_broken(world, show):
+    world.run({"routing": {"a": "F"}, "late": {}})
+    run = ids.text(world.runs[0].id)
+    html = show("run", f"/runs/{run}?module=nowhere&view=failed")["html"]
+    assert "Nothing in this scope" in html and "has no result of module nowhere" in html and "s-broken" not in html
+    assert f'href="/runs/{run}?view=failed"' in html
+    assert "Nothing in this scope" in show("run", f"/runs/{run}?topology=9s")["html"]
+    assert "This run brought no results" in show("run", f"/runs/{run}?module=late")["html"]
+
+
+def test_a_scope_without_a_run_is_said_on_the_overview_with_a_way_out(world, show):
+    world.run({"routing": {"a": "F"}}, release="7.0")
+    world.run({"nvs": {"n": "P"}}, release="8.0", environment="staging")
+    for query in ("environment=nowhere", "module=nowhere", "topology=9s"):
+        html = show("overview", f"/?{query}")["html"]
+        assert "Nothing in this scope" in html and 'href="/">Show all' in html and "No run has been seen" not in html
+    html = show("overview", "/?module=nvs")["html"]
+    assert "No run of module nvs" in html and html.count("s-empty") >= 1 and "s-broken" not in html
