@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from dash import Dash, html
@@ -41,7 +40,7 @@ def register(app: Dash) -> None:
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
-    """`base` and `candidate` are releases or runs (ids, or numbers where only one run has them); without them the newest
+    """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); without them the newest
     run and the one before it. Two releases are compared as such; beside a run, one stands for its newest run."""
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
@@ -136,8 +135,8 @@ def _sides(store: Store, place: Place) -> Sides:
 def _meant(store: Store, name: str, known: list[str], scope: Filter) -> list[str]:
     """The runs that a name may mean: of a release, its newest that has ended."""
     if name in known:
-        ended = (run["id"] for run in runs.runs(store, Filter(name, as_of=scope.as_of), OFFERED) if run["state"] != "running")
-        return list(islice(ended, 1))
+        its = runs.runs(store, Filter(name, as_of=scope.as_of), OFFERED)
+        return [run["id"] for run in its if run["state"] != "running"][:1]
     return runs_named(store, name, scope)
 
 

@@ -38,7 +38,8 @@ class _UnknownError(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """A run in its lane (release x environment); `runs` of the lane, newest first, of which it is number `age`."""
+    """A run in its lane (release x environment); `runs` of the lane, newest first, of which it is number `age`. The
+    lane of an older candidate ends with it: what came later changes nothing that was said of it."""
 
     lane: Filter
     runs: list[dict[str, Any]]
@@ -117,10 +118,9 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> Side:
 
 
 def _side(lane: Filter, listed: list[dict[str, Any]], run: dict[str, Any]) -> Side:
-    runs = [row for row in listed if row["environment"] == lane.environment][:DEEPEST]
-    if run not in runs:
-        raise _UnknownError(f"Run #{run['number']} is not among the newest {DEEPEST} runs, which alone are judged.")
-    return Side(lane, runs, runs.index(run))
+    runs = [row for row in listed if row["environment"] == lane.environment]
+    age = runs.index(run)
+    return Side(replace(lane, at_run=run["id"] if age else None), runs[age : age + DEEPEST], 0)
 
 
 def _base(store: Store, candidate: Side, baseline: str | None) -> Side:
@@ -131,7 +131,7 @@ def _base(store: Store, candidate: Side, baseline: str | None) -> Side:
                 f"No run before #{candidate.run['number']} has ended: name another release as baseline."
             )
         return Side(candidate.lane, candidate.runs, candidate.runs.index(before[0]))
-    lane = replace(candidate.lane, release=baseline)
+    lane = replace(candidate.lane, release=baseline, at_run=None)
     if baseline == candidate.lane.release:
         return _base(store, candidate, None)
     theirs = newest_runs(store, lane, DEEPEST)
@@ -156,7 +156,7 @@ def _failing(store: Store, part: Filter, candidate: Side, base: Side) -> list[tu
     before = {line.test: line for line in failing}
     if base.lane != candidate.lane:
         # Of the other lane also those that never failed there.
-        there = replace(part, release=base.lane.release, module=None)
+        there = replace(part, release=base.lane.release, module=None, at_run=None)
         before = {line.test: line for line in of_tests(store, there, DEEPEST, before)} if before else {}
     words = _words(store, part)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
@@ -188,7 +188,7 @@ def _told(of: str, status: str | None) -> dict[str, Any]:
 
 
 def _words(store: Store, part: Filter) -> dict[int, list[str]]:
-    """The words that tests carry today."""
+    """The words that tests carried after the run."""
     _, judged = judge(store, part)
     return {verdict.line.test: sorted(verdict.kinds, key=WORDS.index) for verdict in judged}
 

@@ -272,7 +272,8 @@ def test_tables_and_charts_leave_as_files(page):
     page.click("a[data-file=parquet]")
     assert downloaded(page, "trends-*.parquet").read_bytes()[:4] == b"PAR1"
     page.run(
-        "[...document.querySelectorAll('#share-charts button')].find((one) => one.textContent === 'Results as SVG').click()"
+        "[...document.querySelectorAll('#share-charts button')]"
+        ".find((one) => one.textContent === 'Results as SVG').click()"
     )
     bars = downloaded(page, "Trends-Results.svg").read_text()
     title = float(re.search(r'class="gtitle"[^>]* y="([\d.]+)"', bars)[1])

@@ -59,13 +59,16 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
     html = show("run", f"/runs/{ended}?view=broken&kind=regression&everywhere=1")["html"]
     assert "regression <b>3</b>" in html and html.count('class="case"') == 4
     assert show("run", f"/runs/{ended}?view=broken&kind=regression")["html"].count('class="case"') == 2
-    assert "Verdicts are of the newest run" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
+    assert "As it stood after #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
 
 
 def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
     world.run({"routing": {"a": "P", "b": "P", "c": "F"}})
     world.run({"routing": {"a": "P"}}, environment="staging")
-    assert "66.67" in show("overview", "/")["html"]
+    html = show("overview", "/")["html"]
+    assert "66.67" in html and '<span class="tile-env">prod</span>' in html and "last 1 run of prod" in html
+    prod = ids.text(world.runs[0].id)
+    assert f'<h2><a href="/runs/{prod}">' in html and 'href="/runs/latest?release=7.0&amp;environment=staging"' in html
     assert "100.00" in show("overview", "/?environment=staging")["html"]
 
 
@@ -73,9 +76,9 @@ def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
     world.run({"routing": {"a": "P"}, "nvs": {"b": "P", "c": "P"}})
     world.run({"routing": {"a": "P"}, "nvs": None}, state="running", number=5)
     page = show("run", "/runs/latest?view=changes&class=disappeared")["html"]
-    assert "Changes <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
+    assert "Every difference <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
     world.run({"routing": {"a": "P"}, "nvs": {}}, number=5)
-    assert "Changes <b>2</b>" in show("run", "/runs/latest")["html"]
+    assert "Every difference <b>2</b>" in show("run", "/runs/latest")["html"]
 
 
 def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):
@@ -151,3 +154,17 @@ def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, 
     for one in (app, second):
         answer = call(one, "overview-html.data", {"url.href": "/", "snapshot.data": None})
         assert "Nothing has been read yet" in answer.json["response"]["overview-html"]["data"]["html"]
+
+
+def test_a_failure_that_is_left_out_is_no_first_bad_build(world, show):
+    tests = [f"t{place}" for place in range(8)]
+    for letter in "PPPF":
+        world.run({"routing": dict.fromkeys(tests, letter)})
+    world.run({"routing": dict.fromkeys(tests, "P") | {"t0": "F"}})
+    build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4"))
+    case = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "t0"))
+    stormy = show("drawer", f"/?case={case}.{build}.")["html"]
+    assert "<span>left out of verdicts" in stormy and ">storm<" in stormy and "first bad build" not in stormy
+    newest = show("drawer", f"/?case={case}")["html"]
+    assert "its first bad build" in newest and "<span>left out of verdicts" not in newest
+    assert "build #5</a>" in newest and ">run #5<" in newest

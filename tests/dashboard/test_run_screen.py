@@ -93,7 +93,7 @@ def test_an_older_run_shows_its_verdicts_as_they_stood_then(world, show):
     world.history({"mended": "PPFFPP", "late": "PPPPPF"})
     fourth = ids.text(world.runs[3].id)
     html = show("run", f"/runs/{fourth}?view=broken")["html"]
-    assert "<b data-live>1</b><span>regression</span>" in html.partition("Change</b>")[0]
+    assert "<b data-live>1</b><span>regression</span>" in html.partition("Gate</b>")[0]
     assert "As it stood after #4" in html and "Verdicts</b> as of #4" in html
     (case,) = re.findall(r'class="case-link" href="[^"]*case=([^"&]+)', html)
     assert ">mended<" in html and ">late<" not in html

@@ -49,8 +49,12 @@ def test_an_earlier_run_is_judged_as_it_was_and_against_any_run_before_it(world)
     assert failing(gate(world.store, SEVEN, run="3")) == {"b": "regression"}
     assert failing(gate(world.store, SEVEN, run="2")) == {"a": "regression"}
     assert failing(gate(world.store, SEVEN, baseline="1")) == {"a": "regression", "b": "regression"}
+    world.history({"a": "FFFFFFFF", "b": "FPFPFPFP"})
+    assert failing(gate(world.store, SEVEN, run="3")) == {"b": "regression"}, "what came later changes nothing"
+    told = gate(world.store, SEVEN, run="3")["tests"][0]
+    assert told["kinds"] == ["new_failure"], "nor do later runs make it flaky"
     by_id = gate(world.store, SEVEN, run="4")["baseline"]["id"]
-    assert gate(world.store, SEVEN, baseline=by_id)["baseline"]["number"] == 3
+    assert gate(world.store, SEVEN, run="4", baseline=by_id)["baseline"]["number"] == 3
 
 
 def test_another_release_is_a_baseline_in_the_same_environment(world):

@@ -85,7 +85,7 @@ class OverallRow(Shape):
 class OverallMatrix(Shape):
     """The worst rows first, the newest release in the first column."""
 
-    release: None
+    release: str | None = Field(description="null: of all of them")
     by: Literal["release"]
     state: CellState
     tests: Count

@@ -18,7 +18,7 @@ SHAPES = {
     if isinstance(shape, type) and issubclass(shape, base.Shape) and shape is not base.Shape
 }
 PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{release} /releases/{release}/modules
-/releases/{release}/versions /releases/{release}/matrix /releases/{release}/runs /runs/{run} /runs/{run}/modules
+/releases/{release}/versions /releases/{release}/matrix /matrix /releases/{release}/runs /runs/{run} /runs/{run}/modules
 /runs/{run}/priorities /runs/{run}/results /runs/{run}/changes /compare /trends /tests
 /tests/{test} /tests/{test}/history /grid /verdicts
 /failures /failures/{signature} /builds /builds/{build} /builds/{build}/results /ingest/status /ingest/ledger

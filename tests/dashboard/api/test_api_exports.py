@@ -82,6 +82,10 @@ def test_trends_and_grid_leave_as_rows(client):
 
 
 def test_the_matrix_and_comparisons_leave_as_rows(client, names):
+    overall = client.get("/api/v1/matrix").json
+    assert [column["value"] for column in overall["columns"]] == ["8.0", "7.0"]
+    rows = rows_of("csv", client.get("/api/v1/matrix?format=csv").data)
+    assert len(rows) == sum(len(row["cells"]) for row in overall["rows"])
     cells = rows_of("csv", client.get("/api/v1/releases/7.0/matrix?format=csv").data)
     matrix = client.get("/api/v1/releases/7.0/matrix").json
     columns = [column["value"] for column in matrix["columns"]]

@@ -18,7 +18,7 @@ FILTERS = {
     "as_of": "",
 }
 ROUTES_TEXT = """/releases /releases/7.0 /releases/7.0/modules /releases/7.0/versions /releases/7.0/runs
-/choices?release=7.0 /runs
+/choices?release=7.0 /matrix /runs
 /runs/{run} /runs/{run}/modules /runs/{run}/priorities /runs/{run}/results /runs/{run}/changes
 /compare?base={first}&candidate={run} /compare?base=7.0&candidate=8.0 /trends /trends?group=module /grid?release=7.0
 /tests?q=e /tests/{test} /tests/{test}/history /tests/{test}/suspects /flaky?release=7.0 /regressions?release=7.0
