@@ -78,7 +78,9 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
     except NothingHere as error:
         markup = render_template("state.html", place=place, kind="nothing", text=str(error), href=error.href)
     except (FilterError, ValueError) as error:
-        markup = render_template("state.html", place=place, kind="wrong", text=str(error))
+        markup = render_template(
+            "state.html", place=place, kind="wrong", text=str(error), field=getattr(error, "field", None)
+        )
     except (StoreError, duckdb.Error) as error:
         log.error("the store does not answer", exc_info=error)
         markup = render_template("state.html", place=place, kind="store", text=str(error))

@@ -34,7 +34,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     flt, offset = place.filter, offset_of(place)
     found = failures.failures(store, flt, failures.MOST)
     shown = failures.narrowed(found, place.get("q"), bool(place.get("new")))
-    sort = place.get("sort") if place.get("sort") in SORTS else "tests"
+    sort = place.choice("sort", SORTS, "tests")
     # A stable sort: equal ones stay widest first. Of first seen, the newest stands first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
     return {

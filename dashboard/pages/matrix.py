@@ -43,7 +43,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     if release is None:
         found = matrix.overall(store, flt)
         return {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
-    by, row, column = place.get("by") or "environment", place.get("row"), place.query.get("column")
+    by, row, column = place.choice("by", matrix.AXES, "environment"), place.get("row"), place.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by)
     context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}

@@ -22,6 +22,7 @@ from data.store import Store
 PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
 VIEWS = ("modules", "gate", "broken", "changes", "patterns", "failed")
+STATUSES = ("failed", "skipped", "passed", "all")
 OTHERS = 60  # newest runs of all releases among which other lanes are offered as baselines
 BESIDE = 40  # runs of its lane that one can go to
 PATTERNS = 300
@@ -84,7 +85,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         _against(store, base, this, part) if base else None,
         verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT),
     )
-    kind = place.get("view") if place.get("view") in VIEWS else VIEWS[0]
+    kind = place.choice("view", VIEWS, VIEWS[0])
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
     context = {
         "run": this,
@@ -196,14 +197,14 @@ def _current(beside: list[dict[str, Any]]) -> set[str]:
 def _modules(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     run, base = shown.run["id"], shown.base and shown.base["id"]
     rows = runs.modules(store, run, shown.part, base)
-    name = place.get("sort", "state")
-    key = SORTS.get(name.removeprefix("-"), SORTS["state"])
+    name = place.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
+    key = SORTS[name.removeprefix("-")]
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
     return {"modules": rows, "sort": name, "priorities": runs.priorities(store, run, shown.part, base)}
 
 
 def _broken(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
-    kind, offset = place.get("kind"), offset_of(place)
+    kind, offset = place.choice("kind", WORDS), offset_of(place)
     rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
     return {
         "kind": kind,
@@ -219,7 +220,7 @@ def _changes(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
 
 
 def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
-    offset, status = offset_of(place), place.get("status", "failed")
+    offset, status = offset_of(place), place.choice("status", STATUSES, "failed")
     run = shown.run["id"]
     rows = runs.results(
         store, run, shown.part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset

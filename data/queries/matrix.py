@@ -35,10 +35,10 @@ Key = tuple[str, str]  # module, column
 @question
 def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment") -> dict[str, Any] | None:
     """{"release", "by", "state", "tests" (broken ones), "columns": [{value, state, tests, runs}], "rows": [{module,
-    state, tests, cells: [one a column]}]}, the worst rows first; beside each `tests` stands `unjudged`: those that failed
-    the only time they ran. A cell: state (failing: it has broken or unjudged tests; broken: its build brought nothing, or
-    only a storm; missing: it ran here before, and brought nothing now; ok; empty: not tested here), tests, regressions,
-    new_failures, always_failing, flaky, counts, pass_rate, sentence, evidence.
+    state, tests, cells: [one a column]}]}, the worst rows first; beside each `tests` stands `unjudged`: those that
+    failed the only time they ran. A cell: state (failing: it has broken or unjudged tests; broken: its build brought
+    nothing, or only a storm; missing: it ran here before, and brought nothing now; ok; empty: not tested here), tests,
+    regressions, new_failures, always_failing, flaky, counts, pass_rate, sentence, evidence.
 
     Results are of the newest run of each environment that has ended. None where there is none; ValueError for
     another axis.
@@ -237,9 +237,7 @@ def _words(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[
             yield (verdict.line.module, topology), verdict.kinds, test
 
 
-def _wordless(
-    store: Store, lane: Filter, by: str, newest: Collection[str]
-) -> Iterable[tuple[Key, str, int, str]]:
+def _wordless(store: Store, lane: Filter, by: str, newest: Collection[str]) -> Iterable[tuple[Key, str, int, str]]:
     """(cell, UNJUDGED or SICK, test, run id) of the failures in these runs that no word tells of: those of tests that
     ran only once, and those of sick hosts."""
     around = seen(store, lane, depth(store, lane))

@@ -13,7 +13,8 @@ from selenium.webdriver.common.keys import Keys
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 _CELL = """
 const [row, column] = arguments[0];
-const canvas = document.querySelector(`#grid [data-row="${row}"] canvas`), columns = document.querySelectorAll(".cells-head .cells > a").length;
+const canvas = document.querySelector(`#grid [data-row="${row}"] canvas`);
+const columns = document.querySelectorAll(".cells-head .cells > a").length;
 const box = canvas.getBoundingClientRect();
 const where = { bubbles: true, clientX: box.x + (column + 0.5) * box.width / columns, clientY: box.y + 9 };
 for (const type of arguments[1]) canvas.dispatchEvent(new MouseEvent(type, where));

@@ -119,7 +119,40 @@ def test_wrong_addresses_are_answered_and_not_failed(world, show):
     assert "No release 9.9" in show("overview", "/?release=9.9")["html"]
     assert "there is no snapshot 999" in (gone := show("overview", "/?as_of=999")["html"])
     assert "regtracker check" not in gone
-    assert "100.00" in show("run", "/runs/latest?sort=nonsense&view=nonsense&offset=-3")["html"]
+    assert "No run of this release" in show("run", "/runs/latest?release=9.9")["html"]
+
+
+def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, show):
+    world.run({"routing": {"a": "F"}})
+    build = ids.text(world.store.value("SELECT build FROM builds"))
+    for sink, address, name in (
+        ("run", "/runs/latest?view=nonsense", "view"),
+        ("run", "/runs/latest?sort=nonsense", "sort"),
+        ("run", "/runs/latest?view=failed&offset=-3", "offset"),
+        ("build", f"/builds/{build}?group=nonsense", "group"),
+        ("build", f"/builds/{build}?status=nonsense", "status"),
+        ("trends-head", "/trends?by=nonsense", "by"),
+        ("trends-head", "/trends?group=nonsense", "group"),
+        ("grid-head", "/grid?kind=nonsense", "kind"),
+        ("failures", "/failures?sort=nonsense", "sort"),
+        ("matrix", "/matrix?release=7.0&by=nonsense", "by"),
+        ("overview", "/?as_of=nonsense", "as_of"),
+    ):
+        html = unescape(show(sink, address)["html"])
+        assert f"take <code>{name}</code> away" in html, address
+        assert "nonsense" in html or "-3" in html
+    assert "is no id" in show("drawer", "/?case=nonsense")["html"]
+
+
+def test_a_page_takes_a_time_as_the_api_does(world, show):
+    world.run({"routing": {"a": "P"}})
+    then = world.store.snapshot()
+    world.run({"routing": {"a": "F"}})
+    moment = then.committed_at.isoformat()
+    assert show("overview", f"/?as_of={moment}")["snapshot"] == then.id
+    html = show("run", f"/runs/latest?as_of={moment}Z")["html"]
+    assert "100.00" in html and f"as_of={moment.replace(':', '%3A')}Z" in html
+    assert "no snapshot as old as" in show("overview", "/?as_of=2001-01-01")["html"]
 
 
 def test_an_earlier_snapshot_shows_what_was(world, show):

@@ -120,7 +120,10 @@ def test_a_first_run_with_failures_does_not_ship(world):
     assert (found["state"], found["tests"], found["unjudged"]) == ("failing", 0, 1)
     cell = next(row for row in found["rows"] if row["module"] == "routing")["cells"][0]
     assert (cell["state"], cell["failed"], cell["unjudged"]) == ("failing", 1, 1)
-    assert cell["sentence"] == "routing on prod: 1 test failed that ran too seldom to be judged; 1 of 2 results passed in #1."
+    assert (
+        cell["sentence"]
+        == "routing on prod: 1 test failed that ran too seldom to be judged; 1 of 2 results passed in #1."
+    )
     (listed,) = unjudged(world.store, "9.0", Filter(module="routing"), column="prod")
     assert (listed["name"], listed["number"], listed["environment"]) == ("a", 1, "prod")
     assert unjudged(world.store, "9.0", Filter(module="policy")) == []
