@@ -38,8 +38,8 @@
 
   /** One line of the head: columns side by side with the same value share one label, or the part of it that has room. */
   function groups(values, short) {
-    const fits = (text, size) => text.length * LETTER <= size * cell - 5;
-    const words = (value, size) => [value, short(value), ""].find((text) => fits(text, size));
+    const room = (size) => Math.floor((size * cell - 5) / LETTER); // letters
+    const words = (value, size) => (value.length <= room(size) ? value : short(value, room(size)));
     const found = [];
     for (const value of values) {
       const last = found[found.length - 1];
@@ -47,6 +47,12 @@
       else found.push({ value, size: 1 });
     }
     return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escape(value)}">${escape(words(value, size))}</b>`).join("")}</span>`;
+  }
+
+  /** The end of a version from one of its dots on, as much of it as has room. */
+  function tail(version, room) {
+    const dots = [...version.matchAll(/\./g)].map((dot) => version.slice(dot.index));
+    return dots.find((end) => end.length <= room) || "";
   }
 
   function markup(data) {
@@ -71,9 +77,9 @@
       .join("");
     const environments = data.runs.map((run) => run[3] || "no environment");
     const facts = [
-      groups(data.runs.map((run) => day.format(new Date(run[2]))), (text) => text.replace(/\D/g, "")),
-      new Set(environments).size > 1 ? groups(environments, (text) => text[0]) : "",
-      groups(data.runs.map((run) => run[4] || "no version"), (text) => text.split(".").pop()),
+      groups(data.runs.map((run) => day.format(new Date(run[2]))), (text, room) => text.replace(/\D/g, "").slice(0, Math.max(room, 0))),
+      new Set(environments).size > 1 ? groups(environments, (text, room) => text.slice(0, Math.max(room, 1))) : "",
+      groups(data.runs.map((run) => run[4] || "no version"), tail),
     ];
     return `${facts.join("")}<span class="cells">${head}</span>`;
   }

@@ -276,7 +276,7 @@ def _build(held: Store, place: Place) -> dict[str, Any] | None:
 
 
 def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
-    """(options, values, values) of the selectors: what the store offers under the URL's filter, or a run's or build's."""
+    """(options, values, values) of the selectors: what the store offers under the URL's filter, or this run's."""
     chosen, held = place.filter, store(place.filter.as_of)
     segments = match("/runs/<run>", place.path)
     run = None

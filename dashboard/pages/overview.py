@@ -42,7 +42,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "narrowed": [f"{name} {place.get(name)}" for name in narrowed],
         "wider": place.here(**dict.fromkeys(narrowed)),
         "tiles": [
-            tile | {"running": progress(tile["running_run"], tile["latest_run"], store.moment())} for tile in tiles
+            tile | {"running": progress(_expecting(store, tile["running_run"]), store.moment())} for tile in tiles
         ],
         "recent": [run for run in runs.runs(store, place.filter, RECENT) if run["release"] in tested],
         "nothing": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
@@ -61,14 +61,18 @@ def _tested(store: Store, release: str, flt: Filter) -> bool:
     return flt.topology is None or flt.topology in grid.topologies(store, flt, release)
 
 
-def progress(run: dict[str, Any] | None, earlier: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
+def _expecting(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | None:
+    return run and run | {"expected_s": runs.expected(store, run["release"], run["environment"])}
+
+
+def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
     """How far a running run is: its share of builds that have ended, and the seconds left and the moment of its end if
-    it takes as long as the run before it did."""
+    it takes as long as those before it did."""
     if run is None:
         return None
     started = datetime.fromisoformat(run["started_at"].rstrip("Z"))
     age = (now - started).total_seconds()
-    expected = run.get("expected_s") or (earlier or {}).get("duration_s")
+    expected = run["expected_s"]
     return run | {
         "share": run["builds_final"] / run["builds"] if run["builds"] else 0.0,
         "age_s": max(age, 0.0),

@@ -92,7 +92,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "base": base,
         "bases": _bases(store, this, beside, flt),
         "beside": beside,
-        "running": progress(this, None, store.moment()) if this["state"] == "running" else None,
+        "running": progress(this, store.moment()) if this["state"] == "running" else None,
         "measured": render.measured(store),
         "window": store.settings.measures.window,
         "then": then,
