@@ -6,12 +6,10 @@
   const clientside = (window.dash_clientside = window.dash_clientside || {});
   clientside.rt = clientside.rt || {};
   const MEANINGS = { P: "passed", F: "failed", K: "passed after a failed attempt", S: "skipped", "-": "did not run" };
-  const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   const ROW = 21; // px, with its line
   const TALL = 20;
   const [LEAST, MOST] = [11, 64]; // width of a cell
-  const LETTER = 5.6; // px of a label's letter, about
-  const [TEST, NAME, KEY, NOTE, KINDS, APART] = [0, 1, 2, 3, 4, 5]; // of a row of the answer
+  const [TEST, NAME, KEY] = [0, 1, 2]; // of a row of the answer
   let shown = null; // the answer that is painted
   let held = null; // a newer one, which waits while the rows of this one are read
   let focus = { test: null, run: null, row: 0, column: 0 }; // where the keys are; the places are where it was last
@@ -19,8 +17,6 @@
   let width = ""; // the widths that it is painted with, as a style
   let looks = null; // letter -> [[colour, top, height]] of what is drawn for it
 
-  const escape = (text) => String(text).replace(/[&<>"']/g, (letter) => ESCAPES[letter]);
-  const day = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
   const rows = () => document.querySelectorAll("#grid [data-row]");
   const rowOf = (test) => shown.tests.findIndex((one) => one[TEST] === test);
   const columnOf = (run) => shown.runs.findIndex((one) => one[0] === run);
@@ -34,60 +30,6 @@
   function focused() {
     const [row, column] = [rowOf(focus.test), columnOf(focus.run)];
     return [row < 0 ? keep(focus.row, shown.tests.length) : row, column < 0 ? keep(focus.column, shown.runs.length) : column];
-  }
-
-  /** One line of the head: columns side by side with the same value share one label, or the part of it that has room. */
-  function groups(values, short) {
-    const room = (size) => Math.floor((size * cell - 5) / LETTER); // letters
-    const words = (value, size) => (value.length <= room(size) ? value : short(value, room(size)));
-    const found = [];
-    for (const value of values) {
-      const last = found[found.length - 1];
-      if (last && last.value === value) last.size += 1;
-      else found.push({ value, size: 1 });
-    }
-    return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escape(value)}">${escape(words(value, size))}</b>`).join("")}</span>`;
-  }
-
-  /** The end of a version from one of its dots on, as much of it as has room. */
-  function tail(version, room) {
-    const dots = [...version.matchAll(/\./g)].map((dot) => version.slice(dot.index));
-    return dots.find((end) => end.length <= room) || "";
-  }
-
-  function markup(data) {
-    const names = data.tests.map((test, row) => `<div class="cells-row" data-row="${row}">${named(test)}<span class="cells"></span></div>`);
-    return `<div class="cells-grid${cell >= 24 ? " roomy" : ""}" style="${width}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-says">
-<div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells-stack">${heads(data)}</span></div>${names.join("")}</div>
-<p class="sr" id="grid-says" aria-live="polite"></p><p class="grid-tip" id="grid-tip" aria-hidden="true"></p>`;
-  }
-
-  function named(test) {
-    const marks = test[KINDS].map((kind) => `<svg class="i k-${escape(kind)}" aria-hidden="true"><use href="#i-${escape(kind)}"/></svg>`).join("");
-    const apart = test[APART] && `<small>${escape(test[APART])}</small>`;
-    return `<a class="cells-name" tabindex="-1" href="${escape(rt.withParams({ case: test[TEST] }))}" title="${escape([test[NAME], test[KEY], test[NOTE]].join("\n"))}">${marks}<span>${escape(test[NAME])}</span>${apart}</a>`;
-  }
-
-  function heads(data) {
-    const head = data.runs
-      .map(
-        ([id, number, started, environment, version, state]) =>
-          `<a tabindex="-1" class="s-${escape(state)}" href="${escape(link(id))}" title="${escape(["#" + number, environment, version, new Date(started).toLocaleString(), state].filter(Boolean).join(" · "))}">${escape(number)}</a>`,
-      )
-      .join("");
-    const environments = data.runs.map((run) => run[3] || "no environment");
-    const facts = [
-      groups(data.runs.map((run) => day.format(new Date(run[2]))), (text, room) => text.replace(/\D/g, "").slice(0, Math.max(room, 0))),
-      new Set(environments).size > 1 ? groups(environments, (text, room) => text.slice(0, Math.max(room, 1))) : "",
-      groups(data.runs.map((run) => run[4] || "no version"), tail),
-    ];
-    return `${facts.join("")}<span class="cells">${head}</span>`;
-  }
-
-  function link(run) {
-    const kept = new URLSearchParams(location.search);
-    for (const name of ["runs", "kind", "order", "q", "offset", "case", "topology", "priority"]) kept.delete(name);
-    return "/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : "");
   }
 
   /** The widths of names and cells that fill the frame. */
@@ -195,9 +137,9 @@
       return line ? [...letters].map((letter, column) => line[columns.get(before.runs[column][0])] || letter).join("") : letters;
     });
     shown = { ...next, runs, tests, cells };
-    if (JSON.stringify(runs) !== JSON.stringify(before.runs)) grid.querySelector(".cells-stack").innerHTML = heads(shown);
+    if (JSON.stringify(runs) !== JSON.stringify(before.runs)) grid.querySelector(".cells-stack").innerHTML = rt.gridHeads(shown, cell);
     rows().forEach((line, row) => {
-      if (JSON.stringify(tests[row]) !== JSON.stringify(before.tests[row])) line.firstElementChild.outerHTML = named(tests[row]);
+      if (JSON.stringify(tests[row]) !== JSON.stringify(before.tests[row])) line.firstElementChild.outerHTML = rt.gridName(tests[row]);
       const canvas = cells[row] !== before.cells[row] && line.querySelector("canvas");
       if (!canvas) return;
       canvas.remove();
@@ -230,7 +172,7 @@
     if (!shown) return target.replaceChildren();
     width = fit(target, shown.runs.length); // what is asked of the page's style is asked before it is made anew
     look();
-    target.innerHTML = markup(shown);
+    target.innerHTML = rt.gridMarkup(shown, cell, width);
     const grid = target.querySelector(".cells-grid");
     resized.observe(target);
     if (place) grid.scrollTo(place[0], place[1]);

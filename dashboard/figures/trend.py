@@ -13,6 +13,7 @@ from dashboard.formats import duration, number, percent
 
 PALETTE = 8
 PANELS = 6
+LABEL = 24  # px above a row, for its name
 READABLE = 8  # times as tall as another row may be on the same scale
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
@@ -108,11 +109,12 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
         "legend": {"yref": "container", "y": 0.995, "yanchor": "top", "traceorder": "normal"},
     }
     share = 1 / max(len(shown), 1)
+    own = 1 - LABEL / (150 if len(shown) <= 3 else 96) if len(shown) > 1 else 1  # of a row, below its name
     for row, line in enumerate(shown):
         points = line["points"]
         axis = "" if row == 0 else str(row + 1)
         bottom = max(1 - (row + 1) * share, 0)
-        top = min(bottom + share * (0.74 if len(shown) > 1 else 1), 1)
+        top = min(bottom + share * own, 1)
         most = max(seen, default=0) if one_scale else tallest[row]
         layout[f"yaxis{axis}"] = {
             "domain": [bottom, top],

@@ -90,15 +90,16 @@ def test_rows_and_cursor_keep_their_place_while_the_grid_is_read(world, visit, d
 
 
 def test_values_of_a_grid_that_is_read_change_where_they_stand(world, visit, dash_duo):
-    world.run({"routing": {"test_a": "F", "test_b": "P"}}, "7.2", started_at=NOW - timedelta(hours=9))
-    at, later = NOW - timedelta(hours=1), {"test_a": "F", "test_b": "P"}
-    world.run({"routing": later, "late": None}, "7.2", state="running", started_at=at, number=2)
-    visit("/grid?release=7.2")
+    both = {"routing": {"test_a": "F"}, "storage": {"test_b": "P"}}
+    world.run(both, "7.2", started_at=NOW - timedelta(hours=9))
+    at = NOW - timedelta(hours=1)
+    world.run(both | {"storage": None}, "7.2", state="running", started_at=at, number=2)
+    visit("/grid?release=7.2&order=name")
     painted(dash_duo, 2)
     dash_duo.find_element(".cells-grid").send_keys(Keys.ARROW_DOWN)
-    wait_for_text(dash_duo, "#grid-tip", "test_b in run #2 prod: passed")
+    wait_for_text(dash_duo, "#grid-tip", "test_b in run #2 prod: did not run")
     dash_duo.driver.execute_script("window.kept = document.querySelector('.cells-grid')")
-    world.run({"routing": later | {"test_b": "F"}}, "7.2", started_at=at, number=2)
+    world.run(both | {"storage": {"test_b": "F"}}, "7.2", started_at=at, number=2)
     until(lambda: len(dash_duo.find_elements(".cells-head .s-failing")) == 2, 30)
     dash_duo.find_element(".cells-grid").send_keys(Keys.HOME)
     wait_for_text(dash_duo, "#grid-tip", "test_b in run #2 prod: failed")
