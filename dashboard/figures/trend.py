@@ -13,7 +13,7 @@ from dashboard.formats import duration, number, percent
 
 PALETTE = 8
 PANELS = 6
-LABEL = 24  # px above a row, for its name
+LABEL = 30  # px above a row, for its name
 READABLE = 8  # times as tall as another row may be on the same scale
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from data import ids
 from data.filters import Filter
+from data.queries import runs
 from data.queries.gate import gate
 
 MOVES = {"broke": "PPF", "dead": "FFF", "fixed": "FFP", "steady": "PPP", "came": "--P"}
@@ -143,3 +145,11 @@ def test_a_scope_without_a_run_is_said_on_the_overview_with_a_way_out(world, sho
         assert "Nothing in this scope" in html and 'href="/">Show all' in html and "No run has been seen" not in html
     html = show("overview", "/?module=nvs")["html"]
     assert "No run of module nvs" in html and html.count("s-empty") >= 1 and "s-broken" not in html
+
+
+def test_the_end_of_a_run_is_estimated_by_the_newest_of_its_lane(world):
+    for seconds, environment in ((9000, "prod"), (9000, "prod"), (60, "prod"), (70, "prod"), (80, "prod"), (5, "lab")):
+        run, builds, listed = world._made({"routing": {"a": "P"}}, environment=environment)
+        world._put([replace(run, duration_s=seconds)], builds, listed)
+    assert runs.expected(world.store, "7.0", "prod") == 70
+    assert runs.run(world.store, ids.text(world.runs[-1].id))["expected_s"] == 5
