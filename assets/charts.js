@@ -44,6 +44,13 @@
       tickvals.push(place);
       ticktext.push(begins ? days[place] : hours[place]);
     });
+    // The newest day is named, whatever stands near it.
+    const start = days.indexOf(days[days.length - 1]);
+    if (moments.length && !tickvals.includes(start)) {
+      const far = tickvals.map((place, index) => [place, ticktext[index]]).filter(([place]) => Math.abs(place - start) >= step);
+      const all = [...far, [start, days[start]]].sort((one, other) => one[0] - other[0]);
+      return { tickmode: "array", tickvals: all.map(([place]) => place), ticktext: all.map(([, text]) => text), tickangle: 0 };
+    }
     return { tickmode: "array", tickvals, ticktext, tickangle: 0 };
   }
 

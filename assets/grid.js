@@ -6,63 +6,30 @@
   const clientside = (window.dash_clientside = window.dash_clientside || {});
   clientside.rt = clientside.rt || {};
   const MEANINGS = { P: "passed", F: "failed", K: "passed after a failed attempt", S: "skipped", "-": "did not run" };
-  const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   const ROW = 21; // px, with its line
   const TALL = 20;
   const [LEAST, MOST] = [11, 64]; // width of a cell
-  const LETTER = 5.6; // px of a label's letter, about
-  const [TEST, NAME, KEY, NOTE, KINDS, APART] = [0, 1, 2, 3, 4, 5]; // of a row of the answer
+  const [TEST, NAME, KEY] = [0, 1, 2]; // of a row of the answer
   let shown = null; // the answer that is painted
-  let painted = "";
-  let focus = { row: 0, column: 0 };
+  let held = null; // a newer one, which waits while the rows of this one are read
+  let focus = { test: null, run: null, row: 0, column: 0 }; // where the keys are; the places are where it was last
   let cell = LEAST; // px, with its gap
   let width = ""; // the widths that it is painted with, as a style
   let looks = null; // letter -> [[colour, top, height]] of what is drawn for it
 
-  const escape = (text) => String(text).replace(/[&<>"']/g, (letter) => ESCAPES[letter]);
-  const day = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
   const rows = () => document.querySelectorAll("#grid [data-row]");
+  const rowOf = (test) => shown.tests.findIndex((one) => one[TEST] === test);
+  const columnOf = (run) => shown.runs.findIndex((one) => one[0] === run);
+  const keep = (value, count) => Math.min(Math.max(value, 0), count - 1);
 
-  /** One line of the head: columns side by side with the same value share one label, or the part of it that has room. */
-  function groups(values, short) {
-    const fits = (text, size) => text.length * LETTER <= size * cell - 5;
-    const words = (value, size) => [value, short(value), ""].find((text) => fits(text, size));
-    const found = [];
-    for (const value of values) {
-      const last = found[found.length - 1];
-      if (last && last.value === value) last.size += 1;
-      else found.push({ value, size: 1 });
-    }
-    return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escape(value)}">${escape(words(value, size))}</b>`).join("")}</span>`;
+  function setFocus(row, column) {
+    focus = { test: shown.tests[row][TEST], run: shown.runs[column][0], row, column };
   }
 
-  function markup(data) {
-    const head = data.runs
-      .map(
-        ([id, number, started, environment, version, state]) =>
-          `<a tabindex="-1" class="s-${escape(state)}" href="${escape(link(id))}" title="${escape(["#" + number, environment, version, new Date(started).toLocaleString(), state].filter(Boolean).join(" · "))}">${escape(number)}</a>`,
-      )
-      .join("");
-    const names = data.tests.map((test, row) => {
-      const marks = test[KINDS].map((kind) => `<svg class="i k-${escape(kind)}" aria-hidden="true"><use href="#i-${escape(kind)}"/></svg>`).join("");
-      const apart = test[APART] && `<small>${escape(test[APART])}</small>`;
-      return `<div class="cells-row" data-row="${row}"><a class="cells-name" tabindex="-1" href="${escape(rt.withParams({ case: test[TEST] }))}" title="${escape([test[NAME], test[KEY], test[NOTE]].join("\n"))}">${marks}<span>${escape(test[NAME])}</span>${apart}</a><span class="cells"></span></div>`;
-    });
-    const environments = data.runs.map((run) => run[3] || "no environment");
-    const facts = [
-      groups(data.runs.map((run) => day.format(new Date(run[2]))), (text) => text.replace(/\D/g, "")),
-      new Set(environments).size > 1 ? groups(environments, (text) => text[0]) : "",
-      groups(data.runs.map((run) => run[4] || "no version"), (text) => text.split(".").pop()),
-    ];
-    return `<div class="cells-grid${cell >= 24 ? " roomy" : ""}" style="${width}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-says">
-<div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells-stack">${facts.join("")}<span class="cells">${head}</span></span></div>${names.join("")}</div>
-<p class="sr" id="grid-says" aria-live="polite"></p><p class="grid-tip" id="grid-tip" aria-hidden="true"></p>`;
-  }
-
-  function link(run) {
-    const kept = new URLSearchParams(location.search);
-    for (const name of ["runs", "kind", "order", "q", "offset", "case", "topology", "priority"]) kept.delete(name);
-    return "/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : "");
+  /** [row, column] of the keys' cell: of its test and run wherever they stand now, or of what stands in their place. */
+  function focused() {
+    const [row, column] = [rowOf(focus.test), columnOf(focus.run)];
+    return [row < 0 ? keep(focus.row, shown.tests.length) : row, column < 0 ? keep(focus.column, shown.runs.length) : column];
   }
 
   /** The widths of names and cells that fill the frame. */
@@ -123,7 +90,7 @@
     look();
     for (const canvas of grid.querySelectorAll("canvas")) canvas.remove();
     drawInSight(grid);
-    if (grid.querySelector(".at")) point("at", focus.row, focus.column);
+    if (grid.querySelector(".at")) point("at", ...focused());
   }
   document.addEventListener("rt:themed", drawAnew);
   const resized = new ResizeObserver(([{ target }]) => {
@@ -135,16 +102,68 @@
   clientside.rt.grid = function (data, id) {
     const target = document.getElementById(id);
     if (!target) return;
-    shown = data && data.tests.length ? data : null;
-    const whole = shown ? JSON.stringify(data) + rt.withParams({ case: "" }) : ""; // the links hold the address
-    if (whole !== painted || !target.firstChild) {
-      painted = whole;
-      histories.clear();
-      paint(target);
-    }
-    const typed = document.activeElement;
-    narrow(typed && typed.matches(FILTER) ? typed.value : "");
+    rt.forgetResults();
+    const next = data && data.tests.length ? data : null;
+    const live = next && shown && next.at === shown.at && target.querySelector(".cells-grid"); // it came by itself
+    if (live && isRead(live)) follow(live, next);
+    else lay(target, next);
+    narrowAgain();
   };
+
+  function lay(target, data) {
+    const same = shown && target.firstChild && JSON.stringify(data) === JSON.stringify(shown);
+    if (held) rt.notice(null);
+    held = null;
+    shown = data;
+    if (!same) paint(target);
+  }
+
+  /** Whether somebody reads it: the pointer, the focus or an opened text is of it, or it is scrolled. */
+  function isRead(grid) {
+    const box = grid.getBoundingClientRect();
+    const used = grid.matches(":hover") || grid.contains(document.activeElement) || new URLSearchParams(location.search).has("case");
+    return used || grid.scrollTop > 0 || grid.scrollLeft > 0 || (box.top < 0 && box.bottom > 0);
+  }
+
+  /** Takes the values of a newer answer into the rows and columns that stand; what would move or come waits. */
+  function follow(grid, next) {
+    const places = new Map(next.tests.map((test, row) => [test[TEST], row]));
+    const columns = new Map(next.runs.map((run, column) => [run[0], column]));
+    const before = shown;
+    const runs = before.runs.map((run) => (columns.has(run[0]) ? next.runs[columns.get(run[0])] : run));
+    const tests = before.tests.map((test) => (places.has(test[TEST]) ? next.tests[places.get(test[TEST])] : test));
+    const cells = before.cells.map((letters, row) => {
+      const line = next.cells[places.get(before.tests[row][TEST])];
+      return line ? [...letters].map((letter, column) => line[columns.get(before.runs[column][0])] || letter).join("") : letters;
+    });
+    shown = { ...next, runs, tests, cells };
+    if (JSON.stringify(runs) !== JSON.stringify(before.runs)) grid.querySelector(".cells-stack").innerHTML = rt.gridHeads(shown, cell);
+    rows().forEach((line, row) => {
+      if (JSON.stringify(tests[row]) !== JSON.stringify(before.tests[row])) line.firstElementChild.outerHTML = rt.gridName(tests[row]);
+      const canvas = cells[row] !== before.cells[row] && line.querySelector("canvas");
+      if (!canvas) return;
+      canvas.remove();
+      draw(line);
+    });
+    const moved = (one, other) => one.length !== other.length || one.some((item, place) => item[0] !== other[place][0]);
+    held = moved(runs, next.runs) || moved(tests, next.tests) ? next : null;
+    offer();
+  }
+
+  /** The notice of what waits: new runs, else new tests, else another order. */
+  function offer() {
+    const target = document.getElementById("grid");
+    if (!held || !target || !target.firstChild) return;
+    const known = new Set([...shown.runs, ...shown.tests].map((one) => one[0]));
+    const fresh = (list) => list.filter((one) => !known.has(one[0])).length;
+    const runs = fresh(held.runs);
+    rt.notice({ rows: runs || fresh(held.tests), noun: runs ? "run" : "test" }, () => {
+      lay(target, held);
+      narrowAgain();
+      target.querySelector(".cells-grid").focus({ preventScroll: true });
+    });
+  }
+  document.addEventListener("rt:laid", ({ detail }) => detail.name === "grid-head" && offer());
 
   function paint(target) {
     const old = target.querySelector(".cells-grid");
@@ -153,16 +172,16 @@
     if (!shown) return target.replaceChildren();
     width = fit(target, shown.runs.length); // what is asked of the page's style is asked before it is made anew
     look();
-    target.innerHTML = markup(shown);
+    target.innerHTML = rt.gridMarkup(shown, cell, width);
     const grid = target.querySelector(".cells-grid");
     resized.observe(target);
     if (place) grid.scrollTo(place[0], place[1]);
     drawInSight(grid);
-    if (marked) point("at", focus.row, focus.column);
+    if (marked && rowOf(focus.test) >= 0 && columnOf(focus.run) >= 0) point("at", ...focused());
     if (place && place[2]) grid.focus({ preventScroll: true });
     const open = (new URLSearchParams(location.search).get("case") || "").split(/[.@]/)[0];
     const row = shown.tests.findIndex((test) => test[TEST] === open);
-    if (open && row >= 0 && row !== focus.row) focus = { row, column: Math.max(shown.cells[row].indexOf("F"), 0) };
+    if (open && row >= 0 && open !== focus.test) setFocus(row, Math.max(shown.cells[row].indexOf("F"), 0));
   }
 
   const FILTER = "#grid-head input[type=search]";
@@ -175,6 +194,10 @@
       if (line.hidden !== out) line.hidden = out;
     });
     document.dispatchEvent(new CustomEvent("rt:painted"));
+  }
+  function narrowAgain() {
+    const typed = document.activeElement;
+    narrow(typed && typed.matches(FILTER) ? typed.value : "");
   }
   document.addEventListener("input", (event) => {
     if (event.target.matches(FILTER)) narrow(event.target.value);
@@ -200,7 +223,7 @@
   }
 
   function mark(row, column) {
-    focus = { row, column };
+    setFocus(row, column);
     const found = point("at", row, column);
     if (!found) return;
     found.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -208,20 +231,10 @@
     tell(row, column);
   }
 
-  const histories = new Map(); // "test lane" -> its results, so that hovering along a row asks once
-
-  /** The results of a cell: of its test in its run. */
-  async function results(row, column) {
-    const test = shown.tests[row][TEST];
-    const [run, , , environment] = shown.runs[column];
-    const query = new URLSearchParams({ release: shown.release, environment, limit: 1000, fields: "run,build,topology,status,message" });
-    const key = test + " " + query;
-    if (!histories.has(key)) {
-      if (histories.size > 200) histories.clear();
-      const asked = fetch(`/api/v1/tests/${encodeURIComponent(test)}/history?${query}`);
-      histories.set(key, asked.then((answer) => (answer.ok ? answer.json() : { items: [] })).catch(() => ({ items: [] })));
-    }
-    return (await histories.get(key)).items.filter((result) => result.run === run);
+  /** The result that a cell shows. */
+  function result(row, column) {
+    const test = shown.tests[row];
+    return rt.cellResult({ id: test[TEST], key: test[KEY] }, shown.runs[column][0], shown.cells[row][column]);
   }
 
   let told = ""; // the cell that the tip is for
@@ -230,10 +243,10 @@
   async function tell(row, column) {
     const tip = document.getElementById("grid-tip");
     const cellOf = (told = row + " " + column);
-    tip.textContent = say(row, column);
+    const words = (tip.textContent = say(row, column));
     if (shown.cells[row][column] !== "F") return;
-    const failed = (await results(row, column)).find((result) => result.status === "failed" && result.message);
-    if (failed && told === cellOf) tip.textContent = say(row, column) + "\n" + failed.message.split("\n", 1)[0].slice(0, 300);
+    const failed = await result(row, column);
+    if (failed && failed.message && told === cellOf) tip.textContent = words + "\n" + failed.message.split("\n", 1)[0].slice(0, 300);
   }
 
   let opened = 0; // how many cells were asked for: what comes late opens nothing
@@ -245,9 +258,8 @@
     waiting = true;
     let chosen = shown.tests[row][TEST];
     if (shown.cells[row][column] !== "-") {
-      const found = await results(row, column);
-      const result = found.find((one) => one.status === "failed") || found[0];
-      if (result) chosen = [chosen, result.build, result.topology].join(".");
+      const found = await result(row, column);
+      if (found) chosen = [chosen, found.build, found.topology].join(".");
     }
     if (asked !== opened) return;
     waiting = false;
@@ -259,8 +271,8 @@
     if (!shown || !document.querySelector("#grid .cells-grid")) return;
     const opens = waiting || new URLSearchParams(location.search).has("case");
     const lines = rows();
-    const { column } = focus;
-    let row = document.querySelector("#grid .at") || opens ? focus.row + by : 0;
+    const [at, column] = focused();
+    let row = document.querySelector("#grid .at") || opens ? at + by : 0;
     while (lines[row] && (lines[row].hidden || shown.cells[row][column] !== "F")) row += by;
     if (!lines[row]) return;
     mark(row, column);
@@ -276,7 +288,7 @@
   document.addEventListener("click", (event) => {
     const name = event.target.closest && event.target.closest("#grid a.cells-name");
     const row = name ? Number(name.parentElement.dataset.row) : -1;
-    if (name) focus = { row, column: Math.max(shown.cells[row].indexOf("F"), 0) };
+    if (name) setFocus(row, Math.max(shown.cells[row].indexOf("F"), 0));
     const found = under(event);
     if (!found) return;
     mark(...found);
@@ -303,17 +315,17 @@
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-20, 0], PageDown: [20, 0] };
   document.addEventListener("keydown", (event) => {
     if (!shown || !event.target.closest("#grid .cells-grid") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const keep = (value, count) => Math.min(Math.max(value, 0), count - 1);
+    const [at, column] = focused();
     const step = STEPS[event.key];
     if (step) {
       const lines = rows();
-      let row = keep(focus.row + step[0], lines.length);
+      let row = keep(at + step[0], lines.length);
       while (lines[row] && lines[row].hidden) row += Math.sign(step[0]) || 1;
-      if (lines[row]) mark(row, keep(focus.column + step[1], shown.runs.length));
+      if (lines[row]) mark(row, keep(column + step[1], shown.runs.length));
     }
-    else if (event.key === "Home") mark(focus.row, 0);
-    else if (event.key === "End") mark(focus.row, shown.runs.length - 1);
-    else if (event.key === "Enter" && event.target.matches(".cells-grid")) open(keep(focus.row, shown.tests.length), keep(focus.column, shown.runs.length));
+    else if (event.key === "Home") mark(at, 0);
+    else if (event.key === "End") mark(at, shown.runs.length - 1);
+    else if (event.key === "Enter" && event.target.matches(".cells-grid")) open(at, column);
     else return;
     event.preventDefault();
   });

@@ -23,6 +23,7 @@
 
   function tell(reachable) {
     failures = reachable ? 0 : failures + 1;
+    if (reachable) window.rt.heard();
     const lost = failures > 1; // one lost beat is nothing to speak of
     const banner = document.getElementById("offline");
     if (banner) {

@@ -92,22 +92,22 @@
     return waits.held ? waits : null;
   }
 
-  /** Offers what waits; it is laid when asked for. */
-  function notice(waits, answer, storeId) {
+  /** Offers what waits ({rows, noun}; null: nothing does any more); `show` lays it when asked for. */
+  rt.notice = function (waits, show) {
     const place = document.getElementById("held");
     if (!waits) return place.replaceChildren();
     const button = document.createElement("button");
     const words = waits.rows ? waits.rows + " new " + waits.noun + (waits.rows === 1 ? "" : "s") : "A new order";
     button.textContent = words + " – show";
     button.addEventListener("click", () => {
-      rt.lay(answer, storeId, true);
+      show();
       const heading = document.querySelector("#page h1");
       if (heading && document.activeElement === document.body) heading.focus({ preventScroll: true });
     });
     const said = place.textContent;
     if (said !== button.textContent) place.replaceChildren(button);
     else place.firstChild.replaceWith(button);
-  }
+  };
 
   /** The cells of tables that become cards on a phone know the head of their column. */
   function label(root) {
@@ -134,12 +134,12 @@
     label(template.content);
     // What is looked up anew is laid whole; what comes by itself does not move the rows that are being read.
     const waits = same && !whole && name !== "drawer" ? hold(target, template.content) : null;
-    if (waits || noticed === name || (!same && name !== "drawer")) notice(waits, answer, storeId);
+    if (waits || noticed === name || (!same && name !== "drawer")) rt.notice(waits, () => rt.lay(answer, storeId, true));
     if (waits) noticed = name;
     morph(target, template.content, Boolean(same));
     const titled = target.querySelector("[data-title]");
     if (titled) document.title = titled.getAttribute("data-title") + " · Regression Tracker";
-    document.dispatchEvent(new CustomEvent("rt:laid", { detail: { name, same: Boolean(same) } }));
+    document.dispatchEvent(new CustomEvent("rt:laid", { detail: { name, same: Boolean(same), at: answer.at } }));
   };
 
   const clientside = (window.dash_clientside = window.dash_clientside || {});

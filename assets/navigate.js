@@ -127,10 +127,11 @@
     values = values.map((value) => (value === "*" ? "" : value));
     const changes = { offset: "", case: "", [SCOPE[index]]: values[index] };
     if (SCOPE[index] === "release") Object.assign(changes, { version: "" });
-    const onRun = /^\/runs\//.test(location.pathname);
+    const onRun = /^\/(runs|builds)\//.test(location.pathname);
     if (onRun && SCOPE[index] !== "module") {
       SCOPE.slice(0, 3).forEach((name, i) => (changes[name] = name in changes ? changes[name] : values[i]));
       if (SCOPE[index] === "environment" || SCOPE[index] === "release") changes.version = "";
+      for (const name of ["group", "status", "host", "attempts"]) changes[name] = "";
       rt.go(rt.withParams(changes, "/runs/latest"));
     } else rt.go(rt.withParams(changes));
   };

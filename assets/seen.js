@@ -1,7 +1,9 @@
 // What changed since you last looked: the newest run of each release is remembered by this browser, and by nobody else.
 (function () {
   "use strict";
+  const rt = (window.rt = window.rt || {});
   const NAME = "rt-seen";
+  const NAMED = 5; // tests that are named
   const PAUSE = 60000; // shorter absences are no absence
   const NARROWED = /[?&](as_of|environment|module|topology|priority)=/; // shows other runs than the newest
   let before = read();
@@ -21,7 +23,8 @@
     const of = (name) => Object.fromEntries([...tiles].map((tile) => [tile.dataset.seen, tile.dataset[name]]));
     try {
       const runs = { ...before.runs, ...of("run") };
-      localStorage.setItem(NAME, JSON.stringify({ at: Date.now(), runs, broken: { ...before.broken, ...of("broken") } }));
+      const started = { ...before.started, ...of("started") };
+      localStorage.setItem(NAME, JSON.stringify({ at: Date.now(), runs, started, broken: { ...before.broken, ...of("broken") } }));
     } catch (error) {
       // a browser that keeps nothing has nothing to tell
     }
@@ -34,14 +37,37 @@
     return by ? ` (${Math.abs(by)} ${by > 0 ? "more" : "fewer"} broken)` : "";
   }
 
+  /** Names the tests that broke in these releases since, the worst first; a click opens the failure. */
+  async function name(line, releases) {
+    const broke = await Promise.all(
+      releases.filter((release) => (before.started || {})[release]).map(async (release) => {
+        const query = new URLSearchParams({ release, kind: "regression,new_failure", limit: 200, fields: "test,name,release,environment,first_bad" });
+        const answer = await fetch("/api/v1/verdicts?" + query).catch(() => null);
+        const items = answer && answer.ok ? (await answer.json()).items : [];
+        return items.filter((one) => one.first_bad && one.first_bad.started_at > before.started[release]);
+      }),
+    );
+    const found = broke.flat();
+    if (!found.length || !line.isConnected || line.hidden) return;
+    const links = found.slice(0, NAMED).map((one) => {
+      const link = document.createElement("a");
+      link.href = rt.withParams({ case: `${one.test}@${one.release}/${one.environment || ""}` });
+      link.textContent = one.name;
+      return link;
+    });
+    const rest = found.length - links.length;
+    line.append(" Newly broken: ", ...links.flatMap((link, place) => (place ? [", ", link] : [link])), rest ? ` and ${rest} more.` : ".");
+  }
+
   function tell() {
     const line = document.getElementById("since");
     if (!line || !before.at || NARROWED.test(location.search)) return;
-    const fresh = [];
+    const [fresh, came] = [[], []]; // in words, and the releases
     for (const tile of document.querySelectorAll("#overview [data-seen]")) {
       const known = before.runs[tile.dataset.seen];
       if (known === tile.dataset.run) continue;
       fresh.push(tile.dataset.seen + moved(tile));
+      came.push(tile.dataset.seen);
       const mark = document.createElement("span");
       mark.className = "new-mark";
       mark.textContent = "new run";
@@ -51,6 +77,7 @@
     if (fresh.length) {
       const at = new Date(before.at).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
       line.textContent = "Since you last looked (" + at + "): new runs of " + fresh.join(", ") + ".";
+      name(line, came);
     }
   }
 

@@ -20,6 +20,8 @@ _SHAPES = {
     '<path class="ink" d="M8 5v3.4m0 1.9v.5"/>',
     "always_failing": _OCTAGON + '<path class="ink" d="M4.5 6.2h7m-7 3.6h7"/>',
     "fixed": '<path d="M8 1l7 7-7 7-7-7z"/><path class="ink" d="M5.2 8.2l2 2 3.6-4"/>',
+    "unjudged": '<path class="line" d="M5.4 1.8h5.2l3.6 3.6v5.2l-3.6 3.6H5.4l-3.6-3.6V5.4z"/>'
+    '<path class="line" d="M6.2 6.4c0-2.4 3.7-2.4 3.7-.1 0 1.5-1.8 1.5-1.8 3M8.1 11.2v.7"/>',
     "up": '<path d="M8 3l5.5 9h-11z"/>',
     "down": '<path d="M8 13L2.5 4h11z"/>',
     "out": '<path class="line" d="M6 3H3v10h10v-3M9 2.5h4.5V7M13 3L7.5 8.5"/>',

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from data.filters import Filter
+from dashboard.services import snapshot_of
+from data.filters import Filter, FilterError
 
 # What follows the user from screen to screen; all else belongs to one screen.
 SCOPE = ("release", "version", "environment", "module", "topology", "priority", "exclude_flaky", "as_of")
@@ -30,11 +31,19 @@ class Place:
 
     @cached_property
     def filter(self) -> Filter:
-        """Raises FilterError where a parameter cannot be used."""
-        return Filter.parse(self.query)
+        """Raises FilterError where a parameter cannot be used, NoSnapshot for a time before the store's first."""
+        then = self.get("as_of")
+        return Filter.parse({**self.query, "as_of": str(snapshot_of(then))} if then else self.query)
 
     def get(self, name: str, default: str = "") -> str:
         return self.query.get(name, default)
+
+    def choice(self, name: str, allowed: Collection[str], default: str = "") -> str:
+        """A parameter that has few values, or the default where the URL does not say. Raises FilterError."""
+        value = self.get(name)
+        if value and value not in allowed:
+            raise FilterError(name, value, f"must be one of {', '.join(allowed)}")
+        return value or default
 
     def here(self, **changes: object) -> str:
         """This screen with some parameters changed; None or "" removes one."""
@@ -68,6 +77,8 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
 
 
 def offset_of(place: Place) -> int:
-    """Where a paged list starts; what is no number starts it at its head."""
+    """Where a paged list starts. Raises FilterError."""
     text = place.get("offset", "0")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise FilterError("offset", text, "must be a whole number: where the list starts")
+    return int(text)

@@ -27,6 +27,14 @@ class UnknownError(Exception):
     """The URL names something that the store does not hold; the text says what, and what may have happened."""
 
 
+class NothingHere(Exception):
+    """What the URL names is there, and has nothing in the URL's scope; `href` leads to all of it."""
+
+    def __init__(self, text: str, href: str) -> None:
+        super().__init__(text)
+        self.href = href
+
+
 View = Callable[..., dict[str, Any]]
 
 
@@ -67,8 +75,12 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
         return {"html": fill(template, place, shown), "at": at, "snapshot": snapshot}
     except (UnknownError, NoSnapshot) as error:
         markup = render_template("state.html", place=place, kind="unknown", text=str(error))
+    except NothingHere as error:
+        markup = render_template("state.html", place=place, kind="nothing", text=str(error), href=error.href)
     except (FilterError, ValueError) as error:
-        markup = render_template("state.html", place=place, kind="wrong", text=str(error))
+        markup = render_template(
+            "state.html", place=place, kind="wrong", text=str(error), field=getattr(error, "field", None)
+        )
     except (StoreError, duckdb.Error) as error:
         log.error("the store does not answer", exc_info=error)
         markup = render_template("state.html", place=place, kind="store", text=str(error))

@@ -10,6 +10,7 @@ import threading
 
 from flask import current_app
 
+from data import filters
 from data.settings import Settings
 from data.store import Store
 
@@ -45,3 +46,20 @@ def services() -> Services:
 def store(as_of: int | None = None) -> Store:
     """The open store, or the same as it was at a snapshot. Raises StoreError."""
     return services().store if as_of is None else services().store.at(as_of)
+
+
+def snapshot_of(text: str) -> int:
+    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError, NoSnapshot."""
+    if text.isascii() and text.isdigit():
+        return filters.Filter.parse({"as_of": text}).as_of or 0
+    try:
+        moment = filters.moment(text)
+    except filters.FilterError:
+        problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
+        raise filters.FilterError("as_of", text, problem) from None
+    held = store()
+    newest = held.snapshot()
+    if moment >= newest.committed_at:
+        return newest.id
+    # Every later commit is newer than the moment, so what it means stays.
+    return held.answers.get(("as_of", moment), lambda: held.snapshot_at(moment).id)

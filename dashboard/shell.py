@@ -20,8 +20,8 @@ from dashboard.pages import PAGES, drawer, missing
 from dashboard.place import Place, match
 from dashboard.services import store
 from data.filters import Filter, FilterError
-from data.queries import releases, runs
-from data.store import StoreError
+from data.queries import builds, releases, runs
+from data.store import Store, StoreError
 
 # Before the first paint, or a dark room is lit by a white page.
 _THEME = (
@@ -76,8 +76,16 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             html.Div(id="offline", className="offline", role="status"),
             html.Div(id="then", className="then", role="status"),
             html.Div(id="held", className="held", role="status"),
-            html.Main(html.Div(id="page", children=page.layout() if page else _waiting()), id="main", tabIndex=-1),
-            html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer"),
+            html.Div(id="unloaded", className="state-page unloaded", role="status"),
+            html.Main(
+                [
+                    html.H1("Regression Tracker is loading", className="sr waiting"),
+                    html.Div(id="page", children=page.layout() if page else _waiting()),
+                ],
+                id="main",
+                tabIndex=-1,
+            ),
+            html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Opened text"}),
             dbc.Toast(
                 id="toast",
                 header="Something went wrong",
@@ -259,8 +267,16 @@ def _register_scope(app: Dash) -> None:
     )
 
 
+def _build(held: Store, place: Place) -> dict[str, Any] | None:
+    segments = match("/builds/<build>", place.path)
+    try:
+        return builds.build(held, segments["build"]) if segments else None
+    except ValueError:  # the page says what is wrong
+        return None
+
+
 def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
-    """(options, values, values) of the selectors: what the store offers under the URL's filter, or the run's own."""
+    """(options, values, values) of the selectors: what the store offers under the URL's filter, or this run's."""
     chosen, held = place.filter, store(place.filter.as_of)
     segments = match("/runs/<run>", place.path)
     run = None
@@ -269,8 +285,9 @@ def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
             run = runs.run(held, segments["run"])
         except ValueError:
             run = None
-    if run:
-        chosen = Filter(run["release"], run["version"], run["environment"], chosen.module)
+    here = run or _build(held, place)
+    if here:
+        chosen = Filter(here["release"], here["version"], here["environment"], chosen.module)
     offered = releases.choices(held, Filter(chosen.release, chosen.version, chosen.environment))
     options, values = [], []
     for name, every in SCOPES.items():

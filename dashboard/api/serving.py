@@ -22,7 +22,7 @@ from werkzeug.http import parse_accept_header
 
 from dashboard.api import paging
 from dashboard.api.recall import MARK, Recall
-from dashboard.services import Services, services
+from dashboard.services import Services, services, snapshot_of
 from data import filters
 from data.settings import Settings
 from data.store import Store
@@ -122,7 +122,7 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     if arguments.get("cursor"):
         snapshot = paging.decode(arguments["cursor"]).snapshot
     elif arguments.get("as_of"):
-        snapshot = snapshot_of(arguments["as_of"], store)
+        snapshot = snapshot_of(arguments["as_of"])
     wanted = wanted_format(arguments.get("format"), request.headers.get("Accept", ""))
     left_out = {"as_of", "format"} if wanted else {"as_of"}
     query = tuple(sorted(pair for pair in arguments.items(multi=True) if pair[0] not in left_out))
@@ -130,24 +130,6 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     clock = int(time.time()) // clock_s if clock_s else 0
     checksum = zlib.crc32(repr((request.path, query, form, clock)).encode("utf-8", "surrogatepass"), salt)
     return Asked(snapshot, snapshot != newest.id, form, request.path, query, f"{snapshot}-{checksum:08x}")
-
-
-def snapshot_of(text: str, store: Store) -> int:
-    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError, NoSnapshot."""
-    newest = store.snapshot()
-    try:
-        number = filters.Filter.parse({"as_of": text}).as_of
-        return number if number is not None else newest.id
-    except filters.FilterError:
-        try:
-            moment = filters.moment(text)
-        except filters.FilterError:
-            problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
-            raise filters.FilterError("as_of", text, problem) from None
-    if moment >= newest.committed_at:
-        return newest.id
-    # Every later commit is newer than the moment, so what it means stays.
-    return store.answers.get(("as_of", moment), lambda: store.snapshot_at(moment).id)
 
 
 def wanted_format(name: str | None, accept: str) -> str | None:

@@ -19,9 +19,9 @@ from dashboard.api.documented import FILES, answered, blueprint, many, problems
 from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.serving import FORMATS, remembered, snapshot_of, store, wanted_format
+from dashboard.api.serving import FORMATS, remembered, store, wanted_format
 from dashboard.api.shapes.operations import SavedQuery, SqlAnswer, TableMeaning
-from dashboard.services import Services, services
+from dashboard.services import Services, services, snapshot_of
 from data import dictionary, export, saved_queries
 from data.filters import Filter
 from data.sandbox import BusyError, Sandbox, SqlError, Table, TooSlowError
@@ -64,7 +64,7 @@ def run_sql(body: Question) -> Response:
     store = services().store  # where it cannot be opened, this says so
     snapshot = None
     if body.as_of:
-        snapshot = snapshot_of(body.as_of, store)
+        snapshot = snapshot_of(body.as_of)
         snapshot = store.at(snapshot).snapshot().id if snapshot != store.snapshot().id else None
     rows = body.limit if form == "json" else 10**6
     try:

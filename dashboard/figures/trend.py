@@ -13,6 +13,8 @@ from dashboard.formats import duration, number, percent
 
 PALETTE = 8
 PANELS = 6
+LABEL = 30  # px above a row, for its name
+READABLE = 8  # times as tall as another row may be on the same scale
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 _COUNTS = (("failed", "var(--fail-fill)", "/"), ("skipped", "var(--skip-fill)", ""), ("passed", "var(--pass-fill)", ""))
@@ -92,26 +94,36 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
     shown = [line for line in series if line in newest]
     stacked = _COUNTS[: 3 if passed else 2]
     at = _places(series)
+    tallest = [max((sum(point[name] for name, *_ in stacked) for point in line["points"]), default=0) for line in shown]
+    seen = [most for most in tallest if most]
+    # One scale for all rows, unless on it the smallest could not be read: then each says its own.
+    one_scale = not seen or max(seen) <= READABLE * min(seen)
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = _axes(at) | {
         "barmode": "stack",
         "bargap": 0.18,
-        "height": 76 + (150 if len(shown) <= 3 else 96) * max(len(shown), 1),
+        "height": 62 + (150 if len(shown) <= 3 else 96) * max(len(shown), 1),
         "hovermode": "closest",
         "annotations": [],
-        "margin": {"l": 52, "r": 12, "t": 48, "b": 42},
+        "margin": {"l": 52, "r": 12, "t": 30, "b": 32},
         "legend": {"yref": "container", "y": 0.995, "yanchor": "top", "traceorder": "normal"},
     }
     share = 1 / max(len(shown), 1)
+    own = 1 - LABEL / (150 if len(shown) <= 3 else 96) if len(shown) > 1 else 1  # of a row, below its name
     for row, line in enumerate(shown):
         points = line["points"]
         axis = "" if row == 0 else str(row + 1)
-        top = 1 - row * share
-        most = max((sum(point[name] for name, *_ in stacked) for point in points), default=0)
+        bottom = max(1 - (row + 1) * share, 0)
+        top = min(bottom + share * own, 1)
+        most = max(seen, default=0) if one_scale else tallest[row]
         layout[f"yaxis{axis}"] = {
-            "domain": [max(top - share * (0.72 if len(shown) > 1 else 1), 0), top],
+            "domain": [bottom, top],
             "anchor": f"x{axis}",
-            **({"nticks": 4, "rangemode": "tozero"} if most > 3 else {"dtick": 1, "range": [0, max(most, 1) * 1.05]}),
+            **(
+                {"nticks": 4, "range": [0, most * 1.05]}
+                if most > 3
+                else {"dtick": 1, "range": [0, max(most, 1) * 1.05]}
+            ),
         }
         last = row == len(shown) - 1
         layout[f"xaxis{axis}"] = layout["xaxis"] | {
@@ -122,10 +134,11 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
         if row:
             layout[f"xaxis{axis}"]["matches"] = "x"
         if len(shown) > 1:
-            none = "" if most else ": none failed, none skipped"
+            note = "" if one_scale else f" (own scale, up to {number(most)})"
+            note = note if tallest[row] else ": none failed, none skipped"
             layout["annotations"].append(
                 {
-                    "text": _plain(line["name"] + none), "x": 0, "xref": "paper", "xanchor": "left", "y": top,
+                    "text": _plain(line["name"] + note), "x": 0, "xref": "paper", "xanchor": "left", "y": top,
                     "yref": "paper", "yanchor": "bottom", "yshift": 2, "showarrow": False,
                     "font": {"color": "var(--ink)"},
                 }

@@ -18,6 +18,7 @@ from data.store import Store
 
 PATH, NAME = "/builds/<build>", ""
 FACETS = ("topology", "host", "module")
+STATUSES = ("failed", "skipped", "passed", "all")
 GROUPED = 1_000  # results shown by topology and host
 CONSOLE = 8 << 20  # bytes of a console log that are searched
 # What a build's flags mean to the person who reads its numbers.
@@ -44,8 +45,9 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         )
     facets = builds.facets(store, build)
     kept = builds.files(store, build)
-    grouped = place.get("group") == "host"
-    status, offset = place.get("status") or ("failed" if this["failed"] else "all"), offset_of(place)
+    grouped = place.choice("group", ("host",)) == "host"
+    status = place.choice("status", STATUSES, "failed" if this["failed"] else "all")
+    offset = offset_of(place)
     part = Filter(module=place.filter.module, topology=place.filter.topology)
     rows = builds.results(
         store,

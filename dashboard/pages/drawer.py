@@ -10,7 +10,7 @@ from dash import Dash
 from dashboard import render
 from dashboard.place import Place
 from data.filters import Filter
-from data.queries import bugs, builds, tests
+from data.queries import bugs, builds, tests, verdicts
 from data.store import Store
 
 STRIP = 30
@@ -46,6 +46,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         same = Filter(build["release"], environment=build["environment"], topology=topology, at_run=then or None)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
+    out = _left_out(store, test_id, build, place.filter.as_of) if build else {}
     return {
         "test": test,
         "build": build,
@@ -53,8 +54,26 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "attempts": attempts,
         "history": history[::-1],
         "bugs": bugs.of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
-        "first_bad": _first_bad(history, build_id),
+        "out": out,
+        "left_out": _why(history, build_id, out),
+        "first_bad": _first_bad([row for row in history if row["run"] not in out], build_id),
     }
+
+
+def _left_out(store: Store, test: str, build: dict[str, Any], as_of: int | None) -> dict[str, str]:
+    """Run id -> storm or host: where a failure of the test is left out of verdicts, as they are now; what lies before
+    the runs that they look at, as it stood then."""
+    lane = Filter(build["release"], environment=build["environment"], as_of=as_of)
+    if lane.environment is None or not build["runs"]:
+        return {}
+    found, looked_at = verdicts.left_out(store, test, lane)
+    run = build["runs"][0]["id"]
+    return found if run in looked_at else found | verdicts.left_out(store, test, replace(lane, at_run=run))[0]
+
+
+def _why(history: list[dict[str, Any]], build: str | None, out: dict[str, str]) -> str | None:
+    """Why the failure in this build is left out of verdicts; None where it is not, or did not fail."""
+    return next((out.get(row["run"]) for row in history if row["build"] == build and row["status"] == "failed"), None)
 
 
 def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, Any] | None:

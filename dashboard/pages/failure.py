@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,12 +11,13 @@ from dash import Dash, html
 from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
-from dashboard.place import Place
+from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.queries import failures
 from data.store import Store
 
 PATH, NAME = "/failures/<signature>", ""
 DAYS = 60
+SHARES = 12  # modules and hosts that are drawn
 
 
 def layout() -> html.Div:
@@ -27,20 +29,28 @@ def register(app: Dash) -> None:
 
 
 def view(store: Store, place: Place, signature: str) -> dict[str, Any]:
-    pattern = failures.failure(store, signature, place.filter)
+    offset = offset_of(place)
+    pattern = failures.failure(store, signature, place.filter, PAGE_SIZE, offset)
     if pattern is None:
         raise render.UnknownError(f"No failure pattern has the id {signature}. It may come from another store.")
-    return {"pattern": pattern, "bars": bars(pattern["days"])}
+    hosts = Counter(row["host"] or "no host" for row in pattern["examples"])
+    return {
+        "pattern": pattern,
+        "bars": bars(pattern["days"]),
+        "by_module": [{"name": row["module"], "count": row["count"]} for row in pattern["by_module"][:SHARES]],
+        "by_host": [{"name": name, "count": count} for name, count in hosts.most_common(SHARES)],
+        "offset": offset,
+        "more": offset + PAGE_SIZE < pattern["count"],
+    }
 
 
 def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last `DAYS` days up to the newest, those without a failure too, with heights in percent of the worst."""
+    """The `DAYS` days up to the newest, those without a failure too, with heights in percent of the worst."""
     if not days:
         return []
     counts = {row["day"]: row["count"] for row in days}
     last = date.fromisoformat(max(counts))
-    first = max(date.fromisoformat(min(counts)), last - timedelta(days=DAYS - 1))
-    shown = [str(first + timedelta(days=step)) for step in range((last - first).days + 1)]
+    shown = [str(last - timedelta(days=ago)) for ago in reversed(range(DAYS))]
     worst = max(counts.get(day, 0) for day in shown)
     return [
         {"day": day, "count": counts.get(day, 0), "height": round(100 * counts.get(day, 0) / worst, 1)} for day in shown

@@ -1,4 +1,4 @@
-"""Failure patterns: the few messages that many failures come down to, widest first, and which of them are new."""
+"""Failure patterns: the few messages that many failures come down to, the new ones first, then the widest."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from data.store import Store
 PATH, NAME = "/failures", "Failures"
 RUNS = ("5", "10", "30", "60")
 SORTS = {
+    "new": lambda row: not row["new"],
     "tests": lambda row: -row["tests"],
     "count": lambda row: -row["count"],
     "first": lambda row: row["first_seen"] or "",
@@ -34,7 +35,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     flt, offset = place.filter, offset_of(place)
     found = failures.failures(store, flt, failures.MOST)
     shown = failures.narrowed(found, place.get("q"), bool(place.get("new")))
-    sort = place.get("sort") if place.get("sort") in SORTS else "tests"
+    sort = place.choice("sort", SORTS, "new")
     # A stable sort: equal ones stay widest first. Of first seen, the newest stands first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
     return {

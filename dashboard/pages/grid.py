@@ -56,12 +56,14 @@ def register(app: Dash) -> None:
 
 
 def answer(store: Store, place: Place) -> dict[str, Any]:
-    """What is painted: {"release", "runs": [[id, number, started_at, environment, version, state]],
+    """What is painted: {"at" (the address that it answers), "release",
+    "runs": [[id, number, started_at, environment, version, state]],
     "tests": [[test, name, key, note, kinds, what tells it from its namesakes]], "cells": [the letters of a test]}."""
     found = ask(store, place)
     facts = ("id", "number", "started_at", "environment", "version", "state")
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
+        "at": place.here(case=None),
         "release": found["release"],
         "runs": [[run[name] for name in facts] for run in found["runs"]],
         "tests": [
@@ -102,8 +104,8 @@ def ask(store: Store, place: Place) -> dict[str, Any]:
     releases are no one history."""
     flt = place.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
-    kind, order = place.get("kind"), place.get("order") or "failing"
-    kinds = (kind,) if kind in WORDS else ()
+    kind, order = place.choice("kind", WORDS), place.choice("order", grid.ORDERS, "failing")
+    kinds = (kind,) if kind else ()
     asked = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
     return grid.grid(store, asked, ROWS, offset_of(place), kinds, place.get("q") or None, order) | {"release": release}
 

@@ -20,6 +20,7 @@ PATH, NAME = "/matrix", "Matrix"
 MEANINGS = {
     "ok": "no broken test",
     "failing": "broken tests, and how many",
+    "unjudged": "failed the only time they ran: too seldom to be judged",
     "broken": "the build brought nothing, or only a storm",
     "missing": "ran here before, no result now",
     "empty": "not tested here",
@@ -42,7 +43,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     if release is None:
         found = matrix.overall(store, flt)
         return {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
-    by, row, column = place.get("by") or "environment", place.get("row"), place.query.get("column")
+    by, row, column = place.choice("by", matrix.AXES, "environment"), place.get("row"), place.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by)
     context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
@@ -51,12 +52,14 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     tests = matrix.broken(store, release, replace(flt, module=row or flt.module), by, column)
     offset = offset_of(place)
     shown = tests[offset : offset + PAGE_SIZE]
+    seldom = matrix.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
     return context | {
         "row": row,
         "column": column,
         "cell": _cell(found, row, column),
         "tests": shown,
         "bugs": bugs.of_tests(store, tuple(verdict["test"] for verdict in shown), Filter(release)),
+        "unjudged": seldom,
         "of": len({verdict["test"] for verdict in tests}),
         "offset": offset,
         "more": offset + PAGE_SIZE < len(tests),

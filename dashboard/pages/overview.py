@@ -12,12 +12,14 @@ from dashboard import render
 from dashboard.api import parameters
 from dashboard.calls import Call, call
 from dashboard.place import Place
+from data.filters import Filter
 from data.measures import iso
-from data.queries import releases, runs
+from data.queries import grid, releases, runs
 from data.store import Store
 
 PATH, NAME = "/", "Overview"
 RECENT = 12
+_EMPTY = {"state": "empty", "latest_run": None, "running_run": None, "spark": []}
 _ORDER = ("failing", "broken", "running", "ok", "stale", "empty")
 
 
@@ -31,27 +33,46 @@ def register(app: Dash) -> None:
 
 def view(store: Store, place: Place) -> dict[str, Any]:
     flt = replace(place.filter, version=None)
-    tiles = releases.tiles(store, flt)
+    found = releases.tiles(store, flt)
+    tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}
+    tiles = [tile if tile["release"] in tested else tile | _EMPTY for tile in found]
     tiles.sort(key=lambda tile: _ORDER.index(tile["state"]))  # within a state: newest activity first, as they came
+    narrowed = [name for name in ("environment", "module", "topology") if place.query.get(name)]
     return {
+        "narrowed": [f"{name} {place.get(name)}" for name in narrowed],
+        "wider": place.here(**dict.fromkeys(narrowed)),
         "tiles": [
-            tile | {"running": progress(tile["running_run"], tile["latest_run"], store.moment())} for tile in tiles
+            tile | {"running": progress(_expecting(store, tile["running_run"]), store.moment())} for tile in tiles
         ],
-        "recent": runs.runs(store, place.filter, RECENT),
+        "recent": [run for run in runs.runs(store, place.filter, RECENT) if run["release"] in tested],
+        "nothing": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
         "measured": render.measured(store),
         "window": store.settings.measures.window,
     }
 
 
-def progress(run: dict[str, Any] | None, earlier: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
+def _tested(store: Store, release: str, flt: Filter) -> bool:
+    """Whether the release ever had the module and topology that are asked for; else nothing of it is broken."""
+    if flt.module is not None:
+        known = releases.choices(store, Filter(release, as_of=flt.as_of))["modules"]
+        if flt.module not in known:
+            return False
+    return flt.topology is None or flt.topology in grid.topologies(store, flt, release)
+
+
+def _expecting(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | None:
+    return run and run | {"expected_s": runs.expected(store, run["release"], run["environment"])}
+
+
+def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
     """How far a running run is: its share of builds that have ended, and the seconds left and the moment of its end if
-    it takes as long as the run before it did."""
+    it takes as long as those before it did."""
     if run is None:
         return None
     started = datetime.fromisoformat(run["started_at"].rstrip("Z"))
     age = (now - started).total_seconds()
-    expected = run.get("expected_s") or (earlier or {}).get("duration_s")
+    expected = run["expected_s"]
     return run | {
         "share": run["builds_final"] / run["builds"] if run["builds"] else 0.0,
         "age_s": max(age, 0.0),

@@ -22,6 +22,7 @@ from data.store import Store
 PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
 VIEWS = ("modules", "gate", "broken", "changes", "patterns", "failed")
+STATUSES = ("failed", "skipped", "passed", "all")
 OTHERS = 60  # newest runs of all releases among which other lanes are offered as baselines
 BESIDE = 40  # runs of its lane that one can go to
 PATTERNS = 300
@@ -64,6 +65,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, part)
+    _in_scope(store, place, this, part)
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
     beside = runs.runs(store, lane, BESIDE)
     then = None if this["id"] in _current(beside) else this["id"]
@@ -83,14 +85,14 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         _against(store, base, this, part) if base else None,
         verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT),
     )
-    kind = place.get("view") if place.get("view") in VIEWS else VIEWS[0]
+    kind = place.choice("view", VIEWS, VIEWS[0])
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
     context = {
         "run": this,
         "base": base,
         "bases": _bases(store, this, beside, flt),
         "beside": beside,
-        "running": progress(this, None, store.moment()) if this["state"] == "running" else None,
+        "running": progress(this, store.moment()) if this["state"] == "running" else None,
         "measured": render.measured(store),
         "window": store.settings.measures.window,
         "then": then,
@@ -172,6 +174,20 @@ def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
     return found
 
 
+def _in_scope(store: Store, place: Place, this: dict[str, Any], part: Filter) -> None:
+    """Raises NothingHere where the run has results, and none of the module and topology that the address names; a
+    module that it listed and that brought none is broken instead."""
+    if this["total"] or (part.module is None and part.topology is None):
+        return
+    listed = runs.modules(store, this["id"])
+    known = part.module is None or part.module in {row["module"] for row in listed}
+    if (known and part.topology is None) or not any(row["total"] for row in listed):
+        return
+    names = [f"{name} {getattr(part, name)}" for name in ("module", "topology") if getattr(part, name) is not None]
+    text = f"Run {this['release']} #{this['number']} has no result of {' on '.join(names)}."
+    raise render.NothingHere(text, place.here(module=None, topology=None, offset=None, case=None))
+
+
 def _current(beside: list[dict[str, Any]]) -> set[str]:
     """The runs, newest first, that today's verdicts speak of: those that run, and the newest that has ended."""
     ended = next((place for place, run in enumerate(beside) if run["state"] != "running"), len(beside))
@@ -181,8 +197,8 @@ def _current(beside: list[dict[str, Any]]) -> set[str]:
 def _modules(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     run, base = shown.run["id"], shown.base and shown.base["id"]
     rows = runs.modules(store, run, shown.part, base)
-    name = place.get("sort", "state")
-    key = SORTS.get(name.removeprefix("-"), SORTS["state"])
+    name = place.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
+    key = SORTS[name.removeprefix("-")]
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
     return {
         "modules": rows,
@@ -198,7 +214,7 @@ def _bugs(store: Store, shown: Shown, rows: list[dict[str, Any]]) -> dict[str, A
 
 
 def _broken(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
-    kind, offset = place.get("kind"), offset_of(place)
+    kind, offset = place.choice("kind", WORDS), offset_of(place)
     rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
@@ -219,7 +235,7 @@ def _changes(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
 
 
 def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
-    offset, status = offset_of(place), place.get("status", "failed")
+    offset, status = offset_of(place), place.choice("status", STATUSES, "failed")
     run = shown.run["id"]
     rows = runs.results(
         store, run, shown.part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset

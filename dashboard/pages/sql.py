@@ -31,7 +31,10 @@ def layout() -> html.Div:
     )
     found = html.Div([html.Div(id="sql-answer"), chart], className="sql-answer")
     return html.Div(
-        [html.Div([*render.sink("sql"), found], className="sql-main"), html.Aside(render.sink("sql-side"))],
+        [
+            html.Div([*render.sink("sql"), found], className="sql-main"),
+            html.Aside(render.sink("sql-side"), **{"aria-label": "Questions and tables"}),
+        ],
         className="page sql-columns",
     )
 

@@ -134,10 +134,10 @@ def table(store: Store, place: Place) -> dict[str, Any]:
 def _question(place: Place) -> tuple[Filter, str, str | None]:
     """(filter, by, group); what is not the same is drawn apart unless the URL says otherwise."""
     flt = place.filter
-    by = place.get("by") if place.get("by") in ("run", "day") else "run"
+    by = place.choice("by", ("run", "day"), "run")
     # one line never holds two environments unless it was asked for
     usual = ("all" if flt.environment else "environment") if flt.release else "release" if flt.environment else "lane"
-    group = place.get("group") if place.get("group") in (*GROUPS, "all") else usual
+    group = place.choice("group", (*GROUPS, "all"), usual)
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
 
 

@@ -1,7 +1,7 @@
 """One cell of the matrix: may a module ship as far as one environment or topology tells?
 
-There is no middle: a cell has a broken test or it has none; failures in a first run, of which nothing can be said yet,
-count as broken. What brought nothing, or only a storm, says neither.
+There is no middle: a cell has a broken test or it has none; one that failed the only time it ran, of which nothing can
+be said yet, keeps it red without being counted as broken. What brought nothing, or only a storm, says neither.
 """
 
 from __future__ import annotations
@@ -17,19 +17,16 @@ _SAID = {"regression": "regression", "new_failure": "new failure", "always_faili
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
-    tests = sum(evidence["words"][word] for word in BROKEN_WORDS) if evidence["total"] else 0
-    if not evidence["total"]:
+    total = evidence["total"]
+    tests = sum(evidence["words"][word] for word in BROKEN_WORDS) if total else 0
+    unjudged = evidence["unjudged"] if total else 0
+    if not total:
         state = "broken" if evidence["ended"] else "missing" if evidence["expected"] else "empty"
-    elif evidence["stormy"] == evidence["total"] and not tests:
+    elif evidence["stormy"] == total and not tests:
         state = "broken"
     else:
-        state = "failing" if tests or _unjudged(evidence) else "ok"
-    return {"state": state, "tests": tests}
-
-
-def _unjudged(evidence: Evidence) -> int:
-    """Failures of tests of which too little is known for any word, as in a first run."""
-    return 0 if any(evidence["words"].values()) else evidence["failed"] - evidence["stormy_failures"]
+        state = "failing" if tests or unjudged else "ok"
+    return {"state": state, "tests": tests, "unjudged": unjudged}
 
 
 def sentence(evidence: Evidence) -> str:
@@ -45,9 +42,10 @@ def sentence(evidence: Evidence) -> str:
     if found["state"] == "broken":
         return f"{where}: {counts}, and a storm broke the whole column, so nothing is known of its tests."
     told = [many(evidence["words"][word], _SAID[word]) for word in BROKEN_WORDS if evidence["words"][word]]
-    if found["state"] == "failing" and not told:
-        told = [f"{many(_unjudged(evidence), 'failure')} of tests that ran too seldom to be judged"]
+    if found["unjudged"]:
+        told.append(f"{many(found['unjudged'], 'test')} failed that ran too seldom to be judged")
     said = f"{where}: {', '.join(told) if told else 'no broken test'}; {counts}"
     left = [many(evidence["words"]["flaky"], "flaky test")] if evidence["words"]["flaky"] else []
     left += [f"{many(evidence['stormy_failures'], 'failure')} of a storm"] if evidence["stormy_failures"] else []
+    left += [f"{many(evidence['sick'], 'test')} that failed on a sick host"] if evidence["sick"] else []
     return f"{said} ({' and '.join(left)} left out)." if left else f"{said}."

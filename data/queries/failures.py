@@ -36,7 +36,8 @@ def failures(
     like: str | None = None,
 ) -> list[dict[str, Any]]:
     r"""The failure patterns of the newest `flt.runs` (10) runs of each lane, the widest first; with `run` (id), of that
-    run alone. `new` ones were never seen before these runs, or before the run `since` (id).
+    run alone. `new` ones were never seen before these runs, or before the run `since` (id). `trend` counts the failures
+    by run, the oldest first.
 
     `like` is a rule: only failures whose message it matches anywhere, as SQL's LIKE does (% any text, _ any letter,
     escape character \). A cluster's `pattern` is such a rule.
@@ -50,9 +51,22 @@ def failures(
     rows = _patterns(store, builds, flt, like)
     start = _start(store, since) if since is not None else None
     clusters = _clusters(rows)
-    answer = [_cluster(leader, members, start or _first_here(members)) for leader, members in clusters.items()]
+    ages = {build.build: build.age for build in builds}
+    answer = [
+        _cluster(leader, members, start or _first_here(members)) | {"trend": _trend(members, ages)}
+        for leader, members in clusters.items()
+    ]
     answer.sort(key=lambda row: (-row["tests"], -row["count"], row["signature"]))
     return answer[:limit]
+
+
+def _trend(members: Iterable[dict[str, Any]], ages: dict[int, int]) -> list[int]:
+    """Failures by run, the oldest first: those of the runs of every lane that are as many runs ago."""
+    counts = [0] * (max(ages.values(), default=0) + 1)
+    for row in members:
+        for build, count in row["by_build"].items():
+            counts[-1 - ages[build]] += count
+    return counts
 
 
 def _start(store: Store, run: str) -> Any:
@@ -83,6 +97,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
         f"""WITH here AS (
             SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
                 list(DISTINCT r.module) AS modules, list(DISTINCT r.host) AS hosts,
+                histogram(r.build) AS by_build,
                 min(r.started_at) AS first_here, max(r.started_at) AS last_seen
             FROM {store.part("results", *lies)} r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
         SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)""",
@@ -148,9 +163,12 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
 
 
 @question
-def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50) -> dict[str, Any] | None:
+def failure(
+    store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0
+) -> dict[str, Any] | None:
     """The cluster that a pattern (id) belongs to among those of the filter's newest runs, over all of its history: the
-    keys of `failures`, counts by day, and its newest examples, whose hosts are its `hosts`. None if unknown."""
+    keys of `failures` but `trend`, counts by day and by module, and its newest examples from `offset`, whose hosts are
+    its `hosts`. None if unknown."""
     number = ids.number(signature)
     known = store.rows("SELECT * FROM signatures WHERE signature = ?", [number])
     if not known:
@@ -179,7 +197,11 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
         FROM {source} r WHERE {where} GROUP BY 1 ORDER BY 1""",
         parameters,
     )
-    examples = _examples(store, source, where, parameters, limit)
+    by_module = store.rows(
+        f"SELECT r.module, count(*) AS count FROM {source} r WHERE {where} GROUP BY r.module ORDER BY count DESC, 1",
+        parameters,
+    )
+    examples = _examples(store, source, where, parameters, limit, offset)
     facts = {row["signature"]: row | {"hosts": []} for row in ever}
     whole = [row | empty | facts.get(row["signature"], {}) for row in members]
     answer = _cluster(leader, whole, _first_here(members))
@@ -190,17 +212,22 @@ def failure(store: Store, signature: str, flt: Filter = EVERYTHING, limit: int =
         "evidence": told,
         "sentence": evidence.sentence(told),
         "days": days,
+        "by_module": by_module,
         "examples": examples,
     }
 
 
-def _examples(store: Store, source: str, where: str, parameters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _examples(
+    store: Store, source: str, where: str, parameters: dict[str, Any], limit: int, offset: int
+) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""WITH newest AS (
-            SELECT r.* FROM {source} r WHERE {where} ORDER BY r.started_at DESC, r.build, r.test LIMIT $limit)
+            SELECT r.* FROM {source} r WHERE {where}
+            ORDER BY r.started_at DESC, r.build, r.test, r.topology, r.attempt LIMIT $limit OFFSET $offset)
         SELECT n.*, t.file, t.class, t.name, b.number, b.job FROM newest n
-        JOIN tests t USING (test) JOIN builds b USING (build) ORDER BY n.started_at DESC, n.build, n.test""",
-        parameters | {"limit": limit},
+        JOIN tests t USING (test) JOIN builds b USING (build)
+        ORDER BY n.started_at DESC, n.build, n.test, n.topology, n.attempt""",
+        parameters | {"limit": limit, "offset": offset},
     )
     hosts = _hosts(store, rows)
     return [

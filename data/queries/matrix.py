@@ -18,7 +18,7 @@ from data.filters import EVERYTHING, Filter
 from data.measures import COUNTS, pass_rate
 from data.queries.disturbances import seen, stormy_columns
 from data.queries.runs import runs
-from data.queries.verdicts import depth, judge, verdicts
+from data.queries.verdicts import depth, judge, names, verdicts
 from data.queries.windows import Window, span
 from data.stats.words import WORDS, worst
 from data.store import Store
@@ -27,6 +27,7 @@ AXES = ("environment", "topology")
 LOOKED = 60  # runs of the release in which an environment's newest is looked for
 EARLIER = 10  # runs of an environment that tell where a module is tested at all
 MOST = 500  # tests listed
+UNJUDGED, SICK = "unjudged", "sick"  # why a failure carries no word: its test ran only once, or its host is sick
 
 Key = tuple[str, str]  # module, column
 
@@ -34,10 +35,10 @@ Key = tuple[str, str]  # module, column
 @question
 def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment") -> dict[str, Any] | None:
     """{"release", "by", "state", "tests" (broken ones), "columns": [{value, state, tests, runs}], "rows": [{module,
-    state, tests, cells: [one a column]}]}, the worst rows first. A cell: state (failing: it has broken tests, or
-    failures of tests that ran too seldom to be judged; broken: its build brought nothing, or only a storm; missing: it
-    ran here before, and brought nothing now; ok; empty: not tested here), tests, regressions, new_failures,
-    always_failing, flaky, counts, pass_rate, sentence, evidence.
+    state, tests, cells: [one a column]}]}, the worst rows first; beside each `tests` stands `unjudged`: those that
+    failed the only time they ran. A cell: state (failing: it has broken or unjudged tests; broken: its build brought
+    nothing, or only a storm; missing: it ran here before, and brought nothing now; ok; empty: not tested here), tests,
+    regressions, new_failures, always_failing, flaky, counts, pass_rate, sentence, evidence.
 
     Results are of the newest run of each environment that has ended. None where there is none; ValueError for
     another axis.
@@ -45,7 +46,7 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     if by not in AXES:
         raise ValueError(f"by is one of {', '.join(AXES)}")
     lane = Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
-    ended = [run for run in runs(store, replace(lane, include_storms=False), LOOKED) if run["state"] != "running"]
+    ended = _ended(store, lane)
     if not ended:
         return None
     by_environment: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -78,6 +79,9 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     for key, kinds, test in _words(store, lane, by):
         if key in cells and kinds:
             cells[key]["tests"][worst(frozenset(kinds))].add(test)
+    for key, why, test, _ in _wordless(store, lane, by, newest):
+        if key in cells:
+            cells[key]["tests"][why].add(test)
     modules = {module for module, _ in cells if flt.module in (None, module)}
     return _answer(store, release, by, list(newest.values()), sorted(modules), columns, cells)
 
@@ -87,22 +91,21 @@ def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """Modules against releases, shaped like `matrix` with `by` "release": a cell is the worst of the module's cells in
     the environments of that release, with the broken tests of all of them and one sentence for each that is tested.
     The newest release stands first. None where no run of any release has ended."""
-    names = [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release DESC")]
-    found = {name: matrix(store, name, replace(flt, release=None)) for name in names}
+    known = [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release DESC")]
+    found = {name: matrix(store, name, replace(flt, release=None)) for name in known}
     found = {name: of for name, of in found.items() if of is not None}
     if not found:
         return None
     rows_of = {name: {row["module"]: row for row in of["rows"]} for name, of in found.items()}
     rows = []
-    for module in sorted({module for known in rows_of.values() for module in known}):
+    for module in sorted({module for of in rows_of.values() for module in of}):
         cells = [_summary(rows_of[name].get(module)) for name in found]
         rows.append({"module": module, **_sum(cells), "cells": cells})
-    rows.sort(key=lambda row: (STATES.index(row["state"]), -row["tests"], row["module"]))
+    rows.sort(key=_worst_first)
     columns = [
         {
             "value": name,
-            "state": of["state"],
-            "tests": of["tests"],
+            **{key: of[key] for key in ("state", "tests", "unjudged")},
             "runs": [run for column in of["columns"] for run in column["runs"]],
         }
         for name, of in found.items()
@@ -116,6 +119,7 @@ def _summary(row: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "state": row["state"] if row else "empty",
         "tests": row["tests"] if row else 0,
+        "unjudged": row["unjudged"] if row else 0,
         "sentence": " ".join(told) or "Not tested here.",
     }
 
@@ -123,7 +127,11 @@ def _summary(row: dict[str, Any] | None) -> dict[str, Any]:
 def _sum(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The worst state of several, and their tests: of several releases a test counts in each."""
     worst_ = min((part["state"] for part in parts), key=STATES.index, default="empty")
-    return {"state": worst_, "tests": sum(part["tests"] for part in parts)}
+    return {"state": worst_, **{name: sum(part[name] for part in parts) for name in ("tests", "unjudged")}}
+
+
+def _worst_first(row: dict[str, Any]) -> tuple[int, int, int, str]:
+    return STATES.index(row["state"]), -row["tests"], -row["unjudged"], row["module"]
 
 
 @question
@@ -142,8 +150,47 @@ def broken(
     return verdicts(store, lane, BROKEN_WORDS, MOST, tests=tuple(ids.text(test) for test in chosen)) if chosen else []
 
 
+@question
+def unjudged(
+    store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
+) -> list[dict[str, Any]]:
+    """The tests in these cells that failed the only time they ran: {test, name, module, environment, run, number}."""
+    lane = Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
+    newest = {run["id"]: run for run in _newest(store, lane)}
+    found = {
+        (test, run): module
+        for (module, at), why, test, run in _wordless(store, lane, by, newest)
+        if why == UNJUDGED and flt.module in (None, module) and column in (None, at)
+    }
+    named = names(store, [test for test, _ in found])
+    rows = [
+        {
+            "test": ids.text(test),
+            "name": named[test]["name"],
+            "module": module,
+            "environment": newest[run]["environment"],
+            "run": run,
+            "number": newest[run]["number"],
+        }
+        for (test, run), module in found.items()
+    ]
+    return sorted(rows, key=lambda row: (row["module"], row["name"], row["environment"]))[:MOST]
+
+
+def _newest(store: Store, lane: Filter) -> list[dict[str, Any]]:
+    """The newest run of each environment that has ended."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in _ended(store, lane):
+        found.setdefault(run["environment"], run)
+    return list(found.values())
+
+
+def _ended(store: Store, lane: Filter) -> list[dict[str, Any]]:
+    return [run for run in runs(store, replace(lane, include_storms=False), LOOKED) if run["state"] != "running"]
+
+
 def _empty() -> dict[str, Any]:
-    words: dict[str, set[int]] = {word: set() for word in WORDS}
+    words: dict[str, set[int]] = {word: set() for word in (*WORDS, UNJUDGED, SICK)}
     return dict.fromkeys((*COUNTS, "stormy", "stormy_failures"), 0) | {
         "expected": False,
         "ended": False,
@@ -190,6 +237,34 @@ def _words(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[
             yield (verdict.line.module, topology), verdict.kinds, test
 
 
+def _wordless(store: Store, lane: Filter, by: str, newest: Collection[str]) -> Iterable[tuple[Key, str, int, str]]:
+    """(cell, UNJUDGED or SICK, test, run id) of the failures in these runs that no word tells of: those of tests that
+    ran only once, and those of sick hosts."""
+    around = seen(store, lane, depth(store, lane))
+    view = around.window
+    ages = {}
+    for place, of_lane in enumerate(view.runs):
+        ages[place] = next((run.age for run in of_lane if ids.text(run.run) in newest), None)
+    found: dict[tuple[int, int], tuple[str, str, str]] = {}
+    for line in around.lines:
+        age = ages[line.lane]
+        if age is None:
+            continue
+        bit = 1 << age
+        once = line.failed == bit and not line.passed & ~bit
+        if once or line.sick & bit:
+            run = ids.text(view.runs[line.lane][age].run)
+            found[line.test, line.lane] = (UNJUDGED if once else SICK, line.module, run)
+    if by == "environment":
+        for (test, place), (why, module, run) in found.items():
+            yield (module, view.lanes[place][1]), why, test, run
+        return
+    for test, place, age, topology in _failed_on(store, view, found):
+        if (test, place) in found and age == ages[place]:
+            why, module, run = found[test, place]
+            yield (module, topology), why, test, run
+
+
 def _failed_on(store: Store, view: Window, troubled: Collection[tuple[int, int]]) -> list[tuple[int, int, int, str]]:
     """(test, lane, age, topology) of the failures of these tests in the newest runs."""
     if not troubled:
@@ -228,7 +303,7 @@ def _answer(
         rows.append(
             {"module": module, **_worst(shaped, [cells[module, column] for column in columns]), "cells": shaped}
         )
-    rows.sort(key=lambda row: (STATES.index(row["state"]), -row["tests"], row["module"]))
+    rows.sort(key=_worst_first)
     summed = [
         {
             "value": column,
@@ -246,13 +321,15 @@ def _answer(
 
 def _worst(shaped: list[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The worst state of several cells, and how many broken tests they have, each counted once."""
-    tests = {test for part in parts if part["total"] for word in BROKEN_WORDS for test in part["tests"][word]}
-    return {"state": min((cell["state"] for cell in shaped), key=STATES.index, default="empty"), "tests": len(tests)}
+    told = [part["tests"] for part in parts if part["total"]]
+    tests = {test for words in told for word in BROKEN_WORDS for test in words[word]}
+    state = min((cell["state"] for cell in shaped), key=STATES.index, default="empty")
+    return {"state": state, "tests": len(tests), "unjudged": len(set().union(*(words[UNJUDGED] for words in told)))}
 
 
 def _cell(store: Store, module: str, column: str, cell: dict[str, Any], newest: list[dict[str, Any]]) -> dict[str, Any]:
     counts = {name: cell[name] for name in COUNTS}
-    words = {word: len(tests) for word, tests in cell["tests"].items()}
+    words = {word: len(cell["tests"][word]) for word in WORDS}
     told = {
         "rule": "cell",
         "module": module,
@@ -261,6 +338,8 @@ def _cell(store: Store, module: str, column: str, cell: dict[str, Any], newest: 
         **counts,
         **{name: cell[name] for name in ("stormy", "stormy_failures", "expected", "ended")},
         "words": words,
+        "unjudged": len(cell["tests"][UNJUDGED]),
+        "sick": len(cell["tests"][SICK]),
     }
     return {
         **evidence.judge(told),

@@ -52,12 +52,21 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     following = store.value(around.format(">") + " ORDER BY started_at, run LIMIT 1", here)
     answer["previous"] = ids.text(previous) if previous is not None else None
     answer["next"] = ids.text(following) if following is not None else None
-    answer["expected_s"] = store.value(
-        "SELECT median(duration_s) FROM (SELECT duration_s FROM runs WHERE release = $release AND state = 'final' "
-        "AND duration_s > 0 ORDER BY started_at DESC LIMIT 10)",
-        {"release": answer["release"]},
-    )
+    answer["expected_s"] = expected(store, answer["release"], answer["environment"])
     return answer
+
+
+@question
+def expected(store: Store, release: str, environment: str | None, flt: Filter = EVERYTHING) -> float | None:
+    """How long a run of this lane is likely to take, in seconds: the median of the newest three that have ended; a lane
+    gets faster or slower, so that more of them tell of another time."""
+    return store.value(
+        """SELECT median(duration_s) FROM (
+            SELECT duration_s FROM runs WHERE release = $release AND environment IS NOT DISTINCT FROM $environment
+                AND state = 'final' AND duration_s > 0
+            ORDER BY started_at DESC, run DESC LIMIT 3)""",
+        {"release": release, "environment": environment},
+    )
 
 
 @question

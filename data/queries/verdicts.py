@@ -15,7 +15,7 @@ from data.cache import question
 from data.evidence.history import tail
 from data.filters import Filter
 from data.measures import iso
-from data.queries.disturbances import Host, Seen, host_row, releases, seen, storm_rows
+from data.queries.disturbances import Host, Seen, host_row, of_tests, releases, seen, storm_rows
 from data.queries.histories import History, histories
 from data.queries.priorities import of_priority
 from data.queries.windows import DEEPEST, Line, Window, disagreements
@@ -213,6 +213,20 @@ def excluded(store: Store, flt: Filter) -> dict[str, Any]:
         hosts += [host_row(around, host) | {"failures": _left_out(around, host)} for host in around.hosts if host.sick]
     failures = sum(storm["failed"] for storm in storms) + sum(host["failures"] for host in hosts)
     return {"failures": failures, "storms": storms, "hosts": hosts}
+
+
+@question
+def left_out(store: Store, test: str, flt: Filter) -> tuple[dict[str, str], frozenset[str]]:
+    """Run id -> storm or host: the runs in which a failure of this test is left out of its verdict; and all runs that
+    the verdicts of the filter's release look at."""
+    runs = seen(store, flt, depth(store, flt)).window.runs
+    found = {
+        ids.text(run.run): "storm" if line.stormy >> run.age & 1 else "host"
+        for line in of_tests(store, flt, depth(store, flt), [ids.number(test)])
+        for run in runs[line.lane]
+        if (line.stormy | line.sick) >> run.age & 1
+    }
+    return found, frozenset(ids.text(run.run) for of_lane in runs for run in of_lane)
 
 
 def _left_out(around: Seen, host: Host) -> int:

@@ -16,6 +16,7 @@ PAINTS = 7
 _MAKE = """
 const letters = "PPPPPPFSK-";
 window.made = (seed) => ({
+  at: seed,
   release: "7.0",
   runs: Array.from({length: 200}, (_, i) =>
     ["r" + i, 500 - i, new Date(1.79e12 - i * 4.3e7).toISOString(), "prod", "7.0.0." + (90 - (i >> 1)), "ok"]),

@@ -18,7 +18,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from data import ids
+from data import append, ids, raw
 from data.bugs import Bug, put_bugs
 from data.metadata import put_metadata
 
@@ -217,11 +217,15 @@ axe.run(document, {resultTypes: ['violations']}).then((found) => done(found.viol
 """
 
 
+# what axe calls moderate or minor, and this product does not allow either
+_ALSO = ("aria-allowed-role", "empty-table-header", "landmark-unique", "page-has-heading-one")
+
+
 def serious(duo: Browser) -> list[tuple[str, str, str]]:
     return [
         (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"][:300])
         for violation in duo.driver.execute_async_script(_AXE)
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("serious", "critical") or violation["id"] in _ALSO
     ]
 
 
@@ -236,7 +240,11 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
     fill(world)
     file_bug(world, "b")
     run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
-    build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4 AND module = 'routing'"))
+    (number, at) = world.store.cursor().execute(
+        "SELECT build, started_at FROM builds WHERE number = 4 AND module = 'routing'"
+    ).fetchone()  # fmt: skip
+    build, report = ids.text(number), raw.pack("reports/junit.xml", "junit", b"<testsuite/>")
+    world.store.transact("test", "raw", lambda cursor: append.put_raw(cursor, number, at, [report]))
     signature = ids.text(world.store.value("SELECT min(signature) FROM signatures"))
     pages = {
         "/": ".wall",
@@ -253,9 +261,10 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
         "/trends": "#trend-counts .barlayer path",
         "/compare?release=7.2": ".two-runs",
         "/ingest": ".page h1",
-        f"/builds/{build}?status=all": ".cases",
+        f"/builds/{build}?status=all": ".raw-files a",
         f"/builds/{build}?status=all&group=host": ".host-group",
         f"/tests/{test}": ".lane",
+        "/sql": ".sql-side h2",
         "/docs/verdicts": ".docs-text h2",
         "/bugs": ".cases",
         "/bugs/NET-1": ".cases",

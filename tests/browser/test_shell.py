@@ -373,9 +373,13 @@ def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(
 
 def test_what_came_since_the_last_look_is_told_but_not_of_a_narrowed_wall(page):
     seen = {"at": 1, "runs": {"7.2": ids.text(page.world.runs[0].id)}, "broken": {"7.2": 0}}
+    seen["started"] = {"7.2": page.world.runs[0].started_at.isoformat() + "Z"}
     page.run("localStorage.setItem('rt-seen', arguments[0])", json.dumps(seen))
     page.visit("/")
     page.reads("#since", "new runs of 7.2 (2 more broken)")
+    page.reads("#since", "Newly broken: test_")
+    page.click("#since a")
+    page.reads("#drawer h2", "test_")
     page.reads(".tile", "new run")
     page.visit("/?environment=prod")
     page.reads(".tile", "7.2")

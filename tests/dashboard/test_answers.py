@@ -96,7 +96,7 @@ def test_a_case_leads_to_the_first_bad_build(world, show):
     world.history({"a": "PPFSF", "b": "FFFFF"})
     first, newest = (ids.text(ids.of("tests/routing/routing_test.py", "TestIt", name)) for name in "ab")
     html = show("drawer", f"/?case={first}")["html"]
-    assert "failing since" in html and re.search(r"failing since <a[^>]*>#\d+</a>", html)
+    assert "failing since" in html and re.search(r"failing since <a[^>]*>build #\d+</a> in run #\d+", html)
     bad = re.search(r'failing since <a href="(/builds/\w+)', html)[1]
     assert "its first bad build" in show("drawer", f"/?case={first}.{bad.rpartition('/')[2]}")["html"]
     assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no result before it is known"
@@ -119,7 +119,40 @@ def test_wrong_addresses_are_answered_and_not_failed(world, show):
     assert "No release 9.9" in show("overview", "/?release=9.9")["html"]
     assert "there is no snapshot 999" in (gone := show("overview", "/?as_of=999")["html"])
     assert "regtracker check" not in gone
-    assert "100.00" in show("run", "/runs/latest?sort=nonsense&view=nonsense&offset=-3")["html"]
+    assert "No run of this release" in show("run", "/runs/latest?release=9.9")["html"]
+
+
+def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, show):
+    world.run({"routing": {"a": "F"}})
+    build = ids.text(world.store.value("SELECT build FROM builds"))
+    for sink, address, name in (
+        ("run", "/runs/latest?view=nonsense", "view"),
+        ("run", "/runs/latest?sort=nonsense", "sort"),
+        ("run", "/runs/latest?view=failed&offset=-3", "offset"),
+        ("build", f"/builds/{build}?group=nonsense", "group"),
+        ("build", f"/builds/{build}?status=nonsense", "status"),
+        ("trends-head", "/trends?by=nonsense", "by"),
+        ("trends-head", "/trends?group=nonsense", "group"),
+        ("grid-head", "/grid?kind=nonsense", "kind"),
+        ("failures", "/failures?sort=nonsense", "sort"),
+        ("matrix", "/matrix?release=7.0&by=nonsense", "by"),
+        ("overview", "/?as_of=nonsense", "as_of"),
+    ):
+        html = unescape(show(sink, address)["html"])
+        assert f"take <code>{name}</code> away" in html, address
+        assert "nonsense" in html or "-3" in html
+    assert "is no id" in show("drawer", "/?case=nonsense")["html"]
+
+
+def test_a_page_takes_a_time_as_the_api_does(world, show):
+    world.run({"routing": {"a": "P"}})
+    then = world.store.snapshot()
+    world.run({"routing": {"a": "F"}})
+    moment = then.committed_at.isoformat()
+    assert show("overview", f"/?as_of={moment}")["snapshot"] == then.id
+    html = show("run", f"/runs/latest?as_of={moment}Z")["html"]
+    assert "100.00" in html and f"as_of={moment.replace(':', '%3A')}Z" in html
+    assert "no snapshot as old as" in show("overview", "/?as_of=2001-01-01")["html"]
 
 
 def test_an_earlier_snapshot_shows_what_was(world, show):
@@ -154,3 +187,17 @@ def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, 
     for one in (app, second):
         answer = call(one, "overview-html.data", {"url.href": "/", "snapshot.data": None})
         assert "Nothing has been read yet" in answer.json["response"]["overview-html"]["data"]["html"]
+
+
+def test_a_failure_that_is_left_out_is_no_first_bad_build(world, show):
+    tests = [f"t{place}" for place in range(8)]
+    for letter in "PPPF":
+        world.run({"routing": dict.fromkeys(tests, letter)})
+    world.run({"routing": dict.fromkeys(tests, "P") | {"t0": "F"}})
+    build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4"))
+    case = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "t0"))
+    stormy = show("drawer", f"/?case={case}.{build}.")["html"]
+    assert "<span>left out of verdicts" in stormy and ">storm<" in stormy and "first bad build" not in stormy
+    newest = show("drawer", f"/?case={case}")["html"]
+    assert "its first bad build" in newest and "<span>left out of verdicts" not in newest
+    assert "build #5</a>" in newest and ">run #5<" in newest

@@ -111,3 +111,18 @@ def test_of_lanes_the_release_has_the_colour_and_the_environment_the_dash():
     ]
     looks = [(trace["line"]["color"], trace["line"]["dash"]) for trace in trend.rates(series)["data"]]
     assert looks == [("var(--s1c)", "solid"), ("var(--s1c)", "dash"), ("var(--s2c)", "solid")]
+
+
+def test_rows_of_bars_share_a_scale_unless_the_smaller_could_not_be_read():
+    def line(name: str, failed: int) -> dict:
+        counts = {"total": 100, "passed": 100 - failed, "failed": failed, "skipped": 0, "pass_rate": 0.5}
+        point = counts | {"day": "2026-11-01", "duration_s": 1.0, "running": False}
+        return {"name": name, "points": [point]}
+
+    near = trend.counts([line("prod", 40), line("staging", 10)])["layout"]
+    assert near["yaxis"]["range"] == near["yaxis2"]["range"]
+    far = trend.counts([line("prod", 40), line("staging", 2)])["layout"]
+    assert [note["text"] for note in far["annotations"]] == [
+        "prod (own scale, up to 40)",
+        "staging (own scale, up to 2)",
+    ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from builders import cases
+
 from dashboard.pages.failure import DAYS, bars
+from data import ids
 
 
 def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, show):
@@ -13,7 +16,7 @@ def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, sh
     assert "2 failures come down to" in html and html.count('class="pill k-new_failure"') >= 1
     signature = re.search(r'href="/failures/([0-9a-f]{16})', html).group(1)
     page = show("failure", f"/failures/{signature}")["html"]
-    assert "Newest examples" in page and 'class="case"' in page and "h1" in page
+    assert "the newest first" in page and 'class="case"' in page and "h1" in page
     assert re.search(r"case=[0-9a-f]{16}\.[0-9a-f]{16}\.", page)
 
 
@@ -51,3 +54,21 @@ def test_days_without_failures_stand_as_gaps_and_old_days_are_left_out():
     assert len(drawn) == DAYS and drawn[-1] == {"day": "2026-04-02", "count": 4, "height": 100.0}
     assert [bar["count"] for bar in drawn[-4:]] == [1, 0, 0, 4] and drawn[-4]["height"] == 25.0
     assert bars([]) == []
+
+
+def test_new_patterns_stand_first_and_each_has_its_trend(world, show):
+    world.history({"old": "FFFF", "late": "PPPF"})
+    html = show("failures", "/failures?runs=2")["html"]
+    assert html.index("late saw") < html.index("old saw") and "failures by run, the newest last: 0, 1" in html
+    assert "failures by run, the newest last: 1, 1" in html
+
+
+def test_a_pattern_says_whether_it_is_new_where_it_is_told_and_pages_through_all_of_it(world, show):
+    for module in ("routing", "storage"):
+        world.run({module: cases(module, {f"t{place}": "F" for place in range(40)}, message="all the same")})
+    signature = ids.text(world.store.value("SELECT signature FROM signatures"))
+    html = show("failure", f"/failures/{signature}")["html"]
+    assert "1 to 50 of 80" in html and "</svg>new</span>" in html and html.count('class="case"') == 50
+    assert re.findall(r"<li><span>(\w+)</span><i style=\"width:100.0%\"></i><b>40", html) == ["routing", "storage"]
+    rest = show("failure", f"/failures/{signature}?offset=50")["html"]
+    assert "51 to 80 of 80" in rest and rest.count('class="case"') == 30

@@ -65,7 +65,7 @@ def test_nothing_to_paint_is_said(world, painted, show):
 def test_an_order_that_does_not_exist_is_answered_and_another_page_is_left_alone(world, painted, show):
     world.run({"routing": {"a": "P"}})
     assert painted("/grid?order=nonsense") is None
-    assert "order is one of" in show("grid-head", "/grid?order=nonsense")["html"]
+    assert "must be one of failing" in show("grid-head", "/grid?order=nonsense")["html"]
     assert painted("/trends") is None
 
 

@@ -60,3 +60,15 @@ def test_nothing_to_tell_is_said_and_names_are_escaped(world, show):
     world.history({"<img src=x>": "PF"}, module="<b>m", release="<u>r", environment="<i>e")
     html = show("matrix", "/matrix")["html"]
     assert "&lt;img" in html and not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e"))
+
+
+def test_what_failed_the_only_time_it_ran_has_its_own_words_and_is_no_broken_test(world, show):
+    fill(world)
+    world.run({"routing": {"a": "F", "b": "P"}, "storage": {"s": "P", "fresh": "F"}})
+    html = show("matrix", "/matrix?release=7.0")["html"]
+    assert "1 broken test in 1 of 2 modules, and 1 test that failed the only time it ran, in 1" in html
+    assert "<b>0</b>" not in html and html.count('<td class="m-failing">') == 2
+    chosen = show("matrix", "/matrix?release=7.0&row=storage&column=prod")["html"]
+    assert "Not judged yet" in chosen and ">fresh<" in chosen and "the only run of those looked at" in chosen
+    world.history({"c": "PP"}, release="8.0", module="later")
+    assert "1 broken test in 1 module, and 1 test in 1 module that failed" in show("matrix", "/matrix")["html"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from data import ids
 from data.filters import Filter
+from data.queries import runs
 from data.queries.gate import gate
 
 MOVES = {"broke": "PPF", "dead": "FFF", "fixed": "FFP", "steady": "PPP", "came": "--P"}
@@ -115,7 +117,7 @@ def test_new_patterns_come_first(world, show):
     html = show("run", f"/runs/{ids.text(world.runs[-1].id)}?view=patterns")["html"]
     patterns = re.findall(r'<a class="case-message"[^>]*>([^<]+)', html)
     assert patterns and html.index("Failure patterns") < html.index(patterns[0])
-    assert "No failures" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=patterns&module=nothing")["html"]
+    assert "Nothing in this scope" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=patterns&module=no")["html"]
 
 
 def test_names_are_escaped(world, show):
@@ -123,3 +125,31 @@ def test_names_are_escaped(world, show):
     for kind in ("modules", "broken", "changes", "patterns", "failed"):
         html = show("run", f"/runs/{ids.text(world.runs[-1].id)}?view={kind}")["html"]
         assert not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e")), kind
+
+
+def test_a_part_that_a_run_does_not_have_is_nothing_and_not_broken(world, show):
+    world.run({"routing": {"a": "F"}, "late": {}})
+    run = ids.text(world.runs[0].id)
+    html = show("run", f"/runs/{run}?module=nowhere&view=failed")["html"]
+    assert "Nothing in this scope" in html and "has no result of module nowhere" in html and "s-broken" not in html
+    assert f'href="/runs/{run}?view=failed"' in html
+    assert "Nothing in this scope" in show("run", f"/runs/{run}?topology=9s")["html"]
+    assert "This run brought no results" in show("run", f"/runs/{run}?module=late")["html"]
+
+
+def test_a_scope_without_a_run_is_said_on_the_overview_with_a_way_out(world, show):
+    world.run({"routing": {"a": "F"}}, release="7.0")
+    world.run({"nvs": {"n": "P"}}, release="8.0", environment="staging")
+    for query in ("environment=nowhere", "module=nowhere", "topology=9s"):
+        html = show("overview", f"/?{query}")["html"]
+        assert "Nothing in this scope" in html and 'href="/">Show all' in html and "No run has been seen" not in html
+    html = show("overview", "/?module=nvs")["html"]
+    assert "No run of module nvs" in html and html.count("s-empty") >= 1 and "s-broken" not in html
+
+
+def test_the_end_of_a_run_is_estimated_by_the_newest_of_its_lane(world):
+    for seconds, environment in ((9000, "prod"), (9000, "prod"), (60, "prod"), (70, "prod"), (80, "prod"), (5, "lab")):
+        run, builds, listed = world._made({"routing": {"a": "P"}}, environment=environment)
+        world._put([replace(run, duration_s=seconds)], builds, listed)
+    assert runs.expected(world.store, "7.0", "prod") == 70
+    assert runs.run(world.store, ids.text(world.runs[-1].id))["expected_s"] == 5

@@ -8,7 +8,7 @@ from builders import World, cases
 
 from data.filters import Filter
 from data.queries import releases
-from data.queries.matrix import broken, matrix
+from data.queries.matrix import broken, matrix, unjudged
 
 
 @pytest.fixture
@@ -117,8 +117,40 @@ def test_without_an_ended_run_there_is_none_and_another_axis_is_refused(world):
 def test_a_first_run_with_failures_does_not_ship(world):
     world.run({"routing": {"a": "F", "b": "P"}, "policy": {"c": "P"}}, release="9.0")
     found = matrix(world.store, "9.0")
-    assert found["state"] == "failing" and found["tests"] == 0
+    assert (found["state"], found["tests"], found["unjudged"]) == ("failing", 0, 1)
     cell = next(row for row in found["rows"] if row["module"] == "routing")["cells"][0]
-    assert (cell["state"], cell["failed"]) == ("failing", 1) and "ran too seldom" in cell["sentence"]
+    assert (cell["state"], cell["failed"], cell["unjudged"]) == ("failing", 1, 1)
+    assert (
+        cell["sentence"]
+        == "routing on prod: 1 test failed that ran too seldom to be judged; 1 of 2 results passed in #1."
+    )
+    (listed,) = unjudged(world.store, "9.0", Filter(module="routing"), column="prod")
+    assert (listed["name"], listed["number"], listed["environment"]) == ("a", 1, "prod")
+    assert unjudged(world.store, "9.0", Filter(module="policy")) == []
     tile = releases.release(world.store, "9.0")
     assert tile["state"] in ("failing", "stale") and tile["latest_run"]["failed"] == 1
+
+
+def test_a_test_that_failed_the_only_time_it_ran_is_told_apart_from_broken_ones(world):
+    for letter in "PPF":
+        world.run({"routing": {"a": letter, "b": "P"}})
+    world.run({"routing": {"a": "F", "b": "P", "fresh": "F"}})
+    for by in ("environment", "topology"):
+        found = matrix(world.store, "7.0", by=by)
+        assert (found["tests"], found["unjudged"]) == (1, 1)
+        assert found["rows"][0]["cells"][0]["evidence"]["sick"] == 0
+        assert [row["name"] for row in unjudged(world.store, "7.0", by=by)] == ["fresh"]
+    world.run({"routing": {"a": "P", "b": "P"}})
+    assert matrix(world.store, "7.0")["state"] == "ok"  # what ran once, some runs ago, keeps nothing red
+
+
+def test_failures_of_a_sick_host_are_left_out_of_a_cell_and_said_to_be(world):
+    tests = {f"t{place}": "P" for place in range(30)}
+    for run in range(12):
+        on_sick = {name for place, name in enumerate(tests) if (place + run) % 3 == 0}
+        letters = {name: "F" if name in on_sick else "P" for name in tests}
+        hosts = {name: "ill" if name in on_sick else f"h{place % 2}" for place, name in enumerate(tests)}
+        world.run({"routing": cases("routing", letters, host=hosts)})
+    cell = cells(world)["routing", "prod"]
+    assert (cell["state"], cell["tests"], cell["unjudged"]) == ("ok", 0, 0)
+    assert "10 tests that failed on a sick host left out" in cell["sentence"]

@@ -62,7 +62,7 @@ class Member(Shape):
     count: Count
 
 
-class Failure(Shape):
+class FailureFacts(Shape):
     """A cluster of failure patterns that differ by a few letters; the one seen first stands for it."""
 
     signature: Id
@@ -82,8 +82,17 @@ class Failure(Shape):
     evidence: dict[str, Any]
 
 
+class Failure(FailureFacts):
+    trend: list[Count] = Field(description="failures by run, the oldest first; runs of several lanes by their age")
+
+
 class DayCount(Shape):
     day: str
+    count: Count
+
+
+class ModuleCount(Shape):
+    module: str
     count: Count
 
 
@@ -102,8 +111,9 @@ class FailureExample(Shape):
     message: str | None
 
 
-class FailureDetail(Failure):
+class FailureDetail(FailureFacts):
     days: list[DayCount]
+    by_module: list[ModuleCount] = Field(description="the most first")
     examples: list[FailureExample]
 
 

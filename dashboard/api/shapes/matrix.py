@@ -17,6 +17,7 @@ class MatrixCell(AllCounts):
 
     state: CellState
     tests: Count = Field(description="broken tests: regressions, new and always failing ones")
+    unjudged: Count = Field(description="tests that failed the only time they ran: they keep it red, and carry no word")
     regressions: Count
     new_failures: Count
     always_failing: Count
@@ -37,6 +38,7 @@ class MatrixRow(Shape):
     module: str
     state: CellState = Field(description="of its worst cell")
     tests: Count = Field(description="broken tests of all cells, each counted once")
+    unjudged: Count
     cells: list[MatrixCell] = Field(description="one a column")
 
 
@@ -52,6 +54,7 @@ class MatrixColumn(Shape):
     value: str | None = Field(description="an environment, a topology or a release")
     state: CellState
     tests: Count
+    unjudged: Count
     runs: list[MatrixRun] = Field(description="the newest that ended, of each environment: what its cells tell of")
 
 
@@ -60,6 +63,7 @@ class OverallCell(Shape):
 
     state: CellState
     tests: Count
+    unjudged: Count
     sentence: str
 
 
@@ -74,6 +78,7 @@ class OverallRow(Shape):
     module: str
     state: CellState
     tests: Count = Field(description="broken tests of all releases; one that is broken in two counts twice")
+    unjudged: Count
     cells: list[OverallCell] = Field(description="one a release")
 
 
@@ -84,6 +89,7 @@ class OverallMatrix(Shape):
     by: Literal["release"]
     state: CellState
     tests: Count
+    unjudged: Count
     columns: list[MatrixColumn]
     rows: list[OverallRow]
 
@@ -95,5 +101,6 @@ class Matrix(Shape):
     by: Literal["environment", "topology"]
     state: CellState = Field(description="failing or broken: it may not ship")
     tests: Count
+    unjudged: Count
     columns: list[MatrixColumn]
     rows: list[MatrixRow]

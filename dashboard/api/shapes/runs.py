@@ -35,7 +35,9 @@ class Run(AllCounts):
 class RunDetail(Run):
     previous: Id | None = Field(description="the run before it in its release and environment")
     next: Id | None
-    expected_s: float | None = Field(description="how long runs of this release usually take")
+    expected_s: float | None = Field(
+        description="the median of the newest three of its release and environment that have ended"
+    )
 
 
 class SparkPoint(Counts):

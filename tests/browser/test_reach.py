@@ -1,0 +1,63 @@
+"""A page that is asked for while the server is away, through a real browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from werkzeug.serving import make_server
+
+NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def until(condition: Callable[[], Any], within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def served(app: Any, port: int) -> Iterator[int]:
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, chromium):
+    world.run({"routing": {"a": "P", "b": "F"}}, "9.1", started_at=NOW - timedelta(hours=3))
+    driver = chromium.driver
+
+    def text(selector: str) -> str:
+        return driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText).join(' ')", selector
+        )
+
+    def click(selector: str) -> None:
+        driver.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+    with served(app.server, 0) as port:
+        driver.get(f"http://127.0.0.1:{port}/")
+        until(lambda: "9.1" in text("#overview"))
+        driver.execute_script("window.kept = true")
+    click("a[data-nav='/failures']")
+    until(lambda: "could not be loaded" in text("#unloaded h1"))
+    assert driver.execute_script("return document.querySelector('#page').offsetHeight") == 0
+    driver.back()
+    until(lambda: text("#unloaded") == "" and "9.1" in text("#overview"))
+    driver.forward()
+    until(lambda: "could not be loaded" in text("#unloaded h1"))
+    with served(app.server, port):
+        until(lambda: "AssertionError" in text("#failures"))
+        assert text("#unloaded") == "" and driver.execute_script("return window.kept")
+        until(lambda: text("#offline") == "")
+        driver.get("about:blank")
+    driver.get_log("browser")  # the browser tells of every request that failed
