@@ -86,7 +86,9 @@ def _look(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
         return
     finding.jobs = len(jobs)
     if not jobs:
-        finding.problems.append(f"no job below {source.job!r} is let in by include = {source.include}")
+        finding.problems.append(
+            f"no job below {source.job.strip('/') or 'the root'!r} is let in by include = {source.include}"
+        )
     for job in jobs[:JOBS]:
         with _noted(finding):
             numbers = [number for number, _ in islice(builds_of(jenkins, job.job, first=BUILDS), BUILDS)]
