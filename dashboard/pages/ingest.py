@@ -208,9 +208,9 @@ def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str,
 def _requests(store: Store) -> list[dict[str, Any]]:
     """The newest requests; what an upload became is told by what it is."""
     asked = [_request(found) for found in requests.recent(store, REQUESTS)]
-    names = ingest.named(store, tuple(ids.number(build) for one in asked for build in one["builds"]))
+    names = ingest.named(store, tuple(build for one in asked for build in one["builds"]))
     for one in asked:
-        one["builds"] = [(build, names.get(ids.number(build), "build")) for build in one["builds"]]
+        one["builds"] = [(build, names.get(build, "build")) for build in one["builds"]]
     return asked
 
 

@@ -99,13 +99,13 @@ def rechecks(store: Store, source: str | None = None) -> int:
 
 
 @question
-def named(store: Store, builds: Sequence[int]) -> dict[int, str]:
+def named(store: Store, builds: Sequence[str]) -> dict[str, str]:
     """By id of a build: what it is, in words."""
     rows = store.rows(
         "SELECT build, release, module, number FROM builds WHERE build IN (SELECT unnest($builds))",
-        {"builds": list(builds)},
+        {"builds": [ids.number(build) for build in builds]},
     )
-    return {row["build"]: "{release} {module} #{number}".format(**row) for row in rows}
+    return {ids.text(row["build"]): "{release} {module} #{number}".format(**row) for row in rows}
 
 
 @question
