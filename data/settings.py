@@ -11,7 +11,16 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -107,7 +116,7 @@ class SourceSettings(_Table):
     ca_bundle: Path | None = None
     poll_minutes: float = Field(5, gt=0, le=60 * 24 * 7)
     layout: Literal["orchestrator", "folder", "multibranch", "job", "view"] = "orchestrator"
-    job: str = Field(min_length=1)
+    job: str  # folder: "" or "/" is the root of the Jenkins
     include: list[str] = ["*"]
     exclude: list[str] = []
     group_by: str = ""  # folder: "", "upstream" or "parameter:NAME": what makes builds of several jobs one run
@@ -131,6 +140,13 @@ class SourceSettings(_Table):
         if not re.match(r"^https?://[^/\s]+", url):
             raise ValueError("must start with http:// or https:// and name a host")
         return url.rstrip("/") + "/"
+
+    @field_validator("job")
+    @classmethod
+    def _named(cls, job: str, info: ValidationInfo) -> str:
+        if not job.strip("/ ") and info.data.get("layout", "folder") != "folder":
+            raise ValueError('names no job; only with layout = "folder" the root of a Jenkins can be watched')
+        return job.strip()
 
     @field_validator("group_by")
     @classmethod
@@ -257,7 +273,7 @@ def load(**overrides: Any) -> Settings:
     except SettingsError as error:
         raise ConfigError(f"the environment: {error}; a table or list is written as JSON") from error
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item, path) for item in error.errors())) from error
+        raise ConfigError("\n".join(_explain(item, path, document) for item in error.errors())) from error
     sources = [_with_token(source, token_variable(source.name), f"source.{source.name}") for source in settings.source]
     return settings.model_copy(update={"source": sources, "bugs": _with_token(settings.bugs, BUGS_TOKEN, "bugs")})
 
@@ -276,8 +292,8 @@ def _with_token(table: Secret, variable: str, key: str) -> Secret:
     return table.model_copy(update={"token": SecretStr(token)}) if token else table
 
 
-def _explain(item: Any, path: Path) -> str:
-    key = ".".join(str(part) for part in item["loc"])
+def _explain(item: Any, path: Path, document: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in _by_name(item["loc"], document))
     message = item["msg"].removeprefix("Value error, ")
     variable = "REGTRACKER_" + "__".join(str(part) for part in item["loc"]).upper()
     if variable in os.environ:
@@ -288,3 +304,11 @@ def _explain(item: Any, path: Path) -> str:
     value = "" if item["type"] == "missing" else f" = {item['input']!r}"
     value = re.sub(r"//[^/@\s]*@", "//...@", value)  # a password stays where it is
     return f"{path}: {key}{value}: {message}"
+
+
+def _by_name(loc: tuple[str | int, ...], document: dict[str, Any]) -> tuple[str | int, ...]:
+    """The place of an error, with the name of a source that has one in place of its number."""
+    if len(loc) < 2 or loc[0] != "source" or "REGTRACKER_SOURCE" in os.environ:
+        return loc
+    name = document["source"][loc[1]].get("name")
+    return (loc[0], name, *loc[2:]) if isinstance(name, str) and name else loc

@@ -41,6 +41,26 @@ class Finding:
     def document(self) -> dict[str, Any]:
         return {**asdict(self), "ok": not self.problems}
 
+    def lines(self) -> Iterator[str]:
+        """The same for people."""
+        state = "cannot be used" if self.problems else "ok"
+        yield f"source {self.source}: {state}; Jenkins {self.jenkins or 'unknown'}, {self.jobs} jobs"
+        yield from (f"  problem: {problem}" for problem in self.problems)
+        for row in self.builds:
+            yield f"  {row['job']} #{row['number']} {row['display_name']!r} ({row['state']}): {'; '.join(_facts(row))}"
+        yield from (f"  remark: {remark}" for remark in self.remarks)
+
+
+def _facts(row: dict[str, Any]) -> Iterator[str]:
+    yield f"release {row['release']}"
+    yield f"version {row['version'] or 'none'}"
+    yield f"environment {row['environment']}"
+    yield f"modules {', '.join(row['modules'])}" if "modules" in row else f"module {row['module']}"
+    yield from (f"{count} files {rule}" for rule, count in row.get("files", {}).items())
+    if "tests" in row:
+        owners = ", ".join(f"{owner} {count}" for owner, count in row["owners"].items())
+        yield f"{row['tests']} tests" + (f" owned by {owners}" if owners else "")
+
 
 def check(source: SourceSettings) -> Finding:
     """Ask one source what a poll would ask, a few builds deep."""
@@ -66,7 +86,9 @@ def _look(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
         return
     finding.jobs = len(jobs)
     if not jobs:
-        finding.problems.append(f"no job below {source.job!r} is let in by include = {source.include}")
+        finding.problems.append(
+            f"no job below {source.job.strip('/') or 'the root'!r} is let in by include = {source.include}"
+        )
     for job in jobs[:JOBS]:
         with _noted(finding):
             numbers = [number for number, _ in islice(builds_of(jenkins, job.job, first=BUILDS), BUILDS)]

@@ -1,107 +1,17 @@
-"""The verbs of ingestion. `--json` prints one object (or one a line) and nothing else on standard output."""
+"""The verbs about what is not polled: files, the bug feed, and the raw files that were kept. `--json` prints one object
+(or one a line) and nothing else on standard output."""
 
 from __future__ import annotations
 
 import json
-import logging
-import re
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from data import completion
-from data.settings import config_path
-from data.store import StoreError
 from data.terminal import JSON, fail, load_settings, opened_store
-from ingest.terminal import (
-    SOURCE,
-    MovingBar,
-    chosen_sources,
-    collect_rarely,
-    log_to_stderr,
-    one_thread,
-    progress,
-    stopped_by_signals,
-)
-
-if TYPE_CHECKING:
-    from ingest.check import Finding
-
-
-@click.command()
-@SOURCE
-@JSON
-def poll(name: str | None, as_json: bool) -> None:
-    """Look once for new builds, read whatever is due, and exit.
-
-    Exit code 0: all is well; 1: some builds failed (they stay in the ledger and are tried again); 2: the configuration
-    is wrong or a Jenkins cannot be read. Builds that Jenkins has deleted are told as gone, and are no failure.
-
-    Found is what was new to the ledger: builds that orchestrate others (told as runs when read) and builds with results
-    (told as ingested).
-
-    \b
-    Example: regtracker poll --source ci --json
-    """
-    from data import polls
-    from ingest.pipeline import Pipeline
-
-    settings = load_settings()
-    sources = chosen_sources(settings, name)
-    log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
-    counted = ("found", "runs", "ingested", "running", "failed", "gone", "results")
-    total = dict.fromkeys(counted, 0) | {"seconds": 0.0}
-    errors, failures = [], []
-    collect_rarely()
-    with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
-        for source in sources:
-            pipeline = Pipeline(store, source, stop)
-            pipeline.progress = bar = MovingBar(f"builds of {source.name}")
-            answer = pipeline.poll(eager=True)
-            polls.tell(store, answer)
-            bar.end()
-            for key in counted:
-                total[key] += getattr(pipeline.tally, key)
-            total["seconds"] += answer.duration_s
-            if answer.error:
-                errors.append(f"{source.name}: {answer.error}")
-            failures += [f"{source.name}: {error}" for error in pipeline.tally.errors if error != answer.error]
-    total["seconds"] = round(total["seconds"], 3)
-    if as_json:
-        click.echo(json.dumps(total | {"errors": errors, "failures": failures}))
-    else:
-        click.echo(
-            f"{total['found']} builds found, {total['runs']} runs and {total['ingested']} builds ingested, "
-            f"{total['running']} running, "
-            f"{total['failed']} failed, {total['gone']} gone, {total['results']} results in {total['seconds']:.1f} s"
-        )
-    for error in (*failures, *errors):
-        click.echo(error, err=True)
-    sys.exit(130 if stop.is_set() else 2 if errors else 1 if total["failed"] else 0)
-
-
-@click.command()
-def ingest() -> None:
-    """Watch every source until stopped (Ctrl-C or SIGTERM).
-
-    \b
-    Example: regtracker ingest
-    """
-    from ingest.schedule import Ingest
-
-    settings = load_settings()
-    log_to_stderr(logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a long poll "misses" its next turn: no news
-    try:
-        process = Ingest(settings)
-    except StoreError as error:
-        fail(error)
-    if not settings.source:
-        click.echo("No [[source]] is configured: only requests and uploads are carried out.", err=True)
-    process.run()
+from ingest.terminal import SOURCE, MovingBar, chosen_sources, collect_rarely, one_thread, progress
 
 
 @click.command()
@@ -181,9 +91,10 @@ def import_(
 ) -> None:
     """Store results without a Jenkins: report files, folders and zips, of any kind that is known.
 
-    All paths together are one build. A folder laid out as RELEASE/MODULE/NUMBER/... holds one build per NUMBER, and
-    needs neither --release nor --module. The same files under the same names are the same build, however often they
-    come.
+    All paths together are one build, and each file counts once, however many of them lead to it. Zips in folders are
+    read too; what looks like results and is left alone is told. A folder laid out as RELEASE/MODULE/NUMBER/... holds
+    one build per NUMBER, and needs neither --release nor --module. The same files under the same names are the same
+    build, however often they come.
 
     --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of test_case_id,
     priority, testrail_id, component, owner, topology, test_state; for one --release, or for all.
@@ -197,6 +108,7 @@ def import_(
              regtracker import --metadata tests.csv
     """
     from ingest import importer
+    from ingest.handed import reports
     from ingest.metadata import import_metadata
 
     settings = load_settings()
@@ -215,19 +127,23 @@ def import_(
             wanted = importer.plan(
                 paths, release, module, number, started_at and importer.read_moment(started_at), version, environment
             )
-        except ValueError as error:
+            beside = importer.left_over(paths, wanted)
+        except (ValueError, OSError) as error:
             if as_json:
                 click.echo(json.dumps({"error": str(error)}))
             fail(error)
+        answers += [
+            {"paths": [str(path)], "skipped_because": "lies in no folder RELEASE/MODULE/NUMBER"} for path in beside
+        ]
         with progress(wanted, "Importing") as builds:
             for key, given in builds:
                 try:
-                    with importer.reports(given) as (files, bad):
-                        failed |= bool(bad)
-                        answers += [{"paths": [str(path)], "error": why} for path, why in bad]
-                        if files or not bad:
-                            build = importer.import_files(store, key, files)
-                            answers.append(importer.summary(build, len(files)))
+                    with reports(given) as handed:
+                        failed |= bool(handed.unreadable)
+                        answers += [{"paths": [path], "error": why} for path, why in handed.unreadable]
+                        if handed.files or not handed.unreadable:
+                            build = importer.import_files(store, key, handed)
+                            answers.append(importer.summary(build, len(handed.files)))
                             failed |= "unreadable" in build.flags
                 except (ValueError, OSError) as error:
                     failed = True
@@ -235,8 +151,8 @@ def import_(
     for answer in answers:
         if as_json:
             click.echo(json.dumps(answer))
-        if "error" in answer:
-            click.echo(f"{', '.join(answer['paths'])}: {answer['error']}", err=True)
+        if why := answer.get("error") or answer.get("skipped_because"):
+            click.echo(f"{', '.join(answer['paths'])}: {why}", err=True)
         elif not as_json:
             click.echo(_sentence(answer))
     sys.exit(1 if failed else 0)
@@ -295,60 +211,6 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--source", "name", required=True, help="The source, by its name.", shell_complete=completion.sources)
-@click.option("--from", "first", help="First build number, or ISO 8601 date (UTC).")
-@click.option("--to", "last", help="Last build number, or date; default: the newest.")
-@JSON
-def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> None:
-    """Read builds older than those that a poll takes at first sight, by numbers or dates.
-
-    It may be stopped at any time: what is found stands in the ledger, and goes on here or in `regtracker ingest`.
-
-    Exit code 0: all is well; 1: some builds failed; 2: the configuration is wrong or Jenkins cannot be read; 130: it
-    was stopped.
-
-    \b
-    Example: regtracker backfill --source ci --from 2025-01-01 --to 2025-06-30
-             regtracker backfill --source ci --from 100 --to 499
-    """
-    from ingest.backfill import Range, run
-    from ingest.jenkins import JenkinsError
-    from ingest.pipeline import Pipeline
-
-    settings = load_settings()
-    (source,) = chosen_sources(settings, name)
-    try:
-        wanted = Range.read(first, last)
-    except ValueError as error:
-        fail(error)
-    log_to_stderr(logging.CRITICAL)
-    began = time.monotonic()
-    bar = MovingBar("builds")
-    collect_rarely()
-    with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
-        pipeline = Pipeline(store, source, stop)
-        try:
-            run(pipeline, wanted, bar)
-        except JenkinsError as error:
-            fail(error)
-        finally:
-            bar.end()
-    tally = pipeline.tally
-    answer = {name: getattr(tally, name) for name in ("found", "ingested", "running", "failed", "gone", "results")}
-    answer |= {"requests": pipeline.jenkins.requests, "seconds": round(time.monotonic() - began, 3)}
-    if as_json:
-        click.echo(json.dumps(answer))
-    else:
-        click.echo(
-            "{found} builds found, {ingested} ingested, {failed} failed, {gone} gone, {results} results, "
-            "{requests} requests in {seconds:.1f} s".format(**answer)
-        )
-    for error in tally.errors:
-        click.echo(error, err=True)
-    sys.exit(130 if stop.is_set() else 1 if tally.failed else 0)
-
-
-@click.command()
 @SOURCE
 @click.option("--since", help="Only builds that began at this ISO 8601 time (UTC) or later.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would change.")
@@ -391,69 +253,3 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
         click.echo(f"  {field}: {count} builds")
     for example in changes.examples:
         click.echo(f"  {example}")
-
-
-@click.command()
-@SOURCE
-@JSON
-def check(name: str | None, as_json: bool) -> None:
-    """Tell whether configuration, store and every Jenkins can be used, and what the rules make of the last builds.
-
-    No build is stored.
-
-    Exit code 0: everything can be used; 2: there is a problem.
-
-    \b
-    Example: regtracker check --source ci
-    """
-    from ingest.check import check as look
-
-    settings = load_settings()
-    with opened_store(one_thread(settings)) as store:
-        snapshot = store.snapshot()
-    findings = [look(source) for source in (chosen_sources(settings, name) if name else settings.source)]
-    problems = any(finding.problems for finding in findings)
-    if as_json:
-        document = {
-            "configuration": str(config_path()),
-            "store": {
-                "catalog": _without_secret(settings.catalog),
-                "data": settings.data_path,
-                "snapshot": snapshot.id,
-            },
-            "sources": [finding.document() for finding in findings],
-            "ok": not problems,
-        }
-        click.echo(json.dumps(document))
-    else:
-        click.echo(f"store: {_without_secret(settings.catalog)}, snapshot {snapshot.id}")
-        if not findings:
-            click.echo("no [[source]] is configured")
-        for finding in findings:
-            _describe(finding)
-    sys.exit(2 if problems else 0)
-
-
-def _describe(finding: Finding) -> None:
-    state = "cannot be used" if finding.problems else "ok"
-    click.echo(f"source {finding.source}: {state}; Jenkins {finding.jenkins or 'unknown'}, {finding.jobs} jobs")
-    for problem in finding.problems:
-        click.echo(f"  problem: {problem}")
-    for row in finding.builds:
-        facts = [
-            f"release {row['release']}",
-            f"version {row['version'] or 'none'}",
-            f"environment {row['environment']}",
-        ]
-        facts.append(f"modules {', '.join(row['modules'])}" if "modules" in row else f"module {row['module']}")
-        facts += [f"{count} files {rule}" for rule, count in row.get("files", {}).items()]
-        if "tests" in row:
-            owners = ", ".join(f"{owner} {count}" for owner, count in row["owners"].items())
-            facts.append(f"{row['tests']} tests" + (f" owned by {owners}" if owners else ""))
-        click.echo(f"  {row['job']} #{row['number']} {row['display_name']!r} ({row['state']}): {'; '.join(facts)}")
-    for remark in finding.remarks:
-        click.echo(f"  remark: {remark}")
-
-
-def _without_secret(catalog: str) -> str:
-    return re.sub(r"://[^/@]*@", "://", catalog)

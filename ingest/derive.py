@@ -92,12 +92,16 @@ def derive(
 
 def read_results(source: SourceSettings, files: Files, number: int | None) -> BuildResults:
     """The cases of a build's files. Raises Unfinished, BadArchive."""
+    refused: list[str] = []
     results = read_build(
-        _inputs(source, files),
+        _inputs(source, files, refused.append),
         number=number,
         topology=re.compile(source.topology) if source.topology else None,
         console_patterns=console.compile_patterns(rule.pattern for rule in source.console),
     )
+    for why in dict.fromkeys(refused):
+        results.warn(why)
+        results.flags.add("unreadable")
     for file in results.files:
         # Jenkins wrote it this moment: what cannot be read of it broke on the way.
         if file.kind in ("test_report", "testng_json") and file.status == "error":
@@ -105,7 +109,7 @@ def read_results(source: SourceSettings, files: Files, number: int | None) -> Bu
     return results
 
 
-def _inputs(source: SourceSettings, files: Files) -> Iterator[InputFile]:
+def _inputs(source: SourceSettings, files: Files, refuse: Callable[[str], object]) -> Iterator[InputFile]:
     """Each file once, however many of the zips hold it, as the kind that the source says it is today."""
     seen: set[str] = set()
     for file in files.fetched:
@@ -113,7 +117,7 @@ def _inputs(source: SourceSettings, files: Files) -> Iterator[InputFile]:
         if not file.is_zip:
             found = [(named, lambda stream=file.stream: _Borrowed(stream))]
         else:
-            found = ((full_path(named, member.path), member.open) for member in members(file.stream))
+            found = ((full_path(named, member.path), member.open) for member in members(file.stream, refuse))
         for inside, open_file in found:
             kind, path = file.kind, axis + end + inside
             if kind not in ("test_report", "testng_json", "console"):

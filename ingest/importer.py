@@ -6,17 +6,14 @@ build's identity, is taken from the reports themselves.
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from data import ids, raw
 from data.append import Build, RawFile, put
@@ -24,24 +21,12 @@ from data.ledger import builds_of_job
 from data.runs import Run
 from data.store import Store
 from ingest.derive import by_path, table_of
-from ingest.fetch import RAW_LIMIT
-from ingest.parsers.archive import BadArchive, members
+from ingest.handed import Given, Handed, Remark, looks_like_results, pack, told_apart, unpack, uploaded
 from ingest.records import FAILED
 from ingest.results import BuildResults, InputFile, read_build
 
 SOURCE, UPLOAD = SOURCES = ("import", "upload")
-SINGLES = 20  # raw files kept one by one; more of them are kept as one zip
 _EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
-_REPORTS = re.compile(r"\.(xml|tap|trx|json|order\.txt)$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Given:
-    """One report. `modified` is a naive UTC time, None where it says nothing about the report."""
-
-    path: str
-    open: Callable[[], BinaryIO]
-    modified: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -92,40 +77,6 @@ def read_moment(text: str) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-@contextmanager
-def reports(paths: Iterable[Path]) -> Iterator[tuple[list[Given], list[tuple[Path, str]]]]:
-    """The reports at these paths, to be read within, and (path, why) of those that cannot be used; folders and zips
-    are searched."""
-    with ExitStack() as opened:
-        found: list[Given] = []
-        bad: list[tuple[Path, str]] = []
-        for path in paths:
-            try:
-                if path.is_dir():
-                    inside = sorted(file for file in path.rglob("*") if file.is_file() and _REPORTS.search(file.name))
-                    found += [_on_disk(file, str(file.relative_to(path))) for file in inside]
-                elif not path.is_file():
-                    bad.append((path, "there is no such file or folder"))
-                elif path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
-                    found += _in_zip(opened.enter_context(path.open("rb")))
-                else:
-                    path.open("rb").close()
-                    found.append(_on_disk(path, path.name))
-            except (BadArchive, OSError) as error:
-                bad.append((path, str(error)))
-        yield found, bad
-
-
-def _in_zip(stream: BinaryIO) -> list[Given]:
-    """Raises BadArchive. All of it is read once: damage found later would take the other inputs along."""
-    inside = list(members(stream))
-    for member in inside:
-        with member.open() as content:
-            while content.read(1 << 20):
-                pass
-    return [Given(member.path, member.open) for member in inside]
-
-
 def plan(
     paths: Sequence[Path],
     release: str | None,
@@ -135,24 +86,32 @@ def plan(
     version: str | None,
     environment: str,
 ) -> list[tuple[Key, list[Path]]]:
-    """Which builds the paths hold, with the files of each. Raises ValueError where a name is missing."""
-    numbered = [folder for path in paths if path.is_dir() and number is None for folder in numbered_folders(path)]
+    """Which builds the paths hold, with the paths of each. Raises ValueError where a name is missing."""
     facts = {"version": version, "environment": environment, "started_at": started_at}
-    if numbered:
-        return [
-            (
-                Key(
-                    release=release or folder.resolve().parent.parent.name,
-                    module=module or folder.resolve().parent.name,
-                    number=int(folder.name),
-                    run="",
-                    **facts,
-                ),
-                [folder],
-            )
-            for folder in numbered
-        ]
-    return [(Key(release or "", module or "", number, **facts), list(paths))] if paths else []
+    numbered = {} if number is not None else _numbered(paths)
+    builds = [
+        (
+            Key(
+                release=release or folder.parent.parent.name,
+                module=module or folder.parent.name,
+                number=int(folder.name),
+                run="",
+                **facts,
+            ),
+            [path],
+        )
+        for folder, path in numbered.items()
+    ]
+    others = [path for path in paths if not _is_covered(path, numbered)]
+    return builds + ([(Key(release or "", module or "", number, **facts), others)] if others else [])
+
+
+def left_over(paths: Sequence[Path], builds: Iterable[tuple[Key, list[Path]]]) -> list[Path]:
+    """What looks like results below the paths and is part of no planned build. Raises OSError."""
+    taken = {path.resolve() for _, given in builds for path in given}
+    files = {file.resolve(): file for path in paths if path.is_dir() for file in path.rglob("*") if file.is_file()}
+    beside = [file for real, file in files.items() if taken.isdisjoint((real, *real.parents))]
+    return sorted(file for file in beside if looks_like_results(file))
 
 
 def summary(build: Build, files: int) -> dict[str, Any]:
@@ -175,33 +134,41 @@ def summary(build: Build, files: int) -> dict[str, Any]:
     }
 
 
-def _on_disk(file: Path, name: str) -> Given:
-    modified = datetime.fromtimestamp(int(file.stat().st_mtime), UTC).replace(tzinfo=None)
-    return Given(name.replace("\\", "/"), lambda: file.open("rb"), modified)
-
-
-def numbered_folders(root: Path) -> list[Path]:
-    """Folders .../RELEASE/MODULE/NUMBER with reports, the layout in which the older tracker kept what it downloaded."""
-    candidates = [root, *sorted(folder for folder in root.rglob("*") if folder.is_dir())]
-    return [folder for folder in candidates if folder.name.isdigit() and _holds_results(folder)]
+def _numbered(paths: Sequence[Path]) -> dict[Path, Path]:
+    """Folders .../RELEASE/MODULE/NUMBER with reports, the layout in which the older tracker kept what it downloaded:
+    each once, and as what path it was found."""
+    folders: dict[Path, Path] = {}
+    for root in paths:
+        for folder in [root, *sorted(root.rglob("*"))] if root.is_dir() else ():
+            if folder.name.isdigit() and folder.is_dir() and _holds_results(folder):
+                folders.setdefault(folder.resolve(), folder)
+    return folders
 
 
 def _holds_results(folder: Path) -> bool:
     return (folder / "junit").is_dir() or any(folder.glob("*.order.txt"))
 
 
-def import_files(store: Store, key: Key, files: Sequence[Given], *, source: str = SOURCE, author: str = "") -> Build:
-    """Store the files' results as one final build and its run, in one transaction.
+def _is_covered(path: Path, numbered: Iterable[Path]) -> bool:
+    real = path.resolve()
+    return any(folder.is_relative_to(real) or real.is_relative_to(folder) for folder in numbered)
+
+
+def import_files(store: Store, key: Key, handed: Handed, *, source: str = SOURCE, author: str = "") -> Build:
+    """Store the files' results as one final build and its run, in one transaction. What could not be read is remarked
+    and flagged.
 
     Raises ValueError where no file holds any result, BadArchive.
     """
-    files = _told_apart(files)
+    files = told_apart(handed.files)
     results = read_build(_inputs(files))
     if not results.cases:
-        remarks = "; ".join(results.warnings[:3]) or "none of them is a report of a known kind"
-        raise ValueError(f"no test result in {len(files)} files: {remarks}")
+        remarks = [f"{path}: {why}" for path, why in (*handed.unreadable, *handed.skipped)] + results.warnings
+        told = "; ".join(remarks[:3]) or "none of them is a report of a known kind"
+        raise ValueError(f"no test result in {len(files) + len(handed.unreadable)} files: {told}")
     number, started_at = _identity(store, source, key, files, results.cases)
-    build = _build(source, key, number, started_at, len(files), results, _keep(files))
+    told = {"unreadable": handed.unreadable, "skipped": handed.skipped}
+    build = _build(source, key, number, started_at, len(files), results, pack(files), told)
     run = _run(build, key)
     store.transact(
         author or "import",
@@ -211,29 +178,20 @@ def import_files(store: Store, key: Key, files: Sequence[Given], *, source: str 
     return build
 
 
-def _told_apart(files: Sequence[Given]) -> list[Given]:
-    """The files; one whose path another has already goes below a numbered folder, so that each can be asked for."""
-    seen: Counter[str] = Counter()
-    distinct = []
-    for file in files:
-        seen[file.path] += 1
-        distinct.append(file if seen[file.path] == 1 else replace(file, path=f"{seen[file.path]}/{file.path}"))
-    return distinct
-
-
 def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> Build:
-    """Store what came through the API: `metadata` has the fields of Key. Raises ValueError, BadArchive."""
-    given = [one for file in files for one in _uploaded(file)]
-    return import_files(store, Key.read(metadata), given, source=UPLOAD, author=author)
+    """Store what came through the API: `metadata` has the fields of Key. Raises ValueError."""
+    return import_files(store, Key.read(metadata), uploaded(files), source=UPLOAD, author=author)
 
 
 def derive_again(build: dict[str, Any], kept: Sequence[RawFile]) -> tuple[Build, Run]:
     """An imported build as its kept files give it today; of `build`, its row, identity is taken. Raises BadArchive."""
     (description,) = [file for file in kept if file.kind == "import"]
-    key = Key.read(json.loads(raw.unpack(description)))
+    document = json.loads(raw.unpack(description))
+    told = {name: document.pop(name, []) for name in ("unreadable", "skipped")}
+    key = Key.read(document)
     files = [file for file in kept if file.kind == "file"]
-    results = read_build(_inputs(one for file in files for one in _kept(file)))
-    again = _build(build["source"], key, build["number"], build["started_at"], build["artifacts"], results, files)
+    results = read_build(_inputs(one for file in files for one in unpack(file)))
+    again = _build(build["source"], key, build["number"], build["started_at"], build["artifacts"], results, files, told)
     return again, _run(again, key)
 
 
@@ -245,9 +203,12 @@ def _build(
     files: int,
     results: BuildResults,
     kept: list[RawFile] | None,
+    told: dict[str, Sequence[Remark]],
 ) -> Build:
+    """`told`: what of the input was unreadable or skipped, which no kept file can tell."""
     failed = any(case.is_final and case.status == FAILED for case in results.cases)
-    document = asdict(key) | {"started_at": key.started_at.isoformat() if key.started_at else None}
+    document = asdict(key) | {"started_at": key.started_at.isoformat() if key.started_at else None} | told
+    flags = results.flags | ({"no_raw"} if kept is None else set()) | ({"unreadable"} if told["unreadable"] else set())
     cases, tests = table_of(results.cases, lambda _: key.module)
     return Build(
         source=source,
@@ -264,10 +225,10 @@ def _build(
         revision=key.revision,
         parameters=key.parameters,
         artifacts=files,
-        flags=frozenset(results.flags | ({"no_raw"} if kept is None else set())),
+        flags=frozenset(flags),
         cases=cases,
         tests=tests,
-        warnings=by_path(results),
+        warnings=[*(("", f"{path}: {why}") for remarks in told.values() for path, why in remarks), *by_path(results)],
         raw=[raw.pack("import.json", "import", json.dumps(document).encode()), *(kept or [])],
     )
 
@@ -312,45 +273,3 @@ def _identity(store: Store, source: str, key: Key, files: Sequence[Given], cases
         return key.number, started_at
     same = [number for number, start in stored if start == started_at]
     return (same[0] if same else max((number for number, _ in stored), default=0) + 1), started_at
-
-
-def _keep(files: Sequence[Given]) -> list[RawFile] | None:
-    """The files as raw files; None where they are too large to be kept."""
-    sizes = 0
-    packed: list[RawFile] = []
-    together = io.BytesIO()
-    with zipfile.ZipFile(together, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            with file.open() as stream:
-                content = stream.read(RAW_LIMIT + 1)
-            if len(content) > RAW_LIMIT:
-                return None
-            if len(files) <= SINGLES:
-                packed.append(raw.pack(file.path, "file", content))
-                sizes += len(packed[-1].content)
-            else:
-                archive.writestr(zipfile.ZipInfo(file.path), content, zipfile.ZIP_DEFLATED)
-                sizes = together.tell()
-            if sizes > RAW_LIMIT:
-                return None
-    return packed or [raw.pack_zip("files.zip", "file", together.getvalue())]
-
-
-def _uploaded(file: RawFile) -> Iterator[Given]:
-    content = raw.unpack(file)
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        try:
-            yield from (Given(member.path, member.open) for member in members(io.BytesIO(content)))
-        except BadArchive as error:
-            raise BadArchive(f"{file.path}: {error}") from error
-    else:
-        yield Given(file.path, lambda: io.BytesIO(content))
-
-
-def _kept(file: RawFile) -> Iterator[Given]:
-    """What `_keep` has packed together; a zip among the files stays one, as it was when they came."""
-    content = raw.unpack(file)
-    if file.encoding == "zip":
-        yield from (Given(member.path, member.open) for member in members(io.BytesIO(content)))
-    else:
-        yield Given(file.path, lambda: io.BytesIO(content))

@@ -123,7 +123,9 @@ def _backfill(ingest: Ingest, request: Request) -> None:
 
 def _upload(ingest: Ingest, request: Request) -> None:
     build = importer.import_upload(ingest.store, request.payload, requests.uploaded(ingest.store, request))
-    requests.report(ingest.store, request, DONE, builds=[ids.text(build.id)])
+    remarks = "; ".join(f"{path}: {text}" if path else text for path, text in build.warnings[:3])
+    error = f"stored, but not all of it could be read: {remarks}" if "unreadable" in build.flags else None
+    requests.report(ingest.store, request, DONE, error, builds=[ids.text(build.id)])
 
 
 _WORK = {"poll": _poll, "discover": _discover, "build": _build, "backfill": _backfill, "upload": _upload}

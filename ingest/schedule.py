@@ -76,6 +76,7 @@ class Ingest:
             )
         self.scheduler.add_job(self.look_for_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
         self.scheduler.add_job(self.keep_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
+        self.scheduler.add_job(self.beat, "interval", seconds=polls.BEAT_S, next_run_time=now)
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
         )
@@ -98,7 +99,8 @@ class Ingest:
             if sweep:
                 self._sweep_at[name] = time.monotonic() + every * (1 - 2 * JITTER)
             try:
-                poll = pipeline.poll(sweep=sweep, eager=force, budget_s=BUDGET_S)
+                with polls.reading(self.store, name):
+                    poll = pipeline.poll(sweep=sweep, eager=force, budget_s=BUDGET_S)
                 if poll.error:
                     log.error("%s: %s", name, poll.error)
                 elif poll.ingested or poll.failed:
@@ -151,16 +153,25 @@ class Ingest:
             with self._store_in_use():
                 requests.keep(self.store, taken)
 
+    def beat(self) -> None:
+        with self._store_in_use():
+            polls.beat(self.store)
+
     def read_bugs(self) -> None:
-        """The bug feed's turn; what stops it is logged, and the bugs stay as they are until the next one."""
-        try:
-            with self._store_in_use():
+        """The bug feed's turn; what stops it is told and logged, and the bugs stay as they are until the next one."""
+        began, clock, found, stopped_by = utc_now(), time.monotonic(), None, None
+        with self._store_in_use():
+            try:
                 found = import_bugs(self.store, [self.settings.bugs.url], self.settings.bugs)
-        except FeedError as error:
-            log.error("bugs: %s", error)
-            return
-        except Exception:
-            log.exception("bugs: the feed was given up")
+            except FeedError as error:
+                log.error("bugs: %s", error)
+                stopped_by = str(error)
+            except Exception as error:
+                log.exception("bugs: the feed was given up")
+                stopped_by = f"{type(error).__name__}: {error}"
+            following = began + timedelta(hours=self.settings.bugs.hours)
+            polls.tell_feed(self.store, began, time.monotonic() - clock, stopped_by, following)
+        if found is None:
             return
         for line in (*found["left_out"], *found["warnings"]):
             log.warning("bugs: %s", line)

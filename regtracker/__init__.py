@@ -17,14 +17,14 @@ _SECTIONS = {
     "Run it": {
         "demo": ("regtracker.demo:demo", "A simulated Jenkins, ingest and dashboard together."),
         "up": ("regtracker.up:up", "Ingest and dashboard together."),
-        "ingest": ("ingest.commands:ingest", "Watch every source until stopped."),
+        "ingest": ("ingest.source_commands:ingest", "Watch every source until stopped."),
         "web": ("dashboard.commands:web", "Serve the dashboard and the JSON API."),
         "simulator": ("ingest.simulator.command:simulator", "Serve a fake Jenkins whose truth is known."),
     },
     "Bring results in": {
-        "check": ("ingest.commands:check", "What the rules make of a Jenkins, before anything is stored."),
-        "poll": ("ingest.commands:poll", "Look once for new builds, and read them."),
-        "backfill": ("ingest.commands:backfill", "Read older builds, by numbers or dates."),
+        "check": ("ingest.source_commands:check", "What the rules make of a Jenkins, before anything is stored."),
+        "poll": ("ingest.source_commands:poll", "Look once for new builds, and read them."),
+        "backfill": ("ingest.source_commands:backfill", "Read older builds, by numbers or dates."),
         "import": ("ingest.commands:import_", "Store reports from files, folders and zips."),
         "bugs": ("ingest.commands:bugs", "Read the bug tracker's feed."),
         "parse": ("ingest.commands:parse", "Read report files without storing anything."),

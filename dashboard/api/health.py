@@ -17,6 +17,7 @@ from dashboard.api.documented import answered, blueprint, one, problems
 from dashboard.api.serving import VERSION, asked, remembered, store
 from dashboard.api.shapes.operations import Health, Live, Ready, Snapshot
 from dashboard.services import services
+from data import polls
 from data.measures import iso
 from data.queries import ingest
 from data.store import LAKE, Store, StoreError
@@ -45,7 +46,8 @@ def get_ready() -> Response:
 
 @routes.get("/health", summary="Store, ingestion and this process", responses={200: answered(Health), **problems(503)})
 def get_health() -> Response:
-    """`status` is "degraded" where a source's last poll failed or is later than twice its interval."""
+    """`status` is "degraded" where a source's last poll failed or is later than twice its interval, or the bug feed
+    could not be read."""
     store = services().store
     _ask(store)
     newest = store.snapshot()
@@ -54,7 +56,8 @@ def get_health() -> Response:
         | {"late": late(row)}
         for row in ingest.status(store)
     ]
-    degraded = any(row["late"] or row["last_error"] for row in sources)
+    feed = polls.feed(store) if store.settings.bugs.url else None
+    degraded = any(row["late"] or row["last_error"] for row in sources) or bool(feed and feed["last_error"])
     return _now(
         {
             "status": "degraded" if degraded else "ok",
@@ -67,6 +70,8 @@ def get_health() -> Response:
                 "catalog": "postgresql" if "://" in store.settings.catalog else "sqlite",
             },
             "ingest": sources,
+            "ingest_seen": polls.last_sign(store)[0],
+            "bugs": feed,
             "process": {"pid": os.getpid(), "uptime_s": time.time() - _STARTED},
         }
     )

@@ -43,7 +43,7 @@ def list_sources(query: parameters.IngestQuery) -> Any:
 @routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(LedgerRow))
 @remembered()
 def list_ledger(query: parameters.LedgerQuery) -> Any:
-    """The next to be tried first, with the error of the last try."""
+    """What failed first, with the error of the last try, then what waits; last what will only be looked at again."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return ingest.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)

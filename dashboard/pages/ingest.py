@@ -19,7 +19,7 @@ from dashboard.calls import Call, call
 from dashboard.errors import log
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from dashboard.services import services
-from data import ids, ledger, requests
+from data import ids, ledger, polls, requests
 from data.filters import FilterError
 from data.measures import iso
 from data.queries import ingest
@@ -126,9 +126,14 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     place.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
     source, state, offset = place.get("source") or None, place.get("state") or None, offset_of(place)
     sources = [_source(row) for row in ingest.status(store)]
-    rows = ingest.ledger(store, source, state, PAGE_SIZE + 1, offset)
+    rows = ingest.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
+    last_sign, is_alive = polls.last_sign(store)
     return {
         "sources": sources,
+        "last_sign": last_sign,
+        "is_alive": is_alive,
+        "feed": polls.feed(store) if store.settings.bugs.url else None,
+        "rechecks": ingest.rechecks(store, source) if state is None else 0,
         "configured": [one.name for one in store.settings.source],
         "states": STATES,
         "source": source,
@@ -136,7 +141,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "ledger": rows[:PAGE_SIZE],
-        "requests": (asked := [_request(found) for found in requests.recent(store, REQUESTS)]),
+        "requests": (asked := _requests(store)),
         "found": _found(store, place, asked),
         "gaps": ingest.gaps(store, limit=LISTED),
         "drops": ingest.drops(store),
@@ -153,8 +158,10 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
         state = "failing"
     elif minutes is None:
         state = ""  # files that were handed in, or a source that is no longer configured
-    elif lag is None:
+    elif lag is None and not row["is_read"]:
         state = "empty"
+    elif row["is_read"]:
+        state = "reading"
     else:
         state = "stale" if lag > _LATE * max(minutes, 1) * 60 else "ok"
     now = iso(datetime.now(UTC).replace(tzinfo=None))
@@ -198,6 +205,15 @@ def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str,
     }
 
 
+def _requests(store: Store) -> list[dict[str, Any]]:
+    """The newest requests; what an upload became is told by what it is."""
+    asked = [_request(found) for found in requests.recent(store, REQUESTS)]
+    names = ingest.named(store, tuple(build for one in asked for build in one["builds"]))
+    for one in asked:
+        one["builds"] = [(build, names.get(build, "build")) for build in one["builds"]]
+    return asked
+
+
 def _request(found: requests.Request) -> dict[str, Any]:
     """A request as the list shows it; its progress as a share where it reports one, with builds a second and the
     seconds left at that rate."""
@@ -215,6 +231,7 @@ def _request(found: requests.Request) -> dict[str, Any]:
         "what": found.payload.get("url")
         or " to ".join(str(found.payload[name]) for name in ("from", "to") if name in found.payload)
         or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload)
+        + (f" #{found.payload['number']}" if "number" in found.payload else "")
         or (f"{len(found.payload['urls'])} picked" if "urls" in found.payload else ""),
         "found": found.payload.get("found"),
         "done": done,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +14,13 @@ from data.store import LAKE, Store
 
 
 def status(store: Store) -> list[dict[str, Any]]:
-    """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), open work by state,
-    builds and results held, lag in seconds."""
+    """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), whether it is being
+    read now, open work by state, builds and results held, lag in seconds."""
     now = datetime.now(UTC).replace(tzinfo=None)
     told = polls.latest(store, now)
     rows = []
     for row in _sources(store):
-        row = {**row, "next_poll": None, **told.get(row["source"], {})}
+        row = {**row, "next_poll": None, "is_read": False, **told.get(row["source"], {})}
         last = row["last_poll"]
         age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
         rows.append(row | {"lag_s": age})
@@ -69,27 +70,49 @@ def ledger(
     limit: int = 200,
     offset: int = 0,
     flt: Filter = EVERYTHING,
+    rechecks: bool = True,
 ) -> list[dict[str, Any]]:
-    """Open work, the next to be tried first: discovered builds that are not done, with their error. After them what is
-    read and will only be looked at once more."""
-    where, parameters = "true", {"limit": limit, "offset": offset}
+    """Open work: discovered builds that are not done, with their error. What failed comes first, then what waits, the
+    next to be tried before the others, then what Jenkins has no more, and last, with `rechecks`, what is read and will
+    only be looked at once more."""
+    where, parameters = "true" if rechecks else "state <> 'recheck'", {"limit": limit, "offset": offset}
     for name, value in (("source", source), ("state", state)):
         if value is not None:
             where += f" AND {name} = ${name}"
             parameters[name] = value
     rows = store.rows(
         f"""SELECT * FROM ledger WHERE {where}
-        ORDER BY state = 'recheck', next_try NULLS FIRST, source, job, number LIMIT $limit OFFSET $offset""",
+        ORDER BY state = 'recheck', state = 'gone', state <> 'retry', next_try NULLS FIRST, source, job, number
+        LIMIT $limit OFFSET $offset""",
         parameters,
     )
     return [row | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")} for row in rows]
 
 
 @question
+def rechecks(store: Store, source: str | None = None) -> int:
+    """How many builds are read and will only be looked at once more."""
+    return store.value(
+        "SELECT count(*) FROM ledger WHERE state = 'recheck' AND ($source IS NULL OR source = $source)",
+        {"source": source},
+    )
+
+
+@question
+def named(store: Store, builds: Sequence[str]) -> dict[str, str]:
+    """By id of a build: what it is, in words."""
+    rows = store.rows(
+        "SELECT build, release, module, number FROM builds WHERE build IN (SELECT unnest($builds))",
+        {"builds": [ids.number(build) for build in builds]},
+    )
+    return {ids.text(row["build"]): "{release} {module} #{number}".format(**row) for row in rows}
+
+
+@question
 def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
     last) of each hole, newest first. What was picked or read back from before the history that polls want leaves
-    none."""
+    none; who hands builds in without a Jenkins numbers them freely."""
     rows = store.rows(
         """WITH held AS (
             SELECT source, job, number, started_at FROM builds UNION ALL
@@ -100,7 +123,8 @@ def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[
         known AS (
             SELECT source, job, number FROM (
                 SELECT source, job, number FROM held UNION SELECT source, job, number FROM ledger)
-            LEFT JOIN wanted USING (source, job) WHERE number >= coalesce(lowest, 0))
+            LEFT JOIN wanted USING (source, job)
+            WHERE number >= coalesce(lowest, 0) AND source NOT IN ('import', 'upload'))
         SELECT source, job, number + 1 AS first, following - 1 AS last FROM (
             SELECT *, lead(number) OVER (PARTITION BY source, job ORDER BY number) AS following FROM known)
         WHERE following > number + 1 ORDER BY last DESC, source, job LIMIT $limit""",

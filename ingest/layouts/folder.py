@@ -62,9 +62,8 @@ class FolderLayout(JobLayout):
             if not value:
                 return own
             number = int(value) if value.isdigit() and len(value) < 10 else own.number
-            return replace(
-                own, job=self.source.job.strip("/"), number=number, key=f"{parameter}={value}", display_name=value
-            )
+            job = self.source.job.strip("/") or "/"
+            return replace(own, job=job, number=number, key=f"{parameter}={value}", display_name=value)
         if upstream is not None and upstream.started_at is not None:
             return as_run(self.source, upstream, upstream.started_at, own.release, own.version, own.environment)
         return own

@@ -31,8 +31,8 @@ def parse_file(
     """
     stream.seek(0)
     head = stream.read(4)
-    if packing := next((name for magic, name in _PACKED.items() if head.startswith(magic)), None):
-        return kind or "junit", Report("error", warnings=[f"a {packing} archive: what is in it is not read"])
+    if packed := packing(head):
+        return kind or "junit", Report("error", warnings=[f"a {packed} archive: what is in it is not read"])
     kind = kind or detect(path, stream)
     stream.seek(0)
     if kind == "order":
@@ -40,6 +40,11 @@ def parse_file(
     if kind == "test_report":
         return kind, test_report.parse(stream, number=number)
     return kind, _PARSERS[kind](stream)
+
+
+def packing(head: bytes) -> str | None:
+    """What a file is packed as, by its first bytes; None where it is not packed."""
+    return next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
 
 
 _PARSERS = {

@@ -31,8 +31,12 @@ class Member:
     open: Callable[[], BinaryIO]  # seekable; reading raises BadArchive where the data is damaged
 
 
-def members(stream: BinaryIO) -> Iterator[Member]:
-    """The files of a seekable zip in its own order. All its directory is checked before the first is given out."""
+def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None) -> Iterator[Member]:
+    """The files of a seekable zip in its own order. All its directory is checked before the first is given out.
+
+    A member whose name leads out of the archive is left out, and `refuse` called with one line about it: the name may
+    be no more than an odd one of a system with other rules, and its neighbours are results. Raises BadArchive.
+    """
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
@@ -41,20 +45,23 @@ def members(stream: BinaryIO) -> Iterator[Member]:
     if len(infos) > MAX_ENTRIES:
         raise BadArchive(f"holds {len(infos)} entries, more than {MAX_ENTRIES}")
     total = 0
+    inside = []
     for info in infos:
-        _check(info)
+        name = info.orig_filename.replace("\\", "/")
+        _check(info, name)
         total += info.file_size
+        if _BAD_NAME.search(name):
+            refuse(f"names a path outside of it: {name[:200]!r}, which is left out")
+        else:
+            inside.append(info)
     if total > MAX_TOTAL_BYTES:
         raise BadArchive(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
-    for info in infos:
+    for info in inside:
         if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
             yield Member(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
 
 
-def _check(info: zipfile.ZipInfo) -> None:
-    name = info.orig_filename.replace("\\", "/")
-    if _BAD_NAME.search(name):
-        raise BadArchive(f"names a path outside of it: {name[:200]!r}")
+def _check(info: zipfile.ZipInfo, name: str) -> None:
     if info.flag_bits & 0x1:
         raise BadArchive(f"{name[:200]!r} is encrypted")
     if info.compress_type not in _METHODS:

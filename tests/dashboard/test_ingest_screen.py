@@ -86,18 +86,59 @@ def test_a_source_that_has_not_been_polled_for_long_is_stale(world, show):
 
 def test_a_quiet_source_is_ok_and_its_next_poll_is_told(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0, error="503")
-    polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(minutes=5)))
+    polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1)))
     html = show("ingest", "/ingest")["html"]
     assert "stale" not in html and "503" not in html and iso(following) in html
     polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), NOW)
-    assert '<td class="nowrap">now</td>' in show("ingest", "/ingest")["html"], "due, or going on"
+    assert ">now</td>" in show("ingest", "/ingest")["html"], "due, or going on"
+
+
+def test_a_source_that_is_read_now_is_not_stale_and_a_dead_process_reads_nothing(world, show):
+    open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
+    with polls.reading(world.store, "ci"):
+        html = show("ingest", "/ingest")["html"]
+        assert "No ingest process is running" in html and "last sign" not in html and "<span>stale</span>" in html
+        polls.beat(world.store)
+        html = show("ingest", "/ingest")["html"]
+        assert "reading" in html and "stale" not in html and "No ingest process" not in html
+    assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
+
+
+def test_the_bug_feed_tells_why_it_could_not_be_read(world, call):
+    app = create_app(load(home=world.store.settings.home, bugs={"url": "https://tracker.example.com/bugs.json"}))
+
+    def page() -> str:
+        answer = call(app, "ingest-html.data", {"url.href": "http://host/ingest", "snapshot.data": None})
+        return answer.json["response"]["ingest-html"]["data"]["html"]
+
+    world.run({"routing": {"a": "P"}})
+    assert "Bug feed" not in page()
+    polls.tell_feed(world.store, NOW, 0.1, "answered 503 <x>", NOW + timedelta(hours=1))
+    assert "answered 503 &lt;x&gt;" in page()
+    health = app.server.test_client().get("/api/v1/health").json
+    assert health["bugs"]["last_error"] == "answered 503 <x>" and health["status"] == "degraded"
+    polls.tell_feed(world.store, NOW, 0.1, None, NOW + timedelta(hours=1))
+    assert "Bug feed" in page() and "503" not in page()
+
+
+def test_an_upload_is_told_by_what_it_is(world, show):
+    world.run({"routing": {"a": "P"}}, number=7)
+    build = ids.text(world.store.value("SELECT build FROM builds"))
+    upload = requests.submit(world.store, "upload", "upload", {"release": "7.0", "module": "net", "number": 12}, "api")
+    assert "7.0 net #12" in show("ingest", "/ingest")["html"]
+    requests.report(world.store, requests.status(world.store, upload), requests.DONE, builds=[build])
+    html = show("ingest", "/ingest")["html"]
+    assert f'{build}">7.0 routing #' in html and ">build 1<" not in html
 
 
 def test_a_run_without_a_map_is_a_fact(world, show):
     run = Run("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
     world.store.transact("test", "test", lambda cursor: put_runs(cursor, [run], [], NOW))
     html = show("ingest", "/ingest")["html"]
-    assert 'Runs without builds <span class="quiet">1</span>' in html and "qa/RUN #9</a></th><td>ABORTED" in html
+    assert (
+        'Runs without builds <span class="quiet">1</span>' in html
+        and 'qa/RUN #9</a></th><td>ABORTED' in html
+    )
 
 
 def test_the_ledger_is_narrowed_by_source_and_state(world, show):
@@ -105,6 +146,17 @@ def test_the_ledger_is_narrowed_by_source_and_state(world, show):
     html = show("ingest", "/ingest?state=retry")["html"]
     assert "503 from Jenkins" in html and "404" not in html
     assert "Nothing open" in show("ingest", "/ingest?source=other")["html"]
+
+
+def test_open_work_begins_with_what_failed_and_counts_rechecks_apart(world, show):
+    waits = ledger.Entry("ci", "qa/NVS", 5, ledger.BUILD, ledger.NEW, next_try=NOW - timedelta(hours=1))
+    well = [ledger.Entry("ci", "qa/NVS", number, ledger.BUILD, ledger.RECHECK) for number in (11, 12)]
+    open_work(world, GONE, WAITS, waits, *well)
+    html = show("ingest", "/ingest")["html"]
+    rows = [html.index(f'data-key="ledger-ci-qa/NVS-{number}-') for number in (4, 5, 3)]
+    assert rows == sorted(rows) and "ledger-ci-qa/NVS-11-" not in html
+    assert "2 builds</a> more are read and well" in html
+    assert "ledger-ci-qa/NVS-11-" in show("ingest", "/ingest?state=recheck")["html"]
 
 
 def test_gaps_drops_and_remarks_are_listed(world, show):
@@ -115,7 +167,13 @@ def test_gaps_drops_and_remarks_are_listed(world, show):
     remarked = Build(source="ci", job="qa/<u>x", number=1, started_at=NOW, release="7.0", module="x")
     remarked.warnings.append(("r/<u>.xml", "cut short"))
     world.store.transact("test", "a remark", lambda cursor: put_builds(cursor, [remarked], NOW))
+    free = [
+        Build(source="upload", job="7.0/net", number=number, started_at=NOW, release="7.0", module="net")
+        for number in (1, 90)
+    ]
+    world.store.transact("test", "numbers are free", lambda cursor: put_builds(cursor, free, NOW))
     html = show("ingest", "/ingest")["html"]
+    assert "#2–89" not in html and "#2–#89" not in html
     assert "#4" in html and "Usual" in html and "cut short" in html
     assert "<u>" not in html
 

@@ -14,6 +14,7 @@ from builders import World
 from click.testing import CliRunner, Result
 from webserver import Answer, WebServer
 
+from data import polls
 from data.queries import bugs
 from data.settings import BugSettings, load
 from data.store import Store
@@ -194,11 +195,14 @@ def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: Web
     web.routes["/bugs.json"] = [FEED, Answer(b"no JSON"), {"NET": [record("NET-1", "C1, TC-2")]}]
     ingest = Ingest(load(home=home, bugs=BugSettings(url=web.url + "bugs.json")))
     try:
-        for wanted in ({"NET-1": "open", "NET-2": "closed", "LAB-7": "open"},) * 2 + (
-            {"NET-1": "open", "NET-2": "gone", "LAB-7": "gone"},
-        ):
+        before = {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
+        after = {"NET-1": "open", "NET-2": "gone", "LAB-7": "gone"}
+        for wanted, error in ((before, None), (before, "is no JSON"), (after, None)):
             ingest.read_bugs()
             assert states(home) == wanted
+            told = polls.feed(ingest.store)
+            assert told["last_error"] is None if error is None else error in told["last_error"]
+            assert told["next_read"] > told["last_read"]
     finally:
         ingest.store.close()
     assert "is no JSON" in caplog.text

@@ -323,6 +323,61 @@ def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracke
     assert alone.exit_code == 1 and list(json.loads(alone.stdout)) == ["paths", "error"]
 
 
+def test_zips_in_a_folder_are_read_and_what_is_left_alone_is_told(tmp_path: Path, regtracker: Run) -> None:
+    reports = tmp_path / "reports"
+    (reports / "sub").mkdir(parents=True)
+    (reports / "a.xml").write_bytes(JUNIT)
+    with zipfile.ZipFile(reports / "sub" / "more.zip", "w") as archive:
+        archive.writestr("a.xml", JUNIT.replace(b'"c"', b'"other"'))
+    whole = (reports / "sub" / "more.zip").read_bytes()
+    for name, content in {
+        "cut.zip": whole[:60],
+        "old.tar.gz": b"\x1f\x8b\x08",
+        "packed.jar": whole,
+        "result.junit": JUNIT,
+        "notes.md": b"no report",
+    }.items():
+        (reports / name).write_bytes(content)
+    arguments = ("--release", "7.0", "--module", "m", "--build", "1", "--json")
+    result = regtracker("import", str(reports), *arguments)
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    bad, stored = answers
+    assert result.exit_code == 1 and (stored["total"], stored["files"]) == (6, 2)
+    assert bad["paths"] == [str(reports / "cut.zip")] and "cut short or no zip" in bad["error"]
+    told = {Path(warning.split(": ")[0]).name for warning in stored["warnings"]}
+    assert told == {"cut.zip", "old.tar.gz", "packed.jar", "result.junit"}
+    with closing(Store.open(load())) as store:
+        assert store.rows("SELECT total, flags FROM builds") == [{"total": 6, "flags": "unreadable"}]
+    (reports / "cut.zip").unlink()
+    assert regtracker("import", str(reports), *arguments).exit_code == 0, "what is left alone is no failure"
+
+
+def test_a_file_that_several_paths_lead_to_counts_once(tmp_path: Path, regtracker: Run) -> None:
+    reports = tmp_path / "reports"
+    (reports / "sub").mkdir(parents=True)
+    (reports / "sub" / "a.xml").write_bytes(JUNIT)
+    (tmp_path / "link.xml").symlink_to(reports / "sub" / "a.xml")
+    paths = [reports / "sub" / "a.xml", reports, reports / "sub", tmp_path / "link.xml", reports / "sub" / "a.xml"]
+    result = regtracker("import", *map(str, paths), "--release", "7.0", "--module", "m", "--json")
+    (answer,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (answer["total"], answer["files"], answer["warnings"]) == (3, 1, [])
+
+
+def test_what_lies_beside_numbered_folders_is_told(tmp_path: Path, regtracker: Run) -> None:
+    module = tmp_path / "logs" / "7.0" / "routing"
+    (module / "41" / "junit" / "5s").mkdir(parents=True)
+    (module / "41" / "junit" / "5s" / "r.xml").write_bytes(JUNIT)
+    (module / "42.zip").write_bytes(b"PK")
+    (module / "notes.md").write_bytes(b"no report")
+    (tmp_path / "alone.xml").write_bytes(JUNIT)
+    result = regtracker("import", str(tmp_path / "logs"), str(module), "--json")
+    skipped, stored = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0 and (stored["number"], stored["total"]) == (41, 3)
+    assert skipped["paths"] == [str(module / "42.zip")] and str(module / "42.zip") in result.stderr
+    mixed = regtracker("import", str(module), str(tmp_path / "alone.xml"))
+    assert mixed.exit_code == 2 and "release is missing" in mixed.stderr
+
+
 @pytest.fixture
 def ingest(tmp_path: Path, regtracker: Run) -> Iterator[Callable[[dict[str, Any]], subprocess.Popen]]:
     """Starts the ingest process with one source."""
@@ -372,7 +427,8 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
         late = requests.submit(store, "backfill", "ci", {"from": "1"}, "someone")
         file = raw.pack("r.xml", "file", JUNIT)
         metadata = {"release": "9.0", "module": "m", "number": 3}
-        upload = requests.submit(store, "upload", "", metadata, "someone", [file])
+        cut = raw.pack_zip("cut.zip", "file", b"PK\x03\x04 and no more")
+        upload = requests.submit(store, "upload", "", metadata, "someone", [file, cut])
         bad = requests.submit(store, "upload", "", {"release": "9.0"}, "someone", [file])
         ended = ("done", "failed")
         for request in (one, nowhere, late, upload, bad):
@@ -382,6 +438,7 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
         ]
         assert "no source 'nope'" in requests.status(store, nowhere).error
         assert "module is missing" in requests.status(store, bad).error
+        assert "stored, but not all of it could be read: cut.zip: cut short" in requests.status(store, upload).error
         assert store.rows("SELECT failed FROM builds WHERE job = 'x' AND number = 1") == [{"failed": 0}]
         assert store.rows("SELECT source, module, total FROM builds WHERE release = '9.0'") == [
             {"source": "upload", "module": "m", "total": 3}

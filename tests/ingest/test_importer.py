@@ -15,7 +15,8 @@ from webserver import store_of
 from data import raw
 from data.append import Build
 from data.store import Store
-from ingest.importer import Key, import_files, import_upload, plan, reports
+from ingest.handed import reports
+from ingest.importer import Key, import_files, import_upload, plan
 from ingest.metadata import import_metadata
 from ingest.rebuild import rebuild
 
@@ -28,9 +29,9 @@ PLAIN += b"</testsuite>"
 
 
 def store_files(store: Store, key: Key, *paths: Path) -> Build:
-    with reports(paths) as (files, bad):
-        assert not bad
-        return import_files(store, key, files)
+    with reports(paths) as handed:
+        assert not handed.unreadable
+        return import_files(store, key, handed)
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
@@ -152,6 +153,26 @@ def test_an_upload_is_idempotent_and_says_what_is_wrong_with_it(tmp_path: Path) 
             import_upload(store, metadata, [raw.pack("r.txt", "file", b"hello")])
 
 
+def test_a_bad_zip_among_uploaded_files_is_remarked_and_a_rebuild_still_knows_it(tmp_path: Path) -> None:
+    outside = io.BytesIO()
+    with zipfile.ZipFile(outside, "w") as archive:
+        archive.writestr("../../etc/cron.xml", PLAIN)
+        archive.writestr("good.xml", STAMPED.replace(b'"c"', b'"other"'))
+    files = {"a.xml": PLAIN, "cut.zip": outside.getvalue()[:90], "out.zip": outside.getvalue()}
+    with store_of(tmp_path) as store:
+        build = import_upload(
+            store,
+            {"release": "7.0", "module": "m", "number": 3},
+            [raw.pack(name, "file", content) for name, content in files.items()],
+        )
+        before = store.rows("SELECT * FROM builds"), store.rows("SELECT * FROM warnings ORDER BY ALL")
+        assert (before[0][0]["total"], before[0][0]["flags"]) == (3, "unreadable")
+        told = " ".join(text for _, text in build.warnings)
+        assert "cut.zip: cut short or no zip" in told and "out.zip: names a path outside of it: '../../etc" in told
+        assert rebuild(store).changed == 0
+        assert (store.rows("SELECT * FROM builds"), store.rows("SELECT * FROM warnings ORDER BY ALL")) == before
+
+
 def test_imports_can_be_rebuilt(tmp_path: Path) -> None:
     folder = write(tmp_path / "reports", {f"{number}.xml": PLAIN for number in range(30)})
     tables = ("builds", "results", "failures", "build_counts", "tests", "signatures", "runs", "run_builds", "raw_files")
@@ -167,7 +188,7 @@ def test_imports_can_be_rebuilt(tmp_path: Path) -> None:
 def test_what_was_too_large_to_keep_stays_as_it_is(tmp_path: Path, monkeypatch) -> None:
     folder = write(tmp_path / "reports", {"a.xml": PLAIN})
     with store_of(tmp_path / "home") as store:
-        monkeypatch.setattr("ingest.importer.RAW_LIMIT", 10)
+        monkeypatch.setattr("ingest.handed.RAW_LIMIT", 10)
         store_files(store, Key("7.0", "m", 5), folder)
         before = store.rows("SELECT * FROM builds")
         assert before[0]["total"] > 0 and before[0]["flags"] == "no_raw"

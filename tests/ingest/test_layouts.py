@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from webserver import store_of
@@ -102,6 +103,16 @@ def test_builds_of_a_folder_are_grouped_by_what_the_configuration_says(store: St
     assert len(rows) == 12
     assert {(row["builds"], row["after"]) for row in rows} == {(2, True)}
     assert {row["job"] for row in rows}.isdisjoint({"suite-unit", "suite-system"})
+
+
+@pytest.mark.parametrize("root", ["", "/"])
+def test_the_root_of_a_jenkins_is_a_folder(server: SimulatorServer, store: Store, tmp_path: Path, root: str) -> None:
+    (folder,) = [source for source in server.extra_sources() if source["name"] == "platform"]
+    source = SourceSettings(**folder | {"name": "all", "job": root, "include": [f"{folder['job']}/*"]})
+    with store_of(tmp_path, source) as all_of_it:
+        assert Pipeline(all_of_it, source).poll().error is None
+        held = "SELECT job, number, total, failed FROM builds WHERE source = $source ORDER BY ALL"
+        assert all_of_it.rows(held, {"source": "all"}) == store.rows(held, {"source": "platform"}) != []
 
 
 def test_an_axis_is_a_topology_and_older_axis_builds_are_left_out(store: Store) -> None:

@@ -40,6 +40,12 @@ class SourceHealth(Shape):
     late: bool = Field(description="last polled longer ago than twice its interval")
 
 
+class FeedHealth(Shape):
+    last_read: Time = Field(description="when the bug feed was asked for last")
+    last_error: str | None = Field(description="why it could not be read; the bugs stay as they were")
+    next_read: Time | None
+
+
 class Process(Shape):
     """The one process, of possibly several, that answered."""
 
@@ -52,6 +58,8 @@ class Health(Shape):
     version: str
     store: StoreHealth
     ingest: list[SourceHealth]
+    ingest_seen: Time | None = Field(description="the last sign of an ingest process; one comes every 30 seconds")
+    bugs: FeedHealth | None = Field(description="none: no feed is configured, or it was not read yet")
     process: Process
 
 
@@ -59,6 +67,7 @@ class IngestSource(Shape):
     source: str
     last_poll: Time | None
     next_poll: Time | None = Field(description="none: not known; past: it is due, or goes on just now")
+    is_read: bool = Field(description="an ingest process reads it just now; by the clock")
     last_error: str | None
     last_failed: int | None = Field(description="builds of the last poll that could not be read")
     duration_s: float | None

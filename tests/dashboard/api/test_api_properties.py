@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dashboard.api import documented
-from dashboard.api.shapes import base, builds, gate, judged, operations, runs, search, series, statistics, tests
+from dashboard.api.shapes import base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests
 
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["", "7.0", "prod", "'", '"', "%", "\x00", "\ud7ff", "../..", "1e999", "null"]
 )
 NUMBERS = st.integers(-(2**70), 2**70) | st.integers(0, 20)
 ANYTHING = TEXTS | NUMBERS.map(str) | st.dates().map(str) | st.booleans().map(str)
-MODULES = (base, builds, gate, judged, operations, runs, search, series, statistics, tests)
+MODULES = (base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
 
 
 def values(schema: dict[str, Any]) -> st.SearchStrategy[str]:

@@ -221,7 +221,7 @@ def test_a_commit_of_another_process_is_in_the_next_answer(world, own_client):
     "sql, said",
     [
         ("DESCRIBE results", "try FROM runs LIMIT 5"),
-        ("SHOW TABLES", "Tables: build_counts"),
+        ("SHOW TABLES", "Tables: bug_cases, bugs, build_counts"),
         ("PRAGMA x", "only SELECT"),
     ],
 )
