@@ -53,6 +53,7 @@ _FUNCTIONS_TEXT = """
     favg geomean geometric_mean histogram kurtosis kurtosis_pop skewness sem stddev stddev_pop stddev_samp var_pop
     var_samp variance regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
     weighted_avg wavg row_number rank dense_rank rank_dense percent_rank cume_dist ntile lag lead nth_value fill
+    random uuid gen_random_uuid union_value union_tag union_extract
 """
 FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 _EXPRESSIONS_TEXT = """
@@ -64,7 +65,7 @@ _NODES_TEXT = """
     SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE ORDER_MODIFIER LIMIT_MODIFIER
     LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER BASE_TABLE JOIN SUBQUERY TABLE_FUNCTION EXPRESSION_LIST EMPTY
     ORDER_DEFAULT ASCENDING DESCENDING DECIMAL_TYPE_INFO UNBOUND_TYPE_INFO LIST_TYPE_INFO STRUCT_TYPE_INFO
-    STRING_TYPE_INFO
+    STRING_TYPE_INFO ARRAY_TYPE_INFO PIVOT
 """
 _NODES = frozenset(_NODES_TEXT.split())
 _DEEPEST = 200
