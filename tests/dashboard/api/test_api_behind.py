@@ -1,4 +1,4 @@
-"""While ingest is behind, a run that has ended in Jenkins is not yet judged: nothing says broken of what is not read."""
+"""While ingest is behind, a run that has ended in Jenkins is not judged: nothing says broken of what is not read."""
 
 from __future__ import annotations
 
