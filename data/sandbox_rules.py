@@ -71,6 +71,8 @@ _NODES = frozenset(_NODES_TEXT.split())
 _DEEPEST = 200
 
 
+# DuckLake gives every table these columns: where its files are on this machine.
+_HIDDEN = frozenset(("filename", "file_row_number", "file_index"))
 _NOWHERE = 2**64 - 1  # DuckDB's place of what has none
 
 
@@ -125,6 +127,10 @@ def _ctes(node: dict[str, Any], visible: frozenset[str], depth: int) -> frozense
 
 def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
     sort, kind = node.get("class"), node.get("type")
+    named = node.get("column_names") if sort == "COLUMN_REF" else node.get("using_columns")
+    hidden = _HIDDEN & {name.lower() for name in named or ()} or (kind == "PIVOT" and _HIDDEN & _texts(node))
+    if hidden:
+        raise RefusedError(f"the column {min(hidden)} is not allowed here", node.get("query_location"))
     if sort is not None:
         if sort not in _EXPRESSIONS:
             raise RefusedError(f"{str(sort).lower()} expressions are not allowed here", node.get("query_location"))
@@ -142,6 +148,14 @@ def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
             _check_table(node, visible)
         elif kind == "TABLE_FUNCTION":
             _check_function(node["function"], TABLE_FUNCTIONS)
+
+
+def _texts(node: Any) -> set[str]:
+    """All texts below a node, in small letters: a pivot names columns by mere texts."""
+    if isinstance(node, str):
+        return {node.lower()}
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return {text for child in below for text in _texts(child)}
 
 
 def _check_function(node: dict[str, Any], allowed: frozenset[str]) -> None:

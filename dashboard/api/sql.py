@@ -19,7 +19,7 @@ from dashboard.api.documented import FILES, answered, blueprint, many, problems
 from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.serving import FORMATS, remembered, snapshot_of, store, wanted_format
+from dashboard.api.serving import FORMATS, acceptable, remembered, snapshot_of, store, wanted_format
 from dashboard.api.shapes.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.services import Services, services
 from data import dictionary, export, saved_queries
@@ -52,7 +52,7 @@ def install(server: Flask) -> None:
 @routes.post(
     "/sql",
     summary="Run one SELECT",
-    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 404, 408, 413, 415, 429, 503)},
+    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 404, 406, 408, 413, 415, 429, 503)},
 )
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables, as they were at `as_of` (`AT (VERSION => n)` after a table asks for an
@@ -62,6 +62,7 @@ def run_sql(body: Question) -> Response:
     and infinity are null; columns of one name are told apart (a, a_1). Hanging up cancels it. Where an error has a
     place in the query, `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
     form = wanted_format(None, request.headers.get("Accept", "")) or "json"
+    acceptable(FORMATS[form])
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
     store = services().store  # where it cannot be opened, this says so
     snapshot = None
