@@ -108,4 +108,4 @@ def _detail(body: bytes) -> str:
     try:
         return str(orjson.loads(body)["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return "this is not the API of Regression Tracker: " + body[:200].decode(errors="replace").strip()
+        return "this is not the API of Regression Tracker; is the address right, without a path?"

@@ -128,8 +128,11 @@ def sql(
 
 
 def _form_of(output: Path | None) -> str:
+    forms = {"": "csv", ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
     suffix = output.suffix.lower() if output else ""
-    return {".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}.get(suffix, "csv")
+    if suffix not in forms:
+        fail(f"{suffix} is no format that is known: end the name in .csv, .parquet or .arrow, or give --format.")
+    return forms[suffix]
 
 
 def _lists(api: Api) -> list[str]:

@@ -55,11 +55,18 @@ def install(app: Dash) -> None:
     server = app.server
     server.config.update(
         COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_ALGORITHM_STREAMING=["zstd", "br", "gzip"],
         COMPRESS_BR_LEVEL=5,
         COMPRESS_CACHE_KEY=lambda request: request.full_path if request.path.startswith(_STATIC) else "",
         COMPRESS_CACHE_BACKEND=_StaticCache,
     )
-    Compress(server)
+    Compress(server).compress_mimetypes_set.add("text/csv")
+
+    @server.before_request
+    def without_refused_codings() -> None:  # which flask-compress would choose where nothing else is named
+        codings = request.headers.get("Accept-Encoding", "").split(",")
+        allowed = [coding for coding in codings if not re.search(r";\s*q=0(\.0*)?\s*$", coding)]
+        request.environ["HTTP_ACCEPT_ENCODING"] = ",".join(allowed)
 
     @server.get("/app.css")
     @server.get("/app.js")

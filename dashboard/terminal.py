@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data import completion
-from data.terminal import fail, load_settings
+from data.terminal import existing, fail, load_settings
 
 if TYPE_CHECKING:
     from dashboard.client import Api
@@ -28,7 +28,7 @@ def api_of(url: str | None) -> Iterator[Api]:
     from dashboard.client import ApiError, opened
 
     try:
-        with opened(None if url else load_settings(), url) as api:
+        with opened(None if url else existing(load_settings()), url) as api:
             yield api
     except (ApiError, ValueError) as error:
         fail(error)

@@ -30,6 +30,7 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; None takes the configuration's value. `dev`: one worker, reloaded on a change."""
     host, port = host or settings.web.host, settings.web.port if port is None else port
+    settings = settings.model_copy(update={"web": settings.web.model_copy(update={"host": host})})
     workers, threads = workers or settings.web.workers, threads or settings.web.threads
     if sys.platform == "win32":
         import waitress

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from data.terminal import JSON, fail, load_settings, opened_store
+from data.terminal import JSON, existing, fail, load_settings, opened_store
 
 
 def _document(where: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def backtest(
     if simulate:
         found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
     else:
-        with opened_store(load_settings(), mirrored=True) as store:
+        with opened_store(existing(load_settings()), mirrored=True) as store:
             try:
                 found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
             except KeyError as error:
@@ -96,7 +96,7 @@ def maintain(dry_run: bool, days: float | None, as_json: bool) -> None:
     """
     from data import maintenance
 
-    with opened_store(load_settings()) as store:
+    with opened_store(existing(load_settings())) as store:
         before = after = maintenance.sizes(store)
         tables = maintenance.due(store, 2)
         moment = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days or 0)

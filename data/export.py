@@ -1,6 +1,7 @@
 """Rows as CSV, Parquet or an Arrow stream, in batches: memory holds one batch, however long the export.
 
-CSV opened in a spreadsheet runs what looks like a formula, so texts that begin like one get an apostrophe in front.
+CSV opened in a spreadsheet runs what looks like a formula, so texts and column names that begin like one, whatever
+space is before it, get an apostrophe in front; numbers do not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 BATCH_ROWS = 5_000
-_FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"  # OWASP, "CSV Injection": also the full-width signs
+# OWASP, "CSV Injection": also the full-width signs, and what a spreadsheet trims.
+_FORMULA = "^([\\s\\pZ\\pC]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
+_NUMBER = "^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
 def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -32,11 +35,14 @@ def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator
 def encode(form: str, parts: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
     """The bytes of an export, a piece for each batch. `form` is a key of FORMS. Raises KeyError for another."""
     writer_of = FORMS[form]
+    if form == "csv":
+        names = _harmless(pa.array(schema.names, pa.string())).to_pylist()
+        schema = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
     sink = _Sink()
     writer = writer_of(sink, schema)
     for part in parts:
         if part.num_rows:
-            writer.write_batch(_harmless(part) if form == "csv" else part)
+            writer.write_batch(_all_harmless(part, schema) if form == "csv" else part)
         if sink.pieces:
             yield sink.drain()
     writer.close()
@@ -89,11 +95,12 @@ def _flat(row: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def _harmless(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [
-        pc.if_else(pc.match_substring_regex(column, _FORMULA), pc.binary_join_element_wise("'", column, ""), column)
-        if pa.types.is_string(column.type)
-        else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+def _all_harmless(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [_harmless(column) if pa.types.is_string(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _harmless(texts: pa.Array) -> pa.Array:
+    formula = pc.match_substring_regex(texts, _FORMULA)
+    formula = pc.and_not(formula, pc.match_substring_regex(texts, _NUMBER))
+    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)

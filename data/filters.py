@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MAX_RUNS = 1_000
@@ -81,6 +81,20 @@ def moment(text: str, field: str = "time") -> datetime:
     except ValueError:
         raise FilterError(field, text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
     return (value - value.utcoffset()).replace(tzinfo=None) if value.utcoffset() else value.replace(tzinfo=None)
+
+
+def past(moment: datetime) -> datetime:
+    """A naive UTC time at which something may have started: a clock may be wrong by a day. Raises ValueError."""
+    if moment > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
+        raise ValueError(f"{moment.isoformat()}Z is in the future: nothing has started then")
+    return moment
+
+
+def name(text: str) -> str:
+    """A release or module that is handed in: it becomes part of a job's name and of addresses. Raises ValueError."""
+    if len(text) > 200 or not text.isprintable() or "/" in text or "\\" in text or not text.strip(" ."):
+        raise ValueError(f"{text[:80]!r} is no name: 200 letters at most, no slash or control character, not only dots")
+    return text
 
 
 def span(query: Mapping[str, str | None]) -> tuple[datetime | None, datetime | None]:

@@ -14,7 +14,7 @@ from datetime import datetime
 import duckdb
 
 from data import files
-from data.measures import sums
+from data.measures import WAITING, sums
 
 _TABLES_TEXT = "releases runs run_builds builds build_counts tests test_metadata signatures bugs bug_cases"
 TABLES = tuple(_TABLES_TEXT.split())
@@ -24,8 +24,11 @@ MADE = {
     "run_sums": f"""
         SELECT rb.run, count(*) AS builds, count(*) FILTER (b.state = 'running') AS builds_running,
             count(*) FILTER (b.state = 'final') AS builds_final,
-            count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing, {sums("b")}
-        FROM run_builds rb LEFT JOIN builds b USING (build) GROUP BY rb.run"""
+            count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing,
+            count(*) FILTER (b.build IS NULL AND l.waits) AS waiting, {sums("b")}
+        FROM run_builds rb LEFT JOIN builds b USING (build)
+            LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
+        GROUP BY rb.run"""
 }
 
 
@@ -79,7 +82,7 @@ class Mirror:
                     self._cursor.execute(
                         f"CREATE OR REPLACE TABLE {NAME}.main.{table} AS FROM {self._lake}.main.{table}"
                     )
-                if changed & {"run_builds", "builds"}:
+                if changed & {"run_builds", "builds", "ledger"}:
                     self._cursor.execute(f"USE {NAME}")
                     for table, made in MADE.items():
                         self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {made}")

@@ -53,6 +53,10 @@ class BusyError(Exception):
     """Another query runs in this process; try again."""
 
 
+class TooEarlyError(Exception):
+    """The snapshot is from before the tables were made."""
+
+
 @dataclass(frozen=True)
 class Table:
     """`columns`: name and DuckDB type of each. `truncated`: there were more rows, or more bytes, than were allowed."""
@@ -88,11 +92,13 @@ class Sandbox:
         rows: int = ROWS,
         gone: Callable[[], bool] = lambda: False,
         snapshot: int | None = None,
+        texts: bool = False,
     ) -> Table:
         """Run one SELECT over the newest snapshot, or an earlier one; at most `rows` rows come back. When `gone` says
-        that nobody waits any more, it is ended.
+        that nobody waits any more, it is ended. `texts`: for a format of texts (data/sandbox_types.py).
 
-        Raises SqlError, TooSlowError, CancelledError, BusyError, and StoreError where the files cannot be read.
+        Raises SqlError, TooSlowError, CancelledError, BusyError, TooEarlyError, and StoreError where the files cannot
+        be read or no process can be started to read them.
         """
         if not self._lock.acquire(timeout=WAIT_S):
             raise BusyError("another query is running; try again when it has ended")
@@ -116,7 +122,7 @@ class Sandbox:
             watcher = threading.Thread(target=watch)
             watcher.start()
             try:
-                return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES}, began)
+                return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES, "texts": texts}, began)
             except (OSError, ValueError, pa.ArrowException) as error:
                 self.close()
                 if why:
@@ -150,12 +156,17 @@ class Sandbox:
         timer.start()
         try:
             _send(worker, self._limits | {"snapshot": snapshot})
-            _hear(worker)
+            young = "young" in _hear(worker)
         except (OSError, ValueError) as error:
+            code = worker.poll()
             self.close()
-            raise SqlError("the process for SQL cannot be started; the server's log tells more") from error
+            ended = f"it was not ready within {START_S:g} s" if code is None or code < 0 else f"it ended with {code}"
+            raise StoreError(f"the process for SQL cannot be started: {ended}") from error
         finally:
             timer.cancel()
+        if young:
+            self.close()
+            raise TooEarlyError("at that snapshot the store had no tables yet")
         return worker
 
     def _ask(self, worker: subprocess.Popen[bytes], request: dict[str, Any], began: float) -> Table:

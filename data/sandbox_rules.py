@@ -53,6 +53,7 @@ _FUNCTIONS_TEXT = """
     favg geomean geometric_mean histogram kurtosis kurtosis_pop skewness sem stddev stddev_pop stddev_samp var_pop
     var_samp variance regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
     weighted_avg wavg row_number rank dense_rank rank_dense percent_rank cume_dist ntile lag lead nth_value fill
+    random uuid gen_random_uuid union_value union_tag union_extract
 """
 FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 _EXPRESSIONS_TEXT = """
@@ -64,12 +65,14 @@ _NODES_TEXT = """
     SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE ORDER_MODIFIER LIMIT_MODIFIER
     LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER BASE_TABLE JOIN SUBQUERY TABLE_FUNCTION EXPRESSION_LIST EMPTY
     ORDER_DEFAULT ASCENDING DESCENDING DECIMAL_TYPE_INFO UNBOUND_TYPE_INFO LIST_TYPE_INFO STRUCT_TYPE_INFO
-    STRING_TYPE_INFO
+    STRING_TYPE_INFO ARRAY_TYPE_INFO PIVOT
 """
 _NODES = frozenset(_NODES_TEXT.split())
 _DEEPEST = 200
 
 
+# DuckLake gives every table these columns: where its files are on this machine.
+_HIDDEN = frozenset(("filename", "file_row_number", "file_index"))
 _NOWHERE = 2**64 - 1  # DuckDB's place of what has none
 
 
@@ -124,6 +127,10 @@ def _ctes(node: dict[str, Any], visible: frozenset[str], depth: int) -> frozense
 
 def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
     sort, kind = node.get("class"), node.get("type")
+    named = node.get("column_names") if sort == "COLUMN_REF" else node.get("using_columns")
+    hidden = _HIDDEN & {name.lower() for name in named or ()} or (kind == "PIVOT" and _HIDDEN & _texts(node))
+    if hidden:
+        raise RefusedError(f"the column {min(hidden)} is not allowed here", node.get("query_location"))
     if sort is not None:
         if sort not in _EXPRESSIONS:
             raise RefusedError(f"{str(sort).lower()} expressions are not allowed here", node.get("query_location"))
@@ -141,6 +148,14 @@ def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
             _check_table(node, visible)
         elif kind == "TABLE_FUNCTION":
             _check_function(node["function"], TABLE_FUNCTIONS)
+
+
+def _texts(node: Any) -> set[str]:
+    """All texts below a node, in small letters: a pivot names columns by mere texts."""
+    if isinstance(node, str):
+        return {node.lower()}
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return {text for child in below for text in _texts(child)}
 
 
 def _check_function(node: dict[str, Any], allowed: frozenset[str]) -> None:

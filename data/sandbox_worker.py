@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,17 +21,23 @@ import orjson
 import pyarrow as pa
 
 from data.sandbox_rules import RefusedError, check
+from data.sandbox_types import leaving, told_apart
 from data.settings import Settings
 from data.store import LAKE, attach, connect
 
 BATCH_ROWS = 2_048
+_SETTING = re.compile(r'\s*Use "SET [^"]*"[^.]*\.')  # a hint about what is locked here
 
 
 def main() -> None:
     """Requests come as JSON lines on standard input; the first one says where the lake is and what it may cost."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     limits = json.loads(source.readline())
-    cursor = _open(limits)
+    try:
+        cursor = _open(limits)
+    except duckdb.CatalogException:  # attached, and without tables: a snapshot from before they were made
+        _say(sink, {"young": True})
+        return
     _confine(limits["address_space_mb"])
     threading.Thread(target=_leave_with, args=[os.getppid()], daemon=True).start()
     _say(sink, {"ready": True})
@@ -49,6 +56,7 @@ def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     for setting in (
         f"allowed_directories = ['{folder}']",
         "temp_directory = ''",
+        "TimeZone = 'UTC'",
         "python_enable_replacements = false",
         "allow_community_extensions = false",
         "errors_as_json = true",  # with the place in the query
@@ -87,9 +95,14 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
         (statement,) = cursor.extract_statements(request["sql"])
         if statement.type != duckdb.StatementType.SELECT:
             raise RefusedError("only SELECT is allowed here")
-        cursor.execute(statement)
-        columns = [{"name": column[0], "type": str(column[1])} for column in cursor.description]
-        reader = cursor.to_arrow_reader(BATCH_ROWS)
+        try:
+            asked = cursor.sql(statement)
+        except duckdb.Error:
+            cursor.execute(statement)  # which alone says the place
+            raise
+        names = told_apart(asked.columns)
+        columns = [{"name": name, "type": str(kind)} for name, kind in zip(names, asked.types, strict=True)]
+        reader = leaving(asked, request["texts"]).to_arrow_reader(BATCH_ROWS)
         first = next(reader, None)
     except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
         _say(sink, _told(error, request["sql"]))
@@ -141,7 +154,7 @@ def _words(error: BaseException) -> tuple[str, int | None]:
         position = int(said["position"]) if said.get("position") else None
     first, *hints = text.splitlines()
     meant = [hint for hint in hints if hint.startswith(("Did you mean", "Candidate"))]
-    return " ".join([first, *meant]), position
+    return " ".join([_SETTING.sub("", first), *meant]), position
 
 
 def _say(sink: BinaryIO, message: dict[str, Any]) -> None:

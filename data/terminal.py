@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -27,6 +28,16 @@ def load_settings() -> Settings:
         return load()
     except ConfigError as error:
         fail(error)
+
+
+def existing(settings: Settings) -> Settings:
+    """The settings, or exit 2 where there is no store yet: who only reads must not make an empty one."""
+    if "://" not in settings.catalog and not Path(settings.catalog).exists():
+        fail(
+            f"There is no store at {settings.catalog}. Is REGTRACKER_HOME right? "
+            "`regtracker up`, `poll` or `import` makes one."
+        )
+    return settings
 
 
 @contextmanager

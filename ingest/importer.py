@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data import ids, raw
+from data import filters, ids, raw
 from data.append import Build, RawFile, put
 from data.ledger import builds_of_job
 from data.runs import Run
@@ -52,6 +52,9 @@ class Key:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise ValueError(f"{name} is missing: an import needs a release and a module")
+            filters.name(value)
+        if self.started_at is not None:
+            filters.past(self.started_at)
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Key:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, OpenAPI
 
+from dashboard import hosts
 from dashboard.api import (
     badges,
     bugs,
@@ -35,6 +36,7 @@ def create_server(settings: Settings) -> OpenAPI:
     server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
     server.extensions["regtracker"] = Services(settings)
     register(server)
+    server.wsgi_app = hosts.Hosts(server, server.wsgi_app, settings.web)
     return server
 
 

@@ -31,7 +31,7 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
     responses={
         200: {"description": "OK", "content": _SVG},
         304: UNCHANGED,
-        **problems(400, 404, 503),
+        **problems(400, 404, 406, 503),
     },
 )
 @remembered(clock_s=STALE_S)

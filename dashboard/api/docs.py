@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import duckdb
 import orjson
 from flask import Blueprint, Response, current_app, render_template
 from flask_openapi3 import Info, OpenAPI
@@ -13,6 +14,7 @@ from dashboard.api.documented import MEANINGS
 from dashboard.api.problems import invalid
 from dashboard.api.serving import VERSION
 from dashboard.api.shapes.base import Problem
+from data.store import StoreError
 
 pages = Blueprint("api_docs", __name__, template_folder="templates")
 _TEXT = """Everything a screen shows is one call. Times are ISO 8601 in UTC, durations seconds, rates 0 to 1, ids 16
@@ -33,20 +35,43 @@ def document(server: OpenAPI) -> dict[str, Any]:
     spec = copy.deepcopy(server.api_doc)
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
     spec["components"] = {name: part for name, part in spec["components"].items() if part}
+    snapshot = _newest(server)
     for item in spec["paths"].values():
         for operation in item.values():
             for parameter in operation.get("parameters", []):
                 parameter["schema"] = _of_text(parameter["schema"])
-            if any(parameter["name"] == "fields" for parameter in operation.get("parameters", [])):
-                _narrow(spec["components"]["schemas"], operation["responses"]["200"]["content"]["application/json"])
+                if parameter["name"] == "fields":
+                    parameter["example"] = _narrow(
+                        spec["components"]["schemas"], operation["responses"]["200"]["content"]["application/json"]
+                    )
+                elif parameter["name"] == "as_of" and snapshot is not None:
+                    parameter["example"] = str(snapshot)
+            form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+            if form is not None:
+                _of_form(spec["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]])
             # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
             if "application/json" in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
     return spec
 
 
-def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> None:
-    """Say that a list's items hold all fields, or with `fields` some of them."""
+def _newest(server: OpenAPI) -> int | None:
+    """A snapshot that is there, for examples; None where the store cannot be opened."""
+    try:
+        return server.extensions["regtracker"].store.snapshot().id
+    except (StoreError, duckdb.Error):
+        return None
+
+
+def _of_form(schema: dict[str, Any]) -> None:
+    """A form has no null."""
+    for name, field in schema["properties"].items():
+        said = {word: field[word] for word in ("title", "description") if word in field}
+        schema["properties"][name] = _of_text(field) | said
+
+
+def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> str:
+    """Say that a list's items hold all fields, or with `fields` some of them; returns an example of such."""
     whole = content["schema"]["$ref"].rpartition("/")[2]
     listed = copy.deepcopy(schemas[whole])
     item = listed["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
@@ -54,6 +79,7 @@ def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> None:
     listed["properties"]["items"]["items"] = {"$ref": f"#/components/schemas/Some{item}"}
     schemas[f"Some{whole}"] = listed
     content["schema"] = {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/Some{whole}"}]}
+    return ",".join(list(schemas[item]["properties"])[:2])
 
 
 def _of_text(schema: dict[str, Any]) -> dict[str, Any]:

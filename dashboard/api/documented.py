@@ -16,6 +16,7 @@ MEANINGS = {
     400: "a parameter is unknown or wrong",
     403: "a page of another site sent this",
     404: "an id or name in the path, or the snapshot, is unknown",
+    406: "Accept names no type that this can be",
     408: "it took too long",
     413: "the body is too large",
     415: "the body is of another type",
@@ -40,12 +41,12 @@ def problems(*statuses: int) -> dict[int, Any]:
 
 def one(model: type[BaseModel], files: dict[str, Any] | None = None) -> dict[int, Any]:
     """The answers of a GET route that gives one thing."""
-    return {200: answered(model, {"ETag": _ETAG}, files), 304: UNCHANGED, **problems(400, 404, 503)}
+    return {200: answered(model, {"ETag": _ETAG}, files), 304: UNCHANGED, **problems(400, 404, 406, 503)}
 
 
 def many(item: type[BaseModel]) -> dict[int, Any]:
     """The answers of a GET route that gives a list: a page of JSON, or a file."""
-    return {200: answered(page(item), {"ETag": _ETAG}, FILES), 304: UNCHANGED, **problems(400, 404, 503)}
+    return {200: answered(page(item), {"ETag": _ETAG}, FILES), 304: UNCHANGED, **problems(400, 404, 406, 503)}
 
 
 def page(item: type[BaseModel]) -> type[BaseModel]:

@@ -34,18 +34,22 @@ def get_snapshot(query: parameters.SnapshotQuery) -> Any:
     return {"snapshot": found.id, "committed_at": f"{found.committed_at.isoformat()}Z"}
 
 
-@routes.get("/health/live", summary="This process answers", responses={200: answered(Live)})
-def get_live() -> Response:
+@routes.get("/health/live", summary="This process answers", responses={200: answered(Live), **problems(400)})
+def get_live(query: parameters.NoQuery) -> Response:
     return _now({"status": "ok"})
 
 
-@routes.get("/health/ready", summary="The store opens and answers", responses={200: answered(Ready), **problems(503)})
-def get_ready() -> Response:
+@routes.get(
+    "/health/ready", summary="The store opens and answers", responses={200: answered(Ready), **problems(400, 503)}
+)
+def get_ready(query: parameters.NoQuery) -> Response:
     return _now({"status": "ok", "snapshot": _ask(services().store)})
 
 
-@routes.get("/health", summary="Store, ingestion and this process", responses={200: answered(Health), **problems(503)})
-def get_health() -> Response:
+@routes.get(
+    "/health", summary="Store, ingestion and this process", responses={200: answered(Health), **problems(400, 503)}
+)
+def get_health(query: parameters.NoQuery) -> Response:
     """`status` is "degraded" where a source's last poll failed or is later than twice its interval, or the bug feed
     could not be read."""
     store = services().store

@@ -172,7 +172,7 @@ class Upload(BaseModel):
     files: list[FileStorage] = Field(description="JUnit XML or another known report; several, or a zip of them")
     release: str = Field(min_length=1, max_length=200, description="release line, such as 7.0")
     module: str = Field(min_length=1, max_length=200, description="what was tested, such as network")
-    number: int | None = Field(None, ge=0, lt=2**31, description="the build's; by default the next one of the module")
+    number: int | None = Field(None, ge=1, lt=2**31, description="the build's; by default the next one of the module")
     version: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=200)
     started_at: str | None = Field(None, description="ISO 8601 time; by default now")
@@ -191,7 +191,12 @@ class Upload(BaseModel):
     @field_validator("started_at")
     @classmethod
     def _moment(cls, text: str | None) -> str | None:
-        return None if text is None else iso(filters.moment(text))
+        return None if text is None else iso(filters.past(filters.moment(text)))
+
+    @field_validator("release", "module")
+    @classmethod
+    def _name(cls, text: str) -> str:
+        return filters.name(text)
 
 
 @routes.post(

@@ -90,7 +90,7 @@ def _position(cursor: str | None, rows: Rows) -> Position | None:
 
 
 def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
-    wanted = [name for name in (names or "").split(",") if name]
+    wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
     known = [field.alias or name for name, field in model.model_fields.items()]
     for name in wanted:
         if name not in known:

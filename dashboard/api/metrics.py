@@ -83,6 +83,10 @@ def _store_metrics(store: Store) -> Iterator[Metric]:
         size.add_metric([row["table"]], row["bytes"])
         files.add_metric([row["table"]], row["files"])
     yield from (size, files)
+    text = "Size of the catalogue, in which also stand the rows that no data file holds yet."
+    held = ingest.catalog_bytes(store)
+    if held is not None:
+        yield GaugeMetricFamily("regtracker_catalog_bytes", text, held)
     sources = ingest.status(store)
     for name, text, value in (
         ("lag_seconds", "Since the last poll began.", lambda row: row["lag_s"]),

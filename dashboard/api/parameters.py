@@ -155,6 +155,12 @@ class Judged(BaseModel):
         return words_of(self.kind, WORDS, "kind")
 
 
+class NoQuery(BaseModel):
+    """Routes that answer of the moment, whatever is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class SnapshotQuery(Asking):
     pass
 
@@ -214,7 +220,7 @@ class ChangesQuery(Asking, Exported, OfPart, OfPriority):
     limit: int | None = Field(
         None,
         ge=1,
-        le=10_000,
+        le=1000,
         description="tests of each class, at most (1000); of an export, every one",
         **like(100),
     )
@@ -236,7 +242,7 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
     kind: Annotated[str, _drawn(f"^(({'|'.join(FAILING)})(,({'|'.join(FAILING)}))*)?$")] | None = Field(
         None, description=f"what counts: {', '.join(FAILING)}; else {', '.join(NEW)}", **like("regression")
     )
-    limit: int = Field(200, ge=1, le=10_000, description="tests listed, at most")
+    limit: int = Field(200, ge=1, le=1000, description="tests listed, at most")
 
     @field_validator("kind")
     @classmethod

@@ -59,7 +59,8 @@ class Recall:
             kept = self.kept.get(key)
         if kept is None or kept.snapshot != self._snapshot():
             return self._ask(key, environ, start_response)
-        unchanged = kept.etag in environ.get("HTTP_IF_NONE_MATCH", "")
+        tags = environ.get("HTTP_IF_NONE_MATCH", "")
+        unchanged = kept.etag in tags or tags.strip() == "*"
         if unchanged:
             start_response("304 NOT MODIFIED", [h for h in kept.headers if h[0].lower() not in _LEFT_OUT_OF_304])
         else:

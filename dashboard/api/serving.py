@@ -17,10 +17,11 @@ from typing import Any, ParamSpec
 import orjson
 import pyarrow as pa
 from flask import Flask, Response, current_app, g, request
-from werkzeug.datastructures import Accept
+from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from dashboard.api import paging
+from dashboard.api.problems import Problem
 from dashboard.api.recall import MARK, Recall
 from dashboard.services import Services, services, snapshot_of
 from data import filters
@@ -103,11 +104,15 @@ def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Res
                 # A commit came in between, and the answer may hold some of it: ask for what was promised.
                 asked.pinned = True
                 answer = route(*args, **kwargs)
+            if request.if_none_match.star_tag:  # "unless there is something", and there is
+                return _finish(Response(status=304), asked)
             if isinstance(answer, Response):
                 return _finish(answer, asked)
+            content, mimetype = answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])
+            acceptable(mimetype)
             if not clock_s:
                 request.environ[MARK] = (newest, request.url_rule.rule)
-            return _encoded(asked, *(answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])))
+            return _encoded(asked, content, mimetype)
 
         serve.clock_s = clock_s
         return serve
@@ -121,6 +126,8 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     snapshot = newest.id
     if arguments.get("cursor"):
         snapshot = paging.decode(arguments["cursor"]).snapshot
+        if arguments.get("as_of"):
+            _agree(arguments["as_of"], snapshot, store)
     elif arguments.get("as_of"):
         snapshot = snapshot_of(arguments["as_of"])
     wanted = wanted_format(arguments.get("format"), request.headers.get("Accept", ""))
@@ -130,6 +137,21 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     clock = int(time.time()) // clock_s if clock_s else 0
     checksum = zlib.crc32(repr((request.path, query, form, clock)).encode("utf-8", "surrogatepass"), salt)
     return Asked(snapshot, snapshot != newest.id, form, request.path, query, f"{snapshot}-{checksum:08x}")
+
+
+def _agree(as_of: str, snapshot: int, store: Store) -> None:
+    """Raise Problem 400 where a cursor of this snapshot cannot come from a page that was asked for as of that."""
+    meant = snapshot_of(as_of)
+    # What is the newest as of now, or of a time to come, was another when the first page was asked for.
+    if meant != snapshot and (as_of.isdecimal() or meant != store.snapshot().id):
+        raise Problem(400, f"this cursor pages through snapshot {snapshot}, and as_of means {meant}", "as_of")
+
+
+def acceptable(mimetype: str) -> None:
+    """Raise Problem 406 where the request takes no answer of this type."""
+    accept = request.headers.get("Accept", "")
+    if accept and "format" not in request.args and not parse_accept_header(accept, MIMEAccept).quality(mimetype):
+        raise Problem(406, f"this is {mimetype}, which Accept leaves out")
 
 
 def wanted_format(name: str | None, accept: str) -> str | None:

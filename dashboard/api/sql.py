@@ -3,8 +3,8 @@ what the tables mean, and the queries that people keep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+import json
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -19,12 +19,12 @@ from dashboard.api.documented import FILES, answered, blueprint, many, problems
 from dashboard.api.known import checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.serving import FORMATS, remembered, store, wanted_format
+from dashboard.api.serving import FORMATS, acceptable, remembered, store, wanted_format
 from dashboard.api.shapes.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.services import Services, services, snapshot_of
 from data import dictionary, export, saved_queries
 from data.filters import Filter
-from data.sandbox import BusyError, Sandbox, SqlError, Table, TooSlowError
+from data.sandbox import BusyError, Sandbox, SqlError, Table, TooEarlyError, TooSlowError
 from data.store import Store
 
 routes = blueprint("sql", "Questions that no other route answers.")
@@ -52,14 +52,17 @@ def install(server: Flask) -> None:
 @routes.post(
     "/sql",
     summary="Run one SELECT",
-    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 404, 408, 413, 415, 429, 503)},
+    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 404, 406, 408, 413, 415, 429, 503)},
 )
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables, as they were at `as_of` (`AT (VERSION => n)` after a table asks for an
     earlier snapshot of it alone); 10 seconds, 512 MB and 32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow
-    instead of JSON. Hanging up cancels it. Where an error has a place in the query, `position` tells it. A file that
-    was cut has a header `Regtracker-Truncated`."""
+    instead of JSON. A time whose type has a zone is UTC and ends in Z, one without (as all in the tables, which are
+    UTC) has none; a number that JSON cannot hold exactly, a date beyond the year 9999 and an interval are texts, NaN
+    and infinity are null; columns of one name are told apart (a, a_1). Hanging up cancels it. Where an error has a
+    place in the query, `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
     form = wanted_format(None, request.headers.get("Accept", "")) or "json"
+    acceptable(FORMATS[form])
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
     store = services().store  # where it cannot be opened, this says so
     snapshot = None
@@ -68,13 +71,15 @@ def run_sql(body: Question) -> Response:
         snapshot = store.at(snapshot).snapshot().id if snapshot != store.snapshot().id else None
     rows = body.limit if form == "json" else 10**6
     try:
-        table = sandbox.query(body.sql, rows, connection.hung_up(request.environ), snapshot)
+        table = sandbox.query(body.sql, rows, connection.hung_up(request.environ), snapshot, form in ("json", "csv"))
     except TooSlowError as error:
         raise Problem(408, str(error), "sql") from error
     except SqlError as error:
         raise Problem(400, _placed(str(error), body.sql, error.position), "sql", error.position) from error
     except BusyError as error:
         raise Problem(429, str(error)) from error
+    except TooEarlyError as error:
+        raise Problem(404, str(error), "as_of") from error
     if form != "json":
         return _file(table, form)
     answer = {
@@ -149,14 +154,49 @@ def delete_query(path: parameters.SavedQueryPath) -> Response:
 
 
 def _rows(table: Table) -> Iterator[list[Any]]:
+    readers = [_reader(column["type"], field) for column, field in zip(table.columns, table.schema, strict=True)]
     for batch in table.batches:
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield [_plain(value) for value in row]
+            yield [None if value is None else read(value) for value, read in zip(row, readers, strict=True)]
+
+
+def _reader(kind: str, field: pa.Field) -> Callable[[Any], Any]:
+    """From what the sandbox gives for a column of a DuckDB type to what JSON has."""
+    if kind.endswith("]") or kind.startswith(("STRUCT(", "MAP(", "UNION(")):
+        return _nested if pa.types.is_string(field.type) else lambda value: value
+    return _number if kind.startswith("DECIMAL") or kind in ("HUGEINT", "UHUGEINT", "BIGNUM") else lambda value: value
+
+
+def _nested(text: str) -> Any:
+    return json.loads(
+        text,
+        parse_int=_number,
+        parse_float=_number,
+        parse_constant=lambda _: None,  # as orjson has NaN and infinity
+        object_pairs_hook=_object,
+    )
+
+
+def _number(text: str) -> int | float | str:
+    """A number where JSON's (a double, or an integer of 64 bits) is exactly this one, else the text."""
+    exact = Decimal(text)
+    if exact == exact.to_integral_value() and abs(exact) < 2**63:
+        return int(exact)
+    double = float(exact)
+    return double if Decimal(repr(double)) == exact else text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    """ROW(1, 2) has no names, or rather the same name twice: it is a list."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else [value for _, value in pairs]
 
 
 def _file(table: Table, form: str) -> Response:
     batches, schema = _flattened(table) if form == "csv" else (table.batches, table.schema)
-    response = Response(export.encode(form, batches, schema), mimetype=FORMATS[form])
+    # Whole, as the table is: what cannot be written is told before anything is sent.
+    content = b"".join(export.encode(form, batches, schema))
+    response = Response(content, mimetype=FORMATS[form])
     response.headers["Cache-Control"] = "no-store"
     if table.truncated:
         response.headers["Regtracker-Truncated"] = "1"
@@ -164,46 +204,16 @@ def _file(table: Table, form: str) -> Response:
 
 
 def _flattened(table: Table) -> tuple[list[pa.RecordBatch], pa.Schema]:
-    """CSV has no lists, structs or intervals: they become JSON."""
-    simple = [_is_simple(field.type) for field in table.schema]
-    fields = [f if plain else f.with_type(pa.string()) for f, plain in zip(table.schema, simple, strict=True)]
-    schema = pa.schema(fields)
+    """CSV has no lists and structs: they become JSON."""
+    schema = pa.schema([f.with_type(pa.string()) if pa.types.is_nested(f.type) else f for f in table.schema])
     return [
-        pa.RecordBatch.from_arrays(
-            [
-                column if plain else pa.array([_text(value) for value in column.to_pylist()], pa.string())
-                for column, plain in zip(batch.columns, simple, strict=True)
-            ],
-            schema=schema,
-        )
+        pa.RecordBatch.from_arrays([_flat(column) for column in batch.columns], schema=schema)
         for batch in table.batches
     ], schema
 
 
-def _is_simple(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_boolean, pa.types.is_timestamp)
-    return any(test(kind) for test in (*tests, pa.types.is_date))
-
-
-def _text(value: Any) -> str | None:
-    plain = _plain(value)
-    return plain if isinstance(plain, str | None) else orjson.dumps(plain).decode()
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it. Times are UTC; what JSON cannot hold exactly is a text."""
-    if isinstance(value, Decimal):
-        whole = value == value.to_integral_value()
-        return int(value) if whole and abs(value) < 2**63 else str(value) if whole else float(value)
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-        return moment.isoformat() + "Z"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+def _flat(column: pa.Array) -> pa.Array:
+    if not pa.types.is_nested(column.type):
+        return column
+    texts = [None if value is None else orjson.dumps(value).decode() for value in column.to_pylist()]
+    return pa.array(texts, pa.string())

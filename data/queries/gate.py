@@ -112,6 +112,9 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> Side:
     if len(environments) > 1:
         raise _UnknownError(f"There are runs in {' and '.join(environments)}: say which environment is meant.")
     side = _side(replace(every, environment=environments[0]), listed, named[0])
+    if side.run["state"] == "running" and side.run["waiting"]:
+        waiting = f"{side.run['waiting']} of the {side.run['builds']} builds"
+        raise _UnknownError(f"Of run #{side.run['number']}, {waiting} have yet to be read.", pending=True)
     if side.run["state"] == "running":
         raise _UnknownError(f"Run #{side.run['number']} is still running.", pending=True)
     return side

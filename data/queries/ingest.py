@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from data import ids, polls
@@ -173,6 +174,14 @@ def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+def catalog_bytes(store: Store) -> int | None:
+    """The catalogue's SQLite file, with its log; None in PostgreSQL, whose own tools tell."""
+    catalog = store.settings.catalog
+    if "://" in catalog:
+        return None
+    return sum(path.stat().st_size for path in (Path(catalog), Path(f"{catalog}-wal")) if path.exists())
 
 
 @question

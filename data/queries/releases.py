@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -79,7 +80,7 @@ def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
             for run in reversed(spark)
         ],
         "environments": sorted({run["environment"] for run in newest if run["environment"]}),
-        "versions": sorted({run["version"] for run in newest if run["version"]}, reverse=True),
+        "versions": sorted({run["version"] for run in newest if run["version"]}, key=_natural, reverse=True),
     }
 
 
@@ -88,20 +89,26 @@ def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
     """What the selectors offer: every release, and below the chosen one its versions, environments and modules."""
     where, parameters = conditions(replace(flt, version=None, environment=None), "r")
     found = store.rows(
-        f"""SELECT list_sort(list(DISTINCT version) FILTER (version IS NOT NULL), 'DESC') AS versions,
+        f"""SELECT list(DISTINCT version) FILTER (version IS NOT NULL) AS versions,
             list_sort(list(DISTINCT environment) FILTER (environment IS NOT NULL)) AS environments
         FROM runs r WHERE {where}""",
         parameters,
     )[0]
-    releases = [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release DESC")]
+    releases = [row["release"] for row in store.rows("SELECT release FROM releases")]
     part = " WHERE release = $release" if flt.release else ""
     modules = store.rows(f"SELECT DISTINCT module FROM build_counts{part} ORDER BY module", parameters if part else {})
     return {
-        "releases": releases,
-        "versions": found["versions"] or [],
+        "releases": sorted(releases, key=_natural, reverse=True),
+        "versions": sorted(found["versions"] or [], key=_natural, reverse=True),
         "environments": found["environments"] or [],
         "modules": [row["module"] for row in modules],
     }
+
+
+def _natural(text: str) -> list[tuple[bool, int, str]]:
+    """A sort key by which 7.0.10 comes after 7.0.9."""
+    parts = re.split("([0-9]+)", text)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts if part]
 
 
 @question

@@ -18,7 +18,7 @@ from data.queries.texts import attempt, messages
 from data.queries.windows import listed
 from data.store import Store
 
-_BUILDS = ("builds", "builds_running", "builds_final", "missing")
+_BUILDS = ("builds", "builds_running", "builds_final", "missing", "waiting")
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
@@ -285,6 +285,7 @@ def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
         "builds_final": row["builds_final"],
         "builds_running": row["builds_running"],
         "missing": row["missing"],
+        "waiting": row["waiting"],
         **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
         "pass_rate": pass_rate(row, store.settings.measures),
         "display_name": row["display_name"],

@@ -125,18 +125,15 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
     )
     brought = (
         store.rows(
-            """SELECT rb.run, coalesce(sum(b.total), 0) AS total, coalesce(sum(b.failed), 0) AS failed,
-            count(*) FILTER (b.state = 'running') AS builds_running,
-            count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing
-        FROM run_builds rb LEFT JOIN builds b USING (build)
-        WHERE rb.run IN (SELECT unnest($runs::BIGINT[])) GROUP BY rb.run""",
+            f"""SELECT run, total, failed, builds_running, missing, waiting FROM {store.made("run_sums")}
+            WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
             {"runs": [row["run"] for row in rows]},
         )
         if rows
         else []
     )
     counts = {row["run"]: row for row in brought}
-    nothing = dict.fromkeys(("total", "builds_running"), 0)
+    nothing = dict.fromkeys(("total", "builds_running", "waiting"), 0)
     return [
         _hit(
             "run",
@@ -157,7 +154,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
         FROM builds s WHERE {where} ORDER BY started_at DESC, build DESC LIMIT $each""",
         parameters,
     )
-    whole = {"builds_running": 0, "missing": 0}
+    whole = dict.fromkeys(("builds_running", "missing", "waiting"), 0)
     return [
         _hit(
             "build",

@@ -135,10 +135,7 @@ def test_a_run_without_a_map_is_a_fact(world, show):
     run = Run("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
     world.store.transact("test", "test", lambda cursor: put_runs(cursor, [run], [], NOW))
     html = show("ingest", "/ingest")["html"]
-    assert (
-        'Runs without builds <span class="quiet">1</span>' in html
-        and 'qa/RUN #9</a></th><td>ABORTED' in html
-    )
+    assert 'Runs without builds <span class="quiet">1</span>' in html and "qa/RUN #9</a></th><td>ABORTED" in html
 
 
 def test_the_ledger_is_narrowed_by_source_and_state(world, show):

@@ -28,6 +28,7 @@ class Run(AllCounts):
     builds_final: Count
     builds_running: Count
     missing: Count = Field(description="listed builds that brought no results")
+    waiting: Count = Field(description="of these, those that ingest has yet to read: the run counts as running")
     display_name: str | None
     url: str | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import jsonschema
 import pytest
 
 from dashboard.api import documented
@@ -97,3 +98,42 @@ def test_the_page_shows_every_route_without_scripts_or_other_hosts(client, docum
         assert path in page.text
     assert "<script" not in page.text
     assert not re.findall(r'(?:src|href)="(?!/api/|#)', page.text)
+
+
+def validator(document, schema):
+    return jsonschema.Draft202012Validator(schema | {"components": document["components"]})
+
+
+def test_every_example_fits_the_schema_beside_it(document):
+    for _, operation in operations(document):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in (content for body in bodies for content in body.get("content", {}).values()):
+            if "example" in content:
+                validator(document, content["schema"]).validate(content["example"])
+        for parameter in operation.get("parameters", []):
+            if "example" in parameter:
+                validator(document, parameter["schema"]).validate(parameter["example"])
+
+
+def test_every_parameters_example_is_answered_by_its_route(client, document, names):
+    """Alone, and beside what the route cannot do without; ids are those of something that is there."""
+    for route, operation in operations(document):
+        method, path = route.split()
+        listed = operation.get("parameters", [])
+        if method != "GET" or re.search(r"{(request|query)}|content$", path):
+            continue
+        given = {p["name"]: names.get(p["name"], p.get("example")) for p in listed if p["in"] == "path"}
+        asked = path.format(**given)
+        needed = {p["name"]: p["example"] for p in listed if p["in"] == "query" and p.get("required")}
+        for parameter in listed:
+            if parameter["in"] == "query" and "example" in parameter:
+                query = needed | {parameter["name"]: parameter["example"]}
+                answer = client.get(asked, query_string=query)
+                missing = answer.status_code == 404 and parameter["name"] in ("version", "environment", "base")
+                assert answer.status_code == 200 or missing, (route, query, answer.text)
+
+
+def test_a_form_is_not_said_to_take_null(document):
+    (content,) = document["paths"]["/api/v1/builds"]["post"]["requestBody"]["content"].values()
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    assert "null" not in str(document["components"]["schemas"][name])

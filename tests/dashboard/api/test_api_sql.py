@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -27,6 +28,9 @@ ALLOWED = [
     "SELECT count(*) FROM lake.main.builds AT (VERSION => 2)",
     "SELECT * EXCLUDE (output) FROM failures WHERE test IN (SELECT test FROM tests) -- a comment; no statement",
     "VALUES (1, 'a'), (2, NULL)",
+    "SELECT random(), uuid(), [1, 2]::INT[2]",
+    "PIVOT results ON status IN ('passed', 'failed') USING count(*) GROUP BY module",
+    "UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b",
     "SELECT 'a;b', \"name\" FROM tests /* DROP TABLE tests; */",
 ]
 REFUSED = [
@@ -119,12 +123,26 @@ REFUSED = [
     "SELECT sum(1) OVER (PARTITION BY current_setting('threads')) FROM runs",
     "SELECT system.main.current_setting('threads')",
     "SELECT lake.main.abs(1)",
+    # where the files are
+    "SELECT filename FROM results",
+    "SELECT r.FileName FROM results r",
+    "SELECT file_row_number, file_index FROM results",
+    "FROM results JOIN tests USING (filename)",
+    "FROM results PIVOT (count(*) FOR status IN ('failed') GROUP BY filename)",
+    "FROM results UNPIVOT (v FOR n IN (filename))",
+    "SELECT DISTINCT ON (filename) 1 FROM results",
+    "SELECT t.r.filename FROM (SELECT r FROM results r) t",
+    "SELECT struct_extract(r, 'filename') FROM results r",
+    "SELECT COLUMNS('filename') FROM results",
+    "SELECT filename FROM results NATURAL JOIN tests",
     "SELECT /**/ * FROM/**/read_csv/**/('/etc/passwd')",
     "SELECT * FROM rEaD_cSv('/etc/passwd')",
     "SELECT * FROM \"read_csv\"('/etc/passwd')",
     'SELECT * FROM main."duckdb_settings"()',
     "PIVOT results ON status USING count(*)",
-    "UNPIVOT results ON status",
+    "PIVOT duckdb_settings() ON name IN ('threads') USING max(value)",
+    "UNPIVOT duckdb_secrets() ON name",
+    "PIVOT results ON status IN ('a') USING max(current_setting('threads'))",
     "FROM 'results.csv'",
     "FROM 'https://example.com/x.parquet'",
     'FROM "s3://bucket/x.parquet"',
@@ -205,7 +223,7 @@ def test_answers_are_the_numbers_of_the_store(filled, ask):
     answer = ask("FROM results SELECT test, started_at", limit=3).json
     assert len(answer["rows"]) == 3 and answer["truncated"]
     assert answer["columns"] == [{"name": "test", "type": "BIGINT"}, {"name": "started_at", "type": "TIMESTAMP"}]
-    assert answer["rows"][0][1].endswith("Z")
+    assert datetime.fromisoformat(answer["rows"][0][1]).tzinfo is None  # as its type says; the tables' about says UTC
 
 
 def test_a_commit_of_another_process_is_in_the_next_answer(world, own_client):
@@ -332,6 +350,28 @@ def test_files_that_cannot_be_read_are_no_fault_of_the_query_and_stay_secret(wor
     answer = client.post("/api/v1/sql", json={"sql": "SELECT count(DISTINCT test) FROM results"})
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert str(world.store.settings.home) not in answer.text
+
+
+def test_a_process_that_cannot_be_started_is_no_fault_of_the_query(world, serve, monkeypatch, caplog):
+    monkeypatch.setattr("data.sandbox.START_S", 0.001)
+    answer = serve(world.store.settings.home).test_client().post("/api/v1/sql", json={"sql": "SELECT 1"})
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert "parameter" not in answer.json and "it was not ready within" in caplog.text
+
+
+def test_a_store_that_is_gone_is_no_fault_of_the_query(world, own_client, caplog):
+    assert own_client.get("/api/v1/snapshot").status_code == 200
+    for part in ("catalog.sqlite", "lake"):
+        world.store.settings.home.joinpath(part).rename(world.store.settings.home / f"{part}.away")
+    answer = own_client.post("/api/v1/sql", json={"sql": "SELECT count(*) FROM results"})
+    assert answer.status_code == 503 and caplog.text
+
+
+def test_before_the_tables_were_made_nothing_can_be_asked(ask):
+    answer = ask("SELECT count(*) FROM results", as_of="0")
+    assert (answer.status_code, answer.json["parameter"]) == (404, "as_of")
+    assert "no tables yet" in answer.json["detail"]
+    assert ask("SELECT 42").json["rows"] == [[42]]
 
 
 def test_hanging_up_cancels(server, free_address):

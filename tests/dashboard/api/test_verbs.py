@@ -131,3 +131,19 @@ def test_sql_that_may_not_run_is_refused(call):
     for select in ("DROP TABLE runs", "SELECT nope", "SELECT * FROM read_csv('/etc/passwd')"):
         answer = call("sql", select)
         assert answer.exit_code == 2 and answer.stderr.strip() and not answer.stdout, select
+
+
+@pytest.mark.parametrize(
+    "verb", [["sql", "SELECT 1"], ["export", "runs"], ["gate", "--release", "7.0"], ["maintain"], ["backtest"]]
+)
+def test_who_only_reads_makes_no_store(call, tmp_path, monkeypatch, verb):
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "mistyped"))
+    answer = call(*verb)
+    assert answer.exit_code == 2 and "There is no store at" in answer.stderr
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_file_of_an_unknown_kind_is_not_written(call, tmp_path):
+    answer = call("export", "runs", "-o", tmp_path / "o.xlsx")
+    assert answer.exit_code == 2 and ".xlsx" in answer.stderr and not list(tmp_path.glob("o.*"))
+    assert call("export", "runs", "--format", "csv", "-o", tmp_path / "o.txt").exit_code == 0
