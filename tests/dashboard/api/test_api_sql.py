@@ -293,6 +293,9 @@ BOMBS = [
     "WITH RECURSIVE t(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM t) SELECT max(length(s)) FROM t",
     "SELECT list_sort(range(2000000000))",
     "SELECT printf('%1000000000d', 1)",
+    "SELECT " + "replace(" * 12 + "'xxxxxxxx'" + ", 'x', 'xxxxxxxx')" * 12,
+    "SELECT count(*) FROM range(100000000) t(i) WHERE regexp_matches(md5(i::VARCHAR), '(a*)*(b*)*(c*)*$x')",
+    "SELECT sum(i) FROM range(1000000000000) t(i)",
     "SELECT string_agg(range::VARCHAR, ',') FROM range(1000000000)",
     "SELECT levenshtein(a, a || 'x') FROM (SELECT string_agg('ab', '') AS a FROM range(300000))",
 ]
