@@ -4,8 +4,8 @@ Arrow, Python and the formats each lack something: dates beyond the year 9999 or
 names, unions. What does not travel is made text by DuckDB itself, before Arrow sees it.
 
 in texts (JSON, CSV): booleans, numbers of 64 bits or less, texts, and lists and structs of them travel. Maps, unions,
-lists and structs of anything else become JSON, bytes hexadecimal, times ISO 8601 (with Z where the type has a zone),
-all else, as DECIMAL, DATE and INTERVAL, what DuckDB writes.
+lists and structs of anything else become JSON, bytes hexadecimal, times ISO 8601 with Z (without a zone they are
+taken for UTC, as all in the tables are), all else, as DECIMAL, DATE and INTERVAL, what DuckDB writes.
 
 in columns (Parquet, Arrow): whatever both have travels. Lists, structs and maps of anything else become JSON, all else,
 as INTERVAL, BIT and TIMETZ, what DuckDB writes.
@@ -26,7 +26,7 @@ _COLUMNS = _TEXTS | {"hugeint", "decimal", "blob", "date", "time", "timestamp wi
 NESTED = ("list", "array", "struct", "map", "union")
 _ISO = (
     "CASE WHEN isfinite({0}) AND year({0}) BETWEEN 1 AND 9999 "
-    "THEN replace(replace(CAST({0} AS VARCHAR), ' ', 'T'), '+00', '') || '{1}' ELSE CAST({0} AS VARCHAR) END"
+    "THEN replace(replace(CAST({0} AS VARCHAR), ' ', 'T'), '+00', '') || 'Z' ELSE CAST({0} AS VARCHAR) END"
 )
 
 
@@ -65,7 +65,7 @@ def _texts(kind: Any, column: str) -> str:
     if kind.id == "blob":
         return f"lower(hex({column}))"
     if kind.id.startswith("timestamp"):
-        return _ISO.format(column, "Z" if kind.id.endswith("zone") else "")
+        return _ISO.format(column)
     return f"CAST({column} AS VARCHAR)"
 
 

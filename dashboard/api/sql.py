@@ -57,10 +57,10 @@ def install(server: Flask) -> None:
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables, as they were at `as_of` (`AT (VERSION => n)` after a table asks for an
     earlier snapshot of it alone); 10 seconds, 512 MB and 32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow
-    instead of JSON. A time whose type has a zone is UTC and ends in Z, one without (as all in the tables, which are
-    UTC) has none; a number that JSON cannot hold exactly, a date beyond the year 9999 and an interval are texts, NaN
-    and infinity are null; columns of one name are told apart (a, a_1). Hanging up cancels it. Where an error has a
-    place in the query, `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
+    instead of JSON. Times end in Z: one whose type has no zone is taken for UTC, as all in the tables are. A number
+    that JSON cannot hold exactly, a date beyond the year 9999 and an interval are texts, NaN and infinity are null;
+    columns of one name are told apart (a, a_1). Hanging up cancels it. Where an error has a place in the query,
+    `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
     form = wanted_format(None, request.headers.get("Accept", "")) or "json"
     acceptable(FORMATS[form])
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -223,7 +222,7 @@ def test_answers_are_the_numbers_of_the_store(filled, ask):
     answer = ask("FROM results SELECT test, started_at", limit=3).json
     assert len(answer["rows"]) == 3 and answer["truncated"]
     assert answer["columns"] == [{"name": "test", "type": "BIGINT"}, {"name": "started_at", "type": "TIMESTAMP"}]
-    assert datetime.fromisoformat(answer["rows"][0][1]).tzinfo is None  # as its type says; the tables' about says UTC
+    assert answer["rows"][0][1].endswith("Z")
 
 
 def test_a_commit_of_another_process_is_in_the_next_answer(world, own_client):
@@ -293,6 +292,9 @@ BOMBS = [
     "WITH RECURSIVE t(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM t) SELECT max(length(s)) FROM t",
     "SELECT list_sort(range(2000000000))",
     "SELECT printf('%1000000000d', 1)",
+    "SELECT " + "replace(" * 12 + "'xxxxxxxx'" + ", 'x', 'xxxxxxxx')" * 12,
+    "SELECT count(*) FROM range(100000000) t(i) WHERE regexp_matches(md5(i::VARCHAR), '(a*)*(b*)*(c*)*$x')",
+    "SELECT sum(i) FROM range(1000000000000) t(i)",
     "SELECT string_agg(range::VARCHAR, ',') FROM range(1000000000)",
     "SELECT levenshtein(a, a || 'x') FROM (SELECT string_agg('ab', '') AS a FROM range(300000))",
 ]
