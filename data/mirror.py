@@ -16,8 +16,10 @@ import duckdb
 from data import files
 from data.measures import WAITING, sums
 
-_TABLES_TEXT = "releases runs run_builds builds build_counts tests test_metadata signatures bugs bug_cases"
-TABLES = tuple(_TABLES_TEXT.split())
+TABLES = (
+    *("releases", "runs", "run_builds", "builds", "build_counts", "tests", "test_metadata", "signatures"),
+    *("bugs", "bug_cases"),
+)
 NAME = "mirror"
 # What screens would otherwise sum up at every question: made anew with the tables that it is of.
 MADE = {

@@ -40,7 +40,7 @@ def test_the_columns_are_chosen_by_the_address_and_a_nameless_topology_can_be_ch
         == 1
         == show("matrix", "/matrix?by=topology&column=none")["html"].count('class="case"')
     )
-    assert "by is one of environment, topology" in show("matrix", "/matrix?by=host")["html"]
+    assert "must be one of environment, topology" in show("matrix", "/matrix?by=host")["html"]
 
 
 def test_all_releases_stand_side_by_side(world, show):

@@ -106,6 +106,7 @@ def names(server) -> dict[str, str]:
         "test": test,
         "build": failed["build"],
         "signature": failed["signature"],
+        "bug": get("/bugs")["items"][0]["bug"],
     }
 
 
