@@ -67,13 +67,15 @@ def _expecting(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | Non
 
 def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
     """How far a running run is: its share of builds that have ended, and the seconds left and the moment of its end if
-    it takes as long as those before it did."""
+    it takes as long as those before it did. `over`: in Jenkins it has ended, and only ingest has yet to read some."""
     if run is None:
         return None
     started = datetime.fromisoformat(run["started_at"].rstrip("Z"))
     age = (now - started).total_seconds()
-    expected = run["expected_s"]
+    over = run["duration_s"] is not None
+    expected = None if over else run["expected_s"]
     return run | {
+        "over": over,
         "share": run["builds_final"] / run["builds"] if run["builds"] else 0.0,
         "age_s": max(age, 0.0),
         "left_s": expected - age if expected else None,
