@@ -12,8 +12,8 @@ from typing import Any
 from data.settings import MeasureSettings
 
 COUNTS = ("total", "passed", "failed", "errors", "skipped")
-# SQL: listed builds that ingest has yet to read. Those that could not be read do not count, though they are tried on, for
-# they must not keep their run open; but no attempt is counted while it is Jenkins as a whole that does not answer.
+# SQL: listed builds that ingest has yet to read. Those that could not be read do not count, though they are tried on:
+# they must not keep their run open. (No attempt is counted while it is Jenkins as a whole that does not answer.)
 WAITING = """SELECT DISTINCT source, job, number, true AS waits FROM ledger
     WHERE kind = 'build' AND (state IN ('new', 'running') OR (state = 'retry' AND attempts = 0))"""
 DELTAS = ("total", "passed", "failed", "skipped", "pass_rate")
