@@ -12,10 +12,10 @@ from data import ids
 from data.backtest import past, report, simulate, truth
 from data.backtest.detectors import DETECTORS, by_words
 from data.backtest.replay import replay
-from data.commands import backtest
 from data.filters import Filter
 from data.queries import regressions, verdicts
 from data.stats.words import NEW_FAILURE, REGRESSION
+from regtracker import main
 
 
 @pytest.fixture(scope="module")
@@ -117,20 +117,20 @@ def test_the_command_tells_and_writes_the_same_tables(programme, tmp_path, monke
     target = tmp_path / "accuracy.md"
     target.write_text("# Accuracy\n\nBefore.\n")
     arguments = ["--release", "7.0", "--title", "own", "--write", str(target)]
-    first = CliRunner().invoke(backtest, arguments)
+    first = CliRunner().invoke(main, ["backtest", *arguments])
     assert first.exit_code == 0, first.output
     once = target.read_text()
     assert once.startswith("# Accuracy\n\nBefore.\n\n## own\n\n<!-- backtest: own -->") and first.stdout.strip() in once
     target.write_text(once + "\nAfter.\n")
-    assert CliRunner().invoke(backtest, arguments).exit_code == 0
+    assert CliRunner().invoke(main, ["backtest", *arguments]).exit_code == 0
     assert target.read_text() == once + "\nAfter.\n"
-    answer = json.loads(CliRunner().invoke(backtest, ["--release", "7.0", "--json"]).stdout)
+    answer = json.loads(CliRunner().invoke(main, ["backtest", "--release", "7.0", "--json"]).stdout)
     assert answer["truth"] == "hindsight" and answer["faults"] == 2 and answer["measures"] == []
     assert [row["detector"] for row in answer["detectors"]] == [detector.name for detector in DETECTORS]
-    missing = CliRunner().invoke(backtest, ["--truth", str(tmp_path / "none.json")])
+    missing = CliRunner().invoke(main, ["backtest", "--truth", str(tmp_path / "none.json")])
     assert missing.exit_code == 2 and "cannot be read" in missing.stderr
     (tmp_path / "odd.json").write_text("{}")
-    odd = CliRunner().invoke(backtest, ["--truth", str(tmp_path / "odd.json")])
+    odd = CliRunner().invoke(main, ["backtest", "--truth", str(tmp_path / "odd.json")])
     assert odd.exit_code == 2 and "no truth" in odd.stderr
 
 
