@@ -1,4 +1,5 @@
-"""docs/cli.md, made of what the commands say of themselves: `python tests/manual.py` writes it anew."""
+"""docs/cli.md, made of what the commands say of themselves: `PYTHONPATH=. python tests/manual.py` writes it anew (or
+tests/ingest stands before ingest)."""
 
 from __future__ import annotations
 

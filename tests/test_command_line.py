@@ -37,7 +37,7 @@ def test_every_verb_that_answers_documents_its_exit_codes():
 
 
 def test_the_page_of_the_command_line_is_as_the_code():
-    assert manual.PAGE.read_text() == manual.page(), "run `python tests/manual.py`"
+    assert manual.PAGE.read_text() == manual.page(), "run `PYTHONPATH=. python tests/manual.py`"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

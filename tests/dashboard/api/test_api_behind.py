@@ -27,8 +27,10 @@ def behind(world, own_client):
 
         world.store.transact("test", "ledger", work)
 
+    def get(path: str):
+        return own_client.get(f"/api/v1{path}")
+
     def said() -> dict[str, str]:
-        get = lambda path: own_client.get(f"/api/v1{path}")  # noqa: E731
         tile = get("/releases/7.0").json
         gate = get("/gate?release=7.0").json
         number = get("/runs?release=7.0").json["items"][0]
