@@ -12,7 +12,7 @@ import regtracker
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 HEAD = """# The command line
 
-What `regtracker VERB --help` says, for all verbs; `python tests/manual.py` writes this page.
+What `regtracker VERB --help` says, for all verbs; `PYTHONPATH=. python tests/manual.py` writes this page.
 
 Settings come from `regtracker.toml` and `REGTRACKER_*` (see `regtracker.example.toml`). `--json` prints one object and
 nothing else on standard output; remarks and progress go to standard error. `regtracker completion` makes your shell
