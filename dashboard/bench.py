@@ -6,11 +6,10 @@ import socket
 import statistics
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Self
 from urllib.parse import urlsplit
-
-import requests
 
 SECONDS = 2.0  # of a load test
 ROUNDS = 20  # of each route
@@ -39,36 +38,37 @@ class Load:
 
 
 def answers(url: str, paths: list[str]) -> list[Answer]:
-    """Each route ROUNDS times after a first one. Raises requests.HTTPError where one does not answer."""
-    session = requests.Session()
-    measured = []
-    for path in paths:
-        _, answer = _get(session, url + path)
-        etag = {"If-None-Match": answer.headers["ETag"]}
-        whole = sorted(_get(session, url + path)[0] for _ in range(ROUNDS))
-        unchanged = statistics.median(_get(session, url + path, etag)[0] for _ in range(ROUNDS))
-        p50, p95 = statistics.median(whole), whole[int(ROUNDS * 0.95)]
-        measured.append(Answer(path, p50, p95, unchanged, len(answer.content) / 1024))
-    return measured
+    """Each route ROUNDS times, after each was asked once. Raises ConnectionError where one does not answer."""
+    with _Client(url) as client:
+        first = {path: client.get(path) for path in paths}
+        return [_answer(client, path, etag, length) for path, (etag, length) in first.items()]
+
+
+def _answer(client: _Client, path: str, etag: str, length: int) -> Answer:
+    whole = sorted(_times(lambda: client.get(path)))
+    unchanged = statistics.median(_times(lambda: client.get(path, f"If-None-Match: {etag}\r\n")))
+    return Answer(path, statistics.median(whole), whole[int(ROUNDS * 0.95)], unchanged, length / 1024)
+
+
+def _times(ask: Callable[[], object]) -> list[float]:
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        ask()
+        times.append((time.perf_counter() - start) * 1000)
+    return times
 
 
 def load(url: str, path: str, clients: int) -> Load:
-    """So many clients ask for one route as fast as they can.
-
-    They speak bare HTTP over sockets: a library's client costs more than the answers that it asks for.
-    """
-    where = urlsplit(url + path)
-    asking = f"GET {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
+    """So many clients ask for one route as fast as they can."""
     times: list[float] = []
     end = time.perf_counter() + SECONDS
 
     def client() -> None:
         own = []
-        with socket.create_connection((where.hostname, where.port), timeout=120) as connection:
-            answers = connection.makefile("rb")
+        with _Client(url) as connection:
             while (start := time.perf_counter()) < end:
-                connection.sendall(asking)
-                _read(answers)
+                connection.get(path)
                 own.append((time.perf_counter() - start) * 1000)
         times.extend(own)
 
@@ -81,19 +81,37 @@ def load(url: str, path: str, clients: int) -> Load:
     return Load(path, clients, len(times) / SECONDS, times[len(times) // 2], times[int(len(times) * 0.95)])
 
 
-def _read(answers: BinaryIO) -> None:
-    """Read one answer whole. Raises ConnectionError where it is not 200."""
-    status, length = answers.readline(), 0
-    if b" 200 " not in status:
-        raise ConnectionError(f"the server answered {status!r}")
-    while (line := answers.readline()) not in (b"\r\n", b""):
-        if line.lower().startswith(b"content-length:"):
-            length = int(line[15:])
-    answers.read(length)
+class _Client:
+    """Bare HTTP over one socket: a library's client costs more than many of the answers that it asks for."""
 
+    def __init__(self, url: str) -> None:
+        where = urlsplit(url)
+        self._host, self._prefix = where.netloc, where.path
+        self._socket = socket.create_connection((where.hostname, where.port), timeout=120)
+        self._answers = self._socket.makefile("rb")
 
-def _get(session: requests.Session, url: str, headers: dict[str, str] | None = None) -> tuple[float, requests.Response]:
-    start = time.perf_counter()
-    answer = session.get(url, headers=headers, timeout=120)
-    answer.raise_for_status()
-    return (time.perf_counter() - start) * 1000, answer
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._answers.close()
+        self._socket.close()
+
+    def get(self, path: str, headers: str = "") -> tuple[str, int]:
+        """Ask, and read the answer whole: its ETag and the bytes of its body. Raises ConnectionError where it is
+        neither 200 nor 304."""
+        self._socket.sendall(
+            f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
+            f"Accept-Encoding: gzip\r\n{headers}\r\n".encode()
+        )
+        status, etag, length = self._answers.readline(), "", 0
+        if status.split(b" ", 2)[1:2] not in ([b"200"], [b"304"]):
+            raise ConnectionError(f"the server answered {status!r} to {path}")
+        while (line := self._answers.readline()) not in (b"\r\n", b""):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+            elif name.lower() == b"etag":
+                etag = value.decode().strip()
+        self._answers.read(length)
+        return etag, length

@@ -25,6 +25,7 @@ class File:
     release: str | None
     first: datetime | None
     last: datetime | None
+    current: bool  # no column of the table is younger: it holds them all under their names
 
     def may_hold(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> bool:
         return (
@@ -45,11 +46,12 @@ class Files:
         """What stands in FROM for the rows of these releases that started between these moments: at least those."""
         chosen = [file for file in self.files if file.may_hold(releases, first, last)]
         whole = [file.path for file in chosen if file.deletes is None]
-        parts = [f"FROM {self._read(whole)}"] if whole else []
+        current = all(file.current for file in chosen)
+        parts = [f"FROM {self._read(whole, current)}"] if whole else []
         thinned = {file.path: file.deletes for file in chosen if file.deletes is not None}
         if thinned:  # one join for all of them: a store that lives has hundreds, and a join of each took a gigabyte
             listed = [f"[{', '.join(map(_text, paths))}]" for paths in (thinned.keys(), thinned.values())]
-            numbered = self._read(list(thinned), ", file_row_number = true, filename = true")
+            numbered = self._read(list(thinned), current, ", file_row_number = true, filename = true")
             parts.append(
                 f"""SELECT * EXCLUDE (file_row_number, filename) FROM {numbered} r ANTI JOIN (
                 SELECT of.path, d.pos FROM read_parquet({listed[1]}, filename = true) d
@@ -61,12 +63,17 @@ class Files:
             parts = [f"SELECT {empty} WHERE false"]
         return f"({' UNION ALL '.join(parts)})"
 
-    def _read(self, paths: list[str], options: str = "") -> str:
-        # By field id, as the lake reads: a file may be older than a column.
+    def _read(self, paths: list[str], current: bool, options: str = "") -> str:
+        listed = f"[{', '.join(map(_text, paths))}]"
+        if current:  # each column by name: merged files hold columns of the lake's own besides
+            named = ", ".join(name for _, name, _ in self.columns)
+            named += ", file_row_number, filename" if options else ""
+            return f"(SELECT {named} FROM read_parquet({listed}, hive_partitioning = false{options}))"
+        # By field id, as the lake reads; that takes 0.7 ms more to plan.
         fields = ", ".join(
             f"{field}: {{name: '{name}', type: '{kind}', default_value: NULL}}" for field, name, kind in self.columns
         )
-        return f"read_parquet([{', '.join(map(_text, paths))}], schema = MAP {{{fields}}}{options})"
+        return f"read_parquet({listed}, schema = MAP {{{fields}}}{options})"
 
 
 class Catalog:
@@ -113,12 +120,16 @@ class Catalog:
             released AS (
                 SELECT data_file_id, partition_value AS release FROM {self._catalog}.ducklake_file_partition_value
                 WHERE partition_key_index = 0 AND {of_tables}),
+            altered AS (
+                SELECT table_id, max(begin_snapshot) AS at FROM {self._catalog}.ducklake_column
+                WHERE {of_tables} GROUP BY table_id),
             deleted AS (
                 SELECT data_file_id, path, path_is_relative FROM {self._catalog}.ducklake_delete_file
                 WHERE end_snapshot IS NULL AND {of_tables})
             SELECT table_id, CASE WHEN f.path_is_relative THEN folder ELSE '' END || f.path,
-                CASE WHEN d.path_is_relative THEN folder ELSE '' END || d.path, release, first, last
-            FROM {self._catalog}.ducklake_data_file f JOIN folders USING (table_id)
+                CASE WHEN d.path_is_relative THEN folder ELSE '' END || d.path, release, first, last,
+                f.begin_snapshot >= altered.at
+            FROM {self._catalog}.ducklake_data_file f JOIN folders USING (table_id) JOIN altered USING (table_id)
             LEFT JOIN deleted d USING (data_file_id)
             LEFT JOIN started USING (data_file_id)
             LEFT JOIN released USING (data_file_id)

@@ -16,6 +16,8 @@ COUNTS = ("total", "passed", "failed", "errors", "skipped")
 # they must not keep their run open. (No attempt is counted while it is Jenkins as a whole that does not answer.)
 WAITING = """SELECT DISTINCT source, job, number, true AS waits FROM ledger
     WHERE kind = 'build' AND (state IN ('new', 'running') OR (state = 'retry' AND attempts = 0))"""
+# SQL over `runs r` and what is summed over its builds, `s`: the runs that `run_state` calls running.
+RUNNING = "(r.state = 'running' OR coalesce(s.builds_running + s.waiting, 0) > 0)"
 DELTAS = ("total", "passed", "failed", "skipped", "pass_rate")
 
 

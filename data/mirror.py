@@ -21,7 +21,8 @@ TABLES = (
     *("bugs", "bug_cases"),
 )
 NAME = "mirror"
-# What screens would otherwise sum up at every question: made anew with the tables that it is of.
+# What screens would otherwise derive at every question: what the builds of a run come to, and the runs beside it in its
+# lane. Made anew with the tables that it is of.
 MADE = {
     "run_sums": f"""
         SELECT rb.run, count(*) AS builds, count(*) FILTER (b.state = 'running') AS builds_running,
@@ -30,7 +31,10 @@ MADE = {
             count(*) FILTER (b.build IS NULL AND l.waits) AS waiting, {sums("b")}
         FROM run_builds rb LEFT JOIN builds b USING (build)
             LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
-        GROUP BY rb.run"""
+        GROUP BY rb.run""",
+    "neighbours": """
+        SELECT run, lag(run) OVER lane AS previous, lead(run) OVER lane AS next FROM runs
+        WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at, run)""",
 }
 
 
@@ -84,7 +88,7 @@ class Mirror:
                     self._cursor.execute(
                         f"CREATE OR REPLACE TABLE {NAME}.main.{table} AS FROM {self._lake}.main.{table}"
                     )
-                if changed & {"run_builds", "builds", "ledger"}:
+                if changed & {"runs", "run_builds", "builds", "ledger"}:
                     self._cursor.execute(f"USE {NAME}")
                     for table, made in MADE.items():
                         self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {made}")

@@ -45,8 +45,8 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 @remembered()
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
-        latest = latest_run(store, flt)
-        return runs.modules(store, latest["id"], flt) if latest else []
+        latest = runs.newest_ended(store, flt)
+        return runs.modules(store, latest, flt) if latest else []
 
     rows = Rows(Module, sliced(fetch), of=("release", path.release))
     return listing.answer(rows, query, query.filter(release=path.release))
@@ -113,11 +113,6 @@ def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
 def get_choices(query: parameters.ChoicesQuery) -> Any:
     """Every release, and the versions, environments and modules of the chosen one."""
     return releases.choices(store(), asked().at(query.filter()))
-
-
-def latest_run(store: Store, flt: Filter) -> dict[str, Any] | None:
-    """The newest run of the filter that has ended."""
-    return next((run for run in runs.runs(store, flt, releases.SPARK) if run["state"] != "running"), None)
 
 
 def _runs(store: Store, flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from dashboard.api.documented import FILES, blueprint, many, one
 from dashboard.api.known import check, checked
 from dashboard.api.listing import Row, Rows, sliced
 from dashboard.api.problems import unknown
-from dashboard.api.releases import RUNS, latest_run
+from dashboard.api.releases import RUNS
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
 from data.filters import Filter
@@ -125,8 +125,8 @@ def known_run(run: str, flt: Filter) -> Row:
 
 def _run_of(name: str, releases_: list[str], flt: Filter) -> str:
     if name in releases_:
-        found = latest_run(store(), Filter(release=name, as_of=flt.as_of))
+        found = runs.newest_ended(store(), Filter(release=name, as_of=flt.as_of))
         if found is None:
             raise unknown("run that has ended of release", name)
-        return found["id"]
+        return found
     return known_run(name, flt)["id"]

@@ -9,7 +9,7 @@ import numpy as np
 from data import ids
 from data.cache import question
 from data.filters import EVERYTHING, Filter
-from data.measures import COUNTS, deltas, iso, pass_rate, run_state, sums
+from data.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
 from data.outcomes import ERROR, FAILED, FINAL, PASSED
 from data.queries.noise import noise_counts, noisy, take_out
 from data.queries.priorities import UNKNOWN, of_release, prioritized, within
@@ -45,15 +45,21 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
-    around = """SELECT run FROM runs
-        WHERE release = $release AND environment = $environment AND (started_at, run) {} ($at, $run)"""
-    here = {"release": answer["release"], "environment": answer["environment"], "at": found[0]["started_at"]} | this
-    previous = store.value(around.format("<") + " ORDER BY started_at DESC, run DESC LIMIT 1", here)
-    following = store.value(around.format(">") + " ORDER BY started_at, run LIMIT 1", here)
-    answer["previous"] = ids.text(previous) if previous is not None else None
-    answer["next"] = ids.text(following) if following is not None else None
+    answer |= _neighbours(store, run_id)
     answer["expected_s"] = expected(store, answer["release"], answer["environment"])
     return answer
+
+
+@question
+def newest_ended(store: Store, flt: Filter) -> str | None:
+    """The id of the newest run of a filter that has ended."""
+    where, parameters = conditions(flt, "r")
+    found = store.value(
+        f"""SELECT r.run FROM runs r LEFT JOIN {store.made("run_sums")} s USING (run)
+        WHERE {where} AND NOT {RUNNING} ORDER BY r.started_at DESC, r.run DESC LIMIT 1""",
+        parameters,
+    )
+    return None if found is None else ids.text(found)
 
 
 @question
@@ -73,7 +79,7 @@ def expected(store: Store, release: str, environment: str | None, flt: Filter = 
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row an owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
-    base = base or _previous(store, run_id)
+    base = base or _neighbours(store, run_id)["previous"]
     counts = _module_counts(store, run_id, base, flt)
     rows = counts[run_id]
     earlier = {row["module"]: row for row in counts.get(base, ())}
@@ -129,7 +135,7 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
 def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
     (default: the previous one of the same environment)."""
-    base = base or _previous(store, run_id)
+    base = base or _neighbours(store, run_id)["previous"]
     rows = _priority_counts(store, run_id, flt)
     earlier = {row["priority"]: row for row in _priority_counts(store, base, flt)} if base else {}
     for row in (*rows, *earlier.values()):
@@ -302,15 +308,11 @@ def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> li
     return found
 
 
-def _previous(store: Store, run_id: str) -> str | None:
-    """The run before, of the same release and environment."""
-    found = store.value(
-        """SELECT p.run FROM runs r JOIN runs p USING (release, environment)
-        WHERE r.run = ? AND (p.started_at, p.run) < (r.started_at, r.run)
-        ORDER BY p.started_at DESC, p.run DESC LIMIT 1""",
-        [ids.number(run_id)],
-    )
-    return None if found is None else ids.text(found)
+def _neighbours(store: Store, run_id: str) -> dict[str, str | None]:
+    """`previous` and `next`: the ids of the runs before and after, of the same release and environment."""
+    sql = f"SELECT previous, next FROM {store.made('neighbours')} WHERE run = ?"
+    found = next(iter(store.rows(sql, [ids.number(run_id)])), {"previous": None, "next": None})
+    return {name: None if run is None else ids.text(run) for name, run in found.items()}
 
 
 def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> dict[str, list[dict[str, Any]]]:

@@ -61,6 +61,22 @@ def test_the_files_hold_what_the_lake_says(tmp_path: Path) -> None:
         store.close()
 
 
+def test_files_older_than_a_column_are_read_as_the_lake_reads_them(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    _put(world.store, _build(0), _build(1))
+    world.store.transact("test", "t", lambda cursor: cursor.execute("ALTER TABLE results ADD COLUMN shard INTEGER"))
+    store = Store.open(world.store.settings, mirrored=True)
+    try:
+        _same(store)
+        _put(store, _build(2))
+        _same(store)
+        (lone,) = store.rows(f"SELECT DISTINCT shard FROM {store.part('results')}")
+        assert lone == {"shard": None}
+    finally:
+        store.close()
+        world.store.close()
+
+
 def test_only_files_that_may_hold_it_are_opened(tmp_path: Path) -> None:
     world = World.at(tmp_path, mirrored=True)
     store = world.store

@@ -55,6 +55,16 @@ def test_a_run_without_results_is_broken_not_zero_percent(world):
     assert tile["state"] == "broken" and tile["pass_rate"] is None
 
 
+def test_the_newest_run_that_has_ended_may_have_many_running_ones_after_it(world):
+    ended = world.run({"routing": {"a": "P"}})
+    for _ in range(25):
+        world.run({"routing": {"a": "P"}}, state="running")
+    assert runs.newest_ended(world.store, Filter(release="7.0")) == ids.text(ended.id)
+    assert runs.newest_ended(world.store, Filter(release="8.0")) is None
+    found = runs.run(world.store, ids.text(ended.id))
+    assert found["previous"] is None and found["next"] is not None
+
+
 def test_a_running_run_is_seen_beside_the_last_final_one(world):
     done = world.run({"routing": {"a": "P", "b": "P"}})
     going = world.run({"routing": {"a": "P"}, "nvs": None}, state="running")
