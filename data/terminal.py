@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,15 @@ import click
 from data.settings import ConfigError, Settings, load
 from data.store import Store, StoreError
 
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+JSON = click.option(
+    "--json", "as_json", is_flag=True, help='One JSON object on standard output; {"error": ...} where nothing was done.'
+)
 
 
 def fail(error: object) -> NoReturn:
-    """Say what is wrong and exit with code 2: nothing has been done."""
+    """Say what is wrong and exit with code 2: nothing has been done. With --json it is said there too, as `error`."""
+    if click.get_current_context().params.get("as_json"):
+        click.echo(json.dumps({"error": str(error)}))
     click.echo(str(error), err=True)
     sys.exit(2)
 

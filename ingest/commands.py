@@ -129,8 +129,6 @@ def import_(
             )
             beside = importer.left_over(paths, wanted)
         except (ValueError, OSError) as error:
-            if as_json:
-                click.echo(json.dumps({"error": str(error)}))
             fail(error)
         answers += [
             {"paths": [str(path)], "skipped_because": "lies in no folder RELEASE/MODULE/NUMBER"} for path in beside
@@ -193,8 +191,6 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
         try:
             answer = import_bugs(store, wanted, settings.bugs, bar)
         except FeedError as error:
-            if as_json:
-                click.echo(json.dumps({"error": str(error)}))
             fail(error)
         finally:
             bar.end()

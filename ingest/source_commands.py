@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import time
+from pathlib import Path
 
 import click
 
 from data import completion
-from data.settings import config_path
+from data.settings import Settings, config_path
 from data.store import StoreError
 from data.terminal import JSON, fail, load_settings, opened_store
 from ingest.terminal import (
@@ -159,7 +161,7 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
 def check(name: str | None, as_json: bool) -> None:
     """Tell whether configuration, store and every Jenkins can be used, and what the rules make of the last builds.
 
-    No build is stored.
+    No build is stored, and no store is made.
 
     Exit code 0: everything can be used; 2: there is a problem.
 
@@ -169,8 +171,7 @@ def check(name: str | None, as_json: bool) -> None:
     from ingest.check import check as look
 
     settings = load_settings()
-    with opened_store(one_thread(settings)) as store:
-        snapshot = store.snapshot()
+    snapshot = _snapshot(settings)
     findings = [look(source) for source in (chosen_sources(settings, name) if name else settings.source)]
     problems = any(finding.problems for finding in findings)
     if as_json:
@@ -179,19 +180,32 @@ def check(name: str | None, as_json: bool) -> None:
             "store": {
                 "catalog": _without_secret(settings.catalog),
                 "data": settings.data_path,
-                "snapshot": snapshot.id,
+                "snapshot": snapshot,
             },
             "sources": [finding.document() for finding in findings],
             "ok": not problems,
         }
         click.echo(json.dumps(document))
     else:
-        click.echo(f"store: {_without_secret(settings.catalog)}, snapshot {snapshot.id}")
+        stands = "not there yet: it is made by the first poll" if snapshot is None else f"snapshot {snapshot}"
+        click.echo(f"store: {_without_secret(settings.catalog)}, {stands}")
         if not findings:
             click.echo("no [[source]] is configured")
         for finding in findings:
             click.echo("\n".join(finding.lines()))
     sys.exit(2 if problems else 0)
+
+
+def _snapshot(settings: Settings) -> int | None:
+    """The newest snapshot of the store, None where there is no store yet; exit 2 where there can be none."""
+    catalog = Path(settings.catalog)
+    if "://" in settings.catalog or catalog.exists():
+        with opened_store(one_thread(settings)) as store:
+            return store.snapshot().id
+    nearest = next(folder for folder in catalog.absolute().parents if folder.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        fail(f"There is no store at {catalog}, and none can be made: {nearest} is no folder that one may write to.")
+    return None
 
 
 def _without_secret(catalog: str) -> str:

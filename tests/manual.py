@@ -15,8 +15,8 @@ HEAD = """# The command line
 What `regtracker VERB --help` says, for all verbs; `PYTHONPATH=. python tests/manual.py` writes this page.
 
 Settings come from `regtracker.toml` and `REGTRACKER_*` (see `regtracker.example.toml`). `--json` prints one object and
-nothing else on standard output; remarks and progress go to standard error. `regtracker completion` makes your shell
-complete verbs, options and names.
+nothing else on standard output, `{"error": ...}` where nothing was done; remarks and progress go to standard error.
+`regtracker completion` makes your shell complete verbs, options and names.
 """
 
 
