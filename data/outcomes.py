@@ -164,17 +164,18 @@ class Outcomes:
     ) -> list[Result] | None:
         """The first `wanted` final results of a test in these builds (`key_of`), the builds in this order, topologies
         backwards; of the first build only topologies before `below`. None where a build is needed that is not kept."""
-        builds = [self._held.get(key) for key in keys]  # without the lock, which a reader keeps for long
-        known = np.flatnonzero(self._tests.values == test)  # after: what is kept has its tests in there
-        place = int(known[0]) if len(known) else -1
+        known = np.flatnonzero(self._tests.values == test)
+        if not len(known):  # after all are seen to be kept: what is kept has its tests in there
+            return [] if all(key in self._held for key in keys) and test not in self._tests.values else None
         where: dict[int, list[int]] = {}  # builds share their tests
         found: list[Result] = []
-        for number, held in enumerate(builds):
+        for number, key in enumerate(keys):
+            held = self._held.get(key)  # without the lock, which a reader keeps for long
             if held is None:
                 return None
             at = where.get(id(held.tests))
             if at is None:
-                at = where[id(held.tests)] = np.flatnonzero(held.tests == place).tolist()
+                at = where[id(held.tests)] = np.flatnonzero(held.tests == known[0]).tolist()
             if at:
                 its = [self._result(number, held, row) for row in at if held.flags[row] & FINAL]
                 its = [result for result in its if topology in (None, result.topology)]

@@ -18,6 +18,7 @@ from data.queries.scope import conditions
 from data.queries.texts import attempt, messages
 from data.store import Store
 
+MOST_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
 _UP_TO_RUN = """started_at <= (
     SELECT max(last.started_at) FROM run_builds JOIN builds last USING (build) WHERE run = $at_run)"""
 
@@ -87,8 +88,7 @@ def history(
     rows = _kept(store, ids.number(test_id), **limits)
     if rows is None:
         rows = _filed(store, ids.number(test_id), **limits)
-    builds = _builds(store, flt)  # after the files, which may be newer than what `_kept` saw
-    facts = builds.facts([row["build"] for row in rows])
+    facts = _facts(store, flt, [row["build"] for row in rows])
     said = messages(store, rows)
     return [
         its
@@ -112,17 +112,25 @@ def history(
 
 
 class _Builds(NamedTuple):
-    """The builds of a filter, newest first."""
+    """The newest builds of a filter, newest first."""
 
     table: pa.Table
     keys: list[Hashable]  # that their outcomes are kept under
     places: dict[int, int]  # of each build in these
+    whole: bool  # there are no older ones
 
-    def facts(self, builds: list[int]) -> list[dict[str, Any]]:
-        """Of each: its number, job, url, version and environment, and the run that it belongs to."""
-        told = self.table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
-        rows = told.take(pa.array([self.places[build] for build in builds], pa.int64())).to_pylist()
-        return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
+
+def _facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]:
+    """Of each: its number, job, url, version and environment, and the run that it belongs to."""
+    newest = _builds(store, flt)
+    table, places = newest.table, newest.places
+    if not places.keys() >= set(builds):
+        these = "build IN (SELECT unnest($builds::BIGINT[]))"
+        table = store.cursor().execute(_told_of(f"b.{these}", these), {"builds": builds}).to_arrow_table()
+        places = {build: place for place, build in enumerate(table["build"].to_pylist())}
+    told = table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
+    rows = told.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
+    return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
 
 
 def _builds(store: Store, flt: Filter) -> _Builds:
@@ -137,20 +145,19 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     if lane.at_run is not None:
         where += f" AND b.{_UP_TO_RUN}"
         parameters["at_run"] = ids.number(lane.at_run)
-    table = (
-        store.cursor()
-        .execute(
-            f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version,
-                b.environment, l.run, r.number AS run_number
-            FROM builds b LEFT JOIN (SELECT build, min(run) AS run FROM run_builds GROUP BY build) l USING (build)
-            LEFT JOIN runs r ON r.run = l.run WHERE {where} ORDER BY b.started_at DESC, b.build DESC""",
-            parameters,
-        )
-        .to_arrow_table()
-    )
+    newest = f"{_told_of(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MOST_BUILDS}"
+    table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds = table["build"].to_pylist()
     keys = [key_of(*of, rebuilt) for of in zip(builds, table["ingested_at"].to_pylist(), strict=True)]
-    return _Builds(table, keys, {build: place for place, build in enumerate(builds)})
+    return _Builds(table, keys, {build: place for place, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
+
+
+def _told_of(where: str, listed: str = "true") -> str:
+    """SQL over `builds b`: what is told of them; `listed` leaves out rows of `run_builds`."""
+    return f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version, b.environment,
+            l.run, r.number AS run_number
+        FROM builds b LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {listed} GROUP BY build) l USING (build)
+        LEFT JOIN runs r ON r.run = l.run WHERE {where}"""
 
 
 def _kept(
@@ -162,7 +169,7 @@ def _kept(
     if first is None:
         return None
     found = store.outcomes.of_test(builds.keys[first:], test, flt.topology, below, limit)
-    if found is None:
+    if found is None or (len(found) < limit and not builds.whole):
         return None
     told = builds.table.select(["build", "release", "started_at"])
     facts = told.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()

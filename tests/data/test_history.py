@@ -10,6 +10,7 @@ import pytest
 from builders import START, World, cases, held
 
 from data import append, ids, maintenance
+from data.cache import AnswerCache
 from data.filters import EVERYTHING, Filter
 from data.queries import tests, verdicts
 from data.store import Store
@@ -69,6 +70,14 @@ def both_ways(world: World, monkeypatch, *filters: Filter) -> list[list]:
         patch.setattr(world.store, "part", lambda table, *of: part(table, *of) if table != "results" else 1 / 0)
         assert [asked(world.store, test, flt) for flt in filters for test in TESTS] == filed
     return filed
+
+
+def test_builds_older_than_those_in_memory_are_told_of_too(world, monkeypatch):
+    judge(world.store)
+    told = [asked(world.store, test, flt) for flt in FILTERS for test in TESTS]
+    monkeypatch.setattr(tests, "MOST_BUILDS", 3)
+    world.store.ground = AnswerCache(1)
+    assert [asked(world.store, test, flt) for flt in FILTERS for test in TESTS] == told
 
 
 def test_memory_and_files_tell_the_same(world, monkeypatch):
