@@ -156,7 +156,8 @@ def _told_of(where: str, listed: str = "true") -> str:
     """SQL over `builds b`: what is told of them; `listed` leaves out rows of `run_builds`."""
     return f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version, b.environment,
             l.run, r.number AS run_number
-        FROM builds b LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {listed} GROUP BY build) l USING (build)
+        FROM builds b
+        LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {listed} GROUP BY build) l USING (build)
         LEFT JOIN runs r ON r.run = l.run WHERE {where}"""
 
 
