@@ -29,7 +29,8 @@ def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator
         [field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in schema]
     )
     for chunk in rows:
-        yield pa.RecordBatch.from_pylist([_flat(row, schema) for row in chunk], given).cast(schema)
+        columns = [pa.array(_flat([row.get(field.name) for row in chunk]), field.type) for field in given]
+        yield pa.RecordBatch.from_arrays(columns, schema=given).cast(schema)
 
 
 def encode(form: str, parts: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
@@ -88,11 +89,11 @@ class _Sink(io.RawIOBase):
         return b"".join(pieces)
 
 
-def _flat(row: dict[str, Any], schema: pa.Schema) -> dict[str, Any]:
-    return {
-        name: orjson.dumps(value).decode() if isinstance(value := row.get(name), list | dict) else value
-        for name in schema.names
-    }
+def _flat(values: list[Any]) -> list[Any]:
+    """The values of a column, the nested ones as JSON."""
+    if {list, dict}.isdisjoint(map(type, values)):
+        return values
+    return [orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value for value in values]
 
 
 def _all_harmless(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

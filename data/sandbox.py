@@ -29,6 +29,7 @@ MEMORY = "512MB"  # DuckDB's own limit
 ADDRESS_SPACE_MB = 2_048  # the system's limit, on top of what the process takes standing
 START_S = 30.0
 WAIT_S = 10.0
+WAITING = 1  # queries that may wait for the one that runs: each holds a thread that answers others
 LOOK_S = 0.1  # how often is looked whether somebody still waits
 
 
@@ -82,6 +83,7 @@ class Sandbox:
         }
         self._seconds = seconds
         self._lock = threading.Lock()
+        self._places = threading.Semaphore(1 + WAITING)
         self._worker: subprocess.Popen[bytes] | None = None
         self._snapshot: int | None = None  # that the worker reads
         self._end: weakref.finalize[..., Sandbox] | None = None  # ends the worker, at the latest with this object
@@ -100,39 +102,54 @@ class Sandbox:
         Raises SqlError, TooSlowError, CancelledError, BusyError, TooEarlyError, and StoreError where the files cannot
         be read or no process can be started to read them.
         """
-        if not self._lock.acquire(timeout=WAIT_S):
-            raise BusyError("another query is running; try again when it has ended")
+        if not self._places.acquire(blocking=False):
+            raise BusyError("other queries are running; try again when they have ended")
         try:
+            self._take_turn(gone)
+            try:
+                return self._run(sql, rows, gone, snapshot, texts)
+            finally:
+                self._lock.release()
+        finally:
+            self._places.release()
+
+    def _take_turn(self, gone: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        while not self._lock.acquire(timeout=LOOK_S):
             if gone():
                 raise CancelledError("cancelled")
-            worker = self._ready(snapshot)
-            began = time.monotonic()
-            ended = threading.Event()
-            why: list[SqlError] = []
+            if time.monotonic() - began > WAIT_S:
+                raise BusyError("another query is running; try again when it has ended")
 
-            def watch() -> None:
-                while not ended.wait(LOOK_S):
-                    if time.monotonic() - began > self._seconds:
-                        why.append(TooSlowError(f"it took longer than {self._seconds:g} s and was ended"))
-                    elif gone():
-                        why.append(CancelledError("cancelled"))
-                    if why:
-                        return worker.kill()
+    def _run(self, sql: str, rows: int, gone: Callable[[], bool], snapshot: int | None, texts: bool) -> Table:
+        if gone():
+            raise CancelledError("cancelled")
+        worker = self._ready(snapshot)
+        began = time.monotonic()
+        ended = threading.Event()
+        why: list[SqlError] = []
 
-            watcher = threading.Thread(target=watch)
-            watcher.start()
-            try:
-                return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES, "texts": texts}, began)
-            except (OSError, ValueError, pa.ArrowException) as error:
-                self.close()
+        def watch() -> None:
+            while not ended.wait(LOOK_S):
+                if time.monotonic() - began > self._seconds:
+                    why.append(TooSlowError(f"it took longer than {self._seconds:g} s and was ended"))
+                elif gone():
+                    why.append(CancelledError("cancelled"))
                 if why:
-                    raise why[0] from error
-                raise SqlError("it took more memory than it may, or broke the process that ran it") from error
-            finally:
-                ended.set()
-                watcher.join()
+                    return worker.kill()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES, "texts": texts}, began)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            self.close()
+            if why:
+                raise why[0] from error
+            raise SqlError("it took more memory than it may, or broke the process that ran it") from error
         finally:
-            self._lock.release()
+            ended.set()
+            watcher.join()
 
     def close(self) -> None:
         """End the worker; the next query starts another."""

@@ -128,7 +128,11 @@ class Store:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """This thread's cursor to read with; tables are named without a schema."""
-        return self._thread_cursor("reading", self.database if self._mirror is None else MIRROR)
+        return self._thread_cursor("reading", self._readable)
+
+    @property
+    def _readable(self) -> str:
+        return self.database if self._mirror is None else MIRROR
 
     def _lake_cursor(self) -> duckdb.DuckDBPyConnection:
         return self._thread_cursor("writing", self.database)
@@ -155,6 +159,20 @@ class Store:
         result = self.cursor().execute(sql, parameters or None)
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def batches(
+        self, sql: str, parameters: Sequence[Any] | dict[str, Any], size: int
+    ) -> Iterator[list[dict[str, Any]]]:
+        """What `rows` answers, `size` at a time and never all at once; this thread may ask other things meanwhile."""
+        cursor = self._root.cursor()
+        try:
+            cursor.execute(f"USE {self._readable}")
+            result = cursor.execute(sql, parameters or None)
+            names = [column[0] for column in result.description]
+            while chunk := result.fetchmany(size):
+                yield [dict(zip(names, row, strict=True)) for row in chunk]
+        finally:
+            cursor.close()
 
     def value(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
         row = self.cursor().execute(sql, parameters or None).fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Response
@@ -15,7 +16,7 @@ from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.builds import Build, BuildDetail, BuildResult, Facets, RawFile
 from dashboard.api.shapes.tests import Attempt
 from data.filters import Filter
-from data.queries import builds, tests
+from data.queries import builds, results, tests
 from data.store import Store
 
 routes = blueprint("builds", "Jenkins builds and imports: their facts and every result in them.")
@@ -50,20 +51,16 @@ def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> An
 def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
     """The worst first; final results, or with `attempts=1` every attempt."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return builds.results(
-            store,
-            path.build,
-            flt,
-            status=query.status,
-            text=query.q,
-            host=query.host,
-            attempts=query.attempts,
-            limit=limit,
-            offset=position or 0,
-        )
+    wanted = {"status": query.status, "text": query.q, "host": query.host, "attempts": query.attempts}
 
-    return listing.answer(Rows(BuildResult, fetch, of=("build", path.build)), query, query.filter())
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return results.of_build(store, path.build, flt, **wanted, limit=limit, offset=position or 0)
+
+    def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
+        return results.all_of_build(store, size, path.build, flt, **wanted)
+
+    rows = Rows(BuildResult, fetch, of=("build", path.build), all=every)
+    return listing.answer(rows, query, query.filter())
 
 
 @routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(Facets))

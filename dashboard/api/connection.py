@@ -1,6 +1,7 @@
-"""Whether the one who asked still waits: a browser that is told to stop, or is closed, hangs up and says no more.
+"""Whether the one who asked still waits: a browser that is told to stop, or is closed, hangs up and says no more; one
+that reads nothing does not even that, and is given up.
 
-That is how a query is cancelled: it needs no route of its own and finds the right one of several processes, also
+To hang up cancels a query: that needs no route of its own and finds the right one of several processes, also
 through a proxy, which hangs up in its turn.
 """
 
@@ -8,8 +9,16 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any
+
+
+def give_up(environ: Mapping[str, Any], seconds: int) -> None:
+    """End this connection when its reader takes nothing for so long. Only under gunicorn: waitress has buffers."""
+    connection = environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
 
 
 def hung_up(environ: Mapping[str, Any]) -> Callable[[], bool]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel
 
-from dashboard.api import paging
+from dashboard.api import connection, paging
 from dashboard.api.known import check, checked
 from dashboard.api.paging import Cursor, Position
 from dashboard.api.parameters import Listed, Paged
@@ -24,6 +24,8 @@ from data.store import Store
 
 Row = dict[str, Any]
 Fetch = Callable[[Store, Filter, Any, int], list[Row]]
+All = Callable[[Store, Filter, int], Iterator[list[Row]]]
+UNREAD_S = 60  # a file that its reader takes nothing of for so long is given up: it holds one of few threads
 _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -33,12 +35,15 @@ class Rows:
     row's sort key (`key`), or, where there is no `key`, the number of rows before.
 
     `of`: what the list is of, such as ("run", id). Where nothing is found it is looked up, to answer 404 if there is no
-    such thing; to look it up before each list would cost a query more."""
+    such thing; to look it up before each list would cost a query more.
+
+    `all(store, filter, size)` gives every row, `size` at a time: for a file of what each `fetch` would sort anew."""
 
     model: type[BaseModel]
     fetch: Fetch
     key: Callable[[Row], list[str]] | None = None
     of: tuple[str, str] | None = None
+    all: All | None = None
 
     def after(self, position: Position | None, rows: list[Row]) -> Position:
         if self.key is not None:
@@ -101,7 +106,10 @@ def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
 def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the format that the request asked for, streamed."""
     form = asked().format
-    chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
+    if rows.all is not None and limit is None:
+        chunks = rows.all(store(), flt, export.BATCH_ROWS)
+    else:
+        chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
     if rows.of is not None and not first:
         check(*rows.of)
@@ -112,6 +120,7 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
         yield from chunks
 
     body = export.encode(form, export.batches(all_chunks(), schema), schema)
+    connection.give_up(request.environ, UNREAD_S)
     response = Response(body, mimetype=FORMATS[form])
     name = asked().path.rsplit("/", 1)[-1]
     suffix = {"arrow": "arrows"}.get(form, form)

@@ -76,7 +76,7 @@ def answer(status: int, detail: str, parameter: str | None = None, position: int
         document["position"] = position
     response = Response(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), status, mimetype=MIMETYPE)
     response.headers["Cache-Control"] = "no-store"
-    if status == 503:
+    if status in (429, 503):
         response.headers["Retry-After"] = "5"
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Response
@@ -16,7 +17,7 @@ from dashboard.api.releases import RUNS
 from dashboard.api.serving import asked, remembered, store
 from dashboard.api.shapes.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
 from data.filters import Filter
-from data.queries import compare, releases, runs
+from data.queries import compare, releases, results, runs
 from data.store import Store
 
 routes = blueprint("runs", "Regression runs: which there were, what each brought, what changed.")
@@ -66,12 +67,15 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
 def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) -> Any:
     """The worst first, then by module and key; `fields=test,status` makes them narrow."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return runs.results(
-            store, path.run, flt, query.status, query.q, limit=limit, offset=position or 0, rerun=query.rerun
-        )
+    wanted = {"status": query.status, "text": query.q, "rerun": query.rerun}
 
-    return listing.answer(Rows(Result, fetch, of=("run", path.run)), query, query.filter())
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return results.of_run(store, path.run, flt, **wanted, limit=limit, offset=position or 0)
+
+    def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
+        return results.all_of_run(store, size, path.run, flt, **wanted)
+
+    return listing.answer(Rows(Result, fetch, of=("run", path.run), all=every), query, query.filter())
 
 
 @routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison, FILES))

@@ -25,8 +25,7 @@ def list_tests(query: parameters.TestsQuery) -> Any:
     """Every word of `q` must be in the key, whatever its case, or be a case id. The shortest names come first."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        start = position or 0
-        return tests.find(store, query.q, flt, limit=start + limit)[start:]
+        return tests.find(store, query.q, flt, limit, position or 0)
 
     return listing.answer(Rows(FoundTest, fetch), query, query.filter())
 

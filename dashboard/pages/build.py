@@ -13,7 +13,7 @@ from dashboard.calls import Call, call
 from dashboard.loglines import excerpts
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import bugs, builds
+from data.queries import bugs, builds, results
 from data.store import Store
 
 PATH, NAME = "/builds/<build>", ""
@@ -49,7 +49,7 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
     status = place.choice("status", STATUSES, "failed" if this["failed"] else "all")
     offset = offset_of(place)
     part = Filter(module=place.filter.module, topology=place.filter.topology)
-    rows = builds.results(
+    rows = results.of_build(
         store,
         build,
         part,

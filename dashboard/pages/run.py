@@ -15,7 +15,7 @@ from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
 from dashboard.place import PAGE_SIZE, Place, offset_of
 from data.filters import Filter
-from data.queries import bugs, compare, failures, gate, runs, verdicts
+from data.queries import bugs, compare, failures, gate, results, runs, verdicts
 from data.stats.words import WORDS
 from data.store import Store
 
@@ -237,7 +237,7 @@ def _changes(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
 def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     offset, status = offset_of(place), place.choice("status", STATUSES, "failed")
     run = shown.run["id"]
-    rows = runs.results(
+    rows = results.of_run(
         store, run, shown.part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset
     )
     return {

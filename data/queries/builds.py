@@ -1,4 +1,4 @@
-"""Questions about one Jenkins build (or import): its facts and every result in it."""
+"""Questions about one Jenkins build (or import): its facts, what is in it, and the files that it came from."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from data import ids, raw
 from data.cache import question
 from data.filters import EVERYTHING, Filter
 from data.measures import iso, pass_rate
-from data.queries.priorities import prioritized
-from data.queries.runs import result
 from data.queries.scope import conditions
-from data.queries.texts import attempt, messages
-from data.queries.verdicts import names
 from data.store import Store
 
 
@@ -78,56 +74,13 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
 
 
 @question
-def results(
-    store: Store,
-    build_id: str,
-    flt: Filter = EVERYTHING,
-    status: str | None = None,
-    text: str | None = None,
-    host: str | None = None,
-    attempts: bool = False,
-    limit: int = 200,
-    offset: int = 0,
-) -> list[dict[str, Any]]:
-    """The final results of a build (`attempts`: every attempt), worst first; with the head of the failure text."""
-    here = _bounds(store, build_id)
-    if here is None:
-        return []
-    where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here
-    if not attempts:
-        where += " AND r.is_final"
-    wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
-    for name, value in wanted.items():
-        if value is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = value
-    part, own = prioritized(store, flt, [here["release"]])
-    where, parameters = where + part, parameters | own
-    if text:
-        where += """ AND r.test IN (
-            SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))"""
-        parameters["text"] = text
-    rows = store.rows(
-        f"""SELECT * FROM {_part(store, "results", here)} r WHERE {where}
-        ORDER BY r.status, r.topology, r.position, r.test, r.attempt LIMIT $limit OFFSET $offset""",
-        parameters | {"limit": limit, "offset": offset},
-    )
-    named, said = names(store, [row["test"] for row in rows]), messages(store, rows)
-    return [
-        result(row | named[row["test"]] | {"message": said.get(attempt(row))})
-        | {"is_final": row["is_final"], "position": row["position"]}
-        for row in rows
-    ]
-
-
-@question
 def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """Counts of a build's final results by status, topology, host and module."""
-    here = _bounds(store, build_id)
+    here = bounds(store, build_id)
     if here is None:
         return {}
     rows = store.rows(
-        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM {_part(store, "results", here)} r
+        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM {part(store, "results", here)} r
         WHERE r.release = $release AND r.started_at = $at AND r.build = $build AND r.is_final GROUP BY ALL""",
         here,
     )
@@ -145,7 +98,7 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
 @question
 def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The raw inputs that are kept of a build, by path, those inside of zips too: {"path", "kind", "size" (bytes)}."""
-    here = _bounds(store, build_id)
+    here = bounds(store, build_id)
     if here is None:
         return []
     found = raw.members(store, here["build"], here["at"])
@@ -156,17 +109,17 @@ def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[st
 
 def file(store: Store, build_id: str, path: str, limit: int = 32 << 20) -> bytes | None:
     """The first `limit` bytes of one of them, as they came; None where there is none of that path."""
-    here = _bounds(store, build_id)
+    here = bounds(store, build_id)
     return None if here is None else raw.read(store, here["build"], here["at"], path, limit)
 
 
-def _bounds(store: Store, build_id: str) -> dict[str, Any] | None:
+def bounds(store: Store, build_id: str) -> dict[str, Any] | None:
     """The partition of a build, so that a question about it opens one month's files."""
     rows = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
     return rows[0] if rows else None
 
 
-def _part(store: Store, table: str, here: dict[str, Any]) -> str:
+def part(store: Store, table: str, here: dict[str, Any]) -> str:
     return store.part(table, [here["release"]], [here["at"]])
 
 

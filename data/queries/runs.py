@@ -12,9 +12,8 @@ from data.filters import EVERYTHING, Filter
 from data.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
 from data.outcomes import ERROR, FAILED, FINAL, PASSED
 from data.queries.noise import noise_counts, noisy, take_out
-from data.queries.priorities import UNKNOWN, of_release, prioritized, within
+from data.queries.priorities import UNKNOWN, of_release, within
 from data.queries.scope import conditions
-from data.queries.texts import attempt, messages
 from data.queries.windows import listed
 from data.store import Store
 
@@ -169,87 +168,6 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
         for name, *values in zip(known.names, *counts, strict=True)
         if values[0]
     ]
-
-
-@question
-def results(
-    store: Store,
-    run_id: str,
-    flt: Filter = EVERYTHING,
-    status: str | None = None,
-    text: str | None = None,
-    limit: int = 200,
-    offset: int = 0,
-    rerun: bool = False,
-) -> list[dict[str, Any]]:
-    """The final results of a run, worst first, then by module and key; at most `limit` from `offset`. With `rerun`,
-    only those that came of running a test again."""
-    where, parameters = of_run(store, run_id, flt)
-    if rerun:
-        where += " AND r.attempt > 1"
-    if status:
-        where += " AND r.status = $status"
-        parameters["status"] = status
-    if text:
-        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
-        parameters["text"] = text
-    parameters |= {"limit": limit, "offset": offset}
-    rows = store.rows(
-        f"""SELECT r.*, t.file, t.class, t.name
-        FROM {store.part("results", parameters["releases"], [parameters["first"], parameters["last"]])} r
-        JOIN tests t USING (test)
-        WHERE r.is_final AND {where}
-        ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build LIMIT $limit OFFSET $offset""",
-        parameters,
-    )
-    said = messages(store, rows)
-    return [result(row | {"message": said.get(attempt(row))}) for row in rows]
-
-
-def result(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `results` joined with `tests` in the shape of the API."""
-    return {
-        "test": ids.text(row["test"]),
-        "key": f"{row['file']}::{row['class']}::{row['name']}",
-        "file": row["file"],
-        "class": row["class"],
-        "name": row["name"],
-        "module": row["module"],
-        "build": ids.text(row["build"]),
-        "status": row["status"],
-        "kind": row["kind"],
-        "topology": row["topology"],
-        "host": row["host"],
-        "attempt": row["attempt"],
-        "rerun": row["attempt"] > 1,
-        "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
-        "signature": None if row["signature"] is None else ids.text(row["signature"]),
-        "message": row.get("message"),
-    }
-
-
-def of_run(store: Store, run_id: str, flt: Filter) -> tuple[str, dict[str, Any]]:
-    """SQL over `results r`: the rows of one run, with the bounds that let partitions be left out."""
-    number = ids.number(run_id)
-    bounds = store.rows(
-        "SELECT list(DISTINCT release) AS releases, min(started_at) AS first, max(started_at) AS last, "
-        "list(build) AS builds FROM builds WHERE build IN (SELECT build FROM run_builds WHERE run = $run)",
-        {"run": number},
-    )[0]
-    # The release by value: that leaves out partitions, a function of it would read every release.
-    where = (
-        "r.release IN (SELECT unnest($releases::VARCHAR[])) AND r.started_at BETWEEN $first AND $last "
-        "AND r.build IN (SELECT unnest($builds::BIGINT[]))"
-    )
-    parameters = {key: bounds[key] for key in ("releases", "first", "last", "builds")}
-    parameters["releases"] = bounds["releases"] or []
-    parameters["builds"] = bounds["builds"] or []
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    part, own = prioritized(store, flt, parameters["releases"])
-    return where + part, parameters | own
 
 
 def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter) -> list[dict[str, Any]]:

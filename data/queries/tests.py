@@ -44,7 +44,7 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
 
 
 @question
-def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> list[dict[str, Any]]:
+def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
     """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first. No word: every
     test. With a release, those that ever ran in it."""
     words = q.split()
@@ -66,8 +66,8 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50) -> lis
         parameters["priority"] = flt.priority
     rows = store.rows(
         f"""SELECT t.*, m.priority FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) WHERE {where}
-        ORDER BY length(t.name), t.name, t.file, t.class, t.test LIMIT $limit""",
-        parameters | {"limit": limit, "metadata_release": flt.release},
+        ORDER BY length(t.name), t.name, t.file, t.class, t.test LIMIT $limit OFFSET $offset""",
+        parameters | {"limit": limit, "offset": offset, "metadata_release": flt.release},
     )
     return [_test(row) | {"priority": row["priority"]} for row in rows]
 

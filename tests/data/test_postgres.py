@@ -21,7 +21,7 @@ from data.files import TABLES
 from data.filters import Filter
 from data.ledger import Poll
 from data.measures import iso
-from data.queries import builds, ingest
+from data.queries import builds, ingest, results
 from data.settings import StoreSettings, load
 from data.store import LAKE, Store
 
@@ -88,7 +88,7 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
             thread.join()
         found = builds.builds(reader, Filter(release="7.0"))
         assert [row["number"] for row in found] == list(range(8))
-        assert [row["status"] for row in builds.results(reader, found[0]["id"])] == ["failed"]
+        assert [row["status"] for row in results.of_build(reader, found[0]["id"])] == ["failed"]
         for store in writers:
             polls.tell(store, Poll("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
         (source,) = ingest.status(reader)

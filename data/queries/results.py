@@ -1,0 +1,202 @@
+"""The results of a run or of a build, one by one: a page of them, or all in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from data import ids
+from data.cache import question
+from data.filters import EVERYTHING, Filter
+from data.queries.builds import bounds, part
+from data.queries.priorities import prioritized
+from data.queries.texts import attempt, messages
+from data.queries.verdicts import names
+from data.store import Store
+
+Row = dict[str, Any]
+_Asked = tuple[str, dict[str, Any]]  # SQL, and its parameters
+_NOTHING: _Asked = "FROM results WHERE false", {}
+
+
+@question
+def of_run(
+    store: Store,
+    run_id: str,
+    flt: Filter = EVERYTHING,
+    status: str | None = None,
+    text: str | None = None,
+    limit: int = 200,
+    offset: int = 0,
+    rerun: bool = False,
+) -> list[Row]:
+    """The final results of a run, worst first, then by module and key; at most `limit` from `offset`. With `rerun`,
+    only those that came of running a test again."""
+    return _told_of_run(store, _page(store, _run(store, run_id, flt, status, text, rerun), limit, offset))
+
+
+def all_of_run(
+    store: Store,
+    size: int,
+    run_id: str,
+    flt: Filter = EVERYTHING,
+    status: str | None = None,
+    text: str | None = None,
+    rerun: bool = False,
+) -> Iterator[list[Row]]:
+    """All that `of_run` answers, `size` rows at a time, of one query: each page of it would sort the run anew."""
+    store = _as_of(store, flt)
+    for batch in store.batches(*_run(store, run_id, flt, status, text, rerun), size):
+        yield _told_of_run(store, batch)
+
+
+@question
+def of_build(
+    store: Store,
+    build_id: str,
+    flt: Filter = EVERYTHING,
+    status: str | None = None,
+    text: str | None = None,
+    host: str | None = None,
+    attempts: bool = False,
+    limit: int = 200,
+    offset: int = 0,
+) -> list[Row]:
+    """The final results of a build (`attempts`: every attempt), worst first; with the head of the failure text."""
+    asked = _build(store, build_id, flt, status, text, host, attempts)
+    return _told_of_build(store, _page(store, asked, limit, offset))
+
+
+def all_of_build(
+    store: Store,
+    size: int,
+    build_id: str,
+    flt: Filter = EVERYTHING,
+    status: str | None = None,
+    text: str | None = None,
+    host: str | None = None,
+    attempts: bool = False,
+) -> Iterator[list[Row]]:
+    """All that `of_build` answers, `size` rows at a time, of one query."""
+    store = _as_of(store, flt)
+    for batch in store.batches(*_build(store, build_id, flt, status, text, host, attempts), size):
+        yield _told_of_build(store, batch)
+
+
+def _as_of(store: Store, flt: Filter) -> Store:
+    store = store if flt.as_of is None else store.at(flt.as_of)
+    store.refresh()
+    return store
+
+
+def _page(store: Store, asked: _Asked, limit: int, offset: int) -> list[Row]:
+    sql, parameters = asked
+    return store.rows(f"{sql} LIMIT $limit OFFSET $offset", parameters | {"limit": limit, "offset": offset})
+
+
+def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str | None, rerun: bool) -> _Asked:
+    where, parameters = _within(store, run_id, flt)
+    if rerun:
+        where += " AND r.attempt > 1"
+    if status:
+        where += " AND r.status = $status"
+        parameters["status"] = status
+    if text:
+        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
+        parameters["text"] = text
+    return (
+        f"""SELECT r.*, t.file, t.class, t.name
+        FROM {store.part("results", parameters["releases"], [parameters["first"], parameters["last"]])} r
+        JOIN tests t USING (test)
+        WHERE r.is_final AND {where}
+        ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build""",
+        parameters,
+    )
+
+
+def _told_of_run(store: Store, rows: list[Row]) -> list[Row]:
+    said = messages(store, rows)
+    return [_result(row | {"message": said.get(attempt(row))}) for row in rows]
+
+
+def _build(
+    store: Store, build_id: str, flt: Filter, status: str | None, text: str | None, host: str | None, attempts: bool
+) -> _Asked:
+    here = bounds(store, build_id)
+    if here is None:
+        return _NOTHING
+    where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here
+    if not attempts:
+        where += " AND r.is_final"
+    wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
+    for name, value in wanted.items():
+        if value is not None:
+            where += f" AND r.{name} = ${name}"
+            parameters[name] = value
+    of_priority, own = prioritized(store, flt, [here["release"]])
+    where, parameters = where + of_priority, parameters | own
+    if text:
+        where += """ AND r.test IN (
+            SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))"""
+        parameters["text"] = text
+    return (
+        f"""SELECT * FROM {part(store, "results", here)} r WHERE {where}
+        ORDER BY r.status, r.topology, r.position, r.test, r.attempt""",
+        parameters,
+    )
+
+
+def _told_of_build(store: Store, rows: list[Row]) -> list[Row]:
+    # Asked afterwards: to plan a join costs more than to look a page's names up.
+    named, said = names(store, [row["test"] for row in rows]), messages(store, rows)
+    return [
+        _result(row | named[row["test"]] | {"message": said.get(attempt(row))})
+        | {"is_final": row["is_final"], "position": row["position"]}
+        for row in rows
+    ]
+
+
+def _result(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of `results` joined with `tests` in the shape of the API."""
+    return {
+        "test": ids.text(row["test"]),
+        "key": f"{row['file']}::{row['class']}::{row['name']}",
+        "file": row["file"],
+        "class": row["class"],
+        "name": row["name"],
+        "module": row["module"],
+        "build": ids.text(row["build"]),
+        "status": row["status"],
+        "kind": row["kind"],
+        "topology": row["topology"],
+        "host": row["host"],
+        "attempt": row["attempt"],
+        "rerun": row["attempt"] > 1,
+        "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
+        "signature": None if row["signature"] is None else ids.text(row["signature"]),
+        "message": row.get("message"),
+    }
+
+
+def _within(store: Store, run_id: str, flt: Filter) -> _Asked:
+    """SQL over `results r`: the rows of one run, with the bounds that let partitions be left out."""
+    number = ids.number(run_id)
+    bounds = store.rows(
+        "SELECT list(DISTINCT release) AS releases, min(started_at) AS first, max(started_at) AS last, "
+        "list(build) AS builds FROM builds WHERE build IN (SELECT build FROM run_builds WHERE run = $run)",
+        {"run": number},
+    )[0]
+    # The release by value: that leaves out partitions, a function of it would read every release.
+    where = (
+        "r.release IN (SELECT unnest($releases::VARCHAR[])) AND r.started_at BETWEEN $first AND $last "
+        "AND r.build IN (SELECT unnest($builds::BIGINT[]))"
+    )
+    parameters = {key: bounds[key] for key in ("releases", "first", "last", "builds")}
+    parameters["releases"] = bounds["releases"] or []
+    parameters["builds"] = bounds["builds"] or []
+    for name in ("module", "topology"):
+        if getattr(flt, name) is not None:
+            where += f" AND r.{name} = ${name}"
+            parameters[name] = getattr(flt, name)
+    part, own = prioritized(store, flt, parameters["releases"])
+    return where + part, parameters | own
