@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from serving import served
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "examples" / "five_questions.py"
 
@@ -41,7 +42,7 @@ def test_another_lake_is_found_to_differ(ask, address, filled, world):
     assert code == 1 and "DIFFERENT" in said
 
 
-def test_an_empty_store_has_no_answers(ask, world, serve, free_address):
-    with free_address(serve(world.store.settings.home)) as address:
+def test_an_empty_store_has_no_answers(ask, world, serve):
+    with served(serve(world.store.settings.home)) as address:
         code, said = ask(address, world.store.settings.home)
     assert code == 2 and "no run yet" in said
