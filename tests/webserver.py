@@ -107,6 +107,26 @@ class WebServer:
         self._server.server_close()
 
 
+JUNIT = b"""<testsuite name="s"><testcase classname="c" name="a"/><testcase classname="c" name="b"><error/></testcase>\
+<testcase classname="c" name="d"><skipped/></testcase></testsuite>"""
+
+
+def job(web: WebServer, *numbers: int) -> dict[str, Any]:
+    """A job `x` whose builds each have one JUnit report; the source that reads it."""
+    builds = [{"number": number, "timestamp": 1_700_000_000_000 + number} for number in sorted(numbers, reverse=True)]
+    web.routes["/job/x/api/json"] = {"nextBuildNumber": max(numbers) + 1, "builds": builds}
+    for number in numbers:
+        web.routes[f"/job/x/{number}/api/json"] = {
+            "building": False,
+            "result": "UNSTABLE",
+            "displayName": f"VER: 7.0.0.{number}",
+            "timestamp": 1_700_000_000_000 + number,
+            "artifacts": [{"relativePath": "r.xml"}],
+        }
+        web.routes[f"/job/x/{number}/artifact/r.xml"] = Answer(JUNIT)
+    return {"name": "ci", "url": web.url, "layout": "job", "job": "x"}
+
+
 def source_of(url: str, **values: Any) -> SourceSettings:
     return SourceSettings(**{"name": "ci", "url": url, "layout": "job", "job": "x", "release_fixed": "main"} | values)
 
