@@ -41,7 +41,7 @@ class Page:
         deadline = time.monotonic() + within_s
         while not (found := condition()):
             assert time.monotonic() < deadline, self.text("body")[:2000]
-            time.sleep(0.05)
+            time.sleep(0.1)
         return found
 
     def reads(self, selector: str, words: str) -> None:

@@ -144,9 +144,11 @@ def store_of(home: Path, *sources: SourceSettings) -> Iterator[Store]:
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
-    """The first true value of a condition that is asked again and again."""
-    deadline = time.monotonic() + within_s
+    """The first true value of a condition that is asked again and again, ever more seldom: to ask a store or a browser
+    takes the time of what is waited for."""
+    deadline, pause = time.monotonic() + within_s, 0.02
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not so within {within_s} s"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.25)
     return value

@@ -35,9 +35,13 @@ def test_five_questions_have_one_answer_each(ask, address, filled):
 
 def test_another_lake_is_found_to_differ(ask, address, filled, world):
     """The server answers of one store, DuckDB reads another one with as many snapshots."""
-    world.history({"broken": "PF"})
+    world.history({"broken": "PF", "steady": "PP", "other": "FF"})
+
+    def commit(cursor) -> None:
+        cursor.execute("INSERT INTO releases SELECT 'r' || count(*), true, now() FROM releases")
+
     while world.store.snapshot().id < filled.store.snapshot().id:
-        world.run({"routing": {"steady": "P", "other": "F"}})
+        world.store.transact("test", "one more snapshot", commit)
     code, said = ask(address, world.store.settings.home)
     assert code == 1 and "DIFFERENT" in said
 

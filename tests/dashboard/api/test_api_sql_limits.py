@@ -13,7 +13,10 @@ from data.sandbox import Sandbox, SqlError, TooSlowError
 
 @pytest.fixture(scope="module")
 def sandbox(filled):
-    sandbox = Sandbox(filled.store.settings, seconds=1)
+    """With as many threads as users give it: each of them takes memory."""
+    settings = filled.store.settings
+    store = settings.store.model_copy(update={"threads": 2})
+    sandbox = Sandbox(settings.model_copy(update={"store": store}), seconds=1)
     yield sandbox
     sandbox.close()
 
