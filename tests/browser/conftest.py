@@ -39,7 +39,7 @@ _ARGUMENTS = (
 )
 
 
-def pytest_setup_options() -> Options:
+def _options() -> Options:
     options = Options()
     for argument in _ARGUMENTS:
         options.add_argument(argument)
@@ -53,12 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite]:
     """One browser for all tests: to start one takes as long as most tests do."""
     with DashComposite(
         server=None,
         browser="Chrome",
-        options=[pytest_setup_options()],
+        options=[_options()],
         download_path=str(tmp_path_factory.mktemp("download")),
         percy_run=False,
     ) as browser:
