@@ -21,6 +21,11 @@ os.environ.setdefault("REGTRACKER_STORE__THREADS", "1")
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker ends alone with it."""
+    items.sort(key=lambda item: item.path.name != "test_command_line.py")
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of the corpus; without it the test is skipped, or failed where CI says that it must be there."""
