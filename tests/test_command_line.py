@@ -94,7 +94,7 @@ def every(url: str) -> list[dict]:
             return items
 
 
-def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path):
+def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_threads):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -144,6 +144,7 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path):
 
 
 def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
+    monkeypatch.setenv("REGTRACKER_WEB__WORKERS", "1")
     monkeypatch.setattr("dashboard.bench.SECONDS", 0.2)
     monkeypatch.setattr("dashboard.bench.ROUNDS", 2)
     monkeypatch.setattr("data.bench.ROUNDS", 1)

@@ -107,6 +107,26 @@ class WebServer:
         self._server.server_close()
 
 
+JUNIT = b"""<testsuite name="s"><testcase classname="c" name="a"/><testcase classname="c" name="b"><error/></testcase>\
+<testcase classname="c" name="d"><skipped/></testcase></testsuite>"""
+
+
+def job(web: WebServer, *numbers: int) -> dict[str, Any]:
+    """A job `x` whose builds each have one JUnit report; the source that reads it."""
+    builds = [{"number": number, "timestamp": 1_700_000_000_000 + number} for number in sorted(numbers, reverse=True)]
+    web.routes["/job/x/api/json"] = {"nextBuildNumber": max(numbers) + 1, "builds": builds}
+    for number in numbers:
+        web.routes[f"/job/x/{number}/api/json"] = {
+            "building": False,
+            "result": "UNSTABLE",
+            "displayName": f"VER: 7.0.0.{number}",
+            "timestamp": 1_700_000_000_000 + number,
+            "artifacts": [{"relativePath": "r.xml"}],
+        }
+        web.routes[f"/job/x/{number}/artifact/r.xml"] = Answer(JUNIT)
+    return {"name": "ci", "url": web.url, "layout": "job", "job": "x"}
+
+
 def source_of(url: str, **values: Any) -> SourceSettings:
     return SourceSettings(**{"name": "ci", "url": url, "layout": "job", "job": "x", "release_fixed": "main"} | values)
 
@@ -124,9 +144,11 @@ def store_of(home: Path, *sources: SourceSettings) -> Iterator[Store]:
 
 
 def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
-    """The first true value of a condition that is asked again and again."""
-    deadline = time.monotonic() + within_s
+    """The first true value of a condition that is asked again and again, ever more seldom: to ask a store or a browser
+    takes the time of what is waited for."""
+    deadline, pause = time.monotonic() + within_s, 0.02
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not so within {within_s} s"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.25)
     return value

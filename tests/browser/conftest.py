@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from builders import World
 from dash import Dash
-from dash.testing.application_runners import BaseDashRunner, ThreadedRunner
 from dash.testing.browser import Browser
 from dash.testing.composite import DashComposite
-from dash.testing.wait import until
 from selenium.webdriver.chrome.options import Options
+from serving import served
+from webpage import Page, visiting
 
 from dashboard.app import create_app
 from data.settings import load
@@ -39,7 +39,7 @@ _ARGUMENTS = (
 )
 
 
-def pytest_setup_options() -> Options:
+def _options() -> Options:
     options = Options()
     for argument in _ARGUMENTS:
         options.add_argument(argument)
@@ -50,17 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium:
         os.environ.setdefault("DASH_TEST_CHROMEPATH", chromium)
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    BaseDashRunner._next_port = 58050 + 500 * int(worker.removeprefix("gw"))
 
 
 @pytest.fixture(scope="session")
-def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite]:
     """One browser for all tests: to start one takes as long as most tests do."""
     with DashComposite(
         server=None,
         browser="Chrome",
-        options=[pytest_setup_options()],
+        options=[_options()],
         download_path=str(tmp_path_factory.mktemp("download")),
         percy_run=False,
     ) as browser:
@@ -68,23 +66,16 @@ def chromium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def dash_duo(chromium: DashComposite, dash_thread_server: ThreadedRunner) -> Iterator[DashComposite]:
-    """Dash's own fixture, on the shared browser, which forgets what a test left in it."""
-    chromium.server = dash_thread_server
+def dash_duo(chromium: DashComposite) -> Iterator[DashComposite]:
+    """The shared browser, which forgets what a test left in it."""
     yield chromium
     first, *others = chromium.driver.window_handles
     for handle in others:
         chromium.driver.switch_to.window(handle)
         chromium.driver.close()
     chromium.driver.switch_to.window(first)
-    origin = {"origin": dash_thread_server.url, "storageTypes": "all"}
-    chromium.driver.execute_cdp_cmd("Storage.clearDataForOrigin", origin)
     chromium.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     chromium.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
-    chromium.driver.get("about:blank")
-    chromium.get_logs()
-    # Dash ends the server by an exception in each of its threads: let those that still answer come to their end.
-    until(lambda: not any("process_request" in thread.name for thread in threading.enumerate()), 10)
 
 
 @pytest.fixture
@@ -100,13 +91,38 @@ def app(world: World) -> Dash:
 
 @pytest.fixture
 def visit(dash_duo: Browser, app: Dash) -> Iterator[Callable[[str], None]]:
-    """Serve the application; opens a path of it. The test must leave an empty console."""
-    dash_duo.start_server(app, navigate=False)
+    with visiting(dash_duo, app) as go:
+        yield go
 
-    def go(path: str) -> None:
-        dash_duo.driver.get(dash_duo.server.url + path)
-        dash_duo.wait_for_element("#page h1", timeout=20)
 
-    yield go
-    logs = dash_duo.get_logs()
-    assert logs == [], logs
+@pytest.fixture(scope="session")
+def three_runs(chromium: DashComposite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A release whose last two runs broke, the last in a commit of its own; served for all tests that only look."""
+    world = World.at(tmp_path_factory.mktemp("shell") / "home")
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    storage = {"test_disk": "P"}
+    good, bad = (
+        {"routing": {"test_links": "P", "test_down": letter, "test_up": letter}, "storage": storage} for letter in "PF"
+    )
+    then, yesterday = (now - timedelta(hours=hours) for hours in (50, 26))
+    world.series([(good, {"started_at": then}), (bad, {"started_at": yesterday})], release="7.2")
+    world.run(bad, "7.2", started_at=now - timedelta(hours=2))
+    with served(create_app(load(home=world.store.settings.home)).server) as url:
+        granted = {"origin": url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+        chromium.driver.execute_cdp_cmd("Browser.grantPermissions", granted)
+        # unlike the setting of one tab, it lets a page save several files
+        behaves = {"behavior": "allow", "downloadPath": chromium.download_path}
+        chromium.driver.execute_cdp_cmd("Browser.setDownloadBehavior", behaves)
+        yield Page(chromium.driver, url, world, Path(chromium.download_path))
+
+
+@pytest.fixture
+def page(three_runs: Page) -> Iterator[Page]:
+    """A test must leave an empty console, and finds nothing that another one left in the browser."""
+    three_runs.driver.get(three_runs.url + "/assets/icon.svg")
+    three_runs.run("localStorage.clear()")
+    three_runs.driver.get_log("browser")
+    yield three_runs
+    logs = three_runs.driver.get_log("browser")
+    three_runs.driver.get("about:blank")
+    assert logs == []

@@ -9,6 +9,7 @@ from builders import cases
 from dash.testing.browser import Browser
 from dash.testing.wait import until
 from selenium.webdriver.common.keys import Keys
+from webpage import texts, wait_for_text
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 _CELL = """
@@ -19,17 +20,6 @@ const box = canvas.getBoundingClientRect();
 const where = { bubbles: true, clientX: box.x + (column + 0.5) * box.width / columns, clientY: box.y + 9 };
 for (const type of arguments[1]) canvas.dispatchEvent(new MouseEvent(type, where));
 """
-
-
-_TEXTS = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"
-
-
-def texts(duo: Browser, selector: str) -> list[str]:
-    return duo.driver.execute_script(_TEXTS, selector)
-
-
-def wait_for_text(duo: Browser, selector: str, text: str, timeout: float = 20) -> None:
-    until(lambda: any(text in found for found in texts(duo, selector)), timeout)
 
 
 def painted(duo: Browser, rows: int) -> None:

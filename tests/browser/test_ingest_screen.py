@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import pytest
 from builders import World
 from dash import Dash
+from webpage import texts
 from webserver import eventually
 
 from dashboard.app import create_app
@@ -93,7 +94,7 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     with urlopen(link) as answer:
         assert answer.read() == raw.read(world.store, row["build"], row["started_at"], path)
     click(again)
-    eventually(lambda: not dash_duo.find_elements(again))
+    eventually(lambda: not texts(dash_duo, again))
     eventually(lambda: text("[data-key=ask]").count("done") == 4)
     left = ledger.find(world.store, failed)
     assert left is None or left.error is None, "it was read again"

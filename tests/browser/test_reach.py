@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from werkzeug.serving import make_server
+from serving import served
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
@@ -19,17 +18,6 @@ def until(condition: Callable[[], Any], within_s: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-@contextmanager
-def served(app: Any, port: int) -> Iterator[int]:
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, chromium):
@@ -44,8 +32,8 @@ def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, ch
     def click(selector: str) -> None:
         driver.execute_script("document.querySelector(arguments[0]).click()", selector)
 
-    with served(app.server, 0) as port:
-        driver.get(f"http://127.0.0.1:{port}/")
+    with served(app.server) as address:
+        driver.get(address)
         until(lambda: "9.1" in text("#overview"))
         driver.execute_script("window.kept = true")
     click("a[data-nav='/failures']")
@@ -55,7 +43,7 @@ def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, ch
     until(lambda: text("#unloaded") == "" and "9.1" in text("#overview"))
     driver.forward()
     until(lambda: "could not be loaded" in text("#unloaded h1"))
-    with served(app.server, port):
+    with served(app.server, urlsplit(address).port):
         until(lambda: "AssertionError" in text("#failures"))
         assert text("#unloaded") == "" and driver.execute_script("return window.kept")
         until(lambda: text("#offline") == "")

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import axe_playwright_python
-from builders import World, cases
+import pytest
+from builders import World
+from dash import Dash
 from dash.testing.browser import Browser
 from dash.testing.wait import until
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from webpage import texts, visiting, wait_for_text
 
+from dashboard.app import create_app
 from data import append, ids, raw
 from data.bugs import Bug, put_bugs
 from data.metadata import put_metadata
+from data.settings import load
+from data.store import Store
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-HOSTILE = "test_<img src=x onerror=document.title='owned'>"
 
 
 def recent(hours: float) -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(hours=hours)
 
 
-def fill(world: World) -> None:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> World:
     """7.2 has a regression and a module without results, 7.1 is in order, 7.0 broke before its tests ran."""
+    world = World.at(tmp_path_factory.mktemp("screens") / "home")
     for hours in (30, 20):
         world.run({"routing": {"a": "P", "b": "P", "c": "S"}, "storage": {"d": "P"}}, "7.2", started_at=recent(hours))
     for hours in (12, 2):
@@ -39,17 +48,26 @@ def fill(world: World) -> None:
         world.run({"routing": failing, "storage": {"d": "F"}, "late": None}, "7.2", started_at=recent(hours))
     world.run({"routing": {"a": "P"}}, "7.1", started_at=recent(5))
     world.run({"routing": {}}, "7.0", started_at=recent(3))
+    return world
 
 
-def texts(duo: Browser, selector: str) -> list[str]:
-    return [" ".join(element.text.split()) for element in duo.find_elements(selector)]
+@pytest.fixture(scope="module")
+def filled_app(filled: World) -> Dash:
+    return create_app(load(home=filled.store.settings.home))
 
 
-def wait_for_text(duo: Browser, selector: str, text: str, timeout: float = 10) -> None:
-    until(lambda: any(text in found for found in duo.driver.execute_script(_TEXTS, selector)), timeout)
+@pytest.fixture
+def look(dash_duo, filled_app: Dash) -> Iterator[Callable[[str], None]]:
+    """Opens a path on the filled store, which nobody changes."""
+    with visiting(dash_duo, filled_app) as go:
+        yield go
 
 
-_TEXTS = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"
+@pytest.fixture
+def world(filled: World, tmp_path: Path) -> World:
+    """The filled store once more, to be changed: what `visit` shows."""
+    shutil.copytree(filled.store.settings.home, tmp_path / "home")
+    return World(Store.open(load(home=tmp_path / "home")), list(filled.runs))
 
 
 def query(duo: Browser) -> dict[str, str]:
@@ -60,9 +78,8 @@ def path(duo: Browser) -> str:
     return urlsplit(duo.driver.current_url).path
 
 
-def test_the_overview_shows_every_release_with_its_state(world, visit, dash_duo):
-    fill(world)
-    visit("/")
+def test_the_overview_shows_every_release_with_its_state(look, dash_duo):
+    look("/")
     tiles = {tile.split()[0]: tile for tile in texts(dash_duo, ".tile")}
     assert set(tiles) == {"7.2", "7.1", "7.0"}
     assert "failing" in tiles["7.2"] and "2 regressions" in tiles["7.2"] and "40.00" in tiles["7.2"]
@@ -71,9 +88,8 @@ def test_the_overview_shows_every_release_with_its_state(world, visit, dash_duo)
     assert texts(dash_duo, "#page h1") == ["2 of 3 releases need attention"]
 
 
-def test_three_clicks_lead_from_a_red_tile_to_the_failing_lines(world, visit, dash_duo):
-    fill(world)
-    visit("/")
+def test_three_clicks_lead_from_a_red_tile_to_the_failing_lines(look, dash_duo):
+    look("/")
     dash_duo.find_element(".tile.s-failing .verdict.k-regression").click()
     wait_for_text(dash_duo, ".case-sentence", "Failed in the last 2 runs")
     dash_duo.find_element(".case-link").click()
@@ -81,13 +97,12 @@ def test_three_clicks_lead_from_a_red_tile_to_the_failing_lines(world, visit, da
     wait_for_text(dash_duo, "#drawer .log", "Traceback of b, attempt 1")
     assert dash_duo.driver.switch_to.active_element.get_attribute("role") == "dialog"
     dash_duo.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
-    until(lambda: not dash_duo.find_elements(".drawer-body"), 5)
+    until(lambda: not texts(dash_duo, ".drawer-body"), 5)
     assert "b" in dash_duo.driver.switch_to.active_element.text  # the focus is back at the row
 
 
-def test_a_run_tells_its_modules_and_drills_to_a_test_and_a_build(world, visit, dash_duo):
-    fill(world)
-    visit("/runs/latest?release=7.2")
+def test_a_run_tells_its_modules_and_drills_to_a_test_and_a_build(look, dash_duo):
+    look("/runs/latest?release=7.2")
     rows = {row.split()[0]: row for row in texts(dash_duo, ".modules-table tbody tr")}
     assert "failing" in rows["routing"] and "missing" in rows["late"]
     assert rows["routing"].startswith("routing failing 50.00 %")
@@ -120,7 +135,6 @@ world.store.close()
 
 
 def test_a_commit_of_another_process_changes_values_at_once_and_moves_no_row_that_is_read(world, visit, dash_duo):
-    fill(world)
     visit("/")
     dash_duo.driver.execute_script(
         "window.scrollTo(0, 60); window.kept = document.querySelector('.tile');"
@@ -143,17 +157,15 @@ def test_a_commit_of_another_process_changes_values_at_once_and_moves_no_row_tha
     assert texts(dash_duo, "#held") == [""]
 
 
-def test_an_answer_that_comes_late_does_not_overwrite_a_newer_one(world, visit, dash_duo):
-    fill(world)
-    visit("/")
+def test_an_answer_that_comes_late_does_not_overwrite_a_newer_one(look, dash_duo):
+    look("/")
     late = {"html": "<h1>old</h1>", "at": "/", "snapshot": 1}
     dash_duo.driver.execute_script("rt.lay(arguments[0], 'overview-html')", late)
     assert texts(dash_duo, "#page h1") == ["2 of 3 releases need attention"]
 
 
-def test_back_forward_and_a_copied_address_restore_the_state(world, visit, dash_duo):
-    fill(world)
-    visit("/runs/latest?release=7.2&view=failed")
+def test_back_forward_and_a_copied_address_restore_the_state(look, dash_duo):
+    look("/runs/latest?release=7.2&view=failed")
     wait_for_text(dash_duo, ".cases", "d")
     dash_duo.find_element("input[data-param=q]").send_keys("TestIt::b")
     until(lambda: len(dash_duo.find_elements(".case")) == 1, 10)
@@ -173,9 +185,8 @@ def test_back_forward_and_a_copied_address_restore_the_state(world, visit, dash_
     assert dash_duo.find_element("input[data-param=q]").get_attribute("value") == "TestIt::b"
 
 
-def test_the_selectors_follow_the_address_and_write_it(world, visit, dash_duo):
-    fill(world)
-    visit("/trends?release=7.2")
+def test_the_selectors_follow_the_address_and_write_it(look, dash_duo):
+    look("/trends?release=7.2")
     release = dash_duo.find_element(".scope select")
     until(lambda: release.get_attribute("value") == "7.2", 10)
     offered = [
@@ -189,12 +200,11 @@ def test_the_selectors_follow_the_address_and_write_it(world, visit, dash_duo):
     until(lambda: release.get_attribute("value") == "7.2", 10)
 
 
-def test_trends_are_drawn_in_both_themes_and_a_point_opens_its_run(world, visit, dash_duo):
-    fill(world)
-    visit("/trends?release=7.2")
+def test_trends_are_drawn_in_both_themes_and_a_point_opens_its_run(filled, look, dash_duo):
+    look("/trends?release=7.2")
     dash_duo.wait_for_element("#trend-rate .main-svg .scatterlayer .point", timeout=20)
     dash_duo.wait_for_element("#trend-counts .main-svg .barlayer path")
-    assert dash_duo.find_elements("a[data-title='Share chart...']") == []
+    assert texts(dash_duo, "a[data-title='Share chart...']") == []
     colour = "return getComputedStyle(document.querySelector('#trend-rate .xtick text')).fill"
     before = dash_duo.driver.execute_script(colour)
     dash_duo.find_element("#theme-switch").click()
@@ -206,7 +216,7 @@ def test_trends_are_drawn_in_both_themes_and_a_point_opens_its_run(world, visit,
     )
     dash_duo.driver.execute_script(click)
     wait_for_text(dash_duo, "#page h1", "7.2 #1")
-    assert path(dash_duo) == "/runs/" + ids.text(world.runs[0].id)
+    assert path(dash_duo) == "/runs/" + ids.text(filled.runs[0].id)
 
 
 _AXE = """
@@ -237,7 +247,6 @@ def resize(duo: Browser, width: int, height: int = 900) -> None:
 
 def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, visit, dash_duo):
     """One browser over all pages: axe in light at 1440 and in dark at 390 px, no overflow from 390 to 2560 px."""
-    fill(world)
     file_bug(world, "b")
     run, test = ids.text(world.runs[3].id), ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
     (number, at) = world.store.cursor().execute(
@@ -302,7 +311,6 @@ def file_bug(world: World, base_name: str) -> None:
 
 
 def test_a_bug_is_found_by_keys_and_leads_to_its_tests(world, visit, dash_duo):
-    fill(world)
     file_bug(world, "b")
     visit("/")
     ActionChains(dash_duo.driver).send_keys("/").perform()
@@ -315,35 +323,6 @@ def test_a_bug_is_found_by_keys_and_leads_to_its_tests(world, visit, dash_duo):
     dash_duo.driver.find_element("css selector", ".case-link").click()
     wait_for_text(dash_duo, ".drawer-bugs", "NET-1")
     ActionChains(dash_duo.driver).send_keys(Keys.ESCAPE).perform()
-    until(lambda: not dash_duo.driver.find_elements("css selector", ".drawer-body"), 20)
+    until(lambda: not texts(dash_duo, ".drawer-body"), 20)
     ActionChains(dash_duo.driver).send_keys("g").send_keys("b").perform()
     wait_for_text(dash_duo, "#page h1", "1 open bug, 1 with failing tests")
-
-
-def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo):
-    table = cases("routing", {HOSTILE: "F"}, topology=HOSTILE, host=HOSTILE)
-    hostile = [row | {"message": f"\x1b[31m{HOSTILE}\x1b[0m"} for row in table.to_pylist()]
-    world.run({"routing": table.from_pylist(hostile, table.schema)}, HOSTILE, environment=HOSTILE, started_at=recent(1))
-    run, test = ids.text(world.runs[0].id), world.store.value("SELECT test FROM tests")
-    build = ids.text(world.store.value("SELECT build FROM builds"))
-    addresses = ("/", f"/runs/{run}?view=failed&case={ids.text(test)}", f"/builds/{build}", f"/tests/{ids.text(test)}")
-    for address in (*addresses, "/trends", f"/trends?release={HOSTILE}"):
-        visit(address)
-        wait_for_text(dash_duo, "body", "onerror")
-        assert dash_duo.driver.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
-        assert dash_duo.driver.title != "owned"
-
-
-def test_what_is_not_there_is_said_and_an_empty_store_says_how_to_begin(world, visit, dash_duo):
-    visit("/")
-    assert texts(dash_duo, "#page h1") == ["Nothing has been read yet"]
-    for address, words in {
-        "/runs/0123456789abcdef": "No run has the id",
-        "/runs/nonsense": "is no id",
-        "/tests/0123456789abcdef": "No test has the id",
-        "/builds/0123456789abcdef": "No build has the id",
-        "/trends?runs=many": "must be a whole number",
-        "/?utm=1": "Nothing has been read yet",
-    }.items():
-        visit(address)
-        wait_for_text(dash_duo, "#page", words)

@@ -8,6 +8,7 @@ import pytest
 from dash.testing.wait import until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from webpage import texts
 
 from data import ids
 
@@ -34,7 +35,7 @@ def fragment(dash_duo) -> dict[str, list[str]]:
 
 
 def cells(dash_duo) -> list[str]:
-    return [cell.text for cell in dash_duo.find_elements(".sql-rows td")]
+    return texts(dash_duo, ".sql-rows td")
 
 
 def test_a_query_is_answered_drawn_and_found_again_by_its_address(console, dash_duo):
@@ -52,7 +53,7 @@ def test_a_query_is_answered_drawn_and_found_again_by_its_address(console, dash_
     until(lambda: cells(dash_duo)[:1] == [HOSTILE], 30)
     link = dash_duo.find_element(".sql-rows td a").get_attribute("href")
     assert link.endswith("/tests/" + ids.text(ids.of("tests/storage/storage_test.py", "TestIt", HOSTILE)))
-    assert dash_duo.driver.title != "owned" and not dash_duo.find_elements(".sql-rows img")
+    assert dash_duo.driver.title != "owned" and not texts(dash_duo, ".sql-rows img")
     dash_duo.driver.back()
     until(lambda: dash_duo.find_element("#sql-text").get_attribute("value") == sql, 20)
     dash_duo.driver.get("about:blank")
@@ -77,7 +78,7 @@ def test_names_are_inserted_queries_are_kept_and_forgotten(console, dash_duo):
     dash_duo.find_element(".sql-kept a").click()
     until(lambda: cells(dash_duo)[:1] == ["42"], 30)
     dash_duo.find_element(".sql-kept button").click()
-    until(lambda: not dash_duo.find_elements(".sql-kept"), 20)
+    until(lambda: not texts(dash_duo, ".sql-kept"), 20)
     refused = [entry for entry in dash_duo.get_logs() if "400" in entry["message"]]
     assert len(refused) == 1  # the query that was cut short
 

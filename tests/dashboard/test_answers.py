@@ -191,9 +191,8 @@ def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, 
 
 def test_a_failure_that_is_left_out_is_no_first_bad_build(world, show):
     tests = [f"t{place}" for place in range(8)]
-    for letter in "PPPF":
-        world.run({"routing": dict.fromkeys(tests, letter)})
-    world.run({"routing": dict.fromkeys(tests, "P") | {"t0": "F"}})
+    storm = [{"routing": dict.fromkeys(tests, letter)} for letter in "PPPF"]
+    world.series([*storm, {"routing": dict.fromkeys(tests, "P") | {"t0": "F"}}])
     build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4"))
     case = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "t0"))
     stormy = show("drawer", f"/?case={case}.{build}.")["html"]

@@ -158,9 +158,8 @@ def test_open_work_begins_with_what_failed_and_counts_rechecks_apart(world, show
 
 def test_gaps_drops_and_remarks_are_listed(world, show):
     names = {f"t{n}": "P" for n in range(10)}
-    for number in (1, 2, 3, 5):
-        world.run({"routing": names}, number=number)
-    world.run({"routing": {"t0": "P"}}, number=6)
+    usual = [({"routing": names}, {"number": number}) for number in (1, 2, 3, 5)]
+    world.series([*usual, ({"routing": {"t0": "P"}}, {"number": 6})])
     remarked = Build(source="ci", job="qa/<u>x", number=1, started_at=NOW, release="7.0", module="x")
     remarked.warnings.append(("r/<u>.xml", "cut short"))
     world.store.transact("test", "a remark", lambda cursor: put_builds(cursor, [remarked], NOW))

@@ -6,9 +6,10 @@ import re
 
 
 def fill(world) -> None:
+    storage, runs = {"storage": {"s": "P"}}, []
     for letter in "PFF":
-        world.run({"routing": {"a": letter, "b": "P"}, "storage": {"s": "P"}})
-        world.run({"storage": {"s": "P"}}, environment="staging")
+        runs += [{"routing": {"a": letter, "b": "P"}} | storage, (storage, {"environment": "staging"})]
+    world.series(runs)
 
 
 def test_it_says_whether_the_release_may_ship_and_lists_what_keeps_it(world, show):

@@ -61,9 +61,8 @@ def test_another_release_can_be_the_baseline(world, addresses, show):
 
 def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
     calm = {f"t{place}": "P" for place in range(8)}
-    for _ in range(2):
-        world.run({"routing": calm, "storage": {"s": "P"}})
-    world.run({"routing": dict.fromkeys(calm, "F"), "storage": {"s": "P"}})
+    storage = {"storage": {"s": "P"}}
+    world.series([{"routing": calm} | storage] * 2 + [{"routing": dict.fromkeys(calm, "F")} | storage])
     address = f"/runs/{ids.text(world.runs[-1].id)}"
     html = show("run", address)["html"]
     assert "8 failures of 1 storm<" in html and "in this run" in html
@@ -75,9 +74,8 @@ def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
 
 def test_the_gate_says_on_the_screen_what_it_says_to_a_job(world, show):
     calm = {f"t{place}": "P" for place in range(12)}
-    for _ in range(2):
-        world.run({"routing": calm, "storage": {"s": "P", "u": "P"}})
-    world.run({"routing": dict.fromkeys(calm, "F"), "storage": {"s": "F", "u": "P"}})
+    before = {"routing": calm, "storage": {"s": "P", "u": "P"}}
+    world.series([before, before, {"routing": dict.fromkeys(calm, "F"), "storage": {"s": "F", "u": "P"}}])
     run = ids.text(world.runs[-1].id)
     said = gate(world.store, Filter(release="7.0"), run)
     assert said["new"] == 1 and said["left_out"]["failures"] == 12

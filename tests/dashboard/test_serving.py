@@ -65,7 +65,7 @@ def test_plotly_is_served_from_here_in_the_version_that_python_draws_for(app):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a Unix; elsewhere waitress serves")
-def test_the_production_server_answers_with_several_workers_and_stops_on_sigterm(world):
+def test_the_production_server_answers_with_several_workers_and_stops_on_sigterm(world, usual_threads):
     world.run({"routing": {"a": "P"}})
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -37,9 +37,9 @@ def test_strips_split_by_what_the_address_says(world, show):
 
 
 def test_reasons_and_their_failures_one_by_one(world, show):
-    for place, message in enumerate(("timeout of {name}", "{name} lost the link", "{name} lost the link", None), 1):
-        table = cases("routing", {"a": "F" if message else "P"}, message=message or "")
-        world.run({"routing": table}, number=place)
+    messages = ("timeout of {name}", "{name} lost the link", "{name} lost the link", None)
+    tables = (cases("routing", {"a": "F" if message else "P"}, message=message or "") for message in messages)
+    world.series({"routing": table} for table in tables)
     html = show("test", f"/tests/{A}")["html"]
     assert "<b>1 / 3</b>" in html and "a lost the link" in html
     last = show("test", f"/tests/{A}?failure=2")["html"]

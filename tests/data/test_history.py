@@ -15,6 +15,7 @@ from data.filters import EVERYTHING, Filter
 from data.queries import tests, verdicts
 from data.store import Store
 
+pytestmark = pytest.mark.usefixtures("usual_threads")
 SEVEN = Filter(release="7.0")
 FILTERS = (
     SEVEN,

@@ -36,11 +36,9 @@ def many(letter: str, count: int = 6) -> dict[str, str]:
 
 def test_each_environment_tells_of_its_newest_run_that_has_ended(world):
     good = {"routing": {"a": "P", "b": "P"}, "nvs": {"n": "P"}, "late": {"l": "P"}}
-    for _ in range(2):
-        world.run(good)
-    world.run({"routing": {"a": "F", "b": "P"}, "nvs": {}, "late": None})
-    world.run({"routing": {"a": "P", "b": "P"}}, environment="staging")
-    world.run({"routing": {"b": "P"}}, state="running")
+    newest = {"routing": {"a": "F", "b": "P"}, "nvs": {}, "late": None}
+    staging = ({"routing": {"a": "P", "b": "P"}}, {"environment": "staging"})
+    world.series([good, good, newest, staging, ({"routing": {"b": "P"}}, {"state": "running"})])
     assert states(world) == {
         ("routing", "prod"): "failing",
         ("nvs", "prod"): "broken",
@@ -57,9 +55,11 @@ def test_each_environment_tells_of_its_newest_run_that_has_ended(world):
 
 
 def test_the_worst_cell_stands_for_its_row_and_a_test_counts_once(world):
-    for letter in "PFF":
-        for environment in ("prod", "staging"):
-            world.run({"routing": {"a": letter, "b": "P"}, "storage": {"s": "P"}}, environment=environment)
+    world.series(
+        ({"routing": {"a": letter, "b": "P"}, "storage": {"s": "P"}}, {"environment": environment})
+        for letter in "PFF"
+        for environment in ("prod", "staging")
+    )
     found = matrix(world.store, "7.0")
     assert [(row["module"], row["state"], row["tests"]) for row in found["rows"]] == [
         ("routing", "failing", 1),
@@ -77,8 +77,7 @@ def test_a_test_is_red_on_the_topologies_where_it_failed_last(world):
         sides = {"3s": {"a": three, "b": "P"}, "5s": {"a": five}}
         return pa.concat_tables([cases("routing", test, topology=name) for name, test in sides.items()])
 
-    for three, five in ("PP", "FP", "PF"):
-        world.run({"routing": both(three, five)})
+    world.series({"routing": both(three, five)} for three, five in ("PP", "FP", "PF"))
     assert states(world, "topology") == {("routing", "3s"): "ok", ("routing", "5s"): "failing"}
     assert [row["name"] for row in broken(world.store, "7.0", by="topology", column="5s")] == ["a"]
     assert broken(world.store, "7.0", by="topology", column="3s") == []
@@ -88,8 +87,7 @@ def test_what_flakes_does_not_count_and_a_storm_says_nothing(world):
     world.history({"flaky": "PFPPFP", "steady": "PPPPPP"})
     cell = cells(world)["routing", "prod"]
     assert (cell["state"], cell["tests"], cell["flaky"]) == ("ok", 0, 1) and "1 flaky test left out" in cell["sentence"]
-    for letter in "PPF":
-        world.run({"routing": many(letter), "storage": {"s": "P"}})
+    world.series({"routing": many(letter), "storage": {"s": "P"}} for letter in "PPF")
     assert states(world) == {("routing", "prod"): "broken", ("storage", "prod"): "ok"}
     assert "storm" in cells(world)["routing", "prod"]["sentence"]
     assert states(world, include_storms=True)["routing", "prod"] == "failing"
@@ -97,8 +95,8 @@ def test_what_flakes_does_not_count_and_a_storm_says_nothing(world):
 
 def test_the_list_behind_a_cell_is_what_it_counts(world):
     for letter in "PFF":
-        world.run({"routing": {"a": letter, "b": "P"}, "storage": {"s": letter}})
-        world.run({"routing": {"a": "P", "z": letter}}, environment="staging")
+        prod = {"routing": {"a": letter, "b": "P"}, "storage": {"s": letter}}
+        world.series([prod, ({"routing": {"a": "P", "z": letter}}, {"environment": "staging"})])
     for (module, column), cell in cells(world).items():
         listed = broken(world.store, "7.0", Filter(module=module), column=column)
         assert len({row["test"] for row in listed}) == cell["tests"]
@@ -132,9 +130,9 @@ def test_a_first_run_with_failures_does_not_ship(world):
 
 
 def test_a_test_that_failed_the_only_time_it_ran_is_told_apart_from_broken_ones(world):
-    for letter in "PPF":
-        world.run({"routing": {"a": letter, "b": "P"}})
-    world.run({"routing": {"a": "F", "b": "P", "fresh": "F"}})
+    runs = [{"routing": {"a": letter, "b": "P"}} for letter in "PPFF"]
+    runs[-1]["routing"]["fresh"] = "F"
+    world.series(runs)
     for by in ("environment", "topology"):
         found = matrix(world.store, "7.0", by=by)
         assert (found["tests"], found["unjudged"]) == (1, 1)
@@ -145,12 +143,13 @@ def test_a_test_that_failed_the_only_time_it_ran_is_told_apart_from_broken_ones(
 
 
 def test_failures_of_a_sick_host_are_left_out_of_a_cell_and_said_to_be(world):
-    tests = {f"t{place}": "P" for place in range(30)}
+    tests, runs = {f"t{place}": "P" for place in range(30)}, []
     for run in range(12):
         on_sick = {name for place, name in enumerate(tests) if (place + run) % 3 == 0}
         letters = {name: "F" if name in on_sick else "P" for name in tests}
         hosts = {name: "ill" if name in on_sick else f"h{place % 2}" for place, name in enumerate(tests)}
-        world.run({"routing": cases("routing", letters, host=hosts)})
+        runs.append({"routing": cases("routing", letters, host=hosts)})
+    world.series(runs)
     cell = cells(world)["routing", "prod"]
     assert (cell["state"], cell["tests"], cell["unjudged"]) == ("ok", 0, 0)
     assert "10 tests that failed on a sick host left out" in cell["sentence"]

@@ -14,6 +14,7 @@ from data.filters import Filter
 from data.queries import verdicts
 from data.queries.windows import window
 
+pytestmark = pytest.mark.usefixtures("usual_threads")
 SEVEN = Filter(release="7.0")
 
 

@@ -16,6 +16,8 @@ from data import migrations
 from data.settings import Settings
 from data.store import NoSnapshot, Store, StoreError
 
+pytestmark = pytest.mark.usefixtures("usual_threads")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:

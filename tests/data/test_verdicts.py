@@ -76,8 +76,7 @@ def test_a_test_that_fails_on_one_topology_failed(world):
 
         return pa.concat_tables([cases("m", {"t": three}, "3s"), cases("m", {"t": five}, "5s")])
 
-    for three, five in ("PP", "PP", "PF", "FP"):
-        world.run({"m": both(three, five)})
+    world.series({"m": both(three, five)} for three, five in ("PP", "PP", "PF", "FP"))
     # Each topology alone would be a new failure, or fixed; the test as a whole failed twice after passing twice.
     assert kinds(world) == {"t": {"regression"}}
     assert kinds(world, topology="5s") == {"t": {"fixed", "flaky"}}
@@ -89,17 +88,20 @@ def test_rescued_by_a_rerun_is_flaky(world):
 
 
 def test_disagreement_on_one_commit_is_flaky(world):
-    for letter, revision in (("P", "aaa"), ("F", "bbb"), ("P", "bbb"), ("P", "ccc")):
-        world.run({"m": {"t": letter, "other": "F" if revision == "aaa" else "P"}}, revision=revision)
+    world.series(
+        ({"m": {"t": letter, "other": "F" if revision == "aaa" else "P"}}, {"revision": revision})
+        for letter, revision in (("P", "aaa"), ("F", "bbb"), ("P", "bbb"), ("P", "ccc"))
+    )
     found = {row["name"]: row for row in verdicts.verdicts(world.store, Filter(release="7.0"))}
     assert set(found) == {"t"}
     assert found["t"]["evidence"]["disagreed"] == [1, 2]
 
 
 def test_environments_do_not_flip_each_other(world):
-    for number in range(6):
-        environment = "staging" if number % 2 else "prod"
-        world.run({"m": {"t": "F" if environment == "staging" else "P"}}, environment=environment)
+    world.series(
+        ({"m": {"t": letter}}, {"environment": environment})
+        for letter, environment in (("P", "prod"), ("F", "staging")) * 3
+    )
     assert [(row["environment"], row["kinds"]) for row in verdicts.verdicts(world.store, Filter(release="7.0"))] == [
         ("staging", ["always_failing"])
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 import zipfile
 from pathlib import Path
@@ -82,6 +83,15 @@ class Server:
     def run(self, number: int, build_map: str, name: str = "MODULE-RUN", **facts: Any) -> None:
         facts = {"displayName": "REL: x | VER: 7.0.0.0 | MOD: FULL-RUN"} | facts
         self.build(name, number, {"out/build_map.json": build_map}, **facts)
+
+
+def one_run(web: WebServer, *absent: str, zips: bool = True) -> Server:
+    """Run 1 of the module ROUTING, with all of its files; it also lists builds 1 of the `absent` modules."""
+    server = Server(web, zips)
+    server.job("MODULE-RUN", 1)
+    server.run(1, json.dumps(dict.fromkeys(("ROUTING", *absent), 1)))
+    server.build("ROUTING", 1, ROUTING)
+    return server
 
 
 def zipped(files: dict[str, str]) -> bytes:
@@ -241,10 +251,7 @@ def test_a_map_that_comes_late_and_one_that_never_comes(web: WebServer, tmp_path
 
 
 def test_a_map_that_was_read_outlives_its_artifact(web: WebServer, tmp_path: Path) -> None:
-    server = Server(web)
-    server.job("MODULE-RUN", 1)
-    server.run(1, '{"ROUTING": 1}')
-    server.build("ROUTING", 1, ROUTING)
+    server = one_run(web)
     with store_of(tmp_path, source(web)) as store:
         pipeline = Pipeline(store, source(web))
         pipeline.poll()
@@ -257,10 +264,7 @@ def test_a_map_that_was_read_outlives_its_artifact(web: WebServer, tmp_path: Pat
 
 
 def test_module_builds_that_are_gone_or_late_leave_the_run_incomplete(web: WebServer, tmp_path: Path) -> None:
-    server = Server(web)
-    server.job("MODULE-RUN", 1)
-    server.run(1, '{"ROUTING": 1, "IPV6": 1}')
-    server.build("ROUTING", 1, ROUTING)
+    one_run(web, "IPV6")
     with store_of(tmp_path, source(web)) as store:
         pipeline = Pipeline(store, source(web))
         for _ in range(7):
@@ -272,10 +276,7 @@ def test_module_builds_that_are_gone_or_late_leave_the_run_incomplete(web: WebSe
 
 def test_a_build_that_jenkins_has_deleted_is_no_failure(web: WebServer, tmp_path: Path) -> None:
     """It is told as gone, looked for some more times, and read should it come back after all."""
-    server = Server(web)
-    server.job("MODULE-RUN", 1)
-    server.run(1, '{"ROUTING": 1, "IPV6": 1}')
-    server.build("ROUTING", 1, ROUTING)
+    server = one_run(web, "IPV6")
     server.job("IPV6", 2, 3)
     with store_of(tmp_path, source(web)) as store:
         pipeline = Pipeline(store, source(web))
@@ -290,10 +291,7 @@ def test_a_build_that_jenkins_has_deleted_is_no_failure(web: WebServer, tmp_path
 
 def test_a_job_made_anew_under_its_old_numbers(web: WebServer, tmp_path: Path) -> None:
     """Both generations stay, each in the run that meant it."""
-    server = Server(web)
-    server.job("MODULE-RUN", 1)
-    server.run(1, '{"ROUTING": 1}')
-    server.build("ROUTING", 1, ROUTING)
+    server = one_run(web)
     with store_of(tmp_path, source(web)) as store:
         pipeline = Pipeline(store, source(web))
         pipeline.poll()
@@ -385,10 +383,7 @@ def test_jenkins_counts_are_compared_with_ours(web: WebServer, tmp_path: Path) -
 
 
 def test_an_artifact_that_is_gone_is_told(web: WebServer, tmp_path: Path) -> None:
-    server = Server(web, zips=False)
-    server.job("MODULE-RUN", 1)
-    server.run(1, '{"ROUTING": 1}')
-    server.build("ROUTING", 1, ROUTING)
+    one_run(web, zips=False)
     del web.routes["/job/qa/job/ROUTING/1/artifact/hapy/logs/re_run_rt_5s.order.txt"]
     with store_of(tmp_path, source(web)) as store:
         poll = Pipeline(store, source(web)).poll()
@@ -398,10 +393,7 @@ def test_an_artifact_that_is_gone_is_told(web: WebServer, tmp_path: Path) -> Non
 
 
 def test_one_request_for_all_files_of_a_kind(web: WebServer, tmp_path: Path) -> None:
-    server = Server(web)
-    server.job("MODULE-RUN", 1)
-    server.run(1, '{"ROUTING": 1}')
-    server.build("ROUTING", 1, ROUTING)
+    one_run(web)
     with store_of(tmp_path, source(web)) as store:
         Pipeline(store, source(web)).poll()
         asked: list[Asked] = [asked for asked in web.asked if "/ROUTING/" in asked.path]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,8 @@ import pytest
 from builders import World, cases
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
+from serving import served
+from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
 from data import ledger
@@ -89,6 +88,12 @@ def client(server) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
+def ask(server) -> Callable[..., TestResponse]:
+    """Asks the filled store in SQL: ask("SELECT 1", limit=5)."""
+    return lambda sql, **body: server.test_client().post("/api/v1/sql", json={"sql": sql, **body})
+
+
+@pytest.fixture(scope="session")
 def names(server) -> dict[str, str]:
     """Ids that are in the filled store, by the words that stand for them in the tests' routes."""
     client = server.test_client()
@@ -122,26 +127,7 @@ def own_client(world: World, serve) -> FlaskClient:
     return serve(world.store.settings.home).test_client()
 
 
-@contextmanager
-def behind_a_socket(server: Flask) -> Iterator[str]:
-    running = make_server("127.0.0.1", 0, server, threaded=True)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{running.server_port}"
-    finally:
-        running.shutdown()
-        thread.join()
-        running.server_close()
-
-
-@pytest.fixture(scope="session")
-def free_address() -> Callable[[Flask], AbstractContextManager[str]]:
-    """Puts a server behind a real socket; gives its address."""
-    return behind_a_socket
-
-
 @pytest.fixture
 def address(server) -> Iterator[str]:
-    with behind_a_socket(server) as address:
+    with served(server) as address:
         yield address

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from serving import served
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "examples" / "five_questions.py"
 
@@ -34,14 +35,18 @@ def test_five_questions_have_one_answer_each(ask, address, filled):
 
 def test_another_lake_is_found_to_differ(ask, address, filled, world):
     """The server answers of one store, DuckDB reads another one with as many snapshots."""
-    world.history({"broken": "PF"})
+    world.history({"broken": "PF", "steady": "PP", "other": "FF"})
+
+    def commit(cursor) -> None:
+        cursor.execute("INSERT INTO releases SELECT 'r' || count(*), true, now() FROM releases")
+
     while world.store.snapshot().id < filled.store.snapshot().id:
-        world.run({"routing": {"steady": "P", "other": "F"}})
+        world.store.transact("test", "one more snapshot", commit)
     code, said = ask(address, world.store.settings.home)
     assert code == 1 and "DIFFERENT" in said
 
 
-def test_an_empty_store_has_no_answers(ask, world, serve, free_address):
-    with free_address(serve(world.store.settings.home)) as address:
+def test_an_empty_store_has_no_answers(ask, world, serve):
+    with served(serve(world.store.settings.home)) as address:
         code, said = ask(address, world.store.settings.home)
     assert code == 2 and "no run yet" in said

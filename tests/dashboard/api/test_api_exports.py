@@ -11,6 +11,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from serving import served
 
 from data import export
 from data.synthetic import Shape, fill
@@ -137,12 +138,12 @@ def test_no_csv_cell_begins_like_a_formula(texts):
         assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
 
 
-def test_a_long_export_comes_in_pieces_of_one_snapshot(world, serve, free_address):
+def test_a_long_export_comes_in_pieces_of_one_snapshot(world, serve):
     """More rows than one batch, read over a socket, while a commit changes what is exported."""
     shape = Shape(releases=1, modules=2, runs=1, tests=export.BATCH_ROWS)
     fill(world.store, shape)
     server = serve(world.store.settings.home)
-    with free_address(server) as address:
+    with served(server) as address:
         run = requests.get(f"{address}/api/v1/runs", timeout=60).json()["items"][0]["id"]
         url = f"{address}/api/v1/runs/{run}/results?format=csv&fields=test,status"
         with requests.get(url, stream=True, timeout=60) as answer:

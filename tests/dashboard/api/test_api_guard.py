@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 
 import pytest
+from builders import World
+from flask.testing import FlaskClient
 
 from data import ids, requests
 from data.raw import unpack
@@ -29,12 +31,18 @@ def test_another_sites_page_cannot_write(client, path, headers):
     assert client.get("/api/v1/ingest/requests").json["items"] == []
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, serve) -> FlaskClient:
+    """A client of a store that is written to by several tests."""
+    return serve(World.at(tmp_path_factory.mktemp("written") / "home").store.settings.home).test_client()
+
+
 @pytest.mark.parametrize(
     "headers",
     [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"}],
 )
-def test_our_own_pages_and_programs_can(own_client, headers):
-    assert own_client.post("/api/v1/ingest/requests", json=POLL, headers=headers).status_code == 202
+def test_our_own_pages_and_programs_can(written, headers):
+    assert written.post("/api/v1/ingest/requests", json=POLL, headers=headers).status_code == 202
 
 
 def test_a_named_site_may_read_and_write(world, serve):
@@ -182,9 +190,10 @@ def test_a_wrong_request_is_told_as_a_problem(client, body, parameter):
         ),
     ],
 )
-def test_a_request_is_taken_and_can_be_followed(own_client, body, payload):
-    answer = own_client.post("/api/v1/ingest/requests", json=body | {"source": "ci"})
+def test_a_request_is_taken_and_can_be_followed(written, body, payload):
+    before = written.get("/api/v1/ingest/requests?limit=1000").json["items"]
+    answer = written.post("/api/v1/ingest/requests", json=body | {"source": "ci"})
     assert answer.status_code == 202, answer.text
     assert (answer.json["state"], answer.json["payload"]) == ("waiting", payload)
-    assert own_client.get(answer.headers["Location"]).json == answer.json
-    assert own_client.get("/api/v1/ingest/requests").json["items"] == [answer.json]
+    assert written.get(answer.headers["Location"]).json == answer.json
+    assert written.get("/api/v1/ingest/requests?limit=1000").json["items"] == [answer.json, *before]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from builders import World
 from mcp import Client, StdioServerParameters
+from serving import served
 
 from data.filters import Filter
 from data.queries import (
@@ -146,12 +147,12 @@ def over_pipes(expected, environment):
 
 
 @pytest.fixture(scope="module")
-def over_http(expected, environment, server, free_address):
+def over_http(expected, environment, server):
     """Likewise over streamable HTTP, by way of a web server elsewhere."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with free_address(server) as address:
+    with served(server) as address:
         command = [sys.executable, "-m", "regtracker", "mcp", "--http", "--port", str(port), "--url", address]
         process = subprocess.Popen(command, env=os.environ | environment)
         try:
