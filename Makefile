@@ -38,8 +38,9 @@ browser:
 	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver >/dev/null; \
 	else command -v chromedriver >/dev/null 2>&1 || { echo "The browser tests need Chromium and chromedriver on the PATH."; exit 1; }; fi
 
+# Bytecode is kept, also where the environment says otherwise: each process that a test starts would compile all anew.
 test: install browser
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --numprocesses auto --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .
