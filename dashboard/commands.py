@@ -75,7 +75,8 @@ def gate(
     What storms and sick hosts broke is left out on both sides, and told.
 
     Exit code 0: the gate is open; 1: it is closed; 2: nothing can be said, as the run is not known, still runs, or
-    lacks results (or the question is wrong, or the store or server cannot be asked).
+    lacks results (or the question is wrong, the store or server cannot be asked, or anything else goes wrong); 130: it
+    was interrupted.
 
     \b
     Example: regtracker gate --release 8.0 --environment prod --run 61 --wait 600

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from builders import World
 from click.testing import CliRunner, Result
 
 import regtracker
+
+ROOT = Path(__file__).resolve().parents[1]
+GATE = ("gate", "--release", "7.0", "--json")
+HELLO = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
 
 @pytest.fixture
@@ -20,6 +29,22 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return CliRunner().invoke(regtracker.main, arguments)
 
     return invoke
+
+
+@pytest.fixture
+def start(tmp_path: Path, request: pytest.FixtureRequest):
+    """Starts a verb as a process, whose home holds a release 7.0 of two runs."""
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    environment = os.environ | {"REGTRACKER_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+
+    def process(*arguments: str, **streams) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "regtracker", *arguments]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | streams
+        started = subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **pipes)
+        request.addfinalizer(lambda: (started.kill(), started.communicate()))
+        return started
+
+    return process
 
 
 @pytest.mark.parametrize(
@@ -52,3 +77,63 @@ def test_check_makes_no_store(run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "file" / "home"))
     answer = run("check", "--json")
     assert answer.exit_code == 2 and "file is no folder that one may write to" in json.loads(answer.stdout)["error"]
+
+
+def test_a_gate_that_is_interrupted_is_not_closed(start) -> None:
+    gate = start(*GATE, "--run", "99999", "--wait", "600")
+    assert "Waiting" in gate.stderr.readline()
+    gate.send_signal(signal.SIGINT)
+    stdout, stderr = gate.communicate(timeout=60)
+    assert (gate.returncode, json.loads(stdout), stderr) == (130, {"error": "Stopped."}, "Stopped.\n")
+
+
+@pytest.mark.parametrize(
+    ("broken", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped."),
+        (RuntimeError("Query interrupted"), 130, "Stopped."),
+        (KeyError("state"), 2, "This is a fault of regtracker: KeyError: 'state'"),
+    ],
+)
+def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, broken, code: int, words: str) -> None:
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    if isinstance(broken, RuntimeError):  # so DuckDB tells of Ctrl-C
+        broken.__cause__ = KeyboardInterrupt()
+
+    def ask(*_, **__):
+        raise broken
+
+    monkeypatch.setattr("data.store.Store.rows", ask)
+    answer = run(*GATE)
+    assert (answer.exit_code, json.loads(answer.stdout)) == (code, {"error": words})
+    assert answer.stderr.endswith(words + "\n") and ("Traceback" in answer.stderr) is (code == 2)
+
+
+def test_a_server_of_pipes_is_stopped_while_it_waits_for_its_client(start) -> None:
+    server = start("mcp")
+    server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}) + "\n")
+    server.stdin.flush()
+    assert "regtracker" in server.stdout.readline()
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=60) == -signal.SIGINT  # which a shell calls 130
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "arguments", [("export", "builds"), ("sql", "FROM builds"), ("sql", "FROM builds", "--json"), GATE]
+)
+def test_a_full_disk_is_told_in_a_line(start, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        verb = start(*arguments, stdout=full)
+        _, stderr = verb.communicate(timeout=60)
+    assert verb.returncode == 2
+    assert stderr == "What was to be printed cannot be written: No space left on device.\n"
+
+
+def test_nobody_who_reads_is_no_closed_gate(start) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as nobody:
+        gate = start(*GATE, stdout=nobody)
+    _, stderr = gate.communicate(timeout=60)
+    assert (gate.returncode, stderr) == (141, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib.metadata import version
 
 from mcp.server import MCPServer
@@ -41,4 +42,5 @@ def serve(api: Api, http: bool, host: str, port: int) -> None:
     if http:
         create(api).run("streamable-http", host=host, port=port, stateless_http=True, json_response=True)
     else:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing else wakes the thread that waits for the client's words
         create(api).run("stdio")
