@@ -25,6 +25,8 @@ GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 def web(host: str | None, port: int | None, workers: int | None, threads: int | None, dev: bool) -> None:
     """Serve the dashboard and the JSON API.
 
+    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: it cannot listen at the address; 2: the configuration is wrong.
+
     \b
     Example: regtracker web --host 0.0.0.0 --port 8050 --workers 2
     """
@@ -133,7 +135,8 @@ def mcp(http: bool, host: str, port: int, url: str | None) -> None:
 
     A client such as an editor starts the command itself and speaks over its pipes.
 
-    Exit code 2: the configuration is wrong, or the SDK is not installed.
+    Exit code 0: the client has gone; 2: the configuration is wrong, there is no store, or the SDK is not installed; 3:
+    it cannot listen at the address.
 
     \b
     Example: regtracker mcp

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,8 @@ def start(tmp_path: Path, request: pytest.FixtureRequest):
         (("gate", "--release", "7.0"), "There is no store at"),
         (("sql", "SELECT 1"), "There is no store at"),
         (("maintain",), "There is no store at"),
+        (("rebuild",), "There is no store at"),
+        (("backtest",), "There is no store at"),
         (("poll",), "No [[source]] is configured."),
         (("backfill", "--source", "ci", "--from", "1"), "There is no source 'ci'"),
         (("bugs",), "No feed"),
@@ -137,3 +140,24 @@ def test_nobody_who_reads_is_no_closed_gate(start) -> None:
         gate = start(*GATE, stdout=nobody)
     _, stderr = gate.communicate(timeout=60)
     assert (gate.returncode, stderr) == (141, "")
+
+
+def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None:
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    told = run("export", "runs", "--release", "9.9", "--where", "environment=moon")
+    assert (told.exit_code, len(told.stdout.splitlines())) == (0, 1)
+    assert told.stderr == (
+        "There is no release '9.9' here; there are: 7.0.\nThere is no environment 'moon' here; there are: prod.\n"
+    )
+    assert run("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
+    refused = run("backtest", "--release", "7.0", "--release", "9.9", "--json")
+    assert refused.exit_code == 2
+    assert json.loads(refused.stdout) == {"error": "There is no release '9.9' here; there are: 7.0."}
+
+
+def test_a_port_that_is_taken_and_a_wrong_time_are_told_by_the_simulator(run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = run("simulator", "--size", "tiny", "--port", str(taken.getsockname()[1]))
+    assert answer.exit_code == 2 and "Address already in use" in answer.stderr and "Traceback" not in answer.stderr
+    answer = run("simulator", "--size", "tiny", "--started", "noon")
+    assert answer.exit_code == 2 and answer.stderr == "Invalid isoformat string: 'noon'\n"
