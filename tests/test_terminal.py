@@ -155,6 +155,13 @@ def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None
     assert json.loads(refused.stdout) == {"error": "There is no release '9.9' here; there are: 7.0."}
 
 
+def test_a_pivot_without_its_values_is_told_what_it_needs(run, tmp_path: Path) -> None:
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    refused = run("sql", "PIVOT results ON status USING count(*)")
+    assert refused.exit_code == 2 and "PIVOT is one if it has its values: ON status IN (" in refused.stderr
+    assert run("sql", "PIVOT results ON status IN ('passed', 'failed') USING count(*)").exit_code == 0
+
+
 def test_a_port_that_is_taken_and_a_wrong_time_are_told_by_the_simulator(run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         answer = run("simulator", "--size", "tiny", "--port", str(taken.getsockname()[1]))
