@@ -168,3 +168,22 @@ def test_a_port_that_is_taken_and_a_wrong_time_are_told_by_the_simulator(run) ->
     assert answer.exit_code == 2 and "Address already in use" in answer.stderr and "Traceback" not in answer.stderr
     answer = run("simulator", "--size", "tiny", "--started", "noon")
     assert answer.exit_code == 2 and answer.stderr == "Invalid isoformat string: 'noon'\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"# Title\n\nsome *text* & more\n", "not_junit"),
+        (b"# Title\n\nwith <b>tags</b>\n", "not_junit"),
+        (b"Segmentation fault\n", "not_junit"),
+        (b"<?xml version='1.0'?>\n", "error"),
+        (b"<testsuite><testca", "error"),
+        (b"a remark\n<testsuite><testca", "error"),
+        (b"", "error"),
+        (b"\0" * 99, "error"),
+    ],
+)
+def test_what_is_no_report_is_told_from_a_broken_one(run, tmp_path: Path, content: bytes, status: str) -> None:
+    (tmp_path / "file.xml").write_bytes(content)
+    answer = run("parse", "--json", "file.xml")
+    assert (json.loads(answer.stdout)["status"], answer.exit_code) == (status, int(status == "error"))
