@@ -93,6 +93,7 @@ def opened(settings: Settings | None, url: str | None) -> Iterator[Api]:
         return
     assert settings is not None
     server = create_server(settings)
+    server.config["PROPAGATE_EXCEPTIONS"] = True  # Ctrl-C within a query is DuckDB's RuntimeError, and no fault
     try:
         yield Api(server)
     finally:

@@ -25,6 +25,8 @@ GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 def web(host: str | None, port: int | None, workers: int | None, threads: int | None, dev: bool) -> None:
     """Serve the dashboard and the JSON API.
 
+    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: it cannot listen at the address; 2: the configuration is wrong.
+
     \b
     Example: regtracker web --host 0.0.0.0 --port 8050 --workers 2
     """
@@ -75,7 +77,8 @@ def gate(
     What storms and sick hosts broke is left out on both sides, and told.
 
     Exit code 0: the gate is open; 1: it is closed; 2: nothing can be said, as the run is not known, still runs, or
-    lacks results (or the question is wrong, or the store or server cannot be asked).
+    lacks results (or the question is wrong, the store or server cannot be asked, or anything else goes wrong); 130: it
+    was interrupted.
 
     \b
     Example: regtracker gate --release 8.0 --environment prod --run 61 --wait 600
@@ -132,7 +135,8 @@ def mcp(http: bool, host: str, port: int, url: str | None) -> None:
 
     A client such as an editor starts the command itself and speaks over its pipes.
 
-    Exit code 2: the configuration is wrong, or the SDK is not installed.
+    Exit code 0: the client has gone; 2: the configuration is wrong, there is no store, or the SDK is not installed; 3:
+    it cannot listen at the address.
 
     \b
     Example: regtracker mcp

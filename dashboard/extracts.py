@@ -22,7 +22,11 @@ FORMAT = click.option(
     "--format", "form", type=click.Choice(["csv", "parquet", "arrow"]), help="Default: by the name of the file, or csv."
 )
 OUTPUT = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file; default: standard output."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file; default: standard output. Without --format its name ends in .csv, .parquet or .arrow (.arrows), or "
+    "has no ending (csv); any other is refused.",
 )
 CELL = 80  # letters of a table's cell that are shown
 
@@ -59,7 +63,10 @@ def export(
 
     In CSV a text that a spreadsheet would take for a formula has an apostrophe in front.
 
-    Exit code 0: written; 2: there is no such list, a parameter is wrong, or the store or server cannot be asked.
+    A release or an environment that the store does not know is told on standard error; the list is empty then.
+
+    Exit code 0: written, be it empty; 2: there is no such list, a parameter is wrong, or the store or server cannot be
+    asked.
 
     \b
     Example: regtracker export verdicts --release 8.0 --where kind=regression -o broken.csv
@@ -78,6 +85,7 @@ def export(
         known = _lists(api)
         if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) for template in known):
             fail(f"There is no list {name!r}. There are: {', '.join(template[1:] for template in known)}.")
+        _tell_unknown(api, query)
         _write(api, output, form, "GET", path, FORMATS[form], query, None)
 
 
@@ -143,6 +151,17 @@ def _lists(api: Api) -> list[str]:
         for path, item in paths.items()
         if "text/csv" in item.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
     ]
+
+
+def _tell_unknown(api: Api, query: dict[str, Any]) -> None:
+    """Names that the store does not know are told: an empty file does not say why it is."""
+    if query["release"] is None and query["environment"] is None:
+        return
+    choices = api.get("/choices", as_of=query["as_of"])
+    for what in ("release", "environment"):
+        known = choices[what + "s"]
+        if query[what] is not None and query[what] not in known:
+            click.echo(f"There is no {what} {query[what]!r} here; there are: {', '.join(known) or 'none'}.", err=True)
 
 
 def _write(

@@ -48,7 +48,7 @@ def backtest(
     Several settings stand side by side; what the product does by default is marked. What really was broken is told by
     the simulator, or by hindsight: a test that failed five times in a row after a pass was.
 
-    Exit code 0: replayed; 2: the configuration, the store or the truth cannot be used.
+    Exit code 0: replayed; 2: the configuration, the store or the truth cannot be used, or a release is not known.
 
     \b
     Examples: regtracker backtest --release 8.0
@@ -56,12 +56,17 @@ def backtest(
               regtracker backtest --simulate --title simulated --write docs/accuracy.md
     """
     from data.backtest import report
+    from data.filters import EVERYTHING
+    from data.queries.releases import choices
 
     document = _document(truth) if truth else None
     if simulate:
         found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
     else:
         with opened_store(existing(load_settings()), mirrored=True) as store:
+            known = choices(store, EVERYTHING)["releases"]
+            if unknown := sorted(set(only) - set(known)):
+                fail(f"There is no release {unknown[0]!r} here; there are: {', '.join(known) or 'none'}.")
             try:
                 found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
             except KeyError as error:

@@ -90,7 +90,7 @@ def check(tree: dict[str, Any]) -> None:
         position = tree.get("position")
         why = tree.get("error_message") or "this cannot be parsed"
         if "serialized to json" in why:  # how DuckDB says that it parses, and is no SELECT
-            why = "only SELECT is allowed here"
+            why = "only SELECT is allowed here; PIVOT is one if it has its values: ON status IN ('passed', 'failed')"
         raise RefusedError(why, int(position) if position else None)
     statements = tree.get("statements", [])
     if len(statements) != 1:

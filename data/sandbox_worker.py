@@ -31,6 +31,7 @@ _SETTING = re.compile(r'\s*Use "SET [^"]*"[^.]*\.')  # a hint about what is lock
 
 def main() -> None:
     """Requests come as JSON lines on standard input; the first one says where the lake is and what it may cost."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: who started this one ends it
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     limits = json.loads(source.readline())
     try:

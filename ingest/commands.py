@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from data.terminal import JSON, fail, load_settings, opened_store
+from data.terminal import JSON, existing, fail, json_option, load_settings, opened_store
 from ingest.terminal import SOURCE, MovingBar, chosen_sources, collect_rarely, one_thread, progress
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@JSON
+@json_option("One JSON object a line, for each file,")
 def parse(files: tuple[Path, ...], as_json: bool) -> None:
     """Read report files without storing anything: one line a file.
 
@@ -77,7 +77,7 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--version", help="Full version that was tested, such as 7.0.1.12.")
 @click.option("--environment", default="default", show_default=True, help="Where it was tested.")
 @click.option("--metadata", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="CSV of test metadata.")
-@JSON
+@json_option("One JSON object a line, for each build and for each path that is left out,")
 def import_(
     paths: tuple[Path, ...],
     release: str | None,
@@ -216,7 +216,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
 
     What came in without Jenkins has the sources import and upload.
 
-    Exit code 0: done; 2: the configuration or an option is wrong.
+    Exit code 0: done; 2: the configuration or an option is wrong, or there is no store.
 
     \b
     Example: regtracker rebuild --dry-run
@@ -225,7 +225,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     from ingest.importer import read_moment
     from ingest.rebuild import rebuild as derive_anew
 
-    settings = load_settings()
+    settings = existing(load_settings())
     if name not in (None, *importer.SOURCES):
         chosen_sources(settings, name)
     try:

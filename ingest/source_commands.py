@@ -84,6 +84,8 @@ def poll(name: str | None, as_json: bool) -> None:
 def ingest() -> None:
     """Watch every source until stopped (Ctrl-C or SIGTERM).
 
+    Exit code 0: it was stopped; 2: the configuration is wrong, or the store cannot be used.
+
     \b
     Example: regtracker ingest
     """

@@ -7,6 +7,7 @@ once. Nothing else may import both `ingest` and `dashboard`.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -56,6 +57,16 @@ class _Lazy(click.Group):
         module, _, attribute = _VERBS[name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, Exception) as error:
+            from data.terminal import ended
+
+            ended(error)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, verbs in _SECTIONS.items():
             with formatter.section(section):
@@ -74,4 +85,7 @@ def main() -> None:
     \b
     See it at once:      regtracker demo
     Watch your Jenkins:  cp regtracker.example.toml regtracker.toml; regtracker check; regtracker up
+
+    Each verb tells its exit codes. Besides: 2 where something goes wrong that it does not tell of, and where a disk is
+    full; 130 where Ctrl-C ends it; 141 where nobody reads what it prints.
     """

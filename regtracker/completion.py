@@ -18,6 +18,8 @@ HOW = {
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that makes a shell complete verbs, options, and names of releases, modules and sources.
 
+    Exit code 0: printed; 2: the shell is not known.
+
     \b
     Example: eval "$(regtracker completion bash)"          # in ~/.bashrc; zsh: in ~/.zshrc
              regtracker completion fish > ~/.config/fish/completions/regtracker.fish

@@ -38,6 +38,9 @@ BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go wi
 def demo(port: int, size: str, live: bool, home: Path) -> None:
     """Run a simulated Jenkins, the ingest and the dashboard together.
 
+    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: the port is taken, or one of the processes ended by itself; 2:
+    the folder holds a demo of another size.
+
     \b
     Example: regtracker demo --size small --port 8050
     """

@@ -14,6 +14,9 @@ from regtracker.processes import Children, answers
 def up(host: str | None, port: int | None) -> None:
     """Run ingest and web together, until Ctrl-C; if one of them ends, so does the other.
 
+    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: the port is taken, or one of the two ended by itself; 2: the
+    configuration is wrong.
+
     \b
     Example: regtracker up --port 8050
     """

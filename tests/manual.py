@@ -16,6 +16,8 @@ What `regtracker VERB --help` says, for all verbs; `PYTHONPATH=. python tests/ma
 
 Settings come from `regtracker.toml` and `REGTRACKER_*` (see `regtracker.example.toml`). `--json` prints one object and
 nothing else on standard output, `{"error": ...}` where nothing was done; remarks and progress go to standard error.
+Each verb tells its exit codes. Besides: 2 where something goes wrong that it does not tell of, and where a disk is
+full; 130 where Ctrl-C ends it; 141 where nobody reads what it prints.
 `regtracker completion` makes your shell complete verbs, options and names.
 """
 

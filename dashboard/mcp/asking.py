@@ -29,17 +29,21 @@ Run = Annotated[
 Test = Annotated[str, Field(description="a test: its id, its key file::class::name, or a part that only its key has")]
 Build = Annotated[str, Field(description="a build's id")]
 Limit = Annotated[int, Field(description="rows at most", ge=1, le=200)]
+AsOf = Annotated[
+    str | int | None,
+    Field(description="a snapshot's number, or an ISO 8601 time: everything as it was then; omit for now"),
+]
 
 
 class Asking:
-    """Asks the API. `ask` raises ToolError with the API's own words."""
+    """Asks the API, of the store as it was `as_of`. `ask` raises ToolError with the API's own words."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, as_of: str | int | None = None) -> None:
+        self._api, self._as_of = api, None if as_of is None else str(as_of)
 
     def ask(self, path: str, **query: Any) -> Any:
         try:
-            return shortened(self._api.get(path, **query))
+            return shortened(self._api.get(path, as_of=self._as_of, **query))
         except ApiError as error:
             raise ToolError(str(error)) from error
 

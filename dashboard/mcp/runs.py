@@ -155,7 +155,7 @@ class RunTools(Asking):
         allowed; the main tables: runs, run_builds, builds, build_counts (build, module, topology, counts), results,
         failures (message, trace), tests, signatures, test_metadata. Ids are BIGINT here, hexadecimal elsewhere."""
         try:
-            return shortened(self._api.post("/sql", {"sql": sql, "limit": limit}))
+            return shortened(self._api.post("/sql", {"sql": sql, "limit": limit, "as_of": self._as_of}))
         except ApiError as error:
             raise ToolError(str(error)) from error
 

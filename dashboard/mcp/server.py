@@ -1,14 +1,21 @@
-"""The MCP server: every public method of the tool classes is a tool, its docstring the description. Read-only."""
+"""The MCP server: every public method of the tool classes is a tool, its docstring the description. Read-only. Each
+takes `as_of` besides its own arguments, and refuses arguments that it does not know."""
 
 from __future__ import annotations
 
+import signal
+from functools import wraps
 from importlib.metadata import version
+from inspect import Parameter, signature
+from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
+from pydantic import model_validator
 
 from dashboard.client import Api
-from dashboard.mcp.asking import Asking
+from dashboard.mcp.asking import Asking, AsOf, Row
 from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools
@@ -16,7 +23,8 @@ from dashboard.mcp.tests import TestTools
 INSTRUCTIONS = """Regression test results of a product on Jenkins. A release line (7.0) is tested in runs (7.0#60), a
 run in builds of modules. Begin with list_releases. Words: regression, new_failure, always_failing, flaky, fixed; storms
 and sick hosts are left out of them. Rates are 0 to 1, times UTC, durations seconds, ids 16 hexadecimal digits. `cut`
-true means that there are more rows than were given: raise the limit or narrow the filter."""
+true means that there are more rows than were given: raise the limit or narrow the filter. `as_of` asks of an earlier
+moment, such as the `snapshot` of another answer."""
 READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
@@ -28,12 +36,41 @@ def create(api: Api) -> MCPServer:
         version=version("regtracker"),
         log_level="WARNING",
         subscriptions=False,
+        tools=[
+            _tool(api, kind, name)
+            for kind in (RunTools, TestTools, BugTools)
+            for name in vars(kind)
+            if not name.startswith("_")
+        ],
     )
-    for tools in (RunTools(api), TestTools(api), BugTools(api)):
-        names = [name for name in vars(type(tools)) if not name.startswith("_") and name not in vars(Asking)]
-        for name in names:
-            server.add_tool(getattr(tools, name), annotations=READ_ONLY)
     return server
+
+
+def _tool(api: Api, kind: type[Asking], name: str) -> Tool:
+    method = getattr(kind, name)
+
+    @wraps(method)
+    def call(as_of: str | int | None = None, **given: Any) -> Row:
+        return method(kind(api, as_of), **given)
+
+    own = signature(method, eval_str=True)
+    dated = Parameter("as_of", Parameter.KEYWORD_ONLY, default=None, annotation=AsOf)
+    call.__signature__ = own.replace(parameters=[*list(own.parameters.values())[1:], dated])
+    tool = Tool.from_function(call, annotations=READ_ONLY)
+    model = tool.fn_metadata.arg_model
+    known = ", ".join(model.model_fields)
+
+    class Arguments(model, extra="forbid", title=model.__name__):
+        @model_validator(mode="before")
+        @classmethod
+        def _refuse(cls, given: dict[str, Any]) -> dict[str, Any]:
+            if unknown := sorted(given.keys() - model.model_fields.keys()):
+                raise ValueError(f"{name} takes no {unknown[0]!r}; it takes {known}")
+            return given
+
+    tool.fn_metadata.arg_model = Arguments
+    tool.parameters = Arguments.model_json_schema(by_alias=True)
+    return tool
 
 
 def serve(api: Api, http: bool, host: str, port: int) -> None:
@@ -41,4 +78,5 @@ def serve(api: Api, http: bool, host: str, port: int) -> None:
     if http:
         create(api).run("streamable-http", host=host, port=port, stateless_http=True, json_response=True)
     else:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing else wakes the thread that waits for the client's words
         create(api).run("stdio")

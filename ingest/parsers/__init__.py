@@ -27,24 +27,36 @@ def parse_file(
     """(kind, report): the kind as given, or as name and content show it.
 
     Kinds: junit, testng, robot, trx, junit_result, test_report, testng_json, order, tap. What is none of them is given
-    to the JUnit parser, which says what is wrong with it. `number` is the build's own, for a matrix report.
+    to the JUnit parser, which says what is wrong with it; text without a single tag is no broken report, but none,
+    unless its kind was given. `number` is the build's own, for a matrix report.
     """
     stream.seek(0)
     head = stream.read(4)
     if packed := packing(head):
         return kind or "junit", Report("error", warnings=[f"a {packed} archive: what is in it is not read"])
-    kind = kind or detect(path, stream)
+    given, kind = kind, kind or detect(path, stream)
     stream.seek(0)
     if kind == "order":
         return kind, order_log.parse(stream, path)
     if kind == "test_report":
         return kind, test_report.parse(stream, number=number)
-    return kind, _PARSERS[kind](stream)
+    report = _PARSERS[kind](stream)
+    if given is None and kind == "junit" and report.status == "error" and _is_plain_text(stream):
+        return kind, Report("not_junit", warnings=["text of no known kind"])
+    return kind, report
 
 
 def packing(head: bytes) -> str | None:
     """What a file is packed as, by its first bytes; None where it is not packed."""
     return next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
+
+
+def _is_plain_text(stream: BinaryIO) -> bool:
+    """Whether a file begins as text that no XML was cut off from: it has a word, no tag, and no NUL, of which a file is
+    full that was never written."""
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    return bool(head.strip()) and b"<" not in head and b"\0" not in head
 
 
 _PARSERS = {

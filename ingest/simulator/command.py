@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from data.terminal import fail
 from ingest.simulator.programme import Programme
 from ingest.simulator.server import SimulatorServer
 
@@ -24,11 +25,17 @@ from ingest.simulator.server import SimulatorServer
 def simulator(size: str, port: int, live: bool, seed: int, started: str | None, exit_with_parent: bool) -> None:
     """Serve a fake Jenkins with a regression programme behind it; its truth stands at /truth.json.
 
+    Exit code 2: the port is taken, or what is given is no time; 130: it was stopped (Ctrl-C).
+
     \b
     Example: regtracker simulator --size small --port 8081
     """
-    moment = datetime.fromisoformat(started) if started else datetime.now(UTC)
-    with SimulatorServer(Programme(size, seed=seed, started=moment, live=live), port=port) as server:
+    try:
+        moment = datetime.fromisoformat(started) if started else datetime.now(UTC)
+        served = SimulatorServer(Programme(size, seed=seed, started=moment, live=live), port=port)
+    except (ValueError, OSError) as error:
+        fail(error)
+    with served as server:
         click.echo(json.dumps({"url": server.url, "sources": server.sources()}))
         sys.stdout.flush()
         parent = os.getppid()

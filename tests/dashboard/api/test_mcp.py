@@ -211,6 +211,48 @@ def test_what_cannot_be_answered_is_told_with_what_to_do(over_pipes):
     assert "DROP" in said[3][1] or "SELECT" in said[3][1]
 
 
+async def ask(environment: dict[str, str], *wanted: tuple[str, dict[str, Any]]) -> list[Any]:
+    """The answers over stdio; the words of a refusal."""
+    server = StdioServerParameters(command=sys.executable, args=["-m", "regtracker", "mcp"], env=environment)
+    async with Client(server, read_timeout_seconds=60) as client:
+        answers = [await client.call_tool(name, arguments) for name, arguments in wanted]
+    return [answer.content[0].text if answer.is_error else answer.structured_content for answer in answers]
+
+
+def test_every_tool_answers_of_a_moment(over_pipes, expected, environment):
+    snapshot = over_pipes[1]["list_runs"]["snapshot"]
+    wanted = [(name, arguments | {"as_of": snapshot}) for name, (arguments, _) in expected.items()]
+    answers = asyncio.run(ask(environment, *wanted))
+    for (name, _), answer in zip(wanted, answers, strict=True):
+        assert isinstance(answer, dict), (name, answer)
+        if name not in ("list_releases", "get_ingest_status", "query_sql"):  # ages, and seconds that a query took
+            assert answer == over_pipes[1][name], name
+
+
+def test_the_past_is_asked_by_number_and_by_time(world, environment):
+    world.run({"routing": {"a": "P"}})
+    then = world.store.snapshot()
+    world.run({"routing": {"a": "F"}})
+    moment = then.committed_at.isoformat()
+    answers = asyncio.run(
+        ask(
+            environment | {"REGTRACKER_HOME": str(world.store.settings.home)},
+            *(("get_run", {"run": "7.0", "as_of": as_of}) for as_of in (None, then.id, str(then.id), moment)),
+            *(("query_sql", {"sql": "SELECT count(*) FROM runs", "as_of": as_of}) for as_of in (None, then.id, moment)),
+            ("list_runs", {"as_of": "yesterday"}),
+        )
+    )
+    assert [answer["run"]["number"] for answer in answers[:4]] == [2, 1, 1, 1]
+    assert [answer["rows"] for answer in answers[4:7]] == [[[2]], [[1]], [[1]]]
+    assert "as_of" in answers[7] or "yesterday" in answers[7]
+
+
+def test_an_unknown_argument_is_refused_with_those_that_there_are(over_pipes, environment):
+    assert all(tool.input_schema["additionalProperties"] is False for tool in over_pipes[0])
+    (refused,) = asyncio.run(ask(environment, ("get_run", {"run": "7.0", "foo": 1})))
+    assert "get_run takes no 'foo'; it takes run, environment, as_of" in refused
+
+
 def test_a_long_text_is_cut_and_says_so():
     from dashboard.mcp.asking import TEXT, shortened
 

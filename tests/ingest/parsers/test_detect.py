@@ -43,7 +43,7 @@ def test_utf_16_is_told_too():
 
 def test_what_is_none_of_them_says_so():
     kind, report = parse_file("notes.txt", io.BytesIO(b"nothing of the kind"))
-    assert (kind, report.status) == ("junit", "error")
+    assert (kind, report.status) == ("junit", "not_junit")
     kind, report = parse_file("pom.xml", io.BytesIO(b"<project/>"))
     assert (kind, report.status) == ("junit", "not_junit")
 
