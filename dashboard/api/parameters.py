@@ -31,9 +31,10 @@ def _drawn(pattern: str) -> Any:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-_CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z"
-_MOMENT = rf"^([0-9]{{1,18}}|[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?)$"
-_TIME = rf"^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?$"
+_HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_ISO = rf"[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T{_HOUR}(:[0-5][0-9](\.[0-9]+)?)?(Z|[+-]{_HOUR})?)?"
+_MOMENT = f"^([0-9]{{1,18}}|{_ISO})$"
+_TIME = f"^{_ISO}$"
 _KINDS = f"^(({'|'.join(WORDS)})(,({'|'.join(WORDS)}))*)?$"
 
 
@@ -54,7 +55,8 @@ class Asking(BaseModel):
 
     as_of: Annotated[str, _drawn(_MOMENT)] | None = Field(
         None,
-        description="the number of a snapshot, or an ISO 8601 time: the store as it was then",
+        description="the number of a snapshot, or an ISO 8601 time (UTC where it has no offset; a + in an address is "
+        "%2B): the store as it was then",
         **like("812"),
     )
 
