@@ -79,7 +79,7 @@ class Work(BaseModel):
     )
 
     kind: Literal["poll", "discover", "build", "backfill"]
-    source: str = Field(description="a configured source")
+    source: str = Field(description="a configured source: `GET /ingest/status` lists them")
     url: Url | None = Field(None, description="build: its address in Jenkins")
     urls: list[Url] | None = Field(
         None, min_length=1, max_length=MOST_URLS, description="build: several, such as a discovery listed"
@@ -169,7 +169,9 @@ class Upload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    files: list[FileStorage] = Field(description="JUnit XML or another known report; several, or a zip of them")
+    files: list[FileStorage] = Field(
+        min_length=1, description="JUnit XML or another known report; several, or a zip of them"
+    )
     release: str = Field(min_length=1, max_length=200, description="release line, such as 7.0")
     module: str = Field(min_length=1, max_length=200, description="what was tested, such as network")
     number: int | None = Field(None, ge=1, lt=2**31, description="the build's; by default the next one of the module")
