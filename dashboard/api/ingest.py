@@ -67,6 +67,8 @@ def list_drops(query: parameters.IngestQuery) -> Any:
     return listing.answer(Rows(Drop, sliced(ingest.drops)), query, query.filter())
 
 
+Bound = int | Annotated[str, parameters.drawn(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
+Moment = Annotated[str, parameters.drawn(parameters.TIME)]
 Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
 
 
@@ -84,10 +86,8 @@ class Work(BaseModel):
     urls: list[Url] | None = Field(
         None, min_length=1, max_length=MOST_URLS, description="build: several, such as a discovery listed"
     )
-    from_: int | str | None = Field(
-        None, alias="from", description="discover, backfill: the first build number, or ISO date"
-    )
-    to: int | str | None = Field(None, description="discover, backfill: the last build number, or ISO date")
+    from_: Bound = Field(None, alias="from", description="discover, backfill: the first build number, or ISO date")
+    to: Bound = Field(None, description="discover, backfill: the last build number, or ISO date")
 
     @field_validator("from_", "to")
     @classmethod
@@ -177,7 +177,7 @@ class Upload(BaseModel):
     number: int | None = Field(None, ge=1, lt=2**31, description="the build's; by default the next one of the module")
     version: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=200)
-    started_at: str | None = Field(None, description="ISO 8601 time; by default now")
+    started_at: Moment | None = Field(None, description="ISO 8601 time that is not to come; by default now")
     revision: str | None = Field(None, max_length=200, description="the commit that was built")
     url: str | None = Field(None, pattern="^https?://", max_length=2000, description="where the build stands in its CI")
     run: str | None = Field(

@@ -187,6 +187,16 @@ def test_a_build_is_not_said_to_have_no_files(document):
     assert "files" in form["required"] and form["properties"]["files"]["minItems"] == 1
 
 
+def test_times_that_are_sent_are_drawn(document):
+    """A client that goes by the document sends no text that is none."""
+    schemas = document["components"]["schemas"]
+    started = schemas["Upload"]["properties"]["started_at"]["pattern"]
+    (first,) = [form["pattern"] for form in schemas["Work"]["properties"]["from"]["anyOf"] if "pattern" in form]
+    for pattern in (started, first):
+        assert re.search(pattern, "2026-11-22T20:00:00.5+01:00")
+        assert not re.search(pattern, "") and not re.search(pattern, "soon")
+
+
 def test_the_example_of_work_is_taken_as_it_stands(tmp_path):
     """Its source is one that is configured."""
     lab = SourceSettings(name="lab", url="https://jenkins.example.com/", job="qa/7.0/RUN")
