@@ -45,6 +45,7 @@ def serve(
         "graceful_timeout": 5,
         "timeout": 120,
         "keepalive": 30,
+        "limit_request_line": 8190,  # 500 letters to search for, percent-encoded, are 6000 bytes
         "loglevel": "warning",
         "post_worker_init": _open,
         "worker_exit": _leave,

@@ -78,9 +78,9 @@ def moment(text: str, field: str = "time") -> datetime:
     """An ISO 8601 time as naive UTC. Raises FilterError, which names `field`."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except (ValueError, OverflowError):  # in UTC it may lie beyond the years 1 to 9999
         raise FilterError(field, text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
-    return (value - value.utcoffset()).replace(tzinfo=None) if value.utcoffset() else value.replace(tzinfo=None)
 
 
 def past(moment: datetime) -> datetime:

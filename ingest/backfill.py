@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from data import ledger
+from data import filters, ledger
 from data.ledger import BUILD, RUN, Entry
 from ingest.discovery import builds_of
 from ingest.pipeline import Pipeline
@@ -61,10 +61,9 @@ def _bound(text: str | None, clock: str) -> int | datetime | None:
     if text.isdigit():
         return int(text)
     try:
-        moment = datetime.fromisoformat(text if "T" in text or ":" in text else f"{text}T{clock}")
-    except ValueError as error:
+        return filters.moment(text if "T" in text or ":" in text else f"{text}T{clock}")
+    except filters.FilterError as error:
         raise ValueError(f"{text!r} is neither a build number nor an ISO 8601 date") from error
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[Entry]]:

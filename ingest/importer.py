@@ -74,10 +74,9 @@ class Key:
 def read_moment(text: str) -> datetime:
     """ISO 8601; without a zone it is UTC. Raises ValueError."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return filters.moment(text)
+    except filters.FilterError as error:
         raise ValueError(f"{text!r} is no ISO 8601 time such as 2026-01-31T08:00:00Z") from error
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def plan(

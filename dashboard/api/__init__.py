@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Response
 from flask_openapi3 import APIBlueprint, OpenAPI
 
 from dashboard import hosts
@@ -19,6 +18,7 @@ from dashboard.api import (
     metrics,
     problems,
     releases,
+    routing,
     runs,
     search,
     serving,
@@ -41,13 +41,11 @@ def create_server(settings: Settings) -> OpenAPI:
 
 
 def register(server: OpenAPI) -> None:
-    """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services.
-
-    To be called before Dash takes the server: its catch-all would answer unknown paths under /api with a page.
-    """
+    """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services."""
     problems.complete(server)
     note = metrics.install(server)
     guard.install(server)
+    routing.install(server)
     serving.install(server, note)
     sql.install(server)
     docs.describe(server)
@@ -68,14 +66,12 @@ def register(server: OpenAPI) -> None:
         ingest,
         sql,
         badges,
+        docs,
     )
     for module in modules:
         _add(api, module.routes)
     server.register_api(api)
     server.register_blueprint(docs.pages)
-
-    for rule in ("/api", "/api/", "/api/<path:rest>"):
-        server.add_url_rule(rule, "no_such_route", _no_such_route)
 
 
 def _add(api: APIBlueprint, routes: APIBlueprint) -> None:
@@ -85,7 +81,3 @@ def _add(api: APIBlueprint, routes: APIBlueprint) -> None:
     for path, item in earlier.items():
         if api.paths[path] is not item:
             api.paths[path] = item.model_copy(update={name: value for name, value in api.paths[path] if value})
-
-
-def _no_such_route(rest: str = "") -> Response:
-    return problems.answer(404, f"there is no route /api/{rest}; see /api/docs")

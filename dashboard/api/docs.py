@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 import orjson
 from flask import Blueprint, Response, current_app, render_template
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
 from dashboard.api.documented import MEANINGS
+from dashboard.api.parameters import NoQuery
 from dashboard.api.problems import invalid
-from dashboard.api.serving import VERSION
+from dashboard.api.serving import VERSION, by_content
 from dashboard.api.shapes.base import Problem
 from data.store import StoreError
 
+routes = APIBlueprint("document", __name__)
 pages = Blueprint("api_docs", __name__, template_folder="templates")
 _TEXT = """Everything a screen shows is one call. Times are ISO 8601 in UTC, durations seconds, rates 0 to 1, ids 16
 hexadecimal digits. Lists page by `cursor` and stay in the snapshot they began in; `as_of` asks for the store as it
@@ -31,27 +34,49 @@ def describe(server: OpenAPI) -> None:
 
 
 def document(server: OpenAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document."""
+    """The OpenAPI 3.1 document; the example of `as_of` is the newest snapshot, because older ones expire."""
+    spec, snapshot = _made(server), _newest(server)
+    if snapshot is None:
+        return spec
+    paths = {
+        path: {method: _as_of(operation, snapshot) for method, operation in item.items()}
+        for path, item in spec["paths"].items()
+    }
+    return spec | {"paths": paths}
+
+
+def _as_of(operation: dict[str, Any], snapshot: int) -> dict[str, Any]:
+    shown = [
+        parameter | {"example": str(snapshot)} if parameter["name"] == "as_of" else parameter
+        for parameter in operation.get("parameters", [])
+    ]
+    return operation | {"parameters": shown} if shown else operation
+
+
+@lru_cache(1)  # making it takes 100 ms
+def _made(server: OpenAPI) -> dict[str, Any]:
     spec = copy.deepcopy(server.api_doc)
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
     spec["components"] = {name: part for name, part in spec["components"].items() if part}
-    snapshot = _newest(server)
     for item in spec["paths"].values():
         for operation in item.values():
             for parameter in operation.get("parameters", []):
                 parameter["schema"] = _of_text(parameter["schema"])
                 if parameter["name"] == "fields":
-                    parameter["example"] = _narrow(
-                        spec["components"]["schemas"], operation["responses"]["200"]["content"]["application/json"]
-                    )
-                elif parameter["name"] == "as_of" and snapshot is not None:
-                    parameter["example"] = str(snapshot)
+                    answer = operation["responses"]["200"]["content"]["application/json"]
+                    names = _narrow(spec["components"]["schemas"], answer)
+                    parameter["schema"]["pattern"] = "^(({0})(,({0}))*)?$".format("|".join(names))
+                    parameter["example"] = ",".join(names[:2])
             form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
             if form is not None:
                 _of_form(spec["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]])
             # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
             if "application/json" in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
+    sources = server.extensions["regtracker"].settings.source
+    if sources:
+        work = spec["paths"]["/api/v1/ingest/requests"]["post"]["requestBody"]["content"]["application/json"]
+        work["example"]["source"] = sources[0].name
     return spec
 
 
@@ -70,8 +95,8 @@ def _of_form(schema: dict[str, Any]) -> None:
         schema["properties"][name] = _of_text(field) | said
 
 
-def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> str:
-    """Say that a list's items hold all fields, or with `fields` some of them; returns an example of such."""
+def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> list[str]:
+    """Say that a list's items hold all fields, or with `fields` some of them; returns the names of all."""
     whole = content["schema"]["$ref"].rpartition("/")[2]
     listed = copy.deepcopy(schemas[whole])
     item = listed["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
@@ -79,7 +104,7 @@ def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> str:
     listed["properties"]["items"]["items"] = {"$ref": f"#/components/schemas/Some{item}"}
     schemas[f"Some{whole}"] = listed
     content["schema"] = {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/Some{whole}"}]}
-    return ",".join(list(schemas[item]["properties"])[:2])
+    return list(schemas[item]["properties"])
 
 
 def _of_text(schema: dict[str, Any]) -> dict[str, Any]:
@@ -89,11 +114,9 @@ def _of_text(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in (schema | option).items() if name not in left_out}
 
 
-@pages.get("/api/v1/openapi.json")
-def openapi_json() -> Response:
-    response = Response(orjson.dumps(document(current_app)), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+@routes.get("/openapi.json", doc_ui=False)
+def openapi_json(query: NoQuery) -> Response:
+    return by_content(orjson.dumps(document(current_app)), "application/json")
 
 
 @pages.get("/api/docs")

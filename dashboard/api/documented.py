@@ -16,6 +16,7 @@ MEANINGS = {
     400: "a parameter is unknown or wrong",
     403: "a page of another site sent this",
     404: "an id or name in the path, or the snapshot, is unknown",
+    405: "the route does not take this method; Allow names those that it takes",
     406: "Accept names no type that this can be",
     408: "it took too long",
     413: "the body is too large",

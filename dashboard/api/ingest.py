@@ -67,6 +67,8 @@ def list_drops(query: parameters.IngestQuery) -> Any:
     return listing.answer(Rows(Drop, sliced(ingest.drops)), query, query.filter())
 
 
+Bound = int | Annotated[str, parameters.drawn(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
+Moment = Annotated[str, parameters.drawn(parameters.TIME)]
 Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
 
 
@@ -79,15 +81,13 @@ class Work(BaseModel):
     )
 
     kind: Literal["poll", "discover", "build", "backfill"]
-    source: str = Field(description="a configured source")
+    source: str = Field(description="a configured source: `GET /ingest/status` lists them")
     url: Url | None = Field(None, description="build: its address in Jenkins")
     urls: list[Url] | None = Field(
         None, min_length=1, max_length=MOST_URLS, description="build: several, such as a discovery listed"
     )
-    from_: int | str | None = Field(
-        None, alias="from", description="discover, backfill: the first build number, or ISO date"
-    )
-    to: int | str | None = Field(None, description="discover, backfill: the last build number, or ISO date")
+    from_: Bound = Field(None, alias="from", description="discover, backfill: the first build number, or ISO date")
+    to: Bound = Field(None, description="discover, backfill: the last build number, or ISO date")
 
     @field_validator("from_", "to")
     @classmethod
@@ -169,13 +169,15 @@ class Upload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    files: list[FileStorage] = Field(description="JUnit XML or another known report; several, or a zip of them")
+    files: list[FileStorage] = Field(
+        min_length=1, description="JUnit XML or another known report; several, or a zip of them"
+    )
     release: str = Field(min_length=1, max_length=200, description="release line, such as 7.0")
     module: str = Field(min_length=1, max_length=200, description="what was tested, such as network")
     number: int | None = Field(None, ge=1, lt=2**31, description="the build's; by default the next one of the module")
     version: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=200)
-    started_at: str | None = Field(None, description="ISO 8601 time; by default now")
+    started_at: Moment | None = Field(None, description="ISO 8601 time that is not to come; by default now")
     revision: str | None = Field(None, max_length=200, description="the commit that was built")
     url: str | None = Field(None, pattern="^https?://", max_length=2000, description="where the build stands in its CI")
     run: str | None = Field(

@@ -26,14 +26,15 @@ def like(example: Any) -> dict[str, Any]:
     return {"json_schema_extra": {"example": example}}
 
 
-def _drawn(pattern: str) -> Any:
+def drawn(pattern: str) -> Any:
     """Only tells: what is wrong is refused elsewhere, in better words than that a pattern does not match."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-_CLOCK = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z"
-_MOMENT = rf"^([0-9]{{1,18}}|[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?)$"
-_TIME = rf"^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])({_CLOCK})?$"
+_HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
+ISO = rf"[1-9][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T{_HOUR}(:[0-5][0-9](\.[0-9]+)?)?(Z|[+-]{_HOUR})?)?"
+MOMENT = f"^([0-9]{{1,18}}|{ISO})$"
+TIME = f"^{ISO}$"
 _KINDS = f"^(({'|'.join(WORDS)})(,({'|'.join(WORDS)}))*)?$"
 
 
@@ -52,9 +53,10 @@ class Asking(BaseModel):
         """Remembered: flask-openapi3 asks for it at every request, and making it takes pydantic 2 ms."""
         return _schema(cls, **options)
 
-    as_of: Annotated[str, _drawn(_MOMENT)] | None = Field(
+    as_of: Annotated[str, drawn(MOMENT)] | None = Field(
         None,
-        description="the number of a snapshot, or an ISO 8601 time: the store as it was then",
+        description="the number of a snapshot, or an ISO 8601 time (UTC where it has no offset; a + in an address is "
+        "%2B): the store as it was then",
         **like("812"),
     )
 
@@ -83,7 +85,7 @@ class Paged(Asking, Exported):
         description="rows of a page (100); of an export, rows in all (every one)",
         **like(50),
     )
-    cursor: Annotated[str, _drawn("^[A-Za-z0-9_-]*$")] | None = Field(None, description="`next` of the page before")
+    cursor: Annotated[str, drawn("^[A-Za-z0-9_-]*$")] | None = Field(None, description="`next` of the page before")
 
 
 class Listed(Paged):
@@ -138,7 +140,7 @@ def words_of(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str
 
 
 class Judged(BaseModel):
-    kind: Annotated[str, _drawn(_KINDS)] | None = Field(
+    kind: Annotated[str, drawn(_KINDS)] | None = Field(
         None,
         description=f"one or more of {', '.join(WORDS)}, separated by commas",
         **like("regression,new_failure"),
@@ -239,7 +241,7 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
     )
     environment: str | None = Field(None, description="environment that was tested", **like("prod"))
     max_new: int = Field(0, ge=0, le=1_000_000, description="so many tests may fail that did not")
-    kind: Annotated[str, _drawn(f"^(({'|'.join(FAILING)})(,({'|'.join(FAILING)}))*)?$")] | None = Field(
+    kind: Annotated[str, drawn(f"^(({'|'.join(FAILING)})(,({'|'.join(FAILING)}))*)?$")] | None = Field(
         None, description=f"what counts: {', '.join(FAILING)}; else {', '.join(NEW)}", **like("regression")
     )
     limit: int = Field(200, ge=1, le=1000, description="tests listed, at most")
@@ -256,10 +258,10 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
 
 
 class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise):
-    since: Annotated[str, _drawn(_TIME)] | None = Field(
+    since: Annotated[str, drawn(TIME)] | None = Field(
         None, description="only runs that started at this ISO 8601 time or later", **like("2026-11-01T00:00:00Z")
     )
-    until: Annotated[str, _drawn(_TIME)] | None = Field(
+    until: Annotated[str, drawn(TIME)] | None = Field(
         None, description="only runs that started at this ISO 8601 time or before", **like("2026-11-22T23:59:59Z")
     )
     by: Literal["run", "day"] = Field("run", description="a point for each run, or for each day")

@@ -75,7 +75,7 @@ def install(server: Flask, note: Callable[[str, str, int, float], None]) -> None
         asked = g.asked = _asked(services.store, view.clock_s, salt)
         tags = request.if_none_match
         if not tags.star_tag and tags.contains_weak(asked.etag):
-            return _finish(Response(status=304), asked)
+            return _finish(Response(status=304), asked.etag)
         return None
 
 
@@ -105,19 +105,28 @@ def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Res
                 asked.pinned = True
                 answer = route(*args, **kwargs)
             if request.if_none_match.star_tag:  # "unless there is something", and there is
-                return _finish(Response(status=304), asked)
+                return _finish(Response(status=304), asked.etag)
             if isinstance(answer, Response):
-                return _finish(answer, asked)
+                return _finish(answer, asked.etag)
             content, mimetype = answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])
             acceptable(mimetype)
             if not clock_s:
                 request.environ[MARK] = (newest, request.url_rule.rule)
-            return _encoded(asked, content, mimetype)
+            return _encoded(content, mimetype, asked.etag)
 
         serve.clock_s = clock_s
         return serve
 
     return decorate
+
+
+def by_content(content: bytes, mimetype: str) -> Response:
+    """The answer of a GET route that is no question to the store: its ETag is a checksum."""
+    acceptable(mimetype)
+    etag = f"{zlib.crc32(content):08x}"
+    if request.if_none_match.contains_weak(etag):
+        return _finish(Response(status=304), etag)
+    return _encoded(content, mimetype, etag)
 
 
 def _asked(store: Store, clock_s: int, salt: int) -> Asked:
@@ -126,9 +135,9 @@ def _asked(store: Store, clock_s: int, salt: int) -> Asked:
     snapshot = newest.id
     if arguments.get("cursor"):
         snapshot = paging.decode(arguments["cursor"]).snapshot
-        if arguments.get("as_of"):
+        if "as_of" in arguments:
             _agree(arguments["as_of"], snapshot, store)
-    elif arguments.get("as_of"):
+    elif "as_of" in arguments:
         snapshot = snapshot_of(arguments["as_of"])
     wanted = wanted_format(arguments.get("format"), request.headers.get("Accept", ""))
     left_out = {"as_of", "format"} if wanted else {"as_of"}
@@ -150,7 +159,7 @@ def _agree(as_of: str, snapshot: int, store: Store) -> None:
 def acceptable(mimetype: str) -> None:
     """Raise Problem 406 where the request takes no answer of this type."""
     accept = request.headers.get("Accept", "")
-    if accept and "format" not in request.args and not parse_accept_header(accept, MIMEAccept).quality(mimetype):
+    if accept and "format" not in request.args and not _media_types(accept).quality(mimetype):
         raise Problem(406, f"this is {mimetype}, which Accept leaves out")
 
 
@@ -163,9 +172,14 @@ def wanted_format(name: str | None, accept: str) -> str | None:
 
 @lru_cache(512)
 def _accepted(header: str) -> str:
-    accept = parse_accept_header(header, Accept)
-    best = max(FORMATS, key=lambda name: (accept.find(FORMATS[name]) >= 0, accept.quality(FORMATS[name])))
-    return best if accept.quality(FORMATS[best]) > 0 else "json"
+    best = _media_types(header).best_match(FORMATS.values())
+    return next((name for name, mimetype in FORMATS.items() if mimetype == best), "json")
+
+
+def _media_types(header: str) -> MIMEAccept:
+    """What is accepted, whatever parameters it has: there is one CSV here, and one JSON."""
+    accept = parse_accept_header(header, MIMEAccept)
+    return MIMEAccept((kind.partition(";")[0].rstrip(), quality) for kind, quality in accept)
 
 
 def _coding() -> str:
@@ -180,22 +194,22 @@ def _best_coding(header: str) -> str:
     return best if accept.quality(best) > 0 else ""
 
 
-def _encoded(asked: Asked, content: bytes, mimetype: str) -> Response:
+def _encoded(content: bytes, mimetype: str, etag: str) -> Response:
     coding = _coding() if len(content) >= COMPRESSED_FROM else ""
     if coding:
         content = pa.Codec(*ENCODINGS[coding]).compress(content, asbytes=True)
     response = Response(content, mimetype=mimetype)
     if coding:
         response.headers["Content-Encoding"] = coding
-    return _finish(response, asked)
+    return _finish(response, etag)
 
 
 def _dump(answer: Any) -> bytes:
     return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _finish(response: Response, asked: Asked) -> Response:
-    response.headers["ETag"] = f'W/"{asked.etag}"'
+def _finish(response: Response, etag: str) -> Response:
+    response.headers["ETag"] = f'W/"{etag}"'
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response

@@ -7,7 +7,7 @@ import re
 import jsonschema
 import pytest
 
-from dashboard.api import documented
+from dashboard.api import create_server, documented
 from dashboard.api.examples import example
 from dashboard.api.shapes import (
     base,
@@ -23,6 +23,7 @@ from dashboard.api.shapes import (
     statistics,
     tests,
 )
+from data.settings import SourceSettings, load
 
 MODULES = (base, bugs, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
 SHAPES = {
@@ -137,3 +138,69 @@ def test_a_form_is_not_said_to_take_null(document):
     (content,) = document["paths"]["/api/v1/builds"]["post"]["requestBody"]["content"].values()
     name = content["schema"]["$ref"].rpartition("/")[2]
     assert "null" not in str(document["components"]["schemas"][name])
+
+
+def test_it_comes_as_other_answers_do(client):
+    asked = "/api/v1/openapi.json"
+    plain, packed = client.get(asked), client.get(asked, headers={"Accept-Encoding": "zstd, gzip"})
+    assert packed.headers["Content-Encoding"] == "zstd" and len(packed.data) < len(plain.data) / 5
+    assert plain.headers["ETag"] == packed.headers["ETag"]
+    again = client.get(asked, headers={"If-None-Match": plain.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert client.get(asked, headers={"Accept": "text/csv"}).status_code == 406
+    refused = client.get(f"{asked}?pretty=1")
+    assert (refused.status_code, refused.json["parameter"]) == (400, "pretty")
+
+
+def test_its_moment_is_one_that_is_there(world, own_client):
+    """Also when the document was first asked for long ago: snapshots expire."""
+
+    def moments():
+        found = own_client.get("/api/v1/openapi.json").json
+        return {p["example"] for _, o in operations(found) for p in o.get("parameters", []) if p["name"] == "as_of"}
+
+    for _ in range(2):
+        world.run({"routing": {"a": "P"}})
+        assert moments() == {str(own_client.get("/api/v1/snapshot").json["snapshot"])}
+
+
+def test_it_stands_without_a_store(tmp_path, serve, document):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "catalog.sqlite").write_bytes(b"this is no database" * 100)
+    client = serve(home).test_client()
+    assert client.get("/api/v1/openapi.json").json["components"] == document["components"]
+
+
+def test_what_can_be_chosen_is_drawn(document):
+    (fields,) = [
+        parameter["schema"]["pattern"]
+        for parameter in document["paths"]["/api/v1/runs"]["get"]["parameters"]
+        if parameter["name"] == "fields"
+    ]
+    assert re.search(fields, "id,number") and not re.search(fields, "id,nothing")
+
+
+def test_a_build_is_not_said_to_have_no_files(document):
+    (content,) = document["paths"]["/api/v1/builds"]["post"]["requestBody"]["content"].values()
+    form = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+    assert "files" in form["required"] and form["properties"]["files"]["minItems"] == 1
+
+
+def test_times_that_are_sent_are_drawn(document):
+    """A client that goes by the document sends no text that is none."""
+    schemas = document["components"]["schemas"]
+    started = schemas["Upload"]["properties"]["started_at"]["pattern"]
+    (first,) = [form["pattern"] for form in schemas["Work"]["properties"]["from"]["anyOf"] if "pattern" in form]
+    for pattern in (started, first):
+        assert re.search(pattern, "2026-11-22T20:00:00.5+01:00")
+        assert not re.search(pattern, "") and not re.search(pattern, "soon")
+
+
+def test_the_example_of_work_is_taken_as_it_stands(tmp_path):
+    """Its source is one that is configured."""
+    lab = SourceSettings(name="lab", url="https://jenkins.example.com/", job="qa/7.0/RUN")
+    client = create_server(load(home=tmp_path / "home", source=[lab])).test_client()
+    asked = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/ingest/requests"]["post"]["requestBody"]
+    answer = client.post("/api/v1/ingest/requests", json=asked["content"]["application/json"]["example"])
+    assert (answer.status_code, answer.json["source"]) == (202, "lab")

@@ -28,6 +28,26 @@ def test_what_can_be_answered_is(client, accept):
     assert get(client, "/runs", Accept=accept).mimetype == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("accept", "mimetype"),
+    [
+        ("text/csv;charset=utf-8", "text/csv"),
+        ("text/csv; header=absent, application/json;q=0.5", "text/csv"),
+        ("text/*", "text/csv"),
+        ("application/json;charset=utf-8", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("text/csv, */*", "text/csv"),
+        ("text/csv;q=0, */*", "application/json"),
+        ("application/json;q=0, text/*;q=0.1", "text/csv"),
+        ("application/vnd.apache.parquet;version=2", "application/vnd.apache.parquet"),
+    ],
+)
+def test_a_media_type_is_meant_whatever_its_parameters(client, accept, mimetype):
+    assert get(client, "/runs", Accept=accept).mimetype == mimetype
+    asked = client.post("/api/v1/sql", json={"sql": "SELECT 1"}, headers={"Accept": accept})
+    assert (asked.status_code, asked.mimetype) == (200, mimetype)
+
+
 def test_a_picture_is_no_json(client):
     assert get(client, "/badges/7.0.svg", Accept="image/svg+xml").status_code == 200
     assert get(client, "/badges/7.0.svg", Accept="application/json").status_code == 406
