@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import re
+import shlex
 from functools import lru_cache
 from typing import Any
 
 import duckdb
 import orjson
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, current_app, render_template, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from markupsafe import Markup, escape
 
 from dashboard.api.documented import MEANINGS
 from dashboard.api.parameters import NoQuery
@@ -126,7 +129,25 @@ def page() -> str:
     for path, item in spec["paths"].items():
         for method, operation in item.items():
             groups[operation["tags"][0]][1].append((method.upper(), path, operation))
-    return render_template("api_docs.html", spec=spec, groups=groups, example=_example, problems=MEANINGS)
+    return render_template(
+        "api_docs.html", spec=spec, groups=groups, words=_words, call=_call, example=_example, problems=MEANINGS
+    )
+
+
+def _words(text: str | None) -> Markup:
+    """What the document says, its `names` set as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape((text or "").replace("<br/>", " ")))))
+
+
+def _call(method: str, path: str, operation: dict[str, Any]) -> str:
+    """The line of a shell that asks this; what is to be filled in stands in capitals."""
+    url = shlex.quote(request.host_url.rstrip("/") + re.sub(r"{(\w+)}", lambda name: name[1].upper(), path))
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        body = orjson.dumps(content["application/json"]["example"]).decode()
+        return f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    form = " -F release=7.0 -F module=network -F files=@report.xml" if "multipart/form-data" in content else ""
+    return f"curl -s{f' -X {method}' if method == 'DELETE' else ''} {url}{form}"
 
 
 def _example(operation: dict[str, Any]) -> str:

@@ -1,5 +1,5 @@
 """What holds of every request below /api before a route is entered: there is such a route, it takes this method, and
-no parameter is given twice."""
+no parameter would be left out of its answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def install(server: Flask) -> None:
         if not f"{request.path}/".startswith("/api/"):
             return None
         if request.method != "OPTIONS" and request.url_rule is not None and request.url_rule.rule.startswith("/api/"):
-            return _given_twice()
+            return _refused()
         methods = sorted(ours().allowed_methods(request.path))
         if not methods:
             return answer(404, f"there is no route {request.path}; see /api/docs")
@@ -36,8 +36,12 @@ def install(server: Flask) -> None:
         return response
 
 
-def _given_twice() -> Response | None:
-    """The first value alone would answer another question. A list is one value with commas; only files come several."""
+def _refused() -> Response | None:
+    """What is asked in a way that part of it would be left out."""
+    if request.method not in ("GET", "HEAD"):  # what these are told stands in the body
+        for name in request.args:
+            return answer(400, f"{name!r} is no parameter of this route", name)
+    # The first value alone would answer another question. A list is one value with commas; only files come several.
     for given in (request.args, request.form) if request.method == "POST" else (request.args,):
         for name, values in given.lists():
             if len(values) > 1:

@@ -39,7 +39,7 @@ class Question(BaseModel):
 
     sql: str = Field(min_length=1, max_length=SQL_LETTERS)
     as_of: str | None = Field(
-        None, max_length=40, description="a snapshot's number, or an ISO 8601 time", examples=["12"]
+        None, min_length=1, max_length=40, description="a snapshot's number, or an ISO 8601 time", examples=["12"]
     )
     limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file holds all, up to a million")
 

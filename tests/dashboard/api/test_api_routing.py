@@ -1,4 +1,4 @@
-"""Which paths and methods there are, what OPTIONS says of them, and that no parameter is given twice."""
+"""Which paths and methods there are, what OPTIONS says of them, and that no parameter is left out."""
 
 from __future__ import annotations
 
@@ -54,6 +54,14 @@ def test_a_page_that_only_begins_like_the_api_is_none_of_its(client):
 def test_a_parameter_is_given_once(client, query, parameter):
     answer = client.get(f"/api/v1{query}")
     assert (answer.status_code, answer.mimetype, answer.json["parameter"]) == (400, PROBLEM, parameter)
+
+
+@pytest.mark.parametrize("path", ["/sql", "/sql/saved", "/ingest/requests", "/builds"])
+def test_what_stands_in_the_address_of_a_post_is_not_left_out(client, path):
+    answer = client.post(f"/api/v1{path}?limit=1", json={"sql": "SELECT 1"})
+    assert (answer.status_code, answer.json["parameter"]) == (400, "limit")
+    empty = client.post("/api/v1/sql", json={"sql": "SELECT 1", "as_of": ""})
+    assert (empty.status_code, empty.json["parameter"]) == (400, "as_of")
 
 
 def test_a_field_of_a_form_is_given_once_and_files_several_times(own_client):
