@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,9 @@ def start(tmp_path: Path, request: pytest.FixtureRequest):
     def process(*arguments: str, **streams) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "regtracker", *arguments]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | streams
-        started = subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, **pipes)
+        # What runs in the background of a shell ignores Ctrl-C, and so does what it starts.
+        heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        started = subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, preexec_fn=heeds, **pipes)
         request.addfinalizer(lambda: (started.kill(), started.communicate()))
         return started
 

@@ -33,11 +33,11 @@ def test_five_questions_have_one_answer_each(ask, address, filled):
     assert "the same: 0 rows" not in said
 
 
-def test_a_small_run_elsewhere_does_not_speak_for_its_release(ask, world, serve, free_address):
+def test_a_small_run_elsewhere_does_not_speak_for_its_release(ask, world, serve):
     world.history({"broken": "PFF", "steady": "PPP"})
     world.run({"routing": {"steady": "F"}}, environment="staging")
     world.run({"routing": {"steady": "P", "broken": "P"}, "storage": None}, state="running")
-    with free_address(serve(world.store.settings.home)) as address:
+    with served(serve(world.store.settings.home)) as address:
         code, said = ask(address, world.store.settings.home)
     assert code == 0, said
     assert "7.0 3 2 1 0.5 " in said  # release, number, total, failed, pass rate
