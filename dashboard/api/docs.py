@@ -141,7 +141,10 @@ def _words(text: str | None) -> Markup:
 
 def _call(method: str, path: str, operation: dict[str, Any]) -> str:
     """The line of a shell that asks this; what is to be filled in stands in capitals."""
-    url = shlex.quote(request.host_url.rstrip("/") + re.sub(r"{(\w+)}", lambda name: name[1].upper(), path))
+    needed = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query" and p.get("required")]
+    query = "&".join(f"{name}={name.upper()}" for name in needed)
+    filled = re.sub(r"{(\w+)}", lambda name: name[1].upper(), path) + (query and f"?{query}")
+    url = shlex.quote(request.host_url.rstrip("/") + filled)
     content = operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
         body = orjson.dumps(content["application/json"]["example"]).decode()

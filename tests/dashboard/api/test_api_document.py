@@ -97,8 +97,11 @@ def test_the_page_shows_every_route_without_scripts_or_other_hosts(client, docum
     assert (page.status_code, page.mimetype) == (200, "text/html")
     for path in document["paths"]:
         assert path in page.text
+    assert "curl -s http://localhost/api/v1/runs/RUN/results" in page.text
+    assert "curl -s &#39;http://localhost/api/v1/gate?release=RELEASE&#39;" in page.text
+    assert "curl -s -X DELETE http://localhost/api/v1/sql/saved/QUERY" in page.text
     assert "<script" not in page.text
-    assert not re.findall(r'(?:src|href)="(?!/api/|#)', page.text)
+    assert not re.findall(r'(?:src|href)="(?!/"|/api/|#)', page.text)
 
 
 def validator(document, schema):

@@ -56,7 +56,7 @@ def test_a_parameter_is_given_once(client, query, parameter):
     assert (answer.status_code, answer.mimetype, answer.json["parameter"]) == (400, PROBLEM, parameter)
 
 
-@pytest.mark.parametrize("path", ["/sql", "/sql/saved", "/ingest/requests", "/builds"])
+@pytest.mark.parametrize("path", ["/sql", "/sql/saved", "/ingest/requests"])
 def test_what_stands_in_the_address_of_a_post_is_not_left_out(client, path):
     answer = client.post(f"/api/v1{path}?limit=1", json={"sql": "SELECT 1"})
     assert (answer.status_code, answer.json["parameter"]) == (400, "limit")
