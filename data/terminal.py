@@ -40,7 +40,7 @@ JSON = json_option("One JSON object")
 
 
 def fail(error: object, code: int = 2) -> NoReturn:
-    """Say what is wrong and exit with code 2: nothing has been done. With --json it is said there too, as `error`."""
+    """Say what is wrong and exit, with 2 where nothing has been done. With --json it is said there too, as `error`."""
     if click.get_current_context().meta.get(_AS_JSON):
         click.echo(json.dumps({"error": str(error)}))
     click.echo(str(error), err=True)

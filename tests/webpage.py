@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from serving import served
+from webserver import eventually
 
 
 class Page:
@@ -38,11 +38,10 @@ class Page:
         )
 
     def until(self, condition: Callable[[], Any], within_s: float = 20) -> Any:
-        deadline = time.monotonic() + within_s
-        while not (found := condition()):
-            assert time.monotonic() < deadline, self.text("body")[:2000]
-            time.sleep(0.1)
-        return found
+        try:
+            return eventually(condition, within_s)
+        except AssertionError as error:
+            raise AssertionError(self.text("body")[:2000]) from error
 
     def reads(self, selector: str, words: str) -> None:
         self.until(lambda: words in self.text(selector))

@@ -89,6 +89,13 @@ class Work(BaseModel):
     from_: Bound = Field(None, alias="from", description="discover, backfill: the first build number, or ISO date")
     to: Bound = Field(None, description="discover, backfill: the last build number, or ISO date")
 
+    @field_validator("from_", "to", mode="before")
+    @classmethod
+    def _no_truth(cls, bound: Any) -> Any:
+        if isinstance(bound, bool):  # which pydantic takes for 0 and 1
+            raise ValueError("must be a build number or an ISO date")
+        return bound
+
     @field_validator("from_", "to")
     @classmethod
     def _bound(cls, bound: int | str | None) -> int | str | None:

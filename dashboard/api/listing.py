@@ -106,8 +106,8 @@ def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
 def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the format that the request asked for, streamed."""
     form = asked().format
-    if rows.all is not None and limit is None:
-        chunks = rows.all(store(), flt, export.BATCH_ROWS)
+    if rows.all is not None:
+        chunks = _cut(rows.all(store(), flt, export.BATCH_ROWS), limit)
     else:
         chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
@@ -126,6 +126,15 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
     suffix = {"arrow": "arrows"}.get(form, form)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}-{asked().snapshot}.{suffix}"'
     return response
+
+
+def _cut(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+    left = limit
+    for chunk in chunks:
+        yield chunk[:left]
+        left = None if left is None else left - len(chunk)
+        if left is not None and left <= 0:
+            return
 
 
 def _chunks(rows: Rows, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from serving import served
+from webserver import eventually
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-
-
-def until(condition: Callable[[], Any], within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, chromium):
@@ -34,18 +25,18 @@ def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, ch
 
     with served(app.server) as address:
         driver.get(address)
-        until(lambda: "9.1" in text("#overview"))
+        eventually(lambda: "9.1" in text("#overview"))
         driver.execute_script("window.kept = true")
     click("a[data-nav='/failures']")
-    until(lambda: "could not be loaded" in text("#unloaded h1"))
+    eventually(lambda: "could not be loaded" in text("#unloaded h1"))
     assert driver.execute_script("return document.querySelector('#page').offsetHeight") == 0
     driver.back()
-    until(lambda: text("#unloaded") == "" and "9.1" in text("#overview"))
+    eventually(lambda: text("#unloaded") == "" and "9.1" in text("#overview"))
     driver.forward()
-    until(lambda: "could not be loaded" in text("#unloaded h1"))
+    eventually(lambda: "could not be loaded" in text("#unloaded h1"))
     with served(app.server, urlsplit(address).port):
-        until(lambda: "AssertionError" in text("#failures"))
+        eventually(lambda: "AssertionError" in text("#failures"))
         assert text("#unloaded") == "" and driver.execute_script("return window.kept")
-        until(lambda: text("#offline") == "")
+        eventually(lambda: text("#offline") == "")
         driver.get("about:blank")
     driver.get_log("browser")  # the browser tells of every request that failed

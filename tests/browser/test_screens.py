@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import axe_playwright_python
 import pytest
@@ -243,6 +243,17 @@ def resize(duo: Browser, width: int, height: int = 900) -> None:
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     duo.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     until(lambda: duo.driver.execute_script("return innerWidth") == width, 5)
+
+
+def test_the_page_of_the_api_is_accessible_and_fits_a_phone(visit, dash_duo):
+    visit("/")
+    dash_duo.driver.get(urljoin(dash_duo.driver.current_url, "/api/docs"))
+    for width in (1440, 390):
+        resize(dash_duo, width)
+        dash_duo.driver.execute_script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+        assert dash_duo.driver.execute_script("return document.documentElement.scrollWidth") == width
+    dash_duo.driver.execute_script(AXE)
+    assert serious(dash_duo) == []
 
 
 def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, visit, dash_duo):

@@ -75,6 +75,8 @@ def test_a_file_of_a_large_build_is_what_its_pages_are(tmp_path, serve):
             paged, following = paged + page["items"], page["next"]
         whole = list(csv.DictReader(io.StringIO(client.get(f"/api/v1{path}&format=csv").text)))
         assert len(whole) > 500
+        cut = client.get(f"/api/v1{path}&format=csv&limit=501").text
+        assert list(csv.DictReader(io.StringIO(cut))) == whole[:501]
         assert [[row[name] for name in kept] for row in whole] == [
             ["" if row[name] is None else str(row[name]) for name in kept] for row in paged
         ]

@@ -164,6 +164,7 @@ def test_a_wrong_upload_is_told_as_a_problem(client, form, parameter):
         ({"kind": "poll", "source": "ci", "from": 1}, None),
         ({"kind": "backfill", "source": "ci", "from": "soon"}, "from"),
         ({"kind": "backfill", "source": "ci", "from": -1}, "from"),
+        ({"kind": "backfill", "source": "ci", "to": False}, "to"),
         ({"kind": "backfill", "source": "ci", "from": 1, "to": "2026-11-01"}, None),
         ({"kind": "backfill", "source": "ci", "from": 150, "to": 100}, None),
         ({"kind": "poll"}, "source"),
