@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dash import Dash
 
-from dashboard import api, errors, render, security, shell, static
+from dashboard import api, callback_errors, rendering, security_headers, shell, static_files
 from data.settings import Settings
 
 
@@ -18,21 +18,21 @@ def create_app(settings: Settings) -> Dash:
     The store is opened at the first request that needs it, not here: workers fork after this.
     """
     server = api.create_server(settings)
-    render.install(server)
-    app = static.App(
+    rendering.install(server)
+    app = static_files.App(
         "dashboard",
         server=server,
-        assets_folder=str(static.ASSETS),
+        assets_folder=str(static_files.ASSETS),
         include_assets_files=False,  # they are bundled
         title="Regression Tracker",
         update_title=None,
         index_string=shell.INDEX,
-        on_error=errors.report,
+        on_error=callback_errors.report,
         use_async=False,  # otherwise on wherever asgiref is installed, at half the throughput
         suppress_callback_exceptions=False,
     )
-    static.install(app)
-    security.install(app, [shell.THEME_HASH])
+    static_files.install(app)
+    security_headers.install(app, [shell.THEME_HASH])
     shell.register(app)
     # Dash sets itself up in its first request, and a second one at the same moment fails.
     server.test_client().get("/_dash-dependencies")

@@ -8,7 +8,7 @@ from datetime import datetime
 from markupsafe import Markup, escape
 
 from dashboard.ansi import ansi, plain
-from dashboard.loglines import log
+from dashboard.failing_line import log
 
 NONE = "–"
 THIN = "\u202f"

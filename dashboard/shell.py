@@ -14,14 +14,14 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html,
 from dash.exceptions import PreventUpdate
 from flask import has_request_context, request
 
-from dashboard import dialogs, render, static
+from dashboard import dialogs, rendering, static_files
+from dashboard.app_state import store
 from dashboard.icons import SPRITE
-from dashboard.pages import PAGES, drawer, missing
-from dashboard.place import Place, match
-from dashboard.services import store
-from data.filters import Filter, FilterError
+from dashboard.page_url import Place, match
+from dashboard.pages import PAGES, drawer, not_found
+from data.lake.store import Store, StoreError
+from data.model.filters import Filter, FilterError
 from data.queries import builds, releases, runs
-from data.store import Store, StoreError
 
 # Before the first paint, or a dark room is lit by a white page.
 _THEME = (
@@ -39,14 +39,14 @@ INDEX = f"""<!doctype html>
 <title>{{%title%}}</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <script>{_THEME}</script>
-<link rel="stylesheet" href="{static.address("css")}">
+<link rel="stylesheet" href="{static_files.address("css")}">
 {{%css%}}
 </head>
 <body>
 {SPRITE}
 {{%app_entry%}}
 {dialogs.markup(PAGES)}
-<footer hidden>{{%config%}}<script src="{static.address("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
+<footer hidden>{{%config%}}<script src="{static_files.address("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
 </body>
 </html>"""
 
@@ -85,7 +85,9 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
                 id="main",
                 tabIndex=-1,
             ),
-            html.Aside(render.sink("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Opened text"}),
+            html.Aside(
+                rendering.sink("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Opened text"}
+            ),
             dbc.Toast(
                 id="toast",
                 header="Something went wrong",
@@ -104,7 +106,7 @@ def register(app: Dash) -> None:
     for page in PAGES:
         page.register(app)
     drawer.register(app)
-    app.validation_layout = html.Div([layout(), *(page.layout() for page in (*PAGES, missing))])
+    app.validation_layout = html.Div([layout(), *(page.layout() for page in (*PAGES, not_found))])
     app.layout = lambda: layout(*_asked())
     _register_router(app)
     _register_scope(app)
@@ -215,7 +217,7 @@ def _asked() -> tuple[int | None, ModuleType | None]:
 
 
 def _page(path: str) -> ModuleType:
-    return next((page for page in PAGES if match(page.PATH, path) is not None), missing)
+    return next((page for page in PAGES if match(page.PATH, path) is not None), not_found)
 
 
 def _register_router(app: Dash) -> None:
@@ -240,7 +242,7 @@ def _register_share(app: Dash) -> None:
             if segments is not None:
                 try:
                     found = page.asks(store(place.filter.as_of), place, **segments)
-                except (ValueError, StoreError, render.UnknownError):  # the page says what is wrong
+                except (ValueError, StoreError, rendering.UnknownError):  # the page says what is wrong
                     found = None
                 return asdict(found) | {"asked": asked} if found else {"asked": asked}
         return {"asked": asked}

@@ -16,9 +16,9 @@ from typing import Any
 from flask import Flask
 
 from dashboard.app import create_app
-from dashboard.static import ASSETS, ROOT
+from dashboard.static_files import ASSETS, ROOT
+from data.lake.store import StoreError
 from data.settings import Settings
-from data.store import StoreError
 
 
 def serve(

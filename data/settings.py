@@ -68,7 +68,9 @@ class WebSettings(_Table):
     workers: int = Field(2, ge=1, le=64)
     threads: int = Field(8, ge=1, le=256)
     cors_origins: list[str] = []
-    hosts: list[str] = []  # names in `Host` that are answered, besides loopback ones and addresses (dashboard/hosts.py)
+    hosts: list[
+        str
+    ] = []  # names in `Host` that are answered, besides loopback ones and addresses (dashboard/allowed_hosts.py)
     cache_mb: int = Field(128, ge=0)
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from data import filters, ledger
-from data.ledger import BUILD, RUN, Entry
+from data.model import filters
+from data.work import ledger
+from data.work.ledger import BUILD, RUN, Entry
+from ingest.build_reader import utc_now
 from ingest.discovery import builds_of
 from ingest.pipeline import Pipeline
-from ingest.reading import utc_now
 
 LISTED_AT_ONCE = 1000
 

@@ -10,18 +10,18 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Any
 
-from data import ledger
-from data.ledger import Job
-from data.measures import iso
-from data.runs import Run
+from data.model.measures import iso
+from data.work import ledger
+from data.work.ledger import Job
+from data.write.runs import Run
 from ingest.backfill import Range
-from ingest.details import Detail, read_detail
+from ingest.build_reader import utc_now
 from ingest.discovery import PAGE, objects_of
-from ingest.jenkins import JenkinsError, build_path
+from ingest.jenkins.build_details import Detail, read_detail
+from ingest.jenkins.client import JenkinsError, build_path
 from ingest.layouts.job import Placement
 from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.pipeline import Pipeline
-from ingest.reading import utc_now
 
 MOST = 200  # builds in an answer
 NEWEST = 50  # where no range is named, of one job or of all together

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from data import ledger
-from data.ledger import Entry, Job
-from data.store import Store
-from ingest.details import moment
-from ingest.jenkins import Jenkins, JenkinsError, job_path
+from data.lake.store import Store
+from data.work import ledger
+from data.work.ledger import Entry, Job
+from ingest.jenkins.build_details import moment
+from ingest.jenkins.client import Jenkins, JenkinsError, job_path
 from ingest.layouts.job import JobLayout
 
 PAGE = 100

@@ -15,15 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data import filters, ids, raw
-from data.append import Build, RawFile, put
-from data.ledger import builds_of_job
-from data.runs import Run
-from data.store import Store
-from ingest.derive import by_path, table_of
-from ingest.handed import Given, Handed, Remark, looks_like_results, pack, told_apart, unpack, uploaded
-from ingest.records import FAILED
-from ingest.results import BuildResults, InputFile, read_build
+from data.lake.store import Store
+from data.model import filters, ids
+from data.work.ledger import builds_of_job
+from data.write import raw_files
+from data.write.builds import Build, RawFile, put
+from data.write.runs import Run
+from ingest.build_results import BuildResults, InputFile, read_build
+from ingest.build_rows import by_path, table_of
+from ingest.parsers.cases import FAILED
+from ingest.report_files import Given, Handed, Remark, looks_like_results, pack, told_apart, unpack, uploaded
 
 SOURCE, UPLOAD = SOURCES = ("import", "upload")
 _EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
@@ -188,7 +189,7 @@ def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFil
 def derive_again(build: dict[str, Any], kept: Sequence[RawFile]) -> tuple[Build, Run]:
     """An imported build as its kept files give it today; of `build`, its row, identity is taken. Raises BadArchive."""
     (description,) = [file for file in kept if file.kind == "import"]
-    document = json.loads(raw.unpack(description))
+    document = json.loads(raw_files.unpack(description))
     told = {name: document.pop(name, []) for name in ("unreadable", "skipped")}
     key = Key.read(document)
     files = [file for file in kept if file.kind == "file"]
@@ -231,7 +232,7 @@ def _build(
         cases=cases,
         tests=tests,
         warnings=[*(("", f"{path}: {why}") for remarks in told.values() for path, why in remarks), *by_path(results)],
-        raw=[raw.pack("import.json", "import", json.dumps(document).encode()), *(kept or [])],
+        raw=[raw_files.pack("import.json", "import", json.dumps(document).encode()), *(kept or [])],
     )
 
 

@@ -16,14 +16,15 @@ from itertools import islice
 
 from filelock import FileLock, Timeout
 
-from data import ids, ledger
-from data.append import Build, put, put_raw
-from data.ledger import BUILD, GONE, RUN, Context, Entry, Poll
+from data.lake.store import Store
+from data.model import ids
 from data.settings import SourceSettings
-from data.store import Store
+from data.work import ledger
+from data.work.ledger import BUILD, GONE, RUN, Context, Entry, Poll
+from data.write.builds import Build, put, put_raw
+from ingest.build_reader import Outcome, Reader, utc_now
 from ingest.discovery import discover
-from ingest.jenkins import Jenkins, JenkinsError, Stopped
-from ingest.reading import Outcome, Reader, utc_now
+from ingest.jenkins.client import Jenkins, JenkinsError, Stopped
 
 log = logging.getLogger(__name__)
 

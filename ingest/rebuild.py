@@ -12,20 +12,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from data import ids, ledger, raw
-from data.append import Build, RawFile, put, put_runs, refresh_first_seen
-from data.ledger import BUILD, Entry
-from data.runs import Run, RunBuild
-from data.store import Store
+from data.lake.store import Store
+from data.model import ids
+from data.work import ledger
+from data.work.ledger import BUILD, Entry
+from data.write import raw_files
+from data.write.builds import Build, RawFile, put, put_runs, refresh_first_seen
+from data.write.runs import Run, RunBuild
 from ingest import importer
-from ingest.derive import derive
-from ingest.fetch import detail_of, kept_files
+from ingest.build_download import detail_of, kept_files
+from ingest.build_reader import utc_now
+from ingest.build_rows import derive
 from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import OrchestratorLayout
-from ingest.parsers.archive import BadArchive
+from ingest.parsers.zip_archive import BadArchive
 from ingest.pipeline import BATCH_RESULTS
-from ingest.reading import utc_now
 
 CHUNK = 100  # builds whose raw files are read at once
 COMPARED = ("release", "version", "environment", "module", "total", "passed", "failed", "errors", "skipped", "flags")
@@ -98,7 +100,7 @@ def _derive(
     """What today's code makes of each build; None where too little was kept, or its source is configured no more."""
     entries = [Entry(row["source"], row["job"], row["number"], BUILD) for row in rows]
     contexts = ledger.contexts(store, entries)
-    files = raw.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
+    files = raw_files.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
     for row, entry in zip(rows, entries, strict=True):
         kept = files[row["build"]]
         try:
@@ -163,10 +165,10 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
         listed: list[RunBuild] = []
         for row in rows[start : start + CHUNK]:
             owner = ids.of(row["source"], row["job"], row["number"], row["started_at"].isoformat())
-            kept = {file.kind: file for file in raw.files_of(store, owner, row["started_at"])}
+            kept = {file.kind: file for file in raw_files.files_of(store, owner, row["started_at"])}
             if "build" in kept:
                 detail = detail_of(kept["build"], row["job"], row["number"])
-                build_map = json.loads(raw.unpack(kept["build_map"])) if "build_map" in kept else None
+                build_map = json.loads(raw_files.unpack(kept["build_map"])) if "build_map" in kept else None
                 run = layout.parent(detail, row["started_at"], row["release"])
                 runs.append(run)
                 listed += [RunBuild(run.id, run.source, *build) for build in layout.listed(detail, build_map)]

@@ -18,29 +18,29 @@ _SECTIONS = {
     "Run it": {
         "demo": ("regtracker.demo:demo", "A simulated Jenkins, ingest and dashboard together."),
         "up": ("regtracker.up:up", "Ingest and dashboard together."),
-        "ingest": ("ingest.source_commands:ingest", "Watch every source until stopped."),
-        "web": ("dashboard.commands:web", "Serve the dashboard and the JSON API."),
+        "ingest": ("ingest.cli.source_commands:ingest", "Watch every source until stopped."),
+        "web": ("dashboard.cli.commands:web", "Serve the dashboard and the JSON API."),
         "simulator": ("ingest.simulator.command:simulator", "Serve a fake Jenkins whose truth is known."),
     },
     "Bring results in": {
-        "check": ("ingest.source_commands:check", "What the rules make of a Jenkins, before anything is stored."),
-        "poll": ("ingest.source_commands:poll", "Look once for new builds, and read them."),
-        "backfill": ("ingest.source_commands:backfill", "Read older builds, by numbers or dates."),
-        "import": ("ingest.commands:import_", "Store reports from files, folders and zips."),
-        "bugs": ("ingest.commands:bugs", "Read the bug tracker's feed."),
-        "parse": ("ingest.commands:parse", "Read report files without storing anything."),
-        "rebuild": ("ingest.commands:rebuild", "Derive the tables anew from the raw files that were kept."),
+        "check": ("ingest.cli.source_commands:check", "What the rules make of a Jenkins, before anything is stored."),
+        "poll": ("ingest.cli.source_commands:poll", "Look once for new builds, and read them."),
+        "backfill": ("ingest.cli.source_commands:backfill", "Read older builds, by numbers or dates."),
+        "import": ("ingest.cli.import_commands:import_", "Store reports from files, folders and zips."),
+        "bugs": ("ingest.cli.import_commands:bugs", "Read the bug tracker's feed."),
+        "parse": ("ingest.cli.import_commands:parse", "Read report files without storing anything."),
+        "rebuild": ("ingest.cli.import_commands:rebuild", "Derive the tables anew from the raw files that were kept."),
     },
     "Ask": {
-        "gate": ("dashboard.commands:gate", "May this run go on? For a CI job."),
-        "sql": ("dashboard.extracts:sql", "Run one SELECT over the tables."),
-        "export": ("dashboard.extracts:export", "Write a list of the API into a file."),
-        "mcp": ("dashboard.commands:mcp", "Answer a language model's questions."),
-        "backtest": ("data.commands:backtest", "How often are the verdicts right?"),
+        "gate": ("dashboard.cli.commands:gate", "May this run go on? For a CI job."),
+        "sql": ("dashboard.cli.export_commands:sql", "Run one SELECT over the tables."),
+        "export": ("dashboard.cli.export_commands:export", "Write a list of the API into a file."),
+        "mcp": ("dashboard.cli.commands:mcp", "Answer a language model's questions."),
+        "backtest": ("regtracker.backtest.command:backtest", "How often are the verdicts right?"),
     },
     "Keep it": {
-        "maintain": ("data.commands:maintain", "Merge small files, expire old snapshots."),
-        "bench": ("regtracker.bench:bench", "Measure ingest, questions and API."),
+        "maintain": ("data.cli.commands:maintain", "Merge small files, expire old snapshots."),
+        "bench": ("regtracker.bench.command:bench", "Measure ingest, questions and API."),
         "completion": ("regtracker.completion:completion", "Let a shell complete verbs, options and names."),
     },
 }
@@ -63,7 +63,7 @@ class _Lazy(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except (KeyboardInterrupt, Exception) as error:
-            from data.terminal import ended
+            from data.cli.common import ended
 
             ended(error)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import requests
 
-from data.terminal import load_settings
+from data.cli.common import load_settings
 from regtracker.processes import Children, answers, wait_ready
 
 BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go with what breaks

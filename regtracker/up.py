@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from data.terminal import load_settings
+from data.cli.common import load_settings
 from regtracker.processes import Children, answers
 
 

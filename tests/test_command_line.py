@@ -9,15 +9,15 @@ import subprocess
 import sys
 import time
 
+import cli_reference
 import click
-import manual
 import pytest
 import requests
-from builders import World
 from click.testing import CliRunner
+from support.store_builder import World
 
 import regtracker
-from regtracker.bench_report import MARKS, PREDECESSOR
+from regtracker.bench.report import MARKS, PREDECESSOR
 
 VERBS = regtracker.main.list_commands(click.Context(regtracker.main))
 
@@ -36,7 +36,7 @@ def test_every_verb_documents_its_exit_codes():
 
 
 def test_the_page_of_the_command_line_is_as_the_code():
-    assert manual.PAGE.read_text() == manual.page(), "run `PYTHONPATH=. python tests/manual.py`"
+    assert cli_reference.PAGE.read_text() == cli_reference.page(), "run `python tools/cli_reference.py`"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -144,9 +144,9 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_
 
 def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
     monkeypatch.setenv("REGTRACKER_WEB__WORKERS", "1")
-    monkeypatch.setattr("dashboard.bench.SECONDS", 0.2)
-    monkeypatch.setattr("dashboard.bench.ROUNDS", 2)
-    monkeypatch.setattr("data.bench.ROUNDS", 1)
+    monkeypatch.setattr("regtracker.bench.http.SECONDS", 0.2)
+    monkeypatch.setattr("regtracker.bench.http.ROUNDS", 2)
+    monkeypatch.setattr("regtracker.bench.questions.ROUNDS", 1)
     document = tmp_path / "performance.md"
     document.write_text(f"Before.\n{MARKS[0]}\nold\n{MARKS[1]}\nAfter.\n")
     arguments = ["bench", "--size", "2000", "--ingest", "tiny", "--write", str(document), "--json"]

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from builders import World
 from click.testing import CliRunner, Result
+from support.store_builder import World
 
 import regtracker
 
@@ -109,7 +109,7 @@ def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, br
     def ask(*_, **__):
         raise broken
 
-    monkeypatch.setattr("data.store.Store.rows", ask)
+    monkeypatch.setattr("data.lake.store.Store.rows", ask)
     answer = run(*GATE)
     assert (answer.exit_code, json.loads(answer.stdout)) == (code, {"error": words})
     assert answer.stderr.endswith(words + "\n") and ("Traceback" in answer.stderr) is (code == 2)

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint, OpenAPI
 
-from dashboard import hosts
+from dashboard import allowed_hosts
 from dashboard.api import (
     badges,
     bugs,
     builds,
-    docs,
+    cross_site,
     gate,
-    guard,
     health,
     ingest,
-    judged,
     metrics,
+    openapi_page,
     problems,
     releases,
+    responses,
     routing,
     runs,
     search,
-    serving,
     sql,
     statistics,
     tests,
     trends,
+    verdicts,
 )
-from dashboard.services import Services
+from dashboard.app_state import Services
 from data.settings import Settings
 
 
@@ -36,7 +36,7 @@ def create_server(settings: Settings) -> OpenAPI:
     server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
     server.extensions["regtracker"] = Services(settings)
     register(server)
-    server.wsgi_app = hosts.Hosts(server, server.wsgi_app, settings.web)
+    server.wsgi_app = allowed_hosts.Hosts(server, server.wsgi_app, settings.web)
     return server
 
 
@@ -44,11 +44,11 @@ def register(server: OpenAPI) -> None:
     """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services."""
     problems.complete(server)
     note = metrics.install(server)
-    guard.install(server)
+    cross_site.install(server)
     routing.install(server)
-    serving.install(server, note)
+    responses.install(server, note)
     sql.install(server)
-    docs.describe(server)
+    openapi_page.describe(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
     problems.handle(api)
     modules = (
@@ -58,7 +58,7 @@ def register(server: OpenAPI) -> None:
         builds,
         tests,
         bugs,
-        judged,
+        verdicts,
         gate,
         statistics,
         trends,
@@ -66,12 +66,12 @@ def register(server: OpenAPI) -> None:
         ingest,
         sql,
         badges,
-        docs,
+        openapi_page,
     )
     for module in modules:
         _add(api, module.routes)
     server.register_api(api)
-    server.register_blueprint(docs.pages)
+    server.register_blueprint(openapi_page.pages)
 
 
 def _add(api: APIBlueprint, routes: APIBlueprint) -> None:

@@ -6,10 +6,10 @@ from html import escape
 from typing import Any
 
 from dashboard.api import parameters
-from dashboard.api.documented import UNCHANGED, blueprint, problems
+from dashboard.api.openapi import UNCHANGED, blueprint, problems
 from dashboard.api.problems import unknown
 from dashboard.api.releases import STALE_S
-from dashboard.api.serving import asked, remembered, store
+from dashboard.api.responses import asked, remembered, store
 from data.queries import releases
 
 routes = blueprint("badges", "A release's health as a picture.")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import blueprint, many, one
-from dashboard.api.known import check
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import check
+from dashboard.api.openapi import blueprint, many, one
 from dashboard.api.problems import unknown
+from dashboard.api.responses import asked, remembered, store
 from dashboard.api.runs import known_run
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.bugs import BugDetail, ListedBug, ModuleBugs
-from data.filters import Filter
+from dashboard.api.schemas.bugs import BugDetail, ListedBug, ModuleBugs
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import bugs
-from data.store import Store
 
 routes = blueprint("bugs", "Bugs of the tracker, and the tests they are about.")
 
@@ -33,7 +33,7 @@ def list_bugs(query: parameters.BugsQuery) -> Any:
         check("test", query.test)
     if query.run is not None:
         known_run(query.run, asked().at(Filter()))
-    return listing.answer(Rows(ListedBug, fetch), query, flt)
+    return lists.answer(Rows(ListedBug, fetch), query, flt)
 
 
 @routes.get("/bugs/<bug>", summary="One bug", responses=one(BugDetail))
@@ -58,4 +58,4 @@ def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -
 
     flt = query.filter()
     known_run(path.run, asked().at(Filter()))
-    return listing.answer(Rows(ModuleBugs, sliced(fetch)), query, flt)
+    return lists.answer(Rows(ModuleBugs, sliced(fetch)), query, flt)

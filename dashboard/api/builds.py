@@ -7,17 +7,17 @@ from typing import Any
 
 from flask import Response
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import UNCHANGED, blueprint, many, one, problems
-from dashboard.api.known import check, checked
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import check, checked
+from dashboard.api.openapi import UNCHANGED, blueprint, many, one, problems
 from dashboard.api.problems import unknown
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.builds import Build, BuildDetail, BuildResult, Facets, RawFile
-from dashboard.api.shapes.tests import Attempt
-from data.filters import Filter
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.builds import Build, BuildDetail, BuildResult, Facets, RawFile
+from dashboard.api.schemas.tests import Attempt
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import builds, results, tests
-from data.store import Store
 
 routes = blueprint("builds", "Jenkins builds and imports: their facts and every result in them.")
 
@@ -33,7 +33,7 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
     flt = query.filter()
     if query.run is not None:
         check("run", query.run)
-    return listing.answer(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
+    return lists.answer(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
 
 
 @routes.get("/builds/<build>", summary="One build", responses=one(BuildDetail))
@@ -60,7 +60,7 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
         return results.all_of_build(store, size, path.build, flt, **wanted)
 
     rows = Rows(BuildResult, fetch, of=("build", path.build), all=every)
-    return listing.answer(rows, query, query.filter())
+    return lists.answer(rows, query, query.filter())
 
 
 @routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(Facets))
@@ -79,7 +79,7 @@ def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuer
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return tests.attempts(store, path.build, checked("test", path.test), query.topology, flt)
 
-    return listing.answer(Rows(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
+    return lists.answer(Rows(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get("/builds/<build>/files", summary="The kept inputs of a build", responses=many(RawFile))
@@ -90,7 +90,7 @@ def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return builds.files(store, path.build, flt)
 
-    return listing.answer(Rows(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
+    return lists.answer(Rows(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import parameters
-from dashboard.api.documented import blueprint, one
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.gate import Gate
+from dashboard.api.openapi import blueprint, one
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.gate import Gate
 from data.queries.gate import gate
 
 routes = blueprint("gate", "May this run go on? For CI jobs.")

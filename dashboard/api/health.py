@@ -13,14 +13,14 @@ import orjson
 from flask import Response
 
 from dashboard.api import parameters
-from dashboard.api.documented import answered, blueprint, one, problems
-from dashboard.api.serving import VERSION, asked, remembered, store
-from dashboard.api.shapes.operations import Health, Live, Ready, Snapshot
-from dashboard.services import services
-from data import polls
-from data.measures import iso
-from data.queries import ingest
-from data.store import LAKE, Store, StoreError
+from dashboard.api.openapi import answered, blueprint, one, problems
+from dashboard.api.responses import VERSION, asked, remembered, store
+from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
+from dashboard.app_state import services
+from data.lake.store import LAKE, Store, StoreError
+from data.model.measures import iso
+from data.queries import ingest_status
+from data.work import poll_status
 
 routes = blueprint("health", "Is this process alive, can it answer, and of which snapshot.")
 _STARTED = time.time()
@@ -58,9 +58,9 @@ def get_health(query: parameters.NoQuery) -> Response:
     sources = [
         {name: row[name] for name in ("source", "last_poll", "last_error", "lag_s", "open", "retrying")}
         | {"late": late(row)}
-        for row in ingest.status(store)
+        for row in ingest_status.status(store)
     ]
-    feed = polls.feed(store) if store.settings.bugs.url else None
+    feed = poll_status.feed(store) if store.settings.bugs.url else None
     degraded = any(row["late"] or row["last_error"] for row in sources) or bool(feed and feed["last_error"])
     return _now(
         {
@@ -74,7 +74,7 @@ def get_health(query: parameters.NoQuery) -> Response:
                 "catalog": "postgresql" if "://" in store.settings.catalog else "sqlite",
             },
             "ingest": sources,
-            "ingest_seen": polls.last_sign(store)[0],
+            "ingest_seen": poll_status.last_sign(store)[0],
             "bugs": feed,
             "process": {"pid": os.getpid(), "uptime_s": time.time() - _STARTED},
         }

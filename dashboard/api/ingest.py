@@ -9,20 +9,21 @@ from flask import Response, request
 from flask_openapi3 import FileStorage
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import answered, blueprint, many, one, problems
-from dashboard.api.known import checked
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import checked
+from dashboard.api.openapi import answered, blueprint, many, one, problems
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.operations import Drop, Gap, IngestSource, LedgerRow, Request
-from dashboard.services import services
-from data import filters, ids, requests
-from data.filters import Filter
-from data.measures import iso
-from data.queries import ingest
-from data.raw import pack, pack_zip
-from data.store import Store
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
+from dashboard.app_state import services
+from data.lake.store import Store
+from data.model import filters, ids
+from data.model.filters import Filter
+from data.model.measures import iso
+from data.queries import ingest_status
+from data.work import requests
+from data.write.raw_files import pack, pack_zip
 
 routes = blueprint("ingest", "Ingestion: is everything here, and asking for more.")
 AUTHOR = "api"
@@ -35,9 +36,9 @@ MOST_URLS = 200
 @remembered(clock_s=LAG_S)
 def list_sources(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
-        return ingest.status(store if flt.as_of is None else store.at(flt.as_of))
+        return ingest_status.status(store if flt.as_of is None else store.at(flt.as_of))
 
-    return listing.answer(Rows(IngestSource, sliced(fetch)), query, query.filter())
+    return lists.answer(Rows(IngestSource, sliced(fetch)), query, query.filter())
 
 
 @routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(LedgerRow))
@@ -46,9 +47,9 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
     """What failed first, with the error of the last try, then what waits; last what will only be looked at again."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return ingest.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
+        return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
-    return listing.answer(Rows(LedgerRow, fetch), query, query.filter())
+    return lists.answer(Rows(LedgerRow, fetch), query, query.filter())
 
 
 @routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(Gap))
@@ -56,15 +57,15 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
 def list_gaps(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return ingest.gaps(store, flt, limit=start + limit)[start:]
+        return ingest_status.gaps(store, flt, limit=start + limit)[start:]
 
-    return listing.answer(Rows(Gap, fetch), query, query.filter())
+    return lists.answer(Rows(Gap, fetch), query, query.filter())
 
 
 @routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=many(Drop))
 @remembered()
 def list_drops(query: parameters.IngestQuery) -> Any:
-    return listing.answer(Rows(Drop, sliced(ingest.drops)), query, query.filter())
+    return lists.answer(Rows(Drop, sliced(ingest_status.drops)), query, query.filter())
 
 
 Bound = int | Annotated[str, parameters.drawn(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
@@ -151,7 +152,7 @@ def list_requests(query: parameters.IngestQuery) -> Any:
         then = store if flt.as_of is None else store.at(flt.as_of)
         return [_shape(found) for found in requests.recent(then, 1000)]
 
-    return listing.answer(Rows(Request, sliced(fetch)), query, query.filter())
+    return lists.answer(Rows(Request, sliced(fetch)), query, query.filter())
 
 
 @routes.get(

@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry, Histogram, disable_created_metr
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from dashboard.api.health import age_s, late
-from dashboard.services import Services
-from data.queries import ingest
-from data.store import Store, StoreError
+from dashboard.app_state import Services
+from data.lake.store import Store, StoreError
+from data.queries import ingest_status
 
 _BUCKETS = (0.002, 0.01, 0.05, 0.2, 1, 5)
 
@@ -79,15 +79,15 @@ def _store_metrics(store: Store) -> Iterator[Metric]:
     yield GaugeMetricFamily("regtracker_snapshot_age_seconds", "Since the newest commit.", age_s(newest.committed_at))
     size = GaugeMetricFamily("regtracker_store_bytes", "Size of a table's data files.", labels=["table"])
     files = GaugeMetricFamily("regtracker_store_files", "Number of a table's data files.", labels=["table"])
-    for row in ingest.sizes(store):
+    for row in ingest_status.sizes(store):
         size.add_metric([row["table"]], row["bytes"])
         files.add_metric([row["table"]], row["files"])
     yield from (size, files)
     text = "Size of the catalogue, in which also stand the rows that no data file holds yet."
-    held = ingest.catalog_bytes(store)
+    held = ingest_status.catalog_bytes(store)
     if held is not None:
         yield GaugeMetricFamily("regtracker_catalog_bytes", text, held)
-    sources = ingest.status(store)
+    sources = ingest_status.status(store)
     for name, text, value in (
         ("lag_seconds", "Since the last poll began.", lambda row: row["lag_s"]),
         ("late", "Whether the last poll is older than twice the interval.", late),

@@ -10,13 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-from data.filters import MAX_RUNS, Filter
+from data.model.filters import MAX_RUNS, Filter
 from data.queries.bug_links import STATES
 from data.queries.gate import FAILING, NEW
 from data.queries.grid import ORDERS
 from data.queries.matrix import AXES
 from data.queries.trends import GROUPS
-from data.stats.words import WORDS
+from data.verdicts.rules import WORDS
 
 Status = Literal["passed", "failed", "skipped"]
 

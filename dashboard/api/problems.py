@@ -1,7 +1,7 @@
 """Every error under /api is an RFC 9457 problem document: scripts read `status` and `parameter`, people read `detail`.
 
 Problem                 an answer that is an error, raised anywhere below a route
-FilterError             400: a filter's value (data/filters.py)
+FilterError             400: a filter's value (data/model/filters.py)
 NoSnapshot              404: `as_of` or a cursor names a snapshot that is not there
 StoreError, duckdb's I/O errors   503: the store cannot be opened or read
 """
@@ -19,8 +19,8 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from data.filters import Filter, FilterError
-from data.store import NoSnapshot, StoreError
+from data.lake.store import NoSnapshot, StoreError
+from data.model.filters import Filter, FilterError
 
 MIMETYPE = "application/problem+json"
 log = logging.getLogger("regtracker.web")

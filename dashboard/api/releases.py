@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import FILES, blueprint, many, one
-from dashboard.api.known import check
-from dashboard.api.listing import Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Rows, sliced
+from dashboard.api.lookups import check
+from dashboard.api.openapi import FILES, blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
-from dashboard.api.shapes.runs import Choices, Module, Run, Tile, Version
-from data.filters import Filter
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
+from dashboard.api.schemas.runs import Choices, Module, Run, Tile, Version
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import matrix, releases, runs
-from data.store import Store
 
 routes = blueprint("releases", "Release lines: how healthy each one is now.")
 STALE_S = 3600  # a release may turn stale without a commit: its ETag holds for an hour at most
@@ -25,7 +25,7 @@ STALE_S = 3600  # a release may turn stale without a commit: its ETag holds for 
 @remembered(clock_s=STALE_S)
 def list_releases(query: parameters.ReleasesQuery) -> Any:
     """The newest activity first. Numbers are of the newest run that has ended; `state` is the release's health."""
-    return listing.answer(Rows(Tile, sliced(releases.tiles)), query, query.filter())
+    return lists.answer(Rows(Tile, sliced(releases.tiles)), query, query.filter())
 
 
 @routes.get("/releases/<path:release>", summary="One release line", responses=one(Tile))
@@ -49,7 +49,7 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
         return runs.modules(store, latest, flt) if latest else []
 
     rows = Rows(Module, sliced(fetch), of=("release", path.release))
-    return listing.answer(rows, query, query.filter(release=path.release))
+    return lists.answer(rows, query, query.filter(release=path.release))
 
 
 @routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=many(Version))
@@ -60,14 +60,14 @@ def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         return releases.versions(store, path.release, flt)
 
-    return listing.answer(Rows(Version, sliced(fetch), of=("release", path.release)), query, query.filter())
+    return lists.answer(Rows(Version, sliced(fetch), of=("release", path.release)), query, query.filter())
 
 
 @routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=many(Run))
 @remembered()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
     """The newest first. With a module or topology, the counts are of that part of each run."""
-    return listing.answer(replace(RUNS, of=("release", path.release)), query, query.filter(release=path.release))
+    return lists.answer(replace(RUNS, of=("release", path.release)), query, query.filter(release=path.release))
 
 
 @routes.get("/releases/<path:release>/matrix", summary="May it ship? Modules by where", responses=one(Matrix, FILES))
@@ -87,7 +87,7 @@ def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> A
         for row in found["rows"]
         for column, cell in zip(found["columns"], row["cells"], strict=True)
     ]
-    return listing.export_file(Rows(MatrixFileRow, sliced(lambda _store, _flt: cells)), flt, [])
+    return lists.export_file(Rows(MatrixFileRow, sliced(lambda _store, _flt: cells)), flt, [])
 
 
 @routes.get("/matrix", summary="May they ship? Modules by release", responses=one(OverallMatrix, FILES))
@@ -105,7 +105,7 @@ def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
         for row in found["rows"]
         for column, cell in zip(found["columns"], row["cells"], strict=True)
     ]
-    return listing.export_file(Rows(OverallFileRow, sliced(lambda _store, _flt: cells)), flt, [])
+    return lists.export_file(Rows(OverallFileRow, sliced(lambda _store, _flt: cells)), flt, [])
 
 
 @routes.get("/choices", summary="What there is to filter by", responses=one(Choices))

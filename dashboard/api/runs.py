@@ -8,17 +8,17 @@ from typing import Any
 
 from flask import Response
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import FILES, blueprint, many, one
-from dashboard.api.known import check, checked
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import check, checked
+from dashboard.api.openapi import FILES, blueprint, many, one
 from dashboard.api.problems import unknown
 from dashboard.api.releases import RUNS
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
-from data.filters import Filter
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import compare, releases, results, runs
-from data.store import Store
 
 routes = blueprint("runs", "Regression runs: which there were, what each brought, what changed.")
 
@@ -27,7 +27,7 @@ routes = blueprint("runs", "Regression runs: which there were, what each brought
 @remembered()
 def list_runs(query: parameters.RunsQuery) -> Any:
     """With a module or topology, the counts are of that part of each run."""
-    return listing.answer(RUNS, query, query.filter())
+    return lists.answer(RUNS, query, query.filter())
 
 
 @routes.get("/runs/<run>", summary="One run", responses=one(RunDetail))
@@ -46,7 +46,7 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
 
     if query.base is not None:
         check("run", query.base)
-    return listing.answer(Rows(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
+    return lists.answer(Rows(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(Priority))
@@ -59,7 +59,7 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
 
     if query.base is not None:
         check("run", query.base)
-    return listing.answer(Rows(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
+    return lists.answer(Rows(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(Result))
@@ -75,7 +75,7 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
     def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
         return results.all_of_run(store, size, path.run, flt, **wanted)
 
-    return listing.answer(Rows(Result, fetch, of=("run", path.run), all=every), query, query.filter())
+    return lists.answer(Rows(Result, fetch, of=("run", path.run), all=every), query, query.filter())
 
 
 @routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison, FILES))
@@ -117,7 +117,7 @@ def _classes(found: Row, flt: Filter) -> Row | Response:
         return found
 
     tests = [{"class": name} | row for name, rows in found["classes"].items() for row in rows]
-    return listing.export_file(Rows(ComparedFileRow, sliced(lambda _store, _flt: tests)), flt, [])
+    return lists.export_file(Rows(ComparedFileRow, sliced(lambda _store, _flt: tests)), flt, [])
 
 
 def known_run(run: str, flt: Filter) -> Row:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import blueprint, many
-from dashboard.api.listing import Row, Rows, sliced
-from dashboard.api.serving import remembered
-from dashboard.api.shapes.search import Hit
-from data.filters import Filter
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.openapi import blueprint, many
+from dashboard.api.responses import remembered
+from dashboard.api.schemas.search import Hit
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import search
-from data.store import Store
 
 routes = blueprint("search", "Everything that has a name.")
 
@@ -27,4 +27,4 @@ def list_hits(query: parameters.SearchQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return search.search(store, query.q, flt)
 
-    return listing.answer(Rows(Hit, sliced(fetch)), query, query.filter())
+    return lists.answer(Rows(Hit, sliced(fetch)), query, query.filter())

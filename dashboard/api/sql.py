@@ -1,4 +1,4 @@
-"""The SQL console's routes: run one read-only SELECT over the lake's tables (data/sandbox.py says how it is contained),
+"""The SQL console's routes: run one read-only SELECT over the lake's tables (data/sql_console/sandbox.py says how it is contained),
 what the tables mean, and the queries that people keep."""
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import pyarrow as pa
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api import connection, listing, parameters
-from dashboard.api.documented import FILES, answered, blueprint, many, problems
-from dashboard.api.known import checked
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import client_connection, lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import checked
+from dashboard.api.openapi import FILES, answered, blueprint, many, problems
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.serving import FORMATS, acceptable, remembered, store, wanted_format
-from dashboard.api.shapes.operations import SavedQuery, SqlAnswer, TableMeaning
-from dashboard.services import Services, services, snapshot_of
-from data import dictionary, export, saved_queries
-from data.filters import Filter
-from data.sandbox import BusyError, Sandbox, SqlError, Table, TooEarlyError, TooSlowError
-from data.store import Store
+from dashboard.api.responses import FORMATS, acceptable, remembered, store, wanted_format
+from dashboard.api.schemas.operations import SavedQuery, SqlAnswer, TableMeaning
+from dashboard.app_state import Services, services, snapshot_of
+from data import export
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.sql_console import dictionary, saved_queries
+from data.sql_console.sandbox import BusyError, Sandbox, SqlError, Table, TooEarlyError, TooSlowError
 
 routes = blueprint("sql", "Questions that no other route answers.")
 SQL_LETTERS = 100_000
@@ -71,7 +72,9 @@ def run_sql(body: Question) -> Response:
         snapshot = store.at(snapshot).snapshot().id if snapshot != store.snapshot().id else None
     rows = body.limit if form == "json" else 10**6
     try:
-        table = sandbox.query(body.sql, rows, connection.hung_up(request.environ), snapshot, form in ("json", "csv"))
+        table = sandbox.query(
+            body.sql, rows, client_connection.hung_up(request.environ), snapshot, form in ("json", "csv")
+        )
     except TooSlowError as error:
         raise Problem(408, str(error), "sql") from error
     except SqlError as error:
@@ -106,13 +109,13 @@ def list_tables(query: parameters.IngestQuery) -> Any:
     def fetch(_: Store, flt: Filter) -> list[Row]:
         return dictionary.tables()
 
-    return listing.answer(Rows(TableMeaning, sliced(fetch)), query, query.filter())
+    return lists.answer(Rows(TableMeaning, sliced(fetch)), query, query.filter())
 
 
 @routes.get("/sql/saved", summary="The queries that people keep", responses=many(SavedQuery))
 @remembered()
 def list_saved(query: parameters.IngestQuery) -> Any:
-    return listing.answer(Rows(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
+    return lists.answer(Rows(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
 
 
 class Kept(BaseModel):

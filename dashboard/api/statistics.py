@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import FILES, blueprint, many, one
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.openapi import FILES, blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.serving import remembered
-from dashboard.api.shapes.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
-from data.filters import Filter
-from data.queries import durations, flaky, regressions, suspects
-from data.store import Store
+from dashboard.api.responses import remembered
+from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.verdicts import durations, failure_rates, flaky, suspects
 
 routes = blueprint("statistics", "Over many runs: flaky tests, rising failure rates, suspects, changed durations.")
 
@@ -25,7 +25,7 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return flaky.flaky(store, flt, limit=limit, offset=position or 0)
 
-    return listing.answer(Rows(Flaky, fetch), query, query.filter())
+    return lists.answer(Rows(Flaky, fetch), query, query.filter())
 
 
 @routes.get("/regressions", summary="Tests that fail more often than they did", responses=one(RisenList, FILES))
@@ -36,13 +36,13 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
     summary: Row = {}
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        found = regressions.regressions(store, flt, query.base, limit=limit, offset=position or 0)
+        found = failure_rates.regressions(store, flt, query.base, limit=limit, offset=position or 0)
         if found is None:
             raise unknown("run of the releases", f"{query.release}, {query.base or query.release}")
         summary.update({name: value for name, value in found.items() if name != "tests"})
         return found["tests"]
 
-    page = listing.answer(Rows(Risen, fetch), query, query.filter())
+    page = lists.answer(Rows(Risen, fetch), query, query.filter())
     return summary | page if isinstance(page, dict) else page
 
 
@@ -54,7 +54,7 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
 
-    return listing.answer(Rows(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.answer(Rows(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
 
 
 @routes.get("/durations/tests", summary="Tests that take longer than they did, or less", responses=many(ChangedTest))
@@ -65,7 +65,7 @@ def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return durations.of_tests(store, flt, limit=limit, offset=position or 0)
 
-    return listing.answer(Rows(ChangedTest, fetch), query, query.filter())
+    return lists.answer(Rows(ChangedTest, fetch), query, query.filter())
 
 
 @routes.get(
@@ -74,4 +74,4 @@ def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
 @remembered()
 def list_changed_modules(query: parameters.DurationsQuery) -> Any:
     """By the mean duration of a result."""
-    return listing.answer(Rows(ChangedDuration, sliced(durations.of_modules)), query, query.filter())
+    return lists.answer(Rows(ChangedDuration, sliced(durations.of_modules)), query, query.filter())

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import blueprint, many, one
-from dashboard.api.known import checked
-from dashboard.api.listing import Row, Rows, sliced
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import checked
+from dashboard.api.openapi import blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.judged import Verdict
-from dashboard.api.shapes.tests import FoundTest, HistoryRow, TestDetail
-from data.filters import Filter
-from data.queries import tests, verdicts
-from data.store import Store
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.tests import FoundTest, HistoryRow, TestDetail
+from dashboard.api.schemas.verdicts import Verdict
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.queries import tests
+from data.verdicts import verdicts
 
 routes = blueprint("tests", "Tests: who they are, and what became of them.")
 
@@ -27,7 +28,7 @@ def list_tests(query: parameters.TestsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return tests.find(store, query.q, flt, limit, position or 0)
 
-    return listing.answer(Rows(FoundTest, fetch), query, query.filter())
+    return lists.answer(Rows(FoundTest, fetch), query, query.filter())
 
 
 @routes.get("/tests/<test>", summary="One test", responses=one(TestDetail))
@@ -50,7 +51,7 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
         return tests.history(store, path.test, flt, limit=limit, before=before)
 
     rows = Rows(HistoryRow, fetch, lambda row: [row["build"], row["topology"]], of=("test", path.test))
-    return listing.answer(rows, query, query.filter())
+    return lists.answer(rows, query, query.filter())
 
 
 @routes.get("/tests/<test>/verdicts", summary="What is said of a test now", responses=many(Verdict))
@@ -61,4 +62,4 @@ def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdi
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
 
-    return listing.answer(Rows(Verdict, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.answer(Rows(Verdict, sliced(fetch), of=("test", path.test)), query, query.filter())

@@ -6,14 +6,14 @@ from typing import Any
 
 from flask import Response
 
-from dashboard.api import listing, parameters
-from dashboard.api.documented import FILES, blueprint, one
-from dashboard.api.listing import Row, Rows, sliced
-from dashboard.api.serving import asked, remembered, store
-from dashboard.api.shapes.series import Grid, GridRow, Point, Trend
-from data.filters import Filter, span
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.openapi import FILES, blueprint, one
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.schemas.trends import Grid, GridRow, Point, Trend
+from data.lake.store import Store
+from data.model.filters import Filter, span
 from data.queries import grid, trends
-from data.store import Store
 
 routes = blueprint("trends", "Many runs at once: series, and the grid of tests x runs.")
 
@@ -32,7 +32,7 @@ def get_trends(query: parameters.TrendsQuery) -> Any:
         found = trends.trend(store, flt, query.by, query.group, since, until)["series"]
         return [{"series": series["name"], **point} for series in found for point in series["points"]]
 
-    return listing.export_file(Rows(Point, sliced(fetch)), asked().at(query.filter()), [])
+    return lists.export_file(Rows(Point, sliced(fetch)), asked().at(query.filter()), [])
 
 
 @routes.get("/grid", summary="Tests x runs", responses=one(Grid, FILES))
@@ -50,7 +50,7 @@ def get_grid(query: parameters.GridQuery) -> Any:
         columns[:] = found["runs"]
         return [test | {"cells": cells} for test, cells in zip(found["tests"], found["cells"], strict=True)]
 
-    page = listing.answer(Rows(GridRow, fetch), query, query.filter())
+    page = lists.answer(Rows(GridRow, fetch), query, query.filter())
     if isinstance(page, Response):
         return page
     cells = [row.pop("cells") for row in page["items"]]

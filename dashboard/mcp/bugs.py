@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from dashboard.mcp.asking import AnyRelease, Asking, Environment, Limit, Module, Row, Run
+from dashboard.mcp.api_tools import AnyRelease, Asking, Environment, Limit, Module, Row, Run
 
 TESTS = 200  # of one bug
 Troubled = Annotated[

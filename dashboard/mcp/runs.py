@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
-from dashboard.client import ApiError
-from dashboard.mcp.asking import AnyRelease, Asking, Build, Environment, Limit, Module, Release, Row, Run, shortened
+from dashboard.api_client import ApiError
+from dashboard.mcp.api_tools import AnyRelease, Asking, Build, Environment, Limit, Module, Release, Row, Run, shortened
 
 Status = Annotated[
     Literal["passed", "failed", "skipped"] | None, Field(description="only results with this status; omit for all")

@@ -14,8 +14,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import model_validator
 
-from dashboard.client import Api
-from dashboard.mcp.asking import Asking, AsOf, Row
+from dashboard.api_client import Api
+from dashboard.mcp.api_tools import Asking, AsOf, Row
 from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools

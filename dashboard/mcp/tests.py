@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dashboard.mcp.asking import AnyRelease, Asking, Build, Environment, Limit, Module, Release, Row, Test
+from dashboard.mcp.api_tools import AnyRelease, Asking, Build, Environment, Limit, Module, Release, Row, Test
 
 Runs = Annotated[int | None, Field(description="how many of the newest runs are looked at", ge=1, le=1000)]
 

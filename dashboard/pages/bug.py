@@ -8,30 +8,30 @@ from urllib.parse import unquote
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import Place
+from dashboard.api_links import Call, call
+from dashboard.page_url import Place
+from data.lake.store import Store
 from data.queries import bugs
-from data.stats.words import WORDS
-from data.store import Store
+from data.verdicts.rules import WORDS
 
 PATH, NAME = "/bugs/<bug>", ""
 _FACTS = ("status", "priority", "assignee", "component", "resolution", "versions")
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("bug"), className="page")
+    return html.Div(rendering.sink("bug"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "bug", PATH, "bug.html", view)
+    rendering.register(app, "bug", PATH, "bug.html", view)
 
 
 def view(store: Store, place: Place, bug: str) -> dict[str, Any]:
     this = bugs.bug(store, unquote(bug), place.filter)
     if this is None:
-        raise render.UnknownError(f"No bug feed has held {unquote(bug)}. The id may be misspelt.")
+        raise rendering.UnknownError(f"No bug feed has held {unquote(bug)}. The id may be misspelt.")
     by_module = sorted(this["affected"], key=lambda row: row["module"])
     modules = [
         (module, [_shown(row) for row in this["affected"] if row["module"] == module])

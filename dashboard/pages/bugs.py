@@ -8,12 +8,12 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
 from data.queries import bugs, runs, tests
-from data.store import Store
 
 PATH, NAME = "/bugs", "Bugs"
 ALL = "all"  # open and closed ones
@@ -21,11 +21,11 @@ MOST = 100_000
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("bugs"), className="page")
+    return html.Div(rendering.sink("bugs"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "bugs", PATH, "bugs.html", view)
+    rendering.register(app, "bugs", PATH, "bugs.html", view)
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     of = {"q": place.get("q"), "test": place.get("test") or None, "run": place.get("run") or None}
     run = runs.run(store, of["run"]) if of["run"] else None
     if of["run"] and run is None:
-        raise render.UnknownError(f"No run has the id {of['run']}. It may come from another store.")
+        raise rendering.UnknownError(f"No run has the id {of['run']}. It may come from another store.")
     everywhere = bugs.bugs(store, replace(flt, module=None), _asked(status), limit=MOST, **of)
     found = bugs.bugs(store, flt, _asked(status), limit=MOST, **of) if flt.module else everywhere
     modules = Counter(module for row in everywhere for module in row["modules"])

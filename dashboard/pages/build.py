@@ -7,14 +7,14 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.loglines import excerpts
-from dashboard.place import PAGE_SIZE, Place, offset_of
-from data.filters import Filter
+from dashboard.api_links import Call, call
+from dashboard.failing_line import excerpts
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import bugs, builds, results
-from data.store import Store
 
 PATH, NAME = "/builds/<build>", ""
 FACETS = ("topology", "host", "module")
@@ -30,17 +30,17 @@ FLAGS = {
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("build"), className="page")
+    return html.Div(rendering.sink("build"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "build", PATH, "build.html", view)
+    rendering.register(app, "build", PATH, "build.html", view)
 
 
 def view(store: Store, place: Place, build: str) -> dict[str, Any]:
     this = builds.build(store, build)
     if this is None:
-        raise render.UnknownError(
+        raise rendering.UnknownError(
             f"No build has the id {build}. It may have been deleted, or the address may come from another store."
         )
     facets = builds.facets(store, build)
@@ -75,7 +75,7 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         "kinds": {},
         "bugs": bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
         "module": place.filter.module,
-        "measured": render.measured(store),
+        "measured": rendering.measured(store),
     }
 
 

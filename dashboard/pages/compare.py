@@ -7,14 +7,14 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import PAGE_SIZE, Place, offset_of
-from data.filters import Filter
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import bugs, compare, releases, runs
-from data.queries.known import runs_named
-from data.store import Store
+from data.queries.lookups import runs_named
 
 PATH, NAME = "/compare", "Compare"
 OFFERED = 60
@@ -32,11 +32,11 @@ MEANINGS = {
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("compare"), className="page")
+    return html.Div(rendering.sink("compare"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "compare", PATH, "compare.html", view)
+    rendering.register(app, "compare", PATH, "compare.html", view)
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
@@ -61,14 +61,14 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     if sides.of_releases:
         found = compare.releases(store, sides.base, sides.candidate, part, LISTED)
         if found is None:
-            raise render.UnknownError("One of these releases has no run in this scope.")
+            raise rendering.UnknownError("One of these releases has no run in this scope.")
         release = sides.candidate
     else:
         found = compare.compare(store, sides.base, sides.candidate, part, LISTED)
         release = found["candidate"]["release"]
     rows = listed(place, found)
     known = bugs.of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
-    shown = {"found": found, "of_releases": sides.of_releases, "measured": render.measured(store), "bugs": known}
+    shown = {"found": found, "of_releases": sides.of_releases, "measured": rendering.measured(store), "bugs": known}
     return context | shown | rows
 
 

@@ -12,10 +12,10 @@ from dash import Dash, html
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from dashboard import render
-from dashboard.place import Place
+from dashboard import rendering
+from dashboard.page_url import Place
 from dashboard.terms import anchor
-from data.store import Store
+from data.lake.store import Store
 
 PATH, NAME = "/docs/<name>", ""
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
@@ -23,17 +23,17 @@ _PAGE = re.compile(r"^(?:docs/)?([a-z]+)\.md(#.*)?$")
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("docs"), className="page")
+    return html.Div(rendering.sink("docs"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "docs", PATH, "docs.html", view)
+    rendering.register(app, "docs", PATH, "docs.html", view)
 
 
 def view(store: Store, place: Place, name: str) -> dict[str, Any]:
     pages = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
     if name not in pages:
-        raise render.UnknownError(f"There is no page {name!r} in the documentation. There are: {', '.join(pages)}.")
+        raise rendering.UnknownError(f"There is no page {name!r} in the documentation. There are: {', '.join(pages)}.")
     title, markup, headings = rendered(pages[name])
     return {"name": name, "pages": list(pages), "title": title, "markup": markup, "headings": headings}
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from dash import Dash
 
-from dashboard import render
-from dashboard.place import Place
-from data.filters import Filter
-from data.queries import bugs, builds, tests, verdicts
-from data.store import Store
+from dashboard import rendering
+from dashboard.page_url import Place
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.queries import bugs, builds, tests
+from data.verdicts import verdicts
 
 STRIP = 30
 
 
 def register(app: Dash) -> None:
-    render.register(app, "drawer", None, "drawer.html", view)
+    rendering.register(app, "drawer", None, "drawer.html", view)
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     test_id, build_id, topology = [*case.split(".", 2), None, None][:3]
     test = tests.test(store, test_id)
     if test is None:
-        raise render.UnknownError(f"No test has the id {test_id}. It may come from another store.")
+        raise rendering.UnknownError(f"No test has the id {test_id}. It may come from another store.")
     release, _, environment = lane.rpartition("/")
     in_lane = Filter(release, environment=environment, at_run=then or None)
     scope = in_lane if lane else replace(place.filter, module=None, topology=None)
@@ -39,7 +40,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     build_id = build_id or (here["build"] if here else None)
     build = builds.build(store, build_id) if build_id else None
     if build_id and build is None:
-        raise render.UnknownError(f"No build has the id {build_id}.")
+        raise rendering.UnknownError(f"No build has the id {build_id}.")
     topology = topology if topology is not None else (here["topology"] if here else None)
     if build and topology is not None:
         # the strip follows the same release, environment and topology as the case

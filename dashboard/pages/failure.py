@@ -8,12 +8,12 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
 from data.queries import failures
-from data.store import Store
 
 PATH, NAME = "/failures/<signature>", ""
 DAYS = 60
@@ -21,18 +21,18 @@ SHARES = 12  # modules and hosts that are drawn
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("failure"), className="page")
+    return html.Div(rendering.sink("failure"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "failure", PATH, "failure.html", view)
+    rendering.register(app, "failure", PATH, "failure.html", view)
 
 
 def view(store: Store, place: Place, signature: str) -> dict[str, Any]:
     offset = offset_of(place)
     pattern = failures.failure(store, signature, place.filter, PAGE_SIZE, offset)
     if pattern is None:
-        raise render.UnknownError(f"No failure pattern has the id {signature}. It may come from another store.")
+        raise rendering.UnknownError(f"No failure pattern has the id {signature}. It may come from another store.")
     hosts = Counter(row["host"] or "no host" for row in pattern["examples"])
     return {
         "pattern": pattern,

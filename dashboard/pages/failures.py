@@ -6,12 +6,12 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
 from data.queries import failures
-from data.store import Store
 
 PATH, NAME = "/failures", "Failures"
 RUNS = ("5", "10", "30", "60")
@@ -24,11 +24,11 @@ SORTS = {
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("failures"), className="page")
+    return html.Div(rendering.sink("failures"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "failures", PATH, "failures.html", view)
+    rendering.register(app, "failures", PATH, "failures.html", view)
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import Place, offset_of
-from dashboard.services import store as the_store
-from data.filters import Filter, FilterError
+from dashboard.api_links import Call, call
+from dashboard.app_state import store as the_store
+from dashboard.page_url import Place, offset_of
+from data.lake.store import Store, StoreError
+from data.model.filters import Filter, FilterError
 from data.queries import grid, releases
-from data.stats.words import WORDS
-from data.store import Store, StoreError
+from data.verdicts.rules import WORDS
 
 PATH, NAME = "/grid", "Grid"
 RUNS = ("30", "60", "100", "200")
@@ -31,7 +31,7 @@ MOST_RUNS = 200
 def layout() -> html.Div:
     return html.Div(
         [
-            *render.sink("grid-head"),
+            *rendering.sink("grid-head"),
             dcc.Store(id="grid-data"),
             html.Div(id="grid", className="cells-frame", role="region", **{"aria-label": "Tests by runs"}),
         ],
@@ -40,7 +40,7 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    render.register(app, "grid-head", PATH, "grid.html", head)
+    rendering.register(app, "grid-head", PATH, "grid.html", head)
 
     @app.callback(Output("grid-data", "data"), Input("url", "href"), Input("snapshot", "data"))
     def cells(href: str, _snapshot: int | None) -> Any:

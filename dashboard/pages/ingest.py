@@ -12,18 +12,19 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api.ingest import Work
-from dashboard.calls import Call, call
-from dashboard.errors import log
-from dashboard.place import PAGE_SIZE, Place, offset_of
-from dashboard.services import services
-from data import ids, ledger, polls, requests
-from data.filters import FilterError
-from data.measures import iso
-from data.queries import ingest
-from data.store import Store, StoreError
+from dashboard.api_links import Call, call
+from dashboard.app_state import services
+from dashboard.callback_errors import log
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store, StoreError
+from data.model import ids
+from data.model.filters import FilterError
+from data.model.measures import iso
+from data.queries import ingest_status
+from data.work import ledger, poll_status, requests
 
 PATH, NAME = "/ingest", "Ingest"
 STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
@@ -40,15 +41,15 @@ def layout() -> html.Div:
         [
             dcc.Store(id="ingest-asked"),
             dcc.Interval("ingest-clock", RENEWED_S * 1000),
-            *render.sink("ingest-said", role="status"),
-            *render.sink("ingest"),
+            *rendering.sink("ingest-said", role="status"),
+            *rendering.sink("ingest"),
         ],
         className="page ingest",
     )
 
 
 def register(app: Dash) -> None:
-    render.register(app, "ingest", PATH, "ingest.html", view)
+    rendering.register(app, "ingest", PATH, "ingest.html", view)
     app.clientside_callback(
         ClientsideFunction("rt", "lay"), Input("ingest-said-html", "data"), State("ingest-said-html", "id")
     )
@@ -60,7 +61,7 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def renew(_beats: int, href: str) -> Any:
-        return render.answer("ingest.html", Place.of(href), view, {})
+        return rendering.answer("ingest.html", Place.of(href), view, {})
 
     @app.callback(
         Output("ingest-said-html", "data"),
@@ -83,7 +84,7 @@ def register(app: Dash) -> None:
             log.error("a request was not stored", exc_info=error)
             said = {"text": str(error), "failed": True}
         snapshot = store.snapshot().id
-        markup = render.fill("ingest_said.html", place, said)
+        markup = rendering.fill("ingest_said.html", place, said)
         return {"html": markup, "at": place.here(), "snapshot": snapshot}, snapshot
 
 
@@ -125,15 +126,15 @@ def _reason(error: ValueError) -> str:
 def view(store: Store, place: Place) -> dict[str, Any]:
     place.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
     source, state, offset = place.get("source") or None, place.get("state") or None, offset_of(place)
-    sources = [_source(row) for row in ingest.status(store)]
-    rows = ingest.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
-    last_sign, is_alive = polls.last_sign(store)
+    sources = [_source(row) for row in ingest_status.status(store)]
+    rows = ingest_status.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
+    last_sign, is_alive = poll_status.last_sign(store)
     return {
         "sources": sources,
         "last_sign": last_sign,
         "is_alive": is_alive,
-        "feed": polls.feed(store) if store.settings.bugs.url else None,
-        "rechecks": ingest.rechecks(store, source) if state is None else 0,
+        "feed": poll_status.feed(store) if store.settings.bugs.url else None,
+        "rechecks": ingest_status.rechecks(store, source) if state is None else 0,
         "configured": [one.name for one in store.settings.source],
         "states": STATES,
         "source": source,
@@ -143,16 +144,16 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "ledger": rows[:PAGE_SIZE],
         "requests": (asked := _requests(store)),
         "found": _found(store, place, asked),
-        "gaps": ingest.gaps(store, limit=LISTED),
-        "drops": ingest.drops(store),
-        "empty_runs": ingest.empty_runs(store, LISTED),
-        "empty_builds": ingest.empty_builds(store, LISTED),
-        "remarks": ingest.remarks(store, LISTED),
+        "gaps": ingest_status.gaps(store, limit=LISTED),
+        "drops": ingest_status.drops(store),
+        "empty_runs": ingest_status.empty_runs(store, LISTED),
+        "empty_builds": ingest_status.empty_builds(store, LISTED),
+        "remarks": ingest_status.remarks(store, LISTED),
     }
 
 
 def _source(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `ingest.status` with the word for how it is, and whether its next poll begins or goes on now."""
+    """A row of `ingest_status.status` with the word for how it is, and whether its next poll begins or goes on now."""
     minutes, lag = row["poll_minutes"], row["lag_s"]
     if row["last_error"] and not row["last_failed"]:  # not a single build of it: the source itself
         state = "failing"
@@ -176,7 +177,7 @@ def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str,
         return None
     request = requests.status(store, ids.number(name))
     if request is None or request.kind != "discover":
-        raise render.UnknownError(f"There is no list of builds {name!r}. It may have been asked of another store.")
+        raise rendering.UnknownError(f"There is no list of builds {name!r}. It may have been asked of another store.")
     rows = request.payload.get("listed") or []
     started = [None if row["started_at"] is None else datetime.fromisoformat(row["started_at"][:-1]) for row in rows]
     wanted = [(row["job"], row["number"], start) for row, start in zip(rows, started, strict=True)]
@@ -208,7 +209,7 @@ def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str,
 def _requests(store: Store) -> list[dict[str, Any]]:
     """The newest requests; what an upload became is told by what it is."""
     asked = [_request(found) for found in requests.recent(store, REQUESTS)]
-    names = ingest.named(store, tuple(build for one in asked for build in one["builds"]))
+    names = ingest_status.named(store, tuple(build for one in asked for build in one["builds"]))
     for one in asked:
         one["builds"] = [(build, names.get(build, "build")) for build in one["builds"]]
     return asked

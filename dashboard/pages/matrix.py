@@ -7,13 +7,13 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import PAGE_SIZE, Place, offset_of
-from data.filters import Filter
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
+from data.model.filters import Filter
 from data.queries import bugs, matrix, releases
-from data.store import Store
 
 PATH, NAME = "/matrix", "Matrix"
 # What each state of a cell means; the legend and the hover say the same.
@@ -28,11 +28,11 @@ MEANINGS = {
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("matrix"), className="page")
+    return html.Div(rendering.sink("matrix"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "matrix", PATH, "matrix.html", view)
+    rendering.register(app, "matrix", PATH, "matrix.html", view)
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import Place
-from data.filters import Filter
-from data.measures import iso
+from dashboard.api_links import Call, call
+from dashboard.page_url import Place
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.model.measures import iso
 from data.queries import grid, releases, runs
-from data.store import Store
 
 PATH, NAME = "/", "Overview"
 RECENT = 12
@@ -24,11 +24,11 @@ _ORDER = ("failing", "broken", "running", "ok", "stale", "empty")
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("overview"), className="page")
+    return html.Div(rendering.sink("overview"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "overview", PATH, "overview.html", view)
+    rendering.register(app, "overview", PATH, "overview.html", view)
 
 
 def view(store: Store, place: Place) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         "recent": [run for run in runs.runs(store, place.filter, RECENT) if run["release"] in tested],
         "nothing": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
-        "measured": render.measured(store),
+        "measured": rendering.measured(store),
         "window": store.settings.measures.window,
     }
 

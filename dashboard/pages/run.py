@@ -8,16 +8,17 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
 from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
-from dashboard.place import PAGE_SIZE, Place, offset_of
-from data.filters import Filter
-from data.queries import bugs, compare, failures, gate, results, runs, verdicts
-from data.stats.words import WORDS
-from data.store import Store
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.queries import bugs, compare, failures, gate, results, runs
+from data.verdicts import verdicts
+from data.verdicts.rules import WORDS
 
 PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
@@ -42,11 +43,11 @@ SORTS = {
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("run"), className="page")
+    return html.Div(rendering.sink("run"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "run", PATH, "run.html", view)
+    rendering.register(app, "run", PATH, "run.html", view)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "bases": _bases(store, this, beside, flt),
         "beside": beside,
         "running": progress(this, store.moment()) if this["state"] == "running" else None,
-        "measured": render.measured(store),
+        "measured": rendering.measured(store),
         "window": store.settings.measures.window,
         "then": then,
         "everywhere": bool(place.get("everywhere")),
@@ -160,7 +161,7 @@ def _run(store: Store, flt: Filter, run: str, part: Filter) -> dict[str, Any]:
     if run == "latest":
         newest = runs.runs(store, replace(flt, module=None, topology=None), 1)
         if not newest:
-            raise render.UnknownError("No run of this release, version and environment has been read yet.")
+            raise rendering.UnknownError("No run of this release, version and environment has been read yet.")
         run = newest[0]["id"]
     return _known(store, run, part)
 
@@ -168,7 +169,7 @@ def _run(store: Store, flt: Filter, run: str, part: Filter) -> dict[str, Any]:
 def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
     found = runs.run(store, run, part)
     if found is None:
-        raise render.UnknownError(
+        raise rendering.UnknownError(
             f"No run has the id {run}. It may have been deleted, or the address may come from another store."
         )
     return found
@@ -185,7 +186,7 @@ def _in_scope(store: Store, place: Place, this: dict[str, Any], part: Filter) ->
         return
     names = [f"{name} {getattr(part, name)}" for name in ("module", "topology") if getattr(part, name) is not None]
     text = f"Run {this['release']} #{this['number']} has no result of {' on '.join(names)}."
-    raise render.NothingHere(text, place.here(module=None, topology=None, offset=None, case=None))
+    raise rendering.NothingHere(text, place.here(module=None, topology=None, offset=None, case=None))
 
 
 def _current(beside: list[dict[str, Any]]) -> set[str]:

@@ -11,11 +11,11 @@ from urllib.parse import quote, urlencode
 
 from dash import Dash, html
 
-from dashboard import render
-from dashboard.place import Place
-from data import dictionary, sandbox, saved_queries
-from data.sql_examples import EXAMPLES
-from data.store import Store
+from dashboard import rendering
+from dashboard.page_url import Place
+from data.lake.store import Store
+from data.sql_console import dictionary, sandbox, saved_queries
+from data.sql_console.examples import EXAMPLES
 
 PATH, NAME = "/sql", "SQL"
 ROWS = (100, 1_000, 10_000)
@@ -32,16 +32,16 @@ def layout() -> html.Div:
     found = html.Div([html.Div(id="sql-answer"), chart], className="sql-answer")
     return html.Div(
         [
-            html.Div([*render.sink("sql"), found], className="sql-main"),
-            html.Aside(render.sink("sql-side"), **{"aria-label": "Questions and tables"}),
+            html.Div([*rendering.sink("sql"), found], className="sql-main"),
+            html.Aside(rendering.sink("sql-side"), **{"aria-label": "Questions and tables"}),
         ],
         className="page sql-columns",
     )
 
 
 def register(app: Dash) -> None:
-    render.register(app, "sql", PATH, "sql.html", editor)
-    render.register(app, "sql-side", PATH, "sql_side.html", side)
+    rendering.register(app, "sql", PATH, "sql.html", editor)
+    rendering.register(app, "sql-side", PATH, "sql_side.html", side)
 
 
 def editor(store: Store, place: Place) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import Any
 
 from dash import Dash, html
 
-from dashboard import render
+from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.calls import Call, call
-from dashboard.place import PAGE_SIZE, Place, offset_of
-from data.queries import bugs, segments, suspects, tests, verdicts
-from data.stats.words import WORDS
-from data.store import Store
+from dashboard.api_links import Call, call
+from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from data.lake.store import Store
+from data.queries import bugs, tests
+from data.verdicts import rate_segments, suspects, verdicts
+from data.verdicts.rules import WORDS
 
 PATH, NAME = "/tests/<test>", ""
 HISTORY = 300
@@ -27,17 +28,17 @@ VERDICTS = 4  # lines of the head; the worst first
 
 
 def layout() -> html.Div:
-    return html.Div(render.sink("test"), className="page")
+    return html.Div(rendering.sink("test"), className="page")
 
 
 def register(app: Dash) -> None:
-    render.register(app, "test", PATH, "test.html", view)
+    rendering.register(app, "test", PATH, "test.html", view)
 
 
 def view(store: Store, place: Place, test: str) -> dict[str, Any]:
     this = tests.test(store, test)
     if this is None:
-        raise render.UnknownError(f"No test has the id {test}. The address may come from another store.")
+        raise rendering.UnknownError(f"No test has the id {test}. The address may come from another store.")
     flt = replace(place.filter, module=None)
     history = tests.history(store, test, flt, HISTORY)
     offset = offset_of(place)
@@ -56,7 +57,7 @@ def view(store: Store, place: Place, test: str) -> dict[str, Any]:
         "lanes": lanes(history, split),
         "reasons": found,
         "pager": _failure(store, place, history),
-        "segments": segments.segments(store, test, replace(lane, topology=flt.topology)),
+        "segments": rate_segments.segments(store, test, replace(lane, topology=flt.topology)),
         "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
         "chart": durations(history),
         "verdicts": judged,

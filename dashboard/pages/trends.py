@@ -8,16 +8,16 @@ from typing import Any
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import Response, request
 
-from dashboard import render, static
+from dashboard import rendering, static_files
 from dashboard.api import parameters
-from dashboard.calls import Call, call
+from dashboard.api_links import Call, call
+from dashboard.app_state import store as the_store
 from dashboard.figures import trend as figures
-from dashboard.place import Place
-from dashboard.services import store as the_store
-from data.filters import Filter, FilterError, span
-from data.measures import iso
+from dashboard.page_url import Place
+from data.lake.store import Store, StoreError
+from data.model.filters import Filter, FilterError, span
+from data.model.measures import iso
 from data.queries import trends
-from data.store import Store, StoreError
 
 PATH, NAME = "/trends", "Trends"
 # What a line is for, in words.
@@ -51,22 +51,22 @@ def layout() -> html.Div:
             )
         ]
     return html.Div(
-        [*render.sink("trends-head"), html.Div(charts, id="trend-charts"), *render.sink("trends-table")],
+        [*rendering.sink("trends-head"), html.Div(charts, id="trend-charts"), *rendering.sink("trends-table")],
         className="page trends",
     )
 
 
 def register(app: Dash) -> None:
-    render.register(app, "trends-head", PATH, "trends.html", head)
+    rendering.register(app, "trends-head", PATH, "trends.html", head)
 
     @app.server.after_request
     def hasten(response: Response) -> Response:
         """Plotly is on its way while the page's own scripts are still being read."""
         if request.path == PATH:
-            response.headers["Link"] = f"<{static.PLOTLY_PATH}>; rel=preload; as=script"
+            response.headers["Link"] = f"<{static_files.PLOTLY_PATH}>; rel=preload; as=script"
         return response
 
-    render.register(app, "trends-table", PATH, "trends_table.html", table)
+    rendering.register(app, "trends-table", PATH, "trends_table.html", table)
 
     @app.callback(
         *(Output(f"trend-{name}-figure", "data") for name in _CHARTS),
@@ -115,7 +115,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "mixed": _mixed(series) if by == "run" else [],
         "span": [iso(moment) for moment in span(place.query)],
         "points": sum(len(line["points"]) for line in series),
-        "measured": render.measured(store),
+        "measured": rendering.measured(store),
     }
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 
-from data.filters import Filter
-from data.measures import iso
-from data.store import Store
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.model.measures import iso
 
 STATES = ("open", "closed", "gone")  # gone: no longer in the feed
 # SQL over `b`: what each state means; None stands for open or closed.

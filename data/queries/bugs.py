@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data import ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import iso
-from data.outcomes import FAILED, FINAL, PASSED
+from data.cache.result_arrays import FAILED, FINAL, PASSED
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso
 from data.queries.bug_links import ORDER, SAID, STATES, cases, links_of, parameters, rows, says, told
-from data.queries.verdicts import depth, names, verdicts
-from data.queries.windows import LaneRun, listed, window
-from data.store import Store
+from data.verdicts.lanes import LaneRun, listed, window
+from data.verdicts.verdicts import depth, names, verdicts
 
 STATUSES = ("failed", "passed", "skipped")  # worst first
 TROUBLED = ("failed", "skipped")

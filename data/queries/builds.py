@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from data import ids, raw
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import iso, pass_rate
-from data.queries.scope import conditions
-from data.store import Store
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import conditions
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso, pass_rate
+from data.write import raw_files
 
 
 @question
@@ -101,7 +102,7 @@ def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[st
     here = bounds(store, build_id)
     if here is None:
         return []
-    found = raw.members(store, here["build"], here["at"])
+    found = raw_files.members(store, here["build"], here["at"])
     return sorted(
         ({"path": path, "kind": kind, "size": size} for path, kind, size in found), key=lambda row: row["path"]
     )
@@ -110,7 +111,7 @@ def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[st
 def file(store: Store, build_id: str, path: str, limit: int = 32 << 20) -> bytes | None:
     """The first `limit` bytes of one of them, as they came; None where there is none of that path."""
     here = bounds(store, build_id)
-    return None if here is None else raw.read(store, here["build"], here["at"], path, limit)
+    return None if here is None else raw_files.read(store, here["build"], here["at"], path, limit)
 
 
 def bounds(store: Store, build_id: str) -> dict[str, Any] | None:

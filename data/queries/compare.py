@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from data import evidence, ids
-from data.cache import question
-from data.evidence.classes import CLASSES
-from data.filters import EVERYTHING, Filter
-from data.measures import deltas
-from data.queries.regressions import regressions
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import deltas
+from data.queries.comparison_sides import Side, classed, side, split
 from data.queries.runs import run
-from data.queries.sides import Side, classed, side, split
-from data.queries.verdicts import judge
-from data.queries.windows import listed, window
-from data.stats.words import WORDS
-from data.store import Store
+from data.verdicts import evidence
+from data.verdicts.evidence.comparison import CLASSES
+from data.verdicts.failure_rates import regressions
+from data.verdicts.lanes import listed, window
+from data.verdicts.rules import WORDS
+from data.verdicts.verdicts import judge
 
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
 

@@ -10,16 +10,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from data import evidence, ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import iso
-from data.queries.priorities import prioritized
-from data.queries.scope import partitions
-from data.queries.windows import LaneBuild, listed, span, window
-from data.stats import near
-from data.stats.signatures import title
-from data.store import Store
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import partitions
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso
+from data.verdicts import evidence
+from data.verdicts.lanes import LaneBuild, listed, span, window
+from data.verdicts.priorities import prioritized
+from data.verdicts.statistics import near_duplicates
+from data.verdicts.statistics.signatures import title
 
 RECENT_RUNS = 10
 MOST = 1_000  # clusters of one answer, where they are narrowed afterwards
@@ -118,7 +119,7 @@ def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]
     """The rows by the signature that stands for their cluster: the one seen first."""
     by_age = sorted(rows, key=lambda row: (row["first_seen"], row["signature"]))
     # `merge` lets the more frequent stand for the others: here the elder.
-    standing = near.merge({row["pattern"]: len(by_age) - place for place, row in enumerate(by_age)})
+    standing = near_duplicates.merge({row["pattern"]: len(by_age) - place for place, row in enumerate(by_age)})
     signature = {row["pattern"]: row["signature"] for row in reversed(by_age)}
     clusters: dict[int, list[dict[str, Any]]] = {}
     for row in by_age:

@@ -8,19 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data import evidence, ids
-from data.cache import question
-from data.evidence.classes import CLASSES
-from data.evidence.numbers import many
-from data.filters import Filter
-from data.queries.disturbances import host_row, of_tests, seen, storm_rows
-from data.queries.noise import noisy
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import Filter
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
-from data.queries.verdicts import judge, names
-from data.queries.windows import DEEPEST, Line
-from data.stats.words import WORDS
-from data.store import Store
+from data.verdicts import evidence
+from data.verdicts.disturbances import host_row, of_tests, seen, storm_rows
+from data.verdicts.evidence.comparison import CLASSES
+from data.verdicts.evidence.number_text import many
+from data.verdicts.flaky_exclusion import noisy
+from data.verdicts.lanes import DEEPEST, Line
+from data.verdicts.rules import WORDS
+from data.verdicts.verdicts import judge, names
 
 FAILING = CLASSES[:3]  # regression, new_failure, still_failing
 NEW = FAILING[:2]

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data import ids
-from data.cache import question
-from data.filters import Filter
-from data.outcomes import AGAIN, FAILED, FINAL, PASSED, Rows
-from data.queries import verdicts
-from data.queries.priorities import METADATA, UNKNOWN, of_names, within
+from data.cache.result_arrays import AGAIN, FAILED, FINAL, PASSED, Rows
+from data.lake.arrow_views import registered
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import Filter
 from data.queries.runs import runs
-from data.queries.verdicts import Judged
-from data.queries.windows import listed
-from data.stats.words import WORDS, worst
-from data.store import Store
-from data.tables import registered
+from data.verdicts import verdicts
+from data.verdicts.lanes import listed
+from data.verdicts.priorities import METADATA, UNKNOWN, of_names, within
+from data.verdicts.rules import WORDS, worst
+from data.verdicts.verdicts import Judged
 
 ORDERS = ("failing", "verdict", "priority", "module", "name")
 

@@ -11,17 +11,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
-from data import evidence, ids
-from data.cache import question
-from data.evidence.cells import BROKEN_WORDS, STATES
-from data.filters import EVERYTHING, Filter
-from data.measures import COUNTS, pass_rate
-from data.queries.disturbances import seen, stormy_columns
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import COUNTS, pass_rate
 from data.queries.runs import runs
-from data.queries.verdicts import depth, judge, names, verdicts
-from data.queries.windows import Window, span
-from data.stats.words import WORDS, worst
-from data.store import Store
+from data.verdicts import evidence
+from data.verdicts.disturbances import seen, stormy_columns
+from data.verdicts.evidence.matrix_cell import BROKEN_WORDS, STATES
+from data.verdicts.lanes import Window, span
+from data.verdicts.rules import WORDS, worst
+from data.verdicts.verdicts import depth, judge, names, verdicts
 
 AXES = ("environment", "topology")
 LOOKED = 60  # runs of the release in which an environment's newest is looked for

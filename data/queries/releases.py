@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from data import ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import iso, release_state
-from data.queries import verdicts
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import conditions
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso, release_state
 from data.queries.runs import runs
-from data.queries.scope import conditions
-from data.store import Store
+from data.verdicts import verdicts
 
 SPARK = 20
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from data import ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
 from data.queries.builds import bounds, part
-from data.queries.priorities import prioritized
-from data.queries.texts import attempt, messages
-from data.queries.verdicts import names
-from data.store import Store
+from data.queries.failure_texts import attempt, messages
+from data.verdicts.priorities import prioritized
+from data.verdicts.verdicts import names
 
 Row = dict[str, Any]
 _Asked = tuple[str, dict[str, Any]]  # SQL, and its parameters

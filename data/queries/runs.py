@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from data import ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
-from data.outcomes import ERROR, FAILED, FINAL, PASSED
-from data.queries.noise import noise_counts, noisy, take_out
-from data.queries.priorities import UNKNOWN, of_release, within
-from data.queries.scope import conditions
-from data.queries.windows import listed
-from data.store import Store
+from data.cache.result_arrays import ERROR, FAILED, FINAL, PASSED
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import conditions
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
+from data.verdicts.flaky_exclusion import noise_counts, noisy, take_out
+from data.verdicts.lanes import listed
+from data.verdicts.priorities import UNKNOWN, of_release, within
 
 _BUILDS = ("builds", "builds_running", "builds_final", "missing", "waiting")
 _PRIORITIES = ("P0", "P1", "P2", "P3")
@@ -26,7 +26,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     """The runs of a filter, newest first: at most `limit`, those after the run `before` (id) where given.
 
     With a module or topology in the filter, the counts are of that part of each run; with `exclude_flaky`, without what
-    data/queries/noise.py takes out (`left_out` results of each).
+    data/verdicts/flaky_exclusion.py takes out (`left_out` results of each).
     """
     where, parameters = conditions(flt, "r")
     if before is not None:

@@ -11,13 +11,13 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from data import ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import iso, run_state
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso, run_state
 from data.queries import bug_links
-from data.stats.signatures import title
-from data.store import Store
+from data.verdicts.statistics.signatures import title
 
 EACH = 6  # hits of one kind
 WORDS = 8  # of a query; more say nothing that these do not

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from data import ids
-from data.cache import question
-from data.filters import EVERYTHING, Filter
-from data.measures import iso
-from data.outcomes import key_of
+from data.cache.result_arrays import key_of
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import conditions
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso
 from data.queries.bugs import of_tests
-from data.queries.priorities import METADATA, UNKNOWN
-from data.queries.scope import conditions
-from data.queries.texts import attempt, messages
-from data.store import Store
+from data.queries.failure_texts import attempt, messages
+from data.verdicts.priorities import METADATA, UNKNOWN
 
 MOST_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
 _UP_TO_RUN = """started_at <= (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from data import ids
-from data.cache import question
-from data.filters import Filter
-from data.measures import COUNTS, iso, pass_rate, sums
-from data.queries.noise import noise_counts
-from data.queries.scope import conditions
-from data.store import Store
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import conditions
+from data.model.filters import Filter
+from data.model.measures import COUNTS, iso, pass_rate, sums
+from data.verdicts.flaky_exclusion import noise_counts
 
 GROUPS = ("module", "release", "environment", "topology", "lane")
 DEFAULT_RUNS = 100
@@ -29,7 +29,7 @@ def trend(
     """{"series": [{"name", "points": [...]}]}, oldest point first, over the newest `flt.runs` (100) runs of each
     release that started between `since` and `until` (UTC, both included). A point is a run, or the sum of a day's runs
     (`by="day"`); `duration_s` is test time, summed, and `running` says that more is to come. `group` lane is release
-    and environment. With `exclude_flaky`, counts are without what data/queries/noise.py takes out.
+    and environment. With `exclude_flaky`, counts are without what data/verdicts/flaky_exclusion.py takes out.
 
     Raises ValueError for another `by` or `group`.
     """

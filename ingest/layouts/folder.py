@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from data.ledger import Job
-from data.runs import Run
-from ingest.details import Detail
-from ingest.jenkins import Jenkins, encode, job_path
+from data.work.ledger import Job
+from data.write.runs import Run
+from ingest.jenkins.build_details import Detail
+from ingest.jenkins.client import Jenkins, encode, job_path
 from ingest.layouts.job import JobLayout, as_run
 
 LEVELS = 3  # of folders that one request looks into

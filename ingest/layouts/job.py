@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from data.ledger import BUILD, Job
-from data.runs import Run
 from data.settings import SourceSettings
-from ingest.details import Detail
-from ingest.jenkins import Jenkins, build_path, job_path
-from ingest.rules import UNKNOWN, Rules
+from data.work.ledger import BUILD, Job
+from data.write.runs import Run
+from ingest.jenkins.build_details import Detail
+from ingest.jenkins.client import Jenkins, build_path, job_path
+from ingest.naming_rules import UNKNOWN, Rules
 
 
 @dataclass(frozen=True)

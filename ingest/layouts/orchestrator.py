@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from data.ledger import RUN
-from data.runs import Run
-from ingest.details import Detail
+from data.work.ledger import RUN
+from data.write.runs import Run
+from ingest.jenkins.build_details import Detail
 from ingest.layouts.job import JobLayout, Placement, as_run
-from ingest.rules import UNKNOWN
+from ingest.naming_rules import UNKNOWN
 
 MAP_FILE = "build_map.json"
 

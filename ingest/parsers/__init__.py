@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from ingest.parsers import junit, junit_result, order_log, robot, tap, test_report, testng, trx
-from ingest.records import Report
+from ingest.parsers import jenkins_junit_result, jenkins_test_report, junit, order_log, robot, tap, testng, trx
+from ingest.parsers.cases import Report
 
 HEAD_BYTES = 16 << 10
 
@@ -39,7 +39,7 @@ def parse_file(
     if kind == "order":
         return kind, order_log.parse(stream, path)
     if kind == "test_report":
-        return kind, test_report.parse(stream, number=number)
+        return kind, jenkins_test_report.parse(stream, number=number)
     report = _PARSERS[kind](stream)
     if given is None and kind == "junit" and report.status == "error" and _is_plain_text(stream):
         return kind, Report("not_junit", warnings=["text of no known kind"])
@@ -65,7 +65,7 @@ _PARSERS = {
     "testng_json": testng.parse_json,
     "robot": robot.parse,
     "trx": trx.parse,
-    "junit_result": junit_result.parse,
+    "junit_result": jenkins_junit_result.parse,
     "tap": tap.parse,
 }
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import BinaryIO
 
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 from ingest.parsers.identity import identified, identify
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
-from ingest.parsers.xmlread import MAX_DEPTH, MAX_TEXT, Refused, Source, local, read_xml, verdict
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, Refused, Source, local, read_xml, verdict
 
 TRACE_CHARS = 64 << 10
 OUTPUT_CHARS = 32 << 10

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 
 SUFFIX = ".order.txt"
 LINE_BYTES = 16 << 10
@@ -47,7 +47,7 @@ def looks_like(head: str) -> bool:
 def parse(stream: BinaryIO, path: str) -> Report:
     """Reads one log. Within one file the last line of a test counts, in the place of the first.
 
-    The cases of a rerun log are attempt 2 and final: `ingest.results` lays them upon the main log.
+    The cases of a rerun log are attempt 2 and final: `ingest.build_results` lays them upon the main log.
     """
     name = log_name(path)
     found: dict[tuple[str, str, str], Case] = {}

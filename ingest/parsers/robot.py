@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from ingest.parsers.elements import ElementHandler
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 from ingest.parsers.identity import identify
 from ingest.parsers.text import Clip, clip, epoch, seconds
-from ingest.parsers.xmlread import Source, read_xml, verdict
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.xml_dialect import ElementHandler
+from ingest.parsers.xml_stream import Source, read_xml, verdict
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 from ingest.parsers.text import Clip, clip, seconds
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
 
 LINE_BYTES = 16 << 10
 MAX_INDENT = 200  # subtests within subtests beyond this are taken as one level

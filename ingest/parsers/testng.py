@@ -9,11 +9,11 @@ import json
 import re
 from typing import BinaryIO
 
-from ingest.parsers.elements import ElementHandler
-from ingest.parsers.test_report import MAX_BYTES
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.jenkins_test_report import MAX_BYTES
 from ingest.parsers.text import Clip, clip, epoch, seconds
-from ingest.parsers.xmlread import Source, read_xml, verdict
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.xml_dialect import ElementHandler
+from ingest.parsers.xml_stream import Source, read_xml, verdict
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
 MAX_PARAMETERS = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from ingest.parsers.elements import ElementHandler
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 from ingest.parsers.text import clip, epoch
-from ingest.parsers.xmlread import Source, read_xml, verdict
-from ingest.records import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.xml_dialect import ElementHandler
+from ingest.parsers.xml_stream import Source, read_xml, verdict
 
 # The schema gives a missing outcome the meaning Failed.
 _FAILED = {"failed": "failure", "": "failure", "error": "error", "timeout": "error", "aborted": "error",

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from ingest.simulator import messages
+from ingest.simulator import failure_messages
 from ingest.simulator.programme import ERROR, FAILED, NONE, SICK, SKIPPED, STATUS_NAMES, STORM, Programme, Results
 from ingest.simulator.timeline import Execution, Run
 
@@ -111,22 +111,22 @@ def _outcome(programme: Programme, execution: Execution, results: Results, row: 
 
 def _printable(text: str) -> str:
     """XML 1.0 has no escape character; pytest writes it out."""
-    return text.replace(messages.ESCAPE, "#x1B")
+    return text.replace(failure_messages.ESCAPE, "#x1B")
 
 
-def failure(programme: Programme, execution: Execution, row: int) -> messages.Failure:
+def failure(programme: Programme, execution: Execution, row: int) -> failure_messages.Failure:
     """The text of the first attempt that failed at `row` of the results."""
     results, module = programme.results(execution), execution.module
     slot, cause = int(results.slot[row]), int(results.cause[row])
     test = module.tests[module.test[slot]]
-    families = messages.ERRORS if results.first[row] == ERROR else messages.FAILURES
+    families = failure_messages.ERRORS if results.first[row] == ERROR else failure_messages.FAILURES
     if cause in (STORM, SICK):
-        template = messages.STORM if cause == STORM else messages.SICK
+        template = failure_messages.STORM if cause == STORM else failure_messages.SICK
     else:
         family = results.changes[cause].family if cause >= 0 else int(module.test[slot])
         template = families[family % len(families)]
     rng = Random(((programme.seed * 64 + module.index) * 1_000_003 + execution.number) * 8191 + slot)
-    return messages.failure(rng, test, template, _hosts(programme, execution)[results.host[row]])
+    return failure_messages.failure(rng, test, template, _hosts(programme, execution)[results.host[row]])
 
 
 def test_report(programme: Programme, execution: Execution, now: float) -> dict | None:
@@ -180,7 +180,7 @@ def console(programme: Programme, execution: Execution, now: float) -> str:
     if execution.fate == "broken" and now >= execution.ended:
         lines += [
             "tar: release.tar.gz: Cannot open: No such file or directory",
-            f"{messages.ESCAPE}[31mERROR: {execution.run.version} was not installed, no test ran{messages.ESCAPE}[0m",
+            f"{failure_messages.ESCAPE}[31mERROR: {execution.run.version} was not installed, no test ran{failure_messages.ESCAPE}[0m",
             "Build step 'Execute shell' marked build as failure",
         ]
     for row in range(programme.visible(execution, now)):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from data.terminal import fail
+from data.cli.common import fail
 from ingest.simulator.programme import Programme
 from ingest.simulator.server import SimulatorServer
 

@@ -17,8 +17,8 @@ from random import Random
 import numpy as np
 
 from ingest.simulator import vocabulary as words
-from ingest.simulator.catalogue import Module
-from ingest.simulator.plan import SICK_RATE, STORM_RATE, Change, Plan
+from ingest.simulator.planted_faults import SICK_RATE, STORM_RATE, Change, Plan
+from ingest.simulator.product_tests import Module
 from ingest.simulator.timeline import SIZES, Execution, Release, Run, Size, Timeline
 
 PASSED, FAILED, ERROR, SKIPPED, NONE = 0, 1, 2, 3, -1

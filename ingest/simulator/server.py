@@ -11,17 +11,17 @@ from typing import Self
 from cachetools import LRUCache
 from flask import Flask, Response, jsonify, request
 
-from ingest.simulator import console, httpd, orchestrated, pages, side
-from ingest.simulator.archive import zip_request, zipped
-from ingest.simulator.beans import PERMALINKS, Exporter
-from ingest.simulator.bugs import bug_feed
-from ingest.simulator.faults import FaultPlan
-from ingest.simulator.items import Build, Folder, Job
-from ingest.simulator.metadata import metadata_csv
+from ingest.simulator import console_log, error_pages, http_server, orchestrator_jobs, side_jobs
+from ingest.simulator.artifact_download import zip_request, zipped
+from ingest.simulator.bug_feed import bug_feed
+from ingest.simulator.http_faults import FaultPlan
+from ingest.simulator.jenkins_items import Build, Folder, Job
+from ingest.simulator.json_api import PERMALINKS, Exporter
+from ingest.simulator.metadata_csv import metadata_csv
 from ingest.simulator.programme import Programme
 from ingest.simulator.sources import extra_sources, sources
 from ingest.simulator.traffic import Traffic
-from ingest.simulator.tree import Bean, Depth, parse, render
+from ingest.simulator.tree_query import Bean, Depth, parse, render
 from ingest.simulator.truth import truth
 
 WRONG_ROOT = "http://jenkins.internal:8080/"
@@ -34,8 +34,8 @@ class Jenkins:
     def __init__(self, programme: Programme, root_url: str | None) -> None:
         self.programme, self.root_url = programme, root_url
         self.root = Folder("")
-        orchestrated.add_jobs(programme, self.root)
-        side.add_jobs(programme.seed, programme.started, self.root, programme.size)
+        orchestrator_jobs.add_jobs(programme, self.root)
+        side_jobs.add_jobs(programme.seed, programme.started, self.root, programme.size)
         self._zips: LRUCache = LRUCache(ZIP_CACHE_BYTES, getsizeof=len)
         self._lock = threading.Lock()
 
@@ -46,7 +46,7 @@ class Jenkins:
         if segments[:1] == ["view"] and len(segments) > 1:
             view, segments = segments[1], segments[2:]
             if view not in self.root.views and view != "all":
-                return pages.not_found(path)
+                return error_pages.not_found(path)
             if segments == ["api", "json"] and view != "all":
                 return _json(exporter.view(self.root, view))
             # What is asked for through a view says so in its addresses.
@@ -55,14 +55,14 @@ class Jenkins:
             return _json(exporter.server(self.root))
         item, rest = self._item(segments)
         if item is None:
-            return pages.not_found(path)
+            return error_pages.not_found(path)
         if rest == ["api", "json"]:
             return _json(exporter.item(item))
         if isinstance(item, Job) and rest:
             build = self._build(item, rest[0], now)
             if build:
                 return self._build_page(exporter, item, build, rest[1:], path)
-        return pages.not_found(path)
+        return error_pages.not_found(path)
 
     def _item(self, segments: list[str]) -> tuple[Folder | Job | None, list[str]]:
         names, place = [], 0
@@ -85,18 +85,18 @@ class Jenkins:
             return _json(exporter.build(job, build))
         if rest == ["testReport", "api", "json"]:
             report = exporter.report(build)
-            return _json(report) if report else pages.not_found(path)
+            return _json(report) if report else error_pages.not_found(path)
         if rest == ["logText", "progressiveText"]:
-            body, size, more = console.progressive(build, now, request.args.get("start", 0, int))
+            body, size, more = console_log.progressive(build, now, request.args.get("start", 0, int))
             response = Response(body, content_type="text/plain;charset=utf-8", headers={"X-Text-Size": str(size)})
             if more:
                 response.headers["X-More-Data"] = "true"
             return response
         if rest == ["consoleText"]:
-            return Response(console.text(build, now), content_type="text/plain;charset=utf-8")
+            return Response(console_log.text(build, now), content_type="text/plain;charset=utf-8")
         if rest[:1] == ["artifact"]:
-            return self._artifact(job, build, rest[1:], now) or pages.not_found(path)
-        return pages.not_found(path)
+            return self._artifact(job, build, rest[1:], now) or error_pages.not_found(path)
+        return error_pages.not_found(path)
 
     def _artifact(self, job: Job, build: Build, segments: list[str], now: float) -> Response | None:
         if wanted := zip_request(segments):
@@ -130,8 +130,8 @@ def _json(bean: Bean) -> Response:
     try:
         shown = parse(wanted) if wanted is not None else Depth(1 - request.args.get("depth", 0, int))
     except ValueError as error:
-        return pages.oops(str(error))
-    return pages.json_answer(render(bean, shown), pretty="pretty" in request.args)
+        return error_pages.oops(str(error))
+    return error_pages.json_answer(render(bean, shown), pretty="pretty" in request.args)
 
 
 def create_app(
@@ -166,16 +166,16 @@ def create_app(
         if fault and fault.kind == "slow":
             time.sleep(fault.delay_s)
         if fault and fault.kind in ("html", "login", "status"):
-            response = pages.instead(fault, path)
+            response = error_pages.instead(fault, path)
         elif path == "/login":
-            response = pages.login()
-        elif user and (refused := pages.refused(request.authorization, user, token, path)):
+            response = error_pages.login()
+        elif user and (refused := error_pages.refused(request.authorization, user, token, path)):
             response = refused
         else:
             response = jenkins.get(path)
             if fault and fault.kind in ("truncate", "reset"):
-                response = pages.damaged(response, fault)
-        pages.finish(response, request.headers.get("Accept-Encoding", ""), user)
+                response = error_pages.damaged(response, fault)
+        error_pages.finish(response, request.headers.get("Accept-Encoding", ""), user)
         return response
 
     @app.get("/metadata.csv")
@@ -221,7 +221,7 @@ def create_app(
         if action == "delete":
             job.deleted.add(int(told["number"]))
         elif action == "recreate":
-            side.recreate(programme.seed, job, programme.now())
+            side_jobs.recreate(programme.seed, job, programme.now())
         else:
             job.edits[int(told["number"])] = told["set"]
         return jsonify({"job": job.full_name})
@@ -235,7 +235,7 @@ class SimulatorServer(AbstractContextManager):
     def __init__(self, programme: Programme, port: int = 0, host: str = "127.0.0.1", **options) -> None:
         self.programme = programme
         self.app = create_app(programme, **options)
-        self._server = httpd.Server(self.app, host, port)
+        self._server = http_server.Server(self.app, host, port)
         self.port = self._server.port
         self.url = f"http://{host}:{self.port}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)

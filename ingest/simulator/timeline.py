@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 
-from ingest.simulator.catalogue import Module
+from ingest.simulator.product_tests import Module
 
 HOUR = 3600.0
 CADENCE = 12 * HOUR

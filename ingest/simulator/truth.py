@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from ingest.simulator import messages
+from ingest.simulator import failure_messages
 from ingest.simulator.artifacts import sessions
-from ingest.simulator.items import Folder
-from ingest.simulator.plan import FOREVER, SICK_RATE, Change
+from ingest.simulator.jenkins_items import Folder
+from ingest.simulator.planted_faults import FOREVER, SICK_RATE, Change
 from ingest.simulator.programme import ERROR, FAILED, HOSTS_PER_TOPOLOGY, NONE, PASSED, SKIPPED, Programme
-from ingest.simulator.side import BRANCHES, NIGHTLY
+from ingest.simulator.side_jobs import BRANCHES, NIGHTLY
 from ingest.simulator.timeline import Execution, Release
 
 SIDE_JOBS = {
@@ -182,7 +182,7 @@ def _disturbances(programme: Programme, now: float) -> dict:
     for name, index, module in sorted(programme.plan.storms):
         run, place = programme.release(name).runs[index], programme.modules[module]
         build = next(e.number for e in run.own if e.module is place)
-        message = ": ".join(messages.STORM[:2])
+        message = ": ".join(failure_messages.STORM[:2])
         storms.append({"release": name, "run": run.number, "module": place.name, "build": build, "message": message})
     for host in programme.plan.hosts:
         release = programme.release(host.release)

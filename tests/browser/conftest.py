@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import World
 from dash import Dash
 from dash.testing.browser import Browser
 from dash.testing.composite import DashComposite
 from selenium.webdriver.chrome.options import Options
-from serving import served
-from webpage import Page, visiting
+from support.browser import Page, visiting
+from support.live_server import served
+from support.store_builder import World
 
 from dashboard.app import create_app
 from data.settings import load

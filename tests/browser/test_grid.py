@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-from builders import cases
 from dash.testing.browser import Browser
 from dash.testing.wait import until
 from selenium.webdriver.common.keys import Keys
-from webpage import texts, wait_for_text
+from support.browser import texts, wait_for_text
+from support.store_builder import cases
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 _CELL = """

@@ -7,16 +7,17 @@ from itertools import islice
 from urllib.request import urlopen
 
 import pytest
-from builders import World
 from dash import Dash
-from webpage import texts
-from webserver import eventually
+from support.browser import texts
+from support.fake_server import eventually
+from support.store_builder import World
 
 from dashboard.app import create_app
-from data import ledger, raw
 from data.settings import SourceSettings, load
-from ingest.reading import utc_now
-from ingest.schedule import Ingest
+from data.work import ledger
+from data.write import raw_files
+from ingest.build_reader import utc_now
+from ingest.scheduler import Ingest
 from ingest.simulator import Programme, SimulatorServer
 
 
@@ -79,7 +80,7 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     assert checked() == 1, "a box that was touched is left alone by live updates"
 
     (row,) = world.store.rows("SELECT build, job, number, started_at FROM builds ORDER BY started_at DESC LIMIT 1")
-    (path,) = [file for file, *_ in islice(raw.members(world.store, row["build"], row["started_at"]), 1)]
+    (path,) = [file for file, *_ in islice(raw_files.members(world.store, row["build"], row["started_at"]), 1)]
     failed = ledger.Entry("sim-7.0", row["job"], row["number"], ledger.BUILD, ledger.GONE, 5, "404 from Jenkins")
 
     def write(cursor) -> None:
@@ -92,7 +93,7 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     dash_duo.wait_for_element(again, timeout=20)
     link = dash_duo.wait_for_element("[data-key='Remarks on reports'] a[download]", timeout=20).get_attribute("href")
     with urlopen(link) as answer:
-        assert answer.read() == raw.read(world.store, row["build"], row["started_at"], path)
+        assert answer.read() == raw_files.read(world.store, row["build"], row["started_at"], path)
     click(again)
     eventually(lambda: not texts(dash_duo, again))
     eventually(lambda: text("[data-key=ask]").count("done") == 4)

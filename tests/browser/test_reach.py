@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from serving import served
-from webserver import eventually
+from support.fake_server import eventually
+from support.live_server import served
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 

@@ -6,7 +6,7 @@ import json
 
 from selenium.webdriver.common.action_chains import ActionChains
 
-from data import ids
+from data.model import ids
 
 _CLICK_CELL = """
 const canvas = document.querySelector(`#grid [data-row="${arguments[0]}"] canvas`);

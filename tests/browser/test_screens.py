@@ -14,21 +14,23 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import axe_playwright_python
 import pytest
-from builders import World
 from dash import Dash
 from dash.testing.browser import Browser
 from dash.testing.wait import until
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from webpage import texts, visiting, wait_for_text
+from support.browser import texts, visiting, wait_for_text
+from support.store_builder import World
 
 from dashboard.app import create_app
-from data import append, ids, raw
-from data.bugs import Bug, put_bugs
-from data.metadata import put_metadata
+from data.lake.store import Store
+from data.model import ids
 from data.settings import load
-from data.store import Store
+from data.write import builds as append
+from data.write import raw_files
+from data.write.bugs import Bug, put_bugs
+from data.write.metadata import put_metadata
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
@@ -263,7 +265,7 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
     (number, at) = world.store.cursor().execute(
         "SELECT build, started_at FROM builds WHERE number = 4 AND module = 'routing'"
     ).fetchone()  # fmt: skip
-    build, report = ids.text(number), raw.pack("reports/junit.xml", "junit", b"<testsuite/>")
+    build, report = ids.text(number), raw_files.pack("reports/junit.xml", "junit", b"<testsuite/>")
     world.store.transact("test", "raw", lambda cursor: append.put_raw(cursor, number, at, [report]))
     signature = ids.text(world.store.value("SELECT min(signature) FROM signatures"))
     pages = {

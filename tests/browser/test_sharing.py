@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from selenium.webdriver.common.keys import Keys
-from webpage import Page
+from support.browser import Page
 
-from data import ids
+from data.model import ids
 
 
 def test_a_link_a_moment_and_a_call_are_copied(page):

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
-from builders import World
 from selenium.webdriver.common.keys import Keys
-from serving import served
+from support.live_server import served
+from support.store_builder import World
 
 from dashboard.app import create_app
 from data.settings import load

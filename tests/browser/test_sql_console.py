@@ -8,9 +8,9 @@ import pytest
 from dash.testing.wait import until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from webpage import texts
+from support.browser import texts
 
-from data import ids
+from data.model import ids
 
 HOSTILE = "<img src=x onerror=document.title='owned'>"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from builders import cases
-from webpage import texts, wait_for_text
+from support.browser import texts, wait_for_text
+from support.store_builder import cases
 
-from data import ids
+from data.model import ids
 
 HOSTILE = "test_<img src=x onerror=document.title='owned'>"
 

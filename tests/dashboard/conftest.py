@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import World
 from dash import Dash
+from support.store_builder import World
 
 from dashboard.app import create_app
 from data.settings import load

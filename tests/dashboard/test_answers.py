@@ -6,12 +6,12 @@ import logging
 import re
 from html import unescape
 
-from builders import cases
 from dash import Dash
+from support.store_builder import cases
 
 from dashboard.app import create_app
 from dashboard.pages import run as run_page
-from data import ids
+from data.model import ids
 from data.settings import load
 
 

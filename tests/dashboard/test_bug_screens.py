@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import ids
-from data.bugs import Bug, put_bugs
-from data.metadata import put_metadata
+from data.model import ids
+from data.write.bugs import Bug, put_bugs
+from data.write.metadata import put_metadata
 
 A, B = (ids.text(ids.of("tests/routing/routing_test.py", "TestIt", name)) for name in ("a[1]", "b"))
 EVIL = '<img src=x onerror="alert(1)">'

@@ -7,10 +7,12 @@ import zipfile
 
 import pyarrow as pa
 import pytest
-from builders import cases
+from support.store_builder import cases
 
-from dashboard.loglines import excerpts, log, telling
-from data import append, ids, raw
+from dashboard.failing_line import excerpts, log, telling
+from data.model import ids
+from data.write import builds as append
+from data.write import raw_files
 
 REPORT = b"<testsuite><testcase name='a'/></testsuite>"
 CONSOLE = "\n".join([*("quiet" for _ in range(50)), "\x1b[31mERROR: link <down>\x1b[0m", *("quiet" for _ in range(50))])
@@ -28,7 +30,10 @@ def build(world) -> str:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("reports/a b.xml", REPORT)
-    kept = [raw.pack_zip("**/*.xml", "junit", packed.getvalue()), raw.pack("console", "console", CONSOLE.encode())]
+    kept = [
+        raw_files.pack_zip("**/*.xml", "junit", packed.getvalue()),
+        raw_files.pack("console", "console", CONSOLE.encode()),
+    ]
     world.store.transact("test", "raw", lambda cursor: append.put_raw(cursor, row["build"], row["started_at"], kept))
     return ids.text(row["build"])
 

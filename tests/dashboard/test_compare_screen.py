@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data import ids
+from data.model import ids
 
 MOVES = {"broke": "PF", "dead": "FF", "fixed": "FP", "steady": "PP", "came": "-F", "went": "P-"}
 

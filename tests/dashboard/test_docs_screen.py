@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.pages.docs import FOLDER, rendered
 from dashboard.terms import TERMS, anchor, definition, term_link
-from data.stats.words import WORDS
+from data.verdicts.rules import WORDS
 
 
 def test_every_word_leads_to_its_heading(show):

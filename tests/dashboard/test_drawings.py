@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import sparks
+from dashboard import sparklines
 from dashboard.figures import trend
 
 
@@ -31,7 +31,7 @@ COUNTS = st.builds(point, st.integers(0, 5000), st.integers(0, 5000), st.integer
 
 @given(st.lists(COUNTS, min_size=1, max_size=30))
 def test_every_bar_of_a_spark_fills_the_height_without_overlap(points):
-    drawn = sparks.spark(points)
+    drawn = sparklines.spark(points)
     assert len(drawn["bars"]) == min(len(points), 20)
     for bar in drawn["bars"]:
         top = 0.0
@@ -43,7 +43,7 @@ def test_every_bar_of_a_spark_fills_the_height_without_overlap(points):
 
 @given(COUNTS)
 def test_a_bar_of_counts_is_whole_and_shows_whatever_there_is(row):
-    parts = dict(sparks.bar(row))
+    parts = dict(sparklines.bar(row))
     assert set(parts) == {name for name in ("passed", "failed", "skipped") if row[name]}
     assert not parts or sum(parts.values()) == pytest.approx(100, abs=0.1)
 

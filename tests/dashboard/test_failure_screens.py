@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from builders import cases
+from support.store_builder import cases
 
 from dashboard.pages.failure import DAYS, bars
-from data import ids
+from data.model import ids
 
 
 def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, show):

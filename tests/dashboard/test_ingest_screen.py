@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import World
 from dash import Dash
+from support.store_builder import World
 
 from dashboard.app import create_app
-from data import ids, ledger, polls, requests
-from data.append import Build, Run, put_builds, put_runs
-from data.measures import iso
+from data.model import ids
+from data.model.measures import iso
 from data.settings import SourceSettings, load
+from data.work import ledger, poll_status, requests
+from data.write.builds import Build, Run, put_builds, put_runs
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
@@ -86,19 +87,19 @@ def test_a_source_that_has_not_been_polled_for_long_is_stale(world, show):
 
 def test_a_quiet_source_is_ok_and_its_next_poll_is_told(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0, error="503")
-    polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1)))
+    poll_status.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1)))
     html = show("ingest", "/ingest")["html"]
     assert "stale" not in html and "503" not in html and iso(following) in html
-    polls.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), NOW)
+    poll_status.tell(world.store, ledger.Poll("ci", NOW, 1.0, requests=1), NOW)
     assert ">now</td>" in show("ingest", "/ingest")["html"], "due, or going on"
 
 
 def test_a_source_that_is_read_now_is_not_stale_and_a_dead_process_reads_nothing(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
-    with polls.reading(world.store, "ci"):
+    with poll_status.reading(world.store, "ci"):
         html = show("ingest", "/ingest")["html"]
         assert "No ingest process is running" in html and "last sign" not in html and "<span>stale</span>" in html
-        polls.beat(world.store)
+        poll_status.beat(world.store)
         html = show("ingest", "/ingest")["html"]
         assert "reading" in html and "stale" not in html and "No ingest process" not in html
     assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
@@ -113,11 +114,11 @@ def test_the_bug_feed_tells_why_it_could_not_be_read(world, call):
 
     world.run({"routing": {"a": "P"}})
     assert "Bug feed" not in page()
-    polls.tell_feed(world.store, NOW, 0.1, "answered 503 <x>", NOW + timedelta(hours=1))
+    poll_status.tell_feed(world.store, NOW, 0.1, "answered 503 <x>", NOW + timedelta(hours=1))
     assert "answered 503 &lt;x&gt;" in page()
     health = app.server.test_client().get("/api/v1/health").json
     assert health["bugs"]["last_error"] == "answered 503 <x>" and health["status"] == "degraded"
-    polls.tell_feed(world.store, NOW, 0.1, None, NOW + timedelta(hours=1))
+    poll_status.tell_feed(world.store, NOW, 0.1, None, NOW + timedelta(hours=1))
     assert "Bug feed" in page() and "503" not in page()
 
 

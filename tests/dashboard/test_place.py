@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.place import Place, match
+from dashboard.page_url import Place, match
 
 NAMES = st.text("abcxyz_", min_size=1, max_size=8)
 VALUES = st.text(min_size=1, max_size=20).filter(lambda text: text.encode("utf-8", "ignore").decode() == text)

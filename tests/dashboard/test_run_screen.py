@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from data import ids
-from data.filters import Filter
+from data.model import ids
+from data.model.filters import Filter
 from data.queries import runs
 from data.queries.gate import gate
 

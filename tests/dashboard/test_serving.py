@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 from plotly.offline import get_plotlyjs_version
 
-from dashboard import static
+from dashboard import static_files
 
 
 def test_every_inline_script_of_the_page_is_in_the_policy_and_no_other_may_run(app):
@@ -54,14 +54,14 @@ def test_static_files_are_compressed_and_kept(app):
     again = client.get("/app.css?m=1", headers=known, buffered=True)
     assert again.status_code == 304
     assert b".cells-grid" in whole and b".form-select" in whole
-    assert b"rt.lay" in client.get(static.address("js"), buffered=True).data
+    assert b"rt.lay" in client.get(static_files.address("js"), buffered=True).data
 
 
 def test_plotly_is_served_from_here_in_the_version_that_python_draws_for(app):
     answer = app.server.test_client().get("/_dash-component-suites/plotly/package_data/plotly.min.js", buffered=True)
     assert answer.status_code == 200
     assert f"v{get_plotlyjs_version()}" in answer.text[:300]
-    assert static.BOOTSTRAP.is_file()
+    assert static_files.BOOTSTRAP.is_file()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a Unix; elsewhere waitress serves")

@@ -6,16 +6,16 @@ import re
 from datetime import datetime
 
 import pytest
-from builders import World
 from dash import Dash
+from support.store_builder import World
 
 from dashboard.app import create_app
+from dashboard.page_url import match
 from dashboard.pages import PAGES, docs, sql
-from dashboard.place import match
-from data import ids
-from data.bugs import Bug, put_bugs
-from data.metadata import put_metadata
+from data.model import ids
 from data.settings import load
+from data.write.bugs import Bug, put_bugs
+from data.write.metadata import put_metadata
 
 TEST = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
 # Every screen by an address that has its filters; the sinks it fills, and what the call must hold.

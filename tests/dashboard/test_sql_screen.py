@@ -6,13 +6,13 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from data import saved_queries
-from data.sql_examples import EXAMPLES
+from data.sql_console import saved_queries
+from data.sql_console.examples import EXAMPLES
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
-    from builders import World
+    from support.store_builder import World
 
     world = World.at(tmp_path_factory.mktemp("known"), mirrored=False)
     world.history({"broken": "PPFF", "rescued": "PKPK", "steady": "PPPP"})

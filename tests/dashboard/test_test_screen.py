@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
-from builders import cases
+from support.store_builder import cases
 
 from dashboard.pages.test import durations, lanes, reasons
-from data import ids
-from data.filters import Filter
-from data.queries.segments import segments
+from data.model import ids
+from data.model.filters import Filter
+from data.verdicts.rate_segments import segments
 
 A = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))
 

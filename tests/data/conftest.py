@@ -1,19 +1,19 @@
-"""The store of trouble.py, made once and only read."""
+"""The store of regression_scenario.py, made once and only read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-import trouble
-from builders import World
+from support import regression_scenario
+from support.store_builder import World
 
-from data.store import Store
+from data.lake.store import Store
 
 
 @pytest.fixture(scope="session")
 def programme(tmp_path_factory) -> Iterator[Store]:
     world = World.at(tmp_path_factory.mktemp("programme"), mirrored=True)
-    trouble.fill(world)
+    regression_scenario.fill(world)
     yield world.store
     world.store.close()

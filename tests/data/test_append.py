@@ -9,13 +9,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import World, cases, held
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.store_builder import World, cases, held
 
-from data import ids
-from data.append import Build, Commit, RawFile, Run, RunBuild, put, put_builds, put_raw, put_runs, refresh_first_seen
-from data.store import Store
+from data.lake.store import Store
+from data.model import ids
+from data.write.builds import (
+    Build,
+    Commit,
+    RawFile,
+    Run,
+    RunBuild,
+    put,
+    put_builds,
+    put_raw,
+    put_runs,
+    refresh_first_seen,
+)
 
 NOW = datetime(2026, 11, 1, 4)
 TABLES = ("builds", "results", "failures", "build_counts", "tests", "signatures", "runs", "run_builds", "commits")

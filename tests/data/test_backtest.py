@@ -6,16 +6,16 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from trouble import BREAKS, RUNS, STORM_RUN
+from support.regression_scenario import BREAKS, RUNS, STORM_RUN
 
-from data import ids
-from data.backtest import past, report, simulate, truth
-from data.backtest.detectors import DETECTORS, by_words
-from data.backtest.replay import replay
-from data.filters import Filter
-from data.queries import regressions, verdicts
-from data.stats.words import NEW_FAILURE, REGRESSION
+from data.model import ids
+from data.model.filters import Filter
+from data.verdicts import failure_rates, verdicts
+from data.verdicts.rules import NEW_FAILURE, REGRESSION
 from regtracker import main
+from regtracker.backtest import past, report, simulate, truth
+from regtracker.backtest.detectors import DETECTORS, by_words
+from regtracker.backtest.replay import replay
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_the_last_look_judges_as_the_product_does_now(programme, lane):
     rows = verdicts.verdicts(programme, Filter(release="7.0"), (REGRESSION, NEW_FAILURE))
     assert {ids.text(test) for test in by_words(last, set(), broken, 10)} == {row["test"] for row in rows}
     scores = {detector.name: detector.find(last, set()) for detector in DETECTORS}
-    claimed = {row["test"] for row in regressions.regressions(programme, Filter(release="7.0"))["tests"]}
+    claimed = {row["test"] for row in failure_rates.regressions(programme, Filter(release="7.0"))["tests"]}
     # Without the looks before, nothing is open yet: the product may keep more.
     assert {ids.text(test) for test in scores["Fisher, 10 runs, confirmed"]} <= claimed
 

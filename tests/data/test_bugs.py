@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import ids
-from data.bugs import Bug, put_bugs
-from data.filters import EVERYTHING, Filter
-from data.metadata import put_metadata
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
 from data.queries import bugs
 from data.queries.search import search
+from data.write.bugs import Bug, put_bugs
+from data.write.metadata import put_metadata
 
 NOW = datetime(2026, 11, 20, 8)
 URL = "https://tracker.example.com/browse/"

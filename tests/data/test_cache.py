@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from data.cache import AnswerCache
+from data.cache.answer_cache import AnswerCache
 
 DEADLINE_S = 10
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from builders import World, cases
+from support.store_builder import World, cases
 
-from data.filters import Filter
-from data.queries import disturbances, verdicts
+from data.model.filters import Filter
+from data.verdicts import disturbances, verdicts
 
 SEVEN = Filter(release="7.0")
 ALL = Filter(release="7.0", include_storms=True)

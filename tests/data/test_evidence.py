@@ -7,30 +7,20 @@ from typing import Any
 
 import orjson
 import pytest
-from builders import World
 from hypothesis import given
 from hypothesis import strategies as st
+from support.store_builder import World
 
-from data import evidence, ids
-from data.evidence.classes import CLASSES
-from data.filters import Filter
-from data.queries import (
-    compare,
-    disturbances,
-    durations,
-    failures,
-    flaky,
-    matrix,
-    regressions,
-    runs,
-    suspects,
-    verdicts,
-)
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import Filter
+from data.queries import compare, failures, matrix, runs
 from data.settings import MeasureSettings
-from data.stats.changepoint import THRESHOLD
-from data.stats.fisher import fisher
-from data.stats.intervals import wilson
-from data.store import Store
+from data.verdicts import disturbances, durations, evidence, failure_rates, flaky, suspects, verdicts
+from data.verdicts.evidence.comparison import CLASSES
+from data.verdicts.statistics.change_points import THRESHOLD
+from data.verdicts.statistics.fisher import fisher
+from data.verdicts.statistics.intervals import wilson
 
 SEVEN = Filter(release="7.0")
 
@@ -47,7 +37,7 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     yield from disturbances.host_list(store, SEVEN)
     yield from flaky.flaky(store, SEVEN)
     for base in (None, "6.0"):
-        yield from regressions.regressions(store, SEVEN, base)["tests"]
+        yield from failure_rates.regressions(store, SEVEN, base)["tests"]
     yield from durations.of_tests(store, SEVEN)
     yield from durations.of_modules(store, SEVEN)
     yield from failures.failures(store, SEVEN)
@@ -82,7 +72,7 @@ def test_what_a_verdict_prints_is_what_the_statistics_say(programme):
         low, high = wilson(told["failed"], told["of"])
         assert told["interval_95"] == [pytest.approx(low), pytest.approx(high)]
         assert len(told["runs"]) == len(told["numbers"]) == len(told["statuses"])
-    for row in regressions.regressions(programme, SEVEN)["tests"]:
+    for row in failure_rates.regressions(programme, SEVEN)["tests"]:
         base, sample = row["base"], row["sample"]
         assert row["p"] == pytest.approx(float(fisher(base["failed"], base["of"], sample["failed"], sample["of"])))
         assert row["claim"] == "suspected" or row["p"] <= row["evidence"]["cut_open"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from builders import World, cases
+from support.store_builder import World, cases
 
-from data import ids
-from data.filters import Filter
-from data.queries import durations, failures
-from data.stats.signatures import key as signature_key
-from data.stats.signatures import pattern as signature_pattern
+from data.model import ids
+from data.model.filters import Filter
+from data.queries import failures
+from data.verdicts import durations
+from data.verdicts.statistics.signatures import key as signature_key
+from data.verdicts.statistics.signatures import pattern as signature_pattern
 
 SEVEN = Filter(release="7.0")
 WAITING = "TimeoutError: the tunnel between {name} and its partner was not up after 30 seconds of patient waiting"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from builders import World, cases, held
+from support.store_builder import World, cases, held
 
-from data import maintenance
-from data.append import Build, Commit, put_builds
-from data.files import TABLES
-from data.store import LAKE, Store
+from data.cache.parquet_files import TABLES
+from data.lake import maintenance
+from data.lake.store import LAKE, Store
+from data.write.builds import Build, Commit, put_builds
 
 START = datetime(2026, 9, 28, 4)
 RELEASES = ("7.0", "it's 100% née/8.0")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import evidence
-from data.filters import Filter
+from data.model.filters import Filter
 from data.queries.gate import FAILING, gate
+from data.verdicts import evidence
 
 SEVEN = Filter(release="7.0")
 

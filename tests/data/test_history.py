@@ -7,13 +7,16 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from builders import START, World, cases, held
+from support.store_builder import START, World, cases, held
 
-from data import append, ids, maintenance
-from data.cache import AnswerCache
-from data.filters import EVERYTHING, Filter
-from data.queries import tests, verdicts
-from data.store import Store
+from data.cache.answer_cache import AnswerCache
+from data.lake import maintenance
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.queries import tests
+from data.verdicts import verdicts
+from data.write import builds
 
 pytestmark = pytest.mark.usefixtures("usual_threads")
 SEVEN = Filter(release="7.0")
@@ -94,7 +97,7 @@ def test_memory_and_files_tell_the_same(world, monkeypatch):
 def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
     judge(world.store)
     run = world.runs[-1]
-    again = append.Build(
+    again = builds.Build(
         "ci",
         "qa/7.0/N",
         run.number,
@@ -106,7 +109,7 @@ def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
         **held(cases("n", {"x": "P", "never": "F"})),
     )
     put = START + timedelta(days=90)
-    world.store.transact("test", "again", lambda cursor: append.put_builds(cursor, [again], put))
+    world.store.transact("test", "again", lambda cursor: builds.put_builds(cursor, [again], put))
     assert asked(world.store, TESTS[3], SEVEN)[0]["status"] == "passed", "out of the files, before anything is judged"
     assert len(asked(world.store, TESTS[4], SEVEN)) == 1
     judge(world.store)

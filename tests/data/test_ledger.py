@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import ledger, polls
-from data.append import Build, Run, RunBuild, put_builds, put_runs
-from data.ledger import BUILD, RUN, Entry, Job
-from data.measures import iso
-from data.queries import ingest as queries
-from data.store import Store
+from data.lake.store import Store
+from data.model.measures import iso
+from data.queries import ingest_status as queries
+from data.work import ledger, poll_status
+from data.work.ledger import BUILD, RUN, Entry, Job
+from data.write.builds import Build, Run, RunBuild, put_builds, put_runs
 
 NOW = datetime(2026, 11, 1, 4)
 HOUR = timedelta(hours=1)
@@ -147,14 +147,14 @@ def test_how_a_source_stands_is_true_without_a_snapshot_a_poll(store: Store, mon
     assert (row["last_error"], row["last_failed"], row["requests"], row["next_poll"]) == ("boom", 0, 4, None)
     before = store.snapshot().id
     for process, began, following in (("a", now - 2 * HOUR, now - HOUR), ("b", now - HOUR / 2, now + HOUR)):
-        monkeypatch.setattr(polls, "_PROCESS", process)
-        polls.tell(store, replace(failed, started_at=began - HOUR, requests=8), began)
-        polls.tell(store, replace(failed, started_at=began, error=None, requests=1), following)
+        monkeypatch.setattr(poll_status, "_PROCESS", process)
+        poll_status.tell(store, replace(failed, started_at=began - HOUR, requests=8), began)
+        poll_status.tell(store, replace(failed, started_at=began, error=None, requests=1), following)
     (row,) = queries.status(store)
     assert (row["last_error"], row["requests"]) == (None, 1), "the error is over, though no build came since"
     assert (row["last_poll"], row["next_poll"]) == (iso(now - HOUR / 2), iso(now + HOUR))
     assert 1800 <= row["lag_s"] < 1900 and store.snapshot().id == before
-    polls.tell(store, replace(failed, started_at=now, error=None), None)
+    poll_status.tell(store, replace(failed, started_at=now, error=None), None)
     (row,) = queries.status(store)
     assert (row["last_poll"], row["next_poll"]) == (iso(now), iso(now - HOUR)), "overdue: its process ended"
     write(store, lambda cursor: ledger.see_jobs(cursor, [Job("ci", "a")], NOW))

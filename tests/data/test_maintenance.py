@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import World, cases, held
 from click.testing import CliRunner
+from support.store_builder import World, cases, held
 
-from data import maintenance
-from data.append import Build, put_builds
-from data.commands import maintain
-from data.store import NoSnapshot
+from data.cli.commands import maintain
+from data.lake import maintenance
+from data.lake.store import NoSnapshot
+from data.write.builds import Build, put_builds
 
 NOW = datetime(2026, 11, 1, 4)
 

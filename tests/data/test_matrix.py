@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from builders import World, cases
+from support.store_builder import World, cases
 
-from data.filters import Filter
+from data.model.filters import Filter
 from data.queries import releases
 from data.queries.matrix import broken, matrix, unjudged
 

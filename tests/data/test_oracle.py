@@ -8,14 +8,15 @@ import tempfile
 from pathlib import Path
 
 import pyarrow as pa
-from builders import World, cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.store_builder import World, cases
 
-from data import ids
-from data.filters import Filter
-from data.queries import grid, runs, verdicts
-from data.stats.words import WINDOW, words
+from data.model import ids
+from data.model.filters import Filter
+from data.queries import grid, runs
+from data.verdicts import verdicts
+from data.verdicts.rules import WINDOW, words
 
 TESTS = [f"t{number}" for number in range(8)]
 ATTEMPTS = ["", "", "P", "P", "P", "P", "F", "F", "FP", "FF", "FFP", "S"]  # what may happen on one topology

@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from builders import START, World, cases, held
+from support.store_builder import START, World, cases, held
 
-from data import append, outcomes
-from data.filters import Filter
-from data.queries import verdicts
-from data.queries.windows import window
+from data.cache import result_arrays
+from data.model.filters import Filter
+from data.verdicts import verdicts
+from data.verdicts.lanes import window
+from data.write import builds as append
 
 pytestmark = pytest.mark.usefixtures("usual_threads")
 SEVEN = Filter(release="7.0")
@@ -32,9 +33,9 @@ def kept(world: World, builds) -> Counter:
         zip(rows.build.tolist(), rows.test.tolist(), rows.group.tolist(), rows.flag.tolist(), strict=True)
     ):
         assert row in range(*rows.of(place).indices(len(rows.flag)))
-        status = "failed" if flag & outcomes.FAILED else "passed" if flag & outcomes.PASSED else "skipped"
+        status = "failed" if flag & result_arrays.FAILED else "passed" if flag & result_arrays.PASSED else "skipped"
         said = (builds[place].build, int(rows.tests[test]), *rows.groups[group], status)
-        said += (bool(flag & outcomes.FINAL), bool(flag & outcomes.AGAIN), signatures.get(row, -1))
+        said += (bool(flag & result_arrays.FINAL), bool(flag & result_arrays.AGAIN), signatures.get(row, -1))
         found[(*said, round(float(rows.seconds[row]), 3))] += 1
     return found
 
@@ -67,8 +68,8 @@ def test_every_row_is_there_as_the_lake_holds_it(world):
 
 
 def test_more_than_may_be_kept_is_answered_all_the_same(world, monkeypatch):
-    monkeypatch.setattr(outcomes, "MOST_ROWS", 12)
-    monkeypatch.setattr(outcomes, "AT_ONCE", 3)
+    monkeypatch.setattr(result_arrays, "MOST_ROWS", 12)
+    monkeypatch.setattr(result_arrays, "AT_ONCE", 3)
     fill(world)
     builds = window(world.store, SEVEN, 10).builds
     for _ in range(2):

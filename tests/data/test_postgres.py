@@ -13,17 +13,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import cases, held
+from support.store_builder import cases, held
 
-from data import maintenance, polls
-from data.append import Build, put_builds
-from data.files import TABLES
-from data.filters import Filter
-from data.ledger import Poll
-from data.measures import iso
-from data.queries import builds, ingest, results
+from data.cache.parquet_files import TABLES
+from data.lake import maintenance
+from data.lake.store import LAKE, Store
+from data.model.filters import Filter
+from data.model.measures import iso
+from data.queries import builds, ingest_status, results
 from data.settings import StoreSettings, load
-from data.store import LAKE, Store
+from data.work import poll_status
+from data.work.ledger import Poll
+from data.write.builds import Build, put_builds
 
 NOW = datetime(2026, 11, 1, 4)
 MINUTES_5 = timedelta(minutes=5)
@@ -90,8 +91,8 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
         assert [row["number"] for row in found] == list(range(8))
         assert [row["status"] for row in results.of_build(reader, found[0]["id"])] == ["failed"]
         for store in writers:
-            polls.tell(store, Poll("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
-        (source,) = ingest.status(reader)
+            poll_status.tell(store, Poll("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
+        (source,) = ingest_status.status(reader)
         assert (source["last_poll"], source["next_poll"], source["requests"]) == (iso(NOW), iso(NOW + MINUTES_5), 3)
         for table in ("releases", "tests", "signatures"):
             assert reader.value(f"SELECT count(*) FROM {table}") == 1, table

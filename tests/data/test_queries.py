@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from builders import World, cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.store_builder import World, cases
 
-from data import ids
-from data.filters import EVERYTHING, Filter
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
 from data.queries import builds, compare, failures, grid, releases, results, runs, tests, trends
 
 SEVEN = Filter(release="7.0")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import append, ids
-from data.filters import Filter
-from data.queries import suspects, verdicts
+from data.model import ids
+from data.model.filters import Filter
+from data.verdicts import suspects, verdicts
+from data.write import builds as append
 
 SEVEN = Filter(release="7.0")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from builders import World, cases
+from support.store_builder import World, cases
 
-from data import ids
-from data.filters import Filter
-from data.queries import flaky, noise, regressions, runs, trends
+from data.model import ids
+from data.model.filters import Filter
+from data.queries import runs, trends
+from data.verdicts import failure_rates, flaky, flaky_exclusion
 
 SEVEN = Filter(release="7.0")
 
@@ -20,18 +21,18 @@ def world(tmp_path):
 
 
 def claims(world: World, base: str | None = None, flt: Filter = SEVEN) -> dict[str, str]:
-    return {row["name"]: row["claim"] for row in regressions.regressions(world.store, flt, base)["tests"]}
+    return {row["name"]: row["claim"] for row in failure_rates.regressions(world.store, flt, base)["tests"]}
 
 
 def test_a_test_that_fails_more_often_is_found_though_it_passes_in_between(programme):
-    found = regressions.regressions(programme, SEVEN)
+    found = failure_rates.regressions(programme, SEVEN)
     rows = {row["name"]: row for row in found["tests"]}
     assert rows["worse"]["claim"] == "confirmed" and "breaks" in rows
     assert not {"flaps", "rescued", "steady_1", "hopeless"} & set(rows)
     assert not any(name.startswith(("moves_", "stored_")) for name in rows)
     assert (found["sample_runs"], found["base_runs"]) == (10, 52)
     assert found["confirmed"] + found["suspected"] + found["required"] == len(rows)
-    assert regressions.regressions(programme, SEVEN, limit=1, offset=1)["tests"] == [found["tests"][1]]
+    assert failure_rates.regressions(programme, SEVEN, limit=1, offset=1)["tests"] == [found["tests"][1]]
 
 
 def test_two_failures_are_never_a_regression_and_three_are_suspected(world):
@@ -43,7 +44,7 @@ def test_many_steady_tests_make_no_false_claim(world):
     rng = random.Random(11)
     rates = {f"t{number:03}": rng.uniform(0, 0.1) for number in range(150)}
     world.history({name: "".join(rng.choices("FP", (rate, 1 - rate), k=40)) for name, rate in rates.items()})
-    found = regressions.regressions(world.store, SEVEN)
+    found = failure_rates.regressions(world.store, SEVEN)
     assert found["confirmed"] == 0
     assert found["suspected"] <= 4
 
@@ -51,7 +52,7 @@ def test_many_steady_tests_make_no_false_claim(world):
 def test_an_open_regression_stays_open_with_less_evidence(world):
     # Half of the newest runs fail, then fewer: at the last look three of ten, which alone would not be confirmed.
     world.history({"fades": "P" * 30 + "FFFFFPPPPPPP", "fresh": "P" * 39 + "FFF"})
-    rows = {row["name"]: row for row in regressions.regressions(world.store, SEVEN)["tests"]}
+    rows = {row["name"]: row for row in failure_rates.regressions(world.store, SEVEN)["tests"]}
     assert rows["fades"]["opened"] and not rows["fresh"]["opened"]
     assert rows["fades"]["evidence"]["cut_open"] >= (rows["fades"]["evidence"]["cut"] or 0)
 
@@ -59,12 +60,12 @@ def test_an_open_regression_stays_open_with_less_evidence(world):
 def test_another_release_is_the_base_and_an_older_one_where_it_did_better(world):
     for release, letters in (("5.0", "P" * 12), ("6.0", "PPPFPPPPFPPF"), ("7.0", "PPFPFFPFFP")):
         world.history({"t": letters, "same": "P" * len(letters)}, release=release)
-    (row,) = regressions.regressions(world.store, SEVEN, "6.0")["tests"]
+    (row,) = failure_rates.regressions(world.store, SEVEN, "6.0")["tests"]
     assert (row["base"]["release"], row["base"]["failed"], row["base"]["of"]) == ("5.0", 0, 12)
     assert (row["sample"]["failed"], row["sample"]["of"]) == (5, 10)
     assert "in 5.0" in row["sentence"]
-    assert regressions.regressions(world.store, SEVEN, "4.0") is None
-    assert regressions.regressions(world.store, Filter(release="9.0")) is None
+    assert failure_rates.regressions(world.store, SEVEN, "4.0") is None
+    assert failure_rates.regressions(world.store, Filter(release="9.0")) is None
 
 
 def test_a_test_without_a_base_is_held_against_a_required_rate(world):
@@ -100,8 +101,8 @@ def test_a_breakage_that_was_mended_is_not_flaky(world):
 def test_flaky_tests_are_taken_out_of_every_count_alike(world):
     letters = {"flaps": "PFPFPF", "broke_too": "PFPFFF", "good": "PPPPPP", "bad": "FFFFFF", "skips": "SSSSSS"}
     world.history(letters)
-    assert list(noise.noisy(world.store, "7.0")) == ["prod"]
-    assert len(noise.noisy(world.store, "7.0")["prod"]) == 1
+    assert list(flaky_exclusion.noisy(world.store, "7.0")) == ["prod"]
+    assert len(flaky_exclusion.noisy(world.store, "7.0")["prod"]) == 1
     without = Filter(release="7.0", exclude_flaky=True)
     plain, taken = (runs.runs(world.store, flt) for flt in (SEVEN, without))
     for before, after in zip(plain, taken, strict=True):

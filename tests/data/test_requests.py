@@ -9,12 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import raw, requests
-from data.append import Build, put_builds
-from data.requests import DONE, WORKING
-from data.store import Store
+from data.lake.store import Store
+from data.work import requests
+from data.work.requests import DONE, WORKING
+from data.write import raw_files as raw
+from data.write.builds import Build, put_builds
 
 NOW = datetime(2026, 11, 1, 4)
 

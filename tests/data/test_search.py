@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from builders import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.store_builder import World
 
-from data import ids
-from data.filters import Filter
+from data.model import ids
+from data.model.filters import Filter
 from data.queries.search import EACH, KINDS, search
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import World
+from support.store_builder import World
 
-from data import migrations
+from data.lake import migrations
+from data.lake.store import NoSnapshot, Store, StoreError
 from data.settings import Settings
-from data.store import NoSnapshot, Store, StoreError
 
 pytestmark = pytest.mark.usefixtures("usual_threads")
 
@@ -99,7 +99,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from data.settings import Settings
-from data.store import Store
+from data.lake.store import Store
 store = Store.open(Settings(home=Path(sys.argv[1])))
 for number in range(8):
     store.transact("me", "count", lambda cursor: cursor.execute(

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from builders import World, cases
+from support.store_builder import World, cases
 
-from data import ids
-from data.filters import Filter
-from data.queries import verdicts
-from data.stats.words import words
+from data.model import ids
+from data.model.filters import Filter
+from data.verdicts import verdicts
+from data.verdicts.rules import words
 
 TRUTH = {
     "PF": {"new_failure"},

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import empty_store
 from click.testing import CliRunner, Result
-from webserver import WebServer
+from support.fake_server import WebServer
+from support.store_builder import empty_store
 
 from regtracker import main
 
@@ -26,7 +26,7 @@ def web() -> Iterator[WebServer]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries without their waits."""
-    monkeypatch.setattr("ingest.jenkins.FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("ingest.jenkins.client.FIRST_WAIT_S", 0.001)
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import World
 from click.testing import CliRunner, Result
-from webserver import Answer, WebServer
+from support.fake_server import Answer, WebServer
+from support.store_builder import World
 
-from data import polls
+from data.lake.store import Store
 from data.queries import bugs
 from data.settings import BugSettings, load
-from data.store import Store
-from ingest import bugs as feeds
-from ingest.schedule import Ingest
+from data.work import poll_status
+from ingest import bug_feed as feeds
+from ingest.scheduler import Ingest
 from regtracker import main
 
 Run = Callable[..., Result]
@@ -200,7 +200,7 @@ def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: Web
         for wanted, error in ((before, None), (before, "is no JSON"), (after, None)):
             ingest.read_bugs()
             assert states(home) == wanted
-            told = polls.feed(ingest.store)
+            told = poll_status.feed(ingest.store)
             assert told["last_error"] is None if error is None else error in told["last_error"]
             assert told["next_read"] > told["last_read"]
     finally:

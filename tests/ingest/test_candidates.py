@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from webserver import Answer, WebServer, source_of, store_of
+from support.fake_server import Answer, WebServer, source_of, store_of
 
-from data import requests
 from data.settings import SourceSettings
+from data.work import requests
 from ingest import candidates
 from ingest.backfill import Range
-from ingest.jenkins import JenkinsError
+from ingest.jenkins.client import JenkinsError
 from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
 

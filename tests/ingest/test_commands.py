@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from webserver import JUNIT, Answer, WebServer, job
+from support.fake_server import JUNIT, Answer, WebServer, job
 
+from data.lake.store import Store
 from data.settings import load
-from data.store import Store
 
 Run = Callable[..., Result]
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.details import Commit, Counters, read_detail
-from ingest.parsers import test_report
+from ingest.jenkins.build_details import Commit, Counters, read_detail
+from ingest.parsers import jenkins_test_report
 
 ODD = st.sampled_from([None, "", "12", "x", 3, -1, True, [], {}, [None], ["a"], [{}], {"a": 1}, float("nan"), 10**30])
 BUILD = {
@@ -63,7 +63,7 @@ def test_no_odd_value_anywhere_makes_a_build_unreadable(path: tuple, odd: object
 
 @given(st.sampled_from(places(REPORT)), ODD)
 def test_a_report_with_an_odd_value_is_read_or_said_to_be_wrong(path: tuple, odd: object) -> None:
-    status = test_report.read(changed(REPORT, path, odd), number=4).status
+    status = jenkins_test_report.read(changed(REPORT, path, odd), number=4).status
     assert status == "ok" if odd is None else status in ("ok", "error")
 
 

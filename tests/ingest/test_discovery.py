@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webserver import Answer, Asked, WebServer, source_of, store_of
+from support.fake_server import Answer, Asked, WebServer, source_of, store_of
 
-from data import ledger
-from data.store import Store
+from data.lake.store import Store
+from data.work import ledger
 from ingest.backfill import Range, find, run
+from ingest.build_reader import utc_now
 from ingest.pipeline import Pipeline
-from ingest.reading import utc_now
 
 START = 1_700_000_000_000
 HOUR = 3_600_000

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import requests
-from webserver import store_of
-from wholeness import assert_whole, held, told
+from support.fake_server import store_of
+from support.store_assertions import assert_whole, held, told
 
+from data.lake.store import Store
 from data.settings import SourceSettings
-from data.store import Store
 from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
 
@@ -142,7 +142,7 @@ POLL = """
 import logging, sys
 logging.disable(logging.CRITICAL)
 from data.settings import Settings, SourceSettings
-from data.store import Store
+from data.lake.store import Store
 from ingest import pipeline
 pipeline.BATCH_RESULTS = 40  # many commits, so that many kills fall into one
 import json

@@ -11,10 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 from click.testing import Result
-from webserver import JUNIT
+from support.fake_server import JUNIT
 
+from data.lake.store import Store
 from data.settings import load
-from data.store import Store
 
 Run = Callable[..., Result]
 

@@ -10,15 +10,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from webserver import store_of
+from support.fake_server import store_of
 
-from data import raw
-from data.append import Build
-from data.store import Store
-from ingest.handed import reports
+from data.lake.store import Store
+from data.write import raw_files as raw
+from data.write.builds import Build
 from ingest.importer import Key, import_files, import_upload, plan
-from ingest.metadata import import_metadata
+from ingest.metadata_csv import import_metadata
 from ingest.rebuild import rebuild
+from ingest.report_files import reports
 
 LOG = (
     b"1 [h] PASSED tests/routing/a_test.py::TestA::test_up\n2 [h] FAILED tests/routing/a_test.py::TestA::test_flap[5]\n"
@@ -188,7 +188,7 @@ def test_imports_can_be_rebuilt(tmp_path: Path) -> None:
 def test_what_was_too_large_to_keep_stays_as_it_is(tmp_path: Path, monkeypatch) -> None:
     folder = write(tmp_path / "reports", {"a.xml": PLAIN})
     with store_of(tmp_path / "home") as store:
-        monkeypatch.setattr("ingest.handed.RAW_LIMIT", 10)
+        monkeypatch.setattr("ingest.report_files.RAW_LIMIT", 10)
         store_files(store, Key("7.0", "m", 5), folder)
         before = store.rows("SELECT * FROM builds")
         assert before[0]["total"] > 0 and before[0]["flags"] == "no_raw"

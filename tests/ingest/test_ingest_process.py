@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 import requests as http
 from click.testing import Result
-from webserver import JUNIT, Answer, WebServer, eventually, job
+from support.fake_server import JUNIT, Answer, WebServer, eventually, job
 
-from data import raw, requests
-from data.queries import ingest as queries
+from data.lake.store import Store
+from data.queries import ingest_status
 from data.settings import load
-from data.store import Store
+from data.work import requests
+from data.write import raw_files as raw
 from ingest.simulator import Programme, SimulatorServer
 
 Run = Callable[..., Result]
@@ -101,10 +102,10 @@ def test_a_quiet_source_is_never_stale(web: WebServer, ingest: Callable[[dict[st
     process = ingest(job(web, 1) | {"poll_minutes": 0.02})
     with closing(Store.open(load())) as store:
         eventually(lambda: store.value("SELECT count(*) FROM builds") == 1)
-        eventually(lambda: queries.status(store)[0]["next_poll"] is not None)
-        before, (first,) = store.snapshot().id, queries.status(store)
-        eventually(lambda: queries.status(store)[0]["last_poll"] > first["next_poll"])
-        (row,) = queries.status(store)
+        eventually(lambda: ingest_status.status(store)[0]["next_poll"] is not None)
+        before, (first,) = store.snapshot().id, ingest_status.status(store)
+        eventually(lambda: ingest_status.status(store)[0]["last_poll"] > first["next_poll"])
+        (row,) = ingest_status.status(store)
         assert row["next_poll"] > row["last_poll"] and row["last_error"] is None and row["requests"] == 1
         assert store.value("SELECT count(*) FROM poll_log") == 1 and store.snapshot().id == before
     process.send_signal(signal.SIGTERM)
@@ -138,10 +139,10 @@ def test_a_picked_build_is_one_build(
         change(store, "UPDATE jobs SET next_build = 1")  # the job is listed anew
         done("poll")
         assert held() == [2, 4, 6, *range(26, 32)]
-        assert queries.gaps(store) == []
+        assert ingest_status.gaps(store) == []
         change(store, "DELETE FROM builds WHERE number = 28")
         change(store, "DELETE FROM runs WHERE number = 28")
-        assert [(row["first"], row["last"]) for row in queries.gaps(store)] == [(28, 28)]
+        assert [(row["first"], row["last"]) for row in ingest_status.gaps(store)] == [(28, 28)]
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
 

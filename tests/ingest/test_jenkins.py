@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from webserver import Answer, Asked, WebServer, source_of
+from support.fake_server import Answer, Asked, WebServer, source_of
 
-from ingest.jenkins import (
+from ingest.jenkins.client import (
     TRIES,
     Broken,
     Busy,

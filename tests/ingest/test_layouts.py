@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from webserver import store_of
+from support.fake_server import store_of
 
-from data import raw
-from data.ledger import BUILD, Entry
+from data.lake.store import Store
 from data.settings import SourceSettings
-from data.store import Store
+from data.work.ledger import BUILD, Entry
+from data.write import raw_files
+from ingest.build_reader import utc_now
 from ingest.pipeline import Pipeline
-from ingest.reading import utc_now
 from ingest.simulator import Programme, SimulatorServer
-from ingest.simulator.side import AXES
+from ingest.simulator.side_jobs import AXES
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_axes_that_only_their_own_builds_tell_of(store: Store) -> None:
     of_build = {number: {row["topology"] for row in rows if row["number"] == number} for number in (4, 5)}
     assert of_build[4] == set(AXES) and of_build[5] == set(AXES[:-1]), "the older build of an axis is left out"
     (build,) = store.rows("SELECT build, started_at FROM builds WHERE source = 'axes' AND number = 4")
-    assert raw.read(store, build["build"], build["started_at"], f"{AXES[0]}//reports/junit.xml").startswith(b"<")
+    assert raw_files.read(store, build["build"], build["started_at"], f"{AXES[0]}//reports/junit.xml").startswith(b"<")
 
 
 def test_a_second_poll_of_what_stands_still_writes_nothing(server: SimulatorServer, store: Store) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webserver import Answer, Asked, WebServer, source_of, store_of
+from support.fake_server import Answer, Asked, WebServer, source_of, store_of
 
-from data.ledger import RUN, Entry
-from data.queries import ingest as queries
+from data.lake.store import Store
+from data.queries import ingest_status
 from data.settings import SourceSettings
-from data.store import Store
+from data.work.ledger import RUN, Entry
 from ingest.pipeline import Pipeline
 
 HOUR = 3_600_000
@@ -241,13 +241,13 @@ def test_a_map_that_comes_late_and_one_that_never_comes(web: WebServer, tmp_path
         assert (row["number"], row["state"], row["attempts"]) == (2, "retry", 1)
         assert "build_map.json" in row["error"] and "404" not in row["error"]
         assert [number for number, *_ in runs(store)] == [1, 2], "the runs are there to be seen"
-        assert [row["number"] for row in queries.empty_runs(store)] == [2, 1]
+        assert [row["number"] for row in ingest_status.empty_runs(store)] == [2, 1]
         server.run(2, '{"ROUTING": 1}', displayName="VER: 7.0.0.2", timestamp=now)
         server.build("ROUTING", 1)
         poll = pipeline.poll(eager=True)
         assert (poll.failed, poll.ingested) == (0, 1)
         assert runs(store)[1] == (2, "7.0", ["qa/ROUTING#1"], 1)
-        assert [(row["job"], row["number"]) for row in queries.empty_runs(store)] == [("qa/MODULE-RUN", 1)]
+        assert [(row["job"], row["number"]) for row in ingest_status.empty_runs(store)] == [("qa/MODULE-RUN", 1)]
 
 
 def test_a_map_that_was_read_outlives_its_artifact(web: WebServer, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_map_that_was_read_outlives_its_artifact(web: WebServer, tmp_path: Pat
         del web.routes["/job/qa/job/MODULE-RUN/1/artifact/out/build_map.json"]
         pipeline.read([Entry("ci", "qa/MODULE-RUN", 1, RUN)], again=True)
         assert runs(store) == [(1, "7.0", ["qa/ROUTING#1"], 1)]
-        assert queries.empty_runs(store) == queries.ledger(store) == []
+        assert ingest_status.empty_runs(store) == ingest_status.ledger(store) == []
         assert store.value("SELECT count(*) FROM raw_files WHERE kind = 'build_map'") == 1, "rebuild needs it"
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from webserver import WebServer, source_of, store_of
+from support.fake_server import WebServer, source_of, store_of
 
 from ingest.pipeline import Pipeline
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsers import console
-from ingest.parsers.archive import BadArchive
-from ingest.records import FAILED, PASSED, SKIPPED, Case
-from ingest.results import BuildResults, Counts, read_build
+from ingest.build_results import BuildResults, Counts, read_build
+from ingest.parsers import console_log
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case
+from ingest.parsers.zip_archive import BadArchive
 
 BGP = "data_plane/tests/routing/bgp/bgp_basic_test.py"
 OSPF = "data_plane/tests/routing/ospf/ospf_test.py"
@@ -268,7 +268,7 @@ def test_jenkins_own_report_is_used_only_where_nothing_else_is():
 
 
 def test_a_console_log_goes_before_jenkins_own_report_and_after_files():
-    kinds, patterns = {"console": "console"}, console.compile_patterns([r"(?P<status>PASS|FAIL) (?P<name>\w+)"])
+    kinds, patterns = {"console": "console"}, console_log.compile_patterns([r"(?P<status>PASS|FAIL) (?P<name>\w+)"])
     files = {"console": "PASS c\nFAIL d\n  detail\n", "testReport.json": REPORT}
     results = build(files, kinds, console_patterns=patterns)
     assert told(results) == [("c", "", PASSED, 1, True), ("d", "", FAILED, 1, True)]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from webserver import WebServer, source_of
+from support.fake_server import WebServer, source_of
 
-from data import requests
 from data.settings import load
-from ingest.schedule import Ingest
+from data.work import requests
+from ingest.scheduler import Ingest
 
 
 def job(web: WebServer, *numbers: int) -> None:
@@ -25,7 +25,7 @@ def job(web: WebServer, *numbers: int) -> None:
 def test_the_store_is_opened_anew_between_two_pieces_of_work(
     web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.schedule.REOPEN_AFTER", 1)
+    monkeypatch.setattr("ingest.scheduler.REOPEN_AFTER", 1)
     job(web, 1, 2)
     ingest = Ingest(load(home=tmp_path, source=[source_of(web.url)]))
     first = ingest.store

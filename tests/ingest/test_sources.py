@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webserver import Answer, WebServer, source_of, store_of
+from support.fake_server import Answer, WebServer, source_of, store_of
 
-from ingest.details import read_detail
-from ingest.fetch import claimed_by, full_path, glob_regex
+from ingest.build_download import claimed_by, full_path, glob_regex
+from ingest.jenkins.build_details import read_detail
+from ingest.naming_rules import Rules, base_name
 from ingest.pipeline import Pipeline
-from ingest.rules import Rules, base_name
 
 TESTNG = """<testng-results total="2" passed="1" failed="1"><suite name="s"><test name="t"><class name="c.D">
 <test-method name="up" status="PASS" duration-ms="10" signature="up()"/>

@@ -9,16 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from builders import World, cases
 from flask import Flask
 from flask.testing import FlaskClient
-from serving import served
+from support.live_server import served
+from support.store_builder import World, cases
 from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
-from data import ledger
-from data.bugs import Bug, put_bugs
 from data.settings import SourceSettings, load
+from data.work import ledger
+from data.write.bugs import Bug, put_bugs
 
 HOSTILE = '=HYPERLINK("http://evil.example")'
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import served
+from support.live_server import served
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "examples" / "five_questions.py"
 

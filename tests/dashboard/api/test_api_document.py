@@ -7,25 +7,26 @@ import re
 import jsonschema
 import pytest
 
-from dashboard.api import create_server, documented
-from dashboard.api.examples import example
-from dashboard.api.shapes import (
+from dashboard.api import openapi
+from dashboard.api import create_server
+from dashboard.api.openapi_examples import example
+from dashboard.api.schemas import (
     base,
     bugs,
     builds,
     gate,
-    judged,
     matrix,
     operations,
     runs,
     search,
-    series,
     statistics,
     tests,
+    trends,
+    verdicts,
 )
 from data.settings import SourceSettings, load
 
-MODULES = (base, bugs, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
+MODULES = (base, bugs, builds, gate, verdicts, matrix, operations, runs, search, trends, statistics, tests)
 SHAPES = {
     shape
     for module in MODULES
@@ -89,7 +90,7 @@ def test_every_reference_leads_somewhere(document):
 @pytest.mark.parametrize("shape", sorted(SHAPES, key=lambda shape: shape.__name__), ids=lambda shape: shape.__name__)
 def test_examples_fit_their_shapes(shape):
     shape.model_validate(example(shape), strict=True)
-    documented.page(shape).model_validate(example(documented.page(shape)), strict=True)
+    openapi.page(shape).model_validate(example(openapi.page(shape)), strict=True)
 
 
 def test_the_page_shows_every_route_without_scripts_or_other_hosts(client, document):

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
-import trouble
-from builders import World
+from support import regression_scenario
+from support.store_builder import World
 
-from data import evidence
+from data.verdicts import evidence
 
 ROUTES = (
     "/verdicts?release=7.0&limit=500",
@@ -36,7 +36,7 @@ ROUTES = (
 @pytest.fixture(scope="module")
 def client(serve, tmp_path_factory):
     world = World.at(tmp_path_factory.mktemp("trouble") / "home")
-    trouble.fill(world)
+    regression_scenario.fill(world)
     return serve(world.store.settings.home).test_client()
 
 

@@ -11,10 +11,10 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from serving import served
+from support.live_server import served
 
 from data import export
-from data.synthetic import Shape, fill
+from regtracker.bench.synthetic import Shape, fill
 
 TYPES = {
     "csv": "text/csv",

@@ -8,11 +8,12 @@ import socket
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
-from builders import World, cases
+from support.store_builder import World, cases
 
-from dashboard.api import connection
-from data import export, ids
-from data.sandbox import WAITING, Sandbox
+from dashboard.api import client_connection
+from data import export
+from data.model import ids
+from data.sql_console.sandbox import WAITING, Sandbox
 
 HEAVY = "SELECT count(*) FROM range(3000000) a, range(3000000) b"
 
@@ -50,7 +51,7 @@ def test_who_waits_in_vain_and_hangs_up_leaves_the_queue(server, quick_limit):
 def test_a_reader_that_takes_nothing_is_given_up():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        connection.give_up({"gunicorn.socket": ours}, 1)
+        client_connection.give_up({"gunicorn.socket": ours}, 1)
         with pytest.raises(BlockingIOError):
             while True:
                 ours.sendall(bytes(1 << 20))

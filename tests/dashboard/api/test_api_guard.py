@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from builders import World
 from flask.testing import FlaskClient
+from support.store_builder import World
 
-from data import ids, requests
-from data.raw import unpack
+from data.model import ids
+from data.work import requests
+from data.write.raw_files import unpack
 from ingest import importer
 
 POLL = {"kind": "poll", "source": "ci"}

@@ -6,7 +6,7 @@ import gzip
 import io
 
 import pytest
-from builders import World
+from support.store_builder import World
 
 LISTS = ["/runs", "/releases", "/builds", "/tests", "/verdicts?release=7.0"]
 

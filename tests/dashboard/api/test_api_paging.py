@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.api import paging
+from dashboard.api import cursors
 from dashboard.api.problems import Problem
 
 LISTS = ["/runs", "/builds", "/verdicts", "/tests?q=e", "/failures", "/releases"]
@@ -81,15 +81,15 @@ POSITIONS = st.integers(0, 10**9) | st.lists(st.text(), max_size=2).map(lambda r
 
 @given(st.integers(0, 2**62 - 1), st.integers(0, 2**32 - 1), POSITIONS)
 def test_a_cursor_reads_back_as_it_was(snapshot, question, position):
-    cursor = paging.Cursor(snapshot, question, position)
-    assert paging.decode(paging.encode(cursor)) == cursor
+    cursor = cursors.Cursor(snapshot, question, position)
+    assert cursors.decode(cursors.encode(cursor)) == cursor
 
 
-@given(st.text() | st.binary().map(lambda raw: paging.base64.urlsafe_b64encode(raw).decode()))
+@given(st.text() | st.binary().map(lambda raw: cursors.base64.urlsafe_b64encode(raw).decode()))
 def test_what_is_no_cursor_is_refused(text):
     try:
-        cursor = paging.decode(text)
+        cursor = cursors.decode(text)
     except Problem as problem:
         assert (problem.status, problem.parameter) == (400, "cursor")
     else:
-        assert paging.encode(cursor)
+        assert cursors.encode(cursor)

@@ -12,15 +12,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from dashboard.api import documented
-from dashboard.api.shapes import base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests
+from dashboard.api import openapi
+from dashboard.api.schemas import (
+    base,
+    builds,
+    gate,
+    matrix,
+    operations,
+    runs,
+    search,
+    statistics,
+    tests,
+    trends,
+    verdicts,
+)
 
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["", "7.0", "prod", "'", '"', "%", "\x00", "\ud7ff", "../..", "1e999", "null"]
 )
 NUMBERS = st.integers(-(2**70), 2**70) | st.integers(0, 20)
 ANYTHING = TEXTS | NUMBERS.map(str) | st.dates().map(str) | st.booleans().map(str)
-MODULES = (base, builds, gate, judged, matrix, operations, runs, search, series, statistics, tests)
+MODULES = (base, builds, gate, verdicts, matrix, operations, runs, search, trends, statistics, tests)
 
 
 def values(schema: dict[str, Any]) -> st.SearchStrategy[str]:
@@ -73,7 +85,7 @@ def known(server) -> dict[str, list[str]]:
 @cache
 def shape_of(name: str) -> type[BaseModel]:
     found = {shape.__name__: shape for module in MODULES for shape in vars(module).values() if isinstance(shape, type)}
-    return found[name] if name in found else documented.page(found[name.removesuffix("List")])
+    return found[name] if name in found else openapi.page(found[name.removesuffix("List")])
 
 
 def check(answer, operation: dict[str, Any], whole: bool) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.api import documented
-from dashboard.api.shapes import base, bugs, builds, gate, judged, operations, runs, search, series, statistics, tests
+from dashboard.api import openapi
+from dashboard.api.schemas import base, bugs, builds, gate, operations, runs, search, statistics, tests
+from dashboard.api.schemas import trends as series
+from dashboard.api.schemas import verdicts as judged
 
 LISTS = {
     "/releases": runs.Tile,
@@ -81,7 +83,7 @@ def get(client, path: str, status: int = 200, **headers: str) -> Any:
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_has_the_promised_shape(client, names, path):
     page = get(client, path.format(**names))
-    documented.page(LISTS[path]).model_validate(page, strict=True)
+    openapi.page(LISTS[path]).model_validate(page, strict=True)
     assert page["items"], "an empty list shows nothing"
 
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 import requests
-from serving import served
+from support.live_server import served
 
-from data.sandbox import Sandbox, SqlError, TooSlowError
+from data.sql_console.sandbox import Sandbox, SqlError, TooSlowError
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_files_that_cannot_be_read_are_no_fault_of_the_query_and_stay_secret(wor
 
 
 def test_a_process_that_cannot_be_started_is_no_fault_of_the_query(world, serve, monkeypatch, caplog):
-    monkeypatch.setattr("data.sandbox.START_S", 0.001)
+    monkeypatch.setattr("data.sql_console.sandbox.START_S", 0.001)
     answer = serve(world.store.settings.home).test_client().post("/api/v1/sql", json={"sql": "SELECT 1"})
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert "parameter" not in answer.json and "it was not ready within" in caplog.text

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.api.shapes import operations
-from data.sandbox_rules import RefusedError, check
+from dashboard.api.schemas import operations
+from data.sql_console.rules import RefusedError, check
 
 ALLOWED = [
     "SELECT status, count(*) FILTER (kind = 'error') AS n FROM results GROUP BY ALL ORDER BY 2 DESC LIMIT 5",

@@ -13,31 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import World
 from mcp import Client, StdioServerParameters
-from serving import served
+from support.live_server import served
+from support.store_builder import World
 
-from data.filters import Filter
+from data.model.filters import Filter
 from data.queries import (
     bugs,
     builds,
     compare,
-    durations,
     failures,
-    flaky,
     gate,
     grid,
-    ingest,
-    regressions,
+    ingest_status,
     releases,
     results,
     runs,
     search,
-    suspects,
     tests,
     trends,
-    verdicts,
 )
+from data.verdicts import durations, failure_rates, flaky, suspects, verdicts
 
 SEVEN = Filter(release="7.0", environment="prod")
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,14 +78,14 @@ def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
         "list_builds": ({"run": run}, builds.builds(store, Filter(), run=run)),
         "get_build": ({"build": build["build"]}, {"facets": builds.facets(store, build["build"])}),
         "get_disturbances": (seven, {"failures": left_out["failures"], "storms": plain(left_out["storms"])}),
-        "get_ingest_status": ({}, {"open_work": ingest.ledger(store)}),
+        "get_ingest_status": ({}, {"open_work": ingest_status.ledger(store)}),
         "query_sql": (
             {"sql": "SELECT count(*) AS n FROM tests"},
             {"rows": [[store.value("SELECT count(*) FROM tests")]]},
         ),
         "get_verdicts": (seven, plain(verdicts.verdicts(store, SEVEN, BROKEN))),
         "get_flaky_tests": (seven, plain(flaky.flaky(store, SEVEN))),
-        "get_rising_failure_rates": (seven, plain(regressions.regressions(store, SEVEN)["tests"])),
+        "get_rising_failure_rates": (seven, plain(failure_rates.regressions(store, SEVEN)["tests"])),
         "get_slower_tests": (seven, plain(durations.of_tests(store, SEVEN))),
         "find_tests": ({"text": "broken"}, tests.find(store, "broken", Filter())),
         "search": ({"text": "broken"}, search.search(store, "broken", Filter())),
@@ -254,7 +250,7 @@ def test_an_unknown_argument_is_refused_with_those_that_there_are(over_pipes, en
 
 
 def test_a_long_text_is_cut_and_says_so():
-    from dashboard.mcp.asking import TEXT, shortened
+    from dashboard.mcp.api_tools import TEXT, shortened
 
     short = {"rows": [{"message": "x" * TEXT, "n": 3, "none": None}]}
     assert shortened(short) == short

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
-from builders import World
 from click.testing import CliRunner, Result
+from support.store_builder import World
 
 import regtracker
-from data.filters import Filter
-from data.queries import runs, verdicts
+from data.model.filters import Filter
+from data.queries import runs
+from data.verdicts import verdicts
 
 SEVEN = ["--release", "7.0", "--environment", "prod"]
 
@@ -68,7 +69,7 @@ def test_the_gate_waits_for_a_run_that_is_not_whole(call, world: World, monkeypa
     def pause(_: float) -> None:
         world.run({"routing": {"a": "P"}}, number=9)
 
-    monkeypatch.setattr("dashboard.commands.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
+    monkeypatch.setattr("dashboard.cli.commands.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
     answer = call("gate", *SEVEN, "--run", "9", "--wait", "60")
     assert answer.exit_code == 0, answer.output
     assert "Run #9 is still running. Waiting ..." in answer.stderr

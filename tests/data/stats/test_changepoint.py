@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln
 
-from data.stats.changepoint import FAILED_PRIOR, RETRIED_PRIOR, TAILS, change_points, log_likelihood
+from data.verdicts.statistics.change_points import FAILED_PRIOR, RETRIED_PRIOR, TAILS, change_points, log_likelihood
 
 UP_16, TWOS_16 = list(range(1, 17)), [2] * 16
 UP_8, TWOS_8 = list(range(1, 9)), [2] * 8

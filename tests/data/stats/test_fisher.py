@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact, hypergeom
 
-from data.stats.fisher import Rules, Status, benjamini_hochberg, compare, fallback, fisher
+from data.verdicts.statistics.fisher import Rules, Status, benjamini_hochberg, compare, fallback, fisher
 
 SIPPY = Rules(correction="none")
 counts = st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

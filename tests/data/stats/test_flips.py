@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.stats.flips import disagreements, flips, onsets, recovered
+from data.verdicts.statistics.flips import disagreements, flips, onsets, recovered
 
 FLIPS = {
     "": 0,

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.stats.near import common_spans, digest, edit_distance, merge, ngram_counts, ngram_distance, normalise
+from data.verdicts.statistics.near_duplicates import (
+    common_spans,
+    digest,
+    edit_distance,
+    merge,
+    ngram_counts,
+    ngram_distance,
+    normalise,
+)
 
 WORDS = [
     *["", "a", "b", "c", "ab", "ace", "fortressing", "inadequately", "prank", "authored", "fortresing"],

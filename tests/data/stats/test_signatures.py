@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.stats.signatures import LONGEST, compile_masks, key, pattern, reason, title
+from data.verdicts.statistics.signatures import LONGEST, compile_masks, key, pattern, reason, title
 
 FIXTURE = compile_masks([r"(?:^\[Fixture failure\] )([a-zA-Z0-9_]+)[:]"])
 MASKS = [

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from data.stats.fisher import fisher
-from data.stats.storms import Storm, passing, sick_hosts, storms
+from data.verdicts.statistics.fisher import fisher
+from data.verdicts.statistics.storms import Storm, passing, sick_hosts, storms
 
 columns = st.integers(0, 400).flatmap(
     lambda n: st.integers(0, n).flatmap(lambda f: st.tuples(st.just(n), st.just(f), st.integers(0, f)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.stats.suspects import posterior, rank
+from data.verdicts.statistics.suspects import posterior, rank
 
 cases = st.integers(1, 8).flatmap(
     lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n), st.booleans()), max_size=12))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.stats.words import WORDS, words, worst
+from data.verdicts.rules import WORDS, words, worst
 
 TRUTH_TABLE = {
     "new_failure": "PF PPPPF FPF",

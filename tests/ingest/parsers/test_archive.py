@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsers import archive, junit
-from ingest.parsers.archive import BadArchive, members
+from ingest.parsers import junit, zip_archive
+from ingest.parsers.zip_archive import BadArchive, members
 
 REPORT = b"<testsuite><testcase name='a'/></testsuite>"
 
@@ -106,17 +106,17 @@ def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch):
             member.write(bytes(1 << 20))
     with pytest.raises(BadArchive, match="zip bomb"):
         read(out.getvalue())
-    monkeypatch.setattr(archive, "MAX_MEMBER_BYTES", 1 << 20)
+    monkeypatch.setattr(zip_archive, "MAX_MEMBER_BYTES", 1 << 20)
     with pytest.raises(BadArchive, match="more than 1048576"):
         read(out.getvalue())
 
 
 def test_too_many_or_too_much_is_refused(monkeypatch):
     data = zipped({f"{n}.xml": REPORT for n in range(11)})
-    monkeypatch.setattr(archive, "MAX_TOTAL_BYTES", 10 * len(REPORT))
+    monkeypatch.setattr(zip_archive, "MAX_TOTAL_BYTES", 10 * len(REPORT))
     with pytest.raises(BadArchive, match="unpacks to"):
         read(data)
-    monkeypatch.setattr(archive, "MAX_ENTRIES", 10)
+    monkeypatch.setattr(zip_archive, "MAX_ENTRIES", 10)
     with pytest.raises(BadArchive, match="11 entries"):
         read(data)
 

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsers import console
-from ingest.records import FAILED, PASSED, SKIPPED, Report
+from ingest.parsers import console_log
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 NOTE = "\x1b[8mha:////4AAAAAB+LCAAAAAAAAP9b85aBtbiIQTGjNKU4P08=\x1b[0m"
 GO = r"^\s*--- (?P<status>PASS|FAIL|SKIP): (?P<name>\S+) \((?P<duration>[\d.]+)s\)"
 
 
 def parse(text: str, *patterns: str) -> Report:
-    return console.parse(io.BytesIO(text.encode()), console.compile_patterns(patterns))
+    return console_log.parse(io.BytesIO(text.encode()), console_log.compile_patterns(patterns))
 
 
 def test_notes_and_colours_are_not_seen():
-    assert console.plain(f"{NOTE}Started by user\x1b[31;1m red\x1b[0m \x1b]8;;https://x\x07link\x1b]8;;\x07\r\n") == (
-        "Started by user red link"
-    )
+    assert console_log.plain(
+        f"{NOTE}Started by user\x1b[31;1m red\x1b[0m \x1b]8;;https://x\x07link\x1b]8;;\x07\r\n"
+    ) == ("Started by user red link")
 
 
 def test_a_log_of_go_tests():
@@ -63,10 +63,10 @@ def test_a_status_that_is_not_known_is_said():
 @pytest.mark.parametrize("pattern", ["(", "(?P<name>x)", "(?P<status>x)", "x"])
 def test_patterns_are_checked_before_they_are_used(pattern):
     with pytest.raises(ValueError, match="console pattern"):
-        console.compile_patterns([pattern])
+        console_log.compile_patterns([pattern])
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_report(data):
-    report = console.parse(io.BytesIO(data), console.compile_patterns([r"(?P<name>\w+).*?(?P<status>\w+)"]))
+    report = console_log.parse(io.BytesIO(data), console_log.compile_patterns([r"(?P<name>\w+).*?(?P<status>\w+)"]))
     assert report.status == "ok"

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from ingest.parsers import parse_file, test_report
-from ingest.records import FAILED, PASSED, SKIPPED, Report
-from ingest.results import BuildResults, read_build
+from ingest.build_results import BuildResults, read_build
+from ingest.parsers import jenkins_test_report, parse_file
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 # Where this product means something else than the project that wrote the number: file -> the fields, and why.
 POLICY = {
@@ -177,7 +177,7 @@ def test_recorded_matrix_reports(corpus):
 def test_a_recorded_report_of_one_build(corpus):
     path = corpus / "jenkins_api/joelee2012+api4jenkins/tests/unit/tests_data/report/test_report.json"
     with path.open("rb") as stream:
-        report = test_report.parse(stream)
+        report = jenkins_test_report.parse(stream)
     (case,) = report.cases
     assert (case.class_name, case.name, case.duration_s) == (
         "tests.integration.test_jenkins.TestJenkins",

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.parsers import junit, junit_result, robot, testng, trx
-from ingest.parsers.xmlread import MAX_DEPTH, MAX_TOKEN
-from ingest.records import Report
+from ingest.parsers import jenkins_junit_result, junit, robot, testng, trx
+from ingest.parsers.cases import Report
+from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TOKEN
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,7 +37,13 @@ JUNIT = "<testsuite><testcase name='a' time='&l11;'><failure message='&l11;'>&l1
 
 @pytest.mark.parametrize(
     ("reader", "text"),
-    [(junit.parse, JUNIT), (testng.parse, TESTNG), (robot.parse, ROBOT), (trx.parse, TRX), (junit_result.parse, KEPT)],
+    [
+        (junit.parse, JUNIT),
+        (testng.parse, TESTNG),
+        (robot.parse, ROBOT),
+        (trx.parse, TRX),
+        (jenkins_junit_result.parse, KEPT),
+    ],
 )
 def test_no_reader_expands_entities(reader, text):
     for before in ("<?xml version='1.0'?>", "\n<?xml version='1.0'?>"):

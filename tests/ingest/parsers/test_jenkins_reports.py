@@ -8,12 +8,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsers import junit_result, test_report
-from ingest.records import FAILED, PASSED, SKIPPED, Report
+from ingest.parsers import jenkins_junit_result, jenkins_test_report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 
 def parse(document: object, number: int | None = None) -> Report:
-    return test_report.parse(io.BytesIO(json.dumps(document).encode()), number=number)
+    return jenkins_test_report.parse(io.BytesIO(json.dumps(document).encode()), number=number)
 
 
 def suite(*cases: dict, **more: object) -> dict:
@@ -107,7 +107,7 @@ def test_other_json():
     assert parse({"suites": 3}).status == "error"
     assert parse({"suites": [{"cases": [3]}]}).status == "error"
     for data in (b"", b"<html>", b'{"suites": [', b"[" * 100_000):
-        assert test_report.parse(io.BytesIO(data)).status == "error"
+        assert jenkins_test_report.parse(io.BytesIO(data)).status == "error"
 
 
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
@@ -124,7 +124,7 @@ def test_any_json_gives_a_report(document):
 
 
 def test_what_jenkins_keeps_on_its_disk():
-    report = junit_result.parse(
+    report = jenkins_junit_result.parse(
         io.BytesIO(b"""<?xml version='1.1' encoding='UTF-8'?><result plugin="junit@1.60"><suites>
       <suite><file>TEST-a.xml</file><name>S</name><duration>0.5</duration><timestamp>2026-01-08T16:01:44</timestamp><cases>
         <case><duration>0.25</duration><className>C</className><testName>a</testName><skipped>false</skipped></case>

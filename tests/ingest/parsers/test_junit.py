@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsers import junit
-from ingest.records import FAILED, PASSED, SKIPPED, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 
 def parse(text: str | bytes, **limits: int) -> Report:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsers import order_log
-from ingest.records import FAILED, PASSED, SKIPPED, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 MAIN = """
   1  [10.20.30.11] PASSED data_plane/tests/routing/bgp/bgp_basic_test.py::TestBgpBasic::test_neighbor_up

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsers import robot, tap, testng, trx
-from ingest.records import FAILED, PASSED, SKIPPED, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 
 def read(parser, text: str) -> Report:

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from ingest.simulator.archive import ant_pattern, zip_request, zipped
+from ingest.simulator.artifact_download import ant_pattern, zip_request, zipped
 
 FILES = {path: (lambda path=path: path.encode()) for path in ("a/b/x.xml", "a/b/c/y.xml", "a/z.txt", "top.xml")}
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from ingest.bugs import parse
+from ingest.bug_feed import parse
 from ingest.simulator import Programme, SimulatorServer
 
 STARTED = datetime(2026, 11, 20, 8, tzinfo=UTC)

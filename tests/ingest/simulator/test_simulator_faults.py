@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from ingest.simulator import Programme, SimulatorServer
-from ingest.simulator.faults import FaultPlan
+from ingest.simulator.http_faults import FaultPlan
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 ROOT = "api/json"

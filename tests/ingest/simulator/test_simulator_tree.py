@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.simulator.tree import EVERYTHING, Bean, Depth, Many, Tree, parse, render
+from ingest.simulator.tree_query import EVERYTHING, Bean, Depth, Many, Tree, parse, render
 
 NAMES = st.text(st.characters(blacklist_characters="[]{},", blacklist_categories=["Cs"]), min_size=1, max_size=5)
 BOUNDS = st.tuples(st.integers(0, 300), st.integers(0, 300) | st.just(EVERYTHING))

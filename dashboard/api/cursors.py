@@ -1,0 +1,59 @@
+"""Cursors: where a list goes on, and in which snapshot, so that pages fit together while data arrives.
+
+A cursor is opaque to clients and bound to the question it came from; it holds the snapshot of the first page and
+either the sort key of the last row or, for lists in an order of their own, how many rows came before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import orjson
+
+from dashboard.api.problems import Problem
+from data.model import ids
+
+Position = int | list[str]
+_FREE = {"cursor", "limit", "fields"}  # parameters that may change from page to page
+_LARGEST = 10**9
+
+
+class Cursor(NamedTuple):
+    snapshot: int
+    question: int
+    position: Position
+
+
+def encode(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(cursor))).rstrip(b"=").decode()
+
+
+def decode(text: str) -> Cursor:
+    """Raises Problem 400 for what this server never gave out."""
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        snapshot, question, position = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
+        _check(snapshot, position)
+        return Cursor(snapshot, question, position)
+    except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
+        raise Problem(400, "this is no cursor of this list; take `next` of the page before", "cursor") from None
+
+
+def question(path: str, query: Iterable[tuple[str, str]]) -> int:
+    """A checksum of what is listed, whatever the page."""
+    return zlib.crc32(repr((path, [pair for pair in query if pair[0] not in _FREE])).encode("utf-8", "surrogatepass"))
+
+
+def _check(snapshot: object, position: object) -> None:
+    if type(snapshot) is not int or not 0 <= snapshot < 2**62:
+        raise ValueError("no snapshot")
+    if isinstance(position, list):
+        if not position or not all(isinstance(part, str) for part in position):
+            raise ValueError("no sort key")
+        ids.number(position[0])
+    elif type(position) is not int or not 0 <= position <= _LARGEST:
+        raise ValueError("no offset")

@@ -1,0 +1,172 @@
+"""A list as a page of JSON, or whole as CSV, Parquet or an Arrow stream: one description of the rows serves both."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+from flask import Response, request
+from pydantic import BaseModel
+
+from dashboard.api import client_connection, cursors
+from dashboard.api.cursors import Cursor, Position
+from dashboard.api.lookups import check, checked
+from dashboard.api.parameters import Listed, Paged
+from dashboard.api.problems import Problem
+from dashboard.api.responses import FORMATS, asked, store
+from dashboard.api.schemas.base import Time
+from data import export
+from data.lake.store import Store
+from data.model.filters import Filter
+
+Row = dict[str, Any]
+Fetch = Callable[[Store, Filter, Any, int], list[Row]]
+All = Callable[[Store, Filter, int], Iterator[list[Row]]]
+UNREAD_S = 60  # a file that its reader takes nothing of for so long is given up: it holds one of few threads
+_SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`fetch(store, filter, position, limit)` gives at most `limit` rows after a position: None (the start), a
+    row's sort key (`key`), or, where there is no `key`, the number of rows before.
+
+    `of`: what the list is of, such as ("run", id). Where nothing is found it is looked up, to answer 404 if there is no
+    such thing; to look it up before each list would cost a query more.
+
+    `all(store, filter, size)` gives every row, `size` at a time: for a file of what each `fetch` would sort anew."""
+
+    model: type[BaseModel]
+    fetch: Fetch
+    key: Callable[[Row], list[str]] | None = None
+    of: tuple[str, str] | None = None
+    all: All | None = None
+
+    def after(self, position: Position | None, rows: list[Row]) -> Position:
+        if self.key is not None:
+            return self.key(rows[-1])
+        return (position if isinstance(position, int) else 0) + len(rows)
+
+
+def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Fetch:
+    """A `fetch` over a question that always answers whole."""
+
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        start = position or 0
+        return ask(store, flt)[start : start + limit]
+
+    return fetch
+
+
+def answer(rows: Rows, query: Paged, flt: Filter) -> Any:
+    """What a list route returns: `{"items", "next", "snapshot"}`, or the export that the request asked for."""
+    fields = _fields(query.fields if isinstance(query, Listed) else None, rows.model)
+    flt = asked().at(flt)
+    if rows.of is not None and rows.of[0] != "release":
+        checked(*rows.of)
+    if asked().format != "json":
+        return export_file(rows, flt, fields, query.limit)
+    limit = query.limit or Paged.PAGE
+    position = _position(query.cursor, rows)
+    found = rows.fetch(store(), flt, position, limit + 1)
+    if rows.of is not None and not found:
+        check(*rows.of)
+    shown = found[:limit]
+    following = None
+    if len(found) > limit:
+        question = cursors.question(asked().path, asked().query)
+        following = cursors.encode(Cursor(asked().snapshot, question, rows.after(position, shown)))
+    items = [{name: row[name] for name in fields} for row in shown] if fields else shown
+    return {"items": items, "next": following, "snapshot": asked().snapshot}
+
+
+def _position(cursor: str | None, rows: Rows) -> Position | None:
+    if not cursor:
+        return None
+    found = cursors.decode(cursor)
+    if found.question != cursors.question(asked().path, asked().query):
+        raise Problem(400, "this cursor belongs to another list or filter", "cursor")
+    if isinstance(found.position, list) != (rows.key is not None):
+        raise Problem(400, "this is no cursor of this list", "cursor")
+    return found.position
+
+
+def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
+    wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    for name in wanted:
+        if name not in known:
+            raise Problem(400, f"there is no field {name!r}; the fields are {', '.join(known)}", "fields")
+    return wanted
+
+
+def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
+    """The rows as a file in the format that the request asked for, streamed."""
+    form = asked().format
+    if rows.all is not None:
+        chunks = _cut(rows.all(store(), flt, export.BATCH_ROWS), limit)
+    else:
+        chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
+    first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
+    if rows.of is not None and not first:
+        check(*rows.of)
+    schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
+
+    def all_chunks() -> Iterator[list[Row]]:
+        yield first
+        yield from chunks
+
+    body = export.encode(form, export.batches(all_chunks(), schema), schema)
+    client_connection.give_up(request.environ, UNREAD_S)
+    response = Response(body, mimetype=FORMATS[form])
+    name = asked().path.rsplit("/", 1)[-1]
+    suffix = {"arrow": "arrows"}.get(form, form)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{asked().snapshot}.{suffix}"'
+    return response
+
+
+def _cut(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+    left = limit
+    for chunk in chunks:
+        yield chunk[:left]
+        left = None if left is None else left - len(chunk)
+        if left is not None and left <= 0:
+            return
+
+
+def _chunks(rows: Rows, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:
+    # It goes on when the request's context is gone.
+    position: Position | None = None
+    left = limit
+    while left is None or left > 0:
+        size = export.BATCH_ROWS if left is None else min(left, export.BATCH_ROWS)
+        found = rows.fetch(store, flt, position, size)
+        if found:
+            yield found
+        if len(found) < size:
+            return
+        position = rows.after(position, found)
+        flt = replace(flt, as_of=snapshot)  # whatever is committed while this streams
+        left = None if left is None else left - len(found)
+
+
+def arrow_schema(model: type[BaseModel], fields: list[str], order: list[str], form: str) -> pa.Schema:
+    """The columns of an export: `fields`, or all of the JSON items in their `order`; nested values are JSON texts, and
+    times are texts in CSV."""
+    hints = get_type_hints(model, include_extras=True)
+    columns = {field.alias or name: _type(hints[name], form) for name, field in model.model_fields.items()}
+    names = fields or [*(name for name in order if name in columns), *(name for name in columns if name not in order)]
+    return pa.schema([(name, columns[name]) for name in names])
+
+
+def _type(hint: Any, form: str) -> pa.DataType:
+    if get_origin(hint) in (Union, types.UnionType):
+        (hint,) = [option for option in get_args(hint) if option is not type(None)]
+    if hint == Time and form != "csv":
+        return pa.timestamp("s", "UTC")
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    return _SCALARS.get(hint, pa.string())

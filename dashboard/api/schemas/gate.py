@@ -1,0 +1,49 @@
+"""The answer of the gate."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dashboard.api.schemas.base import Count, Id, Shape, Status, Word
+from dashboard.api.schemas.runs import Run
+from dashboard.api.schemas.verdicts import Host, Storm
+
+
+class GateCounts(Shape):
+    regression: Count
+    new_failure: Count
+    still_failing: Count
+
+
+class GateTest(Shape):
+    test: Id
+    key: str
+    name: str
+    module: str
+    class_: Literal["regression", "new_failure", "still_failing"] = Field(alias="class")
+    before: Status | None
+    kinds: list[Word] = Field(description="the words that the test carries today")
+    sentence: str
+    evidence: dict[str, Any]
+
+
+class GateLeftOut(Shape):
+    failures: Count = Field(description="failures of the run that storms and sick hosts caused")
+    noisy: Count = Field(description="failing tests that exclude_flaky took out")
+    storms: list[Storm]
+    hosts: list[Host]
+
+
+class Gate(Shape):
+    state: Literal["passed", "closed", "unknown"]
+    reason: str
+    pending: bool = Field(description="the state is unknown, and waiting may help")
+    run: Run | None
+    baseline: Run | None
+    new: Count = Field(description="tests that count")
+    max_new: Count
+    counts: GateCounts
+    tests: list[GateTest]
+    left_out: GateLeftOut

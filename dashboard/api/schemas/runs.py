@@ -1,0 +1,173 @@
+"""Releases and their runs, and what each run brought."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dashboard.api.schemas.base import AllCounts, Count, Counts, Delta, Id, Rate, Shape, Status, Time, Word
+from dashboard.api.schemas.statistics import Claimed, RisenStatistics
+
+
+class Run(AllCounts):
+    """A regression run: the builds that one orchestrating build started, or a build alone."""
+
+    id: Id
+    release: str
+    version: str | None
+    environment: str | None
+    number: int
+    source: str
+    job: str
+    started_at: Time
+    duration_s: float | None
+    state: Literal["ok", "failing", "broken", "running"]
+    result: str | None = Field(description="Jenkins' own word")
+    builds: Count = Field(description="module builds that it listed")
+    builds_final: Count
+    builds_running: Count
+    missing: Count = Field(description="listed builds that brought no results")
+    waiting: Count = Field(description="of these, those that ingest has yet to read: the run counts as running")
+    display_name: str | None
+    url: str | None
+
+
+class RunDetail(Run):
+    previous: Id | None = Field(description="the run before it in its release and environment")
+    next: Id | None
+    expected_s: float | None = Field(
+        description="the median of the newest three of its release and environment that have ended"
+    )
+
+
+class SparkPoint(Counts):
+    id: Id
+    number: int
+    started_at: Time
+    state: Literal["ok", "failing", "broken", "running"]
+    pass_rate: Rate | None
+
+
+class Tile(AllCounts):
+    """A release line now: the numbers of its newest run that has ended."""
+
+    release: str
+    state: Literal["ok", "failing", "broken", "stale", "running", "empty"]
+    new_failures: Count
+    regressions: Count
+    always_failing: Count
+    flaky: Count
+    fixed: Count
+    latest_run: Run | None
+    running_run: Run | None
+    freshness_s: float | None = Field(description="age of the newest run; by the clock, not by the snapshot")
+    spark: list[SparkPoint] = Field(description="the newest runs, oldest first")
+    environments: list[str]
+    versions: list[str]
+
+
+class Version(Shape):
+    version: str | None
+    runs: Count
+    first: Time
+    last: Time
+    latest: Id = Field(description="its newest run")
+
+
+class Choices(Shape):
+    """What there is to filter by."""
+
+    releases: list[str]
+    versions: list[str]
+    environments: list[str]
+    modules: list[str]
+
+
+class ListedBuild(Shape):
+    id: Id | None = Field(description="null while it has not been ingested")
+    job: str
+    number: int
+    state: Literal["running", "final", "missing"]
+    result: str | None
+
+
+class Module(AllCounts):
+    module: str
+    duration_s: float | None
+    delta: Delta | None = Field(description="against the base run; null where the module was not in it")
+    state: Literal["ok", "failing", "broken", "running", "missing"]
+    builds: list[ListedBuild]
+
+
+class Priority(AllCounts):
+    priority: str
+    delta: Delta | None
+
+
+class Result(Shape):
+    test: Id
+    key: str = Field(description="file::class::name")
+    file: str
+    class_: str = Field(alias="class")
+    name: str
+    module: str
+    build: Id
+    status: Status
+    kind: Literal["failure", "error"] | None
+    topology: str
+    host: str | None
+    attempt: Count
+    rerun: bool
+    duration_s: float | None
+    signature: Id | None
+    message: str | None = Field(description="the head of the failure text")
+
+
+class ComparedTest(Shape):
+    test: Id
+    key: str
+    name: str
+    module: str
+    before: Status | None
+    after: Status | None
+    kinds: list[Word] = Field(description="its words today, from which noise is told")
+    sentence: str
+    evidence: dict[str, Any]
+    environment: str | None = Field(None, description="of releases")
+    rates: Claimed | None = Field(None, description="of releases: where it fails more often")
+
+
+class ComparedFileRow(ComparedTest):
+    """A test with its class, as files have it."""
+
+    class_: str = Field(alias="class")
+
+
+class Classes(Shape):
+    regression: list[ComparedTest] = Field(description="passed, now failed")
+    new_failure: list[ComparedTest] = Field(description="failed, and absent or skipped before")
+    still_failing: list[ComparedTest]
+    fixed: list[ComparedTest] = Field(description="failed, now passed")
+    new_pass: list[ComparedTest] = Field(description="passed, and absent or skipped before")
+    appeared: list[ComparedTest] = Field(description="skipped, absent before")
+    disappeared: list[ComparedTest] = Field(description="absent now")
+
+
+class ClassCounts(Shape):
+    regression: Count
+    new_failure: Count
+    still_failing: Count
+    fixed: Count
+    new_pass: Count
+    appeared: Count
+    disappeared: Count
+
+
+class Comparison(Shape):
+    base: RunDetail | str | None = Field(description="a run, a release, or null where there is no run before")
+    candidate: RunDetail | str
+    delta: Delta | None = None
+    counts: ClassCounts
+    classes: Classes
+    statistics: RisenStatistics | None = Field(None, description="of releases: the tests that fail more often")

@@ -1,0 +1,142 @@
+"""What statistics say over many runs: flaky tests, rising failure rates, suspects, changed durations."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dashboard.api.schemas.base import Count, Id, Rate, Shape, Time
+from dashboard.api.schemas.verdicts import BuildPointer, RunPointer
+
+
+class Concluded(Shape):
+    sentence: str
+    evidence: dict[str, Any] = Field(description="the numbers from which this can be computed again")
+
+
+class OfTest(Shape):
+    test: Id
+    key: str
+    name: str
+    module: str
+    release: str
+    environment: str | None
+
+
+class Flaky(OfTest, Concluded):
+    """A test that was flaky, with how sure that is and what it costs."""
+
+    score: float = Field(ge=0, le=100, description="in how many of 100 results it flipped to failing")
+    flips: Count
+    considered: Count
+    score_interval_95: list[float]
+    onsets: float
+    rescued: Count = Field(description="runs in which it passed when it was run again")
+    disagreed: Count = Field(description="runs of one commit that do not agree")
+    failed: Count
+    of: Count
+    rate: Rate | None
+    interval_95: list[float]
+    clean_results: Count = Field(description="since it disturbed last")
+    clean_days: float
+    recovered: bool
+    disturbed_runs: Count
+    time_lost_s: float = Field(description="failed attempts and reruns in the runs that it disturbed")
+    last_disturbed: RunPointer
+    strip: str
+
+
+class RateOf(Shape):
+    release: str | None
+    failed: Count
+    of: Count
+    rate: Rate | None
+    interval_95: list[float]
+
+
+class Claimed(Shape):
+    claim: Literal["confirmed", "suspected", "required"] | None = Field(
+        description="confirmed: also for all tests at once; suspected: by itself; required: no base to compare with"
+    )
+    p: float | None
+    q: float | None
+    base: RateOf
+    sample: RateOf
+    sentence: str
+
+
+class Risen(OfTest, Concluded):
+    """A test that fails more often than it did."""
+
+    claim: Literal["confirmed", "suspected", "required"]
+    extreme: bool
+    opened: bool = Field(description="it was open at the look before, and needs less evidence to stay so")
+    p: float | None
+    q: float | None
+    base: RateOf
+    sample: RateOf
+    strip: str
+
+
+class RisenSummary(Shape):
+    release: str
+    base: str
+    sample_runs: Count
+    base_runs: Count
+    compared: Count = Field(description="tests")
+    confirmed: Count
+    suspected: Count
+    required: Count
+    expected_by_chance: float = Field(description="how many of the suspected are none")
+
+
+class RisenStatistics(RisenSummary):
+    tests: list[Risen]
+
+
+class RisenList(RisenSummary):
+    items: list[Risen]
+    next: str | None
+    snapshot: Count
+
+
+class SuspectCommit(Shape):
+    revision: str | None
+    author: str | None
+    message: str | None
+    committed_at: Time | None
+    url: str | None
+    probability: Rate
+    build: BuildPointer
+
+
+class Suspects(Concluded):
+    """Which commit broke a test, in a release and environment in which it fails now."""
+
+    release: str
+    environment: str | None
+    test: Id
+    after: int = Field(description="number of the last run without the culprit")
+    until: int = Field(description="number of the first run that holds it")
+    suspects: list[SuspectCommit]
+    none: Rate = Field(description="the chance that it is none of them")
+
+
+class ChangedDuration(Concluded):
+    module: str
+    release: str
+    environment: str | None
+    slower: bool
+    before_s: float = Field(description="median")
+    after_s: float
+    factor: float
+    p: float
+    run: RunPointer = Field(description="the first at the new level")
+
+
+class ChangedTest(ChangedDuration):
+    test: Id
+    key: str
+    name: str
+    topology: str

@@ -1,0 +1,65 @@
+"""Many runs at once: series of points, and the grid of tests x runs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dashboard.api.schemas.base import AllCounts, Count, Id, Shape, Time, Word
+
+
+class Point(AllCounts):
+    """A run, or the sum of a day's runs."""
+
+    series: str | None = Field(None, description="only in exports: the name of the series")
+    run: Id | None = None
+    number: int | None = None
+    release: str | None = None
+    version: str | None = None
+    environment: str | None = None
+    started_at: Time | None = None
+    day: str | None = Field(None, examples=["2026-11-22"])
+    runs: Count
+    duration_s: float | None = Field(description="test time, summed")
+    running: bool = Field(description="more results are to come")
+
+
+class Series(Shape):
+    name: str
+    points: list[Point]
+
+
+class Trend(Shape):
+    series: list[Series]
+    snapshot: Count
+
+
+class GridRun(Shape):
+    id: Id
+    number: int
+    version: str | None
+    environment: str | None
+    started_at: Time
+    state: str
+
+
+class GridTest(Shape):
+    test: Id
+    key: str
+    name: str
+    module: str
+    priority: str | None
+    kinds: list[Word]
+
+
+class GridRow(GridTest):
+    cells: str
+
+
+class Grid(Shape):
+    """Tests x runs. A cell: P passed, F failed, K passed after a failed attempt, S skipped, - did not run."""
+
+    runs: list[GridRun] = Field(description="the columns, newest first")
+    tests: list[GridTest]
+    cells: list[str] = Field(description="for each test one letter a run")
+    next: str | None
+    snapshot: Count

@@ -1,0 +1,169 @@
+"""What is judged: verdicts, failure patterns, storms and hosts, each with its evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from dashboard.api.schemas.base import Count, Id, Rate, Shape, Time, Word
+
+
+class RunPointer(Shape):
+    run: Id
+    number: int
+    started_at: Time
+
+
+class BuildPointer(Shape):
+    id: Id
+    number: int
+    job: str
+
+
+class Pointer(RunPointer):
+    build: BuildPointer | None
+
+
+class Range(Shape):
+    """Where the change lies with 99 % certainty: run numbers."""
+
+    after: int
+    until: int
+    most_likely: int
+    rate_before: Rate
+    rate_after: Rate
+    runs_before: Count
+    runs: Count
+    threshold: float
+
+
+class Verdict(Shape):
+    test: Id
+    key: str
+    name: str
+    module: str
+    release: str
+    environment: str | None
+    kind: Word = Field(description="the worst of kinds")
+    kinds: list[Word]
+    since_run: Id | None
+    first_bad: Pointer | None
+    last_good: Pointer | None
+    range_99: Range | None = Field(description="where the first bad run lies with 99 % certainty")
+    strip: str = Field(description="statuses, oldest first: P passed, F failed, K passed after a failed attempt")
+    sentence: str
+    evidence: dict[str, Any] = Field(description="the numbers from which the verdict can be computed again")
+
+
+class Member(Shape):
+    signature: Id
+    pattern: str
+    count: Count
+
+
+class FailureFacts(Shape):
+    """A cluster of failure patterns that differ by a few letters; the one seen first stands for it."""
+
+    signature: Id
+    pattern: str = Field(description="also a rule for `like`")
+    title: str
+    example: str | None
+    count: Count
+    tests: Count
+    builds: Count
+    modules: list[str]
+    hosts: list[str]
+    first_seen: Time | None
+    last_seen: Time | None
+    new: bool = Field(description="never seen before these runs")
+    members: list[Member]
+    sentence: str
+    evidence: dict[str, Any]
+
+
+class Failure(FailureFacts):
+    trend: list[Count] = Field(description="failures by run, the oldest first; runs of several lanes by their age")
+
+
+class DayCount(Shape):
+    day: str
+    count: Count
+
+
+class ModuleCount(Shape):
+    module: str
+    count: Count
+
+
+class FailureExample(Shape):
+    test: Id
+    key: str
+    name: str
+    module: str
+    build: Id
+    number: int
+    job: str
+    topology: str
+    attempt: Count
+    host: str | None
+    started_at: Time
+    message: str | None
+
+
+class FailureDetail(FailureFacts):
+    days: list[DayCount]
+    by_module: list[ModuleCount] = Field(description="the most first")
+    examples: list[FailureExample]
+
+
+class Storm(Shape):
+    """A build, or a module in it, in which so much failed at once that no test is to blame."""
+
+    release: str
+    environment: str | None
+    run: Id
+    number: int
+    started_at: Time
+    build: Id
+    build_number: int
+    job: str
+    job_module: str
+    module: str | None = Field(description="null: the whole build")
+    kind: str
+    total: Count
+    failed: Count
+    signature: Id | None
+    pattern: str | None
+    top: Count = Field(description="failures with the most frequent message")
+    sentence: str
+    evidence: dict[str, Any]
+
+
+class Host(Shape):
+    """A host in a release and environment, over the tests that failed there somewhere."""
+
+    host: str
+    release: str
+    environment: str | None
+    sick: bool
+    failed: Count
+    of: Count
+    rate: Rate | None
+    interval_95: list[float]
+    expected: float = Field(description="failures, if a test failed alike on every host")
+    ratio: float | None
+    p: float | None
+    q: float | None
+    sentence: str
+    evidence: dict[str, Any]
+
+
+class SickHost(Host):
+    failures: Count = Field(description="left out for it")
+
+
+class Excluded(Shape):
+    failures: Count
+    storms: list[Storm]
+    hosts: list[SickHost]

@@ -1,0 +1,86 @@
+"""Routes about what is judged: which tests are broken or flaky, why they fail, and what was left out as disturbed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.api import lists, parameters
+from dashboard.api.lists import Row, Rows, sliced
+from dashboard.api.lookups import check, checked
+from dashboard.api.openapi import blueprint, many, one
+from dashboard.api.problems import unknown
+from dashboard.api.responses import asked, remembered, store
+from dashboard.api.runs import known_run
+from dashboard.api.schemas.verdicts import Excluded, Failure, FailureDetail, Host, Storm, Verdict
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.queries import failures
+from data.verdicts import disturbances, verdicts
+from data.verdicts.rules import WORDS
+
+routes = blueprint("verdicts", "What is broken, flaky or fixed; why; and what was left out as disturbed.")
+
+
+@routes.get("/verdicts", summary="What is broken, flaky or fixed", responses=many(Verdict))
+@remembered()
+def list_verdicts(query: parameters.VerdictsQuery) -> Any:
+    """The worst first, each with the evidence from which it can be computed again. A verdict looks at the newest runs
+    (`runs`, by default the window of the settings) of each release and environment."""
+
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        return verdicts.verdicts(store, flt, query.kinds or WORDS, limit=limit, offset=position or 0)
+
+    if query.at_run is not None:
+        check("run", query.at_run)
+    return lists.answer(Rows(Verdict, fetch), query, query.filter())
+
+
+@routes.get("/verdicts/excluded", summary="What verdicts leave out", responses=one(Excluded))
+@remembered()
+def get_excluded(query: parameters.ExcludedQuery) -> Any:
+    """Storms and sick hosts in the runs that verdicts look at, with the failures that were left out for them."""
+    if query.at_run is not None:
+        check("run", query.at_run)
+    return verdicts.excluded(store(), asked().at(query.filter()))
+
+
+@routes.get("/failures", summary="Failure patterns, the widest first", responses=many(Failure))
+@remembered()
+def list_failures(query: parameters.FailuresQuery) -> Any:
+    """Of the newest runs (`runs`, by default 10) of each release and environment, or of one run. Patterns that differ
+    by a few letters are one cluster: `members` names them."""
+
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+        start = position or 0
+        some = start + limit if not query.q and query.new != "1" else failures.MOST
+        found = failures.failures(store, flt, limit=some, run=query.run, since=query.since, like=query.like)
+        return failures.narrowed(found, query.q or "", query.new == "1")[start : start + limit]
+
+    for run in (query.run, query.since):
+        if run is not None:
+            known_run(run, asked().at(Filter()))
+    return lists.answer(Rows(Failure, fetch), query, query.filter())
+
+
+@routes.get("/failures/<signature>", summary="One failure pattern", responses=one(FailureDetail))
+@remembered()
+def get_failure(path: parameters.SignaturePath, query: parameters.FailureQuery) -> Any:
+    """With its counts by day and its newest examples."""
+    found = failures.failure(store(), checked("failure pattern", path.signature), asked().at(query.filter()))
+    if found is None:
+        raise unknown("failure pattern", path.signature)
+    return found
+
+
+@routes.get("/storms", summary="Builds in which too much failed at once", responses=many(Storm))
+@remembered()
+def list_storms(query: parameters.DisturbancesQuery) -> Any:
+    """The newest first, in the newest runs (`runs`, by default 60) of each release and environment."""
+    return lists.answer(Rows(Storm, sliced(disturbances.storm_list)), query, query.filter())
+
+
+@routes.get("/hosts", summary="Hosts by how much more fails on them than expected", responses=many(Host))
+@remembered()
+def list_hosts(query: parameters.HostsQuery) -> Any:
+    """The sick first, in the newest runs (`runs`, by default 60) of each release and environment."""
+    return lists.answer(Rows(Host, sliced(disturbances.host_list)), query, query.filter())

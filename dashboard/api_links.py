@@ -1,0 +1,28 @@
+"""What a screen shows as one call of the JSON API: what "copy as API call" copies and what an export asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel
+
+from dashboard.api.parameters import Exported, Listed
+from dashboard.page_url import Place
+
+
+@dataclass(frozen=True)
+class Call:
+    """`path` with its query, below the server's root; `files`: the route also answers CSV and Parquet."""
+
+    path: str
+    files: bool
+
+
+def call(route: tuple[str, ...], query: type[BaseModel], place: Place, **changes: object) -> Call:
+    """The route with what the address says of the parameters that it takes; None or "" leaves one out."""
+    given = {name: place.get(name) for name in query.model_fields.keys() - Listed.model_fields.keys() | {"as_of"}}
+    given |= changes
+    wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}
+    path = "/".join(quote(segment, safe="") for segment in ("api", "v1", *route))
+    return Call(f"/{path}" + (f"?{urlencode(wanted, quote_via=quote)}" if wanted else ""), issubclass(query, Exported))

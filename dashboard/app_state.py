@@ -1,0 +1,65 @@
+"""What every request needs of the process it runs in: the settings, and the store, opened at the first use.
+
+A server forks its workers after the application is made, and DuckDB does not survive a fork: nothing here is opened
+before it is asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from flask import current_app
+
+from data.lake.store import Store
+from data.model import filters
+from data.settings import Settings
+
+
+class Services:
+    """One a process; `app.server.extensions["regtracker"]`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._store: Store | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def store(self) -> Store:
+        """The open store, shared by the process's threads. Raises StoreError where it cannot be opened."""
+        with self._lock:
+            if self._store is None:
+                self._store = Store.open(self.settings, mirrored=True)
+            return self._store
+
+    def close(self) -> None:
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+
+def services() -> Services:
+    """The services of the application that answers the current request."""
+    return current_app.extensions["regtracker"]
+
+
+def store(as_of: int | None = None) -> Store:
+    """The open store, or the same as it was at a snapshot. Raises StoreError."""
+    return services().store if as_of is None else services().store.at(as_of)
+
+
+def snapshot_of(text: str) -> int:
+    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError, NoSnapshot."""
+    if text.isascii() and text.isdigit():
+        return filters.Filter.parse({"as_of": text}).as_of or 0
+    try:
+        moment = filters.moment(text)
+    except filters.FilterError:
+        problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
+        raise filters.FilterError("as_of", text, problem) from None
+    held = store()
+    newest = held.snapshot()
+    if moment >= newest.committed_at:
+        return newest.id
+    # Every later commit is newer than the moment, so what it means stays.
+    return held.answers.get(("as_of", moment), lambda: held.snapshot_at(moment).id)

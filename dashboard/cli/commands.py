@@ -1,0 +1,153 @@
+"""The verbs of the dashboard that serve or judge; those that take data out are in extracts.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+
+from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_of
+from data.cli import completion
+from data.cli.common import JSON, fail, load_settings
+
+GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (configuration: web.host).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (configuration: web.port).")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes (configuration: web.workers).")
+@click.option("--threads", type=click.IntRange(1, 256), help="Threads of each process (configuration: web.threads).")
+@click.option("--dev", is_flag=True, help="One process that reloads when a file of the project changes.")
+def web(host: str | None, port: int | None, workers: int | None, threads: int | None, dev: bool) -> None:
+    """Serve the dashboard and the JSON API.
+
+    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: it cannot listen at the address; 2: the configuration is wrong.
+
+    \b
+    Example: regtracker web --host 0.0.0.0 --port 8050 --workers 2
+    """
+    from dashboard.wsgi import serve
+
+    settings = load_settings()
+    click.echo(f"Serving http://{host or settings.web.host}:{settings.web.port if port is None else port}", err=True)
+    serve(settings, host, port, workers, threads, dev)
+
+
+@click.command()
+@click.option("--release", required=True, help="Release line of the run.", shell_complete=completion.releases)
+@click.option("--run", help="Number or id of the run; default: the newest.")
+@click.option(
+    "--baseline", help="An earlier run, by number or id, or a release; default: the run before that has ended."
+)
+@ENVIRONMENT
+@MODULE
+@click.option("--max-new", type=click.IntRange(0), default=0, show_default=True, help="So many may fail.")
+@click.option(
+    "--kinds",
+    help="What counts, separated by commas: regression (passed before), new_failure (never ran before), still_failing "
+    "(failed before). Default: regression,new_failure.",
+)
+@click.option("--exclude-flaky", is_flag=True, help="Tests that are noise now do not count.")
+@click.option("--include-storms", is_flag=True, help="Count also what storms and sick hosts broke.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait so long for the run to be complete."
+)
+@URL
+@JSON
+def gate(
+    release: str,
+    run: str | None,
+    baseline: str | None,
+    environment: str | None,
+    module: str | None,
+    max_new: int,
+    kinds: str | None,
+    exclude_flaky: bool,
+    include_storms: bool,
+    wait: float,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Tell a CI job whether a run may go on: does anything fail in it that did not fail in its baseline?
+
+    What storms and sick hosts broke is left out on both sides, and told.
+
+    Exit code 0: the gate is open; 1: it is closed; 2: nothing can be said, as the run is not known, still runs, or
+    lacks results (or the question is wrong, the store or server cannot be asked, or anything else goes wrong); 130: it
+    was interrupted.
+
+    \b
+    Example: regtracker gate --release 8.0 --environment prod --run 61 --wait 600
+             regtracker gate --release 8.0 --environment prod --baseline 7.0 --url http://tracker.example.com:8050
+    """
+    query = {
+        "release": release,
+        "run": run,
+        "baseline": baseline,
+        "environment": environment,
+        "module": module,
+        "max_new": max_new,
+        "kind": kinds,
+        "exclude_flaky": exclude_flaky or None,
+        "include_storms": include_storms or None,
+    }
+    deadline = time.monotonic() + wait
+    with api_of(url) as api:
+        while (answer := api.get("/gate", **query))["pending"] and (left := deadline - time.monotonic()) > 0:
+            click.echo(f"{answer['reason']} Waiting ...", err=True)
+            time.sleep(min(5.0, left))
+    click.echo(json.dumps(answer) if as_json else _gate_text(answer, release))
+    sys.exit(GATE_CODES[answer["state"]])
+
+
+def _gate_text(answer: dict[str, Any], release: str) -> str:
+    headline = {"passed": "Gate open", "closed": "Gate closed", "unknown": "Cannot say"}[answer["state"]]
+    lines = [f"{headline}: {answer['reason']}"]
+    run, base, left_out = answer["run"], answer["baseline"], answer["left_out"]
+    if run and base:
+        other = "" if base["release"] == release else f"{base['release']} "
+        lines.append(f"{release} #{run['number']} ({run['environment']}) against {other}#{base['number']}.")
+    lines += [
+        f"  {test['class'].replace('_', ' ')} in {test['module']}: {test['key']}\n      {test['sentence']}"
+        for test in answer["tests"]
+    ]
+    if answer["new"] > len(answer["tests"]):
+        lines.append(f"  ... and {answer['new'] - len(answer['tests'])} more.")
+    if left_out["failures"]:
+        lines.append(f"Left out: {left_out['failures']} failures that storms and sick hosts caused.")
+        lines += [f"  {row['sentence']}" for row in (*left_out["storms"], *left_out["hosts"])]
+    if left_out["noisy"]:
+        lines.append(f"Left out: {left_out['noisy']} failing tests that are flaky.")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp, instead of this process's pipes (stdio).")
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --http: address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8051, show_default=True, help="With --http: port.")
+@URL
+def mcp(http: bool, host: str, port: int, url: str | None) -> None:
+    """Answer a language model's questions (Model Context Protocol), read-only, by the routes of the JSON API.
+
+    A client such as an editor starts the command itself and speaks over its pipes.
+
+    Exit code 0: the client has gone; 2: the configuration is wrong, there is no store, or the SDK is not installed; 3:
+    it cannot listen at the address.
+
+    \b
+    Example: regtracker mcp
+             regtracker mcp --http --port 8051
+             regtracker mcp --url http://tracker.example.com:8050
+    """
+    try:
+        from dashboard.mcp.server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "mcp":
+            raise
+        fail("The MCP server needs the package mcp: pip install 'regtracker[mcp]'.")
+    with api_of(url) as api:
+        serve(api, http, host, port)

@@ -1,0 +1,34 @@
+"""What the verbs that ask the API share: whom they ask, and the options that most of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from data.cli import completion
+from data.cli.common import existing, fail, load_settings
+
+if TYPE_CHECKING:
+    from dashboard.api_client import Api
+
+URL = click.option("--url", envvar="REGTRACKER_URL", help="Ask the server there, instead of the store of this machine.")
+RELEASE = click.option("--release", help="Release line, such as 7.0.", shell_complete=completion.releases)
+ENVIRONMENT = click.option(
+    "--environment", help="Environment that was tested, such as prod.", shell_complete=completion.environments
+)
+MODULE = click.option("--module", help="Owning module.", shell_complete=completion.modules)
+
+
+@contextmanager
+def api_of(url: str | None) -> Iterator[Api]:
+    """The API to ask; what it refuses ends the command with its words and exit code 2."""
+    from dashboard.api_client import ApiError, opened
+
+    try:
+        with opened(None if url else existing(load_settings()), url) as api:
+            yield api
+    except (ApiError, ValueError) as error:
+        fail(error)

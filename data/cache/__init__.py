@@ -1,0 +1,1 @@
+"""What a process keeps in memory so that a question need not read it again."""

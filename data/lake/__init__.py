@@ -1,0 +1,1 @@
+"""The DuckLake: connection, snapshots, migrations and maintenance."""

@@ -1,0 +1,78 @@
+"""Numbered SQL files, forward only: each is applied once, with its record, in one transaction.
+
+The lake itself keeps the record, so a copy of the lake knows its own version.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import duckdb
+
+# Tables written a few rows at a time keep them in the catalogue until maintenance flushes them to Parquet; the others
+# must not, whatever the size of an insert (a raw file in the catalogue would be read at every open).
+INLINED_ROWS = {
+    "bugs": 1_000,
+    "bug_cases": 1_000,
+    "builds": 200,
+    "ledger": 10_000,
+    "jobs": 2_000,
+    "poll_log": 100,
+    "releases": 100,
+    "requests": 100,
+    "runs": 100,
+    "run_builds": 1_000,
+    "saved_queries": 1_000,
+}
+
+
+# Of the catalogue's database, beside the lake: data/work/poll_status.py.
+POLLS = "__ducklake_metadata_lake.regtracker_polls"
+_POLLS_COLUMNS = """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
+    requests INTEGER, error VARCHAR, next_at VARCHAR"""  # times as ISO 8601: SQLite has no type for them
+
+
+def available() -> list[tuple[int, str]]:
+    """(number, SQL) of every migration, in order."""
+    files = [file for file in resources.files("data.lake.schema").iterdir() if re.match(r"\d{4}_.*\.sql$", file.name)]
+    return sorted((int(file.name[:4]), file.read_text()) for file in files)
+
+
+def applied(cursor: duckdb.DuckDBPyConnection) -> set[int]:
+    """The numbers already applied; read only."""
+    (lake,) = cursor.execute("SELECT current_database()").fetchone()
+    known = cursor.execute(
+        f"SELECT 1 FROM __ducklake_metadata_{lake}.ducklake_table "
+        "WHERE table_name = 'migrations' AND end_snapshot IS NULL"
+    ).fetchone()
+    return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if known else set()
+
+
+def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
+    """Apply what is pending. Returns the numbers applied. Raises duckdb.Error; a failed step leaves nothing behind."""
+    done = applied(cursor)
+    pending = [(number, sql) for number, sql in available() if number not in done]
+    for number, sql in pending:
+        cursor.execute("BEGIN")
+        try:
+            if not done:
+                cursor.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, applied_at TIMESTAMP)")
+            cursor.execute(sql)
+            cursor.execute("INSERT INTO migrations VALUES (?, now() AT TIME ZONE 'UTC')", [number])
+            cursor.execute("COMMIT")
+        except duckdb.Error:
+            cursor.execute("ROLLBACK")
+            raise
+        done.add(number)
+    if pending:
+        _set_options(cursor)
+    cursor.execute(f"CREATE TABLE IF NOT EXISTS {POLLS} ({_POLLS_COLUMNS})")
+    return [number for number, _ in pending]
+
+
+def _set_options(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("CALL lake.set_option('parquet_compression', 'zstd')")
+    cursor.execute("CALL lake.set_option('data_inlining_row_limit', 0)")
+    for table, rows in INLINED_ROWS.items():
+        cursor.execute(f"CALL lake.set_option('data_inlining_row_limit', {rows}, table_name => '{table}')")

@@ -1,0 +1,218 @@
+-- The tables of the lake. Ids are 63-bit hashes of natural keys (data/model/ids.py); times are UTC; durations are seconds.
+-- There are no keys or constraints: a writer replaces a build's rows inside one transaction (data/write/builds.py).
+
+CREATE TABLE releases (          -- one row per release line; settings of an administrator join here
+    release VARCHAR,             -- the line, such as 7.0
+    active BOOLEAN,              -- whether it is shown
+    first_seen TIMESTAMP         -- when its first run was read
+);
+
+CREATE TABLE jobs (              -- one row per Jenkins job seen: the cheap change detector
+    source VARCHAR,
+    job VARCHAR,                 -- full name
+    next_build INTEGER,          -- nextBuildNumber at the last sweep
+    seen_at TIMESTAMP,
+    missing INTEGER              -- sweeps in a row that did not find the job
+);
+
+CREATE TABLE runs (              -- one row per regression run: an orchestrating build and a release, or a build alone
+    run BIGINT,                  -- id: a hash of source, job, number, start and release
+    source VARCHAR,              -- the configured Jenkins
+    job VARCHAR,                 -- full name of the orchestrating job
+    number INTEGER,              -- Jenkins' number of the orchestrating build
+    release VARCHAR,             -- release line
+    version VARCHAR,             -- what was tested, such as 7.0.0.9
+    environment VARCHAR,         -- such as prod or staging
+    started_at TIMESTAMP,        -- UTC
+    duration_s DOUBLE,           -- NULL while it runs
+    state VARCHAR,               -- running | final
+    result VARCHAR,              -- Jenkins' own word; NULL while it runs
+    display_name VARCHAR,        -- Jenkins' display name
+    url VARCHAR                  -- in Jenkins
+);
+
+CREATE TABLE run_builds (        -- many builds to many runs; build is NULL until it is ingested
+    run BIGINT,                  -- the run that listed the build
+    source VARCHAR,              -- of the build
+    job VARCHAR,                 -- of the build
+    number INTEGER,              -- of the build
+    module VARCHAR,              -- the job's module
+    build BIGINT
+);
+
+CREATE TABLE builds (            -- one row per Jenkins build of a module job, or per import
+    build BIGINT,                -- id: a hash of source, job, number and start
+    source VARCHAR,              -- the configured Jenkins, or upload
+    job VARCHAR,                 -- full name of the job
+    number INTEGER,              -- Jenkins' build number
+    started_at TIMESTAMP,        -- UTC
+    duration_s DOUBLE,           -- NULL while it runs
+    state VARCHAR,               -- running | final
+    result VARCHAR,              -- Jenkins' own word; NULL while it runs
+    release VARCHAR,             -- release line
+    version VARCHAR,             -- what was tested, such as 7.0.0.9
+    environment VARCHAR,         -- such as prod or staging
+    module VARCHAR,              -- the job's module: what executed; results.module is what owns
+    display_name VARCHAR,        -- Jenkins' display name
+    url VARCHAR,                 -- in Jenkins
+    agent VARCHAR,               -- the Jenkins node
+    revision VARCHAR,            -- the commit that was built: two runs of one revision that disagree make a test flaky
+    parameters VARCHAR,          -- JSON object
+    causes VARCHAR,              -- JSON list
+    artifacts INTEGER,           -- how many files it left
+    declared_total INTEGER,      -- Jenkins' own counters, to compare with; NULL where it has none
+    declared_failed INTEGER,
+    declared_skipped INTEGER,
+    total INTEGER,               -- final results, one per test and topology
+    passed INTEGER,              -- of these
+    failed INTEGER,              -- includes errors
+    errors INTEGER,              -- of the failed: the test could not run
+    skipped INTEGER,             -- of these
+    flags VARCHAR,               -- words joined by a blank; FLAGS in data/write/builds.py tells what each means
+    ingested_at TIMESTAMP        -- when it was read
+);
+
+CREATE TABLE build_counts (      -- one row per build, owning module and topology: what every dashboard number is made of
+    build BIGINT,
+    release VARCHAR,             -- of the build
+    started_at TIMESTAMP,        -- of the build
+    module VARCHAR,              -- owning module
+    topology VARCHAR,            -- or variant; empty where there is none
+    total INTEGER,               -- final results
+    passed INTEGER,              -- of these
+    failed INTEGER,              -- of these, errors included
+    errors INTEGER,              -- of the failed
+    skipped INTEGER,             -- of these
+    duration_s DOUBLE            -- summed over the final results
+);
+
+CREATE TABLE results (           -- one row per attempt of a test in a build on one topology
+    release VARCHAR,             -- of the build
+    started_at TIMESTAMP,        -- of the build: every window of runs carries its bound, or nothing is pruned
+    build BIGINT,
+    module VARCHAR,              -- owning module
+    test BIGINT,
+    topology VARCHAR,            -- or variant; empty where there is none
+    attempt INTEGER,             -- 1, 2, ... of a test that was repeated
+    is_final BOOLEAN,            -- the last attempt: the one that counts
+    status VARCHAR,              -- failed | passed | skipped: in this alphabetical order, so that min() is the worst
+    kind VARCHAR,                -- failure | error where failed
+    duration_s FLOAT,
+    host VARCHAR,                -- that it ran on
+    position INTEGER,            -- order of execution within the report
+    signature BIGINT             -- failure pattern; NULL where there is no text
+);
+ALTER TABLE results SET PARTITIONED BY (release, year(started_at), month(started_at));
+ALTER TABLE results SET SORTED BY (module, test, started_at);
+
+CREATE TABLE failures (          -- one row per failed attempt that left a text
+    release VARCHAR,             -- of the build
+    started_at TIMESTAMP,        -- of the build
+    build BIGINT,
+    module VARCHAR,              -- owning module
+    test BIGINT,
+    topology VARCHAR,            -- or variant
+    attempt INTEGER,
+    signature BIGINT,            -- failure pattern
+    message VARCHAR,             -- the failure, in one line or few
+    trace VARCHAR,               -- stack trace
+    output VARCHAR               -- tail of what the test printed
+);
+ALTER TABLE failures SET PARTITIONED BY (release, year(started_at), month(started_at));
+ALTER TABLE failures SET SORTED BY (module, test, started_at);
+
+CREATE TABLE tests (             -- one row per test identity
+    test BIGINT,                 -- id: a hash of file::class::name
+    file VARCHAR,                -- path in the repository
+    class VARCHAR,
+    name VARCHAR,                -- with its parameters
+    base_name VARCHAR,           -- the name without its parameters
+    module VARCHAR,              -- owning module at first sight
+    first_seen TIMESTAMP         -- when it first ran
+);
+ALTER TABLE tests SET SORTED BY (module, test);
+
+CREATE TABLE test_metadata (     -- overlay by base name; a row of a release wins over the global one (release is NULL)
+    base_name VARCHAR,           -- tests.base_name
+    release VARCHAR,             -- NULL: of every release
+    priority VARCHAR,            -- P0 (highest) to P3
+    case_id VARCHAR,             -- the test plan's id
+    testrail_id VARCHAR,
+    component VARCHAR,
+    owner VARCHAR,               -- person or team
+    topology VARCHAR,            -- that it is meant for
+    state VARCHAR,               -- the test plan's word
+    removed BOOLEAN              -- taken out of the plan
+);
+
+CREATE TABLE signatures (        -- one row per failure pattern
+    signature BIGINT,            -- id
+    pattern VARCHAR,             -- also a LIKE pattern
+    example VARCHAR,             -- a message that has it
+    first_seen TIMESTAMP
+);
+
+CREATE TABLE commits (           -- one row per change in a build's change set
+    build BIGINT,
+    position INTEGER,            -- within the change set
+    revision VARCHAR,
+    author VARCHAR,
+    message VARCHAR,             -- first line
+    committed_at TIMESTAMP,      -- UTC
+    url VARCHAR
+);
+
+CREATE TABLE warnings (          -- one row per remark of a parser about a raw file of a build
+    build BIGINT,
+    path VARCHAR,                -- of the file
+    message VARCHAR              -- what the parser remarked
+);
+
+CREATE TABLE raw_files (         -- one row per raw input of a build: feeds `rebuild`
+    build BIGINT,                -- or a run, whose orchestrating build is kept too; or a request's upload
+    started_at TIMESTAMP,
+    path VARCHAR,                -- within the build's artifacts; of a zip, the pattern that it was asked for with
+    kind VARCHAR,                -- build (its API object) | junit | order | test_report | console ... | build_map
+    encoding VARCHAR,            -- zstd | zip (several files, as they came)
+    size BIGINT,                 -- bytes as they came
+    content BLOB
+);
+ALTER TABLE raw_files SET PARTITIONED BY (year(started_at), month(started_at));
+
+CREATE TABLE ledger (            -- one row per discovered build that is not done: open work only
+    source VARCHAR,
+    job VARCHAR,
+    number INTEGER,
+    kind VARCHAR,                -- run (an orchestrating build) | build
+    state VARCHAR,               -- new | running | retry | recheck | gone
+    attempts INTEGER,            -- so far
+    error VARCHAR,               -- of the last try
+    next_try TIMESTAMP,
+    first_seen TIMESTAMP,
+    updated_at TIMESTAMP
+);
+
+CREATE TABLE poll_log (          -- one row per poll cycle of a source
+    source VARCHAR,
+    started_at TIMESTAMP,        -- UTC
+    duration_s DOUBLE,
+    found INTEGER,               -- builds discovered
+    ingested INTEGER,            -- builds read
+    running INTEGER,             -- builds that still run
+    failed INTEGER,              -- builds that could not be read
+    results BIGINT,              -- results read
+    requests INTEGER,            -- HTTP requests sent
+    error VARCHAR                -- that ended the cycle
+);
+
+CREATE TABLE requests (          -- one row per piece of work asked for through the UI or API
+    request BIGINT,              -- id
+    kind VARCHAR,                -- poll | backfill | build
+    source VARCHAR,
+    payload VARCHAR,             -- JSON object
+    state VARCHAR,               -- waiting | working | done | failed
+    error VARCHAR,
+    created_at TIMESTAMP,
+    updated_at TIMESTAMP,
+    author VARCHAR               -- who asked: api, dashboard or a program
+);

@@ -1,0 +1,1 @@
+"""What things are: ids, the filter of a question, the measures."""

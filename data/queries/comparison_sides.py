@@ -1,0 +1,107 @@
+"""Two sets of builds side by side, test by test: the ground of comparisons, whatever stands on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from data.cache.result_arrays import FAILED, FINAL, PASSED, Rows
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import Filter
+from data.verdicts.evidence import comparison
+from data.verdicts.lanes import LaneBuild
+from data.verdicts.priorities import within
+
+STATUSES = ("failed", "passed", "skipped")  # worst first: a test's status is the first that it has
+ABSENT = len(STATUSES)
+
+
+def _class_of(before: int, after: int) -> int:
+    """The place in CLASSES of a test with these statuses on the two sides; -1 for none."""
+
+    def told(status: int) -> dict[str, Any]:
+        return {name: int(place == status) for place, name in enumerate(STATUSES)}
+
+    found = comparison.judge({"base": told(before), "candidate": told(after)})["class"]
+    return -1 if found is None else comparison.CLASSES.index(found)
+
+
+_CLASSES = np.array([[_class_of(before, after) for after in range(ABSENT + 1)] for before in range(ABSENT + 1)])
+
+
+@dataclass(frozen=True)
+class Side:
+    """The tests that were there; `keys` are test and environment as one number, rising, and the rest goes along."""
+
+    rows: Rows
+    builds: Sequence[LaneBuild]
+    keys: np.ndarray
+    counts: np.ndarray  # tests x STATUSES: final results
+    worst: np.ndarray  # the row of a worst result
+
+    def status(self, keys: np.ndarray) -> np.ndarray:
+        """The status of each of these keys."""
+        if not len(self.keys):
+            return np.full(len(keys), ABSENT)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[at] == keys, (self.counts[at] > 0).argmax(axis=1), ABSENT)
+
+    def told(self, key: int, name: str) -> dict[str, Any]:
+        """The side of one test as evidence tells it."""
+        at = int(np.searchsorted(self.keys, key))
+        if at == len(self.keys) or self.keys[at] != key:
+            return {"of": name, **dict.fromkeys(("passed", "failed", "skipped"), 0)}
+        failed, passed, skipped = self.counts[at].tolist()
+        row = int(self.worst[at])
+        place = int(np.searchsorted(self.rows.failed, row))
+        known = place < len(self.rows.failed) and self.rows.failed[place] == row and self.rows.signature[place] >= 0
+        return {
+            "of": name,
+            "passed": passed,
+            "failed": failed,
+            "skipped": skipped,
+            "build": ids.text(self.builds[self.rows.build[row]].build),
+            "topology": self.rows.groups[self.rows.group[row]].topology,
+            "signature": ids.text(int(self.rows.signature[place])) if known else None,
+        }
+
+    def module(self, key: int) -> str | None:
+        at = int(np.searchsorted(self.keys, key))
+        if at == len(self.keys) or self.keys[at] != key:
+            return None
+        return self.rows.groups[self.rows.group[self.worst[at]]].module
+
+
+def side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter) -> Side:
+    """What these builds say of each test in each environment (a number for each build): its final results in the
+    newest run (by `age`) of those in which it was there. The filter's module and topology apply."""
+    rows = store.outcomes.rows(store, builds, rebuilt)
+    at = np.flatnonzero((rows.flag & FINAL > 0) & within(store, flt, rows, builds))
+    of = rows.build[at]
+    key = (np.array(environments, dtype=np.int64)[of] << 32) + rows.test[at]
+    flag = rows.flag[at]
+    status = np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
+    age = np.array([build.age for build in builds], dtype=np.int64)[of]
+    order = np.lexsort((status, age, key))
+    at, key, status, age = at[order], key[order], status[order], age[order]
+    first = np.diff(key, prepend=-1) != 0
+    line = np.cumsum(first) - 1
+    newest = age == age[first][line]
+    counts = np.bincount(line[newest] * ABSENT + status[newest], minlength=int(first.sum()) * ABSENT)
+    return Side(rows, builds, key[first], counts.reshape(-1, ABSENT), at[first])
+
+
+def classed(base: Side, candidate: Side) -> tuple[np.ndarray, np.ndarray]:
+    """The keys of the tests that fall into a class, and its place in CLASSES."""
+    keys = np.union1d(base.keys, candidate.keys)
+    found = _CLASSES[base.status(keys), candidate.status(keys)]
+    return keys[found >= 0], found[found >= 0]
+
+
+def split(side: Side, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The environments and tests (ids) of keys. Tests are numbered alike on all sides; the last one made knows all."""
+    return keys >> 32, side.rows.tests[keys & 0xFFFFFFFF]

@@ -1,0 +1,38 @@
+"""The failure texts of results that are shown: asked for afterwards, as to plan a join costs more than to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from data.lake.store import Store
+from data.model.filter_sql import partitions
+
+Attempt = tuple[int, int, str, int]  # build, test, topology, attempt
+
+
+def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]:
+    """The head of each text of the failed among these rows of `results`."""
+    failed = [row for row in rows if row["status"] == "failed"]
+    if not failed:
+        return {}
+    lies = {row["release"] for row in failed}, [row["started_at"] for row in failed]
+    where, parameters = partitions(*lies)
+    for name in ("build", "test"):
+        values = {row[name] for row in failed}
+        if len(values) == 1:  # of one test or build, which leaves out row groups; a list does not
+            where += f" AND r.{name} = ${name}"
+            (parameters[name],) = values
+        else:
+            where += f" AND r.{name} IN (SELECT unnest(${name}::BIGINT[]))"
+            parameters[name] = list(values)
+    found = store.cursor().execute(
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.part("failures", *lies)} r
+        WHERE {where}""",
+        parameters,
+    )
+    return {tuple(attempt): message for *attempt, message in found.fetchall()}
+
+
+def attempt(row: dict[str, Any]) -> Attempt:
+    return row["build"], row["test"], row["topology"], row["attempt"]

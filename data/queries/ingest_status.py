@@ -1,0 +1,209 @@
+"""Questions about ingestion: is everything here, and if not, what is missing and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data.lake.cached_query import question
+from data.lake.store import LAKE, Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso
+from data.work import poll_status
+
+
+def status(store: Store) -> list[dict[str, Any]]:
+    """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), whether it is being
+    read now, open work by state, builds and results held, lag in seconds."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    told = poll_status.latest(store, now)
+    rows = []
+    for row in _sources(store):
+        row = {**row, "next_poll": None, "is_read": False, **told.get(row["source"], {})}
+        last = row["last_poll"]
+        age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
+        rows.append(row | {"lag_s": age})
+    return rows
+
+
+@question
+def _sources(store: Store) -> list[dict[str, Any]]:
+    rows = store.rows(
+        """WITH polled AS (
+            SELECT source, max(started_at) AS last_poll,
+                unnest(arg_max({'last_error': error, 'last_failed': failed, 'duration_s': duration_s,
+                    'requests': requests}, started_at)),
+                sum(failed) FILTER (started_at > now()::TIMESTAMP - INTERVAL 1 DAY) AS failed_24h
+            FROM poll_log GROUP BY source),
+        open AS (SELECT source, count(*) AS open, count(*) FILTER (state = 'retry') AS retrying,
+                    count(*) FILTER (state = 'running') AS running, count(*) FILTER (state = 'gone') AS gone
+                 FROM ledger GROUP BY source),
+        held AS (SELECT source, count(*) AS builds, sum(total)::BIGINT AS results, max(started_at) AS newest_build,
+                    count(*) FILTER (state = 'final' AND total = 0) AS without_results,
+                    count(*) FILTER (flags <> '') AS flagged FROM builds GROUP BY source)
+        SELECT * FROM (SELECT source FROM polled UNION SELECT source FROM held UNION SELECT source FROM open) s
+        LEFT JOIN polled USING (source) LEFT JOIN open USING (source) LEFT JOIN held USING (source) ORDER BY source"""
+    )
+    counts = ("open", "retrying", "running", "gone", "builds", "results", "without_results", "flagged", "failed_24h")
+    configured = {source.name: source for source in store.settings.source}
+    answer = [
+        row
+        | {name: int(row[name] or 0) for name in counts}
+        | {"last_poll": iso(row["last_poll"]), "newest_build": iso(row["newest_build"])}
+        | {"poll_minutes": configured[row["source"]].poll_minutes if row["source"] in configured else None}
+        for row in rows
+    ]
+    known = {row["source"] for row in answer}
+    for name, source in configured.items():
+        if name not in known:
+            empty = dict.fromkeys(("last_poll", "last_error", "last_failed", "duration_s", "requests", "newest_build"))
+            answer.append({"source": name, **empty, **dict.fromkeys(counts, 0), "poll_minutes": source.poll_minutes})
+    return answer
+
+
+@question
+def ledger(
+    store: Store,
+    source: str | None = None,
+    state: str | None = None,
+    limit: int = 200,
+    offset: int = 0,
+    flt: Filter = EVERYTHING,
+    rechecks: bool = True,
+) -> list[dict[str, Any]]:
+    """Open work: discovered builds that are not done, with their error. What failed comes first, then what waits, the
+    next to be tried before the others, then what Jenkins has no more, and last, with `rechecks`, what is read and will
+    only be looked at once more."""
+    where, parameters = "true" if rechecks else "state <> 'recheck'", {"limit": limit, "offset": offset}
+    for name, value in (("source", source), ("state", state)):
+        if value is not None:
+            where += f" AND {name} = ${name}"
+            parameters[name] = value
+    rows = store.rows(
+        f"""SELECT * FROM ledger WHERE {where}
+        ORDER BY state = 'recheck', state = 'gone', state <> 'retry', next_try NULLS FIRST, source, job, number
+        LIMIT $limit OFFSET $offset""",
+        parameters,
+    )
+    return [row | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")} for row in rows]
+
+
+@question
+def rechecks(store: Store, source: str | None = None) -> int:
+    """How many builds are read and will only be looked at once more."""
+    return store.value(
+        "SELECT count(*) FROM ledger WHERE state = 'recheck' AND ($source IS NULL OR source = $source)",
+        {"source": source},
+    )
+
+
+@question
+def named(store: Store, builds: Sequence[str]) -> dict[str, str]:
+    """By id of a build: what it is, in words."""
+    rows = store.rows(
+        "SELECT build, release, module, number FROM builds WHERE build IN (SELECT unnest($builds))",
+        {"builds": [ids.number(build) for build in builds]},
+    )
+    return {ids.text(row["build"]): "{release} {module} #{number}".format(**row) for row in rows}
+
+
+@question
+def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
+    """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
+    last) of each hole, newest first. What was picked or read back from before the history that polls want leaves
+    none; who hands builds in without a Jenkins numbers them freely."""
+    rows = store.rows(
+        """WITH held AS (
+            SELECT source, job, number, started_at FROM builds UNION ALL
+            SELECT source, job, number, started_at FROM runs),
+        wanted AS (
+            SELECT source, job, min(number) AS lowest FROM held JOIN jobs USING (source, job)
+            WHERE started_at >= wanted_since GROUP BY source, job),
+        known AS (
+            SELECT source, job, number FROM (
+                SELECT source, job, number FROM held UNION SELECT source, job, number FROM ledger)
+            LEFT JOIN wanted USING (source, job)
+            WHERE number >= coalesce(lowest, 0) AND source NOT IN ('import', 'upload'))
+        SELECT source, job, number + 1 AS first, following - 1 AS last FROM (
+            SELECT *, lead(number) OVER (PARTITION BY source, job ORDER BY number) AS following FROM known)
+        WHERE following > number + 1 ORDER BY last DESC, source, job LIMIT $limit""",
+        {"limit": limit},
+    )
+    return rows
+
+
+@question
+def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[dict[str, Any]]:
+    """Jobs whose newest final build has fewer tests than `share` of the median of the ten before it."""
+    rows = store.rows(
+        """WITH numbered AS (
+            SELECT source, job, number, total, started_at,
+                row_number() OVER (PARTITION BY source, job ORDER BY started_at DESC) AS age
+            FROM builds WHERE state = 'final')
+        SELECT source, job, any_value(number) FILTER (age = 1) AS number, any_value(total) FILTER (age = 1) AS total,
+            median(total) FILTER (age BETWEEN 2 AND 11) AS usual
+        FROM numbered WHERE age <= 11 GROUP BY source, job
+        HAVING count(*) > 3 AND any_value(total) FILTER (age = 1) < $share * median(total) FILTER (age BETWEEN 2 AND 11)
+        ORDER BY source, job""",
+        {"share": share},
+    )
+    return rows
+
+
+@question
+def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """What parsers remarked on reports, the newest builds first: (build (id), job, number, started_at, path,
+    message)."""
+    rows = store.rows(
+        f"""SELECT b.build, b.job, b.number, b.started_at, w.path, w.message
+        FROM {store.part("warnings")} w JOIN builds b USING (build)
+        ORDER BY b.started_at DESC, b.job, w.path, w.message LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+@question
+def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest ended builds that brought no results: (build (id), source, job, number, started_at, result)."""
+    rows = store.rows(
+        """SELECT build, source, job, number, started_at, result FROM builds WHERE state = 'final' AND total = 0
+        ORDER BY started_at DESC, job LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+def catalog_bytes(store: Store) -> int | None:
+    """The catalogue's SQLite file, with its log; None in PostgreSQL, whose own tools tell."""
+    catalog = store.settings.catalog
+    if "://" in catalog:
+        return None
+    return sum(path.stat().st_size for path in (Path(catalog), Path(f"{catalog}-wal")) if path.exists())
+
+
+@question
+def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest ended orchestrating builds of which no module build is known, for they left no map of them: (run (id),
+    source, job, number, started_at, result)."""
+    rows = store.rows(
+        """SELECT min(r.run) AS run, r.source, r.job, r.number, r.started_at, any_value(r.result) AS result
+        FROM runs r LEFT JOIN run_builds b USING (run) WHERE r.state = 'final'
+        GROUP BY r.source, r.job, r.number, r.started_at HAVING count(b.job) = 0
+        ORDER BY r.started_at DESC, r.job LIMIT $limit""",
+        {"limit": limit},
+    )
+    return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]
+
+
+@question
+def sizes(store: Store) -> list[dict[str, Any]]:
+    """By table: its data files and their bytes, in the newest snapshot."""
+    return store.rows(
+        f"""SELECT table_name AS "table", (file_count + delete_file_count)::BIGINT AS files,
+            (file_size_bytes + delete_file_size_bytes)::BIGINT AS bytes
+        FROM ducklake_table_info('{LAKE}') ORDER BY table_name"""
+    )

@@ -1,0 +1,42 @@
+"""Whether there is such a run, build, test or release: what an address or a request names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filter_sql import conditions
+from data.model.filters import EVERYTHING, Filter
+
+_TABLES = {"run": "runs", "build": "builds", "test": "tests", "release": "releases"}
+
+
+@question
+def known(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
+    """`what`: run, build or test, by id, or release. Raises ValueError where `name` is no id."""
+    value = name if what == "release" else ids.number(name)
+    return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [value])
+
+
+_RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
+
+
+@question
+def runs_named(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]:
+    """The ids of the runs that somebody may mean by `name`, newest first: an id, or a number such as "12", "#12" or
+    "7.1 #12", of the filter's release and environment."""
+    found = _RUN.fullmatch(name.strip())
+    if found is None or len(name) == 16:
+        try:
+            return [name] if known(store, "run", name, EVERYTHING) else []
+        except ValueError:
+            return []
+    where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")
+    rows = store.rows(
+        f"SELECT run FROM runs r WHERE {where} AND number = $number ORDER BY started_at DESC, run DESC",
+        parameters | {"number": int(found["number"])},
+    )
+    return [ids.text(row["run"]) for row in rows]

@@ -1,0 +1,52 @@
+"""Queries that people keep in the SQL console: a name stands for one query, and saving it again replaces that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from data.lake.cached_query import question
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+from data.model.measures import iso
+
+
+@question
+def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+    """All of them by name: id, name, sql, author (or None), saved_at."""
+    rows = store.rows("SELECT * FROM saved_queries ORDER BY lower(name), name")
+    return [
+        {
+            "id": ids.text(row["query"]),
+            "name": row["name"],
+            "sql": row["sql"],
+            "author": row["author"],
+            "saved_at": iso(row["saved_at"]),
+        }
+        for row in rows
+    ]
+
+
+def save(store: Store, name: str, sql: str, author: str | None = None) -> dict[str, Any]:
+    """Keep a query; one of the same name is replaced. Answers its row."""
+    number, now = ids.of("saved query", name), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+    def write(cursor) -> None:
+        cursor.execute("DELETE FROM saved_queries WHERE query = ?", [number])
+        cursor.execute("INSERT INTO saved_queries VALUES (?, ?, ?, ?, ?)", [number, name, sql, author, now])
+
+    store.transact(author or "anyone", f"query saved: {name}", write)
+    return {"id": ids.text(number), "name": name, "sql": sql, "author": author, "saved_at": iso(now)}
+
+
+def delete(store: Store, query: str) -> bool:
+    """Forget a query (id); False where there was none. Raises ValueError for what is no id."""
+    number = ids.number(query)
+
+    def write(cursor) -> bool:
+        return bool(cursor.execute("DELETE FROM saved_queries WHERE query = ?", [number]).fetchone()[0])
+
+    if not store.value("SELECT count(*) FROM saved_queries WHERE query = ?", [number]):
+        return False
+    return store.transact("anyone", f"saved query {query} deleted", write)

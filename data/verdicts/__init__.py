@@ -1,0 +1,1 @@
+"""Verdicts: which tests are broken, since when, real or noise."""

@@ -1,0 +1,45 @@
+"""A duration that changed for good."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from data.verdicts.evidence.number_text import Evidence
+from data.verdicts.statistics.e_divisive import shifts
+
+# A change of duration is worth a line from a fifth and a tenth of a second on, and when it has lasted for three runs.
+LEAST_CHANGE, LEAST_SECONDS, LEAST_LASTING = 0.2, 0.1, 3
+
+
+def judge(evidence: Evidence) -> dict[str, Any]:
+    seconds = evidence["seconds"]
+    found = shifts(seconds, min_magnitude=LEAST_CHANGE)
+    before, after, p, index = None, None, None, None
+    if found:
+        index, p = found[-1].index, found[-1].p
+        before = median(seconds[found[-2].index if len(found) > 1 else 0 : index])
+        after = median(seconds[index:])
+    lasting = index is not None and len(seconds) - index >= LEAST_LASTING
+    if not lasting or not before or abs(after - before) < max(LEAST_SECONDS, LEAST_CHANGE * min(before, after)):
+        return dict.fromkeys(("slower", "before_s", "after_s", "factor", "p", "index"))
+    return {
+        "slower": after > before,
+        "before_s": before,
+        "after_s": after,
+        "factor": after / before,
+        "p": p,
+        "index": index,
+    }
+
+
+def sentence(evidence: Evidence) -> str:
+    found = judge(evidence)
+    if found["factor"] is None:
+        return "Its duration has not changed for good."
+    what = "a result" if evidence["of"] == "module" else "it"
+    number, after, before = evidence["numbers"][found["index"]], found["after_s"], found["before_s"]
+    return (
+        f"Since #{number} {what} takes {after:.3g} s, {before:.3g} s "
+        f"before: {found['factor']:.2g} times as long (medians; p = {found['p']:.1g})."
+    )

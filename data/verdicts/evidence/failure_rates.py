@@ -1,0 +1,73 @@
+"""A test that fails more often than it did: Fisher exact, with floors and for all tests at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from data.verdicts.evidence.number_text import Evidence, number, percent, rate
+from data.verdicts.statistics.fisher import Rules, Status, compare
+
+# How a regression is judged everywhere: Sippy's rules, and a correction that knows how coarse p is for few failures.
+FISHER = Rules(correction="discrete")
+CLAIMS = ("confirmed", "suspected", "required")
+
+
+def cuts(p: np.ndarray, q: np.ndarray) -> dict[str, float | None]:
+    """The largest p that is confirmed, and that keeps an open regression open: q rises with p, so these stand for the
+    whole correction in the evidence of one test."""
+    levels = {"cut": FISHER.confidence, "cut_open": FISHER.confidence - FISHER.open_confidence}
+    return {name: _largest(p[q < 1 - confidence / 100]) for name, confidence in levels.items()}
+
+
+def _largest(p: np.ndarray) -> float | None:
+    return float(p.max()) if len(p) else None
+
+
+def judge(evidence: Evidence) -> dict[str, Any]:
+    base, sample, opened = evidence["base"], evidence["sample"], evidence["opened"]
+    counts = (base["failed"], base["of"], sample["failed"], sample["of"])
+    p, alone = _alone(*counts, opened=False)
+    _, held = _alone(*counts, opened=opened)
+    cut = evidence["cut_open"] if opened else evidence["cut"]
+    # Without a base a test is held against a required pass rate, where nothing is left to chance.
+    kept, suspected = held <= Status.REGRESSION, alone <= Status.REGRESSION
+    if p is None:
+        claim = "required" if kept else None
+    else:
+        claim = "confirmed" if kept and cut is not None and p <= cut else "suspected" if suspected else None
+    return {
+        "claim": claim,
+        "extreme": held == Status.EXTREME_REGRESSION,
+        "opened": opened,
+        "p": p,
+        "base": base | rate(base["failed"], base["of"]),
+        "sample": sample | rate(sample["failed"], sample["of"]),
+    }
+
+
+@lru_cache(maxsize=16_384)
+def _alone(*counts: int, opened: bool) -> tuple[float | None, int]:
+    """(p, Status) of one test by itself, as if no others were compared."""
+    found = compare(*counts, opened=opened, rules=replace(FISHER, correction="none"))
+    return number(found.p[0]), int(found.status[0])
+
+
+def sentence(evidence: Evidence) -> str:
+    found = judge(evidence)
+    base, sample = found["base"], found["sample"]
+    low, high = (percent(end) for end in sample["interval_95"])
+    said = (
+        f"Failed {sample['failed']} of {sample['of']} times ({percent(sample['rate'])}, 95 %: {low} to {high}) in "
+        f"{sample['release']}"
+    )
+    if found["p"] is None:
+        return f"{said}; {percent(FISHER.required_new / 100)} passes are asked of a test that is new."
+    before = f" in {base['release']}" if base["release"] != sample["release"] else " before"
+    said += f"; {base['failed']} of {base['of']} ({percent(base['rate'])}){before}. p = {found['p']:.2g}"
+    if found["claim"] == "confirmed":
+        return f"{said}, confirmed among all tests compared" + (" (open before)." if found["opened"] else ".")
+    return f"{said}, which some of many tests show by chance."

@@ -1,0 +1,56 @@
+"""How much a test disturbs: its flip score with its interval, and whether it has recovered."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from data.verdicts.evidence.number_text import Evidence, interval, many, rate
+from data.verdicts.statistics.flips import flips, onsets, recovered
+
+_SHORT = re.compile("K|(?<!F)F{1,2}(?!F)")
+
+
+def judge(evidence: Evidence) -> dict[str, Any]:
+    statuses, disagreed = evidence["statuses"], set(evidence["disagreed"])
+    flipped, considered, score = flips(statuses)
+    disturbed = [
+        place
+        for stretch in _SHORT.finditer(statuses)
+        for place in range(*stretch.span())
+        if stretch.end() < len(statuses) or stretch.group() == "K" or place in disagreed
+    ]
+    disturbed = sorted({*disturbed, *(place for place in disagreed if statuses[place] == "F")})
+    clean, days = len(statuses) - 1 - disturbed[-1], evidence["days_ago"][disturbed[-1]]
+    return {
+        "score": score,
+        "flips": flipped,
+        "considered": considered,
+        "score_interval_95": [100 * end for end in interval(flipped, considered)],
+        "onsets": onsets(statuses),
+        "rescued": statuses.count("K"),
+        "disagreed": len(disagreed),
+        **rate(statuses.count("F"), len(statuses)),
+        "disturbed": disturbed,
+        "clean_results": clean,
+        "clean_days": days,
+        "recovered": recovered(clean, days),
+    }
+
+
+def sentence(evidence: Evidence) -> str:
+    found = judge(evidence)
+    low, high = found["score_interval_95"]
+    said = (
+        f"Flipped to failing {many(found['flips'], 'time')} in {found['considered']} results: "
+        f"{found['score']:.0f} % (95 %: {low:.0f} to {high:.0f} %)"
+    )
+    if found["rescued"]:
+        said += f"; {many(found['rescued'], 'time')} it passed when run again"
+    if found["disagreed"]:
+        said += "; on the same commit it both failed and passed"
+    number = evidence["numbers"][found["disturbed"][-1]]
+    if found["recovered"]:
+        return f"{said}. Quiet since #{number}, for {many(found['clean_results'], 'result')}: recovered."
+    since = found["clean_results"]
+    return f"{said}. Last in #{number}, {many(since, 'result') + ' ago' if since else 'its newest'}."

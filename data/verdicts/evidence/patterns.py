@@ -1,0 +1,23 @@
+"""Failure patterns: how far one reaches, and whether it is new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data.verdicts.evidence.number_text import Evidence, many
+
+
+def judge(evidence: Evidence) -> dict[str, Any]:
+    first, since = evidence["first_seen"], evidence["since"]
+    return {"new": first is not None and since is not None and first >= since}
+
+
+def sentence(evidence: Evidence) -> str:
+    modules, hosts = evidence["modules"], evidence["hosts"]
+    where = f" on {hosts[0]} alone" if len(hosts) == 1 else f" on {len(hosts)} hosts" if hosts else ""
+    said = (
+        f"{many(evidence['count'], 'failure')} of {many(evidence['tests'], 'test')} in "
+        f"{modules[0] if len(modules) == 1 else many(len(modules), 'module')}{where}; first seen on "
+        f"{evidence['first_seen'][:10]}"
+    )
+    return f"{said}, which is new." if judge(evidence)["new"] else f"{said}."

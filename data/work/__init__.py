@@ -1,0 +1,1 @@
+"""Open work of the ingest process: ledger, requests, poll status."""

@@ -1,0 +1,135 @@
+"""Work that people and scripts ask the ingest process for: a row here, carried out by whichever ingest process sees it.
+
+Kinds and their payload: poll {}; build {"url"} or {"urls"}; discover and backfill {"from", "to"} (build numbers, or ISO
+dates; either may be missing); upload {"release", "module", ...} with files. Uploaded files are kept in `raw_files`
+under the request's id until it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from data.lake.store import Store
+from data.write.builds import RawFile, put_raw
+from data.write.raw_files import files_of
+
+KINDS = ("poll", "discover", "build", "backfill", "upload")
+WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
+# A request that an ingest process died over is taken up by the next one after this time.
+LOST_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Request:
+    """`payload` also holds what the work reports: `progress` {"done", "total"}; `builds`, ids of what was uploaded; and
+    of a discovery `found`, how many builds it lists, `cut`, whether there are more, and `listed`, one dict a build."""
+
+    request: int
+    kind: str
+    source: str
+    payload: dict[str, Any]
+    state: str
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    author: str
+
+
+def submit(
+    store: Store, kind: str, source: str, payload: dict[str, Any], author: str, files: Sequence[RawFile] = ()
+) -> int:
+    """Ask for work. Returns the request's id. Raises ValueError for a kind that does not exist."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of request; there are {', '.join(KINDS)}")
+    request, now = secrets.randbits(63), _now()
+
+    def write(cursor) -> None:
+        cursor.execute(
+            "INSERT INTO requests VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+            [request, kind, source, json.dumps(payload), WAITING, now, now, author],
+        )
+        if files:
+            put_raw(cursor, request, now, files)
+
+    store.transact(author, f"asked for {kind} of {source}", write)
+    return request
+
+
+def status(store: Store, request: int) -> Request | None:
+    """A request as it stands; None where there is none of that id."""
+    return next(iter(_read(store, "request = ?", [request])), None)
+
+
+def recent(store: Store, limit: int = 100) -> list[Request]:
+    """The newest first, without what a discovery listed."""
+    found = _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
+    for request in found:
+        request.payload.pop("listed", None)
+    return found
+
+
+def uploaded(store: Store, request: Request) -> list[RawFile]:
+    """The files that came with a request."""
+    return files_of(store, request.request, request.created_at)
+
+
+def claim(store: Store) -> list[Request]:
+    """Take what is waiting, oldest first; no other process gets it then."""
+    where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
+    arguments = [_now() - LOST_AFTER]
+    if not _read(store, where, arguments):
+        return []
+
+    def take(cursor) -> list[int]:
+        found = cursor.execute(f"SELECT request FROM requests WHERE {where}", arguments).fetchall()
+        taken = [row[0] for row in found]
+        _set(cursor, taken, WORKING)
+        return taken
+
+    taken = store.transact("ingest", "requests taken", take)
+    marks = ", ".join("?" for _ in taken)
+    return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
+
+
+def keep(store: Store, taken: Sequence[int]) -> None:
+    """Say that the work on these goes on, lest another process take them for lost."""
+    marks = ", ".join("?" for _ in taken)
+    sql = f"UPDATE requests SET updated_at = ? WHERE state = 'working' AND request IN ({marks})"
+    store.transact("ingest", f"{len(taken)} requests go on", lambda cursor: cursor.execute(sql, [_now(), *taken]))
+
+
+def report(store: Store, request: Request, state: str, error: str | None = None, **facts: Any) -> None:
+    """Note how far the work is. When it has ended, its files are dropped."""
+    payload = json.dumps(request.payload | facts)
+
+    def write(cursor) -> None:
+        cursor.execute(
+            "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ? WHERE request = ?",
+            [state, error, payload, _now(), request.request],
+        )
+        if state in (DONE, FAILED) and request.kind == "upload":
+            put_raw(cursor, request.request, request.created_at, [])
+
+    store.transact("ingest", f"request {request.kind} of {request.source}: {state}", write)
+
+
+def _set(cursor, taken: Sequence[int], state: str) -> None:
+    marks = ", ".join("?" for _ in taken)
+    if taken:
+        cursor.execute(
+            f"UPDATE requests SET state = ?, updated_at = ? WHERE request IN ({marks})", [state, _now(), *taken]
+        )
+
+
+def _read(store: Store, where: str, arguments: list[Any]) -> list[Request]:
+    rows = store.rows(f"SELECT * FROM requests WHERE {where}", arguments)
+    return [Request(**row | {"payload": json.loads(row["payload"])}) for row in rows]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,0 +1,1 @@
+"""Writers: each replaces rows of the lake inside one transaction."""

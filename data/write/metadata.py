@@ -1,0 +1,53 @@
+"""What people know about tests that no report tells: priority, ids, owner, component, topology."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from data.lake.arrow_views import registered
+
+COLUMNS = ("priority", "case_id", "testrail_id", "component", "owner", "topology", "state", "removed")
+_SCHEMA = pa.schema(
+    [("base_name", pa.string()), ("release", pa.string())]
+    + [(name, pa.bool_() if name == "removed" else pa.string()) for name in COLUMNS]
+)
+
+
+def put_metadata(
+    cursor: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]], keep: Sequence[str] = ()
+) -> tuple[int, int]:
+    """Merge rows (base_name, release or None, and any of COLUMNS) into the table. Returns (added, changed).
+
+    A value that a row does not have, or has as None, leaves the old one; so do the columns in `keep` wherever there is
+    an old one. Of several rows with one key the last counts.
+    """
+    last = {(row["base_name"], row.get("release")): row for row in rows}
+    if not last:
+        return 0, 0
+    full = [{name: row.get(name) for name in _SCHEMA.names} for row in last.values()]
+    merged = ", ".join(
+        f"coalesce({'o' if name in keep else 'i'}.{name}, {'i' if name in keep else 'o'}.{name}) AS {name}"
+        for name in COLUMNS
+    )
+    old = ", ".join(f"o.{name}" for name in COLUMNS)
+    new = ", ".join(f"n.{name}" for name in COLUMNS)
+    same_key = "o.base_name = {0}.base_name AND o.release IS NOT DISTINCT FROM {0}.release"
+    with registered(cursor, incoming_metadata=pa.Table.from_pylist(full, _SCHEMA)):
+        cursor.execute(
+            f"""CREATE OR REPLACE TEMP TABLE merged AS
+            WITH n AS (SELECT i.base_name, i.release, {merged} FROM incoming_metadata i
+                       LEFT JOIN test_metadata o ON {same_key.format("i")})
+            SELECT n.*, o.base_name IS NULL AS is_new FROM n LEFT JOIN test_metadata o ON {same_key.format("n")}
+            WHERE o.base_name IS NULL OR ({old}) IS DISTINCT FROM ({new})"""
+        )
+    added, changed = cursor.execute(
+        "SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM merged"
+    ).fetchone()
+    cursor.execute(f"DELETE FROM test_metadata o WHERE EXISTS (SELECT 1 FROM merged n WHERE {same_key.format('n')})")
+    cursor.execute("INSERT INTO test_metadata BY NAME SELECT * EXCLUDE (is_new) FROM merged ORDER BY base_name")
+    cursor.execute("DROP TABLE merged")
+    return added, changed

@@ -1,0 +1,217 @@
+"""The bug feed: read from files or the web, checked record by record, and laid over what the store knows.
+
+A feed is a JSON object of groups (PROJ: a list of bugs), or one list of bugs. A record that cannot be used is told and
+left out; a feed that cannot be used as a whole changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import requests
+
+from data.lake.store import Store
+from data.queries import bugs as known
+from data.settings import BUGS_TOKEN, BugSettings, web_address
+from data.write.bugs import Bug, put_bugs
+
+MOST_BYTES = 64 << 20
+LONGEST = 4_000  # letters of a value
+CONNECT_S = 10.0
+DEADLINE_READS = 10  # read timeouts that one answer may take in all
+PIECE = 1 << 16
+_ID = re.compile(r"\w[\w.:-]{0,99}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+Progress = Callable[[int, int], None]
+
+
+class Feed(NamedTuple):
+    """`left_out` has a line for each record that could not be used, `spared` the ids that such records name: what was
+    known of these bugs still holds."""
+
+    bugs: list[Bug]
+    left_out: list[str]
+    spared: set[str]
+
+
+class FeedError(Exception):
+    """A feed cannot be used, and nothing was stored. The text says which, why, and what to do."""
+
+
+def import_bugs(
+    store: Store, places: Sequence[str], settings: BugSettings, progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
+    """Make the bugs of these files and addresses together the newest feed. Raises FeedError."""
+    feeds = [parse(_content(place, settings, progress), place, settings.closed) for place in places]
+    bugs = [bug for feed in feeds for bug in feed.bugs]
+    left_out = [line for feed in feeds for line in feed.left_out]
+    spared = set().union(*(feed.spared for feed in feeds))
+    if not bugs:
+        told = f": {left_out[0]}" if left_out else ""
+        raise FeedError(f"{', '.join(places)}: holds no bug that can be used{told}; nothing was changed")
+    changes = put_bugs(store, bugs, spared, datetime.now(UTC).replace(tzinfo=None, microsecond=0))
+    warnings = []
+    if not any(bug.cases for bug in bugs):
+        kept = "; the links of earlier feeds were kept" if changes.links else ""
+        warnings.append(f"no bug of the feed names a test case{kept}")
+    return {
+        "bugs": len({bug.bug for bug in bugs}),
+        "added": changes.added,
+        "changed": changes.changed,
+        "gone": changes.gone,
+        "links": changes.links,
+        "matched": known.matched(store),
+        "left_out": left_out,
+        "warnings": warnings,
+    }
+
+
+def parse(content: bytes, name: str, closed: Sequence[str]) -> Feed:
+    """The bugs of a feed; `closed` are the statuses that mean it. Raises FeedError."""
+    try:
+        document = json.loads(content.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError) as error:
+        what = "a web page" if content.lstrip()[:1] == b"<" else f"no JSON ({error})"
+        raise FeedError(f"{name}: is {what}; nothing was changed") from error
+    if isinstance(document, list):
+        document = {"": document}
+    if not isinstance(document, dict):
+        raise FeedError(f"{name}: is neither an object of groups nor a list of bugs; nothing was changed")
+    words = {word.casefold() for word in closed}
+    feed = Feed([], [], set())
+    for group, records in document.items():
+        if not isinstance(records, list):
+            feed.left_out.append(f"{name}: {_text(group)}: is no list of bugs")
+            continue
+        for place, record in enumerate(records):
+            try:
+                feed.bugs.append(_bug(record, _text(group) or "", words))
+            except ValueError as error:
+                feed.left_out.append(f"{name}: {_text(group) or 'list'}[{place}]: {error}")
+                if isinstance(record, dict):
+                    feed.spared.add(_text(record.get("defect_id")) or "")
+    return feed
+
+
+def _bug(record: Any, group: str, closed: set[str]) -> Bug:
+    """Raises ValueError."""
+    if not isinstance(record, dict):
+        raise ValueError("is no object")
+    name, url, told = _text(record.get("defect_id")), _text(record.get("URL")), record.get("jira_info")
+    if not name or not _ID.fullmatch(name):
+        raise ValueError(f"defect_id is {'missing' if not name else f'no id: {name[:60]!r}'}")
+    if not url:
+        raise ValueError(f"{name}: URL is missing")
+    try:
+        web_address(url)
+    except ValueError as error:
+        raise ValueError(f"{name}: URL {error}") from error
+    if told is None:
+        told = {}
+    if not isinstance(told, dict):
+        raise ValueError(f"{name}: jira_info is no object")
+    values = {field: _text(told.get(field)) for field in ("status", "summary", "priority", "assignee", "component")}
+    resolution = _text(told.get("resolution"))
+    if resolution and resolution.casefold() == "unresolved":
+        resolution = None
+    status = values["status"]
+    return Bug(
+        bug=name,
+        type=group or name.rpartition("-")[0],
+        url=url,
+        open=status.casefold() not in closed if status else resolution is None,
+        resolution=resolution,
+        versions=_text(told.get("affected_versions")),
+        labels=tuple(_several(record.get("labels"))),
+        cases=tuple(dict.fromkeys(_several(record.get("case_id")))),
+        **values,
+    )
+
+
+def _text(value: Any) -> str | None:
+    """Any value of JSON as a text of one line, None for none. A list's are joined, of an object its name counts."""
+    if isinstance(value, dict):
+        value = value.get("name")
+    if isinstance(value, list):
+        value = ", ".join(text for text in map(_text, value) if text)
+    if value is None or isinstance(value, dict):
+        return None
+    # lone surrogates, which JSON may hold and no table can
+    text = str(value).encode("utf-8", "replace").decode()
+    return _CONTROL.sub(" ", text).strip()[:LONGEST] or None
+
+
+def _several(value: Any) -> Iterator[str]:
+    """The texts of a list, or of one text that separates them by commas."""
+    text = _text(value)
+    return (part for part in map(str.strip, re.split(r"[,;]", text)) if part) if text else iter(())
+
+
+def _content(place: str, settings: BugSettings, progress: Progress) -> bytes:
+    if re.match(r"^https?://", place):
+        return _download(place, settings, progress)
+    try:
+        with Path(place).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise FeedError(f"{place}: cannot be read: {error.strerror}") from error
+    return _small(content, place)
+
+
+def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
+    """User and token go to this address alone, not to where it redirects."""
+    try:
+        web_address(address)
+    except ValueError as error:
+        raise FeedError(f"{re.sub('//[^/]*@', '//...@', address)}: {error}") from error
+    headers, auth = {"User-Agent": "regtracker", "Accept": "application/json"}, None
+    if settings.token:
+        secret = settings.token.get_secret_value()
+        auth = (settings.user, secret) if settings.user else None
+        headers |= {} if auth else {"Authorization": f"Bearer {secret}"}
+    deadline = time.monotonic() + DEADLINE_READS * settings.timeout_s
+    content = bytearray()
+    try:
+        with requests.get(
+            address,
+            headers=headers,
+            auth=auth,
+            timeout=(min(CONNECT_S, settings.timeout_s), settings.timeout_s),
+            verify=str(settings.ca_bundle) if settings.ca_bundle else settings.verify_tls,
+            stream=True,
+        ) as response:
+            if response.status_code in (401, 403):
+                who = settings.user or ("this token" if settings.token else "anonymous users")
+                advice = f"set user in [bugs] and {BUGS_TOKEN}"
+                raise FeedError(f"{address}: does not let {who} read it ({response.status_code}); {advice}")
+            if response.status_code != 200:
+                raise FeedError(f"{address}: answered {response.status_code} {response.reason}")
+            total = response.headers.get("Content-Length", "")
+            for piece in response.iter_content(PIECE):
+                content += piece
+                progress(len(content) >> 10, int(total) >> 10 if total.isdigit() else 0)
+                _small(content, address)
+                if time.monotonic() > deadline:
+                    raise FeedError(f"{address}: is too slow to finish its answer; see timeout_s in [bugs]")
+            if total.isdigit() and response.raw.tell() < int(total):
+                raise FeedError(f"{address}: broke off in the middle of its answer")
+    except requests.Timeout as error:
+        raise FeedError(
+            f"{address}: did not answer within {settings.timeout_s:g} s; see timeout_s in [bugs]"
+        ) from error
+    except requests.RequestException as error:
+        raise FeedError(f"{address}: cannot be read: {type(error).__name__}; is the address right?") from error
+    return bytes(content)
+
+
+def _small(content: bytes | bytearray, place: str) -> Any:
+    if len(content) > MOST_BYTES:
+        raise FeedError(f"{place}: is larger than {MOST_BYTES >> 20} MB, which no bug feed should be")
+    return content

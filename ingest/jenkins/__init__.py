@@ -1,0 +1,1 @@
+"""The Jenkins client, and what a build says of itself."""

@@ -1,0 +1,87 @@
+"""Results out of a console log, for jobs that write no report: lines that configured patterns match."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.text import clip, seconds
+
+LINE_BYTES = 16 << 10
+DETAIL_LINES = 60
+
+# Jenkins hides links and the like between these; since 2.509 progressiveText hands them out.
+_CONSOLE_NOTE = re.compile(r"\x1b\[8mha:.*?\x1b\[0m")
+_ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_STATUS = {
+    **dict.fromkeys(("pass", "passed", "ok", "success", "succeeded", "✓", "✔"), (PASSED, None)),
+    **dict.fromkeys(("fail", "failed", "failure", "not ok", "✗", "✘", "✕"), (FAILED, "failure")),
+    **dict.fromkeys(("error", "errored", "crashed", "timeout", "timed out", "aborted"), (FAILED, "error")),
+    **dict.fromkeys(("skip", "skipped", "ignored", "disabled", "notrun", "not run", "pending"), (SKIPPED, None)),
+}
+
+
+def plain(line: str) -> str:
+    """The line as a reader of the log sees it: without console notes and colours."""
+    return _ANSI.sub("", _CONSOLE_NOTE.sub("", line)).rstrip()
+
+
+def compile_patterns(patterns: Iterable[str]) -> list[re.Pattern[str]]:
+    """Raises ValueError for one that is no regular expression or lacks the groups `name` and `status`."""
+    compiled = []
+    for pattern in patterns:
+        try:
+            regex = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"console pattern {pattern!r}: {error}") from None
+        if missing := {"name", "status"} - regex.groupindex.keys():
+            raise ValueError(f"console pattern {pattern!r}: no group named {' nor '.join(sorted(missing))}")
+        compiled.append(regex)
+    return compiled
+
+
+def parse(stream: BinaryIO, patterns: Sequence[re.Pattern[str]]) -> Report:
+    """Searches every line with each pattern until one matches; its groups are name, status, and if wanted file, class,
+    duration, message. The lines from a failed test's up to the next match are kept as its text.
+    """
+    report = Report()
+    unknown: dict[str, int] = {}
+    detail: list[str] | None = None
+    failed: Case | None = None
+    for line in _lines(stream):
+        found = next((match for pattern in patterns if (match := pattern.search(line))), None)
+        if found is None:
+            if detail is not None and len(detail) < DETAIL_LINES:
+                detail.append(line)
+            continue
+        _keep(failed, detail)
+        failed = detail = None
+        said = found.groupdict()
+        word = (said["status"] or "").strip()
+        if word.casefold() not in _STATUS:
+            unknown[word] = unknown.get(word, 0) + 1
+            continue
+        status, kind = _STATUS[word.casefold()]
+        duration = seconds(said.get("duration") or "")
+        name = (said["name"] or "").strip() or "(?)"
+        case = Case(said.get("file") or "", said.get("class") or "", name, status, kind, duration)
+        if status == FAILED:
+            case.message = clip((said.get("message") or line).strip(), 8 << 10)
+            failed, detail = case, [line]
+        report.cases.append(case)
+    _keep(failed, detail)
+    for word, count in unknown.items():
+        report.warnings.append(f"{count} lines with a status that is not known: {clip(word, 40)!r}")
+    return report
+
+
+def _keep(case: Case | None, detail: list[str] | None) -> None:
+    if case is not None and detail:
+        case.trace = clip("\n".join(detail).rstrip(), 64 << 10)
+
+
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    while line := stream.readline(LINE_BYTES):
+        yield plain(line.decode("utf-8", "replace"))

@@ -1,0 +1,169 @@
+"""Jenkins' own `testReport/api/json`: of one build, or of a matrix build with a child report per axis.
+
+Any field may be missing, for what a server sends depends on the `tree` it was asked for; numbers may be NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.text import clip, epoch, seconds
+
+MAX_BYTES = 256 << 20  # the document is read whole
+
+# FIXED and REGRESSION compare with the previous build as it was when asked: only the status itself is kept of them.
+_STATUS = {"PASSED": PASSED, "FIXED": PASSED, "FAILED": FAILED, "REGRESSION": FAILED, "SKIPPED": SKIPPED}
+_AXES = re.compile(r"/([^/]*=[^/]*)/(\d{1,9})/?$")
+
+
+def looks_like(document: Any) -> bool:
+    return isinstance(document, dict) and ("suites" in document or "childReports" in document)
+
+
+def parse(stream: BinaryIO, *, number: int | None = None) -> Report:
+    """Reads one report; an axis is the topology of its cases.
+
+    A matrix build shows, for each axis that it did not run, that axis' older build: those are left out. `number` is the
+    build's own number; without it the highest among the children is.
+    """
+    data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        return Report("error", warnings=[f"longer than {MAX_BYTES >> 20} MB: to be asked for in parts"])
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        return Report("error", warnings=[f"not JSON: {error}"])
+    if not looks_like(document):
+        return Report("not_junit", warnings=["JSON, but no test report"])
+    return read(document, number=number)
+
+
+def read(document: dict, *, number: int | None = None) -> Report:
+    """`parse` for a document that is already in memory."""
+    report = Report(duration_s=_number(document.get("duration")))
+    try:
+        inherited = _collect(document, "", number, report)
+        declared = document.get("totalCount")
+        if declared is None and "passCount" in document:
+            counts = [document.get(field) for field in ("passCount", "failCount", "skipCount")]
+            declared = sum(count for count in counts if isinstance(count, int))
+    except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
+        return Report("error", warnings=[f"not the shape of a test report ({error})"])
+    if isinstance(declared, int):
+        report.declared_tests = declared - inherited
+        if report.miscounted:
+            report.warnings.append(f"declares {report.declared_tests} tests, holds {report.tests}")
+    if inherited:
+        report.warnings.append(f"{inherited} results of older builds of axes left out")
+    return report
+
+
+def _collect(document: dict, topology: str, number: int | None, report: Report) -> int:
+    """Fills in the cases; gives back how many stood in inherited builds."""
+    children = document.get("childReports")
+    if children is None:
+        _add(document, topology, report)
+        return 0
+    children = _dicts(children)
+    axes = [_axis(_dict(child.get("child"))) for child in children]
+    if number is None:
+        number = max((own for axis, own in axes if axis and own is not None), default=None)
+    inherited = 0
+    for child, (axis, own) in zip(children, axes, strict=True):
+        older = Report() if axis and own is not None and own != number else None
+        where = ",".join(filter(None, (topology, axis)))
+        inherited += _collect(_dict(child.get("result")), where, number, older or report)
+        if older:
+            inherited += older.tests
+    return inherited
+
+
+def _axis(child: dict) -> tuple[str, int | None]:
+    """(the axis text, such as "nodes=debian9-64", the build number); a child that is no axis has an empty text."""
+    found = _AXES.search(str(child.get("url") or ""))
+    number = child.get("number")
+    if not isinstance(number, int):
+        number = int(found[2]) if found else None
+    return unquote(found[1]) if found else "", number
+
+
+def _add(result: dict, topology: str, report: Report) -> None:
+    suites = _dicts(result.get("suites"))
+    report.suites += len(suites)
+    blocks = _blocks_tell_apart(suites)
+    for suite in suites:
+        where = topology
+        if blocks:
+            where = " / ".join(filter(None, (topology, *reversed(_block_names(suite)))))
+        report.cases.extend(_cases(suite, where))
+
+
+def _blocks_tell_apart(suites: list[dict]) -> bool:
+    """Whether parallel branches of a pipeline ran the same test: only then are their names worth being a topology, for
+    the same test may meet another branch in each build."""
+    branch: dict[tuple, tuple] = {}
+    for suite in suites:
+        here = tuple(_block_names(suite))
+        for case in _dicts(suite.get("cases")):
+            if branch.setdefault((str(case.get("className")), str(case.get("name"))), here) != here:
+                return True
+    return False
+
+
+def _block_names(suite: dict) -> list[str]:
+    names = suite.get("enclosingBlockNames")
+    return [str(name) for name in names if name] if isinstance(names, list) else []
+
+
+def _dict(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict]:
+    """The objects of a list, without nulls. Raises TypeError for anything else, lest a result be lost unnoticed."""
+    if value is not None and not isinstance(value, list):
+        raise TypeError("something else where a list should be")
+    items = [item for item in value or () if item is not None]
+    if not all(isinstance(item, dict) for item in items):
+        raise TypeError("a list of objects holds something else")
+    return items
+
+
+def _cases(suite: dict, topology: str) -> Iterator[Case]:
+    name = str(suite.get("name") or "")
+    started = epoch(str(suite.get("timestamp") or ""))
+    for case in _dicts(suite.get("cases")):
+        status = _STATUS.get(str(case.get("status")).upper())
+        if status is None:
+            status = SKIPPED if case.get("skipped") else FAILED if case.get("errorStackTrace") else PASSED
+        failed = status == FAILED
+        message = case.get("errorDetails") if failed else case.get("skippedMessage")
+        trace = case.get("errorStackTrace")
+        class_name = case.get("className")
+        yield Case(
+            file="",
+            class_name=name if class_name is None else str(class_name),
+            name=str(case.get("name") or "(?)"),
+            status=status,
+            kind="failure" if failed else None,
+            duration_s=_number(case.get("duration")),
+            message=_text(message, 8 << 10),
+            trace=_text(trace, 64 << 10) if failed else None,
+            output=_text(case.get("stdout"), 32 << 10) if failed else None,
+            topology=topology,
+            suite=name,
+            started_at=started,
+        )
+
+
+def _text(value: Any, limit: int) -> str | None:
+    return clip(str(value), limit) if value else None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else seconds(str(value))

@@ -1,0 +1,121 @@
+"""What the fake Jenkins answers besides data: error pages, refusals, headers, and bodies damaged on purpose."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from hmac import compare_digest
+from html import escape
+from http import HTTPStatus
+from urllib.parse import quote
+
+from flask import Response
+from werkzeug.datastructures import Authorization
+
+from ingest.simulator.http_faults import Fault
+from ingest.simulator.http_server import ConnectionBreak
+
+VERSION = "2.528.2"
+HTML = "text/html;charset=utf-8"
+COMPRESSED_FROM = 1024
+
+
+def json_answer(value: object, pretty: bool) -> Response:
+    layout = {"indent": 2} if pretty else {"separators": (",", ":")}
+    return Response(json.dumps(value, **layout), content_type="application/json;charset=utf-8")
+
+
+def not_found(path: str) -> Response:
+    return _page(404, "Not Found", f"<h2>HTTP ERROR 404 Not Found</h2><p>URI: {escape(path)}</p>")
+
+
+def oops(reason: str) -> Response:
+    """What a servlet exception looks like, a bad tree among others."""
+    text = f"<h1>Oops!</h1><p>A problem occurred while processing the request.</p><!-- {escape(reason)} -->"
+    return _page(500, "Jenkins", text)
+
+
+def login() -> Response:
+    form = '<form method="post" name="login" action="j_spring_security_check"><input name="j_username"/></form>'
+    return _page(200, "Sign in - Jenkins", form)
+
+
+def refused(given: Authorization | None, user: str, token: str | None, path: str) -> Response | None:
+    """None where the client may pass. Jenkins never challenges: without credentials it says 403 at once."""
+    if given is None or given.type != "basic":
+        target = f"/login?from={quote(path, safe='')}"
+        body = (
+            f"<html><head><meta http-equiv='refresh' content='1;url={target}'/></head>"
+            "<body style='background-color:white; color:white;'>Authentication required</body></html>"
+        )
+        headers = {
+            "X-You-Are-Authenticated-As": "anonymous",
+            "X-Required-Permission": "hudson.model.Hudson.Read",
+            "X-Permission-Implied-By": "hudson.security.Permission.GenericRead",
+        }
+        return Response(body, 403, headers, content_type=HTML)
+    if not (compare_digest(given.username or "", user) and compare_digest(given.password or "", token or "")):
+        response = _page(401, "Unauthorized", "<h2>HTTP ERROR 401 Unauthorized</h2>")
+        response.headers["WWW-Authenticate"] = 'Basic realm="Jenkins"'
+        return response
+    return None
+
+
+def instead(fault: Fault, path: str) -> Response:
+    """The answer that a fault gives in place of the real one."""
+    if fault.kind == "html":
+        return _page(200, "Single sign-on", "<h1>Please sign in</h1>")
+    if fault.kind == "login":
+        response = _page(302, "Found", "")
+        response.headers["Location"] = f"/login?from={quote(path, safe='')}"
+        return response
+    if fault.status == 403:
+        response = refused(None, "", None, path)
+        assert response is not None
+    elif fault.status == 503:
+        response = _page(503, "Starting Jenkins", "<h1>Please wait while Jenkins is getting ready to work ...</h1>")
+    else:
+        phrase = HTTPStatus(fault.status).phrase
+        response = _page(fault.status, phrase, f"<h2>HTTP ERROR {fault.status} {phrase}</h2>")
+    if fault.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Jenkins"'
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = str(fault.retry_after)
+    return response
+
+
+def damaged(response: Response, fault: Fault) -> Response:
+    """The real answer cut short: in good order (truncate), or by the connection's end in the middle (reset)."""
+    body = response.get_data()
+    kept = body[: int(len(body) * fault.keep)]
+    headers = {name: value for name, value in response.headers if name != "Content-Length"}
+    if fault.kind == "truncate":
+        return Response(kept, response.status_code, headers)
+    headers["Content-Length"] = str(len(body))
+    return Response(_broken(kept), response.status_code, headers)
+
+
+def _broken(kept: bytes) -> Iterator[bytes]:
+    yield kept
+    raise ConnectionBreak
+
+
+def finish(response: Response, accepted: str, user: str | None) -> None:
+    """Headers that every answer of Jenkins has, and compression where the client takes it."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Jenkins"] = VERSION
+    response.headers["X-Jenkins-Session"] = "5f1d2c3b"
+    if response.status_code == 200 and user:
+        response.headers.setdefault("X-You-Are-Authenticated-As", user)
+    whole = response.is_sequence and response.status_code == 200
+    if whole and "gzip" in accepted and response.mimetype in ("application/json", "text/plain", "text/html"):
+        body = response.get_data()
+        if len(body) >= COMPRESSED_FROM:
+            response.set_data(gzip.compress(body, 1, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Vary"] = "Accept-Encoding"
+
+
+def _page(status: int, title: str, body: str) -> Response:
+    return Response(f"<html><head><title>{title}</title></head><body>{body}</body></html>", status, content_type=HTML)

@@ -1,0 +1,307 @@
+"""Folders, jobs, builds and reports in the shape in which Jenkins exports them.
+
+Every `url` is built from the configured root, which on real servers is often not the address one asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ingest.simulator import jenkins_items
+from ingest.simulator.jenkins_items import Build, Folder, Job, report_counts
+from ingest.simulator.programme import Commit
+from ingest.simulator.tree_query import Bean, Many
+
+LISTED_BUILDS = 100
+COLOURS = {"SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red", "ABORTED": "aborted", None: "notbuilt"}
+PERMALINKS = {
+    "lastBuild": lambda build, now: True,
+    "lastCompletedBuild": lambda build, now: not build.building(now),
+    "lastFailedBuild": lambda build, now: not build.building(now) and build.outcome() == "FAILURE",
+    "lastStableBuild": lambda build, now: not build.building(now) and build.outcome() == "SUCCESS",
+    "lastSuccessfulBuild": lambda build, now: not build.building(now) and build.outcome() in ("SUCCESS", "UNSTABLE"),
+    "lastUnstableBuild": lambda build, now: not build.building(now) and build.outcome() == "UNSTABLE",
+    "lastUnsuccessfulBuild": lambda build, now: not build.building(now) and build.outcome() != "SUCCESS",
+}
+
+
+def raw_encode(segment: str) -> str:
+    """A path segment as Jenkins writes it: a percent sign in a name is encoded once more."""
+    return quote(segment, safe="!$&'()*+,-.=@_~")
+
+
+def item_path(full_name: str) -> str:
+    return "".join(f"job/{raw_encode(name)}/" for name in full_name.split("/") if name)
+
+
+def _shown(full_name: str) -> str:
+    return " » ".join(name.replace("%2F", "/") for name in full_name.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """`root` is the configured Jenkins URL, `now` the moment all answers of one request speak of."""
+
+    root: str
+    now: float
+
+    def url(self, item: Folder | Job) -> str:
+        if isinstance(item, Job) and item.kind == jenkins_items.MATRIX_AXIS:
+            project, axis = item.full_name.rsplit("/", 1)
+            return f"{self.root}{item_path(project)}{raw_encode(axis)}/"
+        return self.root + item_path(item.full_name)
+
+    def item(self, item: Folder | Job) -> Bean:
+        return self.folder(item) if isinstance(item, Folder) else self.job(item)
+
+    def server(self, root: Folder) -> Bean:
+        views = [self._all_view(root), *(self.view(root, name) for name in root.views)]
+        properties = {
+            "assignedLabels": [{"name": "built-in"}],
+            "mode": "NORMAL",
+            "nodeDescription": "the Jenkins controller's built-in node",
+            "nodeName": "",
+            "numExecutors": 0,
+            "description": None,
+            "jobs": self._jobs(root),
+            "overallLoad": {},
+            "primaryView": views[0],
+            "quietingDown": False,
+            "slaveAgentPort": 50000,
+            "unlabeledLoad": Bean("jenkins.model.UnlabeledLoadStatistics"),
+            "url": self.root,
+            "useCrumbs": True,
+            "useSecurity": True,
+            "views": views,
+        }
+        return Bean("hudson.model.Hudson", properties, visibility=1)
+
+    def view(self, root: Folder, name: str) -> Bean:
+        listed = [root.find(job.split("/")) for job in root.views[name]]
+        properties = {"description": None, "jobs": Many(listed, self.item), "property": []}
+        names = {"name": name, "url": f"{self.root}view/{raw_encode(name)}/"}
+        return Bean("hudson.model.ListView", properties | names, visibility=1)
+
+    def _all_view(self, root: Folder) -> Bean:
+        properties = {"description": None, "jobs": self._jobs(root), "property": [], "name": "all", "url": self.root}
+        return Bean("hudson.model.AllView", properties, visibility=1)
+
+    def _jobs(self, folder: Folder) -> Many:
+        return Many(sorted(folder.items.values(), key=lambda item: item.name.lower()), self.item)
+
+    def _names(self, item: Folder | Job) -> dict[str, object]:
+        return {
+            "actions": [Bean(""), Bean("com.cloudbees.plugins.credentials.ViewCredentialsAction")],
+            "description": None,
+            "displayName": item.name.replace("%2F", "/"),
+            "displayNameOrNull": None,
+            "fullDisplayName": _shown(item.full_name),
+            "fullName": item.full_name,
+            "name": item.name,
+            "url": self.url(item),
+        }
+
+    def folder(self, folder: Folder) -> Bean:
+        properties = self._names(folder) | {"healthReport": [], "jobs": self._jobs(folder), "views": []}
+        return Bean(folder.kind, properties, visibility=1)
+
+    def job(self, job: Job) -> Bean:
+        builds = job.builds(self.now)
+
+        def make(build: Build) -> Bean:
+            return self.build(job, build)
+
+        def latest(name: str):
+            found = next((build for build in builds if PERMALINKS[name](build, self.now)), None)
+            return make(found) if found else None
+
+        properties = self._names(job) | {
+            "buildable": True,
+            "builds": Many(builds[:LISTED_BUILDS], make),
+            "allBuilds": Many(builds, make),
+            "color": lambda: self._colour(builds),
+            "concurrentBuild": True,
+            "firstBuild": make(builds[-1]) if builds else None,
+            "healthReport": [],
+            "inQueue": False,
+            "keepDependencies": False,
+            "nextBuildNumber": job.next_number(self.now),
+            "property": [],
+            "queueItem": None,
+            **{name: (lambda name=name: latest(name)) for name in PERMALINKS},
+        }
+        if job.axes:
+            properties["activeConfigurations"] = Many(list(job.axes.values()), self.job)
+        return Bean(job.kind[0], properties, visibility=1)
+
+    def _colour(self, builds: list[Build]) -> str:
+        done = next((build for build in builds if not build.building(self.now)), None)
+        running = "_anime" if builds and builds[0].building(self.now) else ""
+        return COLOURS[done.outcome() if done else None] + running
+
+    def build(self, job: Job, build: Build) -> Bean:
+        name = build.display_name or f"#{build.number}"
+        properties: dict[str, object] = {
+            "actions": lambda: self._actions(build),
+            "artifacts": lambda: [self._artifact(path) for path in build.files(self.now)],
+            "building": lambda: build.building(self.now),
+            "description": None,
+            "displayName": name,
+            "duration": lambda: 0 if build.building(self.now) else int((build.ended - build.started) * 1000),
+            "estimatedDuration": int((build.ended - build.started) * 1010),
+            "executor": lambda: Bean("hudson.model.Executor") if build.building(self.now) else None,
+            "fullDisplayName": f"{_shown(job.full_name)} {name}",
+            "id": str(build.number),
+            "inProgress": lambda: build.in_progress(self.now),
+            "keepLog": False,
+            "number": build.number,
+            "queueId": int(build.started) % 10**7,
+            "result": lambda: build.result(self.now),
+            "timestamp": int(build.started * 1000),
+            "url": f"{self.url(job)}{build.number}/",
+        }
+        if job.kind == jenkins_items.PIPELINE:
+            properties["changeSets"] = lambda: [self._changes(build.commits())] if build.commits() else []
+            properties["previousBuild"] = lambda: self._neighbour(job, build)
+        else:
+            properties["builtOn"] = build.agent
+            properties["changeSet"] = lambda: self._changes(build.commits())
+        properties["culprits"] = lambda: [self._person(commit) for commit in build.commits()]
+        if job.kind == jenkins_items.MATRIX:
+            properties["runs"] = Many(build.sub_builds(), lambda pair: self.build(*pair))
+        elif job.kind == jenkins_items.MULTIJOB:
+            properties["subBuilds"] = [self._sub_build(job, build, *pair) for pair in build.sub_builds()]
+        return Bean(job.kind[1], properties | job.edits.get(build.number, {}), visibility=1)
+
+    def _neighbour(self, job: Job, build: Build) -> Bean | None:
+        older = next((other for other in job.builds(self.now) if other.number < build.number), None)
+        return self.build(job, older) if older else None
+
+    def _sub_build(self, job: Job, build: Build, started: Job, sub: Build) -> Bean:
+        properties = {
+            "abort": False,
+            "build": self.build(started, sub),
+            "buildNumber": sub.number,
+            "duration": "5 min 0 sec",
+            "icon": "blue.png",
+            "jobName": started.name,
+            "parentBuildNumber": build.number,
+            "parentJobName": job.name,
+            "phaseName": "tests",
+            "result": sub.result(self.now),
+            "retry": False,
+            "url": f"{item_path(started.full_name)}{sub.number}/",
+        }
+        return Bean("com.tikal.jenkins.plugins.multijob.MultiJobBuild$SubBuild", properties)
+
+    def _actions(self, build: Build) -> list[Bean]:
+        actions = [Bean("hudson.model.CauseAction", {"causes": [self._cause(build)]})]
+        if build.parameters:
+            parameters = [_parameter(name, value) for name, value in build.parameters.items()]
+            actions.append(Bean("hudson.model.ParametersAction", {"parameters": parameters}))
+        actions.append(Bean(""))
+        if build.revision:
+            branch = {
+                "SHA1": build.revision,
+                "branch": [{"SHA1": build.revision, "name": "refs/remotes/origin/master"}],
+            }
+            git = {"lastBuiltRevision": branch, "remoteUrls": ["git@git.internal:product/core.git"], "scmName": ""}
+            actions.append(Bean("hudson.plugins.git.util.BuildData", git))
+        actions.append(Bean(""))
+        if counts := build.counts(self.now):
+            kind = "hudson.tasks.test.MatrixTestResult" if build.sub_builds() else "hudson.tasks.junit.TestResultAction"
+            actions.append(Bean(kind, {**counts, "urlName": "testReport"}))
+        return actions
+
+    def _cause(self, build: Build) -> Bean:
+        if not build.upstream:
+            return Bean("hudson.triggers.TimerTrigger$TimerTriggerCause", {"shortDescription": "Started by timer"})
+        job, number = build.upstream.job, build.upstream.number
+        properties = {
+            "shortDescription": f'Started by upstream project "{job}" build number {number}',
+            "upstreamBuild": number,
+            "upstreamProject": job,
+            "upstreamUrl": item_path(job),
+        }
+        return Bean("hudson.model.Cause$UpstreamCause", properties)
+
+    def _changes(self, commits: list[Commit]) -> Bean:
+        if not commits:
+            return Bean("hudson.scm.EmptyChangeLogSet", {"items": [], "kind": None})
+        made = [
+            Bean(
+                "hudson.plugins.git.GitChangeSet",
+                {
+                    "affectedPaths": list(commit.paths),
+                    "commitId": commit.id,
+                    "timestamp": int(commit.timestamp * 1000),
+                    "author": self._person(commit),
+                    "authorEmail": f"{commit.user}@example.com",
+                    "comment": f"{commit.message}\n",
+                    "id": commit.id,
+                    "msg": commit.message,
+                    "paths": [{"editType": "edit", "file": path} for path in commit.paths],
+                },
+            )
+            for commit in commits
+        ]
+        return Bean("hudson.plugins.git.GitChangeSetList", {"items": made, "kind": "git"})
+
+    def _person(self, commit: Commit) -> Bean:
+        return Bean("", {"absoluteUrl": f"{self.root}user/{raw_encode(commit.user)}", "fullName": commit.author})
+
+    def _artifact(self, path: str) -> Bean:
+        name = path.rsplit("/", 1)[-1]
+        return Bean("", {"displayPath": name, "fileName": name, "relativePath": path})
+
+    def report(self, build: Build) -> Bean | None:
+        """The build's test report, None where it has none."""
+        found = build.report(self.now)
+        if not found:
+            return None
+        if "children" not in found:
+            return junit(found)
+        children = [
+            Bean("", {"child": self._child(job, axis), "result": junit(report)})
+            for job, axis, report in found["children"]
+        ]
+        properties = {**report_counts(found), "urlName": "testReport", "childReports": children}
+        return Bean("hudson.tasks.test.MatrixTestResult", properties)
+
+    def _child(self, job: Job, build: Build) -> Bean:
+        return Bean(job.kind[1], {"number": build.number, "url": f"{self.url(job)}{build.number}/"})
+
+
+def _parameter(name: str, value: object) -> Bean:
+    kind = "Boolean" if isinstance(value, bool) else "String"
+    return Bean(f"hudson.model.{kind}ParameterValue", {"name": name, "value": value})
+
+
+def junit(report: dict) -> Bean:
+    """`hudson.tasks.junit.TestResult`; unlike the aggregate it has a passCount and no totalCount."""
+    found = report_counts(report)
+    suites = [_suite(suite) for suite in report["suites"]]
+    properties = {
+        "testActions": [],
+        "duration": sum(suite["duration"] for suite in report["suites"]),
+        "empty": found["totalCount"] == 0,
+        "failCount": found["failCount"],
+        "passCount": found["totalCount"] - found["failCount"] - found["skipCount"],
+        "skipCount": found["skipCount"],
+        "suites": suites,
+    }
+    return Bean("hudson.tasks.junit.TestResult", properties)
+
+
+def _suite(suite: dict) -> Bean:
+    usual = {
+        "enclosingBlockNames": [],
+        "enclosingBlocks": [],
+        "id": None,
+        "nodeId": None,
+        "stdout": None,
+        "stderr": None,
+    }
+    case = {"testActions": [], "age": 0, "failedSince": 0, "flakyFailures": [], "rerunFailures": [], "properties": {}}
+    return Bean("", {**usual, **suite, "cases": [Bean("", {**case, **told}) for told in suite["cases"]]})

@@ -1,0 +1,76 @@
+"""`regtracker backtest`: how often the verdicts are right, over the stored history or over simulated ones."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from data.cli.common import JSON, existing, fail, load_settings, opened_store
+
+
+def _document(where: str) -> dict[str, Any]:
+    """The truth at an address or in a file, or exit 2."""
+    try:
+        if where.startswith(("http://", "https://")):
+            with urllib.request.urlopen(where, timeout=60) as answer:
+                return json.load(answer)
+        return json.loads(Path(where).read_text())
+    except (OSError, ValueError) as error:
+        fail(f"{where} cannot be read as JSON: {error}")
+
+
+@click.command()
+@click.option("--truth", help="The simulator's truth.json (a file or an address); else hindsight is the truth.")
+@click.option("--release", "only", multiple=True, help="Only this release line; may be given more than once.")
+@click.option("--simulate", is_flag=True, help="Measure the statistics on made-up histories instead; needs no store.")
+@click.option("--thorough", is_flag=True, help="With --simulate: ten times as many histories.")
+@click.option("--title", help="What the tables are of; with --write, the section that they replace.")
+@click.option(
+    "--write", "target", type=click.Path(path_type=Path, dir_okay=False), help="Put the tables into this file."
+)
+@JSON
+def backtest(
+    truth: str | None,
+    only: tuple[str, ...],
+    simulate: bool,
+    thorough: bool,
+    title: str | None,
+    target: Path | None,
+    as_json: bool,
+) -> None:
+    """Replay detectors over the stored history: how often are they right, how soon, at how many false alarms.
+
+    Several settings stand side by side; what the product does by default is marked. What really was broken is told by
+    the simulator, or by hindsight: a test that failed five times in a row after a pass was.
+
+    Exit code 0: replayed; 2: the configuration, the store or the truth cannot be used, or a release is not known.
+
+    \b
+    Examples: regtracker backtest --release 8.0
+              regtracker backtest --truth http://127.0.0.1:8081/truth.json --title small --write docs/accuracy.md
+              regtracker backtest --simulate --title simulated --write docs/accuracy.md
+    """
+    from data.model.filters import EVERYTHING
+    from data.queries.releases import choices
+    from regtracker.backtest import report
+
+    document = _document(truth) if truth else None
+    if simulate:
+        found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
+    else:
+        with opened_store(existing(load_settings()), mirrored=True) as store:
+            known = choices(store, EVERYTHING)["releases"]
+            if unknown := sorted(set(only) - set(known)):
+                fail(f"There is no release {unknown[0]!r} here; there are: {', '.join(known) or 'none'}.")
+            try:
+                found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
+            except KeyError as error:
+                fail(f"{truth} is no truth of the simulator: it has no {error}")
+    title = title or ("simulated" if simulate else "store")
+    if target is not None:
+        report.write(target, title, report.markdown(found))
+    click.echo(json.dumps({"title": title, **found}) if as_json else report.markdown(found))

@@ -1,0 +1,98 @@
+"""The detectors that are compared: the product's own, with other settings beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from data.verdicts.evidence.failure_history import last_change, tail
+from data.verdicts.evidence.failure_rates import FISHER
+from data.verdicts.lanes import DEEPEST, LONGEST, Line
+from data.verdicts.rules import NEW_FAILURE, REGRESSION, words
+from data.verdicts.statistics.fisher import Status, compare
+from regtracker.backtest.past import Look
+
+Find = Callable[[Look, set[int]], set[int]]  # a look, the tests that were broken at the look before -> those that are
+
+
+@dataclass(frozen=True)
+class Detector:
+    name: str
+    find: Find
+    default: bool = False  # what the product does when nothing is configured
+
+
+def _letters(line: Line, look: Look, runs: int) -> str:
+    return line.letters(min(runs, look.runs)).replace("S", "")
+
+
+def by_words(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
+    found = set()
+    for line in look.raw if storms else look.calm:
+        letters = _letters(line, look, 2 * window + 1)[-window - 1 :]
+        if letters.endswith("F") and words(letters, window=window) & wanted:
+            found.add(line.test)
+    return found
+
+
+def by_tail(look: Look, before: set[int], length: int) -> set[int]:
+    """So many failures in a row after a pass: TestGrid's alert."""
+    found = set()
+    for line in look.calm:
+        letters = _letters(line, look, DEEPEST)
+        if length <= tail(letters) < len(letters):
+            found.add(line.test)
+    return found
+
+
+def by_change(look: Look, before: set[int], threshold: float) -> set[int]:
+    found = set()
+    for line in look.calm:
+        letters = _letters(line, look, LONGEST)
+        # A rise is only ever accepted at a failure; what was found stays until a fall is.
+        if (letters.endswith("F") or line.test in before) and last_change(letters, threshold) is not None:
+            found.add(line.test)
+    return found
+
+
+def by_rate(look: Look, before: set[int], runs: int, confirmed: bool) -> set[int]:
+    base, sample = _counts(look.calm, runs, DEEPEST), _counts(look.calm, 0, runs)
+    if not len(base):
+        return set()
+    opened = np.array([line.test in before for line in look.calm]) & confirmed
+    rules = FISHER if confirmed else replace(FISHER, correction="none")
+    compared = compare(base[:, 0], base[:, 1], sample[:, 0], sample[:, 1], opened=opened, rules=rules)
+    worse = (compared.status <= Status.REGRESSION) & ~np.isnan(compared.p)
+    return {line.test for line, found in zip(look.calm, worse, strict=True) if found}
+
+
+def _counts(lines: Sequence[Line], newest: int, oldest: int) -> np.ndarray:
+    mask = (1 << oldest) - (1 << newest)
+    return np.array(
+        [((line.failed & mask).bit_count(), ((line.failed | line.passed) & mask).bit_count()) for line in lines],
+        dtype=np.int64,
+    ).reshape(-1, 2)
+
+
+_BROKEN = frozenset({REGRESSION})
+DETECTORS = (
+    Detector("regression, window 10", partial(by_words, wanted=_BROKEN, window=10), True),
+    Detector("regression, window 5", partial(by_words, wanted=_BROKEN, window=5)),
+    Detector("regression, window 20", partial(by_words, wanted=_BROKEN, window=20)),
+    Detector("new failure or regression", partial(by_words, wanted=_BROKEN | {NEW_FAILURE}, window=10)),
+    Detector(
+        "new failure or regression, storms and sick hosts included",
+        partial(by_words, wanted=_BROKEN | {NEW_FAILURE}, window=10, storms=True),
+    ),
+    Detector("three failures in a row", partial(by_tail, length=3)),
+    Detector("change point, L = 0.01", partial(by_change, threshold=0.01)),
+    Detector("change point, L = 0.001", partial(by_change, threshold=0.001), True),
+    Detector("change point, L = 0.0001", partial(by_change, threshold=0.0001)),
+    Detector("Fisher, 10 runs, suspected", partial(by_rate, runs=10, confirmed=False), True),
+    Detector("Fisher, 10 runs, confirmed", partial(by_rate, runs=10, confirmed=True), True),
+    Detector("Fisher, 5 runs, confirmed", partial(by_rate, runs=5, confirmed=True)),
+    Detector("Fisher, 20 runs, confirmed", partial(by_rate, runs=20, confirmed=True)),
+)

@@ -1,0 +1,153 @@
+"""A store's history, to be looked at again as it was after each of its runs.
+
+The lines of windows.py, but with masks over all runs (Python's integers have no end): a look shifts away what was
+not known yet, and leaves out storms and sick hosts as they would have been recognised then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.verdicts.disturbances import Key, lane_hosts, look_like_storms, short_ones, without_sick
+from data.verdicts.lanes import DEEPEST, LaneRun, Line, Part, columns, combined, lines, span, window
+
+HOST_DEPTH = 21  # runs that hosts are judged on, as verdicts do
+
+
+@dataclass(frozen=True)
+class Lane:
+    """All runs of a release in one environment, newest first, and the tests that ever failed there."""
+
+    release: str
+    environment: str
+    runs: list[LaneRun]
+    lines: list[Line]
+    tests: int  # that ever ran there
+    columns: list[Key]
+    stormy: dict[Key, tuple[Any, ...]]
+
+    @property
+    def weeks(self) -> float:
+        return (self.runs[0].started_at - self.runs[-1].started_at).total_seconds() / (7 * 86400)
+
+    def looks(self) -> Iterator[Look]:
+        """After each run but the first, oldest first."""
+        for hidden in range(len(self.runs) - 2, -1, -1):
+            yield Look(self, hidden)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A lane as it was when `hidden` of its runs were still to come."""
+
+    lane: Lane
+    hidden: int
+
+    @property
+    def number(self) -> int:
+        return self.lane.runs[self.hidden].number
+
+    @property
+    def runs(self) -> int:
+        return len(self.lane.runs) - self.hidden
+
+    @cached_property
+    def raw(self) -> list[Line]:
+        """The lines with all that happened, of every run so far."""
+        return [self._shifted(line, {}) for line in self.lane.lines]
+
+    @cached_property
+    def calm(self) -> list[Line]:
+        """The lines without storms, and without what sick hosts did of late."""
+        masks: dict[tuple[str, str | None], int] = {}
+        known = [key for key in self.lane.columns if key[2] >= self.hidden]
+        stormy = {key: facts for key, facts in self.lane.stormy.items() if key[2] >= self.hidden}
+        for storm in short_ones(known, stormy):
+            key = (storm.job, storm.module)
+            masks[key] = masks.get(key, 0) | 1 << storm.age
+        found = [self._shifted(line, masks) for line in self.lane.lines]
+        recent = (1 << HOST_DEPTH) - 1
+        short = [
+            combined(line.test, 0, line.module, tuple(_masked(part, recent) for part in line.parts)) for line in found
+        ]
+        hosts = lane_hosts(0, [line for line in short if line.failed or line.rescued])
+        if not any(host.sick for host in hosts):
+            return found
+        sick = {line.test: line.sick for line in without_sick(short, hosts)}
+        return [
+            line._replace(failed=line.failed & ~sick[line.test], rescued=line.rescued & ~sick[line.test])
+            for line in found
+        ]
+
+    def _shifted(self, line: Line, stormy: dict[tuple[str, str | None], int]) -> Line:
+        parts = []
+        for part in line.parts:
+            storm = stormy.get((part.job, None), 0) | stormy.get((part.job, line.module), 0)
+            parts.append(_masked(part, ~storm, self.hidden))
+        return combined(line.test, 0, line.module, tuple(parts))
+
+
+def _masked(part: Part, mask: int, hidden: int = 0) -> Part:
+    return Part(
+        part.job,
+        part.host,
+        (part.failed & mask) >> hidden,
+        (part.passed & mask) >> hidden,
+        (part.rescued & mask) >> hidden,
+        (part.tripped & mask) >> hidden,
+        0,
+    )
+
+
+def lanes(store: Store, release: str) -> list[Lane]:
+    """The lanes of a release with all of their runs."""
+    view = window(store, Filter(release), 1_000_000)
+    of = columns(store, view)
+    where, parameters = span(view.builds)
+    troubled = store.cursor().execute(
+        f"SELECT DISTINCT r.test FROM results r WHERE {where} AND r.status = 'failed'", parameters
+    )
+    tests = {row[0] for row in troubled.fetchall()}
+    merged: dict[tuple[int, int], tuple[str, dict[tuple[str, str | None], list[int]]]] = {}
+    for first in range(0, max((column.age for column in of), default=-1) + 1, DEEPEST):
+        here = [build._replace(age=build.age - first) for build in view.builds if first <= build.age < first + DEEPEST]
+        for line in lines(store, replace(view, builds=here), set(), tests=tests):
+            parts = merged.setdefault((line.test, line.lane), (line.module, {}))[1]
+            for part in line.parts:
+                masks = parts.setdefault((part.job, part.host), [0, 0, 0, 0])
+                for place, mask in enumerate((part.failed, part.passed, part.rescued, part.tripped)):
+                    masks[place] |= mask << first
+    every, stormy = look_like_storms(store, view, of)
+    counted = _tests(store, view.builds)
+    return [
+        Lane(
+            release,
+            environment,
+            view.runs[lane],
+            [
+                combined(test, lane, module, tuple(Part(*key, *masks, 0) for key, masks in parts.items()))
+                for (test, at), (module, parts) in merged.items()
+                if at == lane
+            ],
+            counted.get(lane, 0),
+            [key for key in every if key[1] == lane],
+            {key: facts for key, facts in stormy.items() if key[1] == lane},
+        )
+        for lane, (_, environment) in enumerate(view.lanes)
+    ]
+
+
+def _tests(store: Store, builds: list[Any]) -> dict[int, int]:
+    where, parameters = span(builds)
+    rows = store.cursor().execute(
+        f"""SELECT w.lane, count(DISTINCT r.test) FROM results r
+        JOIN (SELECT unnest($build::BIGINT[]) AS build, unnest($lane::INTEGER[]) AS lane) w USING (build)
+        WHERE {where} GROUP BY w.lane""",
+        parameters | {"build": [build.build for build in builds], "lane": [build.lane for build in builds]},
+    )
+    return dict(rows.fetchall())

@@ -1,0 +1,86 @@
+"""Each detector over each look at the past: what it found, how soon, and how often it cried for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from regtracker.backtest.detectors import Detector
+from regtracker.backtest.past import Lane
+from regtracker.backtest.truth import Fault, Truth
+
+
+@dataclass
+class Score:
+    """What one detector did. An alarm is a test that turns broken; it is true while a fault of the test holds."""
+
+    detector: Detector
+    alarms: int = 0
+    false: int = 0
+    delays: dict[Fault, int] = field(default_factory=dict)  # builds from the first bad one to the alarm; 1: at once
+    exposure: float = 0.0  # thousands of tests x weeks
+    lasting: set[Fault] = field(default_factory=set)  # the faults that stood for two builds or more
+
+    def row(self) -> dict[str, object]:
+        whole = [fault for fault in self.lasting if fault.rate == 1]
+        partial = [fault for fault in self.lasting if fault.rate < 1]
+        return {
+            "detector": self.detector.name,
+            "default": self.detector.default,
+            "alarms": self.alarms,
+            "precision": 1 - self.false / self.alarms if self.alarms else None,
+            "recall": _share(self.delays, whole),
+            "recall_partial": _share(self.delays, partial),
+            "delay": _median([self.delays[fault] for fault in whole if fault in self.delays]),
+            "false_per_1000_tests_and_week": self.false / self.exposure if self.exposure else None,
+        }
+
+
+def _share(found: dict[Fault, int], faults: Sequence[Fault]) -> float | None:
+    return sum(fault in found for fault in faults) / len(faults) if faults else None
+
+
+def _median(delays: Sequence[int]) -> float | None:
+    return float(median(delays)) if delays else None
+
+
+def replay(
+    lanes: Iterable[Lane],
+    truth: Truth,
+    detectors: Sequence[Detector],
+    progress: Callable[[Lane], None] = lambda lane: None,
+) -> list[Score]:
+    """The scores of the detectors over all looks at the lanes."""
+    scores = [Score(detector) for detector in detectors]
+    for lane in lanes:
+        progress(lane)
+        here = [f for f in truth.faults if (f.release, f.environment) == (lane.release, lane.environment)]
+        by_test: dict[int, list[Fault]] = {}
+        for fault in here:
+            by_test.setdefault(fault.test, []).append(fault)
+        ran = {line.test: line.failed | line.passed for line in lane.lines}
+        state: list[set[int]] = [set() for _ in detectors]
+        for look in lane.looks():
+            for place, score in enumerate(scores):
+                found = score.detector.find(look, state[place])
+                for test in found - state[place]:
+                    if (lane.release, test) not in truth.hopeless:
+                        score.alarms += 1
+                        score.false += not any(fault.holds(look.number) for fault in by_test.get(test, ()))
+                state[place] = found
+                for test in found & by_test.keys():
+                    for fault in by_test[test]:
+                        if fault.holds(look.number) and fault not in score.delays:
+                            score.delays[fault] = _builds(lane, ran[test], fault.first, look.number + 1)
+        lasting = {fault for fault in here if _builds(lane, ran.get(fault.test, 0), fault.first, fault.end) >= 2}
+        for score in scores:
+            score.exposure += lane.tests / 1000 * lane.weeks
+            score.lasting |= lasting
+    return scores
+
+
+def _builds(lane: Lane, ran: int, first: int, end: int | None) -> int:
+    """In how many runs from number `first` to before number `end` the test ran."""
+    within = sum(1 << run.age for run in lane.runs if first <= run.number and (end is None or run.number < end))
+    return (ran & within).bit_count()

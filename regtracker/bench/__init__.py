@@ -1,0 +1,1 @@
+"""How fast ingest, the queries and the API are: `regtracker bench`."""

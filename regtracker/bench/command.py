@@ -1,0 +1,134 @@
+"""`regtracker bench`: ingest from a simulated Jenkins, every question of a screen, and the API over HTTP, timed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from data.cli.common import JSON, load_settings
+from data.lake.store import Store
+from data.settings import SourceSettings, StoreSettings
+from regtracker.bench import ingest as ingest_bench
+from regtracker.bench import questions as data_bench
+from regtracker.bench import report
+from regtracker.bench.http import answers, load
+from regtracker.bench.synthetic import Shape, fill
+from regtracker.processes import Children, free_port, wait_ready
+
+
+@click.command()
+@click.option(
+    "--size",
+    "sizes",
+    type=click.IntRange(1_000),
+    multiple=True,
+    default=[1_000_000],
+    show_default=True,
+    help="Results in the store; several sizes show how the cost grows.",
+)
+@click.option(
+    "--ingest",
+    "ingest_size",
+    type=click.Choice(["tiny", "small", "medium"]),
+    default="small",
+    show_default=True,
+    help="The simulated Jenkins that ingest is measured on.",
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the filled stores there, or measure those that are there (default: temporary ones).",
+)
+@click.option(
+    "--write",
+    "document",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Put the tables between the marks of this Markdown file, as in docs/performance.md.",
+)
+@JSON
+def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document: Path | None, as_json: bool) -> None:
+    """Fill stores and time ingest, every screen's question beside a bare query, and the API over HTTP.
+
+    Run it on a machine that does nothing else: it takes minutes for millions of results.
+
+    Exit code 0: measured; 1: a process that it needs ended.
+
+    \b
+    Example: regtracker bench --size 80000 --size 1000000 --size 9600000 --write docs/performance.md
+    """
+    with tempfile.TemporaryDirectory() as scratch, Children() as children:
+        figures = {
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+            "ingest": _ingest(children, Path(scratch) / "ingest", ingest_size),
+            "stores": [_store(children, (home or Path(scratch)) / str(size), size) for size in sizes],
+        }
+    if document:
+        report.write(figures, document)
+    click.echo(json.dumps(figures, indent=2) if as_json else report.text(figures))
+
+
+def _store(children: Children, home: Path, size: int) -> dict:
+    """All that is measured on one store."""
+    figures = _questions(home, size)
+    return figures | _http(children, home, [row["path"] for row in figures["questions"]])
+
+
+def _ingest(children: Children, home: Path, size: str) -> dict:
+    """Poll a simulated Jenkins twice: what it has rendered for the first poll costs the second one no waiting."""
+    click.echo(f"Ingest from a simulated Jenkins ({size}) ...", err=True)
+    logging.getLogger("ingest").setLevel(logging.ERROR)  # the builds that it has deleted are no news here
+    output = children.start("simulator", "simulator", "--size", size, "--no-live", "--exit-with-parent", read=True)
+    sources = [SourceSettings(**source) for source in json.loads(output.readline())["sources"]]
+    rates = []
+    for turn in ("warm-up", "measured"):
+        settings = load_settings().model_copy(update={"home": home / turn, "store": StoreSettings(), "source": sources})
+        rates.append(asdict(ingest_bench.measure(settings)))
+    children.stop("simulator")
+    return rates[-1]
+
+
+def _questions(home: Path, size: int) -> dict:
+    settings = load_settings().model_copy(update={"home": home, "store": StoreSettings(), "source": []})
+    store = Store.open(settings, mirrored=True)
+    if not store.value("SELECT count(*) FROM releases"):
+        click.echo(f"Filling a store with about {size:,} results ...", err=True)
+        fill(store, Shape.of(size))
+    results = store.value("SELECT count(*) FROM results")
+    click.echo(f"Asking about {results:,} results ...", err=True)
+    timings = [asdict(timing) for timing in data_bench.measure(store)]
+    store.close()
+    files = [
+        file for file in home.rglob("*") if file.is_file() and (file.suffix == ".parquet" or "sqlite" in file.name)
+    ]
+    disk = sum(file.stat().st_size for file in files)
+    return {"results": results, "bytes_per_result": disk / results, "questions": timings}
+
+
+def _http(children: Children, home: Path, paths: list[str]) -> dict:
+    """One server that remembers nothing, then one that remembers answers, as in production."""
+    figures = {}
+    for name, megabytes in (("computed", "0"), ("remembered", "128")):
+        click.echo(f"The API over HTTP, answers {name} ...", err=True)
+        port = free_port()
+        (home / "bench.toml").touch()
+        environment = {
+            "REGTRACKER_HOME": str(home),
+            "REGTRACKER_WEB__CACHE_MB": megabytes,
+            "REGTRACKER_CONFIG": str(home / "bench.toml"),
+        }
+        children.start("web", "web", "--port", str(port), environment=environment)
+        url = f"http://127.0.0.1:{port}/api/v1"
+        wait_ready(children, f"{url}/health/ready")
+        run_view = next(path for path in paths if path.endswith("/modules") and path.startswith("/runs/"))
+        figures[f"http_{name}"] = [asdict(answer) for answer in answers(url, paths)]
+        figures[f"load_{name}"] = [asdict(load(url, run_view, clients)) for clients in (1, 8, 32)]
+        figures[f"memory_mb_{name}"] = children.memory_mb("web")
+        children.stop("web")
+    return figures

@@ -1,0 +1,1 @@
+"""Scenarios, servers and assertions that tests share."""

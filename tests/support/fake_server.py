@@ -1,0 +1,153 @@
+"""A small web server that answers as it is told, and stores to ingest into: helpers of the tests of ingestion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from data.lake.store import Store
+from data.settings import Settings, SourceSettings
+from support.store_builder import empty_store
+
+
+@dataclass
+class Answer:
+    """`body` is sent as it is, anything else as JSON; `cut` bytes of it are announced but never sent."""
+
+    body: Any = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int = 0
+    pause_s: float = 0.0
+
+
+@dataclass
+class Asked:
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+class WebServer:
+    """Serves `routes`: path -> an Answer, a JSON document, a list of those to be given out one by one, or a function of
+    Asked. Unknown paths are 404. `asked` holds every request."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Any] = {}
+        self.asked: list[Asked] = []
+        self.in_flight = self.most_in_flight = 0
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+                asked = Asked(parts.path, query, dict(self.headers))
+                with outer._lock:
+                    outer.asked.append(asked)
+                    outer.in_flight += 1
+                    outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
+                try:
+                    answer = outer.answer(asked)
+                    time.sleep(answer.pause_s)
+                finally:  # before the last byte is out: with it the client may ask again
+                    with outer._lock:
+                        outer.in_flight -= 1
+                self.send(answer)
+
+            def send(self, answer: Answer) -> None:
+                body, kind = answer.body, "application/octet-stream"
+                if not isinstance(body, bytes):
+                    body, kind = json.dumps(body).encode(), "application/json;charset=utf-8"
+                headers = {"X-Jenkins": "2.528", "Content-Type": kind} | answer.headers
+                self.send_response(answer.status)
+                for name, value in headers.items():
+                    if value:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) - answer.cut])
+                if answer.cut:
+                    self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def answer(self, asked: Asked) -> Answer:
+        found = self.routes.get(asked.path, self.routes.get(unquote(asked.path)))
+        if isinstance(found, list):
+            with self._lock:
+                found = found.pop(0) if len(found) > 1 else found[0]
+        if callable(found):
+            found = found(asked)
+        if found is None:
+            return Answer(b"<html>not found</html>", 404, {"Content-Type": "text/html"})
+        return found if isinstance(found, Answer) else Answer(found)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+JUNIT = b"""<testsuite name="s"><testcase classname="c" name="a"/><testcase classname="c" name="b"><error/></testcase>\
+<testcase classname="c" name="d"><skipped/></testcase></testsuite>"""
+
+
+def job(web: WebServer, *numbers: int) -> dict[str, Any]:
+    """A job `x` whose builds each have one JUnit report; the source that reads it."""
+    builds = [{"number": number, "timestamp": 1_700_000_000_000 + number} for number in sorted(numbers, reverse=True)]
+    web.routes["/job/x/api/json"] = {"nextBuildNumber": max(numbers) + 1, "builds": builds}
+    for number in numbers:
+        web.routes[f"/job/x/{number}/api/json"] = {
+            "building": False,
+            "result": "UNSTABLE",
+            "displayName": f"VER: 7.0.0.{number}",
+            "timestamp": 1_700_000_000_000 + number,
+            "artifacts": [{"relativePath": "r.xml"}],
+        }
+        web.routes[f"/job/x/{number}/artifact/r.xml"] = Answer(JUNIT)
+    return {"name": "ci", "url": web.url, "layout": "job", "job": "x"}
+
+
+def source_of(url: str, **values: Any) -> SourceSettings:
+    return SourceSettings(**{"name": "ci", "url": url, "layout": "job", "job": "x", "release_fixed": "main"} | values)
+
+
+@contextmanager
+def store_of(home: Path, *sources: SourceSettings) -> Iterator[Store]:
+    """A new store with these sources."""
+    if not home.joinpath("catalog.sqlite").exists():
+        shutil.copytree(empty_store(), home, dirs_exist_ok=True)
+    store = Store.open(Settings(home=home, source=list(sources)))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
+    """The first true value of a condition that is asked again and again, ever more seldom: to ask a store or a browser
+    takes the time of what is waited for."""
+    deadline, pause = time.monotonic() + within_s, 0.02
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not so within {within_s} s"
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.25)
+    return value

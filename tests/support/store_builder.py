@@ -1,0 +1,199 @@
+"""A store filled by hand: runs, builds and cases in a few words, through the same door as ingest."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from data.lake.store import Store
+from data.model import ids
+from data.settings import load
+from data.verdicts.statistics.signatures import key as signature_key
+from data.verdicts.statistics.signatures import pattern as signature_pattern
+from data.write import builds as append
+
+STATUS = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
+START = datetime(2026, 11, 1, 4, 0)
+_CASES = pa.schema([*append.CASES, *((name, pa.string()) for name in ("file", "class", "name", "base_name"))])
+
+
+def cases(
+    module: str,
+    statuses: dict[str, str],
+    topology: str = "",
+    host: str | dict[str, str] = "h1",
+    message: str = "AssertionError: {name} saw 3 of 4",
+    seconds: float | dict[str, float] = 1.5,
+    file: str | None = None,
+) -> pa.Table:
+    """Cases of a module: test name -> letters of its attempts (P F E S), the last one final. `FP` was rescued. Hosts
+    and durations may differ by test name."""
+    rows = []
+    file = file or f"tests/{module}/{module}_test.py"
+    for position, (name, letters) in enumerate(statuses.items()):
+        for attempt, letter in enumerate(letters, 1):
+            text = message.format(name=name) if letter in "FE" else None
+            pattern = signature_pattern(text) if text else None
+            rows.append(
+                {
+                    "test": ids.of(file, "TestIt", name),
+                    "file": file,
+                    "class": "TestIt",
+                    "name": name,
+                    "base_name": name.partition("[")[0],
+                    "module": module,
+                    "topology": topology,
+                    "attempt": attempt,
+                    "is_final": attempt == len(letters),
+                    "status": STATUS[letter],
+                    "kind": {"F": "failure", "E": "error"}.get(letter),
+                    "duration_s": seconds[name] if isinstance(seconds, dict) else seconds,
+                    "host": host[name] if isinstance(host, dict) else host,
+                    "position": position,
+                    "signature": signature_key(pattern) if pattern else None,
+                    "pattern": pattern,
+                    "message": text,
+                    "trace": f"Traceback of {name}, attempt {attempt}" if text else None,
+                    "output": None,
+                }
+            )
+    return pa.Table.from_pylist(rows, _CASES)
+
+
+def held(table: pa.Table) -> dict[str, Any]:
+    """The arguments of a Build that holds these cases."""
+    names = table.select(["file", "class", "name", "base_name"]).to_pylist()
+    tests = [append.Test(*row.values()) for row in names]
+    return {
+        "cases": table.select(append.CASES.names),
+        "tests": dict(zip(table["test"].to_pylist(), tests, strict=True)),
+    }
+
+
+@cache
+def empty_store() -> Path:
+    """The home of an empty store, migrated once a session: a copy costs milliseconds, the migrations a second."""
+    home = Path(tempfile.mkdtemp(prefix="regtracker-empty-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    Store.open(load(home=home)).close()
+    return home
+
+
+@dataclass
+class World:
+    """A store and what has been put into it. `run` adds one run; times are 12 h apart unless told."""
+
+    store: Store
+    runs: list[append.Run] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, home: Path, mirrored: bool = False) -> World:
+        if not (home / "catalog.sqlite").exists():
+            shutil.copytree(empty_store(), home, dirs_exist_ok=True)
+        return cls(Store.open(load(home=home), mirrored=mirrored))
+
+    def run(
+        self,
+        modules: dict[str, dict[str, str] | pa.Table | None],
+        release: str = "7.0",
+        environment: str = "prod",
+        state: str = "final",
+        started_at: datetime | None = None,
+        revision: str | None = None,
+        number: int | None = None,
+    ) -> append.Run:
+        """One run: module -> test name -> attempts' letters (or a table of cases; None: listed but not ingested)."""
+        run, builds, listed = self._made(modules, release, environment, state, started_at, revision, number)
+        self._put([run], builds, listed)
+        return run
+
+    def history(self, sequences: dict[str, str], module: str = "routing", **kwargs) -> None:
+        """One run a letter: test name -> one letter a run, oldest first (P F S, K rescued, - did not run)."""
+        columns = []
+        for column in zip(*sequences.values(), strict=True):
+            letters = {name: {"K": "FP"}.get(letter, letter) for name, letter in zip(sequences, column, strict=True)}
+            columns.append({module: {name: letter for name, letter in letters.items() if letter != "-"}})
+        self.series(columns, **kwargs)
+
+    def series(self, contents: Iterable[Any], **kwargs) -> None:
+        """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction; beside
+        the contents may stand what is told of that run alone."""
+        runs, builds, listed = [], [], []
+        for content in contents:
+            modules, own = content if isinstance(content, tuple) else (content, {})
+            run, more_builds, more_listed = self._made(modules, **kwargs | own)
+            runs.append(run)
+            builds += more_builds
+            listed += more_listed
+        self._put(runs, builds, listed)
+
+    def _put(self, runs, builds, listed) -> None:
+        def work(cursor) -> None:
+            append.put_runs(cursor, runs, listed, runs[0].started_at)
+            append.put_builds(cursor, builds, runs[0].started_at)
+
+        self.store.transact("test", f"{len(runs)} runs", work)
+
+    def _made(
+        self,
+        modules: dict[str, dict[str, str] | pa.Table | None],
+        release: str = "7.0",
+        environment: str = "prod",
+        state: str = "final",
+        started_at: datetime | None = None,
+        revision: str | None = None,
+        number: int | None = None,
+    ) -> tuple[append.Run, list[append.Build], list[append.RunBuild]]:
+        number = number or len(self.runs) + 1
+        started_at = started_at or START + timedelta(hours=12 * number)
+        run = append.Run(
+            source="ci",
+            job=f"qa/{release}/RUN",
+            number=number,
+            release=release,
+            started_at=started_at,
+            version=f"{release}.0.{number}",
+            environment=environment,
+            duration_s=3600.0 if state == "final" else None,
+            state=state,
+            result="UNSTABLE" if state == "final" else None,
+            display_name=f"VER: {release}.0.{number}",
+            url=f"https://jenkins.example.com/job/qa/{number}/",
+        )
+        builds, listed = [], []
+        for module, content in modules.items():
+            job = f"qa/{release}/{module.upper()}"
+            listed.append(append.RunBuild(run.id, "ci", job, number, module))
+            if content is None:
+                continue
+            builds.append(
+                append.Build(
+                    source="ci",
+                    job=job,
+                    number=number,
+                    started_at=started_at + timedelta(minutes=5),
+                    release=release,
+                    module=module,
+                    duration_s=600.0,
+                    state=state,
+                    result="SUCCESS" if state == "final" else None,
+                    version=run.version,
+                    environment=environment,
+                    url=f"https://jenkins.example.com/job/{module}/{number}/",
+                    agent="agent-1",
+                    revision=revision,
+                    **held(content if isinstance(content, pa.Table) else cases(module, content)),
+                    commits=[append.Commit(f"c{number:03}", "ann", f"Change {number}")],
+                )
+            )
+        self.runs.append(run)
+        return run, builds, listed
