@@ -21,7 +21,7 @@ from data.settings import WebSettings
 LOOPBACK = ("localhost", "*.localhost")
 
 
-class Hosts:
+class AllowedHosts:
     """A WSGI application around a server's: in front of the answers that are remembered, too."""
 
     def __init__(self, server: Flask, application: Callable[..., Iterable[bytes]], web: WebSettings) -> None:

@@ -83,7 +83,7 @@ def _why(error: requests.RequestException) -> str:
 
 
 @contextmanager
-def opened(settings: Settings | None, url: str | None) -> Iterator[Api]:
+def open_api(settings: Settings | None, url: str | None) -> Iterator[Api]:
     """The API at `url`, or else of the store of the settings. Raises ValueError for what is no address."""
     if url is not None:
         parts = urlsplit(url)

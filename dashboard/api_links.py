@@ -8,21 +8,23 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel
 
 from dashboard.api.parameters import Exported, Listed
-from dashboard.page_url import Place
+from dashboard.page_url import PageUrl
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """`path` with its query, below the server's root; `files`: the route also answers CSV and Parquet."""
 
     path: str
     files: bool
 
 
-def call(route: tuple[str, ...], query: type[BaseModel], place: Place, **changes: object) -> Call:
+def api_call(route: tuple[str, ...], query: type[BaseModel], place: PageUrl, **changes: object) -> ApiCall:
     """The route with what the address says of the parameters that it takes; None or "" leaves one out."""
     given = {name: place.get(name) for name in query.model_fields.keys() - Listed.model_fields.keys() | {"as_of"}}
     given |= changes
     wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}
     path = "/".join(quote(segment, safe="") for segment in ("api", "v1", *route))
-    return Call(f"/{path}" + (f"?{urlencode(wanted, quote_via=quote)}" if wanted else ""), issubclass(query, Exported))
+    return ApiCall(
+        f"/{path}" + (f"?{urlencode(wanted, quote_via=quote)}" if wanted else ""), issubclass(query, Exported)
+    )

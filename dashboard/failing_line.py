@@ -17,7 +17,7 @@ _TELLING = (
 CONTEXT = 3
 
 
-def telling(lines: list[str]) -> int | None:
+def failing_line(lines: list[str]) -> int | None:
     """The place of the line that says what went wrong; None where no line looks like it."""
     for pattern in _TELLING:
         found = [place for place, line in enumerate(lines) if pattern.search(line)]
@@ -29,7 +29,7 @@ def telling(lines: list[str]) -> int | None:
 def log(text: str | None) -> Markup:
     """A text with its colours, its telling line marked (assets/logs.js brings it into view)."""
     lines = (text or "").splitlines()
-    place = telling([plain(line) for line in lines])
+    place = failing_line([plain(line) for line in lines])
     if place is None or len(lines) < 2:
         return ansi(text)
     before, after = "\n".join(lines[:place]), "\n".join(lines[place + 1 :])

@@ -17,14 +17,14 @@ PAGE_SIZE = 50  # rows of a paged list
 
 
 @dataclass(frozen=True)
-class Place:
+class PageUrl:
     """A location of the dashboard. Links are made from it, so that they keep what they should keep."""
 
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, href: str | None) -> Place:
+    def of(cls, href: str | None) -> PageUrl:
         """From what the browser's location says; of a repeated parameter the last one holds."""
         parts = urlsplit(href or "/")
         return cls(parts.path or "/", dict(parse_qsl(parts.query)))
@@ -76,7 +76,7 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
     return names
 
 
-def offset_of(place: Place) -> int:
+def offset_of(place: PageUrl) -> int:
     """Where a paged list starts. Raises FilterError."""
     text = place.get("offset", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 9:

@@ -17,8 +17,8 @@ from flask import Flask, render_template
 from dashboard import formats, sparklines, terms
 from dashboard.app_state import services, store
 from dashboard.callback_errors import log
-from dashboard.page_url import Place, match
-from data.lake.store import NoSnapshot, Store, StoreError
+from dashboard.page_url import PageUrl, match
+from data.lake.store import SnapshotNotFoundError, Store, StoreError
 from data.model.filters import EVERYTHING, FilterError
 from data.queries import releases
 
@@ -27,7 +27,7 @@ class UnknownError(Exception):
     """The URL names something that the store does not hold; the text says what, and what may have happened."""
 
 
-class NothingHere(Exception):
+class EmptyScopeError(Exception):
     """What the URL names is there, and has nothing in the URL's scope; `href` leads to all of it."""
 
     def __init__(self, text: str, href: str) -> None:
@@ -45,7 +45,7 @@ def install(server: Flask) -> None:
     server.jinja_env.globals.update(sparklines.FUNCTIONS | terms.FUNCTIONS)
 
 
-def sink(name: str, **attributes: Any) -> list[Any]:
+def html_slot(name: str, **attributes: Any) -> list[Any]:
     """A place for markup: filled by the callback that `register` makes for the same name."""
     return [dcc.Store(id=f"{name}-html"), html.Div(id=name, className="sink", **attributes)]
 
@@ -58,14 +58,14 @@ def register(app: Dash, name: str, pattern: str | None, template: str, view: Vie
 
     @app.callback(Output(f"{name}-html", "data"), Input("url", "href"), Input("snapshot", "data"))
     def show(href: str, _snapshot: int | None) -> Any:
-        place = Place.of(href)
+        place = PageUrl.of(href)
         segments = match(pattern, place.path) if pattern else {}
-        return no_update if segments is None else answer(template, place, view, segments)
+        return no_update if segments is None else render_view(template, place, view, segments)
 
     app.clientside_callback(ClientsideFunction("rt", "lay"), Input(f"{name}-html", "data"), State(f"{name}-html", "id"))
 
 
-def answer(template: str, place: Place, view: View, segments: dict[str, str]) -> dict[str, Any]:
+def render_view(template: str, place: PageUrl, view: View, segments: dict[str, str]) -> dict[str, Any]:
     """The markup with the question and the snapshot it answers, so that the browser can drop what comes too late."""
     at = place.here()
     try:
@@ -73,9 +73,9 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
         snapshot = asked.snapshot().id
         shown = {"bare": not releases.choices(asked, EVERYTHING)["releases"]} | view(asked, place, **segments)
         return {"html": fill(template, place, shown), "at": at, "snapshot": snapshot}
-    except (UnknownError, NoSnapshot) as error:
+    except (UnknownError, SnapshotNotFoundError) as error:
         markup = render_template("state.html", place=place, kind="unknown", text=str(error))
-    except NothingHere as error:
+    except EmptyScopeError as error:
         markup = render_template("state.html", place=place, kind="nothing", text=str(error), href=error.href)
     except (FilterError, ValueError) as error:
         markup = render_template(
@@ -87,11 +87,11 @@ def answer(template: str, place: Place, view: View, segments: dict[str, str]) ->
     return {"html": markup, "at": at, "snapshot": None}
 
 
-def fill(template: str, place: Place, context: dict[str, Any]) -> str:
+def fill(template: str, place: PageUrl, context: dict[str, Any]) -> str:
     return render_template(template, place=place, measures=services().settings.measures, **context)
 
 
-def measured(store: Store) -> str:
+def window_label(store: Store) -> str:
     """How the pass rate is defined here, in words."""
     skipped = store.settings.measures.skipped_in_pass_rate
     return "passed / all results, skipped ones included" if skipped else "passed / (passed + failed), skipped left out"

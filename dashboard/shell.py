@@ -17,7 +17,7 @@ from flask import has_request_context, request
 from dashboard import dialogs, rendering, static_files
 from dashboard.app_state import store
 from dashboard.icons import SPRITE
-from dashboard.page_url import Place, match
+from dashboard.page_url import PageUrl, match
 from dashboard.pages import PAGES, drawer, not_found
 from data.lake.store import Store, StoreError
 from data.model.filters import Filter, FilterError
@@ -86,7 +86,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
                 tabIndex=-1,
             ),
             html.Aside(
-                rendering.sink("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Opened text"}
+                rendering.html_slot("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Opened text"}
             ),
             dbc.Toast(
                 id="toast",
@@ -236,7 +236,7 @@ def _register_share(app: Dash) -> None:
     )
     def share(asked: int | None, href: str) -> Any:
         """The API call of the screen that is shown: {path, files}, or {} where there is none."""
-        place = Place.of(href)
+        place = PageUrl.of(href)
         for page in PAGES:
             segments = match(page.PATH, place.path)
             if segments is not None:
@@ -258,7 +258,7 @@ def _register_scope(app: Dash) -> None:
     )
     def offer(href: str, _snapshot: int | None) -> Any:
         try:
-            return scope(Place.of(href))
+            return scope(PageUrl.of(href))
         except (FilterError, StoreError) as error:
             raise PreventUpdate from error  # the page says what is wrong
 
@@ -269,7 +269,7 @@ def _register_scope(app: Dash) -> None:
     )
 
 
-def _build(held: Store, place: Place) -> dict[str, Any] | None:
+def _build(held: Store, place: PageUrl) -> dict[str, Any] | None:
     segments = match("/builds/<build>", place.path)
     try:
         return builds.build(held, segments["build"]) if segments else None
@@ -277,7 +277,7 @@ def _build(held: Store, place: Place) -> dict[str, Any] | None:
         return None
 
 
-def scope(place: Place) -> tuple[list[Any], list[str], list[str]]:
+def scope(place: PageUrl) -> tuple[list[Any], list[str], list[str]]:
     """(options, values, values) of the selectors: what the store offers under the URL's filter, or this run's."""
     chosen, held = place.filter, store(place.filter.as_of)
     segments = match("/runs/<run>", place.path)

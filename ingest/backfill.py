@@ -12,9 +12,9 @@ from datetime import datetime
 
 from data.model import filters
 from data.work import ledger
-from data.work.ledger import BUILD, RUN, Entry
+from data.work.ledger import BUILD, RUN, LedgerEntry
 from ingest.build_reader import utc_now
-from ingest.discovery import builds_of
+from ingest.discovery import iter_builds
 from ingest.pipeline import Pipeline
 
 LISTED_AT_ONCE = 1000
@@ -67,17 +67,17 @@ def _bound(text: str | None, clock: str) -> int | datetime | None:
         raise ValueError(f"{text!r} is neither a build number nor an ISO 8601 date") from error
 
 
-def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[Entry]]:
+def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
     """Put the builds of a range that are not stored into the ledger, and give them out as they are found.
 
     Raises JenkinsError.
     """
     source, kind = pipeline.source.name, pipeline.layout.kind
     for job in pipeline.layout.jobs(pipeline.jenkins):
-        found: list[Entry] = []
-        for number, start in builds_of(pipeline.jenkins, job.job):
+        found: list[LedgerEntry] = []
+        for number, start in iter_builds(pipeline.jenkins, job.job):
             if wanted.holds(number, start):
-                found.append(Entry(source, job.job, number, kind, next_try=utc_now()))
+                found.append(LedgerEntry(source, job.job, number, kind, next_try=utc_now()))
             if wanted.is_past(number, start):
                 break
             if len(found) >= LISTED_AT_ONCE:
@@ -87,8 +87,8 @@ def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[Entry]]:
             yield _add(pipeline, found)
 
 
-def _add(pipeline: Pipeline, entries: list[Entry]) -> list[Entry]:
-    known = ledger.known(pipeline.store, pipeline.source.name, pipeline.layout.kind, [entries[0].job], utc_now())
+def _add(pipeline: Pipeline, entries: list[LedgerEntry]) -> list[LedgerEntry]:
+    known = ledger.known_builds(pipeline.store, pipeline.source.name, pipeline.layout.kind, [entries[0].job], utc_now())
     new = [entry for entry in entries if entry.number not in known[entry.job]]
     if new:
         pipeline.add(new)

@@ -19,7 +19,7 @@ import requests
 from data.lake.store import Store
 from data.queries import bugs as known
 from data.settings import BUGS_TOKEN, BugSettings, web_address
-from data.write.bugs import Bug, put_bugs
+from data.write.bugs import BugRecord, put_bugs
 
 MOST_BYTES = 64 << 20
 LONGEST = 4_000  # letters of a value
@@ -36,7 +36,7 @@ class Feed(NamedTuple):
     """`left_out` has a line for each record that could not be used, `spared` the ids that such records name: what was
     known of these bugs still holds."""
 
-    bugs: list[Bug]
+    bugs: list[BugRecord]
     left_out: list[str]
     spared: set[str]
 
@@ -100,7 +100,7 @@ def parse(content: bytes, name: str, closed: Sequence[str]) -> Feed:
     return feed
 
 
-def _bug(record: Any, group: str, closed: set[str]) -> Bug:
+def _bug(record: Any, group: str, closed: set[str]) -> BugRecord:
     """Raises ValueError."""
     if not isinstance(record, dict):
         raise ValueError("is no object")
@@ -122,7 +122,7 @@ def _bug(record: Any, group: str, closed: set[str]) -> Bug:
     if resolution and resolution.casefold() == "unresolved":
         resolution = None
     status = values["status"]
-    return Bug(
+    return BugRecord(
         bug=name,
         type=group or name.rpartition("-")[0],
         url=url,

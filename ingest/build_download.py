@@ -15,9 +15,18 @@ from data.settings import SourceSettings
 from data.write import raw_files
 from data.write.builds import RawFile
 from data.write.raw_files import AXIS_END
-from ingest.jenkins.build_details import TREE, Axis, Detail, read_detail
-from ingest.jenkins.client import Broken, Garbled, Jenkins, Login, Missing, artifact_path, build_path, encode
-from ingest.parsers.zip_archive import BadArchive, members
+from ingest.jenkins.build_details import TREE, Axis, BuildDetail, read_build_detail
+from ingest.jenkins.client import (
+    InvalidResponseError,
+    Jenkins,
+    LoginRedirectError,
+    NotFoundError,
+    ServerError,
+    artifact_path,
+    build_path,
+    encode,
+)
+from ingest.parsers.zip_archive import BadArchiveError, members
 
 # One file is fetched by itself; from two on, one zip of them all.
 SINGLE = 1
@@ -35,7 +44,7 @@ REPORT_TREE = f"{_REPORT},childReports[child[number,url],result[{_REPORT}]]"
 
 
 @dataclass
-class Fetched:
+class DownloadedFiles:
     """One file, or a zip of several, as it came. A zip's path is the pattern that it was asked for with. What an axis
     build gave has the axis before its path: `os=debian12//reports/junit.xml`."""
 
@@ -54,10 +63,10 @@ class Fetched:
 
 
 @dataclass
-class Files:
+class ResultFiles:
     """The result files of one build. `remarks` are (path, what is wrong), `flags` words of data.write.builds.FLAGS."""
 
-    fetched: list[Fetched] = field(default_factory=list)
+    fetched: list[DownloadedFiles] = field(default_factory=list)
     remarks: list[tuple[str, str]] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
 
@@ -73,7 +82,7 @@ class Files:
             kept.append(raw_files.pack("remarks.json", "remarks", json.dumps(self.remarks).encode()))
         return None if None in kept else kept
 
-    def __enter__(self) -> Files:
+    def __enter__(self) -> ResultFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,30 +90,30 @@ class Files:
             file.stream.close()
 
 
-def kept_files(kept: Iterable[RawFile]) -> Files:
+def kept_files(kept: Iterable[RawFile]) -> ResultFiles:
     """The result files of a build as they were fetched, from what was kept."""
-    files = Files()
+    files = ResultFiles()
     for file in kept:
         if file.kind == "remarks":
             files.remark(json.loads(raw_files.unpack(file)))
         elif file.kind not in ("build", "upstream"):
             stream = io.BytesIO(raw_files.unpack(file))
-            files.fetched.append(Fetched(file.path, file.kind, file.encoding == "zip", stream))
+            files.fetched.append(DownloadedFiles(file.path, file.kind, file.encoding == "zip", stream))
     return files
 
 
-def read_build_object(jenkins: Jenkins, job: str, number: int) -> tuple[Detail, RawFile]:
+def read_build_object(jenkins: Jenkins, job: str, number: int) -> tuple[BuildDetail, RawFile]:
     """A build's own description, and the raw file that keeps it. Raises JenkinsError."""
     answer = jenkins.api(build_path(job, number), TREE)
-    return read_detail(job, number, answer), raw_files.pack("build.json", "build", json.dumps(answer).encode())
+    return read_build_detail(job, number, answer), raw_files.pack("build.json", "build", json.dumps(answer).encode())
 
 
-def detail_of(file: RawFile, job: str, number: int) -> Detail:
+def detail_of(file: RawFile, job: str, number: int) -> BuildDetail:
     """The inverse, from what was kept."""
-    return read_detail(job, number, json.loads(raw_files.unpack(file)))
+    return read_build_detail(job, number, json.loads(raw_files.unpack(file)))
 
 
-def read_build_map(jenkins: Jenkins, detail: Detail, name: str) -> tuple[dict[str, Any] | None, RawFile | None]:
+def read_build_map(jenkins: Jenkins, detail: BuildDetail, name: str) -> tuple[dict[str, Any] | None, RawFile | None]:
     """The artifact by which an orchestrating build lists its module builds; None where it has none."""
     found = [path for path in detail.artifacts if path.rpartition("/")[2] == name]
     if detail.artifacts and not found:
@@ -113,23 +122,23 @@ def read_build_map(jenkins: Jenkins, detail: Detail, name: str) -> tuple[dict[st
     try:
         with jenkins.download(path) as file:
             content = file.read()
-    except Missing:
+    except NotFoundError:
         return None, None
     try:
         answer = json.loads(content)
     except ValueError as error:
-        raise Garbled(f"{jenkins.url(path)} is no JSON ({error}). It will be asked again.") from None
+        raise InvalidResponseError(f"{jenkins.url(path)} is no JSON ({error}). It will be asked again.") from None
     if not isinstance(answer, dict):
-        raise Broken(f"{jenkins.url(path)} is no JSON object of module to build number.")
+        raise ServerError(f"{jenkins.url(path)} is no JSON object of module to build number.")
     return answer, raw_files.pack(name, "build_map", content)
 
 
-def read_files(jenkins: Jenkins, source: SourceSettings, detail: Detail) -> Files:
+def read_files(jenkins: Jenkins, source: SourceSettings, detail: BuildDetail) -> ResultFiles:
     """The files that the source's `results` name; `test_report` and `console` only where nothing before them was.
 
     Those of a matrix build's axes are read where it has none itself, neither files nor an aggregated report.
     """
-    files = Files()
+    files = ResultFiles()
     try:
         _read_into(files, jenkins, source, detail)
         for axis in detail.axes if not files.fetched else ():
@@ -140,11 +149,13 @@ def read_files(jenkins: Jenkins, source: SourceSettings, detail: Detail) -> File
     return files
 
 
-def _read_axis(files: Files, jenkins: Jenkins, source: SourceSettings, detail: Detail, axis: Axis) -> None:
-    own = Files()
+def _read_axis(files: ResultFiles, jenkins: Jenkins, source: SourceSettings, detail: BuildDetail, axis: Axis) -> None:
+    own = ResultFiles()
     try:
-        _read_into(own, jenkins, source, Detail(f"{detail.job}/{axis.name}", detail.number, artifacts=axis.artifacts))
-    except Missing as error:
+        _read_into(
+            own, jenkins, source, BuildDetail(f"{detail.job}/{axis.name}", detail.number, artifacts=axis.artifacts)
+        )
+    except NotFoundError as error:
         own.remark([("", str(error))])
     finally:
         files.fetched += [replace(file, path=f"{axis.name}{AXIS_END}{file.path}") for file in own.fetched]
@@ -152,7 +163,7 @@ def _read_axis(files: Files, jenkins: Jenkins, source: SourceSettings, detail: D
             files.remark([(f"{axis.name}{AXIS_END}{path}", text) for path, text in own.remarks])
 
 
-def _read_into(files: Files, jenkins: Jenkins, source: SourceSettings, detail: Detail) -> None:
+def _read_into(files: ResultFiles, jenkins: Jenkins, source: SourceSettings, detail: BuildDetail) -> None:
     claims = defaultdict(list)
     for path in detail.artifacts:
         claims[claimed_by(source.results, path)].append(path)
@@ -169,16 +180,16 @@ def _read_into(files: Files, jenkins: Jenkins, source: SourceSettings, detail: D
             _add_console(jenkins, here, files)
 
 
-def _add_console(jenkins: Jenkins, here: str, files: Files) -> None:
+def _add_console(jenkins: Jenkins, here: str, files: ResultFiles) -> None:
     try:
         stream = jenkins.download(f"{here}consoleText")
-    except Missing:
+    except NotFoundError:
         files.remark([("console.txt", "Jenkins has the build, but no console log of it (404)")])
     else:
-        files.fetched.append(Fetched("console.txt", "console", False, stream))
+        files.fetched.append(DownloadedFiles("console.txt", "console", False, stream))
 
 
-def _add_report(jenkins: Jenkins, here: str, detail: Detail, files: Files) -> None:
+def _add_report(jenkins: Jenkins, here: str, detail: BuildDetail, files: ResultFiles) -> None:
     """Jenkins' own report of the tests, of the plugin that counted them."""
     testng = detail.counters is not None and detail.counters.report == "testngreports"
     name, kind, tree = (
@@ -186,38 +197,38 @@ def _add_report(jenkins: Jenkins, here: str, detail: Detail, files: Files) -> No
     )
     try:
         stream = jenkins.download(f"{here}{name}/api/json", tree, check=_ends_as_json)
-    except Missing:
+    except NotFoundError:
         return
     if detail.axes and b'"childReports"' not in stream.read():
         stream.close()  # counts alone: the axes tell the rest
         return
-    files.fetched.append(Fetched(f"{kind}.json", kind, False, stream))
+    files.fetched.append(DownloadedFiles(f"{kind}.json", kind, False, stream))
 
 
-def _add_singles(jenkins: Jenkins, detail: Detail, entry: str, paths: list[str], files: Files) -> None:
+def _add_singles(jenkins: Jenkins, detail: BuildDetail, entry: str, paths: list[str], files: ResultFiles) -> None:
     kind = entry.partition(":")[0]
     for path in paths[:MOST_SINGLE]:
         try:
             stream = jenkins.download(artifact_path(detail.job, detail.number, path))
-        except Missing:
+        except NotFoundError:
             files.remark([(path, "the build lists this artifact, but Jenkins has it no more (404)")])
         else:
-            files.fetched.append(Fetched(path, kind, False, stream))
+            files.fetched.append(DownloadedFiles(path, kind, False, stream))
     if len(paths) > MOST_SINGLE:
         files.remark([(paths[MOST_SINGLE], f"{len(paths)} files, and no zip of them: the rest was left out")])
 
 
-def _add_zip(jenkins: Jenkins, detail: Detail, entry: str, paths: list[str], files: Files) -> None:
+def _add_zip(jenkins: Jenkins, detail: BuildDetail, entry: str, paths: list[str], files: ResultFiles) -> None:
     kind, _, glob = entry.partition(":")
     pattern = "/".join(part if _is_wild(part) else encode(part) for part in glob.split("/"))
     path = f"{build_path(detail.job, detail.number)}artifact/{pattern}/*zip*/r.zip"
     try:
         stream = jenkins.download(path, check=_complete)
-    except (Missing, Broken, Login):
+    except (NotFoundError, ServerError, LoginRedirectError):
         # External artifact storage, or a server that is no Jenkins, may know nothing of zips.
         _add_singles(jenkins, detail, entry, paths, files)
     else:
-        files.fetched.append(Fetched(glob, kind, True, stream))
+        files.fetched.append(DownloadedFiles(glob, kind, True, stream))
 
 
 def _ends_as_json(stream: BinaryIO) -> str:
@@ -231,7 +242,7 @@ def _complete(stream: BinaryIO) -> str:
     """What is wrong with a zip, for it has no length by which to see that it was cut short."""
     try:
         next(members(stream), None)
-    except BadArchive as error:
+    except BadArchiveError as error:
         return str(error)
     return ""
 

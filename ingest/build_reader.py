@@ -16,18 +16,18 @@ from data.lake.store import Store
 from data.model import ids
 from data.settings import SourceSettings
 from data.work import ledger
-from data.work.ledger import BUILD, GONE, MISSES, RECHECK, RETRY, RUN, RUNNING, Context, Entry
+from data.work.ledger import BUILD, GONE, MISSES, RECHECK, RETRY, RUN, RUNNING, EntryContext, LedgerEntry
 from data.write import raw_files
-from data.write.builds import Build, RawFile
-from data.write.runs import Run, RunBuild
-from ingest.build_download import Files, detail_of, read_build_map, read_build_object, read_files
-from ingest.build_rows import Unfinished, derive
-from ingest.jenkins.build_details import Detail, read_detail
-from ingest.jenkins.client import Jenkins, JenkinsError, Missing, Stopped, build_path, job_path
+from data.write.builds import BuildRecord, RawFile
+from data.write.runs import RunBuildRecord, RunRecord
+from ingest.build_download import ResultFiles, detail_of, read_build_map, read_build_object, read_files
+from ingest.build_rows import UnfinishedBuildError, build_record
+from ingest.jenkins.build_details import BuildDetail, read_build_detail
+from ingest.jenkins.client import Jenkins, JenkinsError, NotFoundError, ShutdownError, build_path, job_path
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN
-from ingest.parsers.zip_archive import BadArchive
+from ingest.parsers.zip_archive import BadArchiveError
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,15 @@ MAP_PATIENCE = timedelta(minutes=30)  # how long after its end an orchestrating 
 
 
 @dataclass
-class Outcome:
+class ReadResult:
     """What reading one entry gave. `entry` is its row from now on; None: nothing is left to do."""
 
-    read: Entry
-    entry: Entry | None = None
-    build: Build | None = None
-    run: Run | None = None  # of the build; or of an orchestrating build, with what it lists
-    listed: list[RunBuild] = field(default_factory=list)
-    found: list[Entry] = field(default_factory=list)
+    read: LedgerEntry
+    entry: LedgerEntry | None = None
+    build: BuildRecord | None = None
+    run: RunRecord | None = None  # of the build; or of an orchestrating build, with what it lists
+    listed: list[RunBuildRecord] = field(default_factory=list)
+    found: list[LedgerEntry] = field(default_factory=list)
     raw: list[RawFile] = field(default_factory=list)  # of an orchestrating build
     error: JenkinsError | None = None
     deleted: bool = False  # the error is only that Jenkins has it no more
@@ -56,7 +56,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-class Reader:
+class BuildReader:
     """Reads one source's builds; threads share it. It remembers how running builds looked when last written."""
 
     def __init__(self, store: Store, source: SourceSettings, jenkins: Jenkins) -> None:
@@ -66,72 +66,74 @@ class Reader:
         self.layout = layout_of(source)
         self.open_again = min(OPEN_AGAIN, timedelta(minutes=source.poll_minutes))
         self._seen: dict[tuple[str, str, int], bytes] = {}
-        self._upstream: dict[tuple[str, int], tuple[Detail, RawFile]] = {}
+        self._upstream: dict[tuple[str, int], tuple[BuildDetail, RawFile]] = {}
 
-    def written(self, outcome: Outcome) -> None:
+    def written(self, outcome: ReadResult) -> None:
         """What an outcome says stands in the store now: as long as a running build looks the same, nothing changes."""
         if outcome.digest:
             self._seen[outcome.read.key] = outcome.digest
         else:
             self._seen.pop(outcome.read.key, None)
 
-    def read(self, entry: Entry, context: Context, again: bool = False) -> Outcome:
+    def read(self, entry: LedgerEntry, context: EntryContext, again: bool = False) -> ReadResult:
         """Read one entry. Every failure is an outcome; only Stopped is raised."""
         try:
             return self._read_run(entry, context) if entry.kind == RUN else self._read_build(entry, context, again)
-        except Stopped:
+        except ShutdownError:
             raise
-        except Missing as error:
+        except NotFoundError as error:
             return self._missing(entry, error)
         except JenkinsError as error:
             return _failed(entry, error)
-        except (Unfinished, BadArchive) as error:
+        except (UnfinishedBuildError, BadArchiveError) as error:
             return _failed(entry, JenkinsError(f"{build_path(entry.job, entry.number)}: {error}"))
         except Exception as error:
             log.exception("%s: %s #%d", self.source.name, entry.job, entry.number)
             return _failed(entry, JenkinsError(f"{type(error).__name__} while reading: {error}"))
 
-    def _missing(self, entry: Entry, error: Missing) -> Outcome:
+    def _missing(self, entry: LedgerEntry, error: NotFoundError) -> ReadResult:
         """404. Where the job still stands and has gone past the number, the build was rotated away, which is no
         failure; it is looked for some more times all the same, for a server may also err."""
         if entry.state == RECHECK:
-            return Outcome(entry)
+            return ReadResult(entry)
         deleted = self._has_passed(entry)
         if deleted:
-            error = Missing(f"Deleted in Jenkins (404): {self.jenkins.url(build_path(entry.job, entry.number))}")
+            error = NotFoundError(f"Deleted in Jenkins (404): {self.jenkins.url(build_path(entry.job, entry.number))}")
         again = _give_up if entry.attempts + 1 >= MISSES else _retry
-        return Outcome(entry, again(entry, str(error)), error=error, deleted=deleted)
+        return ReadResult(entry, again(entry, str(error)), error=error, deleted=deleted)
 
-    def _has_passed(self, entry: Entry) -> bool:
+    def _has_passed(self, entry: LedgerEntry) -> bool:
         try:
             answer = self.jenkins.api(job_path(entry.job), "nextBuildNumber")
-        except Stopped:
+        except ShutdownError:
             raise
         except JenkinsError:
             return False
         number = answer.get("nextBuildNumber")
         return isinstance(number, int) and number > entry.number
 
-    def _read_build(self, entry: Entry, context: Context, again: bool) -> Outcome:
+    def _read_build(self, entry: LedgerEntry, context: EntryContext, again: bool) -> ReadResult:
         detail, description = read_build_object(self.jenkins, entry.job, entry.number)
         started_at = _start(entry, detail, context)
         if not again and (started_at, "final") in context.stored and self._is_kept(detail, started_at):
-            return Outcome(entry)
+            return ReadResult(entry)
         upstream, kept_upstream = self._read_upstream(detail) if self.layout.reads_upstream else (None, None)
         with read_files(self.jenkins, self.source, detail) as files:
             digest = b"" if detail.final else _digest(description, files)
             if digest and digest == self._seen.get(entry.key):
-                return Outcome(entry, entry, changed=False)
-            build, run = derive(self.layout, detail, description, files, started_at, context.parents, upstream)
+                return ReadResult(entry, entry, changed=False)
+            build, run = build_record(self.layout, detail, description, files, started_at, context.parents, upstream)
         if kept_upstream:
             build = replace(build, raw=[*build.raw, kept_upstream])
         found = []
         if upstream and not upstream.final:
-            found = [Entry(build.source, upstream.job, upstream.number, RUN, next_try=utc_now() + self.open_again)]
+            found = [
+                LedgerEntry(build.source, upstream.job, upstream.number, RUN, next_try=utc_now() + self.open_again)
+            ]
         after = self._next(entry, detail, started_at)
-        return Outcome(entry, after, build, run, found=found, digest=digest)
+        return ReadResult(entry, after, build, run, found=found, digest=digest)
 
-    def _read_run(self, entry: Entry, context: Context) -> Outcome:
+    def _read_run(self, entry: LedgerEntry, context: EntryContext) -> ReadResult:
         detail, description = read_build_object(self.jenkins, entry.job, entry.number)
         started_at = _start(entry, detail, context)
         after = self._next(entry, detail, started_at)
@@ -139,21 +141,21 @@ class Reader:
             # A build that started others: its runs were made when they were read, one per release.
             facts = {"state": "final" if detail.final else "running", "duration_s": detail.duration_s}
             run = next((replace(run, **facts, result=detail.result) for run in context.runs), None)
-            return Outcome(entry, after, run=run, changed=detail.final)
+            return ReadResult(entry, after, run=run, changed=detail.final)
         build_map, raw_map = read_build_map(self.jenkins, detail, MAP_FILE)
         if build_map is None:
             build_map, raw_map = self._kept_map(detail, started_at)
-        digest = b"" if detail.final else _digest(description, Files(), raw_map)
+        digest = b"" if detail.final else _digest(description, ResultFiles(), raw_map)
         if digest and digest == self._seen.get(entry.key):
-            return Outcome(entry, entry, changed=False)
+            return ReadResult(entry, entry, changed=False)
         listed = self.layout.listed(detail, build_map)
         run = self.layout.parent(detail, started_at, self._release_of(detail, listed, context))
         if run.release == UNKNOWN and not detail.final:
-            return Outcome(entry, after, digest=digest)  # too early to say what it is a run of
-        outcome = Outcome(entry, after, run=run, raw=[description, *([raw_map] if raw_map else [])], digest=digest)
-        outcome.listed = [RunBuild(run.id, run.source, job, number, module) for job, number, module in listed]
+            return ReadResult(entry, after, digest=digest)  # too early to say what it is a run of
+        outcome = ReadResult(entry, after, run=run, raw=[description, *([raw_map] if raw_map else [])], digest=digest)
+        outcome.listed = [RunBuildRecord(run.id, run.source, job, number, module) for job, number, module in listed]
         outcome.found = [
-            Entry(run.source, job, number, BUILD, next_try=utc_now())
+            LedgerEntry(run.source, job, number, BUILD, next_try=utc_now())
             for job, number, _ in listed
             if number and (started_at, job, number) not in context.listed
         ]
@@ -165,14 +167,14 @@ class Reader:
             outcome.entry = None if late else _retry(entry, text)
         return outcome
 
-    def _kept_map(self, detail: Detail, started_at: datetime) -> tuple[dict[str, Any] | None, RawFile | None]:
+    def _kept_map(self, detail: BuildDetail, started_at: datetime) -> tuple[dict[str, Any] | None, RawFile | None]:
         """The map as it was read before its artifact was deleted."""
         owner = ids.of(self.source.name, detail.job, detail.number, started_at.isoformat())
         for file in raw_files.files_of(self.store, owner, started_at, "build_map"):
             return json.loads(raw_files.unpack(file)), file
         return None, None
 
-    def _release_of(self, detail: Detail, listed: list[tuple[str, int, str]], context: Context) -> str | None:
+    def _release_of(self, detail: BuildDetail, listed: list[tuple[str, int, str]], context: EntryContext) -> str | None:
         """The release of a run whose orchestrating build tells no version: that of a module build which does."""
         rules = self.layout.rules
         if rules.release(rules.version(detail.display_name, detail.parameters)):
@@ -181,14 +183,14 @@ class Reader:
         for job, number, _ in listed if stored is None else ():
             try:
                 answer = self.jenkins.api(build_path(job, number), "displayName,actions[parameters[name,value]]")
-            except Missing:
+            except NotFoundError:
                 continue
-            module = read_detail(job, number, answer)
+            module = read_build_detail(job, number, answer)
             if release := rules.release(rules.version(module.display_name, module.parameters)):
                 return release
         return stored
 
-    def _read_upstream(self, detail: Detail) -> tuple[Detail | None, RawFile | None]:
+    def _read_upstream(self, detail: BuildDetail) -> tuple[BuildDetail | None, RawFile | None]:
         """The build that started this one, and the raw file that keeps it for `rebuild`."""
         if detail.upstream is None:
             return None, None
@@ -205,7 +207,7 @@ class Reader:
             self._upstream[detail.upstream] = found
         return found
 
-    def _is_kept(self, detail: Detail, started_at: datetime) -> bool:
+    def _is_kept(self, detail: BuildDetail, started_at: datetime) -> bool:
         """Whether a final build still says of itself what it said when it was read."""
         owner = ids.of(self.source.name, detail.job, detail.number, started_at.isoformat())
         return any(
@@ -213,7 +215,7 @@ class Reader:
             for file in raw_files.files_of(self.store, owner, started_at, "build")
         )
 
-    def _next(self, entry: Entry, detail: Detail, started_at: datetime) -> Entry | None:
+    def _next(self, entry: LedgerEntry, detail: BuildDetail, started_at: datetime) -> LedgerEntry | None:
         """What is left to do of an entry that was read well."""
         now = utc_now()
         if not detail.final:
@@ -224,13 +226,13 @@ class Reader:
         return replace(entry, state=RECHECK, attempts=0, error=None, next_try=again)
 
 
-def _start(entry: Entry, detail: Detail, context: Context) -> datetime:
+def _start(entry: LedgerEntry, detail: BuildDetail, context: EntryContext) -> datetime:
     """When the build began. It is part of its identity, so a server that does not tell must not change it."""
     known = [run.started_at for run in context.runs] if entry.kind == RUN else [start for start, _ in context.stored]
     return detail.started_at or max(known, default=None) or entry.first_seen or utc_now()
 
 
-def _digest(description: RawFile, files: Files, *more: RawFile | None) -> bytes:
+def _digest(description: RawFile, files: ResultFiles, *more: RawFile | None) -> bytes:
     digest = hashlib.sha256(description.content)
     for file in files.fetched:
         file.stream.seek(0)
@@ -241,19 +243,19 @@ def _digest(description: RawFile, files: Files, *more: RawFile | None) -> bytes:
     return digest.digest()
 
 
-def _failed(entry: Entry, error: JenkinsError) -> Outcome:
+def _failed(entry: LedgerEntry, error: JenkinsError) -> ReadResult:
     text = str(error)
     again = _retry(entry, text)
     if error.everywhere:
         # Not this build's fault: it does not wait longer for it.
         again = replace(again, attempts=entry.attempts, next_try=utc_now() + ledger.back_off(1))
-    return Outcome(entry, again, error=error)
+    return ReadResult(entry, again, error=error)
 
 
-def _retry(entry: Entry, error: str) -> Entry:
+def _retry(entry: LedgerEntry, error: str) -> LedgerEntry:
     attempts = entry.attempts + 1
     return replace(entry, state=RETRY, attempts=attempts, error=error, next_try=utc_now() + ledger.back_off(attempts))
 
 
-def _give_up(entry: Entry, error: str) -> Entry:
+def _give_up(entry: LedgerEntry, error: str) -> LedgerEntry:
     return replace(entry, state=GONE, attempts=entry.attempts + 1, error=error, next_try=None)

@@ -27,7 +27,7 @@ _FALLBACKS = ("testng", "junit_result", "console", "test_report", "testng_json")
 _COUNTED_BY_JENKINS = ("junit", "junit_result", "test_report")
 
 Test = list[Case]  # the attempts of one test, the last of them final
-InputFile = tuple[str, str | None, Callable[[], BinaryIO]]  # path, kind (None: see for yourself), open
+ReportInput = tuple[str, str | None, Callable[[], BinaryIO]]  # path, kind (None: see for yourself), open
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class BuildResults:
 
 
 def read_build(
-    files: Iterable[InputFile],
+    files: Iterable[ReportInput],
     *,
     number: int | None = None,
     topology: re.Pattern[str] | None = None,
@@ -213,7 +213,7 @@ def _tests(reports: list[Report]) -> list[Test]:
     return tests
 
 
-def retried(report: Report) -> int:
+def has_reruns(report: Report) -> int:
     """How many results of a report, each counted by Jenkins, the store takes for attempts of a retry."""
     return 0 if any(case.attempt > 1 for case in report.cases) else len(report.cases) - len(_tests([report]))
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 from data.model import ids
 from data.settings import SourceSettings
 from data.verdicts.statistics import signatures
-from data.write.builds import CASES, Build, RawFile, Run, Test
+from data.write.builds import CASE_SCHEMA, BuildRecord, RawFile, TestIdentity
 from data.write.raw_files import AXIS_END
-from ingest.build_download import Files, claimed_by, full_path
-from ingest.build_results import BuildResults, InputFile, read_build
-from ingest.jenkins.build_details import Detail
+from data.write.runs import RunRecord
+from ingest.build_download import ResultFiles, claimed_by, full_path
+from ingest.build_results import BuildResults, ReportInput, read_build
+from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import build_path
 from ingest.layouts.job import JobLayout
 from ingest.naming_rules import UNKNOWN, base_name
@@ -25,19 +26,19 @@ from ingest.parsers.cases import FAILED, Case
 from ingest.parsers.zip_archive import members
 
 
-class Unfinished(Exception):
+class UnfinishedBuildError(Exception):
     """What was fetched is no whole answer: to be fetched again."""
 
 
-def derive(
+def build_record(
     layout: JobLayout,
-    detail: Detail,
+    detail: BuildDetail,
     description: RawFile,
-    files: Files,
+    files: ResultFiles,
     started_at: datetime,
-    parents: Sequence[Run] = (),
-    upstream: Detail | None = None,
-) -> tuple[Build, Run | None]:
+    parents: Sequence[RunRecord] = (),
+    upstream: BuildDetail | None = None,
+) -> tuple[BuildRecord, RunRecord | None]:
     """The build, and the run that it makes or joins (None where its parents list it). Raises Unfinished, BadArchive."""
     source = layout.source
     place = layout.place(detail, started_at, parents, upstream)
@@ -58,7 +59,7 @@ def derive(
         counted = (results.reported.tests, results.reported.failed, results.reported.skipped)
         flags |= {"count_mismatch"} if counted != (counters.total, counters.failed, counters.skipped) else set()
     cases, tests = table_of(results.cases, lambda file: layout.rules.owner(file, place.module))
-    build = Build(
+    build = BuildRecord(
         source=source.name,
         job=detail.job,
         number=detail.number,
@@ -90,7 +91,7 @@ def derive(
     return build, place.run
 
 
-def read_results(source: SourceSettings, files: Files, number: int | None) -> BuildResults:
+def read_results(source: SourceSettings, files: ResultFiles, number: int | None) -> BuildResults:
     """The cases of a build's files. Raises Unfinished, BadArchive."""
     refused: list[str] = []
     results = read_build(
@@ -105,11 +106,11 @@ def read_results(source: SourceSettings, files: Files, number: int | None) -> Bu
     for file in results.files:
         # Jenkins wrote it this moment: what cannot be read of it broke on the way.
         if file.kind in ("test_report", "testng_json") and file.status == "error":
-            raise Unfinished(f"Jenkins' test report cannot be read: {results.warnings[0]}")
+            raise UnfinishedBuildError(f"Jenkins' test report cannot be read: {results.warnings[0]}")
     return results
 
 
-def _inputs(source: SourceSettings, files: Files, refuse: Callable[[str], object]) -> Iterator[InputFile]:
+def _inputs(source: SourceSettings, files: ResultFiles, refuse: Callable[[str], object]) -> Iterator[ReportInput]:
     """Each file once, however many of the zips hold it, as the kind that the source says it is today."""
     seen: set[str] = set()
     for file in files.fetched:
@@ -151,7 +152,7 @@ def by_path(results: BuildResults) -> list[tuple[str, str]]:
     return found
 
 
-def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.Table, dict[int, Test]]:
+def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.Table, dict[int, TestIdentity]]:
     """(the cases as columns of data.write.builds.CASES, with failure signatures; their tests by id). `owner_of` a file is its
     module."""
     tests = [_test(case.file, case.class_name, case.name) for case in cases]
@@ -181,16 +182,16 @@ def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.
     }
     numbers = iter(range(len(failed)))
     rows = pa.array([next(numbers) if case.status == FAILED else None for case in cases], pa.int32())
-    arrays = {name: _column(values, CASES.field(name).type) for name, values in (columns | of_failed).items()}
+    arrays = {name: _column(values, CASE_SCHEMA.field(name).type) for name, values in (columns | of_failed).items()}
     arrays |= {name: arrays[name].take(rows) for name in of_failed}
-    return pa.table([arrays[name] for name in CASES.names], CASES), dict(tests)
+    return pa.table([arrays[name] for name in CASE_SCHEMA.names], CASE_SCHEMA), dict(tests)
 
 
 @lru_cache(1 << 17)
-def _test(file: str, class_name: str, name: str) -> tuple[int, Test]:
+def _test(file: str, class_name: str, name: str) -> tuple[int, TestIdentity]:
     """(id, test): the same tests come again with every build, and to hash their names costs ten times the lookup."""
     file, class_name, name = (text.encode("utf-8", "replace").decode() for text in (file, class_name, name))
-    return ids.of(file, class_name, name), Test(file, class_name, name, base_name(name))
+    return ids.of(file, class_name, name), TestIdentity(file, class_name, name, base_name(name))
 
 
 def _column(values: Iterable, kind: pa.DataType) -> pa.Array:

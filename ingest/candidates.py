@@ -12,14 +12,14 @@ from typing import Any
 
 from data.model.measures import iso
 from data.work import ledger
-from data.work.ledger import Job
-from data.write.runs import Run
+from data.work.ledger import JobRow
+from data.write.runs import RunRecord
 from ingest.backfill import Range
 from ingest.build_reader import utc_now
-from ingest.discovery import PAGE, objects_of
-from ingest.jenkins.build_details import Detail, read_detail
+from ingest.discovery import PAGE, iter_build_objects
+from ingest.jenkins.build_details import BuildDetail, read_build_detail
 from ingest.jenkins.client import JenkinsError, build_path
-from ingest.layouts.job import Placement
+from ingest.layouts.job import BuildPlacement
 from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.pipeline import Pipeline
 
@@ -40,7 +40,7 @@ def find(
     """
     jobs = pipeline.layout.jobs(pipeline.jenkins)
     each = MOST if wanted != Range() else max(NEWEST // max(len(jobs), 1), FEWEST)
-    found: list[Detail] = []
+    found: list[BuildDetail] = []
     errors: list[JenkinsError] = []
     cut = False
     with ThreadPoolExecutor(pipeline.source.max_in_flight) as pool:
@@ -60,13 +60,13 @@ def find(
     found.sort(key=lambda detail: (detail.started_at is not None, detail.started_at, detail.number), reverse=True)
     listed = found[:MOST]
     builds = [(detail.job, detail.number, detail.started_at) for detail in listed]
-    here = ledger.standing(pipeline.store, pipeline.source.name, builds)
+    here = ledger.build_statuses(pipeline.store, pipeline.source.name, builds)
     rows = [_row(pipeline, detail, here[detail.job, detail.number]) for detail in listed]
     facts = {"found": len(rows), "cut": cut or len(found) > MOST, "listed": rows}
     return facts, next(iter(errors), None)
 
 
-def described(detail: Detail, place: Run | Placement) -> dict[str, Any]:
+def described(detail: BuildDetail, place: RunRecord | BuildPlacement) -> dict[str, Any]:
     """A build in short, with what the rules make of it."""
     return {
         "job": detail.job,
@@ -79,12 +79,12 @@ def described(detail: Detail, place: Run | Placement) -> dict[str, Any]:
     }
 
 
-def _of_job(pipeline: Pipeline, job: Job, wanted: Range, each: int) -> list[Detail]:
+def _of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) -> list[BuildDetail]:
     """The newest builds of a job in a range, one more than `each` where there are more."""
 
     def in_range():
-        for item in objects_of(pipeline.jenkins, job.job, _TREE, first=min(each + 1, PAGE)):
-            detail = read_detail(job.job, item["number"], item)
+        for item in iter_build_objects(pipeline.jenkins, job.job, _TREE, first=min(each + 1, PAGE)):
+            detail = read_build_detail(job.job, item["number"], item)
             if wanted.is_past(detail.number, detail.started_at):
                 return
             if wanted.holds(detail.number, detail.started_at):
@@ -93,10 +93,10 @@ def _of_job(pipeline: Pipeline, job: Job, wanted: Range, each: int) -> list[Deta
     return list(islice(in_range(), each + 1))
 
 
-def _row(pipeline: Pipeline, detail: Detail, here: ledger.Standing) -> dict[str, Any]:
+def _row(pipeline: Pipeline, detail: BuildDetail, here: ledger.BuildStatus) -> dict[str, Any]:
     layout, began = pipeline.layout, detail.started_at or utc_now()
     if isinstance(layout, OrchestratorLayout):
-        place: Run | Placement = layout.parent(detail, began, None)
+        place: RunRecord | BuildPlacement = layout.parent(detail, began, None)
     else:
         place = layout.place(detail, began, [], None)
     return described(detail, place) | {

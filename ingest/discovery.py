@@ -14,7 +14,7 @@ from typing import Any
 
 from data.lake.store import Store
 from data.work import ledger
-from data.work.ledger import Entry, Job
+from data.work.ledger import JobRow, LedgerEntry
 from ingest.jenkins.build_details import moment
 from ingest.jenkins.client import Jenkins, JenkinsError, job_path
 from ingest.layouts.job import JobLayout
@@ -34,8 +34,8 @@ News = tuple[list[int], datetime | None]  # numbers, and Job.wanted_since from n
 class Found:
     """New work, the jobs as they were seen, and the jobs that could not be listed (name, error)."""
 
-    entries: list[Entry] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    jobs: list[JobRow] = field(default_factory=list)
     failed: list[tuple[str, JenkinsError]] = field(default_factory=list)
 
 
@@ -56,7 +56,7 @@ def discover(
     changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
     for start in range(0, len(changed), TOGETHER):
         part = changed[start : start + TOGETHER]
-        known = ledger.known(store, source, layout.kind, [job.job for job in part], now)
+        known = ledger.known_builds(store, source, layout.kind, [job.job for job in part], now)
         answers = [pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job]) for job in part]
         try:
             yield _found(layout, part, answers, before, now)
@@ -66,7 +66,7 @@ def discover(
 
 
 def _found(
-    layout: JobLayout, jobs: Sequence[Job], answers: Sequence[Future[News]], before: dict[str, Job], now: datetime
+    layout: JobLayout, jobs: Sequence[JobRow], answers: Sequence[Future[News]], before: dict[str, JobRow], now: datetime
 ) -> Found:
     found = Found()
     for job, answer in zip(jobs, answers, strict=True):
@@ -80,11 +80,11 @@ def _found(
             # A server without nextBuildNumber is listed every time; that alone is nothing to write down.
             if numbers or job.next_build is not None or job.job not in before:
                 found.jobs.append(replace(job, wanted_since=wanted_since))
-            found.entries += [Entry(job.source, job.job, number, layout.kind, next_try=now) for number in numbers]
+            found.entries += [LedgerEntry(job.source, job.job, number, layout.kind, next_try=now) for number in numbers]
     return found
 
 
-def _is_changed(job: Job, before: Job | None, now: datetime) -> bool:
+def _is_changed(job: JobRow, before: JobRow | None, now: datetime) -> bool:
     if before is None or job.next_build is None or job.next_build != before.next_build or before.missing:
         return True
     return before.seen_at is None or now - before.seen_at > RELIST
@@ -93,19 +93,19 @@ def _is_changed(job: Job, before: Job | None, now: datetime) -> bool:
 def _new_builds(
     jenkins: Jenkins,
     layout: JobLayout,
-    job: Job,
-    before: Job | None,
+    job: JobRow,
+    before: JobRow | None,
     known: dict[int, set[datetime | None]],
 ) -> News:
     if before is None:  # first sight; some may have been picked or read back before it
-        listed = list(builds_of(jenkins, job.job, limit=layout.source.history))
+        listed = list(iter_builds(jenkins, job.job, limit=layout.source.history))
         new = [number for number, start in listed if number not in known or not _is_same(start, known[number])]
         return new, min((start for _, start in listed if start), default=None)
     first = PAGE
     if before.next_build and job.next_build and before.next_build < job.next_build:
         first = min(PAGE, job.next_build - before.next_build + OVERLAP)
     enough = OVERLAP if first < PAGE else PAGE // 2
-    listed = builds_of(jenkins, job.job, first=first)
+    listed = iter_builds(jenkins, job.job, first=first)
     return list(_unknown(listed, known, before.wanted_since, enough)), before.wanted_since
 
 
@@ -135,13 +135,13 @@ def _is_same(start: datetime | None, starts: set[datetime | None]) -> bool:
     )
 
 
-def builds_of(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[Listed]:
+def iter_builds(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[Listed]:
     """(number, start) of a job's builds, newest first, at most `limit`; asked for page by page as they are taken."""
-    for item in objects_of(jenkins, job, "number,timestamp", limit, first):
+    for item in iter_build_objects(jenkins, job, "number,timestamp", limit, first):
         yield item["number"], moment(item.get("timestamp"))
 
 
-def objects_of(
+def iter_build_objects(
     jenkins: Jenkins, job: str, tree: str, limit: int | None = None, first: int = PAGE
 ) -> Iterator[dict[str, Any]]:
     """Likewise, with whatever else `tree` asks of each build."""

@@ -19,12 +19,21 @@ from data.lake.store import Store
 from data.model import filters, ids
 from data.work.ledger import builds_of_job
 from data.write import raw_files
-from data.write.builds import Build, RawFile, put
-from data.write.runs import Run
-from ingest.build_results import BuildResults, InputFile, read_build
+from data.write.builds import BuildRecord, RawFile, upsert_builds
+from data.write.runs import RunRecord
+from ingest.build_results import BuildResults, ReportInput, read_build
 from ingest.build_rows import by_path, table_of
 from ingest.parsers.cases import FAILED
-from ingest.report_files import Given, Handed, Remark, looks_like_results, pack, told_apart, unpack, uploaded
+from ingest.report_files import (
+    ReportBundle,
+    ReportFile,
+    ReportRemark,
+    deduplicate_paths,
+    looks_like_results,
+    pack,
+    unpack,
+    uploaded,
+)
 
 SOURCE, UPLOAD = SOURCES = ("import", "upload")
 _EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
@@ -117,7 +126,7 @@ def left_over(paths: Sequence[Path], builds: Iterable[tuple[Key, list[Path]]]) -
     return sorted(file for file in beside if looks_like_results(file))
 
 
-def summary(build: Build, files: int) -> dict[str, Any]:
+def summary(build: BuildRecord, files: int) -> dict[str, Any]:
     """What was imported, in the names of the JSON API."""
     finals = build.cases.filter(build.cases["is_final"])
     statuses = Counter(finals["status"].to_pylist())
@@ -157,13 +166,15 @@ def _is_covered(path: Path, numbered: Iterable[Path]) -> bool:
     return any(folder.is_relative_to(real) or real.is_relative_to(folder) for folder in numbered)
 
 
-def import_files(store: Store, key: Key, handed: Handed, *, source: str = SOURCE, author: str = "") -> Build:
+def import_files(
+    store: Store, key: Key, handed: ReportBundle, *, source: str = SOURCE, author: str = ""
+) -> BuildRecord:
     """Store the files' results as one final build and its run, in one transaction. What could not be read is remarked
     and flagged.
 
     Raises ValueError where no file holds any result, BadArchive.
     """
-    files = told_apart(handed.files)
+    files = deduplicate_paths(handed.files)
     results = read_build(_inputs(files))
     if not results.cases:
         remarks = [f"{path}: {why}" for path, why in (*handed.unreadable, *handed.skipped)] + results.warnings
@@ -181,12 +192,12 @@ def import_files(store: Store, key: Key, handed: Handed, *, source: str = SOURCE
     return build
 
 
-def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> Build:
+def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> BuildRecord:
     """Store what came through the API: `metadata` has the fields of Key. Raises ValueError."""
     return import_files(store, Key.read(metadata), uploaded(files), source=UPLOAD, author=author)
 
 
-def derive_again(build: dict[str, Any], kept: Sequence[RawFile]) -> tuple[Build, Run]:
+def derive_again(build: dict[str, Any], kept: Sequence[RawFile]) -> tuple[BuildRecord, RunRecord]:
     """An imported build as its kept files give it today; of `build`, its row, identity is taken. Raises BadArchive."""
     (description,) = [file for file in kept if file.kind == "import"]
     document = json.loads(raw_files.unpack(description))
@@ -206,14 +217,14 @@ def _build(
     files: int,
     results: BuildResults,
     kept: list[RawFile] | None,
-    told: dict[str, Sequence[Remark]],
-) -> Build:
+    told: dict[str, Sequence[ReportRemark]],
+) -> BuildRecord:
     """`told`: what of the input was unreadable or skipped, which no kept file can tell."""
     failed = any(case.is_final and case.status == FAILED for case in results.cases)
     document = asdict(key) | {"started_at": key.started_at.isoformat() if key.started_at else None} | told
     flags = results.flags | ({"no_raw"} if kept is None else set()) | ({"unreadable"} if told["unreadable"] else set())
     cases, tests = table_of(results.cases, lambda _: key.module)
-    return Build(
+    return BuildRecord(
         source=source,
         job=f"{key.release}/{key.module}",
         number=number,
@@ -236,9 +247,9 @@ def _build(
     )
 
 
-def _run(build: Build, key: Key) -> Run:
+def _run(build: BuildRecord, key: Key) -> RunRecord:
     name = key.run if key.run is not None else str(key.number or "")
-    return Run(
+    return RunRecord(
         source=build.source,
         job=key.release if name else build.job,
         number=build.number,
@@ -253,16 +264,16 @@ def _run(build: Build, key: Key) -> Run:
     )
 
 
-def _put(cursor, build: Build, run: Run) -> None:
+def _put(cursor, build: BuildRecord, run: RunRecord) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
-    put(cursor, [build], now, made=[(build, run)])
+    upsert_builds(cursor, [build], now, made=[(build, run)])
 
 
-def _inputs(files: Iterable[Given]) -> Iterator[InputFile]:
+def _inputs(files: Iterable[ReportFile]) -> Iterator[ReportInput]:
     return ((file.path, None, file.open) for file in files)
 
 
-def _identity(store: Store, source: str, key: Key, files: Sequence[Given], cases) -> tuple[int, datetime]:
+def _identity(store: Store, source: str, key: Key, files: Sequence[ReportFile], cases) -> tuple[int, datetime]:
     stored = builds_of_job(store, source, f"{key.release}/{key.module}")
     # Order logs carry the time at which they began in their name.
     named = (_EPOCH.search(file.path.rpartition("/")[2]) for file in files)

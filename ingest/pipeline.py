@@ -20,11 +20,11 @@ from data.lake.store import Store
 from data.model import ids
 from data.settings import SourceSettings
 from data.work import ledger
-from data.work.ledger import BUILD, GONE, RUN, Context, Entry, Poll
-from data.write.builds import Build, put, put_raw
-from ingest.build_reader import Outcome, Reader, utc_now
+from data.work.ledger import BUILD, GONE, RUN, EntryContext, LedgerEntry, PollRecord
+from data.write.builds import BuildRecord, replace_raw_files, upsert_builds
+from ingest.build_reader import BuildReader, ReadResult, utc_now
 from ingest.discovery import discover
-from ingest.jenkins.client import Jenkins, JenkinsError, Stopped
+from ingest.jenkins.client import Jenkins, JenkinsError, ShutdownError
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Pipeline:
         self.source = source
         self.stop = stop or threading.Event()
         self.jenkins = jenkins or Jenkins(source, self.stop)
-        self.reader = Reader(store, source, self.jenkins)
+        self.reader = BuildReader(store, source, self.jenkins)
         self.layout = self.reader.layout
         # Kept between polls, for each of its threads has a session that is logged in.
         self._pool = ThreadPoolExecutor(source.max_in_flight, thread_name_prefix=source.name)
@@ -75,7 +75,7 @@ class Pipeline:
         """From now on work with this opened store, which is the same one."""
         self.store = self.reader.store = store
 
-    def poll(self, *, sweep: bool = True, eager: bool = False, budget_s: float = math.inf) -> Poll:
+    def poll(self, *, sweep: bool = True, eager: bool = False, budget_s: float = math.inf) -> PollRecord:
         """One cycle: sweep for new builds (unless told not to), then read whatever is due, and log it.
 
         It ends early after `budget_s` seconds, with `more` set, so that a long backlog does not hide new builds.
@@ -91,8 +91,8 @@ class Pipeline:
             self.more = self.work(RUN, clock + budget_s, eager=eager)
             self.more |= self.work(BUILD, clock + budget_s, eager=eager)
         except JenkinsError as problem:
-            error = None if isinstance(problem, Stopped) else str(problem)
-        poll = Poll(
+            error = None if isinstance(problem, ShutdownError) else str(problem)
+        poll = PollRecord(
             source=self.source.name,
             started_at=began,
             duration_s=time.monotonic() - clock,
@@ -117,13 +117,13 @@ class Pipeline:
             if found.entries or found.jobs:
                 self.add(found.entries, found.jobs)
 
-    def add(self, entries: list[Entry], jobs: list[ledger.Job] = ()) -> int:
+    def add(self, entries: list[LedgerEntry], jobs: list[ledger.JobRow] = ()) -> int:
         """Put discovered builds into the ledger. Returns how many were not there."""
         now = utc_now()
 
         def write(cursor) -> int:
-            ledger.see_jobs(cursor, jobs, now)
-            return ledger.discover(cursor, entries, now)
+            ledger.update_jobs(cursor, jobs, now)
+            return ledger.add_entries(cursor, entries, now)
 
         known = self.store.transact("ingest", f"{self.source.name}: {len(entries)} builds discovered", write)
         self.tally.found += known
@@ -146,9 +146,9 @@ class Pipeline:
                 self.read(entries)
         return True
 
-    def read(self, entries: list[Entry], again: bool = False) -> None:
+    def read(self, entries: list[LedgerEntry], again: bool = False) -> None:
         """Read these entries and commit what comes of them, in batches. `again`: even what is known to be unchanged."""
-        context = ledger.contexts(self.store, entries)
+        context = ledger.entry_contexts(self.store, entries)
         batch = _Batch()
         unwell = 0
         try:
@@ -165,7 +165,7 @@ class Pipeline:
                     full, batch = batch, _Batch()
                     self.commit(full.outcomes)
                 if self.stop.is_set():
-                    raise Stopped("stopped")
+                    raise ShutdownError("stopped")
         except JenkinsError:
             self.commit(batch.outcomes)
             raise
@@ -173,13 +173,13 @@ class Pipeline:
 
     def _outcomes(
         self,
-        entries: list[Entry],
-        context: dict[tuple[str, str, int], Context],
+        entries: list[LedgerEntry],
+        context: dict[tuple[str, str, int], EntryContext],
         again: bool,
-    ) -> Iterator[Outcome | None]:
+    ) -> Iterator[ReadResult | None]:
         """What the entries give, as it comes; None now and then, so that a batch never waits for a slow answer."""
         waiting = iter(entries)
-        pending: set[Future[Outcome]] = set()
+        pending: set[Future[ReadResult]] = set()
         ahead = self.source.max_in_flight + 2
         try:
             while True:
@@ -196,7 +196,7 @@ class Pipeline:
             for future in pending:
                 future.cancel()
 
-    def commit(self, batch: list[Outcome]) -> None:
+    def commit(self, batch: list[ReadResult]) -> None:
         """Write what was read, with its ledger rows, in one transaction."""
         if not batch:
             return
@@ -208,16 +208,16 @@ class Pipeline:
         found = [entry for outcome in batch for entry in outcome.found]
 
         def write(cursor) -> tuple[int, int]:
-            results = put(cursor, builds, now, made=made, runs=runs, listed=listed)
+            results = upsert_builds(cursor, builds, now, made=made, runs=runs, listed=listed)
             for outcome in batch:
                 if outcome.raw and outcome.run:
                     run = outcome.run
                     owner = ids.of(run.source, run.job, run.number, run.started_at.isoformat())
-                    put_raw(cursor, owner, run.started_at, outcome.raw)
+                    replace_raw_files(cursor, owner, run.started_at, outcome.raw)
             still = [outcome.entry for outcome in batch if outcome.entry]
-            ledger.settle(cursor, [outcome.read for outcome in batch], still, now)
+            ledger.update_entries(cursor, [outcome.read for outcome in batch], still, now)
             ledger.mark_gone(cursor, [entry for entry in still if entry.state == GONE])
-            return results, ledger.discover(cursor, found, now)
+            return results, ledger.add_entries(cursor, found, now)
 
         results, new = self.store.transact("ingest", self._message(batch, builds), write)
         for outcome in batch:
@@ -238,7 +238,7 @@ class Pipeline:
                 log.warning("%s: %s #%d: %s", self.source.name, outcome.read.job, outcome.read.number, outcome.error)
         if self.progress:
             done = tally.ingested + tally.failed + tally.gone
-            self._total = max(self._total, done + ledger.waiting(self.store, self.source.name))
+            self._total = max(self._total, done + ledger.count_new(self.store, self.source.name))
             self.progress(done, self._total)
 
     @contextmanager
@@ -247,7 +247,7 @@ class Pipeline:
         lock = FileLock(self.store.settings.home / f"{self.source.name}.lock")
         while True:
             if self.stop.is_set():
-                raise Stopped("stopped")
+                raise ShutdownError("stopped")
             try:
                 lock.acquire(timeout=0.5)
                 break
@@ -258,14 +258,14 @@ class Pipeline:
         finally:
             lock.release()
 
-    def _message(self, batch: list[Outcome], builds: list[Build]) -> str:
+    def _message(self, batch: list[ReadResult], builds: list[BuildRecord]) -> str:
         if len(builds) == 1:
             (build,) = builds
             return f"{self.source.name}: {build.job} #{build.number}, {len(build.cases)} results"
         results = sum(len(build.cases) for build in builds)
         return f"{self.source.name}: {len(builds)} builds, {results} results; {len(batch)} ledger rows"
 
-    def _log(self, poll: Poll) -> None:
+    def _log(self, poll: PollRecord) -> None:
         if poll.found or poll.ingested or poll.failed or poll.results or poll.error:
             message = f"{self.source.name}: poll, {poll.ingested} builds, {poll.failed} failed"
             self.store.transact("ingest", message, lambda cursor: ledger.log_poll(cursor, poll))
@@ -275,11 +275,11 @@ class _Batch:
     """What is to be committed next. Its size is counted as it grows: the tables know theirs only by adding up."""
 
     def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[ReadResult] = []
         self.began = time.monotonic()
         self._results = self._bytes = 0
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: ReadResult) -> None:
         self.outcomes.append(outcome)
         if outcome.build:
             self._results += len(outcome.build.cases)

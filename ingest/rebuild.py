@@ -15,18 +15,18 @@ from typing import Any
 from data.lake.store import Store
 from data.model import ids
 from data.work import ledger
-from data.work.ledger import BUILD, Entry
+from data.work.ledger import BUILD, LedgerEntry
 from data.write import raw_files
-from data.write.builds import Build, RawFile, put, put_runs, refresh_first_seen
-from data.write.runs import Run, RunBuild
+from data.write.builds import BuildRecord, RawFile, put_runs, refresh_first_seen, upsert_builds
+from data.write.runs import RunBuildRecord, RunRecord
 from ingest import importer
 from ingest.build_download import detail_of, kept_files
 from ingest.build_reader import utc_now
-from ingest.build_rows import derive
+from ingest.build_rows import build_record
 from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import OrchestratorLayout
-from ingest.parsers.zip_archive import BadArchive
+from ingest.parsers.zip_archive import BadArchiveError
 from ingest.pipeline import BATCH_RESULTS
 
 CHUNK = 100  # builds whose raw files are read at once
@@ -71,7 +71,7 @@ def rebuild(
         for layout in layouts.values():
             if isinstance(layout, OrchestratorLayout):
                 _rebuild_runs(store, layout, since)
-    batch: list[tuple[Build, Run | None]] = []
+    batch: list[tuple[BuildRecord, RunRecord | None]] = []
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         progress(start, len(rows))
@@ -96,10 +96,10 @@ def rebuild(
 
 def _derive(
     store: Store, rows: list[dict[str, Any]], layouts: dict[str, JobLayout]
-) -> Iterator[tuple[Build, Run | None] | None]:
+) -> Iterator[tuple[BuildRecord, RunRecord | None] | None]:
     """What today's code makes of each build; None where too little was kept, or its source is configured no more."""
-    entries = [Entry(row["source"], row["job"], row["number"], BUILD) for row in rows]
-    contexts = ledger.contexts(store, entries)
+    entries = [LedgerEntry(row["source"], row["job"], row["number"], BUILD) for row in rows]
+    contexts = ledger.entry_contexts(store, entries)
     files = raw_files.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
     for row, entry in zip(rows, entries, strict=True):
         kept = files[row["build"]]
@@ -110,13 +110,13 @@ def _derive(
                 yield importer.derive_again(row, kept)
             else:
                 yield _derive_one(row, layouts.get(row["source"]), kept, contexts[entry.key].parents)
-        except BadArchive:
+        except BadArchiveError:
             yield None
 
 
 def _derive_one(
-    row: dict[str, Any], layout: JobLayout | None, kept: list[RawFile], parents: list[Run]
-) -> tuple[Build, Run | None] | None:
+    row: dict[str, Any], layout: JobLayout | None, kept: list[RawFile], parents: list[RunRecord]
+) -> tuple[BuildRecord, RunRecord | None] | None:
     by_kind = {file.kind: file for file in kept}
     if layout is None or "build" not in by_kind or "no_raw" in row["flags"].split():
         return None
@@ -125,13 +125,13 @@ def _derive_one(
     if "upstream" in by_kind and detail.upstream:
         upstream = detail_of(by_kind["upstream"], *detail.upstream)
     with kept_files(kept) as files:
-        build, run = derive(layout, detail, by_kind["build"], files, row["started_at"], parents, upstream)
+        build, run = build_record(layout, detail, by_kind["build"], files, row["started_at"], parents, upstream)
     if "gone" in row["flags"].split():
         build = replace(build, state="final", flags=build.flags | {"gone"})
     return build, run
 
 
-def _facts(build: Build) -> dict[str, Any]:
+def _facts(build: BuildRecord) -> dict[str, Any]:
     finals = build.cases.filter(build.cases["is_final"])
     statuses = Counter(finals["status"].to_pylist())
     return {name: getattr(build, name) for name in ("release", "version", "environment", "module")} | {
@@ -144,7 +144,7 @@ def _facts(build: Build) -> dict[str, Any]:
     }
 
 
-def _commit(store: Store, batch: list[tuple[Build, Run | None]], dry_run: bool) -> None:
+def _commit(store: Store, batch: list[tuple[BuildRecord, RunRecord | None]], dry_run: bool) -> None:
     if dry_run or not batch:
         return
     builds = [build for build, _ in batch]
@@ -152,7 +152,7 @@ def _commit(store: Store, batch: list[tuple[Build, Run | None]], dry_run: bool) 
     now = utc_now()
 
     def write(cursor) -> None:
-        put(cursor, builds, now, made=made)
+        upsert_builds(cursor, builds, now, made=made)
 
     store.transact("rebuild", f"{len(builds)} builds derived anew", write)
 
@@ -161,8 +161,8 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
     """The runs of orchestrating builds, as today's rules name them."""
     rows = ledger.stored_runs(store, layout.source.name, since)
     for start in range(0, len(rows), CHUNK):
-        runs: list[Run] = []
-        listed: list[RunBuild] = []
+        runs: list[RunRecord] = []
+        listed: list[RunBuildRecord] = []
         for row in rows[start : start + CHUNK]:
             owner = ids.of(row["source"], row["job"], row["number"], row["started_at"].isoformat())
             kept = {file.kind: file for file in raw_files.files_of(store, owner, row["started_at"])}
@@ -171,7 +171,7 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
                 build_map = json.loads(raw_files.unpack(kept["build_map"])) if "build_map" in kept else None
                 run = layout.parent(detail, row["started_at"], row["release"])
                 runs.append(run)
-                listed += [RunBuild(run.id, run.source, *build) for build in layout.listed(detail, build_map)]
+                listed += [RunBuildRecord(run.id, run.source, *build) for build in layout.listed(detail, build_map)]
         store.transact(
             "rebuild",
             f"{len(runs)} runs derived anew",

@@ -20,7 +20,7 @@ from data.write import raw_files
 from data.write.builds import RawFile
 from ingest.build_download import RAW_LIMIT
 from ingest.parsers import HEAD_BYTES, packing
-from ingest.parsers.zip_archive import BadArchive, members
+from ingest.parsers.zip_archive import BadArchiveError, members
 
 SINGLES = 20  # raw files kept one by one; more of them are kept as one zip
 _REPORTS = re.compile(r"\.(xml|tap|trx|json|order\.txt)$", re.IGNORECASE)
@@ -29,11 +29,11 @@ _LIKE_A_REPORT = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<(testsuites?|testng-results|robot|TestRun)\b|TAP version )"
 )
 
-Remark = tuple[str, str]  # path, why
+ReportRemark = tuple[str, str]  # path, why
 
 
 @dataclass(frozen=True)
-class Given:
+class ReportFile:
     """One report. `modified` is a naive UTC time, None where it says nothing about the report."""
 
     path: str
@@ -42,13 +42,13 @@ class Given:
 
 
 @dataclass
-class Handed:
+class ReportBundle:
     """`unreadable`: what is damaged, missing or refused. `skipped`: what is no report by its name, but looks like one
     or like an archive."""
 
-    files: list[Given] = field(default_factory=list)
-    unreadable: list[Remark] = field(default_factory=list)
-    skipped: list[Remark] = field(default_factory=list)
+    files: list[ReportFile] = field(default_factory=list)
+    unreadable: list[ReportRemark] = field(default_factory=list)
+    skipped: list[ReportRemark] = field(default_factory=list)
 
     def add_zip(self, stream: BinaryIO, name: str, below: str = "") -> None:
         """The members of a zip, each of which is read once: damage found later would take the other inputs along."""
@@ -62,19 +62,19 @@ class Handed:
                     with member.open() as content:
                         while content.read(1 << 20):
                             pass
-                except BadArchive as error:
+                except BadArchiveError as error:
                     refuse(str(error))
                 else:
-                    self.files.append(Given(below + member.path, member.open))
-        except BadArchive as error:
+                    self.files.append(ReportFile(below + member.path, member.open))
+        except BadArchiveError as error:
             refuse(str(error))
 
 
 @contextmanager
-def reports(paths: Iterable[Path]) -> Iterator[Handed]:
+def reports(paths: Iterable[Path]) -> Iterator[ReportBundle]:
     """The reports at these paths, to be read within; folders and zips are searched, also zips in folders. A file that
     several paths lead to is one file."""
-    handed, seen = Handed(), set()
+    handed, seen = ReportBundle(), set()
     with ExitStack() as opened:
 
         def add(file: Path, name: str, below: str, known: bool) -> None:
@@ -127,24 +127,24 @@ def looks_like_results(file: Path) -> bool:
     return bool(_REPORTS.search(file.name)) or is_zip(file, known=False) or resemblance(file) is not None
 
 
-def _on_disk(file: Path, name: str) -> Given:
+def _on_disk(file: Path, name: str) -> ReportFile:
     modified = datetime.fromtimestamp(int(file.stat().st_mtime), UTC).replace(tzinfo=None)
-    return Given(name.replace("\\", "/"), lambda: file.open("rb"), modified)
+    return ReportFile(name.replace("\\", "/"), lambda: file.open("rb"), modified)
 
 
-def uploaded(files: Iterable[RawFile]) -> Handed:
+def uploaded(files: Iterable[RawFile]) -> ReportBundle:
     """The reports of an upload."""
-    handed = Handed()
+    handed = ReportBundle()
     for file in files:
         content = raw_files.unpack(file)
         if file.path.lower().endswith(".zip") or packing(content) == "zip" or zipfile.is_zipfile(io.BytesIO(content)):
             handed.add_zip(io.BytesIO(content), file.path)
         else:
-            handed.files.append(Given(file.path, lambda content=content: io.BytesIO(content)))
+            handed.files.append(ReportFile(file.path, lambda content=content: io.BytesIO(content)))
     return handed
 
 
-def told_apart(files: Sequence[Given]) -> list[Given]:
+def deduplicate_paths(files: Sequence[ReportFile]) -> list[ReportFile]:
     """The files; one whose path another has already goes below a numbered folder, so that each can be asked for."""
     seen: Counter[str] = Counter()
     distinct = []
@@ -154,7 +154,7 @@ def told_apart(files: Sequence[Given]) -> list[Given]:
     return distinct
 
 
-def pack(files: Sequence[Given]) -> list[RawFile] | None:
+def pack(files: Sequence[ReportFile]) -> list[RawFile] | None:
     """The files as raw files; None where they are too large to be kept."""
     sizes = 0
     packed: list[RawFile] = []
@@ -176,10 +176,10 @@ def pack(files: Sequence[Given]) -> list[RawFile] | None:
     return packed or [raw_files.pack_zip("files.zip", "file", together.getvalue())]
 
 
-def unpack(file: RawFile) -> Iterator[Given]:
+def unpack(file: RawFile) -> Iterator[ReportFile]:
     """What `pack` has packed together; a zip among the files stays one, as it was when they came. Raises BadArchive."""
     content = raw_files.unpack(file)
     if file.encoding == "zip":
-        yield from (Given(member.path, member.open) for member in members(io.BytesIO(content)))
+        yield from (ReportFile(member.path, member.open) for member in members(io.BytesIO(content)))
     else:
-        yield Given(file.path, lambda: io.BytesIO(content))
+        yield ReportFile(file.path, lambda: io.BytesIO(content))

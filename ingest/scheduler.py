@@ -23,13 +23,13 @@ from data.lake import maintenance
 from data.lake.store import Store, StoreError
 from data.settings import Settings
 from data.work import ledger, poll_status, requests
-from data.work.ledger import Poll
-from data.work.requests import Request
+from data.work.ledger import PollRecord
+from data.work.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
 from ingest.build_reader import utc_now
-from ingest.cli.progress import collect_rarely, one_thread
+from ingest.cli.progress import single_threaded, tune_gc_for_batches
 from ingest.pipeline import Pipeline
-from ingest.request_handlers import carry_out
+from ingest.request_handlers import handle_request
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,14 @@ REOPEN_AFTER = 500  # commits: DuckDB keeps some 0.1 MB of each until it is clos
 STOP_S = 5.0  # how long a poll may take to end once asked to
 
 
-class Ingest:
+class IngestScheduler:
     """All sources of one store, polled until `stop` is set."""
 
     def __init__(self, settings: Settings) -> None:
-        collect_rarely()
+        tune_gc_for_batches()
         self.settings = settings
         self.stop = threading.Event()
-        self.store = Store.open(one_thread(settings))
+        self.store = Store.open(single_threaded(settings))
         self.pipelines = {source.name: Pipeline(self.store, source, self.stop) for source in settings.source}
         self._sweep_at: dict[str, float] = {}
         self._locks = {name: threading.Lock() for name in self.pipelines}
@@ -77,7 +77,7 @@ class Ingest:
             )
         self.scheduler.add_job(self.look_for_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
         self.scheduler.add_job(self.keep_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
-        self.scheduler.add_job(self.beat, "interval", seconds=poll_status.BEAT_S, next_run_time=now)
+        self.scheduler.add_job(self.beat, "interval", seconds=poll_status.HEARTBEAT_S, next_run_time=now)
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
         )
@@ -91,7 +91,7 @@ class Ingest:
             pass
         self._end()
 
-    def cycle(self, name: str, force: bool = False) -> Poll | None:
+    def cycle(self, name: str, force: bool = False) -> PollRecord | None:
         """One source's turn: a sweep where it is due, and whatever of its open work is. None where it was given up."""
         pipeline, poll = self.pipelines[name], None
         with self._store_in_use(), self._locks[name]:
@@ -100,7 +100,7 @@ class Ingest:
             if sweep:
                 self._sweep_at[name] = time.monotonic() + every * (1 - 2 * JITTER)
             try:
-                with poll_status.reading(self.store, name):
+                with poll_status.poll_in_progress(self.store, name):
                     poll = pipeline.poll(sweep=sweep, eager=force, budget_s=BUDGET_S)
                 if poll.error:
                     log.error("%s: %s", name, poll.error)
@@ -115,7 +115,7 @@ class Ingest:
                 self.wake(name, max((due - utc_now()).total_seconds(), soonest))
             job = self.scheduler.get_job(name)
             if poll and job:
-                poll_status.tell(self.store, poll, job.next_run_time.astimezone(UTC).replace(tzinfo=None))
+                poll_status.record_poll(self.store, poll, job.next_run_time.astimezone(UTC).replace(tzinfo=None))
         return poll
 
     def wake(self, name: str, wait_s: float = 0.0) -> None:
@@ -141,10 +141,10 @@ class Ingest:
                 self._in_hand.add(request.request)
                 self.scheduler.add_job(self._carry_out, args=[request], misfire_grace_time=None)
 
-    def _carry_out(self, request: Request) -> None:
+    def _carry_out(self, request: WorkRequest) -> None:
         try:
             with self._store_in_use():
-                carry_out(self, request)
+                handle_request(self, request)
         finally:
             self._in_hand.discard(request.request)
 
@@ -152,11 +152,11 @@ class Ingest:
         """Some work is silent for minutes, while a slow server answers."""
         if taken := list(self._in_hand):
             with self._store_in_use():
-                requests.keep(self.store, taken)
+                requests.renew_leases(self.store, taken)
 
     def beat(self) -> None:
         with self._store_in_use():
-            poll_status.beat(self.store)
+            poll_status.record_heartbeat(self.store)
 
     def read_bugs(self) -> None:
         """The bug feed's turn; what stops it is told and logged, and the bugs stay as they are until the next one."""
@@ -171,7 +171,7 @@ class Ingest:
                 log.exception("bugs: the feed was given up")
                 stopped_by = f"{type(error).__name__}: {error}"
             following = began + timedelta(hours=self.settings.bugs.hours)
-            poll_status.tell_feed(self.store, began, time.monotonic() - clock, stopped_by, following)
+            poll_status.record_feed_read(self.store, began, time.monotonic() - clock, stopped_by, following)
         if found is None:
             return
         for line in (*found["left_out"], *found["warnings"]):
@@ -207,7 +207,7 @@ class Ingest:
         try:
             if self.store.snapshot().id - self._opened_at < REOPEN_AFTER:
                 return
-            old, self.store = self.store, Store.open(one_thread(self.settings))
+            old, self.store = self.store, Store.open(single_threaded(self.settings))
         except (StoreError, duckdb.Error):
             log.exception("the store could not be opened anew; the one that is open stays")
             return

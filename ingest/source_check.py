@@ -14,13 +14,13 @@ from ingest.build_download import claimed_by, read_build_map, read_build_object,
 from ingest.build_reader import utc_now
 from ingest.build_rows import read_results
 from ingest.candidates import described
-from ingest.discovery import builds_of
-from ingest.jenkins.build_details import Detail
-from ingest.jenkins.client import Jenkins, JenkinsError, Missing
+from ingest.discovery import iter_builds
+from ingest.jenkins.build_details import BuildDetail
+from ingest.jenkins.client import Jenkins, JenkinsError, NotFoundError
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN
-from ingest.parsers.zip_archive import BadArchive
+from ingest.parsers.zip_archive import BadArchiveError
 
 BUILDS = 3  # of a job that are looked at
 JOBS = 5  # of a folder
@@ -80,7 +80,7 @@ def _look(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
     layout = layout_of(source)
     try:
         jobs = layout.jobs(jenkins)
-    except Missing as error:
+    except NotFoundError as error:
         jenkins.api("", "nodeDescription")  # tells a wrong address from a wrong name
         finding.problems.append(f"{error} The name is taken from source.job = {source.job!r}.")
         return
@@ -91,7 +91,7 @@ def _look(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
         )
     for job in jobs[:JOBS]:
         with _noted(finding):
-            numbers = [number for number, _ in islice(builds_of(jenkins, job.job, first=BUILDS), BUILDS)]
+            numbers = [number for number, _ in islice(iter_builds(jenkins, job.job, first=BUILDS), BUILDS)]
             if not numbers:
                 finding.remarks.append(f"{job.job} has no builds")
             for number in numbers:
@@ -116,7 +116,7 @@ def _noted(finding: Finding) -> Iterator[None]:
 
 
 def _look_at_parent(
-    jenkins: Jenkins, source: SourceSettings, layout: OrchestratorLayout, detail: Detail, finding: Finding
+    jenkins: Jenkins, source: SourceSettings, layout: OrchestratorLayout, detail: BuildDetail, finding: Finding
 ) -> None:
     build_map, _ = read_build_map(jenkins, detail, MAP_FILE)
     run = layout.parent(detail, detail.started_at or utc_now(), None)
@@ -130,7 +130,9 @@ def _look_at_parent(
         _look_at_build(jenkins, source, layout, module, finding, [run])
 
 
-def _look_at_build(jenkins: Jenkins, source: SourceSettings, layout, detail: Detail, finding: Finding, parents) -> None:
+def _look_at_build(
+    jenkins: Jenkins, source: SourceSettings, layout, detail: BuildDetail, finding: Finding, parents
+) -> None:
     place = layout.place(detail, detail.started_at or utc_now(), parents, None)
     files = Counter(claimed_by(source.results, path) or "of no rule" for path in detail.artifacts)
     row = described(detail, place) | {"module": place.module, "files": dict(files)}
@@ -139,7 +141,7 @@ def _look_at_build(jenkins: Jenkins, source: SourceSettings, layout, detail: Det
         with read_files(jenkins, source, detail) as files:
             try:
                 results = read_results(source, files, detail.number)
-            except BadArchive as error:
+            except BadArchiveError as error:
                 finding.remarks.append(f"{detail.job} #{detail.number}: {error}")
                 return
         finals = [case for case in results.cases if case.is_final]

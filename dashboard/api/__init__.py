@@ -36,7 +36,7 @@ def create_server(settings: Settings) -> OpenAPI:
     server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
     server.extensions["regtracker"] = Services(settings)
     register(server)
-    server.wsgi_app = allowed_hosts.Hosts(server, server.wsgi_app, settings.web)
+    server.wsgi_app = allowed_hosts.AllowedHosts(server, server.wsgi_app, settings.web)
     return server
 
 

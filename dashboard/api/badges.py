@@ -9,7 +9,7 @@ from dashboard.api import parameters
 from dashboard.api.openapi import UNCHANGED, blueprint, problems
 from dashboard.api.problems import unknown
 from dashboard.api.releases import STALE_S
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from data.queries import releases
 
 routes = blueprint("badges", "A release's health as a picture.")
@@ -34,10 +34,10 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
         **problems(400, 404, 406, 503),
     },
 )
-@remembered(clock_s=STALE_S)
+@cached_route(clock_s=STALE_S)
 def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
     """The pass rate of its newest run, and how many tests are broken by the verdicts."""
-    tile = releases.release(store(), path.release, asked().at(query.filter()))
+    tile = releases.release(store(), path.release, request_context().at(query.filter()))
     if tile is None:
         raise unknown("release", path.release)
     return _draw(path.release, _words(tile), _COLOURS[tile["state"]]).encode(), "image/svg+xml"

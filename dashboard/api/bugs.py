@@ -9,7 +9,7 @@ from dashboard.api.lists import Row, Rows, sliced
 from dashboard.api.lookups import check
 from dashboard.api.openapi import blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.runs import known_run
 from dashboard.api.schemas.bugs import BugDetail, ListedBug, ModuleBugs
 from data.lake.store import Store
@@ -20,7 +20,7 @@ routes = blueprint("bugs", "Bugs of the tracker, and the tests they are about.")
 
 
 @routes.get("/bugs", summary="Bugs of the newest feed", responses=many(ListedBug))
-@remembered()
+@cached_route()
 def list_bugs(query: parameters.BugsQuery) -> Any:
     """The open ones whose tests fail most come first. A release, version or environment leaves those whose tests ran
     there lately; `run` those whose tests failed or were skipped in it."""
@@ -32,23 +32,23 @@ def list_bugs(query: parameters.BugsQuery) -> Any:
     if query.test is not None:
         check("test", query.test)
     if query.run is not None:
-        known_run(query.run, asked().at(Filter()))
-    return lists.answer(Rows(ListedBug, fetch), query, flt)
+        known_run(query.run, request_context().at(Filter()))
+    return lists.list_response(Rows(ListedBug, fetch), query, flt)
 
 
 @routes.get("/bugs/<bug>", summary="One bug", responses=one(BugDetail))
-@remembered()
+@cached_route()
 def get_bug(path: parameters.BugPath, query: parameters.BugQuery) -> Any:
     """With the tests it is about, the failing ones first, and what is said of each in every release and environment.
     Bugs that have left the feed are told too."""
-    found = bugs.bug(store(), path.bug, asked().at(query.filter()))
+    found = bugs.bug(store(), path.bug, request_context().at(query.filter()))
     if found is None:
         raise unknown("bug", path.bug)
     return found
 
 
 @routes.get("/runs/<run>/bugs", summary="Bugs of a run by module", responses=many(ModuleBugs))
-@remembered()
+@cached_route()
 def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -> Any:
     """Of the tests that failed or were skipped in the run; the module with most of them comes first."""
     statuses = (query.status,) if query.status else bugs.TROUBLED
@@ -57,5 +57,5 @@ def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -
         return bugs.by_module(store, path.run, flt, statuses)
 
     flt = query.filter()
-    known_run(path.run, asked().at(Filter()))
-    return lists.answer(Rows(ModuleBugs, sliced(fetch)), query, flt)
+    known_run(path.run, request_context().at(Filter()))
+    return lists.list_response(Rows(ModuleBugs, sliced(fetch)), query, flt)

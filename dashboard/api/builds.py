@@ -9,10 +9,10 @@ from flask import Response
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check, checked
+from dashboard.api.lookups import check, with_lookup
 from dashboard.api.openapi import UNCHANGED, blueprint, many, one, problems
 from dashboard.api.problems import unknown
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.builds import Build, BuildDetail, BuildResult, Facets, RawFile
 from dashboard.api.schemas.tests import Attempt
 from data.lake.store import Store
@@ -25,7 +25,7 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
 @routes.get("/builds", summary="Builds, newest first", responses=many(Build))
-@remembered()
+@cached_route()
 def list_builds(query: parameters.BuildsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
         return builds.builds(store, flt, limit, position[0] if position else None, run=query.run)
@@ -33,21 +33,21 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
     flt = query.filter()
     if query.run is not None:
         check("run", query.run)
-    return lists.answer(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
+    return lists.list_response(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
 
 
 @routes.get("/builds/<build>", summary="One build", responses=one(BuildDetail))
-@remembered()
+@cached_route()
 def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     """With its parameters, causes, commits, the runs that listed it, and what the parsers remarked."""
-    found = builds.build(store(), checked("build", path.build), asked().at(query.filter()))
+    found = builds.build(store(), with_lookup("build", path.build), request_context().at(query.filter()))
     if found is None:
         raise unknown("build", path.build)
     return found
 
 
 @routes.get("/builds/<build>/results", summary="The results of a build", responses=many(BuildResult))
-@remembered()
+@cached_route()
 def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
     """The worst first; final results, or with `attempts=1` every attempt."""
 
@@ -60,37 +60,37 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
         return results.all_of_build(store, size, path.build, flt, **wanted)
 
     rows = Rows(BuildResult, fetch, of=("build", path.build), all=every)
-    return lists.answer(rows, query, query.filter())
+    return lists.list_response(rows, query, query.filter())
 
 
 @routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(Facets))
-@remembered()
+@cached_route()
 def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     check("build", path.build)
     return builds.facets(store(), path.build, flt)
 
 
 @routes.get("/builds/<build>/tests/<test>", summary="Every attempt of a test in a build", responses=many(Attempt))
-@remembered()
+@cached_route()
 def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuery) -> Any:
     """With the whole failure text: message, trace and the tail of the output."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
-        return tests.attempts(store, path.build, checked("test", path.test), query.topology, flt)
+        return tests.attempts(store, path.build, with_lookup("test", path.test), query.topology, flt)
 
-    return lists.answer(Rows(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
+    return lists.list_response(Rows(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get("/builds/<build>/files", summary="The kept inputs of a build", responses=many(RawFile))
-@remembered()
+@cached_route()
 def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
     """As they came from Jenkins, by path, those inside of a zip too. They stay when Jenkins deletes the build."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return builds.files(store, path.build, flt)
 
-    return lists.answer(Rows(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
+    return lists.list_response(Rows(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get(
@@ -102,10 +102,10 @@ def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
         **problems(400, 404, 503),
     },
 )
-@remembered()
+@cached_route()
 def get_file(path: parameters.BuildPath, query: parameters.FileQuery) -> Any:
     """Sent as a download of unknown type, so that no browser runs what a report holds."""
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     check("build", path.build)
     content = builds.file(store() if flt.as_of is None else store().at(flt.as_of), path.build, query.path)
     if content is None:

@@ -43,7 +43,7 @@ def decode(text: str) -> Cursor:
         raise Problem(400, "this is no cursor of this list; take `next` of the page before", "cursor") from None
 
 
-def question(path: str, query: Iterable[tuple[str, str]]) -> int:
+def question_key(path: str, query: Iterable[tuple[str, str]]) -> int:
     """A checksum of what is listed, whatever the page."""
     return zlib.crc32(repr((path, [pair for pair in query if pair[0] not in _FREE])).encode("utf-8", "surrogatepass"))
 

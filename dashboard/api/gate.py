@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, one
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.gate import Gate
 from data.queries.gate import gate
 
@@ -14,9 +14,9 @@ routes = blueprint("gate", "May this run go on? For CI jobs.")
 
 
 @routes.get("/gate", summary="Whether a run fails where its baseline did not", responses=one(Gate))
-@remembered()
+@cached_route()
 def get_gate(query: parameters.GateQuery) -> Any:
     """`state` is passed, closed, or unknown: where the run is not known, has not ended, or lacks results, nothing is
     said, and `reason` tells why (`pending`: waiting may help). Storms and sick hosts are left out, and told."""
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     return gate(store(), flt, query.run, query.baseline, query.kinds, query.max_new, query.limit)

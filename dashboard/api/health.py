@@ -13,8 +13,8 @@ import orjson
 from flask import Response
 
 from dashboard.api import parameters
-from dashboard.api.openapi import answered, blueprint, one, problems
-from dashboard.api.responses import VERSION, asked, remembered, store
+from dashboard.api.openapi import blueprint, documented_response, one, problems
+from dashboard.api.responses import VERSION, cached_route, request_context, store
 from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
 from dashboard.app_state import services
 from data.lake.store import LAKE, Store, StoreError
@@ -27,27 +27,31 @@ _STARTED = time.time()
 
 
 @routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=one(Snapshot))
-@remembered()
+@cached_route()
 def get_snapshot(query: parameters.SnapshotQuery) -> Any:
     """Poll this, with If-None-Match: every other answer stands still while this does."""
-    found = store().at(asked().snapshot).snapshot() if asked().pinned else store().snapshot()
+    found = store().at(request_context().snapshot).snapshot() if request_context().pinned else store().snapshot()
     return {"snapshot": found.id, "committed_at": f"{found.committed_at.isoformat()}Z"}
 
 
-@routes.get("/health/live", summary="This process answers", responses={200: answered(Live), **problems(400)})
+@routes.get("/health/live", summary="This process answers", responses={200: documented_response(Live), **problems(400)})
 def get_live(query: parameters.NoQuery) -> Response:
     return _now({"status": "ok"})
 
 
 @routes.get(
-    "/health/ready", summary="The store opens and answers", responses={200: answered(Ready), **problems(400, 503)}
+    "/health/ready",
+    summary="The store opens and answers",
+    responses={200: documented_response(Ready), **problems(400, 503)},
 )
 def get_ready(query: parameters.NoQuery) -> Response:
     return _now({"status": "ok", "snapshot": _ask(services().store)})
 
 
 @routes.get(
-    "/health", summary="Store, ingestion and this process", responses={200: answered(Health), **problems(400, 503)}
+    "/health",
+    summary="Store, ingestion and this process",
+    responses={200: documented_response(Health), **problems(400, 503)},
 )
 def get_health(query: parameters.NoQuery) -> Response:
     """`status` is "degraded" where a source's last poll failed or is later than twice its interval, or the bug feed
@@ -60,7 +64,7 @@ def get_health(query: parameters.NoQuery) -> Response:
         | {"late": late(row)}
         for row in ingest_status.status(store)
     ]
-    feed = poll_status.feed(store) if store.settings.bugs.url else None
+    feed = poll_status.feed_status(store) if store.settings.bugs.url else None
     degraded = any(row["late"] or row["last_error"] for row in sources) or bool(feed and feed["last_error"])
     return _now(
         {
@@ -70,11 +74,11 @@ def get_health(query: parameters.NoQuery) -> Response:
                 "snapshot": newest.id,
                 "committed_at": iso(newest.committed_at),
                 "age_s": age_s(newest.committed_at),
-                "oldest_at": iso(store.oldest()),
+                "oldest_at": iso(store.oldest_snapshot_time()),
                 "catalog": "postgresql" if "://" in store.settings.catalog else "sqlite",
             },
             "ingest": sources,
-            "ingest_seen": poll_status.last_sign(store)[0],
+            "ingest_seen": poll_status.last_heartbeat(store)[0],
             "bugs": feed,
             "process": {"pid": os.getpid(), "uptime_s": time.time() - _STARTED},
         }

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import checked
-from dashboard.api.openapi import answered, blueprint, many, one, problems
+from dashboard.api.lookups import with_lookup
+from dashboard.api.openapi import blueprint, documented_response, many, one, problems
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.app_state import services
 from data.lake.store import Store
@@ -33,43 +33,43 @@ MOST_URLS = 200
 
 
 @routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=many(IngestSource))
-@remembered(clock_s=LAG_S)
+@cached_route(clock_s=LAG_S)
 def list_sources(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return ingest_status.status(store if flt.as_of is None else store.at(flt.as_of))
 
-    return lists.answer(Rows(IngestSource, sliced(fetch)), query, query.filter())
+    return lists.list_response(Rows(IngestSource, sliced(fetch)), query, query.filter())
 
 
 @routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(LedgerRow))
-@remembered()
+@cached_route()
 def list_ledger(query: parameters.LedgerQuery) -> Any:
     """What failed first, with the error of the last try, then what waits; last what will only be looked at again."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
-    return lists.answer(Rows(LedgerRow, fetch), query, query.filter())
+    return lists.list_response(Rows(LedgerRow, fetch), query, query.filter())
 
 
 @routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(Gap))
-@remembered()
+@cached_route()
 def list_gaps(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
         return ingest_status.gaps(store, flt, limit=start + limit)[start:]
 
-    return lists.answer(Rows(Gap, fetch), query, query.filter())
+    return lists.list_response(Rows(Gap, fetch), query, query.filter())
 
 
 @routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=many(Drop))
-@remembered()
+@cached_route()
 def list_drops(query: parameters.IngestQuery) -> Any:
-    return lists.answer(Rows(Drop, sliced(ingest_status.drops)), query, query.filter())
+    return lists.list_response(Rows(Drop, sliced(ingest_status.drops)), query, query.filter())
 
 
-Bound = int | Annotated[str, parameters.drawn(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
-Moment = Annotated[str, parameters.drawn(parameters.TIME)]
+Bound = int | Annotated[str, parameters.schema_pattern(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
+Moment = Annotated[str, parameters.schema_pattern(parameters.TIME)]
 Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
 
 
@@ -131,7 +131,7 @@ class Work(BaseModel):
 @routes.post(
     "/ingest/requests",
     summary="Ask for a poll, for the builds that Jenkins has, for some of them, or for a range",
-    responses={202: answered(Request), **problems(400, 403, 413, 415, 503)},
+    responses={202: documented_response(Request), **problems(400, 403, 413, 415, 503)},
 )
 def create_request(body: Work) -> Response:
     """The ingest process takes it up within seconds; follow it at the address in Location. A discovery ends with
@@ -144,7 +144,7 @@ def create_request(body: Work) -> Response:
 
 
 @routes.get("/ingest/requests", summary="What was asked for, newest first", responses=many(Request))
-@remembered()
+@cached_route()
 def list_requests(query: parameters.IngestQuery) -> Any:
     """Without the lists of discoveries: those come with a single request."""
 
@@ -152,7 +152,7 @@ def list_requests(query: parameters.IngestQuery) -> Any:
         then = store if flt.as_of is None else store.at(flt.as_of)
         return [_shape(found) for found in requests.recent(then, 1000)]
 
-    return lists.answer(Rows(Request, sliced(fetch)), query, query.filter())
+    return lists.list_response(Rows(Request, sliced(fetch)), query, query.filter())
 
 
 @routes.get(
@@ -160,10 +160,10 @@ def list_requests(query: parameters.IngestQuery) -> Any:
     summary="How far a request is",
     responses=one(Request),
 )
-@remembered()
+@cached_route()
 def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
-    then = store().at(asked().snapshot) if asked().pinned else store()
-    found = requests.status(then, ids.number(checked("request", path.request)))
+    then = store().at(request_context().snapshot) if request_context().pinned else store()
+    found = requests.status(then, ids.number(with_lookup("request", path.request)))
     if found is None:
         raise unknown("request", path.request)
     return _shape(found)
@@ -212,7 +212,7 @@ class Upload(BaseModel):
 @routes.post(
     "/builds",
     summary="Hand in the reports of a build of any CI",
-    responses={202: answered(Request), **problems(400, 403, 413, 415, 503)},
+    responses={202: documented_response(Request), **problems(400, 403, 413, 415, 503)},
 )
 def create_build(form: Upload) -> Response:
     """The ingest process reads them within seconds; follow it at the address in Location. An upload with the same
@@ -233,7 +233,7 @@ def _accepted(number: int) -> Response:
     return response
 
 
-def _shape(found: requests.Request) -> Row:
+def _shape(found: requests.WorkRequest) -> Row:
     return {
         "id": ids.text(found.request),
         "kind": found.kind,

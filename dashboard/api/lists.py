@@ -13,10 +13,10 @@ from pydantic import BaseModel
 
 from dashboard.api import client_connection, cursors
 from dashboard.api.cursors import Cursor, Position
-from dashboard.api.lookups import check, checked
+from dashboard.api.lookups import check, with_lookup
 from dashboard.api.parameters import Listed, Paged
 from dashboard.api.problems import Problem
-from dashboard.api.responses import FORMATS, asked, store
+from dashboard.api.responses import FORMATS, request_context, store
 from dashboard.api.schemas.base import Time
 from data import export
 from data.lake.store import Store
@@ -61,13 +61,13 @@ def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Fetch:
     return fetch
 
 
-def answer(rows: Rows, query: Paged, flt: Filter) -> Any:
+def list_response(rows: Rows, query: Paged, flt: Filter) -> Any:
     """What a list route returns: `{"items", "next", "snapshot"}`, or the export that the request asked for."""
     fields = _fields(query.fields if isinstance(query, Listed) else None, rows.model)
-    flt = asked().at(flt)
+    flt = request_context().at(flt)
     if rows.of is not None and rows.of[0] != "release":
-        checked(*rows.of)
-    if asked().format != "json":
+        with_lookup(*rows.of)
+    if request_context().format != "json":
         return export_file(rows, flt, fields, query.limit)
     limit = query.limit or Paged.PAGE
     position = _position(query.cursor, rows)
@@ -77,17 +77,17 @@ def answer(rows: Rows, query: Paged, flt: Filter) -> Any:
     shown = found[:limit]
     following = None
     if len(found) > limit:
-        question = cursors.question(asked().path, asked().query)
-        following = cursors.encode(Cursor(asked().snapshot, question, rows.after(position, shown)))
+        question = cursors.question_key(request_context().path, request_context().query)
+        following = cursors.encode(Cursor(request_context().snapshot, question, rows.after(position, shown)))
     items = [{name: row[name] for name in fields} for row in shown] if fields else shown
-    return {"items": items, "next": following, "snapshot": asked().snapshot}
+    return {"items": items, "next": following, "snapshot": request_context().snapshot}
 
 
 def _position(cursor: str | None, rows: Rows) -> Position | None:
     if not cursor:
         return None
     found = cursors.decode(cursor)
-    if found.question != cursors.question(asked().path, asked().query):
+    if found.question != cursors.question_key(request_context().path, request_context().query):
         raise Problem(400, "this cursor belongs to another list or filter", "cursor")
     if isinstance(found.position, list) != (rows.key is not None):
         raise Problem(400, "this is no cursor of this list", "cursor")
@@ -105,11 +105,11 @@ def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
 
 def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the format that the request asked for, streamed."""
-    form = asked().format
+    form = request_context().format
     if rows.all is not None:
         chunks = _cut(rows.all(store(), flt, export.BATCH_ROWS), limit)
     else:
-        chunks = _chunks(rows, store(), flt, asked().snapshot, limit)
+        chunks = _chunks(rows, store(), flt, request_context().snapshot, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
     if rows.of is not None and not first:
         check(*rows.of)
@@ -122,9 +122,9 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
     body = export.encode(form, export.batches(all_chunks(), schema), schema)
     client_connection.give_up(request.environ, UNREAD_S)
     response = Response(body, mimetype=FORMATS[form])
-    name = asked().path.rsplit("/", 1)[-1]
+    name = request_context().path.rsplit("/", 1)[-1]
     suffix = {"arrow": "arrows"}.get(form, form)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{asked().snapshot}.{suffix}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}-{request_context().snapshot}.{suffix}"'
     return response
 
 

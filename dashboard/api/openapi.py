@@ -42,12 +42,16 @@ def problems(*statuses: int) -> dict[int, Any]:
 
 def one(model: type[BaseModel], files: dict[str, Any] | None = None) -> dict[int, Any]:
     """The answers of a GET route that gives one thing."""
-    return {200: answered(model, {"ETag": _ETAG}, files), 304: UNCHANGED, **problems(400, 404, 406, 503)}
+    return {200: documented_response(model, {"ETag": _ETAG}, files), 304: UNCHANGED, **problems(400, 404, 406, 503)}
 
 
 def many(item: type[BaseModel]) -> dict[int, Any]:
     """The answers of a GET route that gives a list: a page of JSON, or a file."""
-    return {200: answered(page(item), {"ETag": _ETAG}, FILES), 304: UNCHANGED, **problems(400, 404, 406, 503)}
+    return {
+        200: documented_response(page(item), {"ETag": _ETAG}, FILES),
+        304: UNCHANGED,
+        **problems(400, 404, 406, 503),
+    }
 
 
 def page(item: type[BaseModel]) -> type[BaseModel]:
@@ -61,7 +65,7 @@ def page(item: type[BaseModel]) -> type[BaseModel]:
     )
 
 
-def answered(
+def documented_response(
     model: type[BaseModel], headers: dict[str, Any] | None = None, files: dict[str, Any] | None = None
 ) -> type[BaseModel]:
     """The model, as flask-openapi3 wants an answer described."""

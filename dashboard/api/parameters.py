@@ -16,7 +16,7 @@ from data.queries.gate import FAILING, NEW
 from data.queries.grid import ORDERS
 from data.queries.matrix import AXES
 from data.queries.trends import GROUPS
-from data.verdicts.rules import WORDS
+from data.verdicts.rules import KINDS
 
 Status = Literal["passed", "failed", "skipped"]
 
@@ -26,7 +26,7 @@ def like(example: Any) -> dict[str, Any]:
     return {"json_schema_extra": {"example": example}}
 
 
-def drawn(pattern: str) -> Any:
+def schema_pattern(pattern: str) -> Any:
     """Only tells: what is wrong is refused elsewhere, in better words than that a pattern does not match."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
@@ -35,7 +35,7 @@ _HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
 ISO = rf"[1-9][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T{_HOUR}(:[0-5][0-9](\.[0-9]+)?)?(Z|[+-]{_HOUR})?)?"
 MOMENT = f"^([0-9]{{1,18}}|{ISO})$"
 TIME = f"^{ISO}$"
-_KINDS = f"^(({'|'.join(WORDS)})(,({'|'.join(WORDS)}))*)?$"
+_KINDS = f"^(({'|'.join(KINDS)})(,({'|'.join(KINDS)}))*)?$"
 
 
 @cache
@@ -53,7 +53,7 @@ class Asking(BaseModel):
         """Remembered: flask-openapi3 asks for it at every request, and making it takes pydantic 2 ms."""
         return _schema(cls, **options)
 
-    as_of: Annotated[str, drawn(MOMENT)] | None = Field(
+    as_of: Annotated[str, schema_pattern(MOMENT)] | None = Field(
         None,
         description="the number of a snapshot, or an ISO 8601 time (UTC where it has no offset; a + in an address is "
         "%2B): the store as it was then",
@@ -85,7 +85,9 @@ class Paged(Asking, Exported):
         description="rows of a page (100); of an export, rows in all (every one)",
         **like(50),
     )
-    cursor: Annotated[str, drawn("^[A-Za-z0-9_-]*$")] | None = Field(None, description="`next` of the page before")
+    cursor: Annotated[str, schema_pattern("^[A-Za-z0-9_-]*$")] | None = Field(
+        None, description="`next` of the page before"
+    )
 
 
 class Listed(Paged):
@@ -140,21 +142,21 @@ def words_of(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str
 
 
 class Judged(BaseModel):
-    kind: Annotated[str, drawn(_KINDS)] | None = Field(
+    kind: Annotated[str, schema_pattern(_KINDS)] | None = Field(
         None,
-        description=f"one or more of {', '.join(WORDS)}, separated by commas",
+        description=f"one or more of {', '.join(KINDS)}, separated by commas",
         **like("regression,new_failure"),
     )
 
     @field_validator("kind")
     @classmethod
     def _words(cls, text: str | None) -> str | None:
-        words_of(text, WORDS, "kind")
+        words_of(text, KINDS, "kind")
         return text
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return words_of(self.kind, WORDS, "kind")
+        return words_of(self.kind, KINDS, "kind")
 
 
 class NoQuery(BaseModel):
@@ -241,7 +243,7 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
     )
     environment: str | None = Field(None, description="environment that was tested", **like("prod"))
     max_new: int = Field(0, ge=0, le=1_000_000, description="so many tests may fail that did not")
-    kind: Annotated[str, drawn(f"^(({'|'.join(FAILING)})(,({'|'.join(FAILING)}))*)?$")] | None = Field(
+    kind: Annotated[str, schema_pattern(f"^(({'|'.join(FAILING)})(,({'|'.join(FAILING)}))*)?$")] | None = Field(
         None, description=f"what counts: {', '.join(FAILING)}; else {', '.join(NEW)}", **like("regression")
     )
     limit: int = Field(200, ge=1, le=1000, description="tests listed, at most")
@@ -258,10 +260,10 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
 
 
 class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise):
-    since: Annotated[str, drawn(TIME)] | None = Field(
+    since: Annotated[str, schema_pattern(TIME)] | None = Field(
         None, description="only runs that started at this ISO 8601 time or later", **like("2026-11-01T00:00:00Z")
     )
-    until: Annotated[str, drawn(TIME)] | None = Field(
+    until: Annotated[str, schema_pattern(TIME)] | None = Field(
         None, description="only runs that started at this ISO 8601 time or before", **like("2026-11-22T23:59:59Z")
     )
     by: Literal["run", "day"] = Field("run", description="a point for each run, or for each day")

@@ -19,7 +19,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from data.lake.store import NoSnapshot, StoreError
+from data.lake.store import SnapshotNotFoundError, StoreError
 from data.model.filters import Filter, FilterError
 
 MIMETYPE = "application/problem+json"
@@ -92,8 +92,8 @@ def handle(api: APIBlueprint) -> None:
     def wrong_filter(error: FilterError) -> Response:
         return answer(400, str(error), error.field)
 
-    @api.errorhandler(NoSnapshot)
-    def no_snapshot(error: NoSnapshot) -> Response:
+    @api.errorhandler(SnapshotNotFoundError)
+    def no_snapshot(error: SnapshotNotFoundError) -> Response:
         return answer(404, str(error), "cursor" if "cursor" in request.args else "as_of")
 
     @api.errorhandler(StoreError)

@@ -10,7 +10,7 @@ from dashboard.api.lists import Rows, sliced
 from dashboard.api.lookups import check
 from dashboard.api.openapi import FILES, blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
 from dashboard.api.schemas.runs import Choices, Module, Run, Tile, Version
 from data.lake.store import Store
@@ -22,16 +22,16 @@ STALE_S = 3600  # a release may turn stale without a commit: its ETag holds for 
 
 
 @routes.get("/releases", summary="A tile for every release line", responses=many(Tile))
-@remembered(clock_s=STALE_S)
+@cached_route(clock_s=STALE_S)
 def list_releases(query: parameters.ReleasesQuery) -> Any:
     """The newest activity first. Numbers are of the newest run that has ended; `state` is the release's health."""
-    return lists.answer(Rows(Tile, sliced(releases.tiles)), query, query.filter())
+    return lists.list_response(Rows(Tile, sliced(releases.tiles)), query, query.filter())
 
 
 @routes.get("/releases/<path:release>", summary="One release line", responses=one(Tile))
-@remembered(clock_s=STALE_S)
+@cached_route(clock_s=STALE_S)
 def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
-    found = releases.release(store(), path.release, asked().at(query.filter()))
+    found = releases.release(store(), path.release, request_context().at(query.filter()))
     if found is None:
         raise unknown("release", path.release)
     return found
@@ -42,45 +42,45 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
     summary="The modules of a release, as its newest run that has ended found them",
     responses=many(Module),
 )
-@remembered()
+@cached_route()
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         latest = runs.newest_ended(store, flt)
         return runs.modules(store, latest, flt) if latest else []
 
     rows = Rows(Module, sliced(fetch), of=("release", path.release))
-    return lists.answer(rows, query, query.filter(release=path.release))
+    return lists.list_response(rows, query, query.filter(release=path.release))
 
 
 @routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=many(Version))
-@remembered()
+@cached_route()
 def list_versions(path: parameters.ReleasePath, query: parameters.Listed) -> Any:
     """The newest first, each with how many runs tested it and when."""
 
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         return releases.versions(store, path.release, flt)
 
-    return lists.answer(Rows(Version, sliced(fetch), of=("release", path.release)), query, query.filter())
+    return lists.list_response(Rows(Version, sliced(fetch), of=("release", path.release)), query, query.filter())
 
 
 @routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=many(Run))
-@remembered()
+@cached_route()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
     """The newest first. With a module or topology, the counts are of that part of each run."""
-    return lists.answer(replace(RUNS, of=("release", path.release)), query, query.filter(release=path.release))
+    return lists.list_response(replace(RUNS, of=("release", path.release)), query, query.filter(release=path.release))
 
 
 @routes.get("/releases/<path:release>/matrix", summary="May it ship? Modules by where", responses=one(Matrix, FILES))
-@remembered()
+@cached_route()
 def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> Any:
     """Of the newest run of each environment that has ended. A cell counts broken tests, without noise and storms; the
     worst cell stands for its row and column. A file has one row a cell."""
     check("release", path.release)
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     found = matrix.matrix(store(), path.release, flt, query.by)
     if found is None:
         raise unknown("ended run of release", path.release)
-    if asked().format == "json":
+    if request_context().format == "json":
         return found
     cells = [
         {"release": path.release, "module": row["module"], "column": column["value"], **cell}
@@ -91,14 +91,14 @@ def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> A
 
 
 @routes.get("/matrix", summary="May they ship? Modules by release", responses=one(OverallMatrix, FILES))
-@remembered()
+@cached_route()
 def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
     """Of the newest ended run of each environment of each release; a cell is the worst over the environments."""
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     found = matrix.overall(store(), flt)
     if found is None:
         raise unknown("ended run of any release", "")
-    if asked().format == "json":
+    if request_context().format == "json":
         return found
     cells = [
         {"release": column["value"], "module": row["module"], **cell}
@@ -109,10 +109,10 @@ def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
 
 
 @routes.get("/choices", summary="What there is to filter by", responses=one(Choices))
-@remembered()
+@cached_route()
 def get_choices(query: parameters.ChoicesQuery) -> Any:
     """Every release, and the versions, environments and modules of the chosen one."""
-    return releases.choices(store(), asked().at(query.filter()))
+    return releases.choices(store(), request_context().at(query.filter()))
 
 
 def _runs(store: Store, flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:

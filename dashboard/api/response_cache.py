@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from dashboard.app_state import Services
 from data.lake.store import StoreError
 
-MARK = "regtracker.answer_of"  # in a request's environ: (snapshot, route) that its answer may be kept under
+CACHE_KEY = "regtracker.answer_of"  # in a request's environ: (snapshot, route) that its answer may be kept under
 # What an answer depends on, besides the store.
 _ASKED = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_ORIGIN")
 _LEFT_OUT_OF_304 = ("content-type", "content-length", "content-encoding")
@@ -34,7 +34,7 @@ class _Kept:
     body: bytes
 
 
-class Recall:
+class ResponseCache:
     """A WSGI application around another one. `note(route, method, status, seconds)` is told of what it answers."""
 
     def __init__(
@@ -82,14 +82,14 @@ class Recall:
             return start_response(status, headers, *rest)
 
         chunks = self._application(environ, listen)
-        if MARK not in environ or not said[-1][0].startswith("200"):
+        if CACHE_KEY not in environ or not said[-1][0].startswith("200"):
             return chunks
         body = b"".join(chunks)
         if hasattr(chunks, "close"):
             chunks.close()
         headers = said[-1][1]
         etag = next(value for name, value in headers if name.lower() == "etag").removeprefix("W/")
-        kept = _Kept(*environ[MARK], headers.copy(), etag, body)
+        kept = _Kept(*environ[CACHE_KEY], headers.copy(), etag, body)
         with self._lock:
             if len(body) + 1_500 <= self.kept.maxsize:
                 self.kept[key] = kept

@@ -22,7 +22,7 @@ from werkzeug.http import parse_accept_header
 
 from dashboard.api import cursors
 from dashboard.api.problems import Problem
-from dashboard.api.response_cache import MARK, Recall
+from dashboard.api.response_cache import CACHE_KEY, ResponseCache
 from dashboard.app_state import Services, services, snapshot_of
 from data.lake.store import Store
 from data.model import filters
@@ -62,7 +62,7 @@ def install(server: Flask, note: Callable[[str, str, int, float], None]) -> None
     """Answer what was answered before without entering a route; `note` is told of what Flask does not see."""
     services: Services = server.extensions["regtracker"]
     settings = services.settings
-    server.wsgi_app = server.extensions["regtracker_recall"] = Recall(
+    server.wsgi_app = server.extensions["regtracker_recall"] = ResponseCache(
         server.wsgi_app, services, settings.web.cache_mb / 4, note
     )
     salt = _salt(settings)
@@ -83,11 +83,11 @@ def store() -> Store:
     return services().store
 
 
-def asked() -> Asked:
+def request_context() -> Asked:
     return g.asked
 
 
-def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
+def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
     """A GET route whose answer follows from the store's snapshot alone: remembered, with ETag and 304.
 
     `clock_s`: the answer also follows the clock (ages); its ETag then holds for so many seconds at most, and it is
@@ -111,7 +111,7 @@ def remembered(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Res
             content, mimetype = answer if isinstance(answer, tuple) else (_dump(answer), FORMATS["json"])
             acceptable(mimetype)
             if not clock_s:
-                request.environ[MARK] = (newest, request.url_rule.rule)
+                request.environ[CACHE_KEY] = (newest, request.url_rule.rule)
             return _encoded(content, mimetype, asked.etag)
 
         serve.clock_s = clock_s

@@ -10,11 +10,11 @@ from flask import Response
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check, checked
+from dashboard.api.lookups import check, with_lookup
 from dashboard.api.openapi import FILES, blueprint, many, one
 from dashboard.api.problems import unknown
 from dashboard.api.releases import RUNS
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -24,20 +24,20 @@ routes = blueprint("runs", "Regression runs: which there were, what each brought
 
 
 @routes.get("/runs", summary="Runs, newest first", responses=many(Run))
-@remembered()
+@cached_route()
 def list_runs(query: parameters.RunsQuery) -> Any:
     """With a module or topology, the counts are of that part of each run."""
-    return lists.answer(RUNS, query, query.filter())
+    return lists.list_response(RUNS, query, query.filter())
 
 
 @routes.get("/runs/<run>", summary="One run", responses=one(RunDetail))
-@remembered()
+@cached_route()
 def get_run(path: parameters.RunPath, query: parameters.PartQuery) -> Any:
-    return known_run(path.run, asked().at(query.filter()))
+    return known_run(path.run, request_context().at(query.filter()))
 
 
 @routes.get("/runs/<run>/modules", summary="The modules of a run", responses=many(Module))
-@remembered()
+@cached_route()
 def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by owning module, with the change against the base run."""
 
@@ -46,11 +46,11 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
 
     if query.base is not None:
         check("run", query.base)
-    return lists.answer(Rows(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
+    return lists.list_response(Rows(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(Priority))
-@remembered()
+@cached_route()
 def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by priority, with the change against the base run; "unknown" where no metadata names one."""
 
@@ -59,11 +59,11 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
 
     if query.base is not None:
         check("run", query.base)
-    return lists.answer(Rows(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
+    return lists.list_response(Rows(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
 @routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(Result))
-@remembered()
+@cached_route()
 def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) -> Any:
     """The worst first, then by module and key; `fields=test,status` makes them narrow."""
 
@@ -75,15 +75,15 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
     def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
         return results.all_of_run(store, size, path.run, flt, **wanted)
 
-    return lists.answer(Rows(Result, fetch, of=("run", path.run), all=every), query, query.filter())
+    return lists.list_response(Rows(Result, fetch, of=("run", path.run), all=every), query, query.filter())
 
 
 @routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison, FILES))
-@remembered()
+@cached_route()
 def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
     """Every test that differs from the previous run of the release and environment, or failed in both, in one of seven
     classes. `base` is null, and the classes empty, where there is no run before. A file has one row a test."""
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     run = known_run(path.run, flt)
     if run["previous"] is None:
         empty = {"counts": dict.fromkeys(compare.CLASSES, 0), "classes": {name: [] for name in compare.CLASSES}}
@@ -92,11 +92,11 @@ def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any
 
 
 @routes.get("/compare", summary="Two runs or releases side by side", responses=one(Comparison, FILES))
-@remembered()
+@cached_route()
 def get_comparison(query: parameters.CompareQuery) -> Any:
     """Of two releases: each test in the newest run of an environment in which it was, and which tests fail more often
     (`statistics`). Beside a run, a release stands for its newest run that has ended. A file has one row a test."""
-    flt = asked().at(query.filter())
+    flt = request_context().at(query.filter())
     known = releases.choices(store(), Filter(as_of=flt.as_of))["releases"]
     if query.base in known and query.candidate in known:
         found = compare.releases(store(), query.base, query.candidate, flt, limit=_listed(query))
@@ -108,12 +108,12 @@ def get_comparison(query: parameters.CompareQuery) -> Any:
 
 
 def _listed(query: parameters.ChangesQuery) -> int:
-    return query.limit or (query.LISTED if asked().format == "json" else sys.maxsize)
+    return query.limit or (query.LISTED if request_context().format == "json" else sys.maxsize)
 
 
 def _classes(found: Row, flt: Filter) -> Row | Response:
     """The comparison, or its tests as the file that was asked for, class after class."""
-    if asked().format == "json":
+    if request_context().format == "json":
         return found
 
     tests = [{"class": name} | row for name, rows in found["classes"].items() for row in rows]
@@ -121,7 +121,7 @@ def _classes(found: Row, flt: Filter) -> Row | Response:
 
 
 def known_run(run: str, flt: Filter) -> Row:
-    found = runs.run(store(), checked("run", run), flt)
+    found = runs.run(store(), with_lookup("run", run), flt)
     if found is None:
         raise unknown("run", run)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
 from dashboard.api.openapi import blueprint, many
-from dashboard.api.responses import remembered
+from dashboard.api.responses import cached_route
 from dashboard.api.schemas.search import Hit
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -19,7 +19,7 @@ routes = blueprint("search", "Everything that has a name.")
 @routes.get(
     "/search", summary="Find releases, modules, runs, builds, tests, bugs and failure texts", responses=many(Hit)
 )
-@remembered()
+@cached_route()
 def list_hits(query: parameters.SearchQuery) -> Any:
     """Every word of `q` must be found, whatever its case; at most six of a kind. An id, or the address of a build in
     Jenkins or of a bug in the tracker, finds that alone."""
@@ -27,4 +27,4 @@ def list_hits(query: parameters.SearchQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return search.search(store, query.q, flt)
 
-    return lists.answer(Rows(Hit, sliced(fetch)), query, query.filter())
+    return lists.list_response(Rows(Hit, sliced(fetch)), query, query.filter())

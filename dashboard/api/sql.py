@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api import client_connection, lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import checked
-from dashboard.api.openapi import FILES, answered, blueprint, many, problems
+from dashboard.api.lookups import with_lookup
+from dashboard.api.openapi import FILES, blueprint, documented_response, many, problems
 from dashboard.api.problems import Problem, unknown
-from dashboard.api.responses import FORMATS, acceptable, remembered, store, wanted_format
+from dashboard.api.responses import FORMATS, acceptable, cached_route, store, wanted_format
 from dashboard.api.schemas.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.app_state import Services, services, snapshot_of
 from data import export
@@ -53,7 +53,10 @@ def install(server: Flask) -> None:
 @routes.post(
     "/sql",
     summary="Run one SELECT",
-    responses={200: answered(SqlAnswer, files=FILES), **problems(400, 403, 404, 406, 408, 413, 415, 429, 503)},
+    responses={
+        200: documented_response(SqlAnswer, files=FILES),
+        **problems(400, 403, 404, 406, 408, 413, 415, 429, 503),
+    },
 )
 def run_sql(body: Question) -> Response:
     """Read-only, over the lake's own tables, as they were at `as_of` (`AT (VERSION => n)` after a table asks for an
@@ -104,18 +107,18 @@ def _placed(text: str, sql: str, position: int | None) -> str:
 
 
 @routes.get("/sql/tables", summary="The tables that SQL may read, and what they mean", responses=many(TableMeaning))
-@remembered()
+@cached_route()
 def list_tables(query: parameters.IngestQuery) -> Any:
     def fetch(_: Store, flt: Filter) -> list[Row]:
         return dictionary.tables()
 
-    return lists.answer(Rows(TableMeaning, sliced(fetch)), query, query.filter())
+    return lists.list_response(Rows(TableMeaning, sliced(fetch)), query, query.filter())
 
 
 @routes.get("/sql/saved", summary="The queries that people keep", responses=many(SavedQuery))
-@remembered()
+@cached_route()
 def list_saved(query: parameters.IngestQuery) -> Any:
-    return lists.answer(Rows(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
+    return lists.list_response(Rows(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
 
 
 class Kept(BaseModel):
@@ -135,7 +138,7 @@ class Kept(BaseModel):
 @routes.post(
     "/sql/saved",
     summary="Keep a query",
-    responses={201: answered(SavedQuery), **problems(400, 403, 413, 415, 503)},
+    responses={201: documented_response(SavedQuery), **problems(400, 403, 413, 415, 503)},
 )
 def save_query(body: Kept) -> Response:
     """It is not run; whoever runs it runs it within the limits of `POST /sql`."""
@@ -151,7 +154,7 @@ def save_query(body: Kept) -> Response:
     responses={204: {"description": "it is gone"}, **problems(403, 404, 503)},
 )
 def delete_query(path: parameters.SavedQueryPath) -> Response:
-    if not saved_queries.delete(store(), checked("saved query", path.query)):
+    if not saved_queries.delete(store(), with_lookup("saved query", path.query)):
         raise unknown("saved query", path.query)
     return Response(status=204)
 

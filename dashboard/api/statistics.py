@@ -8,7 +8,7 @@ from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
 from dashboard.api.openapi import FILES, blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.responses import remembered
+from dashboard.api.responses import cached_route
 from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -18,18 +18,18 @@ routes = blueprint("statistics", "Over many runs: flaky tests, rising failure ra
 
 
 @routes.get("/flaky", summary="Flaky tests, those that disturb most first", responses=many(Flaky))
-@remembered()
+@cached_route()
 def list_flaky(query: parameters.FlakyQuery) -> Any:
     """Of the newest runs (`runs`, by default 60) of each release and environment; the recovered last."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return flaky.flaky(store, flt, limit=limit, offset=position or 0)
 
-    return lists.answer(Rows(Flaky, fetch), query, query.filter())
+    return lists.list_response(Rows(Flaky, fetch), query, query.filter())
 
 
 @routes.get("/regressions", summary="Tests that fail more often than they did", responses=one(RisenList, FILES))
-@remembered()
+@cached_route()
 def list_regressions(query: parameters.RegressionsQuery) -> Any:
     """The newest runs of a release (`runs`, by default 10) against the runs before them, or against the release `base`.
     The confirmed first: corrected for all tests that are compared, at most 5 % of them are chance."""
@@ -42,36 +42,36 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
         summary.update({name: value for name, value in found.items() if name != "tests"})
         return found["tests"]
 
-    page = lists.answer(Rows(Risen, fetch), query, query.filter())
+    page = lists.list_response(Rows(Risen, fetch), query, query.filter())
     return summary | page if isinstance(page, dict) else page
 
 
 @routes.get("/tests/<test>/suspects", summary="Which commit broke a test", responses=many(Suspects))
-@remembered()
+@cached_route()
 def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) -> Any:
     """For every release and environment in which it fails now: the commits since it passed, the likeliest first."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
 
-    return lists.answer(Rows(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.list_response(Rows(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
 
 
 @routes.get("/durations/tests", summary="Tests that take longer than they did, or less", responses=many(ChangedTest))
-@remembered()
+@cached_route()
 def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return durations.of_tests(store, flt, limit=limit, offset=position or 0)
 
-    return lists.answer(Rows(ChangedTest, fetch), query, query.filter())
+    return lists.list_response(Rows(ChangedTest, fetch), query, query.filter())
 
 
 @routes.get(
     "/durations/modules", summary="Modules whose tests take longer than they did", responses=many(ChangedDuration)
 )
-@remembered()
+@cached_route()
 def list_changed_modules(query: parameters.DurationsQuery) -> Any:
     """By the mean duration of a result."""
-    return lists.answer(Rows(ChangedDuration, sliced(durations.of_modules)), query, query.filter())
+    return lists.list_response(Rows(ChangedDuration, sliced(durations.of_modules)), query, query.filter())

@@ -9,7 +9,7 @@ from flask import Response
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
 from dashboard.api.openapi import FILES, blueprint, one
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.trends import Grid, GridRow, Point, Trend
 from data.lake.store import Store
 from data.model.filters import Filter, span
@@ -19,24 +19,24 @@ routes = blueprint("trends", "Many runs at once: series, and the grid of tests x
 
 
 @routes.get("/trends", summary="Counts, pass rate and duration over time", responses=one(Trend, FILES))
-@remembered()
+@cached_route()
 def get_trends(query: parameters.TrendsQuery) -> Any:
     """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
     a point, with the name of its series."""
     since, until = span({"since": query.since, "until": query.until})
-    if asked().format == "json":
-        answer = trends.trend(store(), asked().at(query.filter()), query.by, query.group, since, until)
-        return answer | {"snapshot": asked().snapshot}
+    if request_context().format == "json":
+        answer = trends.trend(store(), request_context().at(query.filter()), query.by, query.group, since, until)
+        return answer | {"snapshot": request_context().snapshot}
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         found = trends.trend(store, flt, query.by, query.group, since, until)["series"]
         return [{"series": series["name"], **point} for series in found for point in series["points"]]
 
-    return lists.export_file(Rows(Point, sliced(fetch)), asked().at(query.filter()), [])
+    return lists.export_file(Rows(Point, sliced(fetch)), request_context().at(query.filter()), [])
 
 
 @routes.get("/grid", summary="Tests x runs", responses=one(Grid, FILES))
-@remembered()
+@cached_route()
 def get_grid(query: parameters.GridQuery) -> Any:
     """The newest runs (`runs`, by default 30), newest first, and for each test one letter a run: P passed, F failed,
     K passed after a failed attempt, S skipped, - did not run. Pages go over the tests."""
@@ -50,7 +50,7 @@ def get_grid(query: parameters.GridQuery) -> Any:
         columns[:] = found["runs"]
         return [test | {"cells": cells} for test, cells in zip(found["tests"], found["cells"], strict=True)]
 
-    page = lists.answer(Rows(GridRow, fetch), query, query.filter())
+    page = lists.list_response(Rows(GridRow, fetch), query, query.filter())
     if isinstance(page, Response):
         return page
     cells = [row.pop("cells") for row in page["items"]]

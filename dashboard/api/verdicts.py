@@ -6,46 +6,46 @@ from typing import Any
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check, checked
+from dashboard.api.lookups import check, with_lookup
 from dashboard.api.openapi import blueprint, many, one
 from dashboard.api.problems import unknown
-from dashboard.api.responses import asked, remembered, store
+from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.runs import known_run
 from dashboard.api.schemas.verdicts import Excluded, Failure, FailureDetail, Host, Storm, Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import failures
 from data.verdicts import disturbances, verdicts
-from data.verdicts.rules import WORDS
+from data.verdicts.rules import KINDS
 
 routes = blueprint("verdicts", "What is broken, flaky or fixed; why; and what was left out as disturbed.")
 
 
 @routes.get("/verdicts", summary="What is broken, flaky or fixed", responses=many(Verdict))
-@remembered()
+@cached_route()
 def list_verdicts(query: parameters.VerdictsQuery) -> Any:
     """The worst first, each with the evidence from which it can be computed again. A verdict looks at the newest runs
     (`runs`, by default the window of the settings) of each release and environment."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return verdicts.verdicts(store, flt, query.kinds or WORDS, limit=limit, offset=position or 0)
+        return verdicts.verdicts(store, flt, query.kinds or KINDS, limit=limit, offset=position or 0)
 
     if query.at_run is not None:
         check("run", query.at_run)
-    return lists.answer(Rows(Verdict, fetch), query, query.filter())
+    return lists.list_response(Rows(Verdict, fetch), query, query.filter())
 
 
 @routes.get("/verdicts/excluded", summary="What verdicts leave out", responses=one(Excluded))
-@remembered()
+@cached_route()
 def get_excluded(query: parameters.ExcludedQuery) -> Any:
     """Storms and sick hosts in the runs that verdicts look at, with the failures that were left out for them."""
     if query.at_run is not None:
         check("run", query.at_run)
-    return verdicts.excluded(store(), asked().at(query.filter()))
+    return verdicts.exclusions(store(), request_context().at(query.filter()))
 
 
 @routes.get("/failures", summary="Failure patterns, the widest first", responses=many(Failure))
-@remembered()
+@cached_route()
 def list_failures(query: parameters.FailuresQuery) -> Any:
     """Of the newest runs (`runs`, by default 10) of each release and environment, or of one run. Patterns that differ
     by a few letters are one cluster: `members` names them."""
@@ -58,29 +58,31 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
 
     for run in (query.run, query.since):
         if run is not None:
-            known_run(run, asked().at(Filter()))
-    return lists.answer(Rows(Failure, fetch), query, query.filter())
+            known_run(run, request_context().at(Filter()))
+    return lists.list_response(Rows(Failure, fetch), query, query.filter())
 
 
 @routes.get("/failures/<signature>", summary="One failure pattern", responses=one(FailureDetail))
-@remembered()
+@cached_route()
 def get_failure(path: parameters.SignaturePath, query: parameters.FailureQuery) -> Any:
     """With its counts by day and its newest examples."""
-    found = failures.failure(store(), checked("failure pattern", path.signature), asked().at(query.filter()))
+    found = failures.failure(
+        store(), with_lookup("failure pattern", path.signature), request_context().at(query.filter())
+    )
     if found is None:
         raise unknown("failure pattern", path.signature)
     return found
 
 
 @routes.get("/storms", summary="Builds in which too much failed at once", responses=many(Storm))
-@remembered()
+@cached_route()
 def list_storms(query: parameters.DisturbancesQuery) -> Any:
     """The newest first, in the newest runs (`runs`, by default 60) of each release and environment."""
-    return lists.answer(Rows(Storm, sliced(disturbances.storm_list)), query, query.filter())
+    return lists.list_response(Rows(Storm, sliced(disturbances.storm_list)), query, query.filter())
 
 
 @routes.get("/hosts", summary="Hosts by how much more fails on them than expected", responses=many(Host))
-@remembered()
+@cached_route()
 def list_hosts(query: parameters.HostsQuery) -> Any:
     """The sick first, in the newest runs (`runs`, by default 60) of each release and environment."""
-    return lists.answer(Rows(Host, sliced(disturbances.host_list)), query, query.filter())
+    return lists.list_response(Rows(Host, sliced(disturbances.host_list)), query, query.filter())

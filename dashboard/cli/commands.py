@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_of
+from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_from_options
 from data.cli import completion
 from data.cli.common import JSON, fail, load_settings
 
@@ -96,7 +96,7 @@ def gate(
         "include_storms": include_storms or None,
     }
     deadline = time.monotonic() + wait
-    with api_of(url) as api:
+    with api_from_options(url) as api:
         while (answer := api.get("/gate", **query))["pending"] and (left := deadline - time.monotonic()) > 0:
             click.echo(f"{answer['reason']} Waiting ...", err=True)
             time.sleep(min(5.0, left))
@@ -149,5 +149,5 @@ def mcp(http: bool, host: str, port: int, url: str | None) -> None:
         if (error.name or "").partition(".")[0] != "mcp":
             raise
         fail("The MCP server needs the package mcp: pip install 'regtracker[mcp]'.")
-    with api_of(url) as api:
+    with api_from_options(url) as api:
         serve(api, http, host, port)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dashboard.cli.options import ENVIRONMENT, MODULE, RELEASE, URL, api_of
+from dashboard.cli.options import ENVIRONMENT, MODULE, RELEASE, URL, api_from_options
 from data.cli.common import JSON, fail
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def export(
         fail(f"--where {wrong[0]!r}: write NAME=VALUE.")
     query: dict[str, Any] = {"release": release, "environment": environment, "module": module, "runs": runs}
     query |= {"as_of": as_of, "limit": limit, **dict(pair.split("=", 1) for pair in others)}
-    with api_of(url) as api:
+    with api_from_options(url) as api:
         path = "/" + name.strip("/")
         known = _lists(api)
         if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) for template in known):
@@ -126,7 +126,7 @@ def sql(
             click.echo("One SELECT, then Ctrl-D:", err=True)
         select = sys.stdin.read()
     question = {"sql": select, "as_of": as_of}
-    with api_of(url) as api:
+    with api_from_options(url) as api:
         if form or output:
             form = form or _form_of(output)
             _write(api, output, form, "POST", "/sql", FORMATS[form], {}, question)

@@ -23,12 +23,12 @@ MODULE = click.option("--module", help="Owning module.", shell_complete=completi
 
 
 @contextmanager
-def api_of(url: str | None) -> Iterator[Api]:
+def api_from_options(url: str | None) -> Iterator[Api]:
     """The API to ask; what it refuses ends the command with its words and exit code 2."""
-    from dashboard.api_client import ApiError, opened
+    from dashboard.api_client import ApiError, open_api
 
     try:
-        with opened(None if url else existing(load_settings()), url) as api:
+        with open_api(None if url else existing(load_settings()), url) as api:
             yield api
     except (ApiError, ValueError) as error:
         fail(error)

@@ -35,7 +35,7 @@ AsOf = Annotated[
 ]
 
 
-class Asking:
+class ApiTools:
     """Asks the API, of the store as it was `as_of`. `ask` raises ToolError with the API's own words."""
 
     def __init__(self, api: Api, as_of: str | int | None = None) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from dashboard.mcp.api_tools import AnyRelease, Asking, Environment, Limit, Module, Row, Run
+from dashboard.mcp.api_tools import AnyRelease, ApiTools, Environment, Limit, Module, Row, Run
 
 TESTS = 200  # of one bug
 Troubled = Annotated[
@@ -15,7 +15,7 @@ Troubled = Annotated[
 ]
 
 
-class BugTools(Asking):
+class BugTools(ApiTools):
     def get_bug_breakdown(
         self,
         run: Run,

@@ -8,7 +8,18 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from dashboard.api_client import ApiError
-from dashboard.mcp.api_tools import AnyRelease, Asking, Build, Environment, Limit, Module, Release, Row, Run, shortened
+from dashboard.mcp.api_tools import (
+    AnyRelease,
+    ApiTools,
+    Build,
+    Environment,
+    Limit,
+    Module,
+    Release,
+    Row,
+    Run,
+    shortened,
+)
 
 Status = Annotated[
     Literal["passed", "failed", "skipped"] | None, Field(description="only results with this status; omit for all")
@@ -16,7 +27,7 @@ Status = Annotated[
 Text = Annotated[str | None, Field(description="part of a test's key, whatever its case")]
 
 
-class RunTools(Asking):
+class RunTools(ApiTools):
     def list_releases(self, environment: Environment = None, limit: Limit = 50) -> Row:
         """Every release line with its health: state, pass rate and counts of its newest run that ended, numbers of
         regressions, new failures, always failing and flaky tests, and the run going on. The place to begin."""

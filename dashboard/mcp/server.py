@@ -15,7 +15,7 @@ from mcp.types import ToolAnnotations
 from pydantic import model_validator
 
 from dashboard.api_client import Api
-from dashboard.mcp.api_tools import Asking, AsOf, Row
+from dashboard.mcp.api_tools import ApiTools, AsOf, Row
 from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools
@@ -46,7 +46,7 @@ def create(api: Api) -> MCPServer:
     return server
 
 
-def _tool(api: Api, kind: type[Asking], name: str) -> Tool:
+def _tool(api: Api, kind: type[ApiTools], name: str) -> Tool:
     method = getattr(kind, name)
 
     @wraps(method)

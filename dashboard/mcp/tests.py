@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dashboard.mcp.api_tools import AnyRelease, Asking, Build, Environment, Limit, Module, Release, Row, Test
+from dashboard.mcp.api_tools import AnyRelease, ApiTools, Build, Environment, Limit, Module, Release, Row, Test
 
 Runs = Annotated[int | None, Field(description="how many of the newest runs are looked at", ge=1, le=1000)]
 
 
-class TestTools(Asking):
+class TestTools(ApiTools):
     __test__ = False  # pytest takes the name for a test's
 
     def get_verdicts(

@@ -10,25 +10,25 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import Place
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PageUrl
 from data.lake.store import Store
 from data.queries import bugs
-from data.verdicts.rules import WORDS
+from data.verdicts.rules import KINDS
 
 PATH, NAME = "/bugs/<bug>", ""
 _FACTS = ("status", "priority", "assignee", "component", "resolution", "versions")
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("bug"), className="page")
+    return html.Div(rendering.html_slot("bug"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "bug", PATH, "bug.html", view)
 
 
-def view(store: Store, place: Place, bug: str) -> dict[str, Any]:
+def view(store: Store, place: PageUrl, bug: str) -> dict[str, Any]:
     this = bugs.bug(store, unquote(bug), place.filter)
     if this is None:
         raise rendering.UnknownError(f"No bug feed has held {unquote(bug)}. The id may be misspelt.")
@@ -48,13 +48,13 @@ def _shown(test: dict[str, Any]) -> dict[str, Any]:
     """A test with the lane in which it does worst, and that lane's worst word (or None)."""
 
     def badness(lane: dict[str, Any]) -> tuple[int, int]:
-        words = [WORDS.index(word) for word in lane["kinds"]]
-        return bugs.STATUSES.index(lane["status"]), min(words, default=len(WORDS))
+        words = [KINDS.index(word) for word in lane["kinds"]]
+        return bugs.STATUSES.index(lane["status"]), min(words, default=len(KINDS))
 
     lane = min(test["lanes"], key=badness, default=None)
-    word = min(lane["kinds"], key=WORDS.index, default=None) if lane else None
+    word = min(lane["kinds"], key=KINDS.index, default=None) if lane else None
     return test | {"lane": lane, "word": word}
 
 
-def asks(store: Store, place: Place, bug: str) -> Call:
-    return call(("bugs", unquote(bug)), parameters.BugQuery, place)
+def asks(store: Store, place: PageUrl, bug: str) -> ApiCall:
+    return api_call(("bugs", unquote(bug)), parameters.BugQuery, place)

@@ -10,8 +10,8 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.queries import bugs, runs, tests
 
@@ -21,14 +21,14 @@ MOST = 100_000
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("bugs"), className="page")
+    return html.Div(rendering.html_slot("bugs"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "bugs", PATH, "bugs.html", view)
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     """`run` leaves the bugs of its failed and skipped tests, `test` those of one test."""
     flt, offset, status = place.filter, offset_of(place), _status(place)
     of = {"q": place.get("q"), "test": place.get("test") or None, "run": place.get("run") or None}
@@ -54,7 +54,7 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
-def _status(place: Place) -> str:
+def _status(place: PageUrl) -> str:
     """Which bugs are shown: open ones, unless told or asked about a run or test, where a closed one is news."""
     status = place.get("status")
     if status in (*bugs.STATES, ALL):
@@ -66,5 +66,5 @@ def _asked(status: str) -> str | None:
     return None if status == ALL else status
 
 
-def asks(store: Store, place: Place) -> Call:
-    return call(("bugs",), parameters.BugsQuery, place, status=_asked(_status(place)))
+def asks(store: Store, place: PageUrl) -> ApiCall:
+    return api_call(("bugs",), parameters.BugsQuery, place, status=_asked(_status(place)))

@@ -9,9 +9,9 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
+from dashboard.api_links import ApiCall, api_call
 from dashboard.failing_line import excerpts
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, builds, results
@@ -30,14 +30,14 @@ FLAGS = {
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("build"), className="page")
+    return html.Div(rendering.html_slot("build"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "build", PATH, "build.html", view)
 
 
-def view(store: Store, place: Place, build: str) -> dict[str, Any]:
+def view(store: Store, place: PageUrl, build: str) -> dict[str, Any]:
     this = builds.build(store, build)
     if this is None:
         raise rendering.UnknownError(
@@ -75,7 +75,7 @@ def view(store: Store, place: Place, build: str) -> dict[str, Any]:
         "kinds": {},
         "bugs": bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
         "module": place.filter.module,
-        "measured": rendering.measured(store),
+        "measured": rendering.window_label(store),
     }
 
 
@@ -99,9 +99,9 @@ def _console(store: Store, build: str, kept: list[dict[str, Any]]) -> list[tuple
     return None if content is None else excerpts(content.decode("utf-8", "replace"))
 
 
-def asks(store: Store, place: Place, build: str) -> Call:
+def asks(store: Store, place: PageUrl, build: str) -> ApiCall:
     this = builds.build(store, build) or {"failed": 0}
     status = place.get("status") or ("failed" if this["failed"] else None)
-    return call(
+    return api_call(
         ("builds", build, "results"), parameters.BuildResultsQuery, place, status=None if status == "all" else status
     )

@@ -9,8 +9,8 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, releases, runs
@@ -32,14 +32,14 @@ MEANINGS = {
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("compare"), className="page")
+    return html.Div(rendering.html_slot("compare"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "compare", PATH, "compare.html", view)
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); without them the newest
     run and the one before it. Two releases are compared as such; beside a run, one stands for its newest run."""
     flt = place.filter
@@ -68,11 +68,11 @@ def view(store: Store, place: Place) -> dict[str, Any]:
         release = found["candidate"]["release"]
     rows = listed(place, found)
     known = bugs.of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
-    shown = {"found": found, "of_releases": sides.of_releases, "measured": rendering.measured(store), "bugs": known}
+    shown = {"found": found, "of_releases": sides.of_releases, "measured": rendering.window_label(store), "bugs": known}
     return context | shown | rows
 
 
-def listed(place: Place, found: dict[str, Any]) -> dict[str, Any]:
+def listed(place: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
     """What classes.html shows of a comparison: the class that the URL names (else the first that is not empty)."""
     chosen = place.get("class")
     if chosen not in compare.CLASSES:
@@ -112,7 +112,7 @@ class Sides:
         return self.base in self.releases and self.candidate in self.releases
 
 
-def _sides(store: Store, place: Place) -> Sides:
+def _sides(store: Store, place: PageUrl) -> Sides:
     flt = place.filter
     scope = Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of)
     offered = runs.runs(store, scope, OFFERED)
@@ -144,8 +144,8 @@ def _meant(store: Store, name: str, known: list[str], scope: Filter) -> list[str
     return runs_named(store, name, scope)
 
 
-def asks(store: Store, place: Place) -> Call | None:
+def asks(store: Store, place: PageUrl) -> ApiCall | None:
     sides = _sides(store, place)
     if sides.unclear or not sides.base or not sides.candidate:
         return None
-    return call(("compare",), parameters.CompareQuery, place, base=sides.base, candidate=sides.candidate)
+    return api_call(("compare",), parameters.CompareQuery, place, base=sides.base, candidate=sides.candidate)

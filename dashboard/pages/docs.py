@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from dashboard import rendering
-from dashboard.page_url import Place
+from dashboard.page_url import PageUrl
 from dashboard.terms import anchor
 from data.lake.store import Store
 
@@ -23,14 +23,14 @@ _PAGE = re.compile(r"^(?:docs/)?([a-z]+)\.md(#.*)?$")
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("docs"), className="page")
+    return html.Div(rendering.html_slot("docs"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "docs", PATH, "docs.html", view)
 
 
-def view(store: Store, place: Place, name: str) -> dict[str, Any]:
+def view(store: Store, place: PageUrl, name: str) -> dict[str, Any]:
     pages = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
     if name not in pages:
         raise rendering.UnknownError(f"There is no page {name!r} in the documentation. There are: {', '.join(pages)}.")
@@ -79,5 +79,5 @@ def _relink(inline: Token) -> None:
     inline.children = children
 
 
-def asks(store: Store, place: Place, name: str) -> None:
+def asks(store: Store, place: PageUrl, name: str) -> None:
     """The documentation is no answer of the store."""

@@ -8,7 +8,7 @@ from typing import Any
 from dash import Dash
 
 from dashboard import rendering
-from dashboard.page_url import Place
+from dashboard.page_url import PageUrl
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, builds, tests
@@ -21,7 +21,7 @@ def register(app: Dash) -> None:
     rendering.register(app, "drawer", None, "drawer.html", view)
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     """`case` is TEST (its newest failure in the scope), TEST@RELEASE/ENVIRONMENT (in that lane, whatever the scope),
     TEST~RUN@RELEASE/ENVIRONMENT (likewise, of what had come by that run), TEST.BUILD or TEST.BUILD.TOPOLOGY."""
     case, _, lane = place.get("case").partition("@")
@@ -67,9 +67,9 @@ def _left_out(store: Store, test: str, build: dict[str, Any], as_of: int | None)
     lane = Filter(build["release"], environment=build["environment"], as_of=as_of)
     if lane.environment is None or not build["runs"]:
         return {}
-    found, looked_at = verdicts.left_out(store, test, lane)
+    found, looked_at = verdicts.excluded_runs(store, test, lane)
     run = build["runs"][0]["id"]
-    return found if run in looked_at else found | verdicts.left_out(store, test, replace(lane, at_run=run))[0]
+    return found if run in looked_at else found | verdicts.excluded_runs(store, test, replace(lane, at_run=run))[0]
 
 
 def _why(history: list[dict[str, Any]], build: str | None, out: dict[str, str]) -> str | None:

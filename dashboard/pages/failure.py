@@ -10,8 +10,8 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.queries import failures
 
@@ -21,14 +21,14 @@ SHARES = 12  # modules and hosts that are drawn
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("failure"), className="page")
+    return html.Div(rendering.html_slot("failure"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "failure", PATH, "failure.html", view)
 
 
-def view(store: Store, place: Place, signature: str) -> dict[str, Any]:
+def view(store: Store, place: PageUrl, signature: str) -> dict[str, Any]:
     offset = offset_of(place)
     pattern = failures.failure(store, signature, place.filter, PAGE_SIZE, offset)
     if pattern is None:
@@ -57,5 +57,5 @@ def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def asks(store: Store, place: Place, signature: str) -> Call:
-    return call(("failures", signature), parameters.FailureQuery, place)
+def asks(store: Store, place: PageUrl, signature: str) -> ApiCall:
+    return api_call(("failures", signature), parameters.FailureQuery, place)

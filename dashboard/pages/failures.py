@@ -8,8 +8,8 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.queries import failures
 
@@ -24,14 +24,14 @@ SORTS = {
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("failures"), className="page")
+    return html.Div(rendering.html_slot("failures"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "failures", PATH, "failures.html", view)
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     flt, offset = place.filter, offset_of(place)
     found = failures.failures(store, flt, failures.MOST)
     shown = failures.narrowed(found, place.get("q"), bool(place.get("new")))
@@ -52,5 +52,5 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
-def asks(store: Store, place: Place) -> Call:
-    return call(("failures",), parameters.FailuresQuery, place, new="1" if place.get("new") else None)
+def asks(store: Store, place: PageUrl) -> ApiCall:
+    return api_call(("failures",), parameters.FailuresQuery, place, new="1" if place.get("new") else None)

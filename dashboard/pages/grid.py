@@ -14,13 +14,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
+from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as the_store
-from dashboard.page_url import Place, offset_of
+from dashboard.page_url import PageUrl, offset_of
 from data.lake.store import Store, StoreError
 from data.model.filters import Filter, FilterError
 from data.queries import grid, releases
-from data.verdicts.rules import WORDS
+from data.verdicts.rules import KINDS
 
 PATH, NAME = "/grid", "Grid"
 RUNS = ("30", "60", "100", "200")
@@ -31,7 +31,7 @@ MOST_RUNS = 200
 def layout() -> html.Div:
     return html.Div(
         [
-            *rendering.sink("grid-head"),
+            *rendering.html_slot("grid-head"),
             dcc.Store(id="grid-data"),
             html.Div(id="grid", className="cells-frame", role="region", **{"aria-label": "Tests by runs"}),
         ],
@@ -44,7 +44,7 @@ def register(app: Dash) -> None:
 
     @app.callback(Output("grid-data", "data"), Input("url", "href"), Input("snapshot", "data"))
     def cells(href: str, _snapshot: int | None) -> Any:
-        place = Place.of(href)
+        place = PageUrl.of(href)
         if place.path != PATH:
             return no_update
         try:
@@ -55,7 +55,7 @@ def register(app: Dash) -> None:
     app.clientside_callback(ClientsideFunction("rt", "grid"), Input("grid-data", "data"), State("grid", "id"))
 
 
-def answer(store: Store, place: Place) -> dict[str, Any]:
+def answer(store: Store, place: PageUrl) -> dict[str, Any]:
     """What is painted: {"at" (the address that it answers), "release",
     "runs": [[id, number, started_at, environment, version, state]],
     "tests": [[test, name, key, note, kinds, what tells it from its namesakes]], "cells": [the letters of a test]}."""
@@ -99,18 +99,18 @@ def apart(tests: list[dict[str, Any]]) -> list[str]:
     return labels
 
 
-def ask(store: Store, place: Place) -> dict[str, Any]:
+def ask(store: Store, place: PageUrl) -> dict[str, Any]:
     """The grid of the release that the address names, or else of the one with the newest activity: runs of several
     releases are no one history."""
     flt = place.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
-    kind, order = place.choice("kind", WORDS), place.choice("order", grid.ORDERS, "failing")
+    kind, order = place.choice("kind", KINDS), place.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
     asked = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
     return grid.grid(store, asked, ROWS, offset_of(place), kinds, place.get("q") or None, order) | {"release": release}
 
 
-def head(store: Store, place: Place) -> dict[str, Any]:
+def head(store: Store, place: PageUrl) -> dict[str, Any]:
     found, offset = ask(store, place), offset_of(place)
     return {
         "release": found["release"],
@@ -118,7 +118,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "unknown": None if found["runs"] else _others(store, place),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
-        "words": WORDS,
+        "words": KINDS,
         "kind": place.get("kind"),
         "order": place.get("order") or "failing",
         "orders": grid.ORDERS,
@@ -134,11 +134,11 @@ def head(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
-def _known(store: Store, place: Place) -> list[str]:
+def _known(store: Store, place: PageUrl) -> list[str]:
     return releases.choices(store, Filter(as_of=place.filter.as_of))["releases"]
 
 
-def _others(store: Store, place: Place) -> list[str] | None:
+def _others(store: Store, place: PageUrl) -> list[str] | None:
     """The releases that there are, where the address names one that is not among them."""
     known = _known(store, place)
     return known if place.filter.release and place.filter.release not in known else None
@@ -149,7 +149,7 @@ def _offered(known: list[str], chosen: str | None) -> list[str]:
     return known if chosen is None or chosen in known else [chosen, *known]
 
 
-def asks(store: Store, place: Place) -> Call:
-    kind = place.get("kind") if place.get("kind") in WORDS else None
+def asks(store: Store, place: PageUrl) -> ApiCall:
+    kind = place.get("kind") if place.get("kind") in KINDS else None
     runs = min(place.filter.runs or int(RUNS[0]), MOST_RUNS)
-    return call(("grid",), parameters.GridQuery, place, release=ask(store, place)["release"], runs=runs, kind=kind)
+    return api_call(("grid",), parameters.GridQuery, place, release=ask(store, place)["release"], runs=runs, kind=kind)

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api.ingest import Work
-from dashboard.api_links import Call, call
+from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import services
 from dashboard.callback_errors import log
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store, StoreError
 from data.model import ids
 from data.model.filters import FilterError
@@ -41,8 +41,8 @@ def layout() -> html.Div:
         [
             dcc.Store(id="ingest-asked"),
             dcc.Interval("ingest-clock", RENEWED_S * 1000),
-            *rendering.sink("ingest-said", role="status"),
-            *rendering.sink("ingest"),
+            *rendering.html_slot("ingest-said", role="status"),
+            *rendering.html_slot("ingest"),
         ],
         className="page ingest",
     )
@@ -61,7 +61,7 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def renew(_beats: int, href: str) -> Any:
-        return rendering.answer("ingest.html", Place.of(href), view, {})
+        return rendering.render_view("ingest.html", PageUrl.of(href), view, {})
 
     @app.callback(
         Output("ingest-said-html", "data"),
@@ -73,7 +73,7 @@ def register(app: Dash) -> None:
     def take(asked: dict[str, Any] | None, href: str) -> Any:
         if not asked:
             raise PreventUpdate
-        place = Place.of(href)
+        place = PageUrl.of(href)
         store = services().store
         try:
             text, found = ask(store, asked)
@@ -99,7 +99,11 @@ def ask(store: Store, asked: dict[str, Any]) -> tuple[str, str | None]:
         raise ValueError(f"There is no source {source!r} in the configuration.")
     if kind == "again":
         job, number = given.get("job", ""), given.get("number", "")
-        if not number.isascii() or not number.isdigit() or not ledger.again(store, AUTHOR, source, job, int(number)):
+        if (
+            not number.isascii()
+            or not number.isdigit()
+            or not ledger.retry_now(store, AUTHOR, source, job, int(number))
+        ):
             raise ValueError(f"{job} #{number} is not waiting any more.")
         requests.submit(store, "poll", source, {}, AUTHOR)
         return f"{job} #{number} will be tried again within seconds.", None
@@ -123,17 +127,17 @@ def _reason(error: ValueError) -> str:
     return f"{'.'.join(str(part) for part in first['loc'][:1])} {first['msg']}".strip()
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     place.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
     source, state, offset = place.get("source") or None, place.get("state") or None, offset_of(place)
     sources = [_source(row) for row in ingest_status.status(store)]
     rows = ingest_status.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
-    last_sign, is_alive = poll_status.last_sign(store)
+    last_sign, is_alive = poll_status.last_heartbeat(store)
     return {
         "sources": sources,
         "last_sign": last_sign,
         "is_alive": is_alive,
-        "feed": poll_status.feed(store) if store.settings.bugs.url else None,
+        "feed": poll_status.feed_status(store) if store.settings.bugs.url else None,
         "rechecks": ingest_status.rechecks(store, source) if state is None else 0,
         "configured": [one.name for one in store.settings.source],
         "states": STATES,
@@ -169,7 +173,7 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"state": state, "is_due": row["next_poll"] is not None and row["next_poll"] <= now}
 
 
-def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _found(store: Store, place: PageUrl, asked: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The discovery that the address names: its request, the builds with how each stands now, and what is being read
     of the same source."""
     name = place.get("request")
@@ -181,7 +185,7 @@ def _found(store: Store, place: Place, asked: list[dict[str, Any]]) -> dict[str,
     rows = request.payload.get("listed") or []
     started = [None if row["started_at"] is None else datetime.fromisoformat(row["started_at"][:-1]) for row in rows]
     wanted = [(row["job"], row["number"], start) for row, start in zip(rows, started, strict=True)]
-    now = ledger.standing(store, request.source, wanted)
+    now = ledger.build_statuses(store, request.source, wanted)
     builds = []
     for row in rows:
         here = now[row["job"], row["number"]]
@@ -215,7 +219,7 @@ def _requests(store: Store) -> list[dict[str, Any]]:
     return asked
 
 
-def _request(found: requests.Request) -> dict[str, Any]:
+def _request(found: requests.WorkRequest) -> dict[str, Any]:
     """A request as the list shows it; its progress as a share where it reports one, with builds a second and the
     seconds left at that rate."""
     progress = found.payload.get("progress") or {}
@@ -246,7 +250,7 @@ def _request(found: requests.Request) -> dict[str, Any]:
     }
 
 
-def asks(store: Store, place: Place) -> Call:
+def asks(store: Store, place: PageUrl) -> ApiCall:
     if place.get("request"):
-        return call(("ingest", "requests", place.get("request")), parameters.SnapshotQuery, place)
-    return call(("ingest", "ledger"), parameters.LedgerQuery, place)
+        return api_call(("ingest", "requests", place.get("request")), parameters.SnapshotQuery, place)
+    return api_call(("ingest", "ledger"), parameters.LedgerQuery, place)

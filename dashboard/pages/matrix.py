@@ -9,8 +9,8 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, matrix, releases
@@ -28,14 +28,14 @@ MEANINGS = {
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("matrix"), className="page")
+    return html.Div(rendering.html_slot("matrix"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "matrix", PATH, "matrix.html", view)
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     """`by` chooses the columns; `row` and `column` the cells whose tests are listed. Without a release the columns are
     the releases, and a cell leads to its own matrix."""
     flt = place.filter
@@ -78,8 +78,8 @@ def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, A
     return row["cells"][place] if row and place is not None else None
 
 
-def asks(store: Store, place: Place) -> Call:
+def asks(store: Store, place: PageUrl) -> ApiCall:
     release = _release(store, place.filter)
     if release is None:
-        return call(("matrix",), parameters.OverallMatrixQuery, place)
-    return call(("releases", release, "matrix"), parameters.MatrixQuery, place)
+        return api_call(("matrix",), parameters.OverallMatrixQuery, place)
+    return api_call(("releases", release, "matrix"), parameters.MatrixQuery, place)

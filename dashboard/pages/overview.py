@@ -10,8 +10,8 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import Place
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PageUrl
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.model.measures import iso
@@ -24,14 +24,14 @@ _ORDER = ("failing", "broken", "running", "ok", "stale", "empty")
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("overview"), className="page")
+    return html.Div(rendering.html_slot("overview"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "overview", PATH, "overview.html", view)
 
 
-def view(store: Store, place: Place) -> dict[str, Any]:
+def view(store: Store, place: PageUrl) -> dict[str, Any]:
     flt = replace(place.filter, version=None)
     found = releases.tiles(store, flt)
     tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}
@@ -41,13 +41,11 @@ def view(store: Store, place: Place) -> dict[str, Any]:
     return {
         "narrowed": [f"{name} {place.get(name)}" for name in narrowed],
         "wider": place.here(**dict.fromkeys(narrowed)),
-        "tiles": [
-            tile | {"running": progress(_expecting(store, tile["running_run"]), store.moment())} for tile in tiles
-        ],
+        "tiles": [tile | {"running": progress(_expecting(store, tile["running_run"]), store.now())} for tile in tiles],
         "recent": [run for run in runs.runs(store, place.filter, RECENT) if run["release"] in tested],
         "nothing": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
-        "measured": rendering.measured(store),
+        "measured": rendering.window_label(store),
         "window": store.settings.measures.window,
     }
 
@@ -83,5 +81,5 @@ def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None
     }
 
 
-def asks(store: Store, place: Place) -> Call:
-    return call(("releases",), parameters.ReleasesQuery, place, version=None, limit=None)
+def asks(store: Store, place: PageUrl) -> ApiCall:
+    return api_call(("releases",), parameters.ReleasesQuery, place, version=None, limit=None)

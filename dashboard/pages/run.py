@@ -10,15 +10,15 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from dashboard.pages.compare import LISTED, MEANINGS, listed
 from dashboard.pages.overview import progress
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, failures, gate, results, runs
 from data.verdicts import verdicts
-from data.verdicts.rules import WORDS
+from data.verdicts.rules import KINDS
 
 PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
@@ -43,7 +43,7 @@ SORTS = {
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("run"), className="page")
+    return html.Div(rendering.html_slot("run"), className="page")
 
 
 def register(app: Dash) -> None:
@@ -62,7 +62,7 @@ class Shown:
     judged: list[dict[str, Any]]
 
 
-def view(store: Store, place: Place, run: str) -> dict[str, Any]:
+def view(store: Store, place: PageUrl, run: str) -> dict[str, Any]:
     flt = place.filter
     part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, part)
@@ -84,7 +84,7 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         base,
         part,
         _against(store, base, this, part) if base else None,
-        verdicts.verdicts(store, here, WORDS, VERDICT_LIMIT),
+        verdicts.verdicts(store, here, KINDS, VERDICT_LIMIT),
     )
     kind = place.choice("view", VIEWS, VIEWS[0])
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
@@ -93,14 +93,14 @@ def view(store: Store, place: Place, run: str) -> dict[str, Any]:
         "base": base,
         "bases": _bases(store, this, beside, flt),
         "beside": beside,
-        "running": progress(this, store.moment()) if this["state"] == "running" else None,
-        "measured": rendering.measured(store),
+        "running": progress(this, store.now()) if this["state"] == "running" else None,
+        "measured": rendering.window_label(store),
         "window": store.settings.measures.window,
         "then": then,
         "everywhere": bool(place.get("everywhere")),
         "view": kind,
-        "words": WORDS,
-        "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in WORDS},
+        "words": KINDS,
+        "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in KINDS},
         "classes": MEANINGS,
         "changes": shown.changes,
         "gate": _gate(store, shown, flt),
@@ -153,7 +153,7 @@ def _bases(
 
 def _disturbed(store: Store, lane: Filter, this: dict[str, Any]) -> dict[str, Any]:
     """What the verdicts leave out of this lane, the storms of this run first."""
-    found = verdicts.excluded(store, lane)
+    found = verdicts.exclusions(store, lane)
     return found | {"storms": sorted(found["storms"], key=lambda storm: storm["run"] != this["id"])}
 
 
@@ -175,7 +175,7 @@ def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
     return found
 
 
-def _in_scope(store: Store, place: Place, this: dict[str, Any], part: Filter) -> None:
+def _in_scope(store: Store, place: PageUrl, this: dict[str, Any], part: Filter) -> None:
     """Raises NothingHere where the run has results, and none of the module and topology that the address names; a
     module that it listed and that brought none is broken instead."""
     if this["total"] or (part.module is None and part.topology is None):
@@ -186,7 +186,7 @@ def _in_scope(store: Store, place: Place, this: dict[str, Any], part: Filter) ->
         return
     names = [f"{name} {getattr(part, name)}" for name in ("module", "topology") if getattr(part, name) is not None]
     text = f"Run {this['release']} #{this['number']} has no result of {' on '.join(names)}."
-    raise rendering.NothingHere(text, place.here(module=None, topology=None, offset=None, case=None))
+    raise rendering.EmptyScopeError(text, place.here(module=None, topology=None, offset=None, case=None))
 
 
 def _current(beside: list[dict[str, Any]]) -> set[str]:
@@ -195,7 +195,7 @@ def _current(beside: list[dict[str, Any]]) -> set[str]:
     return {run["id"] for run in beside[: ended + 1]}
 
 
-def _modules(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
+def _modules(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
     run, base = shown.run["id"], shown.base and shown.base["id"]
     rows = runs.modules(store, run, shown.part, base)
     name = place.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
@@ -214,8 +214,8 @@ def _bugs(store: Store, shown: Shown, rows: list[dict[str, Any]]) -> dict[str, A
     return bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(shown.run["release"]))
 
 
-def _broken(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
-    kind, offset = place.choice("kind", WORDS), offset_of(place)
+def _broken(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
+    kind, offset = place.choice("kind", KINDS), offset_of(place)
     rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
@@ -228,14 +228,14 @@ def _broken(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
     }
 
 
-def _changes(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
+def _changes(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
     if not shown.changes:
         return {"found": None}
     rows = listed(place, shown.changes)
     return {"found": shown.changes, "bugs": _bugs(store, shown, rows["rows"])} | rows
 
 
-def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
+def _failed(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
     offset, status = offset_of(place), place.choice("status", STATUSES, "failed")
     run = shown.run["id"]
     rows = results.of_run(
@@ -255,7 +255,7 @@ def _failed(store: Store, place: Place, shown: Shown) -> dict[str, Any]:
 _SHOWS = {"modules": _modules, "broken": _broken, "changes": _changes, "failed": _failed}
 
 
-def asks(store: Store, place: Place, run: str) -> Call:
+def asks(store: Store, place: PageUrl, run: str) -> ApiCall:
     """The table of the view that is open."""
     part = Filter(module=place.filter.module, topology=place.filter.topology, as_of=place.filter.as_of)
     this = _run(store, place.filter, run, part)
@@ -265,19 +265,19 @@ def asks(store: Store, place: Place, run: str) -> Call:
         lane |= {"environment": None} if place.get("everywhere") else {}
         beside = runs.runs(store, Filter(this["release"], environment=this["environment"], as_of=part.as_of), BESIDE)
         then = None if this["id"] in _current(beside) else this["id"]
-        return call(("verdicts",), parameters.VerdictsQuery, place, topology=None, at_run=then, **lane)
+        return api_call(("verdicts",), parameters.VerdictsQuery, place, topology=None, at_run=then, **lane)
     if shown == "gate":
         known = runs.run(store, base) if base else None
         baseline = known and (known["release"] if known["release"] != this["release"] else base)
         whole = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
-        return call(("gate",), parameters.GateQuery, place, baseline=baseline, kind=None, **whole)
+        return api_call(("gate",), parameters.GateQuery, place, baseline=baseline, kind=None, **whole)
     if shown == "changes" and base:
-        return call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"])
+        return api_call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"])
     if shown == "patterns":
-        return call(("failures",), parameters.FailuresQuery, place, run=this["id"], **lane)
+        return api_call(("failures",), parameters.FailuresQuery, place, run=this["id"], **lane)
     if shown == "failed":
         status = place.get("status", "failed")
-        return call(
+        return api_call(
             ("runs", this["id"], "results"), parameters.ResultsQuery, place, status=None if status == "all" else status
         )
-    return call(("runs", this["id"], "modules"), parameters.ModulesQuery, place)
+    return api_call(("runs", this["id"], "modules"), parameters.ModulesQuery, place)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from dash import Dash, html
 
 from dashboard import rendering
-from dashboard.page_url import Place
+from dashboard.page_url import PageUrl
 from data.lake.store import Store
 from data.sql_console import dictionary, sandbox, saved_queries
 from data.sql_console.examples import EXAMPLES
@@ -32,8 +32,8 @@ def layout() -> html.Div:
     found = html.Div([html.Div(id="sql-answer"), chart], className="sql-answer")
     return html.Div(
         [
-            html.Div([*rendering.sink("sql"), found], className="sql-main"),
-            html.Aside(rendering.sink("sql-side"), **{"aria-label": "Questions and tables"}),
+            html.Div([*rendering.html_slot("sql"), found], className="sql-main"),
+            html.Aside(rendering.html_slot("sql-side"), **{"aria-label": "Questions and tables"}),
         ],
         className="page sql-columns",
     )
@@ -44,7 +44,7 @@ def register(app: Dash) -> None:
     rendering.register(app, "sql-side", PATH, "sql_side.html", side)
 
 
-def editor(store: Store, place: Place) -> dict[str, Any]:
+def editor(store: Store, place: PageUrl) -> dict[str, Any]:
     return {
         "rows_offered": ROWS,
         "rows": ROWS[1],
@@ -57,7 +57,7 @@ def editor(store: Store, place: Place) -> dict[str, Any]:
     }
 
 
-def side(store: Store, place: Place) -> dict[str, Any]:
+def side(store: Store, place: PageUrl) -> dict[str, Any]:
     return {
         "tables": dictionary.tables(),
         "examples": [(example.question, link(example.sql, example.chart)) for example in EXAMPLES],
@@ -72,5 +72,5 @@ def link(sql: str, chart: tuple[str, str, str, str] | None = None) -> str:
     return f"{PATH}#{urlencode(wanted, quote_via=quote)}"
 
 
-def asks(store: Store, place: Place) -> None:
+def asks(store: Store, place: PageUrl) -> None:
     """The browser asks it: its query stands behind the '#' (assets/share.js makes the call)."""

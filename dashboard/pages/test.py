@@ -11,12 +11,12 @@ from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
-from dashboard.page_url import PAGE_SIZE, Place, offset_of
+from dashboard.api_links import ApiCall, api_call
+from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.queries import bugs, tests
 from data.verdicts import rate_segments, suspects, verdicts
-from data.verdicts.rules import WORDS
+from data.verdicts.rules import KINDS
 
 PATH, NAME = "/tests/<test>", ""
 HISTORY = 300
@@ -28,14 +28,14 @@ VERDICTS = 4  # lines of the head; the worst first
 
 
 def layout() -> html.Div:
-    return html.Div(rendering.sink("test"), className="page")
+    return html.Div(rendering.html_slot("test"), className="page")
 
 
 def register(app: Dash) -> None:
     rendering.register(app, "test", PATH, "test.html", view)
 
 
-def view(store: Store, place: Place, test: str) -> dict[str, Any]:
+def view(store: Store, place: PageUrl, test: str) -> dict[str, Any]:
     this = tests.test(store, test)
     if this is None:
         raise rendering.UnknownError(f"No test has the id {test}. The address may come from another store.")
@@ -43,7 +43,7 @@ def view(store: Store, place: Place, test: str) -> dict[str, Any]:
     history = tests.history(store, test, flt, HISTORY)
     offset = offset_of(place)
     lane = replace(flt, module=this["module"], topology=None)
-    judged = verdicts.verdicts(store, lane, WORDS, VERDICTS, tests=(test,))
+    judged = verdicts.verdicts(store, lane, KINDS, VERDICTS, tests=(test,))
     split = tuple(name for name in SPLITS if name in place.get("split", ",".join(SPLITS)).split(","))
     found = reasons(history)
     return {
@@ -66,7 +66,7 @@ def view(store: Store, place: Place, test: str) -> dict[str, Any]:
     }
 
 
-def _failure(store: Store, place: Place, history: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _failure(store: Store, place: PageUrl, history: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The failure whose text is shown: the URL's `failure` counts from the newest, `reason` leaves one pattern."""
     reason = place.get("reason")
     failed = [row for row in history if row["status"] == "failed" and reason in ("", row["signature"])]
@@ -166,5 +166,5 @@ def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 15
     }
 
 
-def asks(store: Store, place: Place, test: str) -> Call:
-    return call(("tests", test, "history"), parameters.HistoryQuery, place)
+def asks(store: Store, place: PageUrl, test: str) -> ApiCall:
+    return api_call(("tests", test, "history"), parameters.HistoryQuery, place)

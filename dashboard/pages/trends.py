@@ -10,10 +10,10 @@ from flask import Response, request
 
 from dashboard import rendering, static_files
 from dashboard.api import parameters
-from dashboard.api_links import Call, call
+from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as the_store
 from dashboard.figures import trend as figures
-from dashboard.page_url import Place
+from dashboard.page_url import PageUrl
 from data.lake.store import Store, StoreError
 from data.model.filters import Filter, FilterError, span
 from data.model.measures import iso
@@ -51,7 +51,11 @@ def layout() -> html.Div:
             )
         ]
     return html.Div(
-        [*rendering.sink("trends-head"), html.Div(charts, id="trend-charts"), *rendering.sink("trends-table")],
+        [
+            *rendering.html_slot("trends-head"),
+            html.Div(charts, id="trend-charts"),
+            *rendering.html_slot("trends-table"),
+        ],
         className="page trends",
     )
 
@@ -74,7 +78,7 @@ def register(app: Dash) -> None:
         Input("snapshot", "data"),
     )
     def draw(href: str, _snapshot: int | None) -> Any:
-        place = Place.of(href)
+        place = PageUrl.of(href)
         if place.path != PATH:
             return no_update, no_update, no_update
         try:
@@ -95,12 +99,12 @@ def register(app: Dash) -> None:
         app.clientside_callback(ClientsideFunction("rt", "chart"), Input(figure, "data"), State(figure, "id"))
 
 
-def ask(store: Store, place: Place) -> list[dict[str, Any]]:
+def ask(store: Store, place: PageUrl) -> list[dict[str, Any]]:
     flt, by, group = _question(place)
     return trends.trend(store, flt, by, group, *span(place.query))["series"]
 
 
-def head(store: Store, place: Place) -> dict[str, Any]:
+def head(store: Store, place: PageUrl) -> dict[str, Any]:
     flt, by, group = _question(place)
     series = ask(store, place)
     return {
@@ -115,7 +119,7 @@ def head(store: Store, place: Place) -> dict[str, Any]:
         "mixed": _mixed(series) if by == "run" else [],
         "span": [iso(moment) for moment in span(place.query)],
         "points": sum(len(line["points"]) for line in series),
-        "measured": rendering.measured(store),
+        "measured": rendering.window_label(store),
     }
 
 
@@ -125,13 +129,13 @@ def _mixed(series: list[dict[str, Any]]) -> list[str]:
     return sorted({name or "none" for names in found if len(names) > 1 for name in names})
 
 
-def table(store: Store, place: Place) -> dict[str, Any]:
+def table(store: Store, place: PageUrl) -> dict[str, Any]:
     rows = [point | {"series": line["name"]} for line in ask(store, place) for point in line["points"]]
     rows.sort(key=lambda point: point.get("started_at") or point["day"], reverse=True)
     return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _question(place)[1]}
 
 
-def _question(place: Place) -> tuple[Filter, str, str | None]:
+def _question(place: PageUrl) -> tuple[Filter, str, str | None]:
     """(filter, by, group); what is not the same is drawn apart unless the URL says otherwise."""
     flt = place.filter
     by = place.choice("by", ("run", "day"), "run")
@@ -141,6 +145,6 @@ def _question(place: Place) -> tuple[Filter, str, str | None]:
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
 
 
-def asks(store: Store, place: Place) -> Call:
+def asks(store: Store, place: PageUrl) -> ApiCall:
     flt, by, group = _question(place)
-    return call(("trends",), parameters.TrendsQuery, place, runs=flt.runs, by=by, group=group)
+    return api_call(("trends",), parameters.TrendsQuery, place, runs=flt.runs, by=by, group=group)

@@ -20,10 +20,10 @@ TABLES = (
     *("releases", "runs", "run_builds", "builds", "build_counts", "tests", "test_metadata", "signatures"),
     *("bugs", "bug_cases"),
 )
-NAME = "mirror"
+MEMORY_DATABASE = "mirror"
 # What screens would otherwise derive at every question: what the builds of a run come to, and the runs beside it in its
 # lane. Made anew with the tables that it is of.
-MADE = {
+DERIVED_TABLES = {
     "run_sums": f"""
         SELECT rb.run, count(*) AS builds, count(*) FILTER (b.state = 'running') AS builds_running,
             count(*) FILTER (b.state = 'final') AS builds_final,
@@ -38,7 +38,7 @@ MADE = {
 }
 
 
-class Mirror:
+class MemoryTables:
     """One per process, of the lake `lake`, whose data stands at `data_path`. `at` is the snapshot that the copies are
     of, `rebuilt` the newest of a rebuild up to it."""
 
@@ -46,26 +46,26 @@ class Mirror:
         self._cursor = root.cursor()
         self._lake = lake
         self._lock = threading.Lock()
-        self._catalog = parquet_files.Catalog(self._cursor, lake, data_path)
-        self._files: dict[str, parquet_files.Files] = {}
+        self._catalog = parquet_files.FileIndex(self._cursor, lake, data_path)
+        self._files: dict[str, parquet_files.TableFiles] = {}
         self.at = -1
         self.rebuilt = 0
         self._touched: dict[str, int] = {}
-        self._cursor.execute(f"ATTACH ':memory:' AS {NAME}")
+        self._cursor.execute(f"ATTACH ':memory:' AS {MEMORY_DATABASE}")
         known = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
         self._names = {str(number): table for number, table in known}
         for table in self._names.values():
             if table not in TABLES:
-                self._cursor.execute(f"CREATE VIEW {NAME}.main.{table} AS FROM {lake}.main.{table}")
+                self._cursor.execute(f"CREATE VIEW {MEMORY_DATABASE}.main.{table} AS FROM {lake}.main.{table}")
 
-    def part(self, table: str, releases: Collection[str] | None, times: Sequence[datetime | None]) -> str:
-        """See Store.part."""
+    def table_source(self, table: str, releases: Collection[str] | None, times: Sequence[datetime | None]) -> str:
+        """See Store.table_source."""
         if table not in self._files:
             return table
         known = [time for time in times if time is not None]
         return self._files[table].sql(releases, min(known, default=None), max(known, default=None))
 
-    def touched(self, tables: Collection[str]) -> int:
+    def last_changed(self, tables: Collection[str]) -> int:
         """The newest snapshot in which one of these was copied."""
         return max(self._touched.get(table, self.at) for table in tables)
 
@@ -86,11 +86,11 @@ class Mirror:
             try:
                 for table in changed & set(TABLES):
                     self._cursor.execute(
-                        f"CREATE OR REPLACE TABLE {NAME}.main.{table} AS FROM {self._lake}.main.{table}"
+                        f"CREATE OR REPLACE TABLE {MEMORY_DATABASE}.main.{table} AS FROM {self._lake}.main.{table}"
                     )
                 if changed & {"runs", "run_builds", "builds", "ledger"}:
-                    self._cursor.execute(f"USE {NAME}")
-                    for table, made in MADE.items():
+                    self._cursor.execute(f"USE {MEMORY_DATABASE}")
+                    for table, made in DERIVED_TABLES.items():
                         self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {made}")
                 self._cursor.execute("COMMIT")
             except duckdb.Error:

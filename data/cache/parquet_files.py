@@ -36,7 +36,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Files:
+class TableFiles:
     """The files of one table, and its columns: field id, name, type."""
 
     files: tuple[File, ...]
@@ -76,7 +76,7 @@ class Files:
         return f"read_parquet({listed}, schema = MAP {{{fields}}}{options})"
 
 
-class Catalog:
+class FileIndex:
     """The catalogue of an open lake, whose data stands at `data_path`."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
@@ -97,7 +97,7 @@ class Catalog:
         described = self._cursor.execute(f"DESCRIBE {lake}.main.{table}").fetchall()
         return fields[0][1][0], tuple((known[name][1], name, kind) for name, kind, *_ in described)
 
-    def files(self) -> dict[str, Files]:
+    def files(self) -> dict[str, TableFiles]:
         """The files of TABLES in the newest snapshot."""
         ids = {number: table for table, (number, _) in self._tables.items()}
         started = [
@@ -137,7 +137,7 @@ class Catalog:
             {"root": self._root},
         ).fetchall()
         return {
-            table: Files(tuple(File(*facts) for of, *facts in rows if of == number), columns)
+            table: TableFiles(tuple(File(*facts) for of, *facts in rows if of == number), columns)
             for table, (number, columns) in self._tables.items()
         }
 

@@ -28,10 +28,10 @@ AT_ONCE = 2_000  # builds read by one query
 
 # Bits of a row's flag; a result that neither passed nor failed was skipped.
 # AGAIN: not the first attempt; ERROR, FAILURE: of this kind
-FAILED, PASSED, FINAL, AGAIN, ERROR, FAILURE = 1, 2, 4, 8, 16, 32
+FAILED, PASSED, FINAL, RERUN, ERROR, FAILURE = 1, 2, 4, 8, 16, 32
 
 
-class Build(Protocol):
+class BuildVersion(Protocol):
     """What must be known of a build to read its results."""
 
     @property
@@ -44,7 +44,7 @@ class Build(Protocol):
     def ingested_at(self) -> datetime: ...
 
 
-class Group(NamedTuple):
+class ResultGroup(NamedTuple):
     module: str
     topology: str
     host: str | None
@@ -75,7 +75,7 @@ class Result(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rows:
+class ResultRows:
     """The results of some builds, every attempt one row; a build's rows stand together, in the order asked for.
 
     `test` and `group` are places in `tests` (ids) and `groups`; `build` is the place among the builds asked for.
@@ -87,7 +87,7 @@ class Rows:
     flag: np.ndarray
     ends: np.ndarray  # where the rows of each build end
     tests: np.ndarray
-    groups: list[Group]
+    groups: list[ResultGroup]
     held: list[_Held]
 
     def part(self, module: str | None, topology: str | None) -> np.ndarray:
@@ -116,7 +116,7 @@ class Rows:
         return slice(int(self.ends[build - 1]) if build else 0, int(self.ends[build]))
 
 
-class Outcomes:
+class ResultArrays:
     """Threads share it; builds are dropped that nobody has asked for the longest."""
 
     def __init__(self) -> None:
@@ -125,14 +125,14 @@ class Outcomes:
         self._equal: WeakValueDictionary[bytes, np.ndarray] = WeakValueDictionary()
         self._tests = _Index(np.int64)
         self._hashes = _Index(np.uint64)
-        self._groups: list[Group] = []
+        self._groups: list[ResultGroup] = []
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """How many builds are kept."""
         return len(self._held)
 
-    def rows(self, store: Store, builds: Sequence[Build], rebuilt: int) -> Rows:
+    def rows(self, store: Store, builds: Sequence[BuildVersion], rebuilt: int) -> ResultRows:
         """The results of these builds; `rebuilt` is the snapshot since which a rebuild may have changed them."""
         keys = [key_of(build.build, build.ingested_at, rebuilt) for build in builds]
         with self._lock:
@@ -148,7 +148,7 @@ class Outcomes:
             tests, groups = self._tests.values, self._groups
         lengths = np.array([len(build.flags) for build in held], dtype=np.int64)
         ends = np.cumsum(lengths)
-        return Rows(
+        return ResultRows(
             np.repeat(np.arange(len(held), dtype=np.int32), lengths),
             _joined([build.tests for build in held], np.int32),
             _joined([build.groups for build in held], np.int32),
@@ -199,7 +199,7 @@ class Outcomes:
             None if signature == -1 else signature,
         )
 
-    def _read(self, store: Store, missing: dict[Hashable, Build]) -> None:
+    def _read(self, store: Store, missing: dict[Hashable, BuildVersion]) -> None:
         lies = {b.release for b in missing.values()}, [b.started_at for b in missing.values()]
         where, parameters = partitions(*lies)
         ids = [build.build for build in missing.values()]
@@ -213,7 +213,7 @@ class Outcomes:
             where += " AND r.module = $module"
             parameters["module"] = modules[0]
         parameters |= {"build": ids, "place": list(range(len(ids)))}
-        of_builds = f"""FROM {store.part("results", *lies)} r JOIN (
+        of_builds = f"""FROM {store.table_source("results", *lies)} r JOIN (
             SELECT unnest($build::BIGINT[]) AS build, unnest($place::SMALLINT[]) AS place) w USING (build)
             WHERE {where}"""
         found = (
@@ -221,7 +221,7 @@ class Outcomes:
             .execute(
                 f"""SELECT w.place, r.test, hash(r.module, r.topology, r.host) AS of_group,
                 ((r.status = 'failed')::UTINYINT * {FAILED} + (r.status = 'passed')::UTINYINT * {PASSED}
-                    + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {AGAIN}
+                    + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {RERUN}
                     + coalesce(r.kind = 'error', false)::UTINYINT * {ERROR}
                     + coalesce(r.kind = 'failure', false)::UTINYINT * {FAILURE})::UTINYINT AS flag, r.attempt,
                 coalesce(r.signature, -1) AS signature, coalesce(r.duration_s, 'nan')::FLOAT AS seconds {of_builds}""",
@@ -261,7 +261,7 @@ class Outcomes:
                     any_value(r.host) {of_builds} GROUP BY of_group""",
                 parameters,
             )
-            told = {of_group: Group(*row) for of_group, *row in rows.fetchall()}
+            told = {of_group: ResultGroup(*row) for of_group, *row in rows.fetchall()}
             self._groups = [*self._groups, *(told[of_group] for of_group in unknown.tolist())]
         return self._hashes.places(hashes)
 

@@ -33,14 +33,14 @@ def modules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> 
 def _stored(sql: str, incomplete: str) -> list[str]:
     import duckdb
 
-    from data.lake.store import LAKE, StoreError, attach, connect
+    from data.lake.store import LAKE, StoreError, attach_statement, connect
 
     try:
         settings = load()
         if "://" not in settings.catalog and not Path(settings.catalog).is_file():
             return []
         with connect(settings) as cursor:
-            cursor.execute(attach(settings, LAKE, read_only=True))
+            cursor.execute(attach_statement(settings, LAKE, read_only=True))
             cursor.execute(f"USE {LAKE}")
             return _fitting((row[0] for row in cursor.execute(sql).fetchall()), incomplete)
     except (ConfigError, StoreError, duckdb.Error):

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def question(function: Callable[P, T]) -> Callable[P, T]:
+def cached_query(function: Callable[P, T]) -> Callable[P, T]:
     """A query function `f(store, ...)` whose answer is remembered, and that a Filter's `as_of` sends to the past."""
 
     @wraps(function)

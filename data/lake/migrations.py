@@ -28,7 +28,7 @@ INLINED_ROWS = {
 
 
 # Of the catalogue's database, beside the lake: data/work/poll_status.py.
-POLLS = "__ducklake_metadata_lake.regtracker_polls"
+POLL_STATUS_TABLE = "__ducklake_metadata_lake.regtracker_polls"
 _POLLS_COLUMNS = """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
     requests INTEGER, error VARCHAR, next_at VARCHAR"""  # times as ISO 8601: SQLite has no type for them
 
@@ -67,7 +67,7 @@ def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
         done.add(number)
     if pending:
         _set_options(cursor)
-    cursor.execute(f"CREATE TABLE IF NOT EXISTS {POLLS} ({_POLLS_COLUMNS})")
+    cursor.execute(f"CREATE TABLE IF NOT EXISTS {POLL_STATUS_TABLE} ({_POLLS_COLUMNS})")
     return [number for number, _ in pending]
 
 

@@ -26,9 +26,8 @@ import pandas as pd
 from filelock import FileLock
 
 from data.cache.answer_cache import AnswerCache
-from data.cache.memory_tables import MADE, Mirror
-from data.cache.memory_tables import NAME as MIRROR
-from data.cache.result_arrays import Outcomes
+from data.cache.memory_tables import DERIVED_TABLES, MEMORY_DATABASE, MemoryTables
+from data.cache.result_arrays import ResultArrays
 from data.lake import migrations
 from data.lake.catalog_watch import CatalogWatch
 from data.settings import Settings
@@ -38,7 +37,7 @@ LAKE = "lake"
 TURNS = "catalog_turns"  # the catalogue's server once more, to take turns at
 LOCK = 7_255_000_001  # any number that nobody else locks in this database
 COMMIT_TRIES = 8
-GROUND_MB = 64
+INTERMEDIATE_MB = 64
 EARLIER_STORES = 8  # snapshots kept attached at a time
 _ATTACHED = count(1)
 
@@ -47,7 +46,7 @@ class StoreError(Exception):
     """The lake cannot be opened or written; the text says what to do."""
 
 
-class NoSnapshot(StoreError):
+class SnapshotNotFoundError(StoreError):
     """There is no such snapshot: it never was, or it has expired."""
 
 
@@ -71,19 +70,19 @@ class Store:
         watch: CatalogWatch | None = None,
         pinned: Snapshot | None = None,
         answers: AnswerCache | None = None,
-        outcomes: Outcomes | None = None,
-        ground: AnswerCache | None = None,
+        result_arrays: ResultArrays | None = None,
+        intermediate: AnswerCache | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.answers = answers or AnswerCache(settings.web.cache_mb)
         # What answers are computed from; it stays when no answer may be remembered.
-        self.outcomes = Outcomes() if outcomes is None else outcomes
-        self.ground = ground or AnswerCache(GROUND_MB)
+        self.result_arrays = ResultArrays() if result_arrays is None else result_arrays
+        self.intermediate = intermediate or AnswerCache(INTERMEDIATE_MB)
         self._root = root
         self._watch = watch
         self._pinned = pinned
-        self._mirror: Mirror | None = None
+        self._mirror: MemoryTables | None = None
         self._local = threading.local()
         self._earlier: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
         self._recent: dict[int, Store] = {}  # keeps the latest few of them attached
@@ -108,7 +107,7 @@ class Store:
             with store._writers():
                 if local and not local.exists():
                     _make_wal(local)
-                root.execute(attach(settings, LAKE))
+                root.execute(attach_statement(settings, LAKE))
                 migrations.apply(store._lake_cursor())
             if local:
                 store._watch = CatalogWatch(root, local)
@@ -117,7 +116,7 @@ class Store:
             root.execute(f"SET GLOBAL enable_external_file_cache = {mirrored}")
             root.execute(f"SET GLOBAL parquet_metadata_cache = {mirrored}")  # footers: 30 % of a small question
             if mirrored:
-                store._mirror = Mirror(root, LAKE, settings.data_path)
+                store._mirror = MemoryTables(root, LAKE, settings.data_path)
                 store.refresh()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             raise StoreError(
@@ -132,7 +131,7 @@ class Store:
 
     @property
     def _readable(self) -> str:
-        return self.database if self._mirror is None else MIRROR
+        return self.database if self._mirror is None else MEMORY_DATABASE
 
     def _lake_cursor(self) -> duckdb.DuckDBPyConnection:
         return self._thread_cursor("writing", self.database)
@@ -178,21 +177,23 @@ class Store:
         row = self.cursor().execute(sql, parameters or None).fetchone()
         return row[0] if row else None
 
-    def part(self, table: str, releases: Collection[str] | None = None, times: Sequence[datetime | None] = ()) -> str:
+    def table_source(
+        self, table: str, releases: Collection[str] | None = None, times: Sequence[datetime | None] = ()
+    ) -> str:
         """What stands in FROM for a large table (data/cache/parquet_files.py): at least its rows of these releases that started
         between the first and last of these times; None, or no time: all. A WHERE that says so is still needed."""
-        return table if self._mirror is None else self._mirror.part(table, releases, times)
+        return table if self._mirror is None else self._mirror.table_source(table, releases, times)
 
-    def made(self, table: str) -> str:
+    def derived_table(self, table: str) -> str:
         """What stands in FROM for a table that is made of others (data/cache/memory_tables.py, MADE)."""
-        return f"({MADE[table]})" if self._mirror is None else table
+        return f"({DERIVED_TABLES[table]})" if self._mirror is None else table
 
-    def touched(self, *tables: str) -> int:
+    def last_changed(self, *tables: str) -> int:
         """A snapshot up to which these tables were not touched again: what follows from them alone may be remembered
         under it."""
-        return self.refresh().id if self._mirror is None else self._mirror.touched(tables)
+        return self.refresh().id if self._mirror is None else self._mirror.last_changed(tables)
 
-    def rebuilt(self) -> int:
+    def last_rebuild(self) -> int:
         """The newest snapshot of `rebuild`, which may derive other results of the same builds; 0 for none."""
         if self._mirror is not None:
             return self._mirror.rebuilt
@@ -214,7 +215,7 @@ class Store:
         )
         return Snapshot(*row)
 
-    def moment(self) -> datetime:
+    def now(self) -> datetime:
         """What "now" is to who asks this store (UTC, naive): of an earlier one, when its snapshot was committed."""
         return self._pinned.committed_at if self._pinned is not None else datetime.now(UTC).replace(tzinfo=None)
 
@@ -230,10 +231,10 @@ class Store:
             .fetchone()
         )
         if row is None:
-            raise NoSnapshot(f"the store holds no snapshot as old as {moment.isoformat()}Z")
+            raise SnapshotNotFoundError(f"the store holds no snapshot as old as {moment.isoformat()}Z")
         return Snapshot(*row)
 
-    def oldest(self) -> datetime:
+    def oldest_snapshot_time(self) -> datetime:
         """The earliest moment that can be asked for (UTC, naive): the commit of the oldest snapshot that is kept."""
         return self.value(f"SELECT timezone('UTC', min(snapshot_time)) FROM {LAKE}.snapshots()")
 
@@ -254,9 +255,9 @@ class Store:
             f"SELECT timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() WHERE snapshot_id = ?", [snapshot_id]
         )
         if committed is None:
-            raise NoSnapshot(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
+            raise SnapshotNotFoundError(f"there is no snapshot {snapshot_id}: it never was, or it has expired")
         name = f"{LAKE}_{snapshot_id}_{next(_ATTACHED)}"
-        self._root.cursor().execute(attach(self.settings, name, snapshot_id))
+        self._root.cursor().execute(attach_statement(self.settings, name, snapshot_id))
         pinned = Snapshot(snapshot_id, committed)
         earlier = Store(
             self.settings,
@@ -264,8 +265,8 @@ class Store:
             name,
             pinned=pinned,
             answers=self.answers,
-            outcomes=self.outcomes,
-            ground=self.ground,
+            result_arrays=self.result_arrays,
+            intermediate=self.intermediate,
         )
         # Only when the last thread that asks it has let go: a detached database fails under a running query.
         weakref.finalize(earlier, _detach, self._root, name).atexit = False
@@ -299,7 +300,7 @@ class Store:
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
         raise AssertionError("unreachable")
 
-    def note(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+    def write_unversioned(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
         """Run `work`, which writes to the catalogue's database beside the lake, in one transaction without a
         snapshot."""
         cursor = self._lake_cursor()
@@ -376,7 +377,7 @@ def _secret(root: duckdb.DuckDBPyConnection) -> None:
     root.execute(f"CREATE SECRET lake_data (TYPE s3{', ' + text if text else ''})")
 
 
-def attach(settings: Settings, name: str, snapshot_id: int | None = None, read_only: bool = False) -> str:
+def attach_statement(settings: Settings, name: str, snapshot_id: int | None = None, read_only: bool = False) -> str:
     """SQL that attaches the lake: to read and write, to read only, or pinned to a snapshot."""
     local = _local_catalog(settings)
     catalog = f"sqlite:{local}" if local else f"postgres:{settings.catalog}"

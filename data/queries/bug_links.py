@@ -55,7 +55,9 @@ def parameters(flt: Filter) -> dict[str, Any]:
 def links_of(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
     """By bug: the tests it is about, each with its module."""
     key = ("bug links", flt.release, store.refresh().id)
-    return store.ground.get(key, lambda: _read_links(store, flt), lambda links: 100 * sum(map(len, links.values())))
+    return store.intermediate.get(
+        key, lambda: _read_links(store, flt), lambda links: 100 * sum(map(len, links.values()))
+    )
 
 
 def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.cache.result_arrays import FAILED, FINAL, PASSED
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.queries.bug_links import ORDER, SAID, STATES, cases, links_of, parameters, rows, says, told
-from data.verdicts.lanes import LaneRun, listed, window
-from data.verdicts.verdicts import depth, names, verdicts
+from data.verdicts.lanes import LaneRun, lane_window, listed_builds
+from data.verdicts.verdicts import test_names, verdicts, window_runs
 
 STATUSES = ("failed", "passed", "skipped")  # worst first
 TROUBLED = ("failed", "skipped")
@@ -35,7 +35,7 @@ class _Newest(NamedTuple):
     run: LaneRun
 
 
-@question
+@cached_query
 def of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """By test (ids): the bugs of the newest feed that are about it, open and urgent ones first. Tests that have none
     are left out."""
@@ -52,7 +52,7 @@ def of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> 
     return dict(answer)
 
 
-@question
+@cached_query
 def bugs(
     store: Store,
     flt: Filter = EVERYTHING,
@@ -89,7 +89,7 @@ def bugs(
     return answer[offset : offset + limit]
 
 
-@question
+@cached_query
 def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One bug with the tests it is about, the failing first. `affected`: [{test facts, case_ids, status (the worst of
     the lanes; None where it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
@@ -134,7 +134,7 @@ def _affected(
     wanted = tuple(ids.text(number) for number in modules)
     judged = verdicts(store, lanes_of, limit=100 * len(wanted), ranges=False, tests=wanted)
     said = {(row["test"], row["release"], row["environment"]): row for row in judged}
-    named = names(store, list(modules))
+    named = test_names(store, list(modules))
     answer = []
     for number, module in modules.items():
         test, of = ids.text(number), newest.get(number, {})
@@ -169,7 +169,7 @@ def _affected(
     return sorted(answer, key=lambda row: (worst.get(row["status"], 9), row["module"], row["key"]))
 
 
-@question
+@cached_query
 def by_module(
     store: Store, run: str, flt: Filter = EVERYTHING, statuses: tuple[str, ...] = TROUBLED
 ) -> list[dict[str, Any]]:
@@ -195,14 +195,14 @@ def by_module(
     return sorted(answer, key=lambda row: (-row["tests"], -row["bugs"], row["module"]))
 
 
-@question
+@cached_query
 def matched(store: Store, flt: Filter = EVERYTHING) -> int:
     """How many bugs of the newest feed are about a test that is known."""
     active = {row["bug"] for row in rows(store, "SELECT bug FROM bugs WHERE active")}
     return len(active & links_of(store, flt).keys())
 
 
-@question
+@cached_query
 def known(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
     """How many bugs there are of each of STATES."""
     counts = ", ".join(f"count(*) FILTER ({SAID[state]}) AS {state}" for state in STATES)
@@ -231,11 +231,11 @@ def _wanted(store: Store, flt: Filter, test: str | None, run: str | None, newest
 def _newest(store: Store, flt: Filter, tests: Iterable[int]) -> dict[int, dict[tuple[str, str], _Newest]]:
     """By test and lane (release, environment): the newest of its results in the runs that verdicts look at; of several
     topologies the worst."""
-    seen = window(store, flt, depth(store, flt))
+    seen = lane_window(store, flt, window_runs(store, flt))
     wanted = list(tests)
     if not wanted or not seen.builds:
         return {}
-    held = store.outcomes.rows(store, seen.builds, seen.rebuilt)
+    held = store.result_arrays.rows(store, seen.builds, seen.rebuilt)
     chosen = np.isin(held.tests, wanted)
     at = np.flatnonzero(chosen[held.test] & (held.flag & FINAL > 0))
     lane, age = (
@@ -261,10 +261,10 @@ def _status(flag: np.ndarray) -> np.ndarray:
 
 def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) -> dict[int, str]:
     """The tests of a run with such a final result, each with the module that owns it."""
-    builds = listed(store, {ids.number(run): (0, 0)})
+    builds = listed_builds(store, {ids.number(run): (0, 0)})
     if not builds:
         return {}
-    held = store.outcomes.rows(store, builds, store.rebuilt())
+    held = store.result_arrays.rows(store, builds, store.last_rebuild())
     its = (held.flag & FINAL > 0) & held.part(flt.module, flt.topology)[held.group]
     its &= np.isin(_status(held.flag), [STATUSES.index(status) for status in statuses])
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -14,7 +14,7 @@ from data.model.measures import iso, pass_rate
 from data.write import raw_files
 
 
-@question
+@cached_query
 def builds(
     store: Store,
     flt: Filter = EVERYTHING,
@@ -41,7 +41,7 @@ def builds(
     return [_build(row, store) for row in rows]
 
 
-@question
+@cached_query
 def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One build with its parameters, causes, commits, parser warnings and the runs that listed it. None if unknown."""
     number = ids.number(build_id)
@@ -59,13 +59,15 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     answer["revision"] = rows[0]["revision"]
     answer["declared"] = {name: rows[0][f"declared_{name}"] for name in ("total", "failed", "skipped")}
     answer["ingested_at"] = iso(rows[0]["ingested_at"])
-    commits = store.rows(f"SELECT * FROM {store.part('commits')} WHERE build = ? ORDER BY position", [number])
+    commits = store.rows(f"SELECT * FROM {store.table_source('commits')} WHERE build = ? ORDER BY position", [number])
     answer["commits"] = [
         {name: row[name] for name in ("revision", "author", "message", "url")}
         | {"committed_at": iso(row["committed_at"])}
         for row in commits
     ]
-    answer["warnings"] = store.rows(f"SELECT path, message FROM {store.part('warnings')} WHERE build = ?", [number])
+    answer["warnings"] = store.rows(
+        f"SELECT path, message FROM {store.table_source('warnings')} WHERE build = ?", [number]
+    )
     listing = store.rows(
         "SELECT r.run, r.number FROM run_builds rb JOIN runs r USING (run) WHERE rb.build = ? ORDER BY r.started_at",
         [number],
@@ -74,7 +76,7 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     return answer
 
 
-@question
+@cached_query
 def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """Counts of a build's final results by status, topology, host and module."""
     here = bounds(store, build_id)
@@ -96,7 +98,7 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
     return answer
 
 
-@question
+@cached_query
 def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The raw inputs that are kept of a build, by path, those inside of zips too: {"path", "kind", "size" (bytes)}."""
     here = bounds(store, build_id)
@@ -121,7 +123,7 @@ def bounds(store: Store, build_id: str) -> dict[str, Any] | None:
 
 
 def part(store: Store, table: str, here: dict[str, Any]) -> str:
-    return store.part(table, [here["release"]], [here["at"]])
+    return store.table_source(table, [here["release"]], [here["at"]])
 
 
 def _build(row: dict[str, Any], store: Store) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -18,14 +18,14 @@ from data.queries.runs import run
 from data.verdicts import evidence
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.failure_rates import regressions
-from data.verdicts.lanes import listed, window
-from data.verdicts.rules import WORDS
+from data.verdicts.lanes import lane_window, listed_builds
+from data.verdicts.rules import KINDS
 from data.verdicts.verdicts import judge
 
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
 
 
-@question
+@cached_query
 def compare(
     store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
 ) -> dict[str, Any] | None:
@@ -40,8 +40,8 @@ def compare(
     if runs[0] is None or runs[1] is None:
         return None
     sides = [
-        side(store, builds, store.rebuilt(), [0] * len(builds), flt)
-        for builds in (listed(store, {ids.number(this): (0, 0)}) for this in (base, candidate))
+        side(store, builds, store.last_rebuild(), [0] * len(builds), flt)
+        for builds in (listed_builds(store, {ids.number(this): (0, 0)}) for this in (base, candidate))
     ]
     keys, found = classed(*sides)
     names = [f"#{this['number']}" for this in runs]
@@ -52,7 +52,7 @@ def compare(
     return {"base": runs[0], "candidate": runs[1], "delta": deltas(runs[1], runs[0]), **_answer(rows, found)}
 
 
-@question
+@cached_query
 def releases(
     store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
 ) -> dict[str, Any] | None:
@@ -62,7 +62,7 @@ def releases(
     `statistics` are the tests that fail significantly more often (`regressions.regressions`), and a row of one of them
     carries that evidence besides its own, in `rates`. None where a release is unknown.
     """
-    views = [window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
+    views = [lane_window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
     if not all(view.runs for view in views):
         return None
     environments = sorted({environment for view in views for _, environment in view.lanes})
@@ -143,7 +143,7 @@ def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[in
     """The words that tests carry today in a lane."""
     view, judged = judge(store, Filter(release, topology=flt.topology))
     return {
-        verdict.line.test: sorted(verdict.kinds, key=WORDS.index)
+        verdict.line.test: sorted(verdict.kinds, key=KINDS.index)
         for verdict in judged
         if view.lanes[verdict.line.lane][1] == environment
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.cache.result_arrays import FAILED, FINAL, PASSED, Rows
+from data.cache.result_arrays import FAILED, FINAL, PASSED, ResultRows
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -37,7 +37,7 @@ _CLASSES = np.array([[_class_of(before, after) for after in range(ABSENT + 1)] f
 class Side:
     """The tests that were there; `keys` are test and environment as one number, rising, and the rest goes along."""
 
-    rows: Rows
+    rows: ResultRows
     builds: Sequence[LaneBuild]
     keys: np.ndarray
     counts: np.ndarray  # tests x STATUSES: final results
@@ -79,7 +79,7 @@ class Side:
 def side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter) -> Side:
     """What these builds say of each test in each environment (a number for each build): its final results in the
     newest run (by `age`) of those in which it was there. The filter's module and topology apply."""
-    rows = store.outcomes.rows(store, builds, rebuilt)
+    rows = store.result_arrays.rows(store, builds, rebuilt)
     at = np.flatnonzero((rows.flag & FINAL > 0) & within(store, flt, rows, builds))
     of = rows.build[at]
     key = (np.array(environments, dtype=np.int64)[of] << 32) + rows.test[at]

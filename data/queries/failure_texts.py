@@ -27,7 +27,7 @@ def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]
             where += f" AND r.{name} IN (SELECT unnest(${name}::BIGINT[]))"
             parameters[name] = list(values)
     found = store.cursor().execute(
-        f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.part("failures", *lies)} r
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.table_source("failures", *lies)} r
         WHERE {where}""",
         parameters,
     )

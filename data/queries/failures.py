@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import partitions
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.verdicts import evidence
-from data.verdicts.lanes import LaneBuild, listed, span, window
+from data.verdicts.lanes import LaneBuild, lane_window, listed_builds, span
 from data.verdicts.priorities import prioritized
 from data.verdicts.statistics import near_duplicates
 from data.verdicts.statistics.signatures import title
@@ -27,7 +27,7 @@ MOST = 1_000  # clusters of one answer, where they are narrowed afterwards
 _PARTS = ("module", "topology")
 
 
-@question
+@cached_query
 def failures(
     store: Store,
     flt: Filter,
@@ -43,10 +43,10 @@ def failures(
     `like` is a rule: only failures whose message it matches anywhere, as SQL's LIKE does (% any text, _ any letter,
     escape character \). A cluster's `pattern` is such a rule.
     """
-    seen = window(store, flt, flt.runs or RECENT_RUNS)
+    seen = lane_window(store, flt, flt.runs or RECENT_RUNS)
     if run is not None:
         builds = [build for build in seen.builds if seen.runs[build.lane][build.age].run == ids.number(run)]
-        builds = builds or listed(store, {ids.number(run): (0, 0)})
+        builds = builds or listed_builds(store, {ids.number(run): (0, 0)})
     else:
         builds = seen.builds
     rows = _patterns(store, builds, flt, like)
@@ -91,7 +91,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     lies = {build.release for build in builds}, [build.started_at for build in builds]
     hit = ""
     if like is not None:
-        hit = f"""JOIN (SELECT build, test, topology, attempt FROM {store.part("failures", *lies)} r
+        hit = f"""JOIN (SELECT build, test, topology, attempt FROM {store.table_source("failures", *lies)} r
             WHERE {where} AND r.message LIKE '%' || $like || '%' ESCAPE '\\') USING (build, test, topology, attempt)"""
         parameters["like"] = like
     return store.rows(
@@ -100,7 +100,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
                 list(DISTINCT r.module) AS modules, list(DISTINCT r.host) AS hosts,
                 histogram(r.build) AS by_build,
                 min(r.started_at) AS first_here, max(r.started_at) AS last_seen
-            FROM {store.part("results", *lies)} r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
+            FROM {store.table_source("results", *lies)} r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
         SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)""",
         parameters,
     )
@@ -163,7 +163,7 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
     }
 
 
-@question
+@cached_query
 def failure(
     store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0
 ) -> dict[str, Any] | None:
@@ -175,7 +175,7 @@ def failure(
     if not known:
         return None
     empty = {"count": 0, "tests": [], "builds": [], "modules": [], "hosts": [], "first_here": None, "last_seen": None}
-    recent = _patterns(store, window(store, flt, flt.runs or RECENT_RUNS).builds, flt)
+    recent = _patterns(store, lane_window(store, flt, flt.runs or RECENT_RUNS).builds, flt)
     if all(row["signature"] != number for row in recent):
         recent.append(empty | known[0])
     leader, members = next(
@@ -183,7 +183,7 @@ def failure(
     )
     parameters: dict[str, Any] = {"signatures": [row["signature"] for row in members]}
     where = "r.signature IN (SELECT unnest($signatures::BIGINT[]))" + _part(flt, parameters)
-    source = store.part("failures", None if flt.release is None else [flt.release])
+    source = store.table_source("failures", None if flt.release is None else [flt.release])
     if flt.release is not None:
         where += " AND r.release = $release"
         parameters["release"] = flt.release
@@ -255,7 +255,7 @@ def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...]
     lies = {row["release"] for row in examples}, [row["started_at"] for row in examples]
     where, parameters = partitions(*lies)
     rows = store.cursor().execute(
-        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.part("results", *lies)} r
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.table_source("results", *lies)} r
         WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
             AND r.status = 'failed'""",
         parameters | {name + "s": [row[name] for row in examples] for name in ("build", "test")},

@@ -8,20 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
 from data.verdicts import evidence
-from data.verdicts.disturbances import host_row, of_tests, seen, storm_rows
+from data.verdicts.disturbances import analyse_lanes, host_row, of_tests, storm_rows
 from data.verdicts.evidence.comparison import CLASSES
-from data.verdicts.evidence.number_text import many
-from data.verdicts.flaky_exclusion import noisy
-from data.verdicts.lanes import DEEPEST, Line
-from data.verdicts.rules import WORDS
-from data.verdicts.verdicts import judge, names
+from data.verdicts.evidence.number_text import counted
+from data.verdicts.flaky_exclusion import excluded_tests
+from data.verdicts.lanes import MASK_BITS, TestLane
+from data.verdicts.rules import KINDS
+from data.verdicts.verdicts import judge, test_names
 
 FAILING = CLASSES[:3]  # regression, new_failure, still_failing
 NEW = FAILING[:2]
@@ -51,7 +51,7 @@ class Side:
         return self.runs[self.age]
 
 
-@question
+@cached_query
 def gate(
     store: Store,
     flt: Filter,
@@ -84,25 +84,25 @@ def gate(
     found = _failing(store, part, candidate, base)
     answer |= {"baseline": base.run, "left_out": nothing | _left_out(store, part, candidate)}
     if flt.exclude_flaky:
-        noise = set(noisy(store, candidate.run["release"]).get(candidate.run["environment"], ()))
+        noise = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
         answer["left_out"]["noisy"] = sum(line.test in noise for line, _ in found)
         found = [(line, told) for line, told in found if line.test not in noise]
-    counted = []
+    broken = []
     for line, told in found:
         its = evidence.judge(told)["class"]
         answer["counts"][its] += 1
         if its in kinds:
-            counted.append((FAILING.index(its), line.module, line.test, told))
-    counted.sort(key=lambda row: row[:3])
-    answer["new"] = len(counted)
-    named = names(store, [test for _, _, test, _ in counted[:limit]])
-    answer["tests"] = [_row(test, named[test], module, told) for _, module, test, told in counted[:limit]]
-    return answer | _decided(candidate, _results(store, candidate, flt), len(counted), max_new)
+            broken.append((FAILING.index(its), line.module, line.test, told))
+    broken.sort(key=lambda row: row[:3])
+    answer["new"] = len(broken)
+    named = test_names(store, [test for _, _, test, _ in broken[:limit]])
+    answer["tests"] = [_row(test, named[test], module, told) for _, module, test, told in broken[:limit]]
+    return answer | _decided(candidate, _results(store, candidate, flt), len(broken), max_new)
 
 
 def _candidate(store: Store, flt: Filter, run: str | None) -> Side:
     every = Filter(flt.release, environment=flt.environment, include_storms=flt.include_storms)
-    listed = newest_runs(store, every, 10 * DEEPEST)
+    listed = newest_runs(store, every, 10 * MASK_BITS)
     where = f"release {flt.release}" + (f" in {flt.environment}" if flt.environment else "")
     if not listed:
         raise _UnknownError(f"There is no run of {where}.", pending=True)
@@ -124,7 +124,7 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> Side:
 def _side(lane: Filter, listed: list[dict[str, Any]], run: dict[str, Any]) -> Side:
     runs = [row for row in listed if row["environment"] == lane.environment]
     age = runs.index(run)
-    return Side(replace(lane, at_run=run["id"] if age else None), runs[age : age + DEEPEST], 0)
+    return Side(replace(lane, at_run=run["id"] if age else None), runs[age : age + MASK_BITS], 0)
 
 
 def _base(store: Store, candidate: Side, baseline: str | None) -> Side:
@@ -138,7 +138,7 @@ def _base(store: Store, candidate: Side, baseline: str | None) -> Side:
     lane = replace(candidate.lane, release=baseline, at_run=None)
     if baseline == candidate.lane.release:
         return _base(store, candidate, None)
-    theirs = newest_runs(store, lane, DEEPEST)
+    theirs = newest_runs(store, lane, MASK_BITS)
     if theirs:
         ended = [row for row in theirs if row["state"] in ENDED]
         if not ended:
@@ -153,15 +153,15 @@ def _base(store: Store, candidate: Side, baseline: str | None) -> Side:
     return Side(candidate.lane, candidate.runs, candidate.runs.index(named[0]))
 
 
-def _failing(store: Store, part: Filter, candidate: Side, base: Side) -> list[tuple[Line, dict[str, Any]]]:
+def _failing(store: Store, part: Filter, candidate: Side, base: Side) -> list[tuple[TestLane, dict[str, Any]]]:
     """The tests that failed in the candidate, each with its evidence."""
-    around = seen(store, part, DEEPEST)
+    around = analyse_lanes(store, part, MASK_BITS)
     failing = [line for line in around.lines if line.failed >> candidate.age & 1]
     before = {line.test: line for line in failing}
     if base.lane != candidate.lane:
         # Of the other lane also those that never failed there.
         there = replace(part, release=base.lane.release, module=None, at_run=None)
-        before = {line.test: line for line in of_tests(store, there, DEEPEST, before)} if before else {}
+        before = {line.test: line for line in of_tests(store, there, MASK_BITS, before)} if before else {}
     words = _words(store, part)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
     found = []
@@ -178,7 +178,7 @@ def _failing(store: Store, part: Filter, candidate: Side, base: Side) -> list[tu
     return found
 
 
-def _last(line: Line | None, base: Side) -> tuple[int, dict[str, Any]] | None:
+def _last(line: TestLane | None, base: Side) -> tuple[int, dict[str, Any]] | None:
     """The newest run up to the base in which a test failed or passed, with its age."""
     ran = (line.failed | line.passed) >> base.age if line else 0
     if not ran:
@@ -194,14 +194,14 @@ def _told(of: str, status: str | None) -> dict[str, Any]:
 def _words(store: Store, part: Filter) -> dict[int, list[str]]:
     """The words that tests carried after the run."""
     _, judged = judge(store, part)
-    return {verdict.line.test: sorted(verdict.kinds, key=WORDS.index) for verdict in judged}
+    return {verdict.line.test: sorted(verdict.kinds, key=KINDS.index) for verdict in judged}
 
 
 def _left_out(store: Store, part: Filter, candidate: Side) -> dict[str, Any]:
     """The storms of the run and the sick hosts of its lane, and how many failures of the run they took."""
     if part.include_storms:
         return {}
-    around = seen(store, part, DEEPEST)
+    around = analyse_lanes(store, part, MASK_BITS)
     storms = [row for row in storm_rows(store, around.window, around.storms) if row["run"] == candidate.run["id"]]
     ill = sum(line.sick >> candidate.age & 1 for line in around.lines)
     hosts = [host_row(around, host) for host in around.hosts if host.sick]
@@ -232,7 +232,7 @@ def _row(test: int, named: dict[str, Any], module: str, told: dict[str, Any]) ->
 
 def _decided(candidate: Side, results: int, new: int, max_new: int) -> dict[str, Any]:
     run = candidate.run
-    said = f"{many(new, 'test')} {'fails' if new == 1 else 'fail'} that did not before; at most {max_new} may."
+    said = f"{counted(new, 'test')} {'fails' if new == 1 else 'fail'} that did not before; at most {max_new} may."
     if new > max_new:
         return {"state": CLOSED, "reason": said}
     if run["missing"]:

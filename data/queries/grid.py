@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from data.cache.result_arrays import AGAIN, FAILED, FINAL, PASSED, Rows
+from data.cache.result_arrays import FAILED, FINAL, PASSED, RERUN, ResultRows
 from data.lake.arrow_views import registered
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries.runs import runs
 from data.verdicts import verdicts
-from data.verdicts.lanes import listed
+from data.verdicts.lanes import listed_builds
 from data.verdicts.priorities import METADATA, UNKNOWN, of_names, within
-from data.verdicts.rules import WORDS, worst
+from data.verdicts.rules import KINDS, worst_kind
 from data.verdicts.verdicts import Judged
 
 ORDERS = ("failing", "verdict", "priority", "module", "name")
 
 
-@question
+@cached_query
 def grid(
     store: Store,
     flt: Filter,
@@ -46,7 +46,11 @@ def grid(
     columns = runs(store, flt, flt.runs or 30)
     judged = verdicts.judge(store, replace(flt, runs=None))[1] if flt.release else []
     chosen = None if not kinds else {verdict.line.test for verdict in judged if verdict.kinds & set(kinds)}
-    rank = {test: WORDS.index(worst(carried)) for test, carried in _words(judged).items()} if order == "verdict" else {}
+    rank = (
+        {test: KINDS.index(worst_kind(carried)) for test, carried in _words(judged).items()}
+        if order == "verdict"
+        else {}
+    )
     rows = _cells(store, columns, flt, _named(store, text, chosen), order, rank, limit, offset)
     shown = {row["test"] for row, _ in rows}
     words = _words(verdict for verdict in judged if verdict.line.test in shown)
@@ -62,7 +66,7 @@ def grid(
                 "name": row["name"],
                 "module": row["module"],
                 "priority": row["priority"],
-                "kinds": sorted(words.get(row["test"], ()), key=WORDS.index),
+                "kinds": sorted(words.get(row["test"], ()), key=KINDS.index),
             }
             for row, _ in rows
         ],
@@ -78,7 +82,7 @@ def _words(judged: Iterable[Judged]) -> dict[int, set[str]]:
     return words
 
 
-@question
+@cached_query
 def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
     """The topologies on which a release (or a module of it) was tested."""
     part = " AND module = $module" if flt.module is not None else ""
@@ -89,7 +93,7 @@ def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
     return [row["topology"] for row in rows]
 
 
-@question
+@cached_query
 def priorities(store: Store, release: str | None) -> list[str]:
     """The priorities that the metadata gives to tests of a release; UNKNOWN stands for those without one."""
     rows = store.rows(
@@ -122,8 +126,8 @@ def _cells(
 ) -> list[tuple[dict[str, Any], str]]:
     """Each test (test, file, class, name, module, priority) and its letters, in order; `rank` is that of the tests'
     verdicts."""
-    builds = listed(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
-    rows = store.outcomes.rows(store, builds, store.rebuilt())
+    builds = listed_builds(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
+    rows = store.result_arrays.rows(store, builds, store.last_rebuild())
     its = within(store, flt, rows, builds)
     if wanted is not None:
         its &= np.isin(rows.tests, list(wanted))[rows.test]
@@ -146,7 +150,7 @@ def _cells(
             "test": rows.tests[tests],
             "failures": failures[tests],
             "module": modules,
-            "rank": [rank.get(test, len(WORDS)) for test in rows.tests[tests].tolist()]
+            "rank": [rank.get(test, len(KINDS)) for test in rows.tests[tests].tolist()]
             if rank
             else np.zeros(len(tests)),
         }
@@ -176,7 +180,7 @@ def _cells(
     return [(row, letters[place].tobytes().decode()) for place, row in enumerate(page)]
 
 
-def _failures(rows: Rows, its: np.ndarray, age: np.ndarray) -> np.ndarray:
+def _failures(rows: ResultRows, its: np.ndarray, age: np.ndarray) -> np.ndarray:
     """In how many columns each test failed."""
     failed = rows.failed[its[rows.failed]]
     failed = failed[rows.flag[failed] & FINAL > 0]
@@ -185,10 +189,10 @@ def _failures(rows: Rows, its: np.ndarray, age: np.ndarray) -> np.ndarray:
     return np.bincount(cells // width, minlength=len(rows.tests))
 
 
-def _letters(rows: Rows, at: np.ndarray, line: np.ndarray, age: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _letters(rows: ResultRows, at: np.ndarray, line: np.ndarray, age: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Bytes, a line for each test that `line` gives one, a column for each run."""
     y, x, flag = line[rows.test[at]], age[rows.build[at]], rows.flag[at]
-    final, again = flag & FINAL > 0, flag & AGAIN > 0
+    final, again = flag & FINAL > 0, flag & RERUN > 0
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
     letters = np.full(shape, ord("-"), dtype=np.uint8)
     # A later letter covers an earlier one: the worst is shown.

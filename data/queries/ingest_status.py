@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import LAKE, Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -29,7 +29,7 @@ def status(store: Store) -> list[dict[str, Any]]:
     return rows
 
 
-@question
+@cached_query
 def _sources(store: Store) -> list[dict[str, Any]]:
     rows = store.rows(
         """WITH polled AS (
@@ -64,7 +64,7 @@ def _sources(store: Store) -> list[dict[str, Any]]:
     return answer
 
 
-@question
+@cached_query
 def ledger(
     store: Store,
     source: str | None = None,
@@ -91,7 +91,7 @@ def ledger(
     return [row | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")} for row in rows]
 
 
-@question
+@cached_query
 def rechecks(store: Store, source: str | None = None) -> int:
     """How many builds are read and will only be looked at once more."""
     return store.value(
@@ -100,7 +100,7 @@ def rechecks(store: Store, source: str | None = None) -> int:
     )
 
 
-@question
+@cached_query
 def named(store: Store, builds: Sequence[str]) -> dict[str, str]:
     """By id of a build: what it is, in words."""
     rows = store.rows(
@@ -110,7 +110,7 @@ def named(store: Store, builds: Sequence[str]) -> dict[str, str]:
     return {ids.text(row["build"]): "{release} {module} #{number}".format(**row) for row in rows}
 
 
-@question
+@cached_query
 def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
     last) of each hole, newest first. What was picked or read back from before the history that polls want leaves
@@ -135,7 +135,7 @@ def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[
     return rows
 
 
-@question
+@cached_query
 def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[dict[str, Any]]:
     """Jobs whose newest final build has fewer tests than `share` of the median of the ten before it."""
     rows = store.rows(
@@ -153,20 +153,20 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
     return rows
 
 
-@question
+@cached_query
 def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """What parsers remarked on reports, the newest builds first: (build (id), job, number, started_at, path,
     message)."""
     rows = store.rows(
         f"""SELECT b.build, b.job, b.number, b.started_at, w.path, w.message
-        FROM {store.part("warnings")} w JOIN builds b USING (build)
+        FROM {store.table_source("warnings")} w JOIN builds b USING (build)
         ORDER BY b.started_at DESC, b.job, w.path, w.message LIMIT $limit""",
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
 
 
-@question
+@cached_query
 def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """The newest ended builds that brought no results: (build (id), source, job, number, started_at, result)."""
     rows = store.rows(
@@ -185,7 +185,7 @@ def catalog_bytes(store: Store) -> int | None:
     return sum(path.stat().st_size for path in (Path(catalog), Path(f"{catalog}-wal")) if path.exists())
 
 
-@question
+@cached_query
 def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """The newest ended orchestrating builds of which no module build is known, for they left no map of them: (run (id),
     source, job, number, started_at, result)."""
@@ -199,7 +199,7 @@ def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]
 
 
-@question
+@cached_query
 def sizes(store: Store) -> list[dict[str, Any]]:
     """By table: its data files and their bytes, in the newest snapshot."""
     return store.rows(

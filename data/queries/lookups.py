@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -14,7 +14,7 @@ from data.model.filters import EVERYTHING, Filter
 _TABLES = {"run": "runs", "build": "builds", "test": "tests", "release": "releases"}
 
 
-@question
+@cached_query
 def known(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
     """`what`: run, build or test, by id, or release. Raises ValueError where `name` is no id."""
     value = name if what == "release" else ids.number(name)
@@ -24,7 +24,7 @@ def known(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
 
 
-@question
+@cached_query
 def runs_named(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]:
     """The ids of the runs that somebody may mean by `name`, newest first: an id, or a number such as "12", "#12" or
     "7.1 #12", of the filter's release and environment."""

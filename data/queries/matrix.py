@@ -11,18 +11,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, pass_rate
 from data.queries.runs import runs
 from data.verdicts import evidence
-from data.verdicts.disturbances import seen, stormy_columns
+from data.verdicts.disturbances import analyse_lanes, stormy_columns
 from data.verdicts.evidence.matrix_cell import BROKEN_WORDS, STATES
-from data.verdicts.lanes import Window, span
-from data.verdicts.rules import WORDS, worst
-from data.verdicts.verdicts import depth, judge, names, verdicts
+from data.verdicts.lanes import LaneWindow, span
+from data.verdicts.rules import KINDS, worst_kind
+from data.verdicts.verdicts import judge, test_names, verdicts, window_runs
 
 AXES = ("environment", "topology")
 LOOKED = 60  # runs of the release in which an environment's newest is looked for
@@ -33,7 +33,7 @@ UNJUDGED, SICK = "unjudged", "sick"  # why a failure carries no word: its test r
 Key = tuple[str, str]  # module, column
 
 
-@question
+@cached_query
 def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment") -> dict[str, Any] | None:
     """{"release", "by", "state", "tests" (broken ones), "columns": [{value, state, tests, runs}], "rows": [{module,
     state, tests, cells: [one a column]}]}, the worst rows first; beside each `tests` stands `unjudged`: those that
@@ -79,7 +79,7 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     columns = sorted({column for _, column in cells})
     for key, kinds, test in _words(store, lane, by):
         if key in cells and kinds:
-            cells[key]["tests"][worst(frozenset(kinds))].add(test)
+            cells[key]["tests"][worst_kind(frozenset(kinds))].add(test)
     for key, why, test, _ in _wordless(store, lane, by, newest):
         if key in cells:
             cells[key]["tests"][why].add(test)
@@ -87,7 +87,7 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     return _answer(store, release, by, list(newest.values()), sorted(modules), columns, cells)
 
 
-@question
+@cached_query
 def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """Modules against releases, shaped like `matrix` with `by` "release": a cell is the worst of the module's cells in
     the environments of that release, with the broken tests of all of them and one sentence for each that is tested.
@@ -135,7 +135,7 @@ def _worst_first(row: dict[str, Any]) -> tuple[int, int, int, str]:
     return STATES.index(row["state"]), -row["tests"], -row["unjudged"], row["module"]
 
 
-@question
+@cached_query
 def broken(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
 ) -> list[dict[str, Any]]:
@@ -151,7 +151,7 @@ def broken(
     return verdicts(store, lane, BROKEN_WORDS, MOST, tests=tuple(ids.text(test) for test in chosen)) if chosen else []
 
 
-@question
+@cached_query
 def unjudged(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
 ) -> list[dict[str, Any]]:
@@ -163,7 +163,7 @@ def unjudged(
         for (module, at), why, test, run in _wordless(store, lane, by, newest)
         if why == UNJUDGED and flt.module in (None, module) and column in (None, at)
     }
-    named = names(store, [test for test, _ in found])
+    named = test_names(store, [test for test, _ in found])
     rows = [
         {
             "test": ids.text(test),
@@ -191,7 +191,7 @@ def _ended(store: Store, lane: Filter) -> list[dict[str, Any]]:
 
 
 def _empty() -> dict[str, Any]:
-    words: dict[str, set[int]] = {word: set() for word in (*WORDS, UNJUDGED, SICK)}
+    words: dict[str, set[int]] = {word: set() for word in (*KINDS, UNJUDGED, SICK)}
     return dict.fromkeys((*COUNTS, "stormy", "stormy_failures"), 0) | {
         "expected": False,
         "ended": False,
@@ -220,7 +220,7 @@ def _without(store: Store, run_ids: list[str]) -> list[tuple[str, int]]:
 def _stormy(store: Store, lane: Filter) -> set[tuple[int, str]]:
     if lane.include_storms:
         return set()
-    around = seen(store, lane, depth(store, lane))
+    around = analyse_lanes(store, lane, window_runs(store, lane))
     return stormy_columns(around.columns, around.storms)
 
 
@@ -241,7 +241,7 @@ def _words(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[
 def _wordless(store: Store, lane: Filter, by: str, newest: Collection[str]) -> Iterable[tuple[Key, str, int, str]]:
     """(cell, UNJUDGED or SICK, test, run id) of the failures in these runs that no word tells of: those of tests that
     ran only once, and those of sick hosts."""
-    around = seen(store, lane, depth(store, lane))
+    around = analyse_lanes(store, lane, window_runs(store, lane))
     view = around.window
     ages = {}
     for place, of_lane in enumerate(view.runs):
@@ -266,12 +266,16 @@ def _wordless(store: Store, lane: Filter, by: str, newest: Collection[str]) -> I
             yield (module, topology), why, test, run
 
 
-def _failed_on(store: Store, view: Window, troubled: Collection[tuple[int, int]]) -> list[tuple[int, int, int, str]]:
+def _failed_on(
+    store: Store, view: LaneWindow, troubled: Collection[tuple[int, int]]
+) -> list[tuple[int, int, int, str]]:
     """(test, lane, age, topology) of the failures of these tests in the newest runs."""
     if not troubled:
         return []
     where, parameters = span(view.builds)
-    results = store.part("results", {build.release for build in view.builds}, [b.started_at for b in view.builds])
+    results = store.table_source(
+        "results", {build.release for build in view.builds}, [b.started_at for b in view.builds]
+    )
     return (
         store.cursor()
         .execute(
@@ -330,7 +334,7 @@ def _worst(shaped: list[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> dic
 
 def _cell(store: Store, module: str, column: str, cell: dict[str, Any], newest: list[dict[str, Any]]) -> dict[str, Any]:
     counts = {name: cell[name] for name in COUNTS}
-    words = {word: len(cell["tests"][word]) for word in WORDS}
+    words = {word: len(cell["tests"][word]) for word in KINDS}
     told = {
         "rule": "cell",
         "module": module,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -25,7 +25,7 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
 
     Not remembered as a whole: freshness and staleness follow the clock.
     """
-    now = (store if flt.as_of is None else store.at(flt.as_of)).moment()
+    now = (store if flt.as_of is None else store.at(flt.as_of)).now()
     return [_tile(line, now, store) for line in facts(store, flt)]
 
 
@@ -34,7 +34,7 @@ def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any]
     return next((tile for tile in tiles(store, replace(flt, release=name)) if tile["release"] == name), None)
 
 
-@question
+@cached_query
 def facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """What the tiles are made of, without the clock: release, its newest runs, and its tests' words counted."""
     known = store.rows("SELECT release, active FROM releases ORDER BY release")
@@ -84,7 +84,7 @@ def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
     }
 
 
-@question
+@cached_query
 def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
     """What the selectors offer: every release, and below the chosen one its versions, environments and modules."""
     where, parameters = conditions(replace(flt, version=None, environment=None), "r")
@@ -111,7 +111,7 @@ def _natural(text: str) -> list[tuple[bool, int, str]]:
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts if part]
 
 
-@question
+@cached_query
 def versions(store: Store, name: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The versions of a release line, newest first: version, runs, first and last run."""
     rows = store.rows(

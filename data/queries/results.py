@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.queries.builds import bounds, part
 from data.queries.failure_texts import attempt, messages
 from data.verdicts.priorities import prioritized
-from data.verdicts.verdicts import names
+from data.verdicts.verdicts import test_names
 
 Row = dict[str, Any]
 _Asked = tuple[str, dict[str, Any]]  # SQL, and its parameters
 _NOTHING: _Asked = "FROM results WHERE false", {}
 
 
-@question
+@cached_query
 def of_run(
     store: Store,
     run_id: str,
@@ -50,7 +50,7 @@ def all_of_run(
         yield _told_of_run(store, batch)
 
 
-@question
+@cached_query
 def of_build(
     store: Store,
     build_id: str,
@@ -106,7 +106,7 @@ def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str |
         parameters["text"] = text
     return (
         f"""SELECT r.*, t.file, t.class, t.name
-        FROM {store.part("results", parameters["releases"], [parameters["first"], parameters["last"]])} r
+        FROM {store.table_source("results", parameters["releases"], [parameters["first"], parameters["last"]])} r
         JOIN tests t USING (test)
         WHERE r.is_final AND {where}
         ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build""",
@@ -148,7 +148,7 @@ def _build(
 
 def _told_of_build(store: Store, rows: list[Row]) -> list[Row]:
     # Asked afterwards: to plan a join costs more than to look a page's names up.
-    named, said = names(store, [row["test"] for row in rows]), messages(store, rows)
+    named, said = test_names(store, [row["test"] for row in rows]), messages(store, rows)
     return [
         _result(row | named[row["test"]] | {"message": said.get(attempt(row))})
         | {"is_final": row["is_final"], "position": row["position"]}

@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 
 from data.cache.result_arrays import ERROR, FAILED, FINAL, PASSED
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
-from data.verdicts.flaky_exclusion import noise_counts, noisy, take_out
-from data.verdicts.lanes import listed
+from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
+from data.verdicts.lanes import listed_builds
 from data.verdicts.priorities import UNKNOWN, of_release, within
 
 _BUILDS = ("builds", "builds_running", "builds_final", "missing", "waiting")
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
-@question
+@cached_query
 def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) -> list[dict[str, Any]]:
     """The runs of a filter, newest first: at most `limit`, those after the run `before` (id) where given.
 
@@ -35,7 +35,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     return _without_flaky(store, flt, [_run(row, store) for row in _counted(store, where, parameters, limit, flt)])
 
 
-@question
+@cached_query
 def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
@@ -49,19 +49,19 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     return answer
 
 
-@question
+@cached_query
 def newest_ended(store: Store, flt: Filter) -> str | None:
     """The id of the newest run of a filter that has ended."""
     where, parameters = conditions(flt, "r")
     found = store.value(
-        f"""SELECT r.run FROM runs r LEFT JOIN {store.made("run_sums")} s USING (run)
+        f"""SELECT r.run FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run)
         WHERE {where} AND NOT {RUNNING} ORDER BY r.started_at DESC, r.run DESC LIMIT 1""",
         parameters,
     )
     return None if found is None else ids.text(found)
 
 
-@question
+@cached_query
 def expected(store: Store, release: str, environment: str | None, flt: Filter = EVERYTHING) -> float | None:
     """How long a run of this lane is likely to take, in seconds: the median of the newest three that have ended; a lane
     gets faster or slower, so that more of them tell of another time."""
@@ -74,7 +74,7 @@ def expected(store: Store, release: str, environment: str | None, flt: Filter = 
     )
 
 
-@question
+@cached_query
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row an owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
@@ -130,7 +130,7 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
     return "failing" if row["failed"] else "ok"
 
 
-@question
+@cached_query
 def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
     (default: the previous one of the same environment)."""
@@ -149,11 +149,11 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
     lane = next(iter(store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])), None)
     if lane is None:
         return []
-    builds = listed(store, {ids.number(run_id): (0, 0)})
-    rows = store.outcomes.rows(store, builds, store.rebuilt())
+    builds = listed_builds(store, {ids.number(run_id): (0, 0)})
+    rows = store.result_arrays.rows(store, builds, store.last_rebuild())
     its = within(store, flt, rows, builds) & (rows.flag & FINAL > 0)
     if flt.exclude_flaky:
-        out = noisy(store, lane["release"]).get(lane["environment"], [])
+        out = excluded_tests(store, lane["release"]).get(lane["environment"], [])
         its &= ~np.isin(rows.tests, out)[rows.test]
     known = of_release(store, lane["release"])
     place, flag = known.places(rows.tests[rows.test[its]]), rows.flag[its]
@@ -186,7 +186,7 @@ def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, f
     return store.rows(
         f"""SELECT r.*, {", ".join(f"coalesce({of}.{name}, 0) AS {name}" for name in COUNTS)},
             {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
-        FROM runs r LEFT JOIN {store.made("run_sums")} s USING (run) {counted}
+        FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run) {counted}
         WHERE {where} {newest}""",
         parameters | part | {"limit": limit},
     )
@@ -220,15 +220,15 @@ def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
 def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Runs with what the filter excludes taken out of their counts; their states stay."""
     if flt.exclude_flaky:
-        counts = noise_counts(store, flt, tuple(row["id"] for row in found))
+        counts = excluded_counts(store, flt, tuple(row["id"] for row in found))
         for row in found:
-            take_out(row, counts.get(row["id"], []), store.settings.measures)
+            subtract_counts(row, counts.get(row["id"], []), store.settings.measures)
     return found
 
 
 def _neighbours(store: Store, run_id: str) -> dict[str, str | None]:
     """`previous` and `next`: the ids of the runs before and after, of the same release and environment."""
-    sql = f"SELECT previous, next FROM {store.made('neighbours')} WHERE run = ?"
+    sql = f"SELECT previous, next FROM {store.derived_table('neighbours')} WHERE run = ?"
     found = next(iter(store.rows(sql, [ids.number(run_id)])), {"previous": None, "next": None})
     return {name: None if run is None else ids.text(run) for name, run in found.items()}
 
@@ -260,8 +260,8 @@ def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> 
         counts[ids.text(run_)].append(row)
     if flt.exclude_flaky:
         for name, of_run in counts.items():
-            noise = noise_counts(store, flt, (name,)).get(name, [])
+            noise = excluded_counts(store, flt, (name,)).get(name, [])
             for row in of_run:
                 of_module = [count for count in noise if count["module"] == row["module"]]
-                take_out(row, of_module, store.settings.measures)
+                subtract_counts(row, of_module, store.settings.measures)
     return counts

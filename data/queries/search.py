@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -34,7 +34,7 @@ _TEXTS = {
 _NUMBER = re.compile(r"#?(\d{1,9})")
 
 
-@question
+@cached_query
 def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[dict[str, Any]]:
     """What every word of `q` is found in, whatever its case: at most `each` of a kind, the exact ones first.
 
@@ -125,7 +125,7 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
     )
     brought = (
         store.rows(
-            f"""SELECT run, total, failed, builds_running, missing, waiting FROM {store.made("run_sums")}
+            f"""SELECT run, total, failed, builds_running, missing, waiting FROM {store.derived_table("run_sums")}
             WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
             {"runs": [row["run"] for row in rows]},
         )

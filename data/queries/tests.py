@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from data.cache.result_arrays import key_of
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -23,7 +23,7 @@ _UP_TO_RUN = """started_at <= (
     SELECT max(last.started_at) FROM run_builds JOIN builds last USING (build) WHERE run = $at_run)"""
 
 
-@question
+@cached_query
 def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One test with its metadata, the bugs about it and the releases it ran in. None if unknown."""
     rows = store.rows("SELECT * FROM tests WHERE test = ?", [ids.number(test_id)])
@@ -37,13 +37,13 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
         FROM test_metadata WHERE base_name = ? ORDER BY release NULLS FIRST""",
         [rows[0]["base_name"]],
     )
-    ran_in = f"SELECT DISTINCT release FROM {store.part('results')} WHERE test = ? ORDER BY 1"
+    ran_in = f"SELECT DISTINCT release FROM {store.table_source('results')} WHERE test = ? ORDER BY 1"
     answer["bugs"] = of_tests(store, (test_id,)).get(test_id, [])
     answer["releases"] = [row["release"] for row in store.rows(ran_in, [ids.number(test_id)])]
     return answer
 
 
-@question
+@cached_query
 def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
     """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first. No word: every
     test. With a release, those that ever ran in it."""
@@ -59,7 +59,7 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
         where += " AND t.module = $module"
         parameters["module"] = flt.module
     if flt.release is not None:
-        results = store.part("results", [flt.release])
+        results = store.table_source("results", [flt.release])
         where += f" AND t.test IN (SELECT test FROM {results} WHERE release = $metadata_release)"
     if flt.priority is not None:
         where += f" AND coalesce(m.priority, '{UNKNOWN}') = $priority"
@@ -72,7 +72,7 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
     return [_test(row) | {"priority": row["priority"]} for row in rows]
 
 
-@question
+@cached_query
 def history(
     store: Store,
     test_id: str,
@@ -135,9 +135,9 @@ def _facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]
 
 def _builds(store: Store, flt: Filter) -> _Builds:
     lane = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
-    rebuilt = store.rebuilt()
-    key = ("builds", lane, rebuilt, store.touched("builds", "runs", "run_builds"), store.database)
-    return store.ground.get(key, lambda: _read_builds(store, lane, rebuilt), lambda found: 400 * len(found.keys))
+    rebuilt = store.last_rebuild()
+    key = ("builds", lane, rebuilt, store.last_changed("builds", "runs", "run_builds"), store.database)
+    return store.intermediate.get(key, lambda: _read_builds(store, lane, rebuilt), lambda found: 400 * len(found.keys))
 
 
 def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
@@ -169,7 +169,7 @@ def _kept(
     first, below = (0, None) if before is None else (builds.places.get(ids.number(before[0])), before[1])
     if first is None:
         return None
-    found = store.outcomes.of_test(builds.keys[first:], test, flt.topology, below, limit)
+    found = store.result_arrays.of_test(builds.keys[first:], test, flt.topology, below, limit)
     if found is None or (len(found) < limit and not builds.whole):
         return None
     told = builds.table.select(["build", "release", "started_at"])
@@ -198,13 +198,13 @@ def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, 
     return store.rows(
         f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
             signature
-        FROM {store.part("results", None if flt.release is None else [flt.release])} r
+        FROM {store.table_source("results", None if flt.release is None else [flt.release])} r
         WHERE {where} ORDER BY started_at DESC, build DESC, topology DESC LIMIT $limit""",
         parameters,
     )
 
 
-@question
+@cached_query
 def attempts(
     store: Store, build_id: str, test_id: str, topology: str | None = None, flt: Filter = EVERYTHING
 ) -> list[dict[str, Any]]:
@@ -221,9 +221,9 @@ def attempts(
     lies = [here[0]["release"]], [here[0]["at"]]
     rows = store.rows(
         f"""SELECT r.*, f.message, f.trace, f.output
-        FROM (SELECT * FROM {store.part("results", *lies)} WHERE {where}) r
+        FROM (SELECT * FROM {store.table_source("results", *lies)} WHERE {where}) r
         LEFT JOIN (
-            SELECT test, topology, attempt, message, trace, output FROM {store.part("failures", *lies)} WHERE {where}) f
+            SELECT test, topology, attempt, message, trace, output FROM {store.table_source("failures", *lies)} WHERE {where}) f
             USING (test, topology, attempt)
         ORDER BY r.topology, r.attempt""",
         parameters,

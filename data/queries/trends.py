@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import Filter
 from data.model.measures import COUNTS, iso, pass_rate, sums
-from data.verdicts.flaky_exclusion import noise_counts
+from data.verdicts.flaky_exclusion import excluded_counts
 
 GROUPS = ("module", "release", "environment", "topology", "lane")
 DEFAULT_RUNS = 100
 
 
-@question
+@cached_query
 def trend(
     store: Store,
     flt: Filter,
@@ -89,7 +89,7 @@ def _noise(store: Store, flt: Filter, newest: str, parameters: dict[str, Any]) -
         return ""
     used = {name: value for name, value in parameters.items() if f"${name}" in newest}
     runs = store.rows(f"SELECT run FROM ({newest})", used)
-    found = noise_counts(store, flt, tuple(ids.text(row["run"]) for row in runs))
+    found = excluded_counts(store, flt, tuple(ids.text(row["run"]) for row in runs))
     noise = [{"run": ids.number(run)} | row for run, rows in found.items() for row in rows]
     for name in ("run", "module", "topology", *COUNTS):
         parameters[f"noise_{name}"] = [row[name] for row in noise]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 
 
-@question
+@cached_query
 def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """All of them by name: id, name, sql, author (or None), saved_at."""
     rows = store.rows("SELECT * FROM saved_queries ORDER BY lower(name), name")

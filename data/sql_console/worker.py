@@ -20,7 +20,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from data.lake.store import LAKE, attach, connect
+from data.lake.store import LAKE, attach_statement, connect
 from data.settings import Settings
 from data.sql_console.column_types import leaving, told_apart
 from data.sql_console.rules import RefusedError, check
@@ -50,7 +50,7 @@ def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     store = {name: limits[name] for name in ("catalog", "data_path", "threads", "memory")}
     settings = Settings(home=limits["home"], store=store)
     root = connect(settings)
-    root.execute(attach(settings, LAKE, limits["snapshot"], read_only=True))
+    root.execute(attach_statement(settings, LAKE, limits["snapshot"], read_only=True))
     root.execute(f"USE {LAKE}")
     root.execute("SELECT count(*) FROM releases")
     folder = settings.data_path.rstrip("/").replace("'", "''") + "/"

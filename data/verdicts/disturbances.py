@@ -13,14 +13,23 @@ from typing import Any
 import numpy as np
 
 from data.cache.result_arrays import FINAL
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts import evidence
 from data.verdicts.evidence.number_text import rate
-from data.verdicts.lanes import DEEPEST, Column, Line, Window, columns, combined, lines, window
+from data.verdicts.lanes import (
+    MASK_BITS,
+    LaneWindow,
+    ModuleCounts,
+    TestLane,
+    combine_hosts,
+    lane_window,
+    module_counts,
+    test_lanes,
+)
 from data.verdicts.statistics.signatures import title
 from data.verdicts.statistics.storms import (
     COLUMN_SHARE,
@@ -33,12 +42,12 @@ from data.verdicts.statistics.storms import (
     storms,
 )
 
-LONG = 60  # runs that the lists of storms and hosts look at
+LONG_WINDOW = 60  # runs that the lists of storms and hosts look at
 KINDS = {Storm.COLUMN: "column", Storm.MESSAGE: "message"}
 
 
 @dataclass(frozen=True)
-class Broken:
+class StormHit:
     """A column, or a whole build (module is None), that a storm broke; `stretch` is how many of the job's in a row."""
 
     build: int
@@ -75,20 +84,20 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Seen:
+class LaneAnalysis:
     """A window with all that was found in it. `lines` are of the tests that failed somewhere, disturbances left out."""
 
-    window: Window
-    columns: list[Column]
-    storms: list[Broken]
+    window: LaneWindow
+    columns: list[ModuleCounts]
+    storms: list[StormHit]
     hosts: list[Host]
-    lines: list[Line]
+    lines: list[TestLane]
 
     def weigh(self) -> int:
         return 400 * (len(self.window.builds) + len(self.columns) + len(self.lines))
 
 
-def seen(store: Store, flt: Filter, depth: int) -> Seen:
+def analyse_lanes(store: Store, flt: Filter, depth: int) -> LaneAnalysis:
     """The newest `depth` (at most 62) runs of each lane of the filter's release, which must be given. With
     `include_storms` nothing is left out."""
     whole = Filter(
@@ -99,36 +108,42 @@ def seen(store: Store, flt: Filter, depth: int) -> Seen:
         include_storms=flt.include_storms,
         at_run=flt.at_run,
     )
-    view = window(store, whole, min(depth, DEEPEST))
+    view = lane_window(store, whole, min(depth, MASK_BITS))
     # Remembered by its builds: while one release is tested, the others need not be judged again.
-    found = store.ground.get(("seen", whole, view.key), lambda: _look(store, whole, view, depth), Seen.weigh)
+    found = store.intermediate.get(
+        ("seen", whole, view.key), lambda: _look(store, whole, view, depth), LaneAnalysis.weigh
+    )
     if flt.module is None:
         return found
     return replace(found, lines=[line for line in found.lines if line.module == flt.module])
 
 
-def _look(store: Store, flt: Filter, view: Window, depth: int) -> Seen:
+def _look(store: Store, flt: Filter, view: LaneWindow, depth: int) -> LaneAnalysis:
     of, broken = disturbed(store, view)
-    found = lines(store, view, stormy(store, flt, view), flt.topology)
+    found = test_lanes(store, view, stormy(store, flt, view), flt.topology)
     # Storms and hosts are judged on all of a lane, so that a part of it is judged like the whole.
-    hosts = judge_hosts(view, found) if flt.topology is None else seen(store, replace(flt, topology=None), depth).hosts
-    return Seen(view, of, broken, hosts, found if flt.include_storms else without_sick(found, hosts))
+    hosts = (
+        judge_hosts(view, found)
+        if flt.topology is None
+        else analyse_lanes(store, replace(flt, topology=None), depth).hosts
+    )
+    return LaneAnalysis(view, of, broken, hosts, found if flt.include_storms else without_sick(found, hosts))
 
 
-def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> list[Line]:
+def of_tests(store: Store, flt: Filter, depth: int, tests: Iterable[int]) -> list[TestLane]:
     """The lines of these tests, whether they failed or not, in the window that `seen` looks at."""
-    around = seen(store, flt, depth)
-    found = lines(store, around.window, stormy(store, flt, around.window), flt.topology, tests)
+    around = analyse_lanes(store, flt, depth)
+    found = test_lanes(store, around.window, stormy(store, flt, around.window), flt.topology, tests)
     return found if flt.include_storms else without_sick(found, around.hosts)
 
 
-def without_sick(found: list[Line], hosts: Iterable[Host]) -> list[Line]:
+def without_sick(found: list[TestLane], hosts: Iterable[Host]) -> list[TestLane]:
     sick: dict[int, set[str]] = {}
     for host in hosts:
         if host.sick:
             sick.setdefault(host.lane, set()).add(host.host)
     return [
-        combined(line.test, line.lane, line.module, line.parts, frozenset(sick[line.lane]))
+        combine_hosts(line.test, line.lane, line.module, line.parts, frozenset(sick[line.lane]))
         if line.lane in sick
         else line
         for line in found
@@ -142,15 +157,17 @@ def releases(store: Store, flt: Filter) -> list[str]:
     return [row["release"] for row in store.rows("SELECT DISTINCT release FROM runs ORDER BY release")]
 
 
-def find_storms(store: Store, view: Window, of: Sequence[Column]) -> list[Broken]:
+def find_storms(store: Store, view: LaneWindow, of: Sequence[ModuleCounts]) -> list[StormHit]:
     """The storms among the columns and the whole builds that they make up."""
-    return short_ones(*look_like_storms(store, view, of))
+    return drop_persistent(*storm_candidates(store, view, of))
 
 
 Key = tuple[int, int, int, str, str | None]  # build, lane, age, job, module (None: the whole build)
 
 
-def look_like_storms(store: Store, view: Window, of: Sequence[Column]) -> tuple[list[Key], dict[Key, tuple[Any, ...]]]:
+def storm_candidates(
+    store: Store, view: LaneWindow, of: Sequence[ModuleCounts]
+) -> tuple[list[Key], dict[Key, tuple[Any, ...]]]:
     """Every column and whole build, and those that would be storms if they did not go on, with what Broken tells."""
     whole: dict[tuple[int, int, int, str], list[int]] = {}
     for column in of:
@@ -181,7 +198,7 @@ def look_like_storms(store: Store, view: Window, of: Sequence[Column]) -> tuple[
     return [row[:5] for row in rows], found
 
 
-def short_ones(every: Iterable[Key], found: dict[Key, tuple[Any, ...]]) -> list[Broken]:
+def drop_persistent(every: Iterable[Key], found: dict[Key, tuple[Any, ...]]) -> list[StormHit]:
     """Of each job's (and module's) columns that look like a storm, those that do not go on for too long to be one; of
     a build that broke as a whole, not its parts."""
     kept = []
@@ -193,15 +210,15 @@ def short_ones(every: Iterable[Key], found: dict[Key, tuple[Any, ...]]) -> list[
         for key, storm, length in zip(keys, passing(flags), lengths, strict=True):
             if storm:
                 kind, total, failed, signature, top = found[key]
-                kept.append(Broken(*key, KINDS[kind], total, failed, signature, top, length))
+                kept.append(StormHit(*key, KINDS[kind], total, failed, signature, top, length))
     whole = {(storm.build, storm.age) for storm in kept if storm.module is None}
     return [storm for storm in kept if storm.module is None or (storm.build, storm.age) not in whole]
 
 
-def _messages(store: Store, view: Window, builds: set[int]) -> dict[tuple[int, str | None], tuple[int, int]]:
+def _messages(store: Store, view: LaneWindow, builds: set[int]) -> dict[tuple[int, str | None], tuple[int, int]]:
     """The most frequent signature of the final failures of each (build, module) and (build, None), with its count."""
     asked = list({build.build: build for build in view.builds if build.build in builds}.values())
-    rows = store.outcomes.rows(store, asked, view.rebuilt)
+    rows = store.result_arrays.rows(store, asked, view.rebuilt)
     told = (rows.flag[rows.failed] & FINAL > 0) & (rows.signature >= 0)
     at, signatures = rows.failed[told], rows.signature[told].tolist()
     counts: dict[tuple[int, str | None], Counter[int]] = {}
@@ -211,34 +228,34 @@ def _messages(store: Store, view: Window, builds: set[int]) -> dict[tuple[int, s
     return {key: max(here.items(), key=lambda item: (item[1], -item[0])) for key, here in counts.items()}
 
 
-def stormy_columns(of: Iterable[Column], broken: Iterable[Broken]) -> set[tuple[int, str]]:
+def stormy_columns(of: Iterable[ModuleCounts], broken: Iterable[StormHit]) -> set[tuple[int, str]]:
     """The columns within these storms, as (build, module)."""
     whole = {storm.build for storm in broken if storm.module is None}
     some = {(storm.build, storm.module) for storm in broken}
     return {(c.build, c.module) for c in of if c.build in whole or (c.build, c.module) in some}
 
 
-def stormy(store: Store, flt: Filter, view: Window) -> set[tuple[int, str]]:
+def stormy(store: Store, flt: Filter, view: LaneWindow) -> set[tuple[int, str]]:
     """The columns of a window that storms broke, as (build, module); none where the filter includes storms."""
     return set() if flt.include_storms else stormy_columns(*disturbed(store, view))
 
 
-def disturbed(store: Store, view: Window) -> tuple[list[Column], list[Broken]]:
+def disturbed(store: Store, view: LaneWindow) -> tuple[list[ModuleCounts], list[StormHit]]:
     """The columns of a window, and the storms among them."""
 
-    def find() -> tuple[list[Column], list[Broken]]:
-        of = columns(store, view)
+    def find() -> tuple[list[ModuleCounts], list[StormHit]]:
+        of = module_counts(store, view)
         return of, find_storms(store, view, of)
 
-    return store.ground.get(("disturbed", view.key), find, lambda found: 150 * len(found[0]))
+    return store.intermediate.get(("disturbed", view.key), find, lambda found: 150 * len(found[0]))
 
 
-def judge_hosts(view: Window, found: Sequence[Line]) -> list[Host]:
+def judge_hosts(view: LaneWindow, found: Sequence[TestLane]) -> list[Host]:
     """Every host of each lane, the sick ones marked."""
     return [host for lane in range(len(view.lanes)) for host in lane_hosts(lane, [x for x in found if x.lane == lane])]
 
 
-def lane_hosts(lane: int, found: Sequence[Line]) -> list[Host]:
+def lane_hosts(lane: int, found: Sequence[TestLane]) -> list[Host]:
     parts = [(place, part) for place, line in enumerate(found) for part in line.parts if part.host]
     names = sorted({part.host for _, part in parts})
     if len(names) < 2:
@@ -280,30 +297,32 @@ def lane_hosts(lane: int, found: Sequence[Line]) -> list[Host]:
     ]
 
 
-@question
+@cached_query
 def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The storms of the newest `flt.runs` (60, at most 62) runs of each lane, newest first."""
     rows = []
     for release in releases(store, flt):
-        view = window(store, replace(flt, release=release), min(flt.runs or LONG, DEEPEST))
+        view = lane_window(store, replace(flt, release=release), min(flt.runs or LONG_WINDOW, MASK_BITS))
         rows += storm_rows(store, view, disturbed(store, view)[1])
     if flt.module is not None:
         rows = [row for row in rows if flt.module in (row["module"], row["job_module"])]
     return sorted(rows, key=lambda row: (row["started_at"], row["job"]), reverse=True)
 
 
-@question
+@cached_query
 def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The hosts of the newest `flt.runs` (60, at most 62) runs of each lane, the sick first, then by how many times
     more often they fail than expected."""
     rows = []
     for release in releases(store, flt):
-        around = seen(store, replace(flt, release=release, include_storms=False, module=None), flt.runs or LONG)
+        around = analyse_lanes(
+            store, replace(flt, release=release, include_storms=False, module=None), flt.runs or LONG_WINDOW
+        )
         rows += [host_row(around, host) for host in around.hosts]
     return sorted(rows, key=lambda row: (not row["sick"], -(row["ratio"] or 0), row["host"], row["release"]))
 
 
-def storm_rows(store: Store, view: Window, found: Sequence[Broken]) -> list[dict[str, Any]]:
+def storm_rows(store: Store, view: LaneWindow, found: Sequence[StormHit]) -> list[dict[str, Any]]:
     known = store.rows(
         "SELECT signature, pattern FROM signatures WHERE signature IN (SELECT unnest($found::BIGINT[]))",
         {"found": [storm.signature for storm in found if storm.signature is not None]},
@@ -348,7 +367,7 @@ def storm_rows(store: Store, view: Window, found: Sequence[Broken]) -> list[dict
     return rows
 
 
-def host_row(around: Seen, host: Host) -> dict[str, Any]:
+def host_row(around: LaneAnalysis, host: Host) -> dict[str, Any]:
     release, environment = around.window.lanes[host.lane]
     runs = around.window.runs[host.lane]
     told = {

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from data.cache.result_arrays import FINAL, PASSED
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts import evidence
 from data.verdicts.disturbances import releases, stormy
-from data.verdicts.lanes import Window, calm, columns, span, window
+from data.verdicts.lanes import LaneWindow, lane_window, module_counts, outside_storms, span
 from data.verdicts.priorities import of_priority
-from data.verdicts.verdicts import names
+from data.verdicts.verdicts import test_names
 
 RUNS = 60
 LEAST_RUNS = 10
@@ -34,7 +34,7 @@ Series = list[tuple[int, float]]  # (age, seconds), oldest first
 Found = tuple[tuple[int, str, int], str, dict[str, Any], dict[str, Any]]
 
 
-@question
+@cached_query
 def of_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """Tests (on one topology) whose duration changed for good within the newest `flt.runs` (60) runs of a lane: those
     that became slower by the most seconds first, those that became faster last. {test, key, name, module, topology,
@@ -46,7 +46,7 @@ def of_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> li
         found += [(view, *item) for item in changed]
     found.sort(key=lambda item: (item[4]["before_s"] - item[4]["after_s"], item[1]))
     found = found[offset : offset + limit]
-    named = names(store, [key[0] for _, key, _, _, _ in found])
+    named = test_names(store, [key[0] for _, key, _, _, _ in found])
     return [
         {
             "test": ids.text(test),
@@ -60,12 +60,12 @@ def of_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> li
     ]
 
 
-@question
+@cached_query
 def of_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """Modules whose mean duration of a result changed for good, as `of_tests`, with `module` in place of the test."""
     found = []
     for release in releases(store, flt):
-        view = window(store, replace(flt, release=release), flt.runs or RUNS)
+        view = lane_window(store, replace(flt, release=release), flt.runs or RUNS)
         for (module, lane), series in _of_modules(store, flt, view).items():
             told = _told(view, lane, series, "module")
             judged = evidence.judge(told)
@@ -74,11 +74,11 @@ def of_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["before_s"] - row["after_s"])
 
 
-def _changed(store: Store, flt: Filter) -> tuple[Window, list[Found]]:
+def _changed(store: Store, flt: Filter) -> tuple[LaneWindow, list[Found]]:
     """Those of a release's series that changed."""
-    view = window(store, flt, flt.runs or RUNS)
+    view = lane_window(store, flt, flt.runs or RUNS)
     part = replace(flt, priority=None, as_of=None)
-    found = store.ground.get(
+    found = store.intermediate.get(
         ("changed", part, view.key), lambda: _find(store, part, view), lambda found: 3_000 * len(found)
     )
     if flt.priority is not None:
@@ -87,7 +87,7 @@ def _changed(store: Store, flt: Filter) -> tuple[Window, list[Found]]:
     return view, found
 
 
-def _find(store: Store, flt: Filter, view: Window) -> list[Found]:
+def _find(store: Store, flt: Filter, view: LaneWindow) -> list[Found]:
     found = []
     for key, module, series in _steep(store, flt, view):
         told = _told(view, key[2], series, "results")
@@ -97,12 +97,12 @@ def _find(store: Store, flt: Filter, view: Window) -> list[Found]:
     return found
 
 
-def _steep(store: Store, flt: Filter, view: Window) -> Iterable[tuple[tuple[int, str, int], str, Series]]:
+def _steep(store: Store, flt: Filter, view: LaneWindow) -> Iterable[tuple[tuple[int, str, int], str, Series]]:
     """((test, topology, lane), module, series) of those that may hold a change."""
-    rows = store.outcomes.rows(store, view.builds, view.rebuilt)
+    rows = store.result_arrays.rows(store, view.builds, view.rebuilt)
     its = rows.part(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
     its &= rows.flag & (PASSED | FINAL) == PASSED | FINAL
-    at = np.flatnonzero(its & calm(rows, view.builds, stormy(store, flt, view)))
+    at = np.flatnonzero(its & outside_storms(rows, view.builds, stormy(store, flt, view)))
     topologies = sorted({group.topology for group in rows.groups})
     topology = np.array([topologies.index(group.topology) for group in rows.groups], dtype=np.int64)
     lane, age = np.array([(build.lane, build.age) for build in view.builds], dtype=np.int64).reshape(-1, 2).T
@@ -134,10 +134,10 @@ def _steep(store: Store, flt: Filter, view: Window) -> Iterable[tuple[tuple[int,
             yield key, module, list(zip((-ages).tolist(), means.tolist(), strict=True))
 
 
-def _of_modules(store: Store, flt: Filter, view: Window) -> dict[tuple[str, int], Series]:
+def _of_modules(store: Store, flt: Filter, view: LaneWindow) -> dict[tuple[str, int], Series]:
     """(module, lane) -> mean seconds of a result in each run, storms left out."""
     broken = stormy(store, flt, view)
-    of = [column for column in columns(store, view) if (column.build, column.module) not in broken]
+    of = [column for column in module_counts(store, view) if (column.build, column.module) not in broken]
     of = [column for column in of if flt.module in (None, column.module)]
     builds = {column.build for column in of}
     where, parameters = span([build for build in view.builds if build.build in builds])
@@ -163,7 +163,7 @@ def _of_modules(store: Store, flt: Filter, view: Window) -> dict[tuple[str, int]
     return {key: series for key, series in found.items() if len(series) >= LEAST_RUNS}
 
 
-def _told(view: Window, lane: int, series: Series, of: str) -> dict[str, Any]:
+def _told(view: LaneWindow, lane: int, series: Series, of: str) -> dict[str, Any]:
     runs = view.runs[lane]
     return {
         "rule": "duration",
@@ -174,7 +174,7 @@ def _told(view: Window, lane: int, series: Series, of: str) -> dict[str, Any]:
     }
 
 
-def _shape(view: Window, lane: int, told: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
+def _shape(view: LaneWindow, lane: int, told: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
     release, environment = view.lanes[lane]
     run = next(run for run in view.runs[lane] if ids.text(run.run) == told["runs"][judged["index"]])
     return {

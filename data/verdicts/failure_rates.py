@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.verdicts import evidence
-from data.verdicts.disturbances import Seen, of_tests, seen
+from data.verdicts.disturbances import LaneAnalysis, analyse_lanes, of_tests
 from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, cuts
-from data.verdicts.lanes import DEEPEST, Line
+from data.verdicts.lanes import MASK_BITS, TestLane
 from data.verdicts.priorities import of_priority
 from data.verdicts.statistics.fisher import Comparison, Status, compare, fallback
-from data.verdicts.verdicts import names
+from data.verdicts.verdicts import test_names
 
 SAMPLE = 10  # runs; docs/accuracy.md compares others
 LOOKS = 5  # runs back from which on an open regression is followed
@@ -38,7 +38,7 @@ class Counts:
     total: np.ndarray
 
 
-@question
+@cached_query
 def regressions(
     store: Store, flt: Filter, base: str | None = None, limit: int = 100, offset: int = 0
 ) -> dict[str, Any] | None:
@@ -50,15 +50,15 @@ def regressions(
     The confirmed tests come first, each kind the least likely first; then the suspected, of which `expected_by_chance`
     are none; then those without a base that pass less often than is `required` of a new test.
     """
-    runs = min(flt.runs or SAMPLE, DEEPEST // 2)
-    sample = seen(store, flt, DEEPEST)
+    runs = min(flt.runs or SAMPLE, MASK_BITS // 2)
+    sample = analyse_lanes(store, flt, MASK_BITS)
     if not sample.window.runs or (
-        base is not None and not seen(store, replace(flt, release=base), DEEPEST).window.runs
+        base is not None and not analyse_lanes(store, replace(flt, release=base), MASK_BITS).window.runs
     ):
         return None
     if base is None or base == flt.release:
         sides = _before(flt, sample, runs)
-    elif not seen(store, replace(flt, release=base), DEEPEST).window.runs:
+    elif not analyse_lanes(store, replace(flt, release=base), MASK_BITS).window.runs:
         return None
     else:
         sides = _against(store, flt, sample, runs, base)
@@ -73,12 +73,12 @@ def regressions(
     suspected = [q[at] for (at, _, _), claim in zip(judged, claims, strict=True) if claim == "suspected"]
     by_p = len(judged) - claims.count("required")
     shown = judged[offset : offset + limit]
-    named = names(store, [sides.lines[at].test for at, _, _ in shown])
+    named = test_names(store, [sides.lines[at].test for at, _, _ in shown])
     return {
         "release": flt.release,
         "base": base or flt.release,
         "sample_runs": runs,
-        "base_runs": DEEPEST - runs,
+        "base_runs": MASK_BITS - runs,
         "compared": compared,
         **{claim: claims.count(claim) for claim in CLAIMS},
         "expected_by_chance": min(max(suspected) * by_p, len(suspected)) if suspected else 0.0,
@@ -96,12 +96,12 @@ Looks = list[tuple[Counts, Counts]]  # base and sample, from LOOKS runs back to 
 class Sides:
     """What is compared: the tests, the release that each is held against, and the counts at each look."""
 
-    lines: list[Line]
+    lines: list[TestLane]
     base_of: list[str | None]
     looks: Looks
 
 
-def _counts(lines: Sequence[Line | None], newest: int, oldest: int) -> Counts:
+def _counts(lines: Sequence[TestLane | None], newest: int, oldest: int) -> Counts:
     """Runs of ages `newest` to before `oldest`."""
     mask = (1 << oldest) - (1 << newest)
     failed = [(line.failed & mask).bit_count() if line else 0 for line in lines]
@@ -109,31 +109,31 @@ def _counts(lines: Sequence[Line | None], newest: int, oldest: int) -> Counts:
     return Counts(np.array(failed, dtype=np.int64), np.array(total, dtype=np.int64))
 
 
-def _before(flt: Filter, sample: Seen, runs: int) -> Sides:
+def _before(flt: Filter, sample: LaneAnalysis, runs: int) -> Sides:
     looks = [
-        (_counts(sample.lines, look + runs, DEEPEST), _counts(sample.lines, look, look + runs))
+        (_counts(sample.lines, look + runs, MASK_BITS), _counts(sample.lines, look, look + runs))
         for look in range(LOOKS, -1, -1)
     ]
     return Sides(sample.lines, [flt.release] * len(sample.lines), looks)
 
 
-def _against(store: Store, flt: Filter, sample: Seen, runs: int, base: str) -> Sides:
+def _against(store: Store, flt: Filter, sample: LaneAnalysis, runs: int, base: str) -> Sides:
     """Both sides for every test that failed on either, and which release each is held against."""
     bases = [base, *_older(store, base, flt.release)]
-    windows = {release: seen(store, replace(flt, release=release), DEEPEST) for release in bases}
+    windows = {release: analyse_lanes(store, replace(flt, release=release), MASK_BITS) for release in bases}
     # Of the others nobody could say that they fail more often, nor could chance.
     recent = (1 << runs + LOOKS) - 1
     tests = {line.test for line in sample.lines if line.failed & recent}
     tests |= {line.test for line in windows[base].lines if line.failed.bit_count() + 1 >= FISHER.min_failures}
-    lines = of_tests(store, flt, DEEPEST, tests)
+    lines = of_tests(store, flt, MASK_BITS, tests)
     if flt.module is not None:
         lines = [line for line in lines if line.module == flt.module]
     keys = [(line.test, sample.window.lanes[line.lane][1]) for line in lines]
     by_release = []
     for release, around in windows.items():
-        theirs = of_tests(store, replace(flt, release=release), DEEPEST, tests)
+        theirs = of_tests(store, replace(flt, release=release), MASK_BITS, tests)
         known = {(line.test, around.window.lanes[line.lane][1]): line for line in theirs}
-        by_release.append(_counts([known.get(key) for key in keys], 0, DEEPEST - runs))
+        by_release.append(_counts([known.get(key) for key in keys], 0, MASK_BITS - runs))
     chosen = fallback([counts.failed for counts in by_release], [counts.total for counts in by_release])
     column = np.arange(len(lines))
     held = Counts(
@@ -183,7 +183,7 @@ def _told(flt: Filter, sides: Sides) -> tuple[dict[int, dict[str, Any]], list[fl
 
 
 def _row(
-    sample: Seen, line: Line, test: dict[str, Any], told: dict[str, Any], judged: dict[str, Any], q: float
+    sample: LaneAnalysis, line: TestLane, test: dict[str, Any], told: dict[str, Any], judged: dict[str, Any], q: float
 ) -> dict[str, Any]:
     release, environment = sample.window.lanes[line.lane]
     return {
@@ -195,7 +195,7 @@ def _row(
         "environment": environment,
         **judged,
         "q": None if np.isnan(q) else q,
-        "strip": line.letters(len(sample.window.runs[line.lane])).replace("S", ""),
+        "strip": line.status_string(len(sample.window.runs[line.lane])).replace("S", ""),
         "sentence": evidence.sentence(told),
         "evidence": told,
     }

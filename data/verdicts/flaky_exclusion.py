@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import partitions
@@ -21,8 +21,8 @@ from data.verdicts.rules import ALWAYS_FAILING, FLAKY, REGRESSION
 from data.verdicts.verdicts import judge
 
 
-@question
-def noisy(store: Store, release: str) -> dict[str, list[int]]:
+@cached_query
+def excluded_tests(store: Store, release: str) -> dict[str, list[int]]:
     """By environment: the tests that are noise."""
     view, judged = judge(store, Filter(release=release))
     found: dict[str, list[int]] = {}
@@ -32,8 +32,8 @@ def noisy(store: Store, release: str) -> dict[str, list[int]]:
     return found
 
 
-@question
-def noise_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
+@cached_query
+def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
     """By run (id): counts of the final results of its noisy tests, which `exclude_flaky` takes out, one row an owning
     module and topology. The filter's module and topology apply."""
     listed = store.rows(
@@ -46,7 +46,7 @@ def noise_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, 
     tests = [
         (release, environment, test)
         for release, environment in sorted(lanes)
-        for test in noisy(store, release).get(environment, ())
+        for test in excluded_tests(store, release).get(environment, ())
     ]
     if not tests:
         return {}
@@ -62,7 +62,7 @@ def noise_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, 
                 unnest($environment) AS environment),
         x AS (SELECT unnest($its_lane) AS lane, unnest($its_environment) AS environment, unnest($test) AS test),
         theirs AS MATERIALIZED (
-            SELECT r.build, r.test, r.module, r.topology, r.status, r.kind FROM {store.part("results", *lies)} r
+            SELECT r.build, r.test, r.module, r.topology, r.status, r.kind FROM {store.table_source("results", *lies)} r
             WHERE {where} AND r.is_final AND r.test IN (SELECT test FROM x))
         SELECT w.run, t.module, t.topology, count(*) AS total, count(*) FILTER (t.status = 'passed') AS passed,
             count(*) FILTER (t.status = 'failed') AS failed, count(*) FILTER (t.kind = 'error') AS errors,
@@ -86,7 +86,7 @@ def noise_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, 
     return found
 
 
-def take_out(row: dict[str, Any], counts: Iterable[Mapping[str, Any]], settings: MeasureSettings) -> None:
+def subtract_counts(row: dict[str, Any], counts: Iterable[Mapping[str, Any]], settings: MeasureSettings) -> None:
     """Take these counts out of a row's own, in place; `left_out` says how many results that were."""
     row["left_out"] = 0
     for count in counts:

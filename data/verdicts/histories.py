@@ -10,7 +10,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.verdicts.disturbances import stormy
-from data.verdicts.lanes import LONGEST, LaneRun, Line, letters_of, window
+from data.verdicts.lanes import HISTORY_RUNS, LaneRun, TestLane, lane_window, status_codes
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,18 @@ class History:
         }
 
 
-def histories(store: Store, flt: Filter, lines: Sequence[Line], known: int) -> dict[tuple[int, int], History]:
+def histories(store: Store, flt: Filter, lines: Sequence[TestLane], known: int) -> dict[tuple[int, int], History]:
     """(test, lane) -> its history. The newest `known` runs are those of the lines, what they leave out left out."""
     if not lines:
         return {}
-    view = window(store, flt, LONGEST)
+    view = lane_window(store, flt, HISTORY_RUNS)
     jobs = {part.job for line in lines for part in line.parts}
     older = replace(view, builds=[build for build in view.builds if build.age >= known and build.job in jobs])
-    before = letters_of(store, older, stormy(store, flt, view), flt.topology, {line.test for line in lines})
+    before = status_codes(store, older, stormy(store, flt, view), flt.topology, {line.test for line in lines})
     answer = {}
     for line in lines:
         runs = view.runs[line.lane]
-        letters = line.letters(min(known, len(runs)))[::-1]
+        letters = line.status_string(min(known, len(runs)))[::-1]
         if (line.test, line.lane) in before:
             letters += before[line.test, line.lane][len(letters) : len(runs)].tobytes().decode()
         ages = [age for age in range(len(letters) - 1, -1, -1) if letters[age] in "PFK"]

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.cache.result_arrays import AGAIN, FAILED, FINAL, PASSED, Rows
+from data.cache.result_arrays import FAILED, FINAL, PASSED, RERUN, ResultRows
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions, partitions
 from data.model.filters import Filter
 
-DEEPEST = 62  # runs in one 64-bit mask
-LONGEST = 300  # runs of a lane that any question looks at
+MASK_BITS = 62  # runs in one 64-bit mask
+HISTORY_RUNS = 300  # runs of a lane that any question looks at
 
 
 class LaneRun(NamedTuple):
@@ -50,7 +50,7 @@ class LaneBuild(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Window:
+class LaneWindow:
     """The newest runs of each lane, and the builds that they listed."""
 
     lanes: list[tuple[str, str]]  # (release, environment)
@@ -63,7 +63,7 @@ class Window:
         return 400 * len(self.builds)
 
 
-class Column(NamedTuple):
+class ModuleCounts(NamedTuple):
     """What one build of a run brought of one owning module: the unit that storms break."""
 
     build: int
@@ -75,7 +75,7 @@ class Column(NamedTuple):
     failed: int
 
 
-class Part(NamedTuple):
+class TestLaneHost(NamedTuple):
     """Masks of a test in a lane, of one job and host. `tripped`: an attempt failed, the final one or not; `stormy`:
     likewise, in a column that a storm broke, which none of the other masks count."""
 
@@ -88,7 +88,7 @@ class Part(NamedTuple):
     stormy: int
 
 
-class Line(NamedTuple):
+class TestLane(NamedTuple):
     """One test in one lane. Bit `age` of `failed` is set where it failed in that run, of `passed` where it passed on
     some topology, of `rescued` where an attempt failed and a later one passed, of `stormy` and `sick` where a failure
     was left out."""
@@ -101,9 +101,9 @@ class Line(NamedTuple):
     rescued: int
     stormy: int
     sick: int
-    parts: tuple[Part, ...]
+    parts: tuple[TestLaneHost, ...]
 
-    def letters(self, runs: int) -> str:
+    def status_string(self, runs: int) -> str:
         """The statuses in the newest `runs` runs as letters P F K S, oldest first; S also where it did not run."""
         # Each mask's bits as decimal digits, weighed so that their sum tells them apart: one letter a digit.
         digits = 4 * int(f"{self.failed:b}") + 2 * int(f"{self.passed:b}") + int(f"{self.rescued:b}")
@@ -113,17 +113,17 @@ class Line(NamedTuple):
 _LETTERS = str.maketrans({"0": "S", "1": "S", "2": "P", "3": "K", "4": "F", "5": "F", "6": "F", "7": "F"})
 
 
-def window(store: Store, flt: Filter, depth: int) -> Window:
+def lane_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     """The newest `depth` runs of every lane that the filter leaves; with `at_run`, of those up to that run."""
     lanes = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
-    key = ("window", lanes, max(depth, LONGEST), store.refresh().id)
-    most = store.ground.get(key, lambda: _window(store, lanes, max(depth, LONGEST)), Window.weigh)
+    key = ("window", lanes, max(depth, HISTORY_RUNS), store.refresh().id)
+    most = store.intermediate.get(key, lambda: _window(store, lanes, max(depth, HISTORY_RUNS)), LaneWindow.weigh)
     runs = [of_lane[:depth] for of_lane in most.runs]
     builds = [build for build in most.builds if build.age < depth]
-    return Window(most.lanes, runs, builds, hash((most.rebuilt, *map(tuple, runs), *builds)), most.rebuilt)
+    return LaneWindow(most.lanes, runs, builds, hash((most.rebuilt, *map(tuple, runs), *builds)), most.rebuilt)
 
 
-def _window(store: Store, flt: Filter, depth: int) -> Window:
+def _window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     where, parameters = conditions(flt, "r")
     if flt.at_run is not None:
         where += " AND (r.started_at, r.run) <= (SELECT (started_at, run) FROM runs WHERE run = $at_run)"
@@ -145,11 +145,11 @@ def _window(store: Store, flt: Filter, depth: int) -> Window:
         of_lane = runs.setdefault(row[1:3], [])
         of_lane.append(LaneRun(*row))
         place[row[0]] = (len(runs) - 1, row[-1])
-    builds = listed(store, place)
-    return Window(list(runs), list(runs.values()), builds, 0, store.rebuilt())
+    builds = listed_builds(store, place)
+    return LaneWindow(list(runs), list(runs.values()), builds, 0, store.last_rebuild())
 
 
-def listed(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]:
+def listed_builds(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]:
     """The builds that these runs listed and that are there; `runs` tells the lane and age of each."""
     # A few ids in the text are a filter; a list of them is a join more.
     few = len(runs) <= 30
@@ -163,7 +163,7 @@ def listed(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]
     return [LaneBuild(row[1], *runs[row[0]], *row[2:]) for row in found]
 
 
-def columns(store: Store, seen: Window) -> list[Column]:
+def module_counts(store: Store, seen: LaneWindow) -> list[ModuleCounts]:
     """The columns of a window, from the counts."""
     where, parameters = within(seen.builds)
     rows = store.cursor().execute(
@@ -175,23 +175,23 @@ def columns(store: Store, seen: Window) -> list[Column]:
     for build, *rest in rows.fetchall():
         counts.setdefault(build, []).append(tuple(rest))
     return [
-        Column(build.build, build.lane, build.age, build.job, *rest)
+        ModuleCounts(build.build, build.lane, build.age, build.job, *rest)
         for build in seen.builds
         for rest in counts.get(build.build, ())
     ]
 
 
-def letters_of(
-    store: Store, seen: Window, stormy: set[tuple[int, str]], topology: str | None, tests: Iterable[int]
+def status_codes(
+    store: Store, seen: LaneWindow, stormy: set[tuple[int, str]], topology: str | None, tests: Iterable[int]
 ) -> dict[tuple[int, int], np.ndarray]:
     """(test, lane) -> a code for each run of the window, newest first: P F K, 0 where it did not run, was skipped, or
     a storm broke its column."""
-    rows = store.outcomes.rows(store, seen.builds, seen.rebuilt)
+    rows = store.result_arrays.rows(store, seen.builds, seen.rebuilt)
     chosen = np.zeros(len(rows.tests), dtype=bool)
     chosen[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
     at = np.flatnonzero(chosen[rows.test] & (rows.flag & FINAL > 0) & (rows.flag & (FAILED | PASSED) > 0))
     at = at[rows.part(None, topology)[rows.group[at]]]
-    at = at[calm(rows, seen.builds, stormy)[at]]
+    at = at[outside_storms(rows, seen.builds, stormy)[at]]
     if not len(at):
         return {}
     of, flag = rows.build[at], rows.flag[at]
@@ -201,22 +201,22 @@ def letters_of(
     keys, line = np.unique(rows.test[at].astype(np.int64) * len(seen.lanes) + lane, return_inverse=True)
     codes = np.zeros((len(keys), max(map(len, seen.runs))), dtype=np.uint8)
     # The worst is written last.
-    for letter, held in (("P", flag & PASSED > 0), ("K", flag & AGAIN > 0), ("F", flag & FAILED > 0)):
+    for letter, held in (("P", flag & PASSED > 0), ("K", flag & RERUN > 0), ("F", flag & FAILED > 0)):
         codes[line[held], age[held]] = ord(letter)
     tests_, lanes = np.divmod(keys, len(seen.lanes))
     return dict(zip(zip(rows.tests[tests_].tolist(), lanes.tolist(), strict=True), codes, strict=True))
 
 
-def lines(
+def test_lanes(
     store: Store,
-    seen: Window,
+    seen: LaneWindow,
     stormy: set[tuple[int, str]],
     topology: str | None = None,
     tests: Iterable[int] | None = None,
-) -> list[Line]:
+) -> list[TestLane]:
     """The tests that failed in some calm column, at any attempt, or these `tests`; `stormy` are (build, module)."""
-    rows = store.outcomes.rows(store, seen.builds, seen.rebuilt)
-    quiet = calm(rows, seen.builds, stormy)
+    rows = store.result_arrays.rows(store, seen.builds, seen.rebuilt)
+    quiet = outside_storms(rows, seen.builds, stormy)
     wanted = rows.part(None, topology)
     troubled = np.zeros(len(rows.tests), dtype=bool)
     if tests is None:
@@ -230,7 +230,7 @@ def lines(
     return _lines(rows, seen.builds, at, quiet[at])
 
 
-def calm(rows: Rows, builds: Sequence[LaneBuild], stormy: set[tuple[int, str]]) -> np.ndarray:
+def outside_storms(rows: ResultRows, builds: Sequence[LaneBuild], stormy: set[tuple[int, str]]) -> np.ndarray:
     """Which rows stand in no column that a storm broke."""
     calm = np.ones(len(rows.flag), dtype=bool)
     broken: dict[int, set[str]] = {}
@@ -244,7 +244,7 @@ def calm(rows: Rows, builds: Sequence[LaneBuild], stormy: set[tuple[int, str]]) 
     return calm
 
 
-def _lines(rows: Rows, builds: Sequence[LaneBuild], at: np.ndarray, calm: np.ndarray) -> list[Line]:
+def _lines(rows: ResultRows, builds: Sequence[LaneBuild], at: np.ndarray, calm: np.ndarray) -> list[TestLane]:
     if not len(at):
         return []
     jobs = sorted({build.job for build in builds})
@@ -268,25 +268,28 @@ def _lines(rows: Rows, builds: Sequence[LaneBuild], at: np.ndarray, calm: np.nda
         for held in (
             failed & final & calm,
             passed & final & calm,
-            passed & calm & (~final | (flag & AGAIN > 0)),
+            passed & calm & (~final | (flag & RERUN > 0)),
             failed & calm,
             failed & ~calm,
         )
     ]
     groups = rows.group[at][order][starts].tolist()
     places = (axis.tolist() for axis in np.unravel_index(part[starts], shape))
-    found: dict[tuple[int, int], list[Part]] = {}
+    found: dict[tuple[int, int], list[TestLaneHost]] = {}
     modules: dict[tuple[int, int], str] = {}
     for test, of_lane, of_job, _, group, *its in zip(*places, groups, *masks, strict=True):
         module, _, host = rows.groups[group]
-        found.setdefault((test, of_lane), []).append(Part(jobs[of_job], host, *its))
+        found.setdefault((test, of_lane), []).append(TestLaneHost(jobs[of_job], host, *its))
         modules[test, of_lane] = module
     return [
-        combined(int(rows.tests[test]), at_, modules[test, at_], tuple(parts)) for (test, at_), parts in found.items()
+        combine_hosts(int(rows.tests[test]), at_, modules[test, at_], tuple(parts))
+        for (test, at_), parts in found.items()
     ]
 
 
-def combined(test: int, lane: int, module: str, parts: tuple[Part, ...], sick: frozenset[str] = frozenset()) -> Line:
+def combine_hosts(
+    test: int, lane: int, module: str, parts: tuple[TestLaneHost, ...], sick: frozenset[str] = frozenset()
+) -> TestLane:
     """A line from its parts. Failures in runs in which only sick hosts failed it are left out, unless those are all
     that ever ran it: then nobody knows that the host is to blame."""
     failed = passed = rescued = stormy = healthy = ill = 0
@@ -302,10 +305,10 @@ def combined(test: int, lane: int, module: str, parts: tuple[Part, ...], sick: f
             healthy |= part.tripped
             elsewhere = elsewhere or bool(part.passed | part.tripped)
     ill &= ~healthy if elsewhere else 0
-    return Line(test, lane, module, failed & ~ill, passed, rescued & ~ill, stormy, ill, parts)
+    return TestLane(test, lane, module, failed & ~ill, passed, rescued & ~ill, stormy, ill, parts)
 
 
-def disagreements(seen: Window, found: Iterable[Line]) -> dict[tuple[int, int], int]:
+def disagreements(seen: LaneWindow, found: Iterable[TestLane]) -> dict[tuple[int, int], int]:
     """Tests that one job failed and passed on one commit: (test, lane) -> mask of the ages of those runs."""
     ages: dict[tuple[int, str, str], int] = {}
     for build in seen.builds:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.cache.result_arrays import Build, Rows
-from data.lake.cached_query import question
+from data.cache.result_arrays import BuildVersion, ResultRows
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model.filters import Filter
 
@@ -34,7 +34,7 @@ class Priorities(NamedTuple):
 def of_release(store: Store, release: str) -> Priorities:
     """Of every test, as the metadata of a release tells it."""
     key = ("priorities", release, store.refresh().id)
-    return store.ground.get(key, lambda: _of_release(store, release), lambda found: found.place.nbytes * 3)
+    return store.intermediate.get(key, lambda: _of_release(store, release), lambda found: found.place.nbytes * 3)
 
 
 def _of_release(store: Store, release: str) -> Priorities:
@@ -60,7 +60,7 @@ def of_names(store: Store, base_names: Iterable[str], release: str | None) -> di
     return {name: priority for _, name, priority in sorted(rows.fetchall())}  # what a release says comes last
 
 
-@question
+@cached_query
 def of_priority(store: Store, release: str, priority: str) -> frozenset[int]:
     """The tests that have this priority in a release."""
     rows = store.cursor().execute(
@@ -84,7 +84,7 @@ def prioritized(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str
     )
 
 
-def within(store: Store, flt: Filter, rows: Rows, builds: Sequence[Build]) -> np.ndarray:
+def within(store: Store, flt: Filter, rows: ResultRows, builds: Sequence[BuildVersion]) -> np.ndarray:
     """Which rows (of these builds) are of the filter's module, topology and priority."""
     its = rows.part(flt.module, flt.topology)[rows.group]
     if flt.priority is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -20,10 +20,10 @@ from data.verdicts.evidence.failure_history import changes
 from data.verdicts.evidence.number_text import rate
 from data.verdicts.histories import History, histories
 from data.verdicts.lanes import LaneRun
-from data.verdicts.verdicts import depth
+from data.verdicts.verdicts import window_runs
 
 
-@question
+@cached_query
 def segments(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     """One a lane in which the test (id) ran: {"release", "environment", "segments": newest first, "sentence",
     "evidence"}. A segment: failed, of, rate, interval_95, first and last (runs: {run, number, started_at}), and
@@ -32,8 +32,8 @@ def segments(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     answer = []
     for release in releases(store, flt):
         lane = replace(flt, release=release, module=None)
-        found = of_tests(store, lane, depth(store, flt), (number,))
-        known = histories(store, lane, found, depth(store, flt)) if found else {}
+        found = of_tests(store, lane, window_runs(store, flt), (number,))
+        known = histories(store, lane, found, window_runs(store, flt)) if found else {}
         answer += [_row(store, history) for history in known.values() if history.runs]
     return sorted(answer, key=lambda row: row["segments"][0]["last"]["started_at"], reverse=True)
 

@@ -13,14 +13,14 @@ from itertools import groupby
 NEW_FAILURE, REGRESSION, ALWAYS_FAILING, FLAKY, FIXED = "new_failure", "regression", "always_failing", "flaky", "fixed"
 
 # Worst first: where only one word can be shown, it is the first of these that holds.
-WORDS = (REGRESSION, NEW_FAILURE, ALWAYS_FAILING, FLAKY, FIXED)
+KINDS = (REGRESSION, NEW_FAILURE, ALWAYS_FAILING, FLAKY, FIXED)
 
 WINDOW = 10  # runs in which the test ran
 BLIP = 3  # a failing stretch shorter than this, between two passes, is a blip
 
 
 @lru_cache(maxsize=16_384)
-def words(
+def classify(
     statuses: str, *, before: str | None = None, disagreed: tuple[bool, ...] = (), window: int = WINDOW
 ) -> frozenset[str]:
     """The words that hold after the newest of `statuses`; any number of them, none for a healthy test.
@@ -64,6 +64,6 @@ def words(
     return frozenset(found)
 
 
-def worst(found: frozenset[str] | set[str]) -> str | None:
+def worst_kind(found: frozenset[str] | set[str]) -> str | None:
     """The word to show where there is room for one; None where none holds."""
-    return next((word for word in WORDS if word in found), None)
+    return next((word for word in KINDS if word in found), None)

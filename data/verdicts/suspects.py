@@ -13,23 +13,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts import evidence
-from data.verdicts.disturbances import releases, seen
+from data.verdicts.disturbances import analyse_lanes, releases
 from data.verdicts.evidence.failure_history import bounds, tail
 from data.verdicts.histories import histories
-from data.verdicts.verdicts import Judged, depth, judge, names
+from data.verdicts.verdicts import Judged, judge, test_names, window_runs
 
 NAMED = 4.0  # how many times likelier a commit is beforehand whose message shares a word with the test
 _WORD = re.compile(r"[a-z]+")
 _COMMON = {"and", "for", "from", "module", "not", "the", "test", "tests", "when", "with"}
 
 
-@question
+@cached_query
 def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     """For every lane of the filter in which the test (id) fails now: {"release", "environment", "test", "after",
     "until" (run numbers: exclusive, inclusive), "suspects": [commit facts with "probability" and "build"], likeliest
@@ -49,18 +49,18 @@ def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
 
 def _of_verdict(store: Store, flt: Filter, verdict: Judged) -> list[dict[str, Any]]:
     line = verdict.line
-    history = histories(store, flt, [line], depth(store, flt))[line.test, line.lane]
+    history = histories(store, flt, [line], window_runs(store, flt))[line.test, line.lane]
     ends = bounds(history.statuses, store.settings.measures.change_point_l)
     if ends is None:
         return []
     first, after, until = ends
-    around = seen(store, flt, depth(store, flt))
+    around = analyse_lanes(store, flt, window_runs(store, flt))
     release, environment = around.window.lanes[line.lane]
     jobs = {part.job for part in line.parts if part.tripped}
     began = _began(store, release, jobs)
     runs = [began.get(run.run) for run in history.runs]
     commits = _commits(store, release, jobs, runs[after], runs[until])
-    test = names(store, [line.test])[line.test]
+    test = test_names(store, [line.test])[line.test]
     places = (job.rpartition("/")[2] for job in jobs)
     subject = _words(line.module, *places, test["file"], test["class"], test["name"])
     told = {
@@ -122,7 +122,7 @@ def _commits(
     each with the first build that had it. Builds of other environments count: Jenkins names a commit only once."""
     rows = store.rows(
         f"""SELECT b.build, b.job, b.number, b.started_at, c.revision, c.author, c.message, c.committed_at, c.url
-        FROM builds b JOIN {store.part("commits")} c USING (build)
+        FROM builds b JOIN {store.table_source("commits")} c USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[]))
             AND b.started_at > $good AND b.started_at <= $bad ORDER BY b.started_at, b.build, c.position""",
         {"release": release, "jobs": sorted(jobs), "good": good, "bad": bad},

@@ -10,35 +10,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from data.lake.cached_query import question
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts import evidence
-from data.verdicts.disturbances import Host, Seen, host_row, of_tests, releases, seen, storm_rows
+from data.verdicts.disturbances import Host, LaneAnalysis, analyse_lanes, host_row, of_tests, releases, storm_rows
 from data.verdicts.evidence.failure_history import tail
 from data.verdicts.histories import History, histories
-from data.verdicts.lanes import DEEPEST, Line, Window, disagreements
+from data.verdicts.lanes import MASK_BITS, LaneWindow, TestLane, disagreements
 from data.verdicts.priorities import of_priority
-from data.verdicts.rules import WORDS, words, worst
+from data.verdicts.rules import KINDS, classify, worst_kind
 
 
 class Judged(NamedTuple):
     """A test in a lane with the words that hold for it; `letters` oldest first, with one status of context."""
 
-    line: Line
+    line: TestLane
     letters: str
     disagreed: tuple[bool, ...]
     kinds: frozenset[str]
 
 
-@question
+@cached_query
 def counts(store: Store, flt: Filter) -> dict[str, dict[str, int]]:
     """By release: how many tests carry each word. A test that carries one in two environments counts once."""
     answer = {}
     for release in releases(store, flt):
-        found: dict[str, set[int]] = {word: set() for word in WORDS}
+        found: dict[str, set[int]] = {word: set() for word in KINDS}
         for verdict in judge(store, replace(flt, release=release))[1]:
             for word in verdict.kinds:
                 found[word].add(verdict.line.test)
@@ -46,11 +46,11 @@ def counts(store: Store, flt: Filter) -> dict[str, dict[str, int]]:
     return answer
 
 
-@question
+@cached_query
 def verdicts(
     store: Store,
     flt: Filter,
-    kinds: tuple[str, ...] = WORDS,
+    kinds: tuple[str, ...] = KINDS,
     limit: int = 500,
     offset: int = 0,
     ranges: bool = True,
@@ -67,47 +67,49 @@ def verdicts(
     ]
     chosen.sort(
         key=lambda item: (
-            WORDS.index(worst(item[1].kinds)),
+            KINDS.index(worst_kind(item[1].kinds)),
             -tail(item[1].letters),
             item[1].line.module,
             item[1].line.test,
         )
     )
     chosen = chosen[offset : offset + limit]
-    named = names(store, [verdict.line.test for _, verdict in chosen])
+    named = test_names(store, [verdict.line.test for _, verdict in chosen])
     makers = {}
     for release in {release for release, _ in chosen}:
         lane = replace(flt, release=release)
         failing = [verdict.line for of, verdict in chosen if of == release and tail(verdict.letters)]
-        longer = histories(store, lane, failing, depth(store, flt)) if ranges else {}
-        makers[release] = _Rows(store, seen(store, lane, depth(store, flt)), window_size(store, flt), longer)
+        longer = histories(store, lane, failing, window_runs(store, flt)) if ranges else {}
+        makers[release] = _Rows(
+            store, analyse_lanes(store, lane, window_runs(store, flt)), window_size(store, flt), longer
+        )
     return [makers[release].row(verdict, named[verdict.line.test]) for release, verdict in chosen]
 
 
-def judge(store: Store, flt: Filter) -> tuple[Window, list[Judged]]:
+def judge(store: Store, flt: Filter) -> tuple[LaneWindow, list[Judged]]:
     """Every troubled test of the lanes of the filter's release with its words. `flt.runs` overrides the window of the
     settings."""
-    around = seen(store, flt, depth(store, flt))
+    around = analyse_lanes(store, flt, window_runs(store, flt))
     size = window_size(store, flt)
     key = ("judge", replace(flt, priority=None, exclude_flaky=False, as_of=None), size, around.window.key)
-    judged = store.ground.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
+    judged = store.intermediate.get(key, lambda: _judge(around, size), lambda found: 500 * len(found))
     if flt.priority is not None:
         wanted = of_priority(store, flt.release, flt.priority)
         judged = [verdict for verdict in judged if verdict.line.test in wanted]
     return around.window, judged
 
 
-def _judge(around: Seen, size: int) -> list[Judged]:
+def _judge(around: LaneAnalysis, size: int) -> list[Judged]:
     disagreeing = disagreements(around.window, around.lines)
     answer = []
     for line in around.lines:
-        letters = line.letters(len(around.window.runs[line.lane]))
+        letters = line.status_string(len(around.window.runs[line.lane]))
         disagreed: tuple[bool, ...] = ()
         if flags := disagreeing.get((line.test, line.lane), 0):
             ages = [age for age, letter in enumerate(reversed(letters)) if letter != "S"][: size + 1]
             disagreed = tuple(bool(flags >> age & 1) for age in reversed(ages))
         letters = letters.replace("S", "")[-size - 1 :]
-        found = words(letters, disagreed=disagreed, window=size)
+        found = classify(letters, disagreed=disagreed, window=size)
         if found:
             answer.append(Judged(line, letters, disagreed, found))
     return answer
@@ -115,19 +117,21 @@ def _judge(around: Seen, size: int) -> list[Judged]:
 
 def window_size(store: Store, flt: Filter) -> int:
     """How many runs a verdict looks at."""
-    return min(flt.runs or store.settings.measures.window, DEEPEST - 2)
+    return min(flt.runs or store.settings.measures.window, MASK_BITS - 2)
 
 
-def depth(store: Store, flt: Filter) -> int:
+def window_runs(store: Store, flt: Filter) -> int:
     """In how many runs a test is looked for: twice the window and one, so that one that does not run every time still
     fills it, and has a status before it."""
-    return min(2 * window_size(store, flt) + 1, DEEPEST)
+    return min(2 * window_size(store, flt) + 1, MASK_BITS)
 
 
 class _Rows:
     """Verdicts as the API gives them."""
 
-    def __init__(self, store: Store, around: Seen, size: int, longer: Mapping[tuple[int, int], History]) -> None:
+    def __init__(
+        self, store: Store, around: LaneAnalysis, size: int, longer: Mapping[tuple[int, int], History]
+    ) -> None:
         self._around, self._size, self._longer = around, size, longer
         self._threshold = store.settings.measures.change_point_l
         # Where a job was built twice for one run, the later build counts.
@@ -182,7 +186,7 @@ class _Rows:
             "evidence": told,
         }
 
-    def _pointer(self, line: Line, age: int, mask: str) -> dict[str, Any]:
+    def _pointer(self, line: TestLane, age: int, mask: str) -> dict[str, Any]:
         run = self._around.window.runs[line.lane][age]
         jobs = [part.job for part in line.parts if getattr(part, mask) >> age & 1]
         build = self._builds.get((line.lane, age, jobs[0])) if jobs else None
@@ -193,7 +197,7 @@ class _Rows:
             "build": build and {"id": ids.text(build.build), "number": build.number, "job": build.job},
         }
 
-    def _excluded(self, line: Line, oldest: int) -> list[dict[str, Any]]:
+    def _excluded(self, line: TestLane, oldest: int) -> list[dict[str, Any]]:
         return [
             {"run": ids.text(run.run), "number": run.number, "why": "storm" if line.stormy >> run.age & 1 else "host"}
             for run in reversed(self._around.window.runs[line.lane])
@@ -201,36 +205,36 @@ class _Rows:
         ]
 
 
-@question
-def excluded(store: Store, flt: Filter) -> dict[str, Any]:
+@cached_query
+def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
     """What verdicts leave out, in the runs that they look at (none of it where the filter includes storms): how many
     `failures` in all, the `storms` (data/verdicts/disturbances.py) and the sick `hosts`, each with the failures that
     were left out for it."""
     storms: list[dict[str, Any]] = []
     hosts: list[dict[str, Any]] = []
     for release in releases(store, flt) if not flt.include_storms else ():
-        around = seen(store, replace(flt, release=release), depth(store, flt))
+        around = analyse_lanes(store, replace(flt, release=release), window_runs(store, flt))
         storms += storm_rows(store, around.window, around.storms)
         hosts += [host_row(around, host) | {"failures": _left_out(around, host)} for host in around.hosts if host.sick]
     failures = sum(storm["failed"] for storm in storms) + sum(host["failures"] for host in hosts)
     return {"failures": failures, "storms": storms, "hosts": hosts}
 
 
-@question
-def left_out(store: Store, test: str, flt: Filter) -> tuple[dict[str, str], frozenset[str]]:
+@cached_query
+def excluded_runs(store: Store, test: str, flt: Filter) -> tuple[dict[str, str], frozenset[str]]:
     """Run id -> storm or host: the runs in which a failure of this test is left out of its verdict; and all runs that
     the verdicts of the filter's release look at."""
-    runs = seen(store, flt, depth(store, flt)).window.runs
+    runs = analyse_lanes(store, flt, window_runs(store, flt)).window.runs
     found = {
         ids.text(run.run): "storm" if line.stormy >> run.age & 1 else "host"
-        for line in of_tests(store, flt, depth(store, flt), [ids.number(test)])
+        for line in of_tests(store, flt, window_runs(store, flt), [ids.number(test)])
         for run in runs[line.lane]
         if (line.stormy | line.sick) >> run.age & 1
     }
     return found, frozenset(ids.text(run.run) for of_lane in runs for run in of_lane)
 
 
-def _left_out(around: Seen, host: Host) -> int:
+def _left_out(around: LaneAnalysis, host: Host) -> int:
     return sum(
         (part.tripped & line.sick).bit_count()
         for line in around.lines
@@ -240,7 +244,7 @@ def _left_out(around: Seen, host: Host) -> int:
     )
 
 
-def names(store: Store, tests: Sequence[int]) -> dict[int, dict[str, Any]]:
+def test_names(store: Store, tests: Sequence[int]) -> dict[int, dict[str, Any]]:
     rows = store.rows(
         "SELECT test, file, class, name FROM tests WHERE test IN (SELECT unnest($tests::BIGINT[]))", {"tests": tests}
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from data.lake.arrow_views import registered
 from data.lake.store import Store
-from data.write.runs import RUN_FACTS, Run
+from data.write.runs import RUN_FACTS, RunRecord
 
 NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
 RUN, BUILD = "run", "build"
@@ -28,7 +28,7 @@ GONE_FOR = timedelta(hours=1)  # after which a build that is listed again is loo
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One piece of open work. `number` is the build's; `kind` is run (an orchestrating build) or build."""
 
     source: str
@@ -47,7 +47,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRow:
     """A Jenkins job as the last sweep found it."""
 
     source: str
@@ -63,11 +63,11 @@ def back_off(attempts: int) -> timedelta:
     return min(RETRY_FIRST * 2 ** min(attempts - 1, 20), RETRY_LONGEST)
 
 
-def jobs(store: Store, source: str) -> dict[str, Job]:
-    return {row["job"]: Job(**row) for row in store.rows("SELECT * FROM jobs WHERE source = ?", [source])}
+def jobs(store: Store, source: str) -> dict[str, JobRow]:
+    return {row["job"]: JobRow(**row) for row in store.rows("SELECT * FROM jobs WHERE source = ?", [source])}
 
 
-def known(
+def known_builds(
     store: Store, source: str, kind: str, names: Sequence[str], now: datetime
 ) -> dict[str, dict[int, set[datetime | None]]]:
     """Per job, the numbers that are known with the start times of what stands under each.
@@ -93,7 +93,9 @@ _STORED_BUILDS = """SELECT job, number, CASE WHEN contains(flags, 'no_start_time
         FROM builds"""
 
 
-def due(store: Store, source: str, kind: str, now: datetime, limit: int = 100_000, eager: bool = False) -> list[Entry]:
+def due(
+    store: Store, source: str, kind: str, now: datetime, limit: int = 100_000, eager: bool = False
+) -> list[LedgerEntry]:
     """What is to be tried now, the newest builds first. `eager`: whatever failed or runs, however short ago."""
     rows = store.rows(
         """SELECT source, job, number, any_value(kind) AS kind, any_value(state) AS state, max(attempts) AS attempts,
@@ -103,22 +105,22 @@ def due(store: Store, source: str, kind: str, now: datetime, limit: int = 100_00
         GROUP BY source, job, number ORDER BY number DESC, job LIMIT $limit""",
         {"source": source, "kind": kind, "now": now, "limit": limit, "eager": eager},
     )
-    return [Entry(**row) for row in rows]
+    return [LedgerEntry(**row) for row in rows]
 
 
 @dataclass
-class Context:
+class EntryContext:
     """What the store knows about an entry: the runs that list it, the builds under its number as (start, state), and
     for an orchestrating build its runs, and the (run's start, job, number) of what they list and has been read."""
 
-    parents: list[Run] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    parents: list[RunRecord] = field(default_factory=list)
+    runs: list[RunRecord] = field(default_factory=list)
     stored: list[tuple[datetime, str]] = field(default_factory=list)
     listed: set[tuple[datetime, str, int]] = field(default_factory=set)
 
 
-def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int], Context]:
-    answer = {entry.key: Context() for entry in entries}
+def entry_contexts(store: Store, entries: Sequence[LedgerEntry]) -> dict[tuple[str, str, int], EntryContext]:
+    answer = {entry.key: EntryContext() for entry in entries}
     if not answer:
         return answer
     cursor = store.cursor()
@@ -129,11 +131,11 @@ def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int
             f"""SELECT r.source, r.job, r.number, {facts} FROM run_builds r
             JOIN wanted_keys USING (source, job, number) JOIN runs o USING (run)"""
         ).fetchall():
-            answer[row[:3]].parents.append(Run(**dict(zip(RUN_FACTS, row[3:], strict=True))))
+            answer[row[:3]].parents.append(RunRecord(**dict(zip(RUN_FACTS, row[3:], strict=True))))
         for row in cursor.execute(
             f"SELECT {facts} FROM runs o JOIN wanted_keys USING (source, job, number) ORDER BY started_at DESC"
         ).fetchall():
-            answer[row[:3]].runs.append(Run(**dict(zip(RUN_FACTS, row, strict=True))))
+            answer[row[:3]].runs.append(RunRecord(**dict(zip(RUN_FACTS, row, strict=True))))
         for row in cursor.execute(
             """SELECT source, job, number, started_at, state FROM builds
             JOIN wanted_keys USING (source, job, number)"""
@@ -148,7 +150,7 @@ def contexts(store: Store, entries: Sequence[Entry]) -> dict[tuple[str, str, int
 
 
 @dataclass(frozen=True)
-class Standing:
+class BuildStatus:
     """What the store has of a build: its id as a run or as a build, and the state of its open work; None where none."""
 
     run: int | None = None
@@ -160,9 +162,9 @@ class Standing:
         return self.run is not None or self.build is not None
 
 
-def standing(
+def build_statuses(
     store: Store, source: str, builds: Iterable[tuple[str, int, datetime | None]]
-) -> dict[tuple[str, int], Standing]:
+) -> dict[tuple[str, int], BuildStatus]:
     """How builds, given as (job, number, start), stand, by job and number.
 
     A build of that number which began at another time is another one: its job was made anew.
@@ -181,7 +183,7 @@ def standing(
         GROUP BY w.job, w.number""",
         [*columns, source],
     )
-    return {(job, number): Standing(run, build, state) for job, number, run, build, state in rows.fetchall()}
+    return {(job, number): BuildStatus(run, build, state) for job, number, run, build, state in rows.fetchall()}
 
 
 def next_due(store: Store, source: str) -> datetime | None:
@@ -189,14 +191,14 @@ def next_due(store: Store, source: str) -> datetime | None:
     return store.value("SELECT min(next_try) FROM ledger WHERE source = ?", [source])
 
 
-def find(store: Store, entry: Entry) -> Entry | None:
+def find_entry(store: Store, entry: LedgerEntry) -> LedgerEntry | None:
     """The row of a build as it stands; None where nothing is left to do."""
     rows = store.rows(
         """SELECT source, job, number, kind, state, attempts, error, next_try, first_seen FROM ledger
         WHERE source = ? AND job = ? AND number = ?""",
         entry.key,
     )
-    return Entry(**rows[0]) if rows else None
+    return LedgerEntry(**rows[0]) if rows else None
 
 
 def builds_of_job(store: Store, source: str, job: str) -> list[tuple[int, datetime]]:
@@ -223,7 +225,7 @@ def stored_runs(store: Store, source: str, since: datetime | None = None) -> lis
     )
 
 
-def waiting(store: Store, source: str) -> int:
+def count_new(store: Store, source: str) -> int:
     """How many discovered builds have not been tried yet."""
     return store.value("SELECT count(*) FROM ledger WHERE source = ? AND state = 'new'", [source])
 
@@ -239,7 +241,7 @@ def open_since(store: Store, source: str, since: datetime) -> tuple[int, int]:
     return row["open"], row["failed"]
 
 
-def discover(cursor: duckdb.DuckDBPyConnection, entries: Iterable[Entry], now: datetime) -> int:
+def add_entries(cursor: duckdb.DuckDBPyConnection, entries: Iterable[LedgerEntry], now: datetime) -> int:
     """Add rows for builds that have none, and for those that were gone long ago. Returns how many were added."""
     rows = list({entry.key: entry for entry in entries}.values())
     if not rows:
@@ -254,7 +256,9 @@ def discover(cursor: duckdb.DuckDBPyConnection, entries: Iterable[Entry], now: d
     return count
 
 
-def settle(cursor: duckdb.DuckDBPyConnection, done: Iterable[Entry], still: Iterable[Entry], now: datetime) -> None:
+def update_entries(
+    cursor: duckdb.DuckDBPyConnection, done: Iterable[LedgerEntry], still: Iterable[LedgerEntry], now: datetime
+) -> None:
     """Forget what is done; replace the rows of what is not."""
     still = list(still)
     keys = {entry.key for entry in (*done, *still)}
@@ -267,7 +271,7 @@ def settle(cursor: duckdb.DuckDBPyConnection, done: Iterable[Entry], still: Iter
             cursor.execute("INSERT INTO ledger BY NAME SELECT * FROM incoming_ledger")
 
 
-def again(store: Store, author: str, source: str, job: str, number: int) -> bool:
+def retry_now(store: Store, author: str, source: str, job: str, number: int) -> bool:
     """Let a build that waits or was given up be tried at the next look, as one that never failed. False where the
     ledger has no such row."""
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -283,7 +287,7 @@ def again(store: Store, author: str, source: str, job: str, number: int) -> bool
     return store.transact(author, f"asked to try {job} #{number} of {source} again", write) > 0
 
 
-def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
+def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry]) -> None:
     """Jenkins no longer has these builds: what is stored of them stays, but is no longer waited for."""
     if entries:
         where = "state = 'running' AND (source, job, number) IN (SELECT (source, job, number) FROM gone)"
@@ -292,7 +296,7 @@ def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> No
             cursor.execute(f"UPDATE runs SET state = 'final' WHERE {where}")
 
 
-def see_jobs(cursor: duckdb.DuckDBPyConnection, seen: Sequence[Job], now: datetime) -> None:
+def update_jobs(cursor: duckdb.DuckDBPyConnection, seen: Sequence[JobRow], now: datetime) -> None:
     """Replace what is known of these jobs."""
     rows = [{**vars(job), "seen_at": job.seen_at or now} for job in seen]
     if rows:
@@ -302,7 +306,7 @@ def see_jobs(cursor: duckdb.DuckDBPyConnection, seen: Sequence[Job], now: dateti
 
 
 @dataclass(frozen=True)
-class Poll:
+class PollRecord:
     """One poll cycle, for the log."""
 
     source: str
@@ -317,13 +321,13 @@ class Poll:
     error: str | None = None
 
 
-def log_poll(cursor: duckdb.DuckDBPyConnection, poll: Poll) -> None:
+def log_poll(cursor: duckdb.DuckDBPyConnection, poll: PollRecord) -> None:
     names = list(vars(poll))
     marks = ", ".join("?" for _ in names)
     cursor.execute(f"INSERT INTO poll_log ({', '.join(names)}) VALUES ({marks})", list(vars(poll).values()))
 
 
-def _table(entries: Sequence[Entry], now: datetime) -> pa.Table:
+def _table(entries: Sequence[LedgerEntry], now: datetime) -> pa.Table:
     rows = [{**vars(entry), "first_seen": entry.first_seen or now, "updated_at": now} for entry in entries]
     return pa.Table.from_pylist(rows, _LEDGER)
 

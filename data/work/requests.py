@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from data.lake.store import Store
-from data.write.builds import RawFile, put_raw
+from data.write.builds import RawFile, replace_raw_files
 from data.write.raw_files import files_of
 
 KINDS = ("poll", "discover", "build", "backfill", "upload")
@@ -25,7 +25,7 @@ LOST_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
-class Request:
+class WorkRequest:
     """`payload` also holds what the work reports: `progress` {"done", "total"}; `builds`, ids of what was uploaded; and
     of a discovery `found`, how many builds it lists, `cut`, whether there are more, and `listed`, one dict a build."""
 
@@ -54,18 +54,18 @@ def submit(
             [request, kind, source, json.dumps(payload), WAITING, now, now, author],
         )
         if files:
-            put_raw(cursor, request, now, files)
+            replace_raw_files(cursor, request, now, files)
 
     store.transact(author, f"asked for {kind} of {source}", write)
     return request
 
 
-def status(store: Store, request: int) -> Request | None:
+def status(store: Store, request: int) -> WorkRequest | None:
     """A request as it stands; None where there is none of that id."""
     return next(iter(_read(store, "request = ?", [request])), None)
 
 
-def recent(store: Store, limit: int = 100) -> list[Request]:
+def recent(store: Store, limit: int = 100) -> list[WorkRequest]:
     """The newest first, without what a discovery listed."""
     found = _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
     for request in found:
@@ -73,12 +73,12 @@ def recent(store: Store, limit: int = 100) -> list[Request]:
     return found
 
 
-def uploaded(store: Store, request: Request) -> list[RawFile]:
+def uploaded_files(store: Store, request: WorkRequest) -> list[RawFile]:
     """The files that came with a request."""
     return files_of(store, request.request, request.created_at)
 
 
-def claim(store: Store) -> list[Request]:
+def claim(store: Store) -> list[WorkRequest]:
     """Take what is waiting, oldest first; no other process gets it then."""
     where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
     arguments = [_now() - LOST_AFTER]
@@ -96,14 +96,14 @@ def claim(store: Store) -> list[Request]:
     return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
 
 
-def keep(store: Store, taken: Sequence[int]) -> None:
+def renew_leases(store: Store, taken: Sequence[int]) -> None:
     """Say that the work on these goes on, lest another process take them for lost."""
     marks = ", ".join("?" for _ in taken)
     sql = f"UPDATE requests SET updated_at = ? WHERE state = 'working' AND request IN ({marks})"
     store.transact("ingest", f"{len(taken)} requests go on", lambda cursor: cursor.execute(sql, [_now(), *taken]))
 
 
-def report(store: Store, request: Request, state: str, error: str | None = None, **facts: Any) -> None:
+def report_progress(store: Store, request: WorkRequest, state: str, error: str | None = None, **facts: Any) -> None:
     """Note how far the work is. When it has ended, its files are dropped."""
     payload = json.dumps(request.payload | facts)
 
@@ -113,7 +113,7 @@ def report(store: Store, request: Request, state: str, error: str | None = None,
             [state, error, payload, _now(), request.request],
         )
         if state in (DONE, FAILED) and request.kind == "upload":
-            put_raw(cursor, request.request, request.created_at, [])
+            replace_raw_files(cursor, request.request, request.created_at, [])
 
     store.transact("ingest", f"request {request.kind} of {request.source}: {state}", write)
 
@@ -126,9 +126,9 @@ def _set(cursor, taken: Sequence[int], state: str) -> None:
         )
 
 
-def _read(store: Store, where: str, arguments: list[Any]) -> list[Request]:
+def _read(store: Store, where: str, arguments: list[Any]) -> list[WorkRequest]:
     rows = store.rows(f"SELECT * FROM requests WHERE {where}", arguments)
-    return [Request(**row | {"payload": json.loads(row["payload"])}) for row in rows]
+    return [WorkRequest(**row | {"payload": json.loads(row["payload"])}) for row in rows]
 
 
 def _now() -> datetime:

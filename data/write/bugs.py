@@ -39,7 +39,7 @@ _CASES = pa.schema([("bug", pa.string()), ("case_id", pa.string())])
 
 
 @dataclass(frozen=True)
-class Bug:
+class BugRecord:
     """A record of a feed. `cases` are ids of the test plan; None stands for what it does not tell."""
 
     bug: str
@@ -82,7 +82,7 @@ class _Plan:
     unlinked: set[tuple[str, str]]
 
 
-def put_bugs(store: Store, bugs: Sequence[Bug], spared: Collection[str], moment: datetime) -> Changes:
+def put_bugs(store: Store, bugs: Sequence[BugRecord], spared: Collection[str], moment: datetime) -> Changes:
     """Make these the bugs of the newest feed, beside those of the ids in `spared`, which stay as they are; what says
     nothing new commits nothing. Of several records of one bug the last counts, with the cases of all.
 
@@ -101,7 +101,9 @@ def put_bugs(store: Store, bugs: Sequence[Bug], spared: Collection[str], moment:
     return store.transact("bugs", f"bug feed: {len(bugs)} bugs", work)
 
 
-def _plan(cursor: duckdb.DuckDBPyConnection, bugs: Sequence[Bug], spared: Collection[str], moment: datetime) -> _Plan:
+def _plan(
+    cursor: duckdb.DuckDBPyConnection, bugs: Sequence[BugRecord], spared: Collection[str], moment: datetime
+) -> _Plan:
     known = {
         row[0]: row[1:]
         for row in cursor.execute(f"SELECT bug, {', '.join(FIELDS)}, {', '.join(_TIMES)} FROM bugs").fetchall()

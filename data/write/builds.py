@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from data.lake.arrow_views import registered
 from data.model import ids
-from data.write.runs import Candidate, Key, Run, RunBuild, update_runs
+from data.write.runs import Key, RunBuildRecord, RunRecord, StoredBuild, update_runs
 
 # One row an attempt; `test` is ids.of the file, class and name of a `Test`, `pattern` that of the signature.
-CASES = pa.schema(
+CASE_SCHEMA = pa.schema(
     [
         ("test", pa.int64()),
         ("module", pa.string()),
@@ -44,7 +44,7 @@ CASES = pa.schema(
 )
 
 
-class Test(NamedTuple):
+class TestIdentity(NamedTuple):
     """What a test is called. `base_name`: without its parameters."""
 
     file: str
@@ -71,7 +71,7 @@ FLAGS = {
 
 
 @dataclass(frozen=True)
-class Commit:
+class CommitRecord:
     revision: str
     author: str = ""
     message: str = ""
@@ -91,7 +91,7 @@ class RawFile:
 
 
 @dataclass(frozen=True)
-class Build:
+class BuildRecord:
     """One build and all that was read of it. `cases` has the columns of CASES; its counts are taken from there. `tests`
     names by id what they ran.
 
@@ -121,9 +121,9 @@ class Build:
     declared_skipped: int | None = None
     flags: frozenset[str] = frozenset()
     ingested_at: datetime | None = None  # None: now
-    cases: pa.Table = field(default_factory=lambda: CASES.empty_table())
-    tests: Mapping[int, Test] = field(default_factory=dict)
-    commits: list[Commit] = field(default_factory=list)
+    cases: pa.Table = field(default_factory=lambda: CASE_SCHEMA.empty_table())
+    tests: Mapping[int, TestIdentity] = field(default_factory=dict)
+    commits: list[CommitRecord] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)  # (path, message)
     raw: list[RawFile] | None = field(default_factory=list)
 
@@ -136,14 +136,14 @@ class Build:
         return self.source, self.job, self.number
 
 
-def put(
+def upsert_builds(
     cursor: duckdb.DuckDBPyConnection,
-    builds: Sequence[Build],
+    builds: Sequence[BuildRecord],
     now: datetime,
     *,
-    made: Sequence[tuple[Build, Run]] = (),
-    runs: Sequence[Run] = (),
-    listed: Sequence[RunBuild] = (),
+    made: Sequence[tuple[BuildRecord, RunRecord]] = (),
+    runs: Sequence[RunRecord] = (),
+    listed: Sequence[RunBuildRecord] = (),
 ) -> int:
     """Replace these builds and everything below them, and bring the runs up to date that they belong to.
 
@@ -155,26 +155,31 @@ def put(
     written = _replace(cursor, builds, stored, now)
     meant = {key: [found for found in stored.get(key, ()) if found.build not in {b.id for b in builds}] for key in keys}
     for build in builds:
-        meant[build.key].append(Candidate(build.id, build.started_at, build.release))
-    rows = [RunBuild(run.id, *build.key, build.module) for build, run in made]
+        meant[build.key].append(StoredBuild(build.id, build.started_at, build.release))
+    rows = [RunBuildRecord(run.id, *build.key, build.module) for build, run in made]
     update_runs(cursor, runs, listed, [(b.id, run, row) for (b, run), row in zip(made, rows, strict=True)], meant)
     _note_releases(cursor, {one.release for one in (*builds, *runs)}, now)
     return written
 
 
-def put_builds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], now: datetime) -> int:
+def put_builds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[BuildRecord], now: datetime) -> int:
     """Replace these builds; runs that list them learn of it. Returns the number of result rows written."""
-    return put(cursor, builds, now) if builds else 0
+    return upsert_builds(cursor, builds, now) if builds else 0
 
 
-def put_runs(cursor: duckdb.DuckDBPyConnection, runs: Sequence[Run], listed: Sequence[RunBuild], now: datetime) -> None:
+def put_runs(
+    cursor: duckdb.DuckDBPyConnection, runs: Sequence[RunRecord], listed: Sequence[RunBuildRecord], now: datetime
+) -> None:
     """Replace these runs; add what they list, keeping rows that already know their build."""
     if runs:
-        put(cursor, [], now, runs=runs, listed=listed)
+        upsert_builds(cursor, [], now, runs=runs, listed=listed)
 
 
 def _replace(
-    cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build], stored: dict[Key, list[Candidate]], now: datetime
+    cursor: duckdb.DuckDBPyConnection,
+    builds: Sequence[BuildRecord],
+    stored: dict[Key, list[StoredBuild]],
+    now: datetime,
 ) -> int:
     if not builds:
         return 0
@@ -192,9 +197,9 @@ def _replace(
     return written
 
 
-def _stored(cursor: duckdb.DuckDBPyConnection, keys: set[Key]) -> dict[Key, list[Candidate]]:
+def _stored(cursor: duckdb.DuckDBPyConnection, keys: set[Key]) -> dict[Key, list[StoredBuild]]:
     """The builds that stand under these keys."""
-    answer: dict[Key, list[Candidate]] = {key: [] for key in keys}
+    answer: dict[Key, list[StoredBuild]] = {key: [] for key in keys}
     if keys:
         columns = [list(column) for column in zip(*sorted(keys), strict=True)]
         with registered(cursor, wanted_keys=pa.table(columns, names=["source", "job", "number"])):
@@ -203,7 +208,7 @@ def _stored(cursor: duckdb.DuckDBPyConnection, keys: set[Key]) -> dict[Key, list
                 JOIN wanted_keys USING (source, job, number)"""
             ).fetchall()
         for *key, build, started_at, release in found:
-            answer[tuple(key)].append(Candidate(build, started_at, release))
+            answer[tuple(key)].append(StoredBuild(build, started_at, release))
     return answer
 
 
@@ -231,7 +236,7 @@ FROM incoming_builds b LEFT JOIN (
 _REPEATING = ("release", "module", "topology", "status", "kind", "host")
 
 
-def _incoming(builds: Sequence[Build]) -> pa.Table:
+def _incoming(builds: Sequence[BuildRecord]) -> pa.Table:
     """All cases of the batch with their build's columns, in one piece: DuckDB pays for every chunk that it scans. In
     the order of the table `results`, for what is sorted is sorted again at a third of the price."""
     table = pa.concat_tables([build.cases for build in builds]).combine_chunks()
@@ -251,12 +256,12 @@ def _incoming(builds: Sequence[Build]) -> pa.Table:
     return table.take(np.lexsort((table["started_at"], table["test"], rank)))
 
 
-def _test_rows(builds: Sequence[Build]) -> pa.Table:
+def _test_rows(builds: Sequence[BuildRecord]) -> pa.Table:
     """Every test of the batch once."""
-    tests: dict[int, Test] = {}
+    tests: dict[int, TestIdentity] = {}
     for build in builds:
         tests |= build.tests
-    columns = list(zip(*tests.values(), strict=True)) or [()] * len(Test._fields)
+    columns = list(zip(*tests.values(), strict=True)) or [()] * len(TestIdentity._fields)
     names = ["file", "class", "name", "base_name"]
     return pa.table([pa.array(list(tests), pa.int64()), *(pa.array(column, pa.string()) for column in columns)],
                     ["test", *names])  # fmt: skip
@@ -316,7 +321,7 @@ def _note_first(cursor: duckdb.DuckDBPyConnection, table: str, seen: str) -> Non
         cursor.execute(f"INSERT INTO {table} BY NAME SELECT * EXCLUDE (is_known) FROM news ORDER BY {key}")
 
 
-def _build_rows(builds: Sequence[Build], now: datetime) -> pa.Table:
+def _build_rows(builds: Sequence[BuildRecord], now: datetime) -> pa.Table:
     rows = []
     for build in builds:
         row = {name: getattr(build, name) for name in _BUILDS.names if hasattr(build, name)}
@@ -331,7 +336,7 @@ def _build_rows(builds: Sequence[Build], now: datetime) -> pa.Table:
     return pa.Table.from_pylist(rows, _BUILDS)
 
 
-def _insert_children(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Build]) -> None:
+def _insert_children(cursor: duckdb.DuckDBPyConnection, builds: Sequence[BuildRecord]) -> None:
     commits = [
         {"build": build.id, "position": position, **vars(commit)}
         for build in builds
@@ -395,13 +400,15 @@ def refresh_first_seen(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute("DROP TABLE fresh")
 
 
-def put_raw(cursor: duckdb.DuckDBPyConnection, owner: int, started_at: datetime, files: Sequence[RawFile]) -> None:
+def replace_raw_files(
+    cursor: duckdb.DuckDBPyConnection, owner: int, started_at: datetime, files: Sequence[RawFile]
+) -> None:
     """Replace the raw files kept under an id that is no build's: an orchestrating build, or an upload."""
     cursor.execute("DELETE FROM raw_files WHERE started_at = ? AND build = ?", [started_at, owner])
     _insert_raw(cursor, [{"build": owner, "started_at": started_at, **vars(file)} for file in files])
 
 
-def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[Candidate], with_raw: Sequence[int]) -> None:
+def _remove(cursor: duckdb.DuckDBPyConnection, builds: Sequence[StoredBuild], with_raw: Sequence[int]) -> None:
     if not builds:
         return
     numbers = ", ".join(str(build.build) for build in builds)

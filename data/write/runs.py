@@ -23,7 +23,7 @@ Row = tuple[int, str, str, int]  # a run and the key of a build that it lists
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One regression run; for a build that stands alone, the same facts as its build's.
 
     A run that no build orchestrates has a `key` instead of a start: its times and state are summed up from its builds.
@@ -54,7 +54,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class RunBuild:
+class RunBuildRecord:
     """A run lists a module build: known by job and number before the build itself has been read."""
 
     run: int
@@ -65,7 +65,7 @@ class RunBuild:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class StoredBuild:
     """A build that a listed (source, job, number) may mean."""
 
     build: int
@@ -90,10 +90,10 @@ _RUN_BUILDS = pa.schema([("run", pa.int64()), *_KEYS, ("module", pa.string()), (
 
 def update_runs(
     cursor: duckdb.DuckDBPyConnection,
-    runs: Sequence[Run],
-    listed: Sequence[RunBuild],
-    made: Sequence[tuple[int, Run, RunBuild]],
-    builds: Mapping[Key, Sequence[Candidate]],
+    runs: Sequence[RunRecord],
+    listed: Sequence[RunBuildRecord],
+    made: Sequence[tuple[int, RunRecord, RunBuildRecord]],
+    builds: Mapping[Key, Sequence[StoredBuild]],
 ) -> None:
     """Bring `runs` and `run_builds` up to date.
 
@@ -129,13 +129,13 @@ class _Book:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, parents: set[Key], keys: set[Key]) -> None:
         self.cursor = cursor
-        self.stored_runs: dict[int, Run] = {}
+        self.stored_runs: dict[int, RunRecord] = {}
         self.stored_rows: dict[Row, tuple[str, int | None]] = {}
         self.unseen: dict[int, int] = {}  # rows of a run that are not in stored_rows
         self.left: set[int] = set()  # runs that lost a build to the run that it makes itself
         self._families: dict[tuple, set[int]] = defaultdict(set)  # runs by their orchestrating build
         self._holding: dict[int | None, list[Row]] = defaultdict(list)  # rows by the build that they were given
-        self.runs: dict[int, Run] = {}
+        self.runs: dict[int, RunRecord] = {}
         self._read(parents, keys)
         self.rows = dict(self.stored_rows)
 
@@ -153,7 +153,7 @@ class _Book:
         width = len(RUN_FACTS) + 1
         for run, *columns in found:
             if run not in self.stored_runs:
-                self.stored_runs[run] = Run(**dict(zip(RUN_FACTS, columns[: width - 1], strict=True)))
+                self.stored_runs[run] = RunRecord(**dict(zip(RUN_FACTS, columns[: width - 1], strict=True)))
                 self._add(run, self.stored_runs[run])
             source, job, number, module, build, count = columns[width - 1 :]
             self.unseen.setdefault(run, count)
@@ -162,16 +162,16 @@ class _Book:
                 self._holding[build].append((run, source, job, number))
                 self.unseen[run] -= 1
 
-    def _add(self, key: int, run: Run) -> None:
+    def _add(self, key: int, run: RunRecord) -> None:
         if key in self.runs:
             self._families[self.runs[key].parent].discard(key)
         self.runs[key] = run
         self._families[run.parent].add(key)
 
-    def siblings(self, run: Run) -> Iterable[int]:
+    def siblings(self, run: RunRecord) -> Iterable[int]:
         return self._families[run.parent]
 
-    def put(self, run: Run, incoming: Mapping[int, Run]) -> None:
+    def put(self, run: RunRecord, incoming: Mapping[int, RunRecord]) -> None:
         """A run as it is now. Siblings share its facts, and what they list unread is listed where it now belongs."""
         if not run.key:
             facts = {name: getattr(run, name) for name in _OF_PARENT}
@@ -184,7 +184,7 @@ class _Book:
             run = replace(run, started_at=min(run.started_at, stored.started_at))
         self._add(run.id, run)
 
-    def give(self, build: int, wanted: RunBuild) -> None:
+    def give(self, build: int, wanted: RunBuildRecord) -> None:
         for row in self._holding[build]:
             if row[0] != wanted.run and self.rows.pop(row, None):
                 self.left.add(row[0])
@@ -192,14 +192,14 @@ class _Book:
         self.rows[row] = wanted.module, build
         self._holding[build].append(row)
 
-    def list(self, listed: Sequence[RunBuild]) -> None:
+    def list(self, listed: Sequence[RunBuildRecord]) -> None:
         known = {(self.runs[row[0]].parent, row[1:]) for row in self.rows}
         for wanted in listed:
             key = wanted.source, wanted.job, wanted.number
             if (self.runs[wanted.run].parent, key) not in known:
                 self.rows[wanted.run, *key] = wanted.module, None
 
-    def meant(self, builds: Mapping[Key, Sequence[Candidate]]) -> list[tuple[Row, Candidate]]:
+    def meant(self, builds: Mapping[Key, Sequence[StoredBuild]]) -> list[tuple[Row, StoredBuild]]:
         """Which build each row means."""
         answer = []
         for row in self.rows:
@@ -210,10 +210,10 @@ class _Book:
                 answer.append((row, nearest))
         return answer
 
-    def strays(self, row: Row, build: Candidate) -> bool:
+    def strays(self, row: Row, build: StoredBuild) -> bool:
         return self.runs[row[0]].release != build.release
 
-    def link(self, row: Row, build: Candidate) -> None:
+    def link(self, row: Row, build: StoredBuild) -> None:
         module, _ = self.rows[row]
         if self.strays(row, build):
             del self.rows[row]
@@ -269,7 +269,7 @@ def _write(
             cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM new_rows")
 
 
-def _row(run: int, facts: Run) -> dict:
+def _row(run: int, facts: RunRecord) -> dict:
     return {"run": run} | {name: getattr(facts, name) for name in RUN_FACTS}
 
 

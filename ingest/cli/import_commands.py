@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from data.cli.common import JSON, existing, fail, json_option, load_settings, opened_store
-from ingest.cli.progress import SOURCE, MovingBar, chosen_sources, collect_rarely, one_thread, progress
+from ingest.cli.progress import SOURCE, ProgressBar, chosen_sources, progress, single_threaded, tune_gc_for_batches
 
 
 @click.command()
@@ -27,7 +27,7 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
     \b
     Example: regtracker parse build/reports/*.xml --json
     """
-    from ingest.build_results import retried
+    from ingest.build_results import has_reruns
     from ingest.parsers import parse_file
     from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
@@ -51,7 +51,7 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
             "duration": report.duration_s,
             "warnings": report.warnings,
         }
-        if attempts := retried(report):
+        if attempts := has_reruns(report):
             tests = answer["tests"] - attempts
             report.warnings.append(
                 f"{attempts} of the results count as earlier attempts of a retry: tests in the store: {tests}"
@@ -116,8 +116,8 @@ def import_(
         fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
     answers = []
     failed = False
-    collect_rarely()
-    with opened_store(one_thread(settings)) as store:
+    tune_gc_for_batches()
+    with opened_store(single_threaded(settings)) as store:
         if metadata:
             try:
                 answers.append(import_metadata(store, metadata, None if paths else release))
@@ -186,8 +186,8 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
     wanted = feeds or ((settings.bugs.url,) if settings.bugs.url else ())
     if not wanted:
         fail("No feed: name a file or an address, or set url in [bugs] of the configuration.")
-    bar = MovingBar("kB")
-    with opened_store(one_thread(settings)) as store:
+    bar = ProgressBar("kB")
+    with opened_store(single_threaded(settings)) as store:
         try:
             answer = import_bugs(store, wanted, settings.bugs, bar)
         except FeedError as error:
@@ -232,9 +232,9 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
         moment = read_moment(since) if since else None
     except ValueError as error:
         fail(f"--since: {error}")
-    bar = MovingBar("builds")
-    collect_rarely()
-    with opened_store(one_thread(settings)) as store:
+    bar = ProgressBar("builds")
+    tune_gc_for_batches()
+    with opened_store(single_threaded(settings)) as store:
         changes = derive_anew(store, name, moment, dry_run, bar)
     bar.end()
     if as_json:

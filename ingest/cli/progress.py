@@ -22,14 +22,14 @@ from data.settings import Settings, SourceSettings
 SOURCE = click.option("--source", "name", help="Only this source, by its name.", shell_complete=completion.sources)
 
 
-def collect_rarely() -> None:
+def tune_gc_for_batches() -> None:
     """Have Python look for cyclic garbage a hundred times less often: a batch is some hundred thousand objects, which
     are no garbage and in no cycle, and walking them again and again takes a fifth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
 
 
-def one_thread(settings: Settings) -> Settings:
+def single_threaded(settings: Settings) -> Settings:
     """The settings of a process that writes: most of what it does is Python's, and a second thread of DuckDB's costs a
     small commit as much again, in waiting for each other."""
     return settings.model_copy(update={"store": settings.store.model_copy(update={"threads": 1})})
@@ -69,7 +69,7 @@ def progress(items: Sequence[Any], label: str) -> Iterator[Iterable[Any]]:
         yield items
 
 
-class MovingBar:
+class ProgressBar:
     """A bar whose end moves, with the rate and the time left; silent where there is no terminal."""
 
     def __init__(self, unit: str) -> None:

@@ -19,12 +19,12 @@ from data.lake.store import StoreError
 from data.settings import Settings, config_path
 from ingest.cli.progress import (
     SOURCE,
-    MovingBar,
+    ProgressBar,
     chosen_sources,
-    collect_rarely,
     log_to_stderr,
-    one_thread,
+    single_threaded,
     stopped_by_signals,
+    tune_gc_for_batches,
 )
 
 
@@ -52,13 +52,13 @@ def poll(name: str | None, as_json: bool) -> None:
     counted = ("found", "runs", "ingested", "running", "failed", "gone", "results")
     total = dict.fromkeys(counted, 0) | {"seconds": 0.0}
     errors, failures = [], []
-    collect_rarely()
-    with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
+    tune_gc_for_batches()
+    with opened_store(single_threaded(settings)) as store, stopped_by_signals() as stop:
         for source in sources:
             pipeline = Pipeline(store, source, stop)
-            pipeline.progress = bar = MovingBar(f"builds of {source.name}")
+            pipeline.progress = bar = ProgressBar(f"builds of {source.name}")
             answer = pipeline.poll(eager=True)
-            poll_status.tell(store, answer)
+            poll_status.record_poll(store, answer)
             bar.end()
             for key in counted:
                 total[key] += getattr(pipeline.tally, key)
@@ -89,13 +89,13 @@ def ingest() -> None:
     \b
     Example: regtracker ingest
     """
-    from ingest.scheduler import Ingest
+    from ingest.scheduler import IngestScheduler
 
     settings = load_settings()
     log_to_stderr(logging.INFO)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a long poll "misses" its next turn: no news
     try:
-        process = Ingest(settings)
+        process = IngestScheduler(settings)
     except StoreError as error:
         fail(error)
     if not settings.source:
@@ -132,9 +132,9 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
         fail(error)
     log_to_stderr(logging.CRITICAL)
     began = time.monotonic()
-    bar = MovingBar("builds")
-    collect_rarely()
-    with opened_store(one_thread(settings)) as store, stopped_by_signals() as stop:
+    bar = ProgressBar("builds")
+    tune_gc_for_batches()
+    with opened_store(single_threaded(settings)) as store, stopped_by_signals() as stop:
         pipeline = Pipeline(store, source, stop)
         try:
             run(pipeline, wanted, bar)
@@ -202,7 +202,7 @@ def _snapshot(settings: Settings) -> int | None:
     """The newest snapshot of the store, None where there is no store yet; exit 2 where there can be none."""
     catalog = Path(settings.catalog)
     if "://" in settings.catalog or catalog.exists():
-        with opened_store(one_thread(settings)) as store:
+        with opened_store(single_threaded(settings)) as store:
             return store.snapshot().id
     nearest = next(folder for folder in catalog.absolute().parents if folder.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):

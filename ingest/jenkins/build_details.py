@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from data.write.builds import Commit
+from data.write.builds import CommitRecord
 
 _CHANGES = "kind,items[commitId,revision,user,timestamp,msg,author[fullName]]"
 _SUB_BUILDS = "jobName,buildNumber,url"
@@ -40,7 +40,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Detail:
+class BuildDetail:
     """One build as its server describes it. `started_at` is UTC; None where the answer gives no moment."""
 
     job: str
@@ -56,7 +56,7 @@ class Detail:
     causes: list[dict[str, Any]] = field(default_factory=list)
     artifacts: list[str] = field(default_factory=list)
     counters: Counters | None = None
-    commits: list[Commit] = field(default_factory=list)
+    commits: list[CommitRecord] = field(default_factory=list)
     sub_builds: list[tuple[str, int, str]] = field(default_factory=list)  # (job name, number, relative url)
     axes: list[Axis] = field(default_factory=list)  # of a matrix build, those that it ran itself
 
@@ -75,12 +75,12 @@ class Detail:
         return None
 
 
-def read_detail(job: str, number: int, answer: dict[str, Any]) -> Detail:
+def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> BuildDetail:
     """Read a build's API object. Final means: neither building nor in progress, and with a result."""
     actions = dicts(answer.get("actions"))
     final = not answer.get("building") and not answer.get("inProgress") and answer.get("result") is not None
     duration = _number(answer.get("duration"))
-    return Detail(
+    return BuildDetail(
         job=job,
         number=number,
         started_at=moment(answer.get("timestamp")),
@@ -155,13 +155,13 @@ def _counters(actions: list[dict]) -> Counters | None:
     return Counters(total, failed, skipped, str(counted[0].get("urlName") or "testReport"))
 
 
-def _commits(answer: dict) -> list[Commit]:
+def _commits(answer: dict) -> list[CommitRecord]:
     sets = dicts([answer.get("changeSet"), *dicts(answer.get("changeSet")), *dicts(answer.get("changeSets"))])
     commits = {}
     for item in (item for changes in sets for item in dicts(changes.get("items"))):
         revision = item.get("commitId") or item.get("id") or item.get("revision")
         if revision:
-            commits[str(revision)] = Commit(
+            commits[str(revision)] = CommitRecord(
                 revision=str(revision),
                 author=str(_below(item.get("author")).get("fullName") or item.get("user") or ""),
                 message=str(item.get("msg") or ""),

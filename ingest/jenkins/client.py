@@ -42,43 +42,43 @@ class JenkinsError(Exception):
     wait_s = 0.0  # what the server asked for
 
 
-class Unreachable(JenkinsError):
+class ConnectionFailedError(JenkinsError):
     """No connection, no answer in time, or a connection that broke."""
 
     retry = everywhere = True
 
 
-class Busy(JenkinsError):
+class ServerBusyError(JenkinsError):
     """429, 502, 503, 504: starting, stopping or overloaded."""
 
     retry = everywhere = True
 
 
-class Garbled(JenkinsError):
+class InvalidResponseError(JenkinsError):
     """An answer that is cut short or is no JSON."""
 
     retry = True
 
 
-class Denied(JenkinsError):
+class AccessDeniedError(JenkinsError):
     """401 or 403: `everywhere` unless one object alone is forbidden."""
 
 
-class Login(JenkinsError):
+class LoginRedirectError(JenkinsError):
     """A web page, or a redirect to one, where JSON was asked for."""
 
     everywhere = True
 
 
-class Missing(JenkinsError):
+class NotFoundError(JenkinsError):
     """404: gone, or hidden from this user."""
 
 
-class Broken(JenkinsError):
+class ServerError(JenkinsError):
     """Any other answer, such as 500 where one object cannot be shown."""
 
 
-class Stopped(JenkinsError):
+class ShutdownError(JenkinsError):
     """The process is about to end; nothing is wrong with the server."""
 
     everywhere = True
@@ -117,7 +117,7 @@ class Jenkins:
         deadline = time.monotonic() + DEADLINE_READS * self.source.timeout_s
         for attempt in range(TRIES):
             if self.stop.is_set():
-                raise Stopped("stopped")
+                raise ShutdownError("stopped")
             try:
                 return ask()
             except JenkinsError as error:
@@ -132,27 +132,29 @@ class Jenkins:
             body = b"".join(pieces)
             start = body[:64].lstrip().lower()
             if start.startswith(b"<") or "html" in response.headers.get("Content-Type", ""):
-                raise Login(self._line("answered with a web page instead of JSON", path, _SSO, response))
+                raise LoginRedirectError(self._line("answered with a web page instead of JSON", path, _SSO, response))
         try:
             answer = json.loads(body.decode("utf-8", "replace"))
         except ValueError as error:
-            raise Garbled(self._line(f"sent JSON that breaks off or is wrong ({error})", path, _AGAIN)) from None
+            raise InvalidResponseError(
+                self._line(f"sent JSON that breaks off or is wrong ({error})", path, _AGAIN)
+            ) from None
         if not isinstance(answer, dict):
-            raise Garbled(self._line("sent JSON that is no object", path, "Is this a Jenkins?"))
+            raise InvalidResponseError(self._line("sent JSON that is no object", path, "Is this a Jenkins?"))
         return answer
 
     def _file(self, path: str, tree: str | None, check: Callable[[BinaryIO], str]) -> BinaryIO:
         with self._answer(path, tree, redirects=tree is None) as (response, pieces):
             kind = response.headers.get("Content-Type", "")
             if "html" in kind and not path.endswith((".html", ".htm")):
-                raise Login(self._line("answered with a web page instead of a file", path, _SSO, response))
+                raise LoginRedirectError(self._line("answered with a web page instead of a file", path, _SSO, response))
             file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the caller closes it)
             try:
                 for piece in pieces:
                     file.write(piece)
                 file.seek(0)
                 if problem := check(file):
-                    raise Garbled(self._line(f"sent a damaged file ({problem})", path, _AGAIN))
+                    raise InvalidResponseError(self._line(f"sent a damaged file ({problem})", path, _AGAIN))
             except BaseException:
                 file.close()
                 raise
@@ -181,17 +183,17 @@ class Jenkins:
                     yield response, self._pieces(response, path)
             except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
                 what = f"broke off in the middle of an answer ({_reason(error)})"
-                raise Garbled(self._line(what, path, _AGAIN)) from None
+                raise InvalidResponseError(self._line(what, path, _AGAIN)) from None
             except requests.Timeout:
-                raise Unreachable(
+                raise ConnectionFailedError(
                     self._line(f"did not answer within {timeout:g} s", path, "Is it overloaded? See timeout_s.")
                 ) from None
             except requests.exceptions.SSLError as error:
-                raise Unreachable(
+                raise ConnectionFailedError(
                     self._line(f"has no certificate that is trusted ({_reason(error)})", path, "Set ca_bundle.")
                 ) from None
             except requests.RequestException as error:
-                raise Unreachable(
+                raise ConnectionFailedError(
                     self._line(f"cannot be reached ({_reason(error)})", path, "Is the address right and Jenkins up?")
                 ) from None
 
@@ -200,13 +202,13 @@ class Jenkins:
         for piece in response.iter_content(PIECE):
             yield piece
             if self.stop.is_set():
-                raise Stopped("stopped")
+                raise ShutdownError("stopped")
             if time.monotonic() > deadline:
-                raise Unreachable(self._line("is too slow to finish an answer", path, "See timeout_s."))
+                raise ConnectionFailedError(self._line("is too slow to finish an answer", path, "See timeout_s."))
         declared = response.headers.get("Content-Length", "")
         # Older urllib3 does not compare the two by itself.
         if declared.isdigit() and response.raw.tell() < int(declared):
-            raise Garbled(self._line("broke off in the middle of an answer", path, _AGAIN))
+            raise InvalidResponseError(self._line("broke off in the middle of an answer", path, _AGAIN))
 
     def _session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
@@ -228,34 +230,38 @@ class Jenkins:
             return
         if status < 400:
             target = urlsplit(response.headers.get("Location", "")).hostname or "a login page"
-            raise Login(self._line(f"redirects to {target} ({status})", path, _SSO, response))
+            raise LoginRedirectError(self._line(f"redirects to {target} ({status})", path, _SSO, response))
         if status == 401:
             advice = f"Check user and {token_variable(self.source.name)}: the token is wrong, expired or revoked."
-            error: JenkinsError = Denied(self._line("refuses this user or token (401)", path, advice, response))
+            error: JenkinsError = AccessDeniedError(
+                self._line("refuses this user or token (401)", path, advice, response)
+            )
             error.everywhere = True
         elif status == 403:
             error = self._forbidden(response, path)
         elif status == 404:
-            error = Missing(
+            error = NotFoundError(
                 self._line("has nothing (404)", path, "Deleted, renamed, or hidden from this user?", response)
             )
         elif status in (429, 502, 503, 504):
             what = {429: "asks for fewer requests", 503: "is starting, stopping or overloaded"}
-            error = Busy(self._line(f"{what.get(status, 'does not get an answer')} ({status})", path, _AGAIN, response))
+            error = ServerBusyError(
+                self._line(f"{what.get(status, 'does not get an answer')} ({status})", path, _AGAIN, response)
+            )
             error.wait_s = min(_retry_after(response), LONGEST_WAIT_S)
         else:
-            error = Broken(self._line(f"failed ({status})", path, "See the log of Jenkins.", response))
+            error = ServerError(self._line(f"failed ({status})", path, "See the log of Jenkins.", response))
         raise error
 
-    def _forbidden(self, response: requests.Response, path: str) -> Denied:
+    def _forbidden(self, response: requests.Response, path: str) -> AccessDeniedError:
         user = response.headers.get("X-You-Are-Authenticated-As") or self.source.user or "anonymous"
         wanted = response.headers.get("X-Required-Permission", "read")
         if user == "anonymous":
             advice = f"Set user and {token_variable(self.source.name)}."
-            error = Denied(self._line("does not let anonymous users read (403)", path, advice, response))
+            error = AccessDeniedError(self._line("does not let anonymous users read (403)", path, advice, response))
             error.everywhere = True
             return error
-        return Denied(
+        return AccessDeniedError(
             self._line(f"does not let {user} in (403)", path, f"Grant the permission {wanted} in Jenkins.", response)
         )
 
@@ -322,7 +328,7 @@ def artifact_path(full_name: str, number: int, relative: str) -> str:
     return f"{build_path(full_name, number)}artifact/{'/'.join(encode(part) for part in relative.split('/'))}"
 
 
-def place(url: str) -> tuple[str, int | None]:
+def parse_job_url(url: str) -> tuple[str, int | None]:
     """(full name, build number) of the job or build that a returned URL means, whatever host, prefix or view it names.
 
     Raises ValueError where there is no job in it.

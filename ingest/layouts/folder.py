@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from data.work.ledger import Job
-from data.write.runs import Run
-from ingest.jenkins.build_details import Detail
+from data.work.ledger import JobRow
+from data.write.runs import RunRecord
+from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins, encode, job_path
 from ingest.layouts.job import JobLayout, as_run
 
@@ -32,18 +32,18 @@ class FolderLayout(JobLayout):
         super().__init__(source)
         self.reads_upstream = source.group_by == "upstream"
 
-    def jobs(self, jenkins: Jenkins) -> list[Job]:
+    def jobs(self, jenkins: Jenkins) -> list[JobRow]:
         found = {job.job: job for job in self._walk(jenkins, self.source.job, job_path(self.source.job))}
         return [job for name, job in sorted(found.items()) if self.takes(*self._names(name))]
 
     def _names(self, job: str) -> tuple[str, ...]:
         return job.rpartition("/")[2], job.removeprefix(self.source.job.strip("/") + "/")
 
-    def _walk(self, jenkins: Jenkins, folder: str, path: str) -> Iterator[Job]:
+    def _walk(self, jenkins: Jenkins, folder: str, path: str) -> Iterator[JobRow]:
         answer = jenkins.api(path, _tree(LEVELS))
         yield from self._items(jenkins, folder, answer, LEVELS)
 
-    def _items(self, jenkins: Jenkins, folder: str, holder: dict[str, Any], levels: int) -> Iterator[Job]:
+    def _items(self, jenkins: Jenkins, folder: str, holder: dict[str, Any], levels: int) -> Iterator[JobRow]:
         for item in holder.get("jobs") or []:
             if not item or not item.get("name"):
                 continue
@@ -53,9 +53,9 @@ class FolderLayout(JobLayout):
             elif "jobs" in item or str(item.get("_class", "")).endswith(_FOLDERS):
                 yield from self._walk(jenkins, name, job_path(name))
             else:
-                yield Job(self.source.name, name, item.get("nextBuildNumber"))
+                yield JobRow(self.source.name, name, item.get("nextBuildNumber"))
 
-    def join(self, own: Run, detail: Detail, upstream: Detail | None) -> Run:
+    def join(self, own: RunRecord, detail: BuildDetail, upstream: BuildDetail | None) -> RunRecord:
         if self.source.group_by.startswith("parameter:"):
             parameter = self.source.group_by.partition(":")[2]
             value = detail.parameters.get(parameter)
@@ -72,7 +72,7 @@ class FolderLayout(JobLayout):
 class ViewLayout(FolderLayout):
     """The jobs of a view: `job` is the view's name, behind its folder where it has one."""
 
-    def jobs(self, jenkins: Jenkins) -> list[Job]:
+    def jobs(self, jenkins: Jenkins) -> list[JobRow]:
         folder, _, view = self.source.job.strip("/").rpartition("/")
         found = {job.job: job for job in self._walk(jenkins, folder, f"{job_path(folder)}view/{encode(view)}/")}
         return [job for name, job in sorted(found.items()) if self.takes(*self._names(name))]

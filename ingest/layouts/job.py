@@ -11,22 +11,22 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from data.settings import SourceSettings
-from data.work.ledger import BUILD, Job
-from data.write.runs import Run
-from ingest.jenkins.build_details import Detail
+from data.work.ledger import BUILD, JobRow
+from data.write.runs import RunRecord
+from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins, build_path, job_path
 from ingest.naming_rules import UNKNOWN, Rules
 
 
 @dataclass(frozen=True)
-class Placement:
+class BuildPlacement:
     """Where a build belongs. `run` is the run that it makes or joins by itself; None where only others list it."""
 
     release: str
     version: str | None
     environment: str
     module: str
-    run: Run | None
+    run: RunRecord | None
 
 
 class JobLayout:
@@ -39,19 +39,21 @@ class JobLayout:
         self.source = source
         self.rules = Rules(source)
 
-    def jobs(self, jenkins: Jenkins) -> list[Job]:
+    def jobs(self, jenkins: Jenkins) -> list[JobRow]:
         """The jobs to list builds of, with nextBuildNumber where the server tells it. Raises JenkinsError."""
         name = self.source.job.strip("/")
         answer = jenkins.api(job_path(name), "nextBuildNumber")
-        return [Job(self.source.name, name, answer.get("nextBuildNumber"))]
+        return [JobRow(self.source.name, name, answer.get("nextBuildNumber"))]
 
-    def place(self, detail: Detail, started_at: datetime, parents: Sequence[Run], upstream: Detail | None) -> Placement:
+    def place(
+        self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
+    ) -> BuildPlacement:
         """`parents`: the runs that list this build. `upstream`: the build that started it, where that matters."""
         version = self.rules.version(detail.display_name, detail.parameters)
         release = self.rules.release(version) or self.fallback_release(detail.job)
         environment = self.rules.environment(detail.parameters)
         run = as_run(self.source, detail, started_at, release, version, environment)
-        return Placement(release, version, environment, self.module(detail.job), self.join(run, detail, upstream))
+        return BuildPlacement(release, version, environment, self.module(detail.job), self.join(run, detail, upstream))
 
     def fallback_release(self, job: str) -> str:
         return UNKNOWN
@@ -59,7 +61,7 @@ class JobLayout:
     def module(self, job: str) -> str:
         return self.rules.module(job.rpartition("/")[2])
 
-    def join(self, own: Run, detail: Detail, upstream: Detail | None) -> Run:
+    def join(self, own: RunRecord, detail: BuildDetail, upstream: BuildDetail | None) -> RunRecord:
         """The run that a build belongs to, given the run that it would be alone."""
         return own
 
@@ -70,10 +72,15 @@ class JobLayout:
 
 
 def as_run(
-    source: SourceSettings, detail: Detail, started_at: datetime, release: str, version: str | None, environment: str
-) -> Run:
+    source: SourceSettings,
+    detail: BuildDetail,
+    started_at: datetime,
+    release: str,
+    version: str | None,
+    environment: str,
+) -> RunRecord:
     """The run that one build makes."""
-    return Run(
+    return RunRecord(
         source=source.name,
         job=detail.job,
         number=detail.number,

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from data.work.ledger import RUN
-from data.write.runs import Run
-from ingest.jenkins.build_details import Detail
-from ingest.layouts.job import JobLayout, Placement, as_run
+from data.write.runs import RunRecord
+from ingest.jenkins.build_details import BuildDetail
+from ingest.layouts.job import BuildPlacement, JobLayout, as_run
 from ingest.naming_rules import UNKNOWN
 
 MAP_FILE = "build_map.json"
@@ -23,14 +23,14 @@ MAP_FILE = "build_map.json"
 class OrchestratorLayout(JobLayout):
     kind = RUN
 
-    def parent(self, detail: Detail, started_at: datetime, release: str | None) -> Run:
+    def parent(self, detail: BuildDetail, started_at: datetime, release: str | None) -> RunRecord:
         """The run of an orchestrating build; `release` is used where its own version names none."""
         version = self.rules.version(detail.display_name, detail.parameters)
         release = self.rules.release(version) or release or UNKNOWN
         environment = self.rules.environment(detail.parameters)
         return as_run(self.source, detail, started_at, release, version, environment)
 
-    def listed(self, detail: Detail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
+    def listed(self, detail: BuildDetail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
         """(full job name, number, module) of the builds that a parent lists; number 0 where one was never started."""
         folder = detail.job.rpartition("/")[0]
         if build_map is None:
@@ -40,7 +40,9 @@ class OrchestratorLayout(JobLayout):
         jobs = {f"{folder}/{name}".strip("/"): number for name, number in named if self.takes(name)}
         return [(job, number, self.module(job)) for job, number in jobs.items()]
 
-    def place(self, detail: Detail, started_at: datetime, parents: Sequence[Run], upstream: Detail | None) -> Placement:
+    def place(
+        self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
+    ) -> BuildPlacement:
         own = replace(super().place(detail, started_at, parents, upstream), run=None)
         parent = nearest(parents, started_at)
         if parent is None:
@@ -53,7 +55,7 @@ class OrchestratorLayout(JobLayout):
         )
 
 
-def nearest(parents: Sequence[Run], started_at: datetime) -> Run | None:
+def nearest(parents: Sequence[RunRecord], started_at: datetime) -> RunRecord | None:
     """The parent that started a build: the latest before it, else the first after it (which then only lists it too)."""
     before = [parent for parent in parents if parent.started_at <= started_at]
     if before:

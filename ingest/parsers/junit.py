@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 from ingest.parsers.identity import identified, identify
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
-from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, Refused, Source, local, read_xml, verdict
+from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_xml, verdict
 
 TRACE_CHARS = 64 << 10
 OUTPUT_CHARS = 32 << 10
@@ -142,7 +142,7 @@ class _Reader:
             return
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise Refused(f"nests more than {MAX_DEPTH} elements")
+            raise RefusedXmlError(f"nests more than {MAX_DEPTH} elements")
         if self._depth == 1:
             self._start_child(tag, attrs)
         elif self._depth == 2 and tag in _OUTPUTS and self._child in _RETRIES:
@@ -215,7 +215,7 @@ class _Reader:
             parent.output = self._text = parent.output or Clip(self._output_chars)
             self._source.listen(True)
         if len(self._stack) > MAX_DEPTH:
-            raise Refused(f"nests more than {MAX_DEPTH} elements")
+            raise RefusedXmlError(f"nests more than {MAX_DEPTH} elements")
         self._stack.append((tag, None))
         self._suite = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest.parsers.cases import Case
 from ingest.parsers.text import Clip
-from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, Refused, Source, local
+from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local
 
 
 class ElementHandler:
@@ -37,7 +37,7 @@ class ElementHandler:
         self.elements += 1
         self.path.append(tag)
         if len(self.path) > MAX_DEPTH:
-            raise Refused(f"nests more than {MAX_DEPTH} elements")
+            raise RefusedXmlError(f"nests more than {MAX_DEPTH} elements")
         if self.wants(tag, attrs):
             self._clips.append((len(self.path), Clip(self.text_chars)))
             self._source.listen(True)

@@ -50,7 +50,7 @@ class Source:
         """Until called with True, `data` gets nothing."""
 
 
-class Refused(Exception):
+class RefusedXmlError(Exception):
     """The document is larger than a report may be."""
 
 
@@ -121,7 +121,7 @@ def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool
             fed += len(chunk)
             _check_size(handler, fed - parser.CurrentByteIndex)
             if len(parser.intern) > MAX_NAMES:
-                raise Refused(f"has more than {MAX_NAMES} different names of elements and attributes")
+                raise RefusedXmlError(f"has more than {MAX_NAMES} different names of elements and attributes")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         problem = f"ill-formed XML in line {error.lineno}: {expat.ErrorString(error.code)}"
@@ -129,7 +129,7 @@ def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool
         problem = f"not in its declared encoding: {error}"
     except DeclaresEntities:
         problem = "declares entities, which are never expanded"
-    except Refused as error:
+    except RefusedXmlError as error:
         problem, refused = str(error), True
     handler.close()
     source.let_go()
@@ -201,7 +201,7 @@ def _lenient(stream: BinaryIO, make: Callable[[Source], H]) -> H:
         load_dtd=False,
         huge_tree=True,
     )
-    with suppress(etree.LxmlError, Refused):
+    with suppress(etree.LxmlError, RefusedXmlError):
         etree.parse(_Pull(stream, target), parser)
     handler.close()
     return handler
@@ -209,6 +209,6 @@ def _lenient(stream: BinaryIO, make: Callable[[Source], H]) -> H:
 
 def _check_size(handler: Handler, waiting: int) -> None:
     if waiting > MAX_TOKEN:
-        raise Refused(f"one tag or comment is longer than {MAX_TOKEN >> 20} MB")
+        raise RefusedXmlError(f"one tag or comment is longer than {MAX_TOKEN >> 20} MB")
     if len(handler.cases) > MAX_CASES:
-        raise Refused(f"holds more than {MAX_CASES} cases")
+        raise RefusedXmlError(f"holds more than {MAX_CASES} cases")

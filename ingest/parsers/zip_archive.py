@@ -20,7 +20,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for giga
 _BAD_NAME = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|^[A-Za-z]:|\0")
 
 
-class BadArchive(ValueError):
+class BadArchiveError(ValueError):
     """The archive is damaged, cut short or hostile; the text says which, for the ledger."""
 
 
@@ -40,10 +40,10 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise BadArchive(f"cut short or no zip: {error}") from error
+        raise BadArchiveError(f"cut short or no zip: {error}") from error
     infos = archive.infolist()
     if len(infos) > MAX_ENTRIES:
-        raise BadArchive(f"holds {len(infos)} entries, more than {MAX_ENTRIES}")
+        raise BadArchiveError(f"holds {len(infos)} entries, more than {MAX_ENTRIES}")
     total = 0
     inside = []
     for info in infos:
@@ -55,7 +55,7 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
         else:
             inside.append(info)
     if total > MAX_TOTAL_BYTES:
-        raise BadArchive(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
+        raise BadArchiveError(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
     for info in inside:
         if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
             yield Member(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
@@ -63,13 +63,13 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
 
 def _check(info: zipfile.ZipInfo, name: str) -> None:
     if info.flag_bits & 0x1:
-        raise BadArchive(f"{name[:200]!r} is encrypted")
+        raise BadArchiveError(f"{name[:200]!r} is encrypted")
     if info.compress_type not in _METHODS:
-        raise BadArchive(f"{name[:200]!r} is packed by an unusual method ({info.compress_type})")
+        raise BadArchiveError(f"{name[:200]!r} is packed by an unusual method ({info.compress_type})")
     if info.file_size > MAX_MEMBER_BYTES:
-        raise BadArchive(f"{name[:200]!r} unpacks to {info.file_size} bytes, more than {MAX_MEMBER_BYTES}")
+        raise BadArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes, more than {MAX_MEMBER_BYTES}")
     if info.file_size > RATIO_FROM_BYTES and info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise BadArchive(f"{name[:200]!r} unpacks to {info.file_size} bytes from {info.compress_size}: a zip bomb")
+        raise BadArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes from {info.compress_size}: a zip bomb")
 
 
 def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
@@ -77,7 +77,7 @@ def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], Bin
         try:
             return _Checked(archive.open(info), info.filename)
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as error:
-            raise BadArchive(f"{info.filename[:200]!r}: {error}") from error
+            raise BadArchiveError(f"{info.filename[:200]!r}: {error}") from error
 
     return open_member
 
@@ -92,7 +92,7 @@ class _Checked:
         try:
             return read(*args)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise BadArchive(f"{self._name[:200]!r}: {error}") from error
+            raise BadArchiveError(f"{self._name[:200]!r}: {error}") from error
 
     def read(self, size: int = -1) -> bytes:
         return self._guarded(self._raw.read, size)

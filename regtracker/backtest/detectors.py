@@ -10,8 +10,8 @@ import numpy as np
 
 from data.verdicts.evidence.failure_history import last_change, tail
 from data.verdicts.evidence.failure_rates import FISHER
-from data.verdicts.lanes import DEEPEST, LONGEST, Line
-from data.verdicts.rules import NEW_FAILURE, REGRESSION, words
+from data.verdicts.lanes import HISTORY_RUNS, MASK_BITS, TestLane
+from data.verdicts.rules import NEW_FAILURE, REGRESSION, classify
 from data.verdicts.statistics.fisher import Status, compare
 from regtracker.backtest.past import Look
 
@@ -25,15 +25,15 @@ class Detector:
     default: bool = False  # what the product does when nothing is configured
 
 
-def _letters(line: Line, look: Look, runs: int) -> str:
-    return line.letters(min(runs, look.runs)).replace("S", "")
+def _letters(line: TestLane, look: Look, runs: int) -> str:
+    return line.status_string(min(runs, look.runs)).replace("S", "")
 
 
 def by_words(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
     found = set()
     for line in look.raw if storms else look.calm:
         letters = _letters(line, look, 2 * window + 1)[-window - 1 :]
-        if letters.endswith("F") and words(letters, window=window) & wanted:
+        if letters.endswith("F") and classify(letters, window=window) & wanted:
             found.add(line.test)
     return found
 
@@ -42,7 +42,7 @@ def by_tail(look: Look, before: set[int], length: int) -> set[int]:
     """So many failures in a row after a pass: TestGrid's alert."""
     found = set()
     for line in look.calm:
-        letters = _letters(line, look, DEEPEST)
+        letters = _letters(line, look, MASK_BITS)
         if length <= tail(letters) < len(letters):
             found.add(line.test)
     return found
@@ -51,7 +51,7 @@ def by_tail(look: Look, before: set[int], length: int) -> set[int]:
 def by_change(look: Look, before: set[int], threshold: float) -> set[int]:
     found = set()
     for line in look.calm:
-        letters = _letters(line, look, LONGEST)
+        letters = _letters(line, look, HISTORY_RUNS)
         # A rise is only ever accepted at a failure; what was found stays until a fall is.
         if (letters.endswith("F") or line.test in before) and last_change(letters, threshold) is not None:
             found.add(line.test)
@@ -59,7 +59,7 @@ def by_change(look: Look, before: set[int], threshold: float) -> set[int]:
 
 
 def by_rate(look: Look, before: set[int], runs: int, confirmed: bool) -> set[int]:
-    base, sample = _counts(look.calm, runs, DEEPEST), _counts(look.calm, 0, runs)
+    base, sample = _counts(look.calm, runs, MASK_BITS), _counts(look.calm, 0, runs)
     if not len(base):
         return set()
     opened = np.array([line.test in before for line in look.calm]) & confirmed
@@ -69,7 +69,7 @@ def by_rate(look: Look, before: set[int], runs: int, confirmed: bool) -> set[int
     return {line.test for line, found in zip(look.calm, worse, strict=True) if found}
 
 
-def _counts(lines: Sequence[Line], newest: int, oldest: int) -> np.ndarray:
+def _counts(lines: Sequence[TestLane], newest: int, oldest: int) -> np.ndarray:
     mask = (1 << oldest) - (1 << newest)
     return np.array(
         [((line.failed & mask).bit_count(), ((line.failed | line.passed) & mask).bit_count()) for line in lines],

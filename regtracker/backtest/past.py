@@ -13,8 +13,18 @@ from typing import Any
 
 from data.lake.store import Store
 from data.model.filters import Filter
-from data.verdicts.disturbances import Key, lane_hosts, look_like_storms, short_ones, without_sick
-from data.verdicts.lanes import DEEPEST, LaneRun, Line, Part, columns, combined, lines, span, window
+from data.verdicts.disturbances import Key, drop_persistent, lane_hosts, storm_candidates, without_sick
+from data.verdicts.lanes import (
+    MASK_BITS,
+    LaneRun,
+    TestLane,
+    TestLaneHost,
+    combine_hosts,
+    lane_window,
+    module_counts,
+    span,
+    test_lanes,
+)
 
 HOST_DEPTH = 21  # runs that hosts are judged on, as verdicts do
 
@@ -26,7 +36,7 @@ class Lane:
     release: str
     environment: str
     runs: list[LaneRun]
-    lines: list[Line]
+    lines: list[TestLane]
     tests: int  # that ever ran there
     columns: list[Key]
     stormy: dict[Key, tuple[Any, ...]]
@@ -57,23 +67,24 @@ class Look:
         return len(self.lane.runs) - self.hidden
 
     @cached_property
-    def raw(self) -> list[Line]:
+    def raw(self) -> list[TestLane]:
         """The lines with all that happened, of every run so far."""
         return [self._shifted(line, {}) for line in self.lane.lines]
 
     @cached_property
-    def calm(self) -> list[Line]:
+    def calm(self) -> list[TestLane]:
         """The lines without storms, and without what sick hosts did of late."""
         masks: dict[tuple[str, str | None], int] = {}
         known = [key for key in self.lane.columns if key[2] >= self.hidden]
         stormy = {key: facts for key, facts in self.lane.stormy.items() if key[2] >= self.hidden}
-        for storm in short_ones(known, stormy):
+        for storm in drop_persistent(known, stormy):
             key = (storm.job, storm.module)
             masks[key] = masks.get(key, 0) | 1 << storm.age
         found = [self._shifted(line, masks) for line in self.lane.lines]
         recent = (1 << HOST_DEPTH) - 1
         short = [
-            combined(line.test, 0, line.module, tuple(_masked(part, recent) for part in line.parts)) for line in found
+            combine_hosts(line.test, 0, line.module, tuple(_masked(part, recent) for part in line.parts))
+            for line in found
         ]
         hosts = lane_hosts(0, [line for line in short if line.failed or line.rescued])
         if not any(host.sick for host in hosts):
@@ -84,16 +95,16 @@ class Look:
             for line in found
         ]
 
-    def _shifted(self, line: Line, stormy: dict[tuple[str, str | None], int]) -> Line:
+    def _shifted(self, line: TestLane, stormy: dict[tuple[str, str | None], int]) -> TestLane:
         parts = []
         for part in line.parts:
             storm = stormy.get((part.job, None), 0) | stormy.get((part.job, line.module), 0)
             parts.append(_masked(part, ~storm, self.hidden))
-        return combined(line.test, 0, line.module, tuple(parts))
+        return combine_hosts(line.test, 0, line.module, tuple(parts))
 
 
-def _masked(part: Part, mask: int, hidden: int = 0) -> Part:
-    return Part(
+def _masked(part: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
+    return TestLaneHost(
         part.job,
         part.host,
         (part.failed & mask) >> hidden,
@@ -106,23 +117,25 @@ def _masked(part: Part, mask: int, hidden: int = 0) -> Part:
 
 def lanes(store: Store, release: str) -> list[Lane]:
     """The lanes of a release with all of their runs."""
-    view = window(store, Filter(release), 1_000_000)
-    of = columns(store, view)
+    view = lane_window(store, Filter(release), 1_000_000)
+    of = module_counts(store, view)
     where, parameters = span(view.builds)
     troubled = store.cursor().execute(
         f"SELECT DISTINCT r.test FROM results r WHERE {where} AND r.status = 'failed'", parameters
     )
     tests = {row[0] for row in troubled.fetchall()}
     merged: dict[tuple[int, int], tuple[str, dict[tuple[str, str | None], list[int]]]] = {}
-    for first in range(0, max((column.age for column in of), default=-1) + 1, DEEPEST):
-        here = [build._replace(age=build.age - first) for build in view.builds if first <= build.age < first + DEEPEST]
-        for line in lines(store, replace(view, builds=here), set(), tests=tests):
+    for first in range(0, max((column.age for column in of), default=-1) + 1, MASK_BITS):
+        here = [
+            build._replace(age=build.age - first) for build in view.builds if first <= build.age < first + MASK_BITS
+        ]
+        for line in test_lanes(store, replace(view, builds=here), set(), tests=tests):
             parts = merged.setdefault((line.test, line.lane), (line.module, {}))[1]
             for part in line.parts:
                 masks = parts.setdefault((part.job, part.host), [0, 0, 0, 0])
                 for place, mask in enumerate((part.failed, part.passed, part.rescued, part.tripped)):
                     masks[place] |= mask << first
-    every, stormy = look_like_storms(store, view, of)
+    every, stormy = storm_candidates(store, view, of)
     counted = _tests(store, view.builds)
     return [
         Lane(
@@ -130,7 +143,7 @@ def lanes(store: Store, release: str) -> list[Lane]:
             environment,
             view.runs[lane],
             [
-                combined(test, lane, module, tuple(Part(*key, *masks, 0) for key, masks in parts.items()))
+                combine_hosts(test, lane, module, tuple(TestLaneHost(*key, *masks, 0) for key, masks in parts.items()))
                 for (test, at), (module, parts) in merged.items()
                 if at == lane
             ],

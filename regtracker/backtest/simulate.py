@@ -11,14 +11,14 @@ import numpy as np
 from data.verdicts.evidence.failure_history import bounds, judge_suspects, last_change
 from data.verdicts.evidence.failure_rates import FISHER
 from data.verdicts.failure_rates import SAMPLE
-from data.verdicts.lanes import DEEPEST
-from data.verdicts.rules import REGRESSION, words
+from data.verdicts.lanes import MASK_BITS
+from data.verdicts.rules import REGRESSION, classify
 from data.verdicts.statistics.change_points import THRESHOLD
 from data.verdicts.statistics.fisher import Status, compare
 from data.verdicts.suspects import NAMED
 
 TESTS = 7_000
-BASE = DEEPEST - SAMPLE
+BASE = MASK_BITS - SAMPLE
 STEADY = 0.01  # failure rate before a change
 GIVEN_UP = 60  # builds after which a change counts as not found
 Row = dict[str, Any]
@@ -45,7 +45,7 @@ def _claims(failed: np.ndarray, confirmed: bool, runs: int = SAMPLE) -> np.ndarr
 def _unchanged(rng: np.random.Generator, looks: int) -> Iterator[Row]:
     confirmed, suspected = [], []
     for _ in range(looks):
-        failed = rng.random((TESTS, DEEPEST)) < rng.uniform(0, 0.1, TESTS)[:, None]
+        failed = rng.random((TESTS, MASK_BITS)) < rng.uniform(0, 0.1, TESTS)[:, None]
         confirmed.append(int(_claims(failed, True).sum()))
         suspected.append(int(_claims(failed, False).sum()))
     among = f"{TESTS:,} unchanged tests failing at 0-10 %"
@@ -58,8 +58,8 @@ def _discoveries(rng: np.random.Generator, looks: int) -> Iterator[Row]:
     changed = TESTS // 100
     shares: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(looks):
-        failed = rng.random((TESTS, DEEPEST)) < _mostly_passing(rng)[:, None]
-        failed[:changed] = rng.random((changed, DEEPEST)) < STEADY
+        failed = rng.random((TESTS, MASK_BITS)) < _mostly_passing(rng)[:, None]
+        failed[:changed] = rng.random((changed, MASK_BITS)) < STEADY
         failed[:changed, -SAMPLE:] = rng.random((changed, SAMPLE)) < 0.3
         for confirmed, found in shares.items():
             claimed = _claims(failed, confirmed)
@@ -82,7 +82,7 @@ def _delays(rng: np.random.Generator, histories: int) -> Iterator[Row]:
     waiting = dict.fromkeys(range(changed), GIVEN_UP + 1)
     for builds in range(1, GIVEN_UP + 1):
         now = steady + builds
-        claimed = _claims(failed[:, now - DEEPEST : now], True)
+        claimed = _claims(failed[:, now - MASK_BITS : now], True)
         for test in [test for test in waiting if claimed[test]]:
             waiting.pop(test)
             confirmed.append(builds)
@@ -110,9 +110,9 @@ def _first(past: np.ndarray, steady: int) -> dict[str, int]:
         known = letters[:now]
         change = last_change(known, THRESHOLD) if found["change point"] > GIVEN_UP else None
         seen = {
-            "suspected": bool(_claims(past[None, now - DEEPEST : now], False)[0]),
+            "suspected": bool(_claims(past[None, now - MASK_BITS : now], False)[0]),
             "change point": change is not None and change.until >= steady,
-            "regression": REGRESSION in words(known[-11:]),
+            "regression": REGRESSION in classify(known[-11:]),
         }
         for name, yes in seen.items():
             if yes and found[name] > GIVEN_UP:

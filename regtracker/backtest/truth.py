@@ -61,7 +61,7 @@ def hindsight(lanes: Iterable[Lane]) -> Truth:
     faults, hopeless = [], set()
     for lane in lanes:
         for line in lane.lines:
-            letters = line.letters(len(lane.runs))
+            letters = line.status_string(len(lane.runs))
             ran = [
                 (letter, run.number) for letter, run in zip(letters, reversed(lane.runs), strict=True) if letter != "S"
             ]

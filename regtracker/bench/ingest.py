@@ -25,14 +25,14 @@ from data.cli.common import JSON
 from data.lake.store import Store
 from data.settings import Settings, SourceSettings
 from data.write import raw_files as raw
-from data.write.builds import Build, put
-from data.write.runs import Run
+from data.write.builds import BuildRecord, upsert_builds
+from data.write.runs import RunRecord
 from ingest import backfill
-from ingest.build_download import Fetched, Files
+from ingest.build_download import DownloadedFiles, ResultFiles
 from ingest.build_reader import utc_now
-from ingest.build_rows import derive
-from ingest.cli.progress import MovingBar, collect_rarely, one_thread
-from ingest.jenkins.build_details import Detail
+from ingest.build_rows import build_record
+from ingest.cli.progress import ProgressBar, single_threaded, tune_gc_for_batches
+from ingest.jenkins.build_details import BuildDetail
 from ingest.layouts import layout_of
 from ingest.pipeline import BATCH_RESULTS, Pipeline
 from ingest.simulator.artifact_download import zipped
@@ -60,7 +60,7 @@ class Rate:
 
 def measure(settings: Settings) -> Rate:
     """Poll every source of the settings once, into an empty store."""
-    store = Store.open(one_thread(settings))
+    store = Store.open(single_threaded(settings))
     wall, cpu = time.perf_counter(), time.process_time()
     polls = [Pipeline(store, source).poll(eager=True) for source in settings.source]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -140,22 +140,22 @@ DIALECTS = {
 def stages(home: Path, builds: int, dialect: str) -> Stages:
     """What the way from a zip of JUnit XML to the lake costs without a network: `builds` builds of 500 results."""
     source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=ARCHIVE, release_fixed="1.0")
-    layout, store = layout_of(source), Store.open(one_thread(Settings(home=home)))
+    layout, store = layout_of(source), Store.open(single_threaded(Settings(home=home)))
     made = list(DIALECTS[dialect](builds))
-    collect_rarely()
+    tune_gc_for_batches()
     read = committed = 0.0
     results = 0
-    batch: list[tuple[Build, Run]] = []
+    batch: list[tuple[BuildRecord, RunRecord]] = []
     for position, (number, content) in enumerate(made, 1):
         clock = time.process_time()
-        files = Files([Fetched("**/*.xml", "junit", True, io.BytesIO(content))])
+        files = ResultFiles([DownloadedFiles("**/*.xml", "junit", True, io.BytesIO(content))])
         began = START + timedelta(hours=number)
-        detail = Detail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
-        batch.append(derive(layout, detail, raw.pack("build.json", "build", b"{}"), files, began))
+        detail = BuildDetail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
+        batch.append(build_record(layout, detail, raw.pack("build.json", "build", b"{}"), files, began))
         read += time.process_time() - clock
         if position == len(made) or sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
             clock = time.process_time()
-            work = partial(put, builds=[build for build, _ in batch], now=utc_now(), made=batch)
+            work = partial(upsert_builds, builds=[build for build, _ in batch], now=utc_now(), made=batch)
             results += store.transact("bench", f"{len(batch)} builds", work)
             committed += time.process_time() - clock
             batch = []
@@ -178,8 +178,8 @@ def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> Ra
         results=["junit:reports/*.xml"],
         max_in_flight=4,
     )
-    collect_rarely()
-    store = Store.open(one_thread(Settings(home=home, source=[source])))
+    tune_gc_for_batches()
+    store = Store.open(single_threaded(Settings(home=home, source=[source])))
     pipeline = Pipeline(store, source)
     wall, cpu = time.perf_counter(), time.process_time()
     backfill.run(pipeline, backfill.Range(), progress)
@@ -207,7 +207,7 @@ def main(builds: int, as_json: bool) -> None:
     \b
     Example: python -m ingest.bench --builds 2000
     """
-    bar = MovingBar("builds")
+    bar = ProgressBar("builds")
     with tempfile.TemporaryDirectory() as scratch:
         # First, for the peak of memory is that of the whole process.
         backfilled = history(Path(scratch) / "history", builds, bar)

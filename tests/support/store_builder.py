@@ -23,7 +23,7 @@ from data.write import builds as append
 
 STATUS = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
 START = datetime(2026, 11, 1, 4, 0)
-_CASES = pa.schema([*append.CASES, *((name, pa.string()) for name in ("file", "class", "name", "base_name"))])
+_CASES = pa.schema([*append.CASE_SCHEMA, *((name, pa.string()) for name in ("file", "class", "name", "base_name"))])
 
 
 def cases(
@@ -72,9 +72,9 @@ def cases(
 def held(table: pa.Table) -> dict[str, Any]:
     """The arguments of a Build that holds these cases."""
     names = table.select(["file", "class", "name", "base_name"]).to_pylist()
-    tests = [append.Test(*row.values()) for row in names]
+    tests = [append.TestIdentity(*row.values()) for row in names]
     return {
-        "cases": table.select(append.CASES.names),
+        "cases": table.select(append.CASE_SCHEMA.names),
         "tests": dict(zip(table["test"].to_pylist(), tests, strict=True)),
     }
 
@@ -152,7 +152,7 @@ class World:
         started_at: datetime | None = None,
         revision: str | None = None,
         number: int | None = None,
-    ) -> tuple[append.Run, list[append.Build], list[append.RunBuild]]:
+    ) -> tuple[append.Run, list[append.BuildRecord], list[append.RunBuild]]:
         number = number or len(self.runs) + 1
         started_at = started_at or START + timedelta(hours=12 * number)
         run = append.Run(
@@ -176,7 +176,7 @@ class World:
             if content is None:
                 continue
             builds.append(
-                append.Build(
+                append.BuildRecord(
                     source="ci",
                     job=job,
                     number=number,
@@ -192,7 +192,7 @@ class World:
                     agent="agent-1",
                     revision=revision,
                     **held(content if isinstance(content, pa.Table) else cases(module, content)),
-                    commits=[append.Commit(f"c{number:03}", "ann", f"Change {number}")],
+                    commits=[append.CommitRecord(f"c{number:03}", "ann", f"Change {number}")],
                 )
             )
         self.runs.append(run)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from data.verdicts.evidence.number_text import Evidence, many, percent
+from data.verdicts.evidence.number_text import Evidence, counted, percent
 from data.verdicts.statistics.change_points import FAILED_PRIOR, Change, change_points
 from data.verdicts.statistics.suspects import posterior, rank
 
@@ -110,7 +110,7 @@ def say_suspects(evidence: Evidence) -> str:
         return f"It broke {between}; no commit is stored for the builds in between."
     first = found["ranked"][0]
     return (
-        f"It broke {between}, which {many(len(evidence['commits']), 'commit')} came into: "
+        f"It broke {between}, which {counted(len(evidence['commits']), 'commit')} came into: "
         f"{evidence['commits'][first][:10]} with {percent(found['probabilities'][first])}, judged by "
-        f"{many(found['builds'], 'build')}."
+        f"{counted(found['builds'], 'build')}."
     )

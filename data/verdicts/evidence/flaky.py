@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from data.verdicts.evidence.number_text import Evidence, interval, many, rate
+from data.verdicts.evidence.number_text import Evidence, counted, interval, rate
 from data.verdicts.statistics.flips import flips, onsets, recovered
 
 _SHORT = re.compile("K|(?<!F)F{1,2}(?!F)")
@@ -42,15 +42,15 @@ def sentence(evidence: Evidence) -> str:
     found = judge(evidence)
     low, high = found["score_interval_95"]
     said = (
-        f"Flipped to failing {many(found['flips'], 'time')} in {found['considered']} results: "
+        f"Flipped to failing {counted(found['flips'], 'time')} in {found['considered']} results: "
         f"{found['score']:.0f} % (95 %: {low:.0f} to {high:.0f} %)"
     )
     if found["rescued"]:
-        said += f"; {many(found['rescued'], 'time')} it passed when run again"
+        said += f"; {counted(found['rescued'], 'time')} it passed when run again"
     if found["disagreed"]:
         said += "; on the same commit it both failed and passed"
     number = evidence["numbers"][found["disturbed"][-1]]
     if found["recovered"]:
-        return f"{said}. Quiet since #{number}, for {many(found['clean_results'], 'result')}: recovered."
+        return f"{said}. Quiet since #{number}, for {counted(found['clean_results'], 'result')}: recovered."
     since = found["clean_results"]
-    return f"{said}. Last in #{number}, {many(since, 'result') + ' ago' if since else 'its newest'}."
+    return f"{said}. Last in #{number}, {counted(since, 'result') + ' ago' if since else 'its newest'}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data.verdicts.evidence.number_text import Evidence, many
+from data.verdicts.evidence.number_text import Evidence, counted
 
 # The worst first: of a row or column the worst cell stands for all.
 STATES = ("failing", "broken", "missing", "ok", "empty")
@@ -38,14 +38,14 @@ def sentence(evidence: Evidence) -> str:
         return f"{where}: no result in {runs}, though it ran here before; nothing is known."
     if not evidence["total"]:
         return f"{where}: its build in {runs} brought no results."
-    counts = f"{evidence['passed']} of {many(evidence['total'], 'result')} passed in {runs}"
+    counts = f"{evidence['passed']} of {counted(evidence['total'], 'result')} passed in {runs}"
     if found["state"] == "broken":
         return f"{where}: {counts}, and a storm broke the whole column, so nothing is known of its tests."
-    told = [many(evidence["words"][word], _SAID[word]) for word in BROKEN_WORDS if evidence["words"][word]]
+    told = [counted(evidence["words"][word], _SAID[word]) for word in BROKEN_WORDS if evidence["words"][word]]
     if found["unjudged"]:
-        told.append(f"{many(found['unjudged'], 'test')} failed that ran too seldom to be judged")
+        told.append(f"{counted(found['unjudged'], 'test')} failed that ran too seldom to be judged")
     said = f"{where}: {', '.join(told) if told else 'no broken test'}; {counts}"
-    left = [many(evidence["words"]["flaky"], "flaky test")] if evidence["words"]["flaky"] else []
-    left += [f"{many(evidence['stormy_failures'], 'failure')} of a storm"] if evidence["stormy_failures"] else []
-    left += [f"{many(evidence['sick'], 'test')} that failed on a sick host"] if evidence["sick"] else []
+    left = [counted(evidence["words"]["flaky"], "flaky test")] if evidence["words"]["flaky"] else []
+    left += [f"{counted(evidence['stormy_failures'], 'failure')} of a storm"] if evidence["stormy_failures"] else []
+    left += [f"{counted(evidence['sick'], 'test')} that failed on a sick host"] if evidence["sick"] else []
     return f"{said} ({' and '.join(left)} left out)." if left else f"{said}."

@@ -31,5 +31,5 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def many(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

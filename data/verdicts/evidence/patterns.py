@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data.verdicts.evidence.number_text import Evidence, many
+from data.verdicts.evidence.number_text import Evidence, counted
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
@@ -16,8 +16,8 @@ def sentence(evidence: Evidence) -> str:
     modules, hosts = evidence["modules"], evidence["hosts"]
     where = f" on {hosts[0]} alone" if len(hosts) == 1 else f" on {len(hosts)} hosts" if hosts else ""
     said = (
-        f"{many(evidence['count'], 'failure')} of {many(evidence['tests'], 'test')} in "
-        f"{modules[0] if len(modules) == 1 else many(len(modules), 'module')}{where}; first seen on "
+        f"{counted(evidence['count'], 'failure')} of {counted(evidence['tests'], 'test')} in "
+        f"{modules[0] if len(modules) == 1 else counted(len(modules), 'module')}{where}; first seen on "
         f"{evidence['first_seen'][:10]}"
     )
     return f"{said}, which is new." if judge(evidence)["new"] else f"{said}."

@@ -6,18 +6,18 @@ from typing import Any
 
 from data.verdicts.evidence.failure_history import say_change, tail
 from data.verdicts.evidence.number_text import Evidence, rate
-from data.verdicts.rules import WORDS, words, worst
+from data.verdicts.rules import KINDS, classify, worst_kind
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     statuses, size = evidence["statuses"], evidence["window"]
     disagreed = set(evidence["disagreed"])
     flags = tuple(place in disagreed for place in range(len(statuses))) if disagreed else ()
-    kinds = words(statuses, disagreed=flags, window=size)
+    kinds = classify(statuses, disagreed=flags, window=size)
     judged = statuses[-size:]
     return {
-        "kind": worst(kinds),
-        "kinds": sorted(kinds, key=WORDS.index),
+        "kind": worst_kind(kinds),
+        "kinds": sorted(kinds, key=KINDS.index),
         **rate(judged.count("F"), len(judged)),
     }
 

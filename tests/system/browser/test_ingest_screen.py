@@ -1,0 +1,106 @@
+"""The Ingest screen with a real ingest process' work behind it: asked for in the browser, carried out, seen there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from urllib.request import urlopen
+
+import pytest
+from dash import Dash
+from support.browser import texts
+from support.fake_server import eventually
+from support.store_builder import World
+
+from dashboard.app import create_app
+from data.settings import SourceSettings, load
+from data.work import ledger
+from data.write import raw_files
+from ingest.build_reader import utc_now
+from ingest.scheduler import IngestScheduler
+from ingest.simulator import Programme, SimulatorServer
+
+
+@pytest.fixture
+def server() -> Iterator[SimulatorServer]:
+    with SimulatorServer(Programme("tiny", live=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def app(world: World, server: SimulatorServer) -> Iterator[Dash]:
+    """With an ingest process that does only what it is asked for."""
+    source = SourceSettings(**server.sources()[0])
+    settings = load(home=world.store.settings.home, source=[source])
+    ingest = IngestScheduler(settings)
+    ingest.scheduler.add_job(ingest.look_for_requests, "interval", seconds=0.2)
+    ingest.scheduler.start()
+    yield create_app(settings)
+    ingest.stop.set()
+    ingest.scheduler.shutdown()
+    ingest.store.close()
+
+
+def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
+    world: World, visit, dash_duo, server
+) -> None:
+    def text(selector: str) -> str:
+        return dash_duo.find_element(selector).text
+
+    def click(selector: str) -> None:
+        dash_duo.driver.execute_script("arguments[0].click()", dash_duo.find_element(selector))
+
+    def checked() -> int:
+        return dash_duo.driver.execute_script("return document.querySelectorAll('[name=urls]:checked').length")
+
+    held = "SELECT count(*) FROM runs WHERE state = 'final'"
+    visit("/ingest")
+    dash_duo.wait_for_text_to_equal(".page-head h1", "1 source, not polled yet", timeout=20)
+    click("form.ask input[value=discover] ~ button")
+    eventually(lambda: "request=" in dash_duo.driver.current_url and dash_duo.find_elements("[name=urls]"))
+    runs = len(dash_duo.find_elements("[name=urls]"))
+    assert checked() == runs and text("[data-picked]") == f"Read {runs} builds"
+    click("[data-pick=none]")
+    assert not dash_duo.find_element("[data-picked]").is_enabled()
+    first, second, third = dash_duo.find_elements("[name=urls]")[:3]
+    dash_duo.driver.execute_script("for (const box of arguments) box.click()", first, second)
+    assert text("[data-picked]") == "Read 2 builds"
+    click("[data-picked]")
+    eventually(lambda: world.store.value(held) == 2)
+    eventually(lambda: text("[data-key=ask]").count("done") == 2 and text(".found tbody").count("held") == 2)
+    assert checked() == 0, "what was unchecked stays so, and what was read is not asked for twice"
+    dash_duo.driver.execute_script("arguments[0].click()", third)
+
+    click("[data-key=source-sim-7\\.0] button.act")
+    eventually(lambda: text("[data-key=ask]").count("done") == 3)
+    builds = world.store.value("SELECT count(*) FROM builds")
+    assert builds == server.truth()["sources"]["sim-7.0"]["builds"]
+    eventually(lambda: f"{builds}" in text("[data-key=source-sim-7\\.0]"))
+    eventually(lambda: text(".found tbody").count("held") == runs)
+    assert checked() == 1, "a box that was touched is left alone by live updates"
+
+    (row,) = world.store.rows("SELECT build, job, number, started_at FROM builds ORDER BY started_at DESC LIMIT 1")
+    (path,) = [file for file, *_ in islice(raw_files.members(world.store, row["build"], row["started_at"]), 1)]
+    failed = ledger.LedgerEntry("sim-7.0", row["job"], row["number"], ledger.BUILD, ledger.GONE, 5, "404 from Jenkins")
+
+    def write(cursor) -> None:
+        cursor.execute("DELETE FROM ledger WHERE job = ? AND number = ?", [row["job"], row["number"]])
+        ledger.add_entries(cursor, [failed], utc_now())
+        cursor.execute("INSERT INTO warnings VALUES (?, ?, 'cut short')", [row["build"], path])
+
+    world.store.transact("test", "a build that was given up, and a remark", write)
+    again = f"button[aria-label='Try {row['job']} #{row['number']} again']"
+    dash_duo.wait_for_element(again, timeout=20)
+    link = dash_duo.wait_for_element("[data-key='Remarks on reports'] a[download]", timeout=20).get_attribute("href")
+    with urlopen(link) as answer:
+        assert answer.read() == raw_files.read(world.store, row["build"], row["started_at"], path)
+    click(again)
+    eventually(lambda: not texts(dash_duo, again))
+    eventually(lambda: text("[data-key=ask]").count("done") == 4)
+    left = ledger.find_entry(world.store, failed)
+    assert left is None or left.error is None, "it was read again"
+    folder, _, job = row["job"].rpartition("/")
+    field = dash_duo.find_element("input[name=url]")
+    field.send_keys(f"{server.url}job/{folder.replace('/', '/job/')}/job/{job}/{row['number']}/\n")
+    eventually(lambda: text("[data-key=ask]").count("done") == 5)
+    assert world.store.value("SELECT count(*) FROM builds") == builds, "read again, not added"

@@ -1,0 +1,192 @@
+"""How every verb fails: in one shape, and without a trace in the file system."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support.paths import ROOT
+from support.store_builder import World
+
+import regtracker
+
+GATE = ("gate", "--release", "7.0", "--json")
+HELLO = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(regtracker.main, arguments)
+
+    return invoke
+
+
+@pytest.fixture
+def start(tmp_path: Path, request: pytest.FixtureRequest):
+    """Starts a verb as a process, whose home holds a release 7.0 of two runs."""
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    environment = os.environ | {"REGTRACKER_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+
+    def process(*arguments: str, **streams) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "regtracker", *arguments]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | streams
+        # What runs in the background of a shell ignores Ctrl-C, and so does what it starts.
+        heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        started = subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, preexec_fn=heeds, **pipes)
+        request.addfinalizer(lambda: (started.kill(), started.communicate()))
+        return started
+
+    return process
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("gate", "--release", "7.0"), "There is no store at"),
+        (("sql", "SELECT 1"), "There is no store at"),
+        (("maintain",), "There is no store at"),
+        (("rebuild",), "There is no store at"),
+        (("backtest",), "There is no store at"),
+        (("poll",), "No [[source]] is configured."),
+        (("backfill", "--source", "ci", "--from", "1"), "There is no source 'ci'"),
+        (("bugs",), "No feed"),
+    ],
+)
+def test_what_could_not_be_done_is_told_as_json_and_in_words(run, arguments: tuple[str, ...], words: str) -> None:
+    answer = run(*arguments, "--json")
+    assert answer.exit_code == 2
+    told = json.loads(answer.stdout)
+    assert told.keys() == {"error"} and words in told["error"]
+    assert answer.stderr == told["error"] + "\n"
+    plain = run(*arguments)
+    assert (plain.exit_code, plain.stdout, plain.stderr) == (2, "", answer.stderr)
+
+
+def test_check_makes_no_store(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = run("check", "--json")
+    assert answer.exit_code == 0 and json.loads(answer.stdout)["store"]["snapshot"] is None
+    assert "not there yet" in run("check").stdout
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "file" / "home"))
+    answer = run("check", "--json")
+    assert answer.exit_code == 2 and "file is no folder that one may write to" in json.loads(answer.stdout)["error"]
+
+
+def test_a_gate_that_is_interrupted_is_not_closed(start) -> None:
+    gate = start(*GATE, "--run", "99999", "--wait", "600")
+    assert "Waiting" in gate.stderr.readline()
+    gate.send_signal(signal.SIGINT)
+    stdout, stderr = gate.communicate(timeout=60)
+    assert (gate.returncode, json.loads(stdout), stderr) == (130, {"error": "Stopped."}, "Stopped.\n")
+
+
+@pytest.mark.parametrize(
+    ("broken", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped."),
+        (RuntimeError("Query interrupted"), 130, "Stopped."),
+        (KeyError("state"), 2, "This is a fault of regtracker: KeyError: 'state'"),
+    ],
+)
+def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, broken, code: int, words: str) -> None:
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    if isinstance(broken, RuntimeError):  # so DuckDB tells of Ctrl-C
+        broken.__cause__ = KeyboardInterrupt()
+
+    def ask(*_, **__):
+        raise broken
+
+    monkeypatch.setattr("data.lake.store.Store.rows", ask)
+    answer = run(*GATE)
+    assert (answer.exit_code, json.loads(answer.stdout)) == (code, {"error": words})
+    assert answer.stderr.endswith(words + "\n") and ("Traceback" in answer.stderr) is (code == 2)
+
+
+def test_a_server_of_pipes_is_stopped_while_it_waits_for_its_client(start) -> None:
+    server = start("mcp")
+    server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}) + "\n")
+    server.stdin.flush()
+    assert "regtracker" in server.stdout.readline()
+    server.send_signal(signal.SIGINT)
+    assert server.wait(timeout=60) == -signal.SIGINT  # which a shell calls 130
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    "arguments", [("export", "builds"), ("sql", "FROM builds"), ("sql", "FROM builds", "--json"), GATE]
+)
+def test_a_full_disk_is_told_in_a_line(start, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        verb = start(*arguments, stdout=full)
+        _, stderr = verb.communicate(timeout=60)
+    assert verb.returncode == 2
+    assert stderr == "What was to be printed cannot be written: No space left on device.\n"
+
+
+def test_nobody_who_reads_is_no_closed_gate(start) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as nobody:
+        gate = start(*GATE, stdout=nobody)
+    _, stderr = gate.communicate(timeout=60)
+    assert (gate.returncode, stderr) == (141, "")
+
+
+def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None:
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    told = run("export", "runs", "--release", "9.9", "--where", "environment=moon")
+    assert (told.exit_code, len(told.stdout.splitlines())) == (0, 1)
+    assert told.stderr == (
+        "There is no release '9.9' here; there are: 7.0.\nThere is no environment 'moon' here; there are: prod.\n"
+    )
+    assert run("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
+    refused = run("backtest", "--release", "7.0", "--release", "9.9", "--json")
+    assert refused.exit_code == 2
+    assert json.loads(refused.stdout) == {"error": "There is no release '9.9' here; there are: 7.0."}
+
+
+def test_a_pivot_without_its_values_is_told_what_it_needs(run, tmp_path: Path) -> None:
+    World.at(tmp_path / "home").history({"steady": "PP"})
+    refused = run("sql", "PIVOT results ON status USING count(*)")
+    assert refused.exit_code == 2 and "PIVOT is one if it has its values: ON status IN (" in refused.stderr
+    assert run("sql", "PIVOT results ON status IN ('passed', 'failed') USING count(*)").exit_code == 0
+
+
+def test_a_port_that_is_taken_and_a_wrong_time_are_told_by_the_simulator(run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answer = run("simulator", "--size", "tiny", "--port", str(taken.getsockname()[1]))
+    assert answer.exit_code == 2 and "Address already in use" in answer.stderr and "Traceback" not in answer.stderr
+    answer = run("simulator", "--size", "tiny", "--started", "noon")
+    assert answer.exit_code == 2 and answer.stderr == "Invalid isoformat string: 'noon'\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"# Title\n\nsome *text* & more\n", "not_junit"),
+        (b"# Title\n\nwith <b>tags</b>\n", "not_junit"),
+        (b"Segmentation fault\n", "not_junit"),
+        (b"<?xml version='1.0'?>\n", "error"),
+        (b"<testsuite><testca", "error"),
+        (b"a remark\n<testsuite><testca", "error"),
+        (b"", "error"),
+        (b"\0" * 99, "error"),
+    ],
+)
+def test_what_is_no_report_is_told_from_a_broken_one(run, tmp_path: Path, content: bytes, status: str) -> None:
+    (tmp_path / "file.xml").write_bytes(content)
+    answer = run("parse", "--json", "file.xml")
+    assert (json.loads(answer.stdout)["status"], answer.exit_code) == (status, int(status == "error"))

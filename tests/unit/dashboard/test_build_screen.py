@@ -1,0 +1,107 @@
+"""The build screen: results by host, the files that stay when Jenkins deletes the build, and the telling lines."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pyarrow as pa
+import pytest
+from support.store_builder import cases
+
+from dashboard.failing_line import excerpts, failing_line, log
+from data.model import ids
+from data.write import builds as append
+from data.write import raw_files
+
+REPORT = b"<testsuite><testcase name='a'/></testsuite>"
+CONSOLE = "\n".join([*("quiet" for _ in range(50)), "\x1b[31mERROR: link <down>\x1b[0m", *("quiet" for _ in range(50))])
+
+
+@pytest.fixture
+def build(world) -> str:
+    """A build on two hosts, of which a zip with a report and the console are kept."""
+    both = [
+        cases("routing", {"a": "F", "b": "P"}, topology="3s", host="h1"),
+        cases("routing", {"c": "P"}, topology="5s", host="h2"),
+    ]
+    world.run({"routing": pa.concat_tables(both)})
+    (row,) = world.store.rows("SELECT build, started_at FROM builds")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("reports/a b.xml", REPORT)
+    kept = [
+        raw_files.pack_zip("**/*.xml", "junit", packed.getvalue()),
+        raw_files.pack("console", "console", CONSOLE.encode()),
+    ]
+    world.store.transact(
+        "test", "raw", lambda cursor: append.replace_raw_files(cursor, row["build"], row["started_at"], kept)
+    )
+    return ids.text(row["build"])
+
+
+def test_results_stand_in_one_list_or_by_topology_and_host(build, show):
+    flat = show("build", f"/builds/{build}?status=all")["html"]
+    grouped = show("build", f"/builds/{build}?status=all&group=host")["html"]
+    assert flat.count('class="case"') == grouped.count('class="case"') == 3
+    assert "host-group" not in flat and grouped.count('class="host-group"') == 2
+    assert grouped.index(">h1<") < grouped.index(">h2<") and "1 failed" in grouped
+
+
+def test_what_jenkins_deletes_can_still_be_downloaded(build, app, show):
+    html = show("build", f"/builds/{build}")["html"]
+    assert "it has deleted this one" in html and "/console" in html and "reports/a%20b.xml" in html
+    client = app.server.test_client()
+    listed = client.get(f"/api/v1/builds/{build}/files").json["items"]
+    assert [(row["path"], row["kind"], row["size"]) for row in listed] == [
+        ("console", "console", len(CONSOLE)),
+        ("reports/a b.xml", "junit", len(REPORT)),
+    ]
+    answer = client.get(f"/api/v1/builds/{build}/files/content", query_string={"path": "reports/a b.xml"})
+    assert answer.data == REPORT and answer.mimetype == "application/octet-stream"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="a b.xml"'
+    assert client.get(f"/api/v1/builds/{build}/files/content?path=../etc/passwd").status_code == 404
+    assert client.get("/api/v1/builds/0123456789abcdef/files").status_code == 404
+
+
+def test_the_console_shows_its_failing_lines_alone(build, show):
+    html = show("build", f"/builds/{build}")["html"]
+    assert "from line 48" in html and html.count("quiet\n") < 20
+    assert '<mark class="telling"><span class="a-1">ERROR: link &lt;down&gt;</span></mark>' in html
+
+
+def test_a_build_without_kept_files_says_so(world, show):
+    world.run({"routing": {"a": "P"}})
+    (row,) = world.store.rows("SELECT build FROM builds")
+    html = show("build", f"/builds/{ids.text(row['build'])}")["html"]
+    assert "its raw files are not" in html and "Console" not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (["def test():", ">   assert a == b", "E   assert 1 == 2", "E   more", "x.py:3: AssertionError"], 2),
+        (["Traceback (most recent call last):", "  File x", "ValueError: no"], 2),
+        (["java.lang.IllegalStateException: off", "  at a.b(C.java:1)"], 0),
+        (["one", "ERROR first", "ERROR last", "bye"], 2),
+        (["nothing", "to see"], None),
+        ([], None),
+    ],
+)
+def test_the_telling_line_is_found(text, place):
+    assert failing_line(text) == place
+
+
+def test_a_marked_text_is_whole_and_escaped():
+    text = "#x1B[31mred#x1B[0m <b>\nE   1 < 2\nend"
+    assert log(text) == ('<span class="a-1">red</span> &lt;b&gt;\n<mark class="telling">E   1 &lt; 2</mark>\nend')
+    assert log(None) == "" and log("one <line>") == "one &lt;line&gt;"
+
+
+def test_stretches_near_each_other_are_one_excerpt():
+    lines = [f"line {number}" for number in range(1, 101)]
+    for number in (20, 24, 90):
+        lines[number - 1] = f"ERROR {number}"
+    found = excerpts("\n".join(lines))
+    assert [number for number, _ in found] == [17, 87] and "ERROR 24" in found[0][1]
+    assert len(excerpts("\n".join(["ERROR", *["x"] * 20] * 50))) == 12

@@ -1,0 +1,47 @@
+"""The documentation inside the application: every word that the screens link has its heading, and pages link pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dashboard.pages.docs import FOLDER, rendered
+from dashboard.terms import TERMS, anchor, definition, term_link
+from data.verdicts.rules import KINDS
+
+
+def test_every_word_leads_to_its_heading(show):
+    html = show("docs", "/docs/verdicts")["html"]
+    for word in TERMS:
+        page, _, fragment = term_link(word).partition("#")
+        assert page == "/docs/verdicts" and f'id="{fragment}"' in html, word
+        assert definition(word).endswith(".")
+    assert set(KINDS) <= set(TERMS)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.md")), ids=lambda path: path.stem)
+def test_every_page_is_served_and_its_links_stay_here(show, path):
+    html = show("docs", f"/docs/{path.stem}")["html"]
+    assert "<h1" in html and ".md" not in "".join(re.findall(r'href="([^"]+)"', html))
+    ids = set(re.findall(r' id="([^"]+)"', html))
+    for target in re.findall(r'href="#([^"]+)"', html):
+        assert target in ids, target
+    for name, fragment in re.findall(r'href="/docs/(\w+)(?:#([^"]+))?"', html):
+        assert (FOLDER / f"{name}.md").is_file()
+        assert not fragment or f'id="{fragment}"' in rendered(FOLDER / f"{name}.md")[1]
+
+
+def test_markup_in_a_page_stays_text_and_unknown_pages_are_said(tmp_path, show):
+    page = tmp_path / "hostile.md"
+    page.write_text("# A <script>\n\n<img src=x onerror=alert(1)> [x](javascript:alert(1))\n", encoding="utf-8")
+    markup = rendered(page)[1]
+    assert "<img" not in markup and "<script" not in markup and 'href="javascript' not in markup
+    assert "There is no page" in show("docs", "/docs/nothing")["html"]
+    assert anchor("First bad run") == "first-bad-run"
+
+
+def test_the_words_on_a_screen_carry_their_rule(world, show):
+    world.history({"a": "PPFF"})
+    html = show("matrix", "/matrix")["html"]
+    assert definition("regression") in html and 'href="/docs/verdicts#regression"' in html

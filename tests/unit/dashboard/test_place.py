@@ -1,0 +1,30 @@
+"""The URL is the state: what is written into an address is read back from it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.page_url import PageUrl, match
+
+NAMES = st.text("abcxyz_", min_size=1, max_size=8)
+VALUES = st.text(min_size=1, max_size=20).filter(lambda text: text.encode("utf-8", "ignore").decode() == text)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=5))
+def test_an_address_is_read_back_as_it_was_written(query):
+    assert dict(PageUrl.of(PageUrl("/trends", query).here()).query) == query
+
+
+def test_another_screen_keeps_the_scope_and_nothing_else():
+    place = PageUrl.of("http://host/runs/1?release=7.0&environment=prod&view=failed&q=x&as_of=3")
+    assert place.to("trends") == "/trends?release=7.0&environment=prod&as_of=3"
+    assert place.to("runs", "a/b", release=None) == "/runs/a%2Fb?environment=prod&as_of=3"
+    assert place.here(q=None, view="broken") == "/runs/1?release=7.0&environment=prod&view=broken&as_of=3"
+
+
+def test_a_pattern_takes_its_segments_and_nothing_longer():
+    assert match("/runs/<run>", "/runs/12") == {"run": "12"}
+    assert match("/runs/<run>", "/runs/12/") == {"run": "12"}
+    assert match("/", "/") == {}
+    assert match("/runs/<run>", "/runs") is None
+    assert match("/runs/<run>", "/runs/12/more") is None
+    assert match("/runs/<run>", "/builds/12") is None

@@ -1,0 +1,107 @@
+"""The catalogue in a PostgreSQL server: the same store, written from two places at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.store_builder import cases, held
+
+from data.cache.parquet_files import TABLES
+from data.lake import maintenance
+from data.lake.store import LAKE, Store
+from data.model.filters import Filter
+from data.model.measures import iso
+from data.queries import builds, ingest_status, results
+from data.settings import StoreSettings, load
+from data.work import poll_status
+from data.work.ledger import PollRecord
+from data.write.builds import BuildRecord, put_builds
+
+NOW = datetime(2026, 11, 1, 4)
+MINUTES_5 = timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Iterator[str]:
+    """The address of a server's database, empty; skipped where PostgreSQL is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    path = os.pathsep.join([*map(str, found), os.environ["PATH"]])
+    initdb, postgres = (shutil.which(name, path=path) for name in ("initdb", "postgres"))
+    if not initdb or not postgres:
+        pytest.skip("PostgreSQL is not installed: the tests of a catalogue in it were left out")
+    # The server refuses to run as root.
+    other = {"user": "nobody"} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+        probe.close()
+        if other:
+            shutil.chown(folder, "nobody")
+        home = f"{folder}/data"
+        subprocess.run([initdb, "-D", home, "-U", "tracker", "--auth=trust"], check=True, capture_output=True, **other)
+        ready = threading.Event()
+        server = subprocess.Popen(
+            [postgres, "-D", home, "-p", port, "-k", folder], stderr=subprocess.PIPE, text=True, cwd=folder, **other
+        )
+
+        def listen() -> None:
+            for line in server.stderr:
+                if "ready to accept connections" in line:
+                    ready.set()
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            assert ready.wait(30), "PostgreSQL did not start"
+            yield f"postgresql://tracker@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait(30)
+            listener.join()
+            server.stderr.close()
+
+
+def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> None:
+    settings = load(home=tmp_path, store=StoreSettings(catalog=catalog))
+    writers = [Store.open(settings), Store.open(settings)]
+    reader = Store.open(settings, mirrored=True)
+    try:
+
+        def write(store: Store, first: int) -> None:
+            for number in range(first, 8, 2):
+                time = NOW - timedelta(hours=number)
+                build = BuildRecord("ci", "a", number, time, "7.0", "m", **held(cases("m", {"t": "F"})))
+                store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
+
+        threads = [threading.Thread(target=write, args=(store, place)) for place, store in enumerate(writers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = builds.builds(reader, Filter(release="7.0"))
+        assert [row["number"] for row in found] == list(range(8))
+        assert [row["status"] for row in results.of_build(reader, found[0]["id"])] == ["failed"]
+        for store in writers:
+            poll_status.record_poll(store, PollRecord("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
+        (source,) = ingest_status.status(reader)
+        assert (source["last_poll"], source["next_poll"], source["requests"]) == (iso(NOW), iso(NOW + MINUTES_5), 3)
+        for table in ("releases", "tests", "signatures"):
+            assert reader.value(f"SELECT count(*) FROM {table}") == 1, table
+        maintenance.run(writers[0], least=2)
+        reader.refresh()
+        for table in TABLES:
+            assert reader.rows(f"SELECT * FROM {reader.table_source(table)} ORDER BY ALL") == reader.rows(
+                f"SELECT * FROM {LAKE}.main.{table} ORDER BY ALL"
+            )
+    finally:
+        for store in (*writers, reader):
+            store.close()

@@ -1,0 +1,183 @@
+"""XML that means harm: nothing is expanded, fetched or held."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import textwrap
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from support.paths import ROOT
+
+from ingest.parsers import jenkins_junit_result, junit, robot, testng, trx
+from ingest.parsers.cases import Report
+from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TOKEN
+
+
+def parse(text: str | bytes) -> Report:
+    return junit.parse(io.BytesIO(text.encode() if isinstance(text, str) else text))
+
+
+LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+BOMB = f'<!DOCTYPE t [<!ENTITY l0 "lol">{LAUGHS}]>'
+
+
+ROBOT = "<robot><suite name='s'><test name='a'><status status='FAIL'>&l11;</status></test></suite></robot>"
+TESTNG = "<testng-results><class name='c'><test-method name='a' status='FAIL'/></class>&l11;</testng-results>"
+TRX = "<TestRun><Results><UnitTestResult testName='a' outcome='Failed'/></Results>&l11;</TestRun>"
+CASE = "<case><testName>a</testName><errorDetails>&l11;</errorDetails></case>"
+KEPT = f"<result><suites><suite>{CASE}</suite></suites></result>"
+JUNIT = "<testsuite><testcase name='a' time='&l11;'><failure message='&l11;'>&l11;</failure></testcase></testsuite>"
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (junit.parse, JUNIT),
+        (testng.parse, TESTNG),
+        (robot.parse, ROBOT),
+        (trx.parse, TRX),
+        (jenkins_junit_result.parse, KEPT),
+    ],
+)
+def test_no_reader_expands_entities(reader, text):
+    for before in ("<?xml version='1.0'?>", "\n<?xml version='1.0'?>"):
+        report = reader(io.BytesIO((before + BOMB + text).encode()))
+        assert [(case.name, case.status) for case in report.cases] == [("a", "failed")]
+        assert report.status == "recovered"
+        assert "lol" not in repr(report.cases)
+    assert "entities" in reader(io.BytesIO((BOMB + text).encode())).warnings[0]
+
+
+def test_a_harmless_doctype_is_no_hindrance():
+    report = parse('<!DOCTYPE testsuite SYSTEM "http://127.0.0.1:9/x.dtd"><testsuite><testcase name="a"/></testsuite>')
+    assert (report.status, report.tests) == ("ok", 1)
+
+
+def test_nothing_outside_is_read_or_fetched(tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the-secret")
+    asked: list[str] = []
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<!ENTITY stolen 'the-secret'>")
+
+        def log_message(self, *_):
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Trap)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        web = f"http://127.0.0.1:{server.server_port}/x"
+        body = "<testsuite><testcase name='a'><failure>&x;&stolen;</failure></testcase></testsuite>"
+        for doctype in (
+            f"<!DOCTYPE t [<!ENTITY x SYSTEM '{secret.as_uri()}'>]>",
+            f"<!DOCTYPE t [<!ENTITY x SYSTEM '{web}'>]>",
+            f"<!DOCTYPE t [<!ENTITY % p SYSTEM '{web}'> %p;]>",
+            f"<!DOCTYPE t SYSTEM '{web}'>",
+            f"<!DOCTYPE t PUBLIC 'x' '{secret.as_uri()}'>",
+        ):
+            xinclude = f"<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='{web}'/>"
+            late = f"\n\n<?xml version='1.0'?>{doctype}{body}"
+            for text in (doctype + body, late, doctype + body + "<", xinclude + body):
+                assert "the-secret" not in repr(parse(text))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert asked == []
+
+
+def test_nesting_ends_somewhere():
+    deep = MAX_DEPTH + 10
+    report = parse("<testsuite><testcase name='a'/>" + "<a>" * deep + "</a>" * deep + "</testsuite>")
+    assert (report.status, report.tests) == ("recovered", 1)
+    assert "nests" in report.warnings[0]
+    assert parse("<testsuite>" * 300 + "<testcase name='a'/>" + "</testsuite>" * 300).status == "ok"
+
+
+def test_one_token_cannot_grow_without_end():
+    start, end = b"<testsuite><testcase name='a'/><testcase name='", b"'/></testsuite>"
+    report = parse(start + b"x" * (MAX_TOKEN + (1 << 20)) + end)
+    assert (report.status, report.tests) == ("recovered", 1)
+    whole = parse(start + b"x" * (MAX_TOKEN - (1 << 20)) + end)
+    assert (whole.status, whole.tests) == ("ok", 2)
+    assert len(whole.cases[1].name) < 5000
+
+
+def test_names_of_elements_cannot_fill_the_memory():
+    report = parse("<testsuite><testcase name='a'/>" + "".join(f"<n{n}/>" for n in range(150_000)) + "</testsuite>")
+    assert (report.status, report.tests) == ("recovered", 1)
+
+
+def test_a_test_with_endless_attempts_keeps_some():
+    report = parse("<testsuite><testcase name='a'>" + "<flakyFailure/>" * 5000 + "</testcase></testsuite>")
+    assert (report.tests, len(report.cases)) == (1, 1001)
+
+
+def test_all_texts_of_a_report_together_are_bounded():
+    failure = f"<testcase name='a'><failure>{'x' * 60_000}</failure></testcase>"
+    report = parse(f"<testsuite>{failure * 3000}</testsuite>")
+    assert report.tests == 3000
+    assert sum(len(case.trace) for case in report.cases) < 70_000_000
+    assert all(len(case.trace) > 1000 for case in report.cases)
+
+
+# A stream of some hundred megabytes that is never held, in a process that may not hold it.
+STREAM = """
+    import io, resource, sys
+    from ingest.parsers import junit
+
+    resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
+
+    class Endless(io.RawIOBase):
+        parts = [(1, {head!r}), ({blocks}, b"log line & more\\n".replace(b"&", {amp!r}) * 65536), (1, {tail!r})]
+
+        def __init__(self):
+            self.seek(0)
+
+        def seek(self, offset, whence=0):
+            assert offset == whence == 0
+            self.waiting = (block for count, block in self.parts for _ in range(count))
+            self.rest = b""
+
+        def read(self, size):
+            if not self.rest:
+                self.rest = next(self.waiting, b"")
+            out, self.rest = self.rest[:size], self.rest[size:]
+            return out
+
+    report = junit.parse(Endless())
+    case = report.cases[0]
+    print(report.status, report.tests, case.status, len(case.trace or ""), len(case.output or ""))
+"""
+HEAD = b"<testsuite><testcase name='a'><failure>f</failure><system-out>"
+TAIL = b"</system-out></testcase><testcase name='b'/></testsuite>"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space hold on Linux")
+@pytest.mark.parametrize(
+    ("head", "amp", "tail", "blocks", "status"),
+    [
+        (HEAD, b"&amp;", TAIL, 200, "ok"),
+        (HEAD.replace(b"out>", b"out><![CDATA["), b"&", TAIL.replace(b"</system", b"]]></system", 1), 200, "ok"),
+        (HEAD, b"&", TAIL, 60, "recovered"),
+    ],
+)
+def test_hundreds_of_megabytes_of_output_never_sit_in_memory(head, amp, tail, blocks, status):
+    code = textwrap.dedent(STREAM).format(head=head, amp=amp, tail=tail, blocks=blocks, limit=160 << 20)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stderr == ""
+    said, tests, outcome, trace, output = done.stdout.split()
+    assert (said, tests, outcome, trace) == (status, "2", "failed", "1")
+    assert 32_000 < int(output) < 34_000

@@ -1,0 +1,214 @@
+"""The bug feed by the command line and the ingest process: what is stored, what is refused, and how it is told."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from support.fake_server import Answer, WebServer
+from support.store_builder import World
+
+from data.lake.store import Store
+from data.queries import bugs
+from data.settings import BugSettings, load
+from data.work import poll_status
+from ingest import bug_feed as feeds
+from ingest.scheduler import IngestScheduler
+from regtracker import main
+
+Run = Callable[..., Result]
+URL = "https://tracker.example.com/browse/"
+
+
+def record(name: str, cases: Any = None, **told: Any) -> dict[str, Any]:
+    info = {"status": "Open", "summary": f"{name} breaks", "priority": "High", "resolution": None} | told
+    return {"defect_id": name, "URL": URL + name, "labels": ["net"], "case_id": cases, "jira_info": info}
+
+
+FEED = {
+    "NET": [record("NET-1", "C1, TC-2"), record("NET-2", None, status="Closed", resolution="Fixed")],
+    "LAB": [{"defect_id": "LAB-7", "URL": URL + "LAB-7", "labels": [], "case_id": None, "jira_info": None}],
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "regtracker.toml").touch()
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(tmp_path / "regtracker.toml"))
+    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
+    World.at(tmp_path / "home").store.close()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def read(home: Path, tmp_path: Path) -> Run:
+    """Runs the verb over documents, each in a file of its own, and over addresses."""
+
+    def run(*feeds: Any, options: tuple[str, ...] = ()) -> Result:
+        places = []
+        for number, feed in enumerate(feeds):
+            if isinstance(feed, str):
+                places.append(feed)
+                continue
+            file = tmp_path / f"feed{number}.json"
+            file.write_bytes(feed if isinstance(feed, bytes) else json.dumps(feed).encode())
+            places.append(str(file))
+        return CliRunner().invoke(main, ["bugs", *places, *options], catch_exceptions=False)
+
+    return run
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Store]:
+    store = Store.open(load(home=home))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def states(home: Path) -> dict[str, str]:
+    with opened(home) as store:
+        return {row["bug"]: row["state"] for state in (None, "gone") for row in bugs.bugs(store, state=state)}
+
+
+def test_a_feed_is_stored_and_told_in_numbers(home: Path, read: Run) -> None:
+    answer = read(FEED, options=("--json",))
+    told = {"bugs": 3, "added": 3, "changed": 0, "gone": 0, "links": 2, "matched": 0, "left_out": [], "warnings": []}
+    assert (answer.exit_code, json.loads(answer.stdout)) == (0, told)
+    assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
+    with opened(home) as store:
+        first = bugs.bug(store, "NET-1")
+        assert (first["type"], first["url"], first["labels"]) == ("NET", URL + "NET-1", ["net"])
+        assert first["case_ids"] == first["unmatched"] == ["C1", "TC-2"]
+        assert bugs.bug(store, "NET-99") is None
+
+
+def test_the_same_feed_commits_nothing_and_another_one_only_what_differs(home: Path, read: Run) -> None:
+    read(FEED)
+    with opened(home) as store:
+        before = store.snapshot().id
+    assert "0 new, 0 changed, 0 gone" in read(FEED).stdout
+    with opened(home) as store:
+        assert store.snapshot().id == before
+    changed = {"NET": [record("NET-1", "C1", status="Resolved"), record("NET-3", "C3")], "LAB": FEED["LAB"]}
+    answer = json.loads(read(changed, options=("--json",)).stdout)
+    assert (answer["added"], answer["changed"], answer["gone"], answer["links"]) == (1, 1, 1, 2)
+    assert states(home) == {"NET-1": "closed", "NET-3": "open", "LAB-7": "open", "NET-2": "gone"}
+    read(FEED)
+    assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open", "NET-3": "gone"}
+
+
+def test_one_bad_record_is_told_and_left_out_and_what_was_known_of_it_stays(home: Path, read: Run) -> None:
+    read({"NET": [record("NET-1"), record("NET-4")]})
+    bad = [{"defect_id": "NET-4"}, "no record", {"URL": URL}, record("NET-5") | {"URL": "javascript:alert(1)"}]
+    bad += [record("a b"), record("NET-6") | {"jira_info": "gone"}]
+    answer = read({"NET": [*bad, record("NET-1"), record("NET-8", 8, priority={"name": "Low"})], "X": None})
+    assert answer.exit_code == 1 and "2 bugs: 1 new" in answer.stdout
+    for said in ("NET[0]: NET-4: URL is missing", "NET[1]: is no object", "NET[2]: defect_id is missing", "NET-5: URL"):
+        assert said in answer.stderr
+    assert "X: is no list" in answer.stderr and answer.stderr.count("\n") == 7
+    assert states(home) == {"NET-1": "open", "NET-4": "open", "NET-8": "open"}
+    with opened(home) as store:
+        assert bugs.bug(store, "NET-8")["priority"] == "Low" and bugs.bug(store, "NET-8")["case_ids"] == ["8"]
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"NET": []}', b"<html>login</html>", b'{"NET": [', b"7", b"[" * 200_000])
+def test_what_is_no_feed_changes_nothing(home: Path, read: Run, content: bytes) -> None:
+    read(FEED)
+    answer = read(FEED, content)
+    if content in (b"{}", b'{"NET": []}'):  # beside another one, an empty feed is one
+        assert answer.exit_code == 0
+        answer = read(content)
+    assert answer.exit_code == 2 and "nothing was changed" in answer.stderr and "Traceback" not in answer.stderr
+    assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
+    assert json.loads(read(content, options=("--json",)).stdout)["error"]
+
+
+def test_a_feed_without_any_case_keeps_the_links(home: Path, read: Run) -> None:
+    read(FEED)
+    answer = read({"NET": [record("NET-1")]})
+    assert answer.exit_code == 0 and "no bug of the feed names a test case; the links" in answer.stderr
+    with opened(home) as store:
+        assert bugs.bug(store, "NET-1")["case_ids"] == ["C1", "TC-2"]
+
+
+def test_no_feed_at_all_is_told(home: Path, read: Run) -> None:
+    assert "set url in [bugs]" in read().stderr and read().exit_code == 2
+    assert "cannot be read" in read("nowhere.json").stderr
+
+
+def test_a_feed_comes_from_the_web_with_the_credentials_of_the_environment(
+    home: Path, web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = "Basic " + base64.b64encode(b"reader:s3cret").decode()
+    web.routes["/bugs.json"] = lambda asked: FEED if asked.headers.get("Authorization") == wanted else Answer(b"", 401)
+    refused = read(web.url + "bugs.json")
+    assert refused.exit_code == 2 and "REGTRACKER_BUGS_TOKEN" in refused.stderr
+    home.parent.joinpath("regtracker.toml").write_text(f'[bugs]\nurl = "{web.url}bugs.json"\nuser = "reader"\n')
+    monkeypatch.setenv("REGTRACKER_BUGS_TOKEN", "s3cret")
+    answer = read()
+    assert answer.exit_code == 0 and answer.stdout.startswith("3 bugs: 3 new")
+    monkeypatch.setenv("REGTRACKER_BUGS_TOKEN", "wr0ng")
+    assert "s3cret" not in read().stderr and "wr0ng" not in read().stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Answer(FEED, 503), "answered 503"),
+        (Answer(b"<html>", 200), "is a web page"),
+        (Answer(json.dumps(FEED).encode(), cut=9), "cannot be read|broke off"),
+        (Answer(FEED, pause_s=2.0), "did not answer within 0.3 s"),
+        (Answer(b" " * 5_000), "is larger than"),
+    ],
+)
+def test_a_server_that_misbehaves_is_told_in_one_line(
+    home: Path, web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch, answer: Answer, said: str
+) -> None:
+    web.routes["/bugs.json"] = answer
+    monkeypatch.setenv("REGTRACKER_BUGS__TIMEOUT_S", "0.3")
+    monkeypatch.setattr(feeds, "MOST_BYTES", 4_000)
+    told = read(web.url + "bugs.json")
+    assert told.exit_code == 2 and any(part in told.stderr for part in said.split("|")), told.stderr
+    assert told.stderr.count("\n") == 1 and states(home) == {}
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated(home: Path, read: Run) -> None:
+    told = read("https://me:s3cret@tracker.example.com/bugs.json")
+    assert told.exit_code == 2 and "must not hold a password" in told.stderr and "s3cret" not in told.stderr
+    home.parent.joinpath("regtracker.toml").write_text('[bugs]\nurl = "https://me:s3cret@tracker.example.com/"\n')
+    told = read()
+    assert told.exit_code == 2 and "bugs.url" in told.stderr and "s3cret" not in told.stderr
+    home.parent.joinpath("regtracker.toml").write_text('[bugs]\ntoken = "s3cret"\n')
+    told = read()
+    assert told.exit_code == 2 and "REGTRACKER_BUGS_TOKEN" in told.stderr and "s3cret" not in told.stderr
+
+
+def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: WebServer, caplog) -> None:
+    web.routes["/bugs.json"] = [FEED, Answer(b"no JSON"), {"NET": [record("NET-1", "C1, TC-2")]}]
+    ingest = IngestScheduler(load(home=home, bugs=BugSettings(url=web.url + "bugs.json")))
+    try:
+        before = {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
+        after = {"NET-1": "open", "NET-2": "gone", "LAB-7": "gone"}
+        for wanted, error in ((before, None), (before, "is no JSON"), (after, None)):
+            ingest.read_bugs()
+            assert states(home) == wanted
+            told = poll_status.feed_status(ingest.store)
+            assert told["last_error"] is None if error is None else error in told["last_error"]
+            assert told["next_read"] > told["last_read"]
+    finally:
+        ingest.store.close()
+    assert "is no JSON" in caplog.text
+
+
+def test_which_statuses_mean_closed_is_configuration(home: Path, read: Run) -> None:
+    home.parent.joinpath("regtracker.toml").write_text('[bugs]\nclosed = ["Parked"]\n')
+    read({"NET": [record("NET-1", status="parked"), record("NET-2", status="Closed")]})
+    assert states(home) == {"NET-1": "closed", "NET-2": "open"}
