@@ -20,6 +20,7 @@ from data.settings import load
 from data.verdicts.statistics.signatures import key as signature_key
 from data.verdicts.statistics.signatures import pattern as signature_pattern
 from data.write import builds as append
+from data.write.runs import RunBuildRecord, RunRecord
 
 STATUS = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
 START = datetime(2026, 11, 1, 4, 0)
@@ -93,7 +94,7 @@ class World:
     """A store and what has been put into it. `run` adds one run; times are 12 h apart unless told."""
 
     store: Store
-    runs: list[append.Run] = field(default_factory=list)
+    runs: list[RunRecord] = field(default_factory=list)
 
     @classmethod
     def at(cls, home: Path, mirrored: bool = False) -> World:
@@ -110,7 +111,7 @@ class World:
         started_at: datetime | None = None,
         revision: str | None = None,
         number: int | None = None,
-    ) -> append.Run:
+    ) -> RunRecord:
         """One run: module -> test name -> attempts' letters (or a table of cases; None: listed but not ingested)."""
         run, builds, listed = self._made(modules, release, environment, state, started_at, revision, number)
         self._put([run], builds, listed)
@@ -152,10 +153,10 @@ class World:
         started_at: datetime | None = None,
         revision: str | None = None,
         number: int | None = None,
-    ) -> tuple[append.Run, list[append.BuildRecord], list[append.RunBuild]]:
+    ) -> tuple[RunRecord, list[append.BuildRecord], list[RunBuildRecord]]:
         number = number or len(self.runs) + 1
         started_at = started_at or START + timedelta(hours=12 * number)
-        run = append.Run(
+        run = RunRecord(
             source="ci",
             job=f"qa/{release}/RUN",
             number=number,
@@ -172,7 +173,7 @@ class World:
         builds, listed = [], []
         for module, content in modules.items():
             job = f"qa/{release}/{module.upper()}"
-            listed.append(append.RunBuild(run.id, "ci", job, number, module))
+            listed.append(RunBuildRecord(run.id, "ci", job, number, module))
             if content is None:
                 continue
             builds.append(

@@ -13,7 +13,8 @@ from data.model import ids
 from data.model.measures import iso
 from data.settings import SourceSettings, load
 from data.work import ledger, poll_status, requests
-from data.write.builds import BuildRecord, Run, put_builds, put_runs
+from data.write.builds import BuildRecord, put_builds, put_runs
+from data.write.runs import RunRecord
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
@@ -137,7 +138,7 @@ def test_an_upload_is_told_by_what_it_is(world, show):
 
 
 def test_a_run_without_a_map_is_a_fact(world, show):
-    run = Run("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
+    run = RunRecord("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
     world.store.transact("test", "test", lambda cursor: put_runs(cursor, [run], [], NOW))
     html = show("ingest", "/ingest")["html"]
     assert 'Runs without builds <span class="quiet">1</span>' in html and "qa/RUN #9</a></th><td>ABORTED" in html

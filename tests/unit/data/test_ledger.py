@@ -15,7 +15,8 @@ from data.model.measures import iso
 from data.queries import ingest_status as queries
 from data.work import ledger, poll_status
 from data.work.ledger import BUILD, RUN, JobRow, LedgerEntry
-from data.write.builds import BuildRecord, Run, RunBuild, put_builds, put_runs
+from data.write.builds import BuildRecord, put_builds, put_runs
+from data.write.runs import RunBuildRecord, RunRecord
 
 NOW = datetime(2026, 11, 1, 4)
 HOUR = timedelta(hours=1)
@@ -90,7 +91,7 @@ def test_what_is_known_are_rows_and_stored_builds(store: Store) -> None:
     stored = BuildRecord("ci", "a", 1, NOW, "7.0", "m")
     guessed = BuildRecord("ci", "a", 2, NOW, "7.0", "m", flags=frozenset({"no_start_time"}))
     write(store, lambda cursor: put_builds(cursor, [stored, guessed], NOW))
-    write(store, lambda cursor: put_runs(cursor, [Run("ci", "a", 9, "7.0", NOW)], [], NOW))
+    write(store, lambda cursor: put_runs(cursor, [RunRecord("ci", "a", 9, "7.0", NOW)], [], NOW))
     discover(store, entry(3), entry(4, state="gone", next_try=None))
     known = ledger.known_builds(store, "ci", BUILD, ["a", "b"], NOW)
     assert known == {"a": {1: {NOW}, 2: {None}, 3: {None}, 4: {None}}, "b": {}}
@@ -113,8 +114,8 @@ def test_jobs_are_replaced(store: Store) -> None:
 
 
 def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
-    run = Run("ci", "parent", 1, "7.0", NOW, version="7.0.1", environment="prod")
-    listed = [RunBuild(run.id, "ci", "a", number, "m") for number in (1, 2)]
+    run = RunRecord("ci", "parent", 1, "7.0", NOW, version="7.0.1", environment="prod")
+    listed = [RunBuildRecord(run.id, "ci", "a", number, "m") for number in (1, 2)]
     write(store, lambda cursor: put_runs(cursor, [run], listed, NOW))
     write(store, lambda cursor: put_builds(cursor, [BuildRecord("ci", "a", 1, NOW + HOUR, "7.0", "m")], NOW))
     keys = [entry(1), entry(2), entry(1, job="parent", kind=RUN)]
