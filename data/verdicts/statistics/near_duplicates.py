@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import groupby
 from zlib import crc32
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 BUCKETS = 64
 LONGEST = 10_000  # characters; of longer texts the head and the tail are kept
@@ -40,7 +41,6 @@ _UNIQUE = re.compile(
     re.ASCII,
 )
 _MAP = re.compile(r"map\[([^][]*)\]")
-_SPAN = re.compile(r"\w+|\W+", re.ASCII)
 
 
 def normalise(text: str) -> str:
@@ -72,44 +72,9 @@ def digest(text: str) -> str:
     return hashlib.sha1(str(list(ngram_counts(text))).encode(), usedforsecurity=False).hexdigest()[:20]
 
 
-def ngram_distance(a: str, b: str) -> int:
-    """A quarter of the difference of the 4-gram counts: at most twice the edit distance, usually less than it.
-
-    Kubernetes calls it a lower bound, which it is for insertions and deletions only: one replaced letter changes four
-    4-grams into four others.
-    """
-    return sum(abs(x - y) for x, y in zip(ngram_counts(a), ngram_counts(b), strict=True)) // 4
-
-
 def edit_distance(a: str, b: str, limit: int) -> int:
-    """The Levenshtein distance where it is at most `limit`, else some number above `limit`.
-
-    G. Myers' bit-vector algorithm (J. ACM 46, 1999) in H. Hyyrö's form: a column of the table is one whole number.
-    """
-    head = next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    a, b = a[head:], b[head:]
-    tail = next(
-        (at for at, (x, y) in enumerate(zip(reversed(a), reversed(b), strict=False)) if x != y), min(len(a), len(b))
-    )
-    a, b = sorted((a[: len(a) - tail], b[: len(b) - tail]), key=len)
-    if not a or len(b) - len(a) > limit:
-        return len(b) if not a else limit + 1
-    places: dict[str, int] = {}
-    for at, letter in enumerate(a):
-        places[letter] = places.get(letter, 0) | 1 << at
-    every, last = (1 << len(a)) - 1, 1 << (len(a) - 1)
-    rises, falls, distance = every, 0, len(a)
-    for left, letter in zip(range(len(b) - 1, -1, -1), b, strict=True):
-        equal = places.get(letter, 0)
-        down = equal | falls
-        across = (((equal & rises) + rises) ^ rises) | equal
-        up, lower = falls | (every & ~(across | rises)), rises & across
-        distance += 1 if up & last else -1 if lower & last else 0
-        if distance - left > limit:
-            return limit + 1
-        up, lower = up << 1 | 1, lower << 1
-        rises, falls = (lower | ~(down | up)) & every, up & down & every
-    return distance
+    """Return the Levenshtein distance if it is at most `limit`, otherwise `limit` + 1."""
+    return Levenshtein.distance(a, b, score_cutoff=limit)
 
 
 def merge(patterns: Mapping[str, int], known: Iterable[str] = ()) -> dict[str, str]:
@@ -162,15 +127,3 @@ class _Leaders:
             if edit_distance(text, self.texts[number], limit) < limit:
                 return self.patterns[number]
         return None
-
-
-def common_spans(texts: Sequence[str]) -> list[int]:
-    """Lengths of stretches of the first text, in turn common to all texts and not, by words; to show what differs."""
-    split = [_SPAN.findall(text) for text in texts]
-    common = set(split[0]).intersection(*split[1:])
-    spans: list[int] = []
-    for shared, run in groupby(split[0], key=common.__contains__):
-        if not spans and not shared:
-            spans.append(0)
-        spans.append(sum(map(len, run)))
-    return spans

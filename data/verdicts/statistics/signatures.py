@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 LONGEST = 1000  # characters of a message that are looked at
@@ -78,46 +77,28 @@ def reason(message: str) -> str:
     return message[start.start() : end.end()].strip()[:LONGEST].strip()
 
 
-def compile_masks(expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-    """A project's own masks: regular expressions with exactly one group, which is what is hidden. ValueError if not."""
-    masks = []
-    for expression in expressions:
-        try:
-            mask = re.compile(expression)
-        except re.error as wrong:
-            raise ValueError(f"mask {expression!r}: {wrong}") from wrong
-        if mask.groups != 1:
-            raise ValueError(f"mask {expression!r} has {mask.groups} groups, and must have one")
-        masks.append(mask)
-    return tuple(masks)
+def pattern(message: str) -> str:
+    r"""Return the LIKE pattern of a message's reason; empty for a blank message.
 
-
-def pattern(message: str, masks: tuple[re.Pattern[str], ...] = ()) -> str:
-    r"""The LIKE pattern of a message's reason; empty for a message that is blank.
-
-    `message LIKE '%' || pattern || '%' ESCAPE '\'` holds for every message it is made of. Masks see the message as it
-    was written.
+    `message LIKE '%' || pattern || '%' ESCAPE '\'` holds for every message with this pattern.
     """
-    return _short(message, masks) if len(message) <= LONGEST else _pattern(reason(message), masks)
+    return _short(message) if len(message) <= LONGEST else _pattern(reason(message))
 
 
 @lru_cache(maxsize=16_384)
-def _short(message: str, masks: tuple[re.Pattern[str], ...]) -> str:
-    return _pattern(reason(message), masks)  # most failures come again with the next build
+def _short(message: str) -> str:
+    return _pattern(reason(message))  # most failures come again with the next build
 
 
 @lru_cache(maxsize=16_384)
-def _pattern(text: str, masks: tuple[re.Pattern[str], ...]) -> str:
-    hidden = [match.span() for match in _TOKEN.finditer(text)]
-    if masks:
-        hidden += [match.span(1) for mask in masks for match in mask.finditer(text) if match.group(1)]
-        hidden.sort()
+def _pattern(text: str) -> str:
     parts = []
     shown_from = 0
-    for start, end in hidden:
+    for match in _TOKEN.finditer(text):
+        start, end = match.span()
         if start > shown_from or not parts:
             parts.append(text[shown_from:start].translate(_ESCAPES) + "%")
-        shown_from = max(shown_from, end)
+        shown_from = end
     parts.append(text[shown_from:].translate(_ESCAPES))
     return "".join(parts)
 
