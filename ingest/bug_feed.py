@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +19,10 @@ from data.lake.store import Store
 from data.queries import bugs as known
 from data.settings import BUGS_TOKEN, BugSettings, web_address
 from data.write.bugs import BugRecord, put_bugs
+from ingest.http import CutBodyError, SlowBodyError, content_length, read_chunks, timeouts
 
 MOST_BYTES = 64 << 20
 LONGEST = 4_000  # letters of a value
-CONNECT_S = 10.0
-DEADLINE_READS = 10  # read timeouts that one answer may take in all
-PIECE = 1 << 16
 _ID = re.compile(r"\w[\w.:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -162,7 +159,8 @@ def _content(place: str, settings: BugSettings, progress: Progress) -> bytes:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise FeedError(f"{place}: cannot be read: {error.strerror}") from error
-    return _small(content, place)
+    _check_size(content, place)
+    return content
 
 
 def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
@@ -176,14 +174,13 @@ def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
         secret = settings.token.get_secret_value()
         auth = (settings.user, secret) if settings.user else None
         headers |= {} if auth else {"Authorization": f"Bearer {secret}"}
-    deadline = time.monotonic() + DEADLINE_READS * settings.timeout_s
     content = bytearray()
     try:
         with requests.get(
             address,
             headers=headers,
             auth=auth,
-            timeout=(min(CONNECT_S, settings.timeout_s), settings.timeout_s),
+            timeout=timeouts(settings.timeout_s),
             verify=str(settings.ca_bundle) if settings.ca_bundle else settings.verify_tls,
             stream=True,
         ) as response:
@@ -193,25 +190,24 @@ def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
                 raise FeedError(f"{address}: does not let {who} read it ({response.status_code}); {advice}")
             if response.status_code != 200:
                 raise FeedError(f"{address}: answered {response.status_code} {response.reason}")
-            total = response.headers.get("Content-Length", "")
-            for piece in response.iter_content(PIECE):
-                content += piece
-                progress(len(content) >> 10, int(total) >> 10 if total.isdigit() else 0)
-                _small(content, address)
-                if time.monotonic() > deadline:
-                    raise FeedError(f"{address}: is too slow to finish its answer; see timeout_s in [bugs]")
-            if total.isdigit() and response.raw.tell() < int(total):
-                raise FeedError(f"{address}: broke off in the middle of its answer")
+            total = content_length(response) or 0
+            for chunk in read_chunks(response, settings.timeout_s):
+                content += chunk
+                progress(len(content) >> 10, total >> 10)
+                _check_size(content, address)
+    except SlowBodyError:
+        raise FeedError(f"{address}: is too slow to finish its answer; increase timeout_s in [bugs]") from None
+    except CutBodyError:
+        raise FeedError(f"{address}: broke off in the middle of its answer") from None
     except requests.Timeout as error:
         raise FeedError(
-            f"{address}: did not answer within {settings.timeout_s:g} s; see timeout_s in [bugs]"
+            f"{address}: did not answer within {settings.timeout_s:g} s; increase timeout_s in [bugs]"
         ) from error
     except requests.RequestException as error:
         raise FeedError(f"{address}: cannot be read: {type(error).__name__}; is the address right?") from error
     return bytes(content)
 
 
-def _small(content: bytes | bytearray, place: str) -> Any:
+def _check_size(content: bytes | bytearray, place: str) -> None:
     if len(content) > MOST_BYTES:
-        raise FeedError(f"{place}: is larger than {MOST_BYTES >> 20} MB, which no bug feed should be")
-    return content
+        raise FeedError(f"{place}: is larger than {MOST_BYTES >> 20} MB, the limit for a bug feed")

@@ -16,16 +16,9 @@ from data.write import raw_files
 from data.write.builds import RawFile
 from data.write.raw_files import AXIS_END
 from ingest.jenkins.build_details import TREE, Axis, BuildDetail, read_build_detail
-from ingest.jenkins.client import (
-    InvalidResponseError,
-    Jenkins,
-    LoginRedirectError,
-    NotFoundError,
-    ServerError,
-    artifact_path,
-    build_path,
-    encode,
-)
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.errors import InvalidResponseError, LoginRedirectError, NotFoundError, ServerError
+from ingest.jenkins.urls import artifact_path, build_path, encode
 from ingest.parsers.zip_archive import BadArchiveError, members
 
 # One file is fetched by itself; from two on, one zip of them all.

@@ -23,7 +23,9 @@ from data.write.runs import RunBuildRecord, RunRecord
 from ingest.build_download import ResultFiles, detail_of, read_build_map, read_build_object, read_files
 from ingest.build_rows import UnfinishedBuildError, build_record
 from ingest.jenkins.build_details import BuildDetail, read_build_detail
-from ingest.jenkins.client import Jenkins, JenkinsError, NotFoundError, ShutdownError, build_path, job_path
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.errors import JenkinsError, NotFoundError, ShutdownError
+from ingest.jenkins.urls import build_path, job_path
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN

@@ -18,7 +18,7 @@ from data.write.runs import RunRecord
 from ingest.build_download import ResultFiles, claimed_by, full_path
 from ingest.build_results import BuildResults, ReportInput, read_build
 from ingest.jenkins.build_details import BuildDetail
-from ingest.jenkins.client import build_path
+from ingest.jenkins.urls import build_path
 from ingest.layouts.job import JobLayout
 from ingest.naming_rules import UNKNOWN, base_name
 from ingest.parsers import console_log

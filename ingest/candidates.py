@@ -18,7 +18,8 @@ from ingest.backfill import Range
 from ingest.build_reader import utc_now
 from ingest.discovery import PAGE, iter_build_objects
 from ingest.jenkins.build_details import BuildDetail, read_build_detail
-from ingest.jenkins.client import JenkinsError, build_path
+from ingest.jenkins.errors import JenkinsError
+from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement
 from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.pipeline import Pipeline

@@ -16,7 +16,9 @@ from data.lake.store import Store
 from data.work import ledger
 from data.work.ledger import JobRow, LedgerEntry
 from ingest.jenkins.build_details import moment
-from ingest.jenkins.client import Jenkins, JenkinsError, job_path
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.errors import JenkinsError
+from ingest.jenkins.urls import job_path
 from ingest.layouts.job import JobLayout
 
 PAGE = 100

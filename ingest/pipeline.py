@@ -24,7 +24,8 @@ from data.work.ledger import BUILD, GONE, RUN, EntryContext, LedgerEntry, PollRe
 from data.write.builds import BuildRecord, replace_raw_files, upsert_builds
 from ingest.build_reader import BuildReader, ReadResult, utc_now
 from ingest.discovery import discover
-from ingest.jenkins.client import Jenkins, JenkinsError, ShutdownError
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.errors import JenkinsError, ShutdownError
 
 log = logging.getLogger(__name__)
 

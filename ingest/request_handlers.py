@@ -12,7 +12,8 @@ from data.work.ledger import BUILD, RUN, LedgerEntry
 from data.work.requests import DONE, FAILED, WORKING, WorkRequest
 from ingest import backfill, candidates, importer
 from ingest.build_reader import utc_now
-from ingest.jenkins.client import JenkinsError, ShutdownError, parse_job_url
+from ingest.jenkins.errors import JenkinsError, ShutdownError
+from ingest.jenkins.urls import parse_job_url
 from ingest.pipeline import Pipeline
 
 if TYPE_CHECKING:

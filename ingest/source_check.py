@@ -16,7 +16,8 @@ from ingest.build_rows import read_results
 from ingest.candidates import described
 from ingest.discovery import iter_builds
 from ingest.jenkins.build_details import BuildDetail
-from ingest.jenkins.client import Jenkins, JenkinsError, NotFoundError
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.errors import JenkinsError, NotFoundError
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN

@@ -1,8 +1,9 @@
-"""The Jenkins client: GET only, polite, and never trusting an answer further than it can be checked.
+"""The Jenkins client: GET only, few requests at a time, and every answer checked.
 
-Whatever Jenkins says its own address is, only paths built here are asked for: `url` in its answers is made from a
-setting that is often wrong. The retry loop is our own, because urllib3's cannot jitter in every version that is
-supported and knows nothing of a body cut short.
+Only paths built here are requested: `url` in Jenkins' answers comes from a setting of Jenkins that is often wrong. A
+failed request is retried here (`_retried`), within one poll; how a failed build is retried by later polls is in
+ingest/retry.py. The loop is our own because urllib3's has no jitter in every supported version and does not notice a
+body that is cut short.
 """
 
 from __future__ import annotations
@@ -15,83 +16,43 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any, BinaryIO, TypeVar, cast
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from data.settings import SourceSettings, token_variable
+from ingest.http import CutBodyError, SlowBodyError, deadline, read_chunks, timeouts
+from ingest.jenkins.errors import (
+    AccessDeniedError,
+    ConnectionFailedError,
+    InvalidResponseError,
+    JenkinsError,
+    LoginRedirectError,
+    NotFoundError,
+    ServerBusyError,
+    ServerError,
+    ShutdownError,
+)
 
 TRIES = 4
 FIRST_WAIT_S = 0.4
-LONGEST_WAIT_S = 60.0
-CONNECT_S = 10.0
-# A read timeout counts anew for each piece that arrives; this many of them is the most that one answer may take.
-DEADLINE_READS = 10
-IN_MEMORY = 8 << 20
-PIECE = 1 << 16
+LONGEST_WAIT_S = 60.0  # that a server may ask for
+IN_MEMORY = 8 << 20  # bytes of a download; a larger one goes to disk
 
 
-class JenkinsError(Exception):
-    """One clear line: what happened, where, what to do. `retry`: asking again may help. `everywhere`: it is not about
-    this one object, the next request will meet the same."""
-
-    retry = False
-    everywhere = False
-    wait_s = 0.0  # what the server asked for
-
-
-class ConnectionFailedError(JenkinsError):
-    """No connection, no answer in time, or a connection that broke."""
-
-    retry = everywhere = True
-
-
-class ServerBusyError(JenkinsError):
-    """429, 502, 503, 504: starting, stopping or overloaded."""
-
-    retry = everywhere = True
-
-
-class InvalidResponseError(JenkinsError):
-    """An answer that is cut short or is no JSON."""
-
-    retry = True
-
-
-class AccessDeniedError(JenkinsError):
-    """401 or 403: `everywhere` unless one object alone is forbidden."""
-
-
-class LoginRedirectError(JenkinsError):
-    """A web page, or a redirect to one, where JSON was asked for."""
-
-    everywhere = True
-
-
-class NotFoundError(JenkinsError):
-    """404: gone, or hidden from this user."""
-
-
-class ServerError(JenkinsError):
-    """Any other answer, such as 500 where one object cannot be shown."""
-
-
-class ShutdownError(JenkinsError):
-    """The process is about to end; nothing is wrong with the server."""
-
-    everywhere = True
+T = TypeVar("T")
 
 
 class Jenkins:
-    """One source's server. Threads share it; each has its own session, and all together obey `max_in_flight`."""
+    """The server of one source. Shared by threads: each has its own session, all together obey `max_in_flight`."""
 
     def __init__(self, source: SourceSettings, stop: threading.Event | None = None) -> None:
         self.source = source
         self.stop = stop or threading.Event()
         self.requests = 0
-        self.version: str | None = None  # X-Jenkins of the last answer that had one
+        self.version: str | None = None  # X-Jenkins of the last answer that had this header
         self._local = threading.local()
         self._flights = threading.BoundedSemaphore(source.max_in_flight)
         self._count = threading.Lock()
@@ -106,30 +67,31 @@ class Jenkins:
         return self._retried(lambda: self._json(path + "api/json", tree))
 
     def download(self, path: str, tree: str | None = None, check: Callable[[BinaryIO], str] = lambda _: "") -> BinaryIO:
-        """The bytes at a path, in a temporary file that lives in memory while small. Raises JenkinsError.
+        """The bytes at a path, in a temporary file that stays in memory while it is small. Raises JenkinsError.
 
-        With `tree`, an API answer of any size, to be read by its own parser. `check` says what is wrong with a file
-        that is then asked for again, or "".
+        `tree`: it is an API answer, which may be too large for `api`. `check` returns what is wrong with the file, or
+        "": a file that fails the check is downloaded again.
         """
         return self._retried(lambda: self._file(path, tree, check))
 
-    def _retried(self, ask):
-        deadline = time.monotonic() + DEADLINE_READS * self.source.timeout_s
+    def _retried(self, request: Callable[[], T]) -> T:
+        """The result of `request`, tried up to TRIES times with exponential back-off and jitter."""
+        end = deadline(self.source.timeout_s)
         for attempt in range(TRIES):
             if self.stop.is_set():
                 raise ShutdownError("stopped")
             try:
-                return ask()
+                return request()
             except JenkinsError as error:
                 wait = max(error.wait_s, random.uniform(0.5, 1) * FIRST_WAIT_S * 2**attempt)
-                if not error.retry or attempt == TRIES - 1 or time.monotonic() + wait > deadline:
+                if not error.retry or attempt == TRIES - 1 or time.monotonic() + wait > end:
                     raise
             self.stop.wait(wait)
         raise AssertionError("unreachable")
 
     def _json(self, path: str, tree: str) -> dict[str, Any]:
-        with self._answer(path, tree) as (response, pieces):
-            body = b"".join(pieces)
+        with self._answer(path, tree) as (response, chunks):
+            body = b"".join(chunks)
             start = body[:64].lstrip().lower()
             if start.startswith(b"<") or "html" in response.headers.get("Content-Type", ""):
                 raise LoginRedirectError(self._line("answered with a web page instead of JSON", path, _SSO, response))
@@ -137,21 +99,22 @@ class Jenkins:
             answer = json.loads(body.decode("utf-8", "replace"))
         except ValueError as error:
             raise InvalidResponseError(
-                self._line(f"sent JSON that breaks off or is wrong ({error})", path, _AGAIN)
+                self._line(f"sent JSON that is cut short or invalid ({error})", path, _AGAIN)
             ) from None
         if not isinstance(answer, dict):
-            raise InvalidResponseError(self._line("sent JSON that is no object", path, "Is this a Jenkins?"))
+            raise InvalidResponseError(self._line("sent JSON that is not an object", path, "Is this a Jenkins?"))
         return answer
 
     def _file(self, path: str, tree: str | None, check: Callable[[BinaryIO], str]) -> BinaryIO:
-        with self._answer(path, tree, redirects=tree is None) as (response, pieces):
+        with self._answer(path, tree, redirects=tree is None) as (response, chunks):
             kind = response.headers.get("Content-Type", "")
             if "html" in kind and not path.endswith((".html", ".htm")):
                 raise LoginRedirectError(self._line("answered with a web page instead of a file", path, _SSO, response))
-            file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (the caller closes it)
+            # Its stubs do not derive it from IO, though it has all methods of a BinaryIO.
+            file = cast(BinaryIO, tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115 (the caller closes it)
             try:
-                for piece in pieces:
-                    file.write(piece)
+                for chunk in chunks:
+                    file.write(chunk)
                 file.seek(0)
                 if problem := check(file):
                     raise InvalidResponseError(self._line(f"sent a damaged file ({problem})", path, _AGAIN))
@@ -165,7 +128,7 @@ class Jenkins:
     def _answer(
         self, path: str, tree: str | None, redirects: bool = False
     ) -> Iterator[tuple[requests.Response, Iterator[bytes]]]:
-        """A good answer and its body piece by piece; everything else is raised as the JenkinsError that it is."""
+        """A successful answer and its body in chunks. Raises JenkinsError for any other answer."""
         timeout = self.source.timeout_s
         with self._flights:
             with self._count:
@@ -174,41 +137,43 @@ class Jenkins:
                 response = self._session().get(
                     self.url(path),
                     params={"tree": tree} if tree else None,
-                    timeout=(min(CONNECT_S, timeout), timeout),
+                    timeout=timeouts(timeout),
                     allow_redirects=redirects,
                     stream=True,
                 )
                 with response:
                     self._check(response, path)
-                    yield response, self._pieces(response, path)
+                    yield response, self._chunks(response)
+            except CutBodyError:
+                raise InvalidResponseError(self._line("broke off in the middle of an answer", path, _AGAIN)) from None
             except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
                 what = f"broke off in the middle of an answer ({_reason(error)})"
                 raise InvalidResponseError(self._line(what, path, _AGAIN)) from None
+            except SlowBodyError:
+                advice = "Increase timeout_s."
+                raise ConnectionFailedError(self._line("is too slow to finish an answer", path, advice)) from None
             except requests.Timeout:
                 raise ConnectionFailedError(
-                    self._line(f"did not answer within {timeout:g} s", path, "Is it overloaded? See timeout_s.")
+                    self._line(
+                        f"did not answer within {timeout:g} s", path, "Is it overloaded? If not, increase timeout_s."
+                    )
                 ) from None
             except requests.exceptions.SSLError as error:
                 raise ConnectionFailedError(
-                    self._line(f"has no certificate that is trusted ({_reason(error)})", path, "Set ca_bundle.")
+                    self._line(f"has no trusted certificate ({_reason(error)})", path, "Set ca_bundle.")
                 ) from None
             except requests.RequestException as error:
                 raise ConnectionFailedError(
-                    self._line(f"cannot be reached ({_reason(error)})", path, "Is the address right and Jenkins up?")
+                    self._line(
+                        f"cannot be reached ({_reason(error)})", path, "Is the address right and Jenkins running?"
+                    )
                 ) from None
 
-    def _pieces(self, response: requests.Response, path: str) -> Iterator[bytes]:
-        deadline = time.monotonic() + DEADLINE_READS * self.source.timeout_s
-        for piece in response.iter_content(PIECE):
-            yield piece
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        for chunk in read_chunks(response, self.source.timeout_s):
+            yield chunk
             if self.stop.is_set():
                 raise ShutdownError("stopped")
-            if time.monotonic() > deadline:
-                raise ConnectionFailedError(self._line("is too slow to finish an answer", path, "See timeout_s."))
-        declared = response.headers.get("Content-Length", "")
-        # Older urllib3 does not compare the two by itself.
-        if declared.isdigit() and response.raw.tell() < int(declared):
-            raise InvalidResponseError(self._line("broke off in the middle of an answer", path, _AGAIN))
 
     def _session(self) -> requests.Session:
         session = getattr(self._local, "session", None)
@@ -234,7 +199,7 @@ class Jenkins:
         if status == 401:
             advice = f"Check user and {token_variable(self.source.name)}: the token is wrong, expired or revoked."
             error: JenkinsError = AccessDeniedError(
-                self._line("refuses this user or token (401)", path, advice, response)
+                self._line("rejects this user or token (401)", path, advice, response)
             )
             error.everywhere = True
         elif status == 403:
@@ -246,7 +211,7 @@ class Jenkins:
         elif status in (429, 502, 503, 504):
             what = {429: "asks for fewer requests", 503: "is starting, stopping or overloaded"}
             error = ServerBusyError(
-                self._line(f"{what.get(status, 'does not get an answer')} ({status})", path, _AGAIN, response)
+                self._line(f"{what.get(status, 'did not answer its proxy')} ({status})", path, _AGAIN, response)
             )
             error.wait_s = min(_retry_after(response), LONGEST_WAIT_S)
         else:
@@ -270,16 +235,16 @@ class Jenkins:
         where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         proxy = ""
         if response is not None and response.status_code != 404 and "X-Jenkins" not in response.headers:
-            proxy = " The answer is not from Jenkins itself (no X-Jenkins header): a proxy or another server gave it."
+            proxy = " The answer came from a proxy or another server, not from Jenkins (no X-Jenkins header)."
         return f"Jenkins {what} at {where}. {advice}{proxy}"
 
 
 _SSO = "A single sign-on proxy that ignores API tokens? Let it pass requests to /api/ through, or use a direct address."
-_AGAIN = "It will be asked again."
+_AGAIN = "It will be tried again."
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause in a few words, without the address (it may hold a password)."""
+    """The innermost cause in a few words, without the address, which may contain a password."""
     inner: BaseException = error
     while True:
         below = getattr(inner, "reason", None)
@@ -296,7 +261,7 @@ def _reason(error: Exception) -> str:
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Seconds to wait; the header holds a number or a date."""
+    """Seconds to wait; the header is a number or a date."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdigit():
         return float(text)
@@ -304,53 +269,3 @@ def _retry_after(response: requests.Response) -> float:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):
         return 0.0
-
-
-def encode(segment: str) -> str:
-    """One path segment as Jenkins' Util.rawEncode writes it: an item named `a%2Fb` stands at `a%252Fb`."""
-    return quote(segment, safe="!$&'()*+,=@")
-
-
-def job_path(full_name: str) -> str:
-    """The path of a job or folder: `qa/7.0` stands at `job/qa/job/7.0/`. An axis build's job is `matrix/axis=value`."""
-    segments = [segment for segment in full_name.split("/") if segment]
-    return "".join(
-        f"{encode(segment)}/" if position and _is_axis(segment) else f"job/{encode(segment)}/"
-        for position, segment in enumerate(segments)
-    )
-
-
-def build_path(full_name: str, number: int) -> str:
-    return f"{job_path(full_name)}{number}/"
-
-
-def artifact_path(full_name: str, number: int, relative: str) -> str:
-    return f"{build_path(full_name, number)}artifact/{'/'.join(encode(part) for part in relative.split('/'))}"
-
-
-def parse_job_url(url: str) -> tuple[str, int | None]:
-    """(full name, build number) of the job or build that a returned URL means, whatever host, prefix or view it names.
-
-    Raises ValueError where there is no job in it.
-    """
-    parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
-    names: list[str] = []
-    number = None
-    position = parts.index("job") if "job" in parts else len(parts)
-    while position < len(parts):
-        if parts[position] == "job" and position + 1 < len(parts):
-            names.append(parts[position + 1])
-            position += 2
-        elif names and _is_axis(parts[position]):
-            names.append(parts[position])
-            position += 1
-        else:
-            number = int(parts[position]) if parts[position].isdigit() else None
-            break
-    if not names:
-        raise ValueError(f"{url!r} names no Jenkins job: it should hold /job/NAME/")
-    return "/".join(names), number
-
-
-def _is_axis(segment: str) -> bool:
-    return "=" in segment

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from data.work.ledger import JobRow
 from data.write.runs import RunRecord
 from ingest.jenkins.build_details import BuildDetail
-from ingest.jenkins.client import Jenkins, encode, job_path
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.urls import encode, job_path
 from ingest.layouts.job import JobLayout, as_run
 
 LEVELS = 3  # of folders that one request looks into

@@ -14,7 +14,8 @@ from data.settings import SourceSettings
 from data.work.ledger import BUILD, JobRow
 from data.write.runs import RunRecord
 from ingest.jenkins.build_details import BuildDetail
-from ingest.jenkins.client import Jenkins, build_path, job_path
+from ingest.jenkins.client import Jenkins
+from ingest.jenkins.urls import build_path, job_path
 from ingest.naming_rules import UNKNOWN, Rules
 
 

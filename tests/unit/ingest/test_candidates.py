@@ -11,7 +11,7 @@ from data.settings import SourceSettings
 from data.work import requests
 from ingest import candidates
 from ingest.backfill import Range
-from ingest.jenkins.client import JenkinsError
+from ingest.jenkins.errors import JenkinsError
 from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
 

@@ -13,23 +13,19 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from support.fake_server import Answer, Asked, WebServer, source_of
 
-from ingest.jenkins.client import (
-    TRIES,
+from ingest.jenkins.client import TRIES, Jenkins
+from ingest.jenkins.errors import (
     AccessDeniedError,
     ConnectionFailedError,
     InvalidResponseError,
-    Jenkins,
     JenkinsError,
     LoginRedirectError,
     NotFoundError,
     ServerBusyError,
     ServerError,
     ShutdownError,
-    artifact_path,
-    build_path,
-    job_path,
-    parse_job_url,
 )
+from ingest.jenkins.urls import artifact_path, build_path, job_path, parse_job_url
 
 HTML = {"Content-Type": "text/html"}
 
@@ -71,9 +67,9 @@ def test_asks_for_a_tree_without_blanks_and_reads_what_javas_json_holds(web: Web
         (
             Answer(b'{"builds": [1, 2', headers={"Content-Type": "application/json"}),
             InvalidResponseError,
-            ["JSON", "breaks off"],
+            ["JSON", "cut short"],
         ),
-        (Answer([1, 2]), InvalidResponseError, ["no object"]),
+        (Answer([1, 2]), InvalidResponseError, ["not an object"]),
     ],
 )
 def test_tells_apart_what_a_server_may_answer(

@@ -1,0 +1,54 @@
+"""What can go wrong between this process and a Jenkins. Each error is one line: what happened, where, what to do."""
+
+from __future__ import annotations
+
+
+class JenkinsError(Exception):
+    """`retry`: the same request may succeed later. `everywhere`: the next request will fail the same way, because the
+    cause is the server or the account and not this one object. `wait_s`: the wait that the server asked for."""
+
+    retry = False
+    everywhere = False
+    wait_s = 0.0
+
+
+class ConnectionFailedError(JenkinsError):
+    """No connection, no answer in time, or a connection that broke."""
+
+    retry = everywhere = True
+
+
+class ServerBusyError(JenkinsError):
+    """429, 502, 503, 504: starting, stopping or overloaded."""
+
+    retry = everywhere = True
+
+
+class InvalidResponseError(JenkinsError):
+    """An answer that is cut short, or not JSON."""
+
+    retry = True
+
+
+class AccessDeniedError(JenkinsError):
+    """401 or 403; `everywhere` unless only this object is forbidden."""
+
+
+class LoginRedirectError(JenkinsError):
+    """A web page, or a redirect to one, in place of JSON."""
+
+    everywhere = True
+
+
+class NotFoundError(JenkinsError):
+    """404: deleted, or hidden from this user."""
+
+
+class ServerError(JenkinsError):
+    """Any other answer, such as 500 for one object that cannot be rendered."""
+
+
+class ShutdownError(JenkinsError):
+    """This process is shutting down; nothing is wrong with the server."""
+
+    everywhere = True
