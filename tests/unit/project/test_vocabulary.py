@@ -1,0 +1,155 @@
+"""Names and texts use the words of docs/glossary.md: banned identifiers and phrases are refused."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.paths import ROOT
+
+PACKAGES = ("data", "ingest", "dashboard", "regtracker", "tools", "tests")
+PYTHON = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+PRODUCT = [file for file in PYTHON if file.relative_to(ROOT).parts[0] not in ("tests", "tools")]
+
+# Each had several meanings, or none that a newcomer could guess.
+BANNED = frozenset(
+    [
+        "anew",
+        "apart",
+        "asked",
+        "asking",
+        "calm",
+        "ground",
+        "handed",
+        "its",
+        "judged",
+        "laid",
+        "lay",
+        "lest",
+        "lies",
+        "likewise",
+        "listed",
+        "made",
+        "of_",
+        "part_",
+        "place",
+        "said",
+        "say",
+        "says",
+        "sick",
+        "sink",
+        "stands",
+        "stormy",
+        "tell",
+        "tells",
+        "told",
+        "told_",
+        "_told",
+        "whoever",
+    ]
+)
+# Grammar of a dialect that nobody speaks; each pattern with what to write instead.
+PHRASES = {
+    r"\b(?:is|are|was|were|be|been|being) (?:told|handed)\b": "says, shows, gets, is given",
+    r"\b(?:tells|told) (?:of|what|which|whether|how|that|apart|by)\b": "says, shows, distinguishes",
+    r"\basked of\b": "requested from",
+    r"\blest\b": "so that ... not",
+    r"\banew\b": "again",
+    r"\bwhoever\b": "anyone who",
+    r"\blikewise\b": "the same, also",
+    r"\bbe it\b": "whether",
+    r"\bto be had\b": "available",
+    r"\b(?:stands|stood) (?:in|for|at|beside|here|there|still|under|over|by)\b": "is",
+    r"\b(?:lies|lay) (?:in|beside|between|below|before|beyond|under)\b": "is",
+    r"\bwhat (?:stands|lies|holds)\b": "what is",
+    r"\bof them (?:errors|are|have)\b": "including",
+    r"\bnone where there (?:is|are) none\b": "None if there is none",
+    r"\bis no (?:id|number|time|date|name)\b": "is not a valid id",
+}
+TEXTS = [
+    *(
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "regtracker.example.toml")
+    ),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "dashboard").rglob("*.html")),
+    *sorted((ROOT / "assets").glob("*.js")),
+    *sorted((ROOT / "data" / "lake" / "schema").glob("*.sql")),
+]
+
+
+def defined(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, name) of everything that a file names itself: classes, functions, parameters, variables, attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id if isinstance(node, ast.Name) else node.attr
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.lineno, node.asname
+
+
+def short(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def test_no_banned_name_is_defined() -> None:
+    found = [
+        f"{short(file)}:{line} {name}"
+        for file in PYTHON
+        for line, name in defined(ast.parse(file.read_text(encoding="utf-8")))
+        if name in BANNED or name.lstrip("_") in BANNED
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_exceptions_end_in_error() -> None:
+    bases: dict[str, list[str]] = {}
+    for file in PRODUCT:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                bases[node.name] = [
+                    base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases
+                ]
+
+    def raised(name: str) -> bool:
+        return name in ("Exception", "BaseException") or name.endswith("Error") or any(map(raised, bases.get(name, ())))
+
+    wrong = [name for name in bases if any(map(raised, bases[name])) and not name.endswith("Error")]
+    assert wrong == []
+
+
+def test_no_class_name_means_two_things() -> None:
+    """The API's schemas are the one exception: they carry the plain names that clients see."""
+    places = defaultdict(set)
+    for file in PRODUCT:
+        if "schemas" not in file.parts:
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].add(short(file))
+    assert not {name: files for name, files in places.items() if len(files) > 1}
+
+
+def texts_of(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of whatever a person reads in a file: all of a document, strings and comments of code."""
+    text = file.read_text(encoding="utf-8")
+    yield from enumerate(text.splitlines(), 1)
+
+
+@pytest.mark.parametrize("pattern", PHRASES)
+def test_no_text_uses_the_old_dialect(pattern: str) -> None:
+    regex = re.compile(pattern, re.IGNORECASE)
+    found = [
+        f"{short(file)}:{line} {text.strip()[:110]}"
+        for file in (*PYTHON, *TEXTS)
+        if file != Path(__file__)
+        for line, text in texts_of(file)
+        if regex.search(text)
+    ]
+    assert not found, f"write {PHRASES[pattern]!r} instead:\n" + "\n".join(found)
