@@ -1,5 +1,5 @@
-"""The SQL console's routes: run one read-only SELECT over the lake's tables (data/sql_console/sandbox.py says how it is contained),
-what the tables mean, and the queries that people keep."""
+"""The SQL console's routes: run one read-only SELECT over the lake's tables (in data/sql_console/sandbox.py), describe
+the tables, and save queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ from data import export
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.sql_console import dictionary, saved_queries
-from data.sql_console.sandbox import BusyError, Sandbox, SqlError, Table, TooEarlyError, TooSlowError
+from data.sql_console.sandbox import (
+    BusyError,
+    Sandbox,
+    SqlError,
+    Table,
+    TooEarlyError,
+    TooSlowError,
+    WorkerUnavailableError,
+)
 
 routes = blueprint("sql", "Questions that no other route answers.")
 SQL_LETTERS = 100_000
@@ -84,6 +92,8 @@ def run_sql(body: Question) -> Response:
         raise Problem(400, _placed(str(error), body.sql, error.position), "sql", error.position) from error
     except BusyError as error:
         raise Problem(429, str(error)) from error
+    except WorkerUnavailableError as error:
+        raise Problem(503, str(error)) from error
     except TooEarlyError as error:
         raise Problem(404, str(error), "as_of") from error
     if form != "json":

@@ -1,16 +1,16 @@
-"""How the answer of any SELECT leaves DuckDB, so that every type of DuckDB travels in every format.
+"""Converts the columns of a SELECT so that every DuckDB type fits every output format.
 
 Arrow, Python and the formats each lack something: dates beyond the year 9999 or infinite, intervals, structs without
-names, unions. What does not travel is made text by DuckDB itself, before Arrow sees it.
+names, unions. DuckDB itself turns unsupported types into text, before Arrow sees them.
 
-in texts (JSON, CSV): booleans, numbers of 64 bits or less, texts, and lists and structs of them travel. Maps, unions,
-lists and structs of anything else become JSON, bytes hexadecimal, times ISO 8601 with Z (without a zone they are
-taken for UTC, as all in the tables are), all else, as DECIMAL, DATE and INTERVAL, what DuckDB writes.
+Text formats (JSON, CSV): booleans, numbers of at most 64 bits, texts, and lists and structs of them are kept. Maps,
+unions, and lists and structs of anything else become JSON; bytes become hexadecimal; times become ISO 8601 with Z
+(times without a zone are UTC, as in all tables); the rest (DECIMAL, DATE, INTERVAL) becomes DuckDB's own text.
 
-in columns (Parquet, Arrow): whatever both have travels. Lists, structs and maps of anything else become JSON, all else,
-as INTERVAL, BIT and TIMETZ, what DuckDB writes.
+Column formats (Parquet, Arrow): types that both have are kept. Lists, structs and maps of anything else become JSON;
+the rest (INTERVAL, BIT, TIMETZ) becomes DuckDB's own text.
 
-Whatever can travels, as to_json takes a hundred times the memory of what it writes.
+As much as possible is kept, as to_json takes a hundred times the memory of what it writes.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ _ISO = (
 )
 
 
-def leaving(relation: duckdb.DuckDBPyRelation, texts: bool) -> duckdb.DuckDBPyRelation:
-    """The relation with what does not travel made text, for a format of texts, or of typed columns; columns of one
-    name are told apart."""
+def for_format(relation: duckdb.DuckDBPyRelation, texts: bool) -> duckdb.DuckDBPyRelation:
+    """The relation with unsupported types turned into text, for a text format (`texts`) or a column format, and with
+    unique column names."""
     numbered = [(f"#{at}", kind) for at, kind in enumerate(relation.types, 1)]
     columns = [_texts(kind, column) if texts else _columns(kind, column) for column, kind in numbered]
-    names = told_apart(relation.columns)
+    names = unique_names(relation.columns)
     if columns == [column for column, _ in numbered] and names == relation.columns:
         return relation
     quoted = [name.replace('"', '""') for name in names]
     return relation.project(", ".join(f'{column} AS "{name}"' for column, name in zip(columns, quoted, strict=True)))
 
 
-def told_apart(names: list[str]) -> list[str]:
-    """Column names with a number behind those that were there already, as DuckDB itself does: a, a_1."""
-    taken = {name.lower() for name in names}
-    seen: set[str] = set()
+def unique_names(names: list[str]) -> list[str]:
+    """Column names with a number after each duplicate, as DuckDB itself does: a, a_1."""
+    originals = {name.lower() for name in names}
+    used: set[str] = set()
     answer = []
     for name in names:
-        number, given = 0, name
-        while given.lower() in seen or (number and given.lower() in taken):
+        number, unique = 0, name
+        while unique.lower() in used or (number and unique.lower() in originals):
             number += 1
-            given = f"{name}_{number}"
-        seen.add(given.lower())
-        answer.append(given)
+            unique = f"{name}_{number}"
+        used.add(unique.lower())
+        answer.append(unique)
     return answer
 
 
 def _texts(kind: Any, column: str) -> str:
-    if _travels(kind, _TEXTS, ("list", "array", "struct")):
+    if _is_supported(kind, _TEXTS, ("list", "array", "struct")):
         return column
     if kind.id in NESTED:
         return f"CAST(to_json({column}) AS VARCHAR)"
@@ -70,7 +70,7 @@ def _texts(kind: Any, column: str) -> str:
 
 
 def _columns(kind: Any, column: str) -> str:
-    if _travels(kind, _COLUMNS, ("list", "array", "struct", "map")):
+    if _is_supported(kind, _COLUMNS, ("list", "array", "struct", "map")):
         return column
     if kind.id in NESTED:
         return f"CAST(to_json({column}) AS VARCHAR)"
@@ -78,10 +78,14 @@ def _columns(kind: Any, column: str) -> str:
     return f"CAST({column} AS {'TIMESTAMP' if kind.id == 'timestamp_s' else 'VARCHAR'})"
 
 
-def _travels(kind: Any, plain: frozenset[str], nested: tuple[str, ...]) -> bool:
-    """Whether a type is one of `plain`, or made of them by `nested` ones."""
+def _is_supported(kind: Any, plain: frozenset[str], nested: tuple[str, ...]) -> bool:
+    """Whether a type is one of `plain`, or built of them by `nested` types."""
     if kind.id not in nested:
         return kind.id in plain
     children = kind.children[:1] if kind.id == "array" else kind.children  # its second one is its size
     names = [name for name, _ in children]
-    return all(names) and len(set(names)) == len(names) and all(_travels(child, plain, nested) for _, child in children)
+    return (
+        all(names)
+        and len(set(names)) == len(names)
+        and all(_is_supported(child, plain, nested) for _, child in children)
+    )

@@ -1,14 +1,13 @@
-"""SQL from outside: one read-only SELECT over our tables, in a process that may take only so much, and so long.
+"""SQL from outside: one read-only SELECT over our tables, in a worker process with limits on memory and time.
 
-What may be said is in data/sql_console/rules.py, the process in data/sql_console/worker.py. A query that takes too long, or
-that nobody waits for any more, is ended with its process; the next one starts another (half a second).
+Which SQL is allowed is in data/sql_console/rules.py; the worker is data/sql_console/worker.py, and this process's end
+of it data/sql_console/worker_process.py. A query that takes too long, or whose client has hung up, is ended with its
+process; the next one starts another (half a second).
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import logging
 import threading
 import time
 import weakref
@@ -16,26 +15,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from data.lake.store import StoreError
 from data.settings import Settings
+from data.sql_console.worker_process import WorkerEndedError, WorkerProcess
 
 SECONDS = 10.0
 ROWS = 1_000_000
 BYTES = 32 << 20  # of the answer, as Arrow holds it
 MEMORY = "512MB"  # DuckDB's own limit
-ADDRESS_SPACE_MB = 2_048  # the system's limit, on top of what the process takes standing
-START_S = 30.0
+ADDRESS_SPACE_MB = 2_048  # the system's limit, on top of what the process uses when idle
+START_S = 30.0  # how long one query waits for its worker to start
+START_LIMIT_S = 300.0  # when a worker that is still starting is given up
 WAIT_S = 10.0
 WAITING = 1  # queries that may wait for the one that runs: each holds a thread that answers others
-LOOK_S = 0.1  # how often is looked whether somebody still waits
+CHECK_S = 0.1  # how often to check the time and whether the client has hung up
+
+log = logging.getLogger(__name__)
 
 
 class SqlError(Exception):
-    """The SQL is refused or wrong, or takes too much; the text says which, `position` at which letter of it (from 0;
-    None: nowhere in particular)."""
+    """The SQL is refused, wrong or too expensive; `position` is the index of the letter at fault (None: none)."""
 
     def __init__(self, why: str, position: int | None = None) -> None:
         super().__init__(why)
@@ -43,19 +44,23 @@ class SqlError(Exception):
 
 
 class TooSlowError(SqlError):
-    """It took longer than it may."""
+    """The query took longer than it may."""
 
 
 class CancelledError(SqlError):
-    """Nobody waits for it any more."""
+    """The client has hung up."""
 
 
 class BusyError(Exception):
     """Another query runs in this process; try again."""
 
 
+class WorkerUnavailableError(Exception):
+    """No worker process took the query, which is not the query's fault; try again."""
+
+
 class TooEarlyError(Exception):
-    """The snapshot is from before the tables were made."""
+    """The snapshot is older than the tables."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Table:
 
 
 class Sandbox:
-    """One a process; it runs one query at a time, and starts its worker with the first."""
+    """Runs one query at a time; one per process. Its worker starts with the first query."""
 
     def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
         self._limits = {
@@ -83,10 +88,9 @@ class Sandbox:
         }
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._places = threading.Semaphore(1 + WAITING)
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._snapshot: int | None = None  # that the worker reads
-        self._end: weakref.finalize[..., Sandbox] | None = None  # ends the worker, at the latest with this object
+        self._slots = threading.Semaphore(1 + WAITING)
+        self._worker: WorkerProcess | None = None
+        self._stop: weakref.finalize[..., Sandbox] | None = None  # stops the worker, at the latest with this object
 
     def query(
         self,
@@ -96,14 +100,14 @@ class Sandbox:
         snapshot: int | None = None,
         texts: bool = False,
     ) -> Table:
-        """Run one SELECT over the newest snapshot, or an earlier one; at most `rows` rows come back. When `gone` says
-        that nobody waits any more, it is ended. `texts`: for a format of texts (data/sql_console/column_types.py).
+        """Run one SELECT over the newest snapshot, or an earlier one, and return at most `rows` rows. The query
+        is stopped when `gone` is true. `texts`: for a text format (data/sql_console/column_types.py).
 
-        Raises SqlError, TooSlowError, CancelledError, BusyError, TooEarlyError, and StoreError where the files cannot
-        be read or no process can be started to read them.
+        Raises SqlError, TooSlowError, CancelledError, BusyError, WorkerUnavailableError, TooEarlyError, and StoreError
+        where the files cannot be read.
         """
-        if not self._places.acquire(blocking=False):
-            raise BusyError("other queries are running; try again when they have ended")
+        if not self._slots.acquire(blocking=False):
+            raise BusyError("other queries are running; try again when they have finished")
         try:
             self._take_turn(gone)
             try:
@@ -111,114 +115,103 @@ class Sandbox:
             finally:
                 self._lock.release()
         finally:
-            self._places.release()
+            self._slots.release()
+
+    def close(self) -> None:
+        """Stop the worker; the next query starts another."""
+        if self._stop is not None:
+            self._stop()
+        self._worker = self._stop = None
 
     def _take_turn(self, gone: Callable[[], bool]) -> None:
         began = time.monotonic()
-        while not self._lock.acquire(timeout=LOOK_S):
+        while not self._lock.acquire(timeout=CHECK_S):
             if gone():
                 raise CancelledError("cancelled")
             if time.monotonic() - began > WAIT_S:
-                raise BusyError("another query is running; try again when it has ended")
+                raise BusyError("another query is running; try again when it has finished")
 
     def _run(self, sql: str, rows: int, gone: Callable[[], bool], snapshot: int | None, texts: bool) -> Table:
         if gone():
             raise CancelledError("cancelled")
-        worker = self._ready(snapshot)
+        worker = self._ready_worker(snapshot, gone)
         began = time.monotonic()
         ended = threading.Event()
-        why: list[SqlError] = []
+        reasons: list[SqlError] = []  # why the query was killed
 
         def watch() -> None:
-            while not ended.wait(LOOK_S):
+            while not ended.wait(CHECK_S):
                 if time.monotonic() - began > self._seconds:
-                    why.append(TooSlowError(f"it took longer than {self._seconds:g} s and was ended"))
+                    reasons.append(TooSlowError(f"the query took longer than {self._seconds:g} s and was stopped"))
                 elif gone():
-                    why.append(CancelledError("cancelled"))
-                if why:
+                    reasons.append(CancelledError("cancelled"))
+                if reasons:
                     return worker.kill()
 
         watcher = threading.Thread(target=watch)
         watcher.start()
+        sent, answer = False, None
         try:
-            return self._ask(worker, {"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES, "texts": texts}, began)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            self.close()
-            if why:
-                raise why[0] from error
-            raise SqlError("it took more memory than it may, or broke the process that ran it") from error
+            worker.send({"sql": sql, "rows": min(rows, ROWS), "bytes": BYTES, "texts": texts})
+            sent = True
+            answer = worker.receive()
+        except WorkerEndedError as error:
+            if reasons:
+                raise reasons[0] from error
+            if not sent:
+                raise self._unavailable("it ended before it received the query") from error
+            raise SqlError("the query used too much memory, or crashed the process that ran it") from error
         finally:
             ended.set()
             watcher.join()
-
-    def close(self) -> None:
-        """End the worker; the next query starts another."""
-        if self._end is not None:
-            self._end()
-        self._worker = self._end = None
-
-    def _ready(self, snapshot: int | None) -> subprocess.Popen[bytes]:
-        """The worker, which reads one snapshot, or whichever is the newest."""
-        if self._worker is not None and self._worker.poll() is None and self._snapshot == snapshot:
-            return self._worker
-        self.close()
-        self._snapshot = snapshot
-        self._worker = worker = subprocess.Popen(
-            [sys.executable, "-m", "data.sql_console.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            if answer is None or reasons:
+                self.close()
+        for message in (answer.head, answer.tail):
+            if message.get("error"):
+                raise self._failed(message)
+        return Table(
+            answer.head["columns"],
+            answer.batches,
+            answer.schema,
+            answer.tail["truncated"],
+            time.monotonic() - began,
         )
-        self._end = weakref.finalize(self, _end, worker)
-        timer = threading.Timer(START_S, worker.kill)
-        timer.start()
-        try:
-            _send(worker, self._limits | {"snapshot": snapshot})
-            young = "young" in _hear(worker)
-        except (OSError, ValueError) as error:
-            code = worker.poll()
+
+    def _ready_worker(self, snapshot: int | None, gone: Callable[[], bool]) -> WorkerProcess:
+        """The worker for a snapshot. One that is slow to start goes on starting for the queries that come next."""
+        if self._worker is None or self._worker.snapshot != snapshot or self._worker.has_ended():
             self.close()
-            ended = f"it was not ready within {START_S:g} s" if code is None or code < 0 else f"it ended with {code}"
-            raise StoreError(f"the process for SQL cannot be started: {ended}") from error
-        finally:
-            timer.cancel()
-        if young:
+            try:
+                self._worker = WorkerProcess(self._limits, snapshot)
+            except (OSError, RuntimeError) as error:
+                raise self._unavailable(f"it cannot be started: {error}") from error
+            self._stop = weakref.finalize(self, self._worker.stop)
+        worker, began = self._worker, time.monotonic()
+        try:
+            while (line := worker.first_line(min(CHECK_S, START_S))) is None:
+                if gone():
+                    raise CancelledError("cancelled")
+                if worker.age_s > START_LIMIT_S:
+                    self.close()
+                    raise self._unavailable(f"it was not ready within {START_LIMIT_S:g} s")
+                if time.monotonic() - began > START_S:
+                    raise self._unavailable(f"it was not ready within {START_S:g} s and is still starting")
+        except WorkerEndedError as error:
+            code = worker.stop()
+            self.close()
+            raise self._unavailable(f"it ended with {code} while it was starting") from error
+        if "young" in line:
             self.close()
             raise TooEarlyError("at that snapshot the store had no tables yet")
         return worker
 
-    def _ask(self, worker: subprocess.Popen[bytes], request: dict[str, Any], began: float) -> Table:
-        _send(worker, request)
-        head = _hear(worker)
-        if "error" in head:
-            raise self._failed(head)
-        with pa.ipc.open_stream(worker.stdout) as reader:
-            schema, batches = reader.schema, list(reader)
-        tail = _hear(worker)
-        if tail["error"]:
-            raise self._failed(tail)
-        return Table(head["columns"], batches, schema, tail["truncated"], time.monotonic() - began)
+    def _unavailable(self, why: str) -> WorkerUnavailableError:
+        log.error("no process for a query of the SQL console: %s", why)
+        return WorkerUnavailableError("the process that runs SQL is not available; try again")
 
-    def _failed(self, said: dict[str, Any]) -> SqlError | StoreError:
-        if said["spent"]:
+    def _failed(self, failure: dict[str, Any]) -> SqlError | StoreError:
+        if failure["spent"]:
             self.close()
-        if said["unreadable"]:
-            return StoreError(said["error"])
-        return SqlError(said["error"], said["position"])
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    worker.kill()
-    worker.wait()
-    for pipe in (worker.stdin, worker.stdout):
-        pipe.close()
-
-
-def _send(worker: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
-    assert worker.stdin is not None
-    worker.stdin.write(json.dumps(message).encode() + b"\n")
-    worker.stdin.flush()
-
-
-def _hear(worker: subprocess.Popen[bytes]) -> dict[str, Any]:
-    assert worker.stdout is not None
-    return orjson.loads(worker.stdout.readline())
+        if failure["unreadable"]:
+            return StoreError(failure["error"])
+        return SqlError(failure["error"], failure["position"])

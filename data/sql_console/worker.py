@@ -1,8 +1,9 @@
-"""The process in which SQL from outside runs: `python -m data.sql_console.worker`, started by data/sql_console/sandbox.py.
+"""The process that runs SQL from outside: `python -m data.sql_console.worker`, started by
+data/sql_console/worker_process.py.
 
-A process of its own, because DuckDB counts only part of what a query takes and cannot always be interrupted: this one
-the system itself limits, and it can be killed. Inside of it, the lake is attached read-only, everything else on disk
-and network is closed, the configuration is locked, and the SQL has passed data/sql_console/rules.py.
+DuckDB counts only part of the memory a query uses and cannot always be interrupted; a separate process is limited by
+the operating system and can be killed. In it the lake is attached read-only, all other files and the network are
+closed, the configuration is locked, and every query has passed data/sql_console/rules.py.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 from data.lake.store import LAKE, attach_statement, connect
 from data.settings import Settings
-from data.sql_console.column_types import leaving, told_apart
+from data.sql_console.column_types import for_format, unique_names
 from data.sql_console.rules import RefusedError, check
 
 BATCH_ROWS = 2_048
@@ -30,18 +31,25 @@ _SETTING = re.compile(r'\s*Use "SET [^"]*"[^.]*\.')  # a hint about what is lock
 
 
 def main() -> None:
-    """Requests come as JSON lines on standard input; the first one says where the lake is and what it may cost."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: who started this one ends it
+    """Requests come as JSON lines on standard input; the first one says where the lake is, and the limits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the web process ends this one
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        _serve(source, sink)
+    except BrokenPipeError:  # the web process is gone
+        os._exit(1)
+
+
+def _serve(source: BinaryIO, sink: BinaryIO) -> None:
     limits = json.loads(source.readline())
     try:
         cursor = _open(limits)
-    except duckdb.CatalogException:  # attached, and without tables: a snapshot from before they were made
-        _say(sink, {"young": True})
+    except duckdb.CatalogException:  # attached, but without tables: a snapshot from before they were made
+        _write(sink, {"young": True})
         return
     _confine(limits["address_space_mb"])
-    threading.Thread(target=_leave_with, args=[os.getppid()], daemon=True).start()
-    _say(sink, {"ready": True})
+    threading.Thread(target=_exit_with, args=[os.getppid()], daemon=True).start()
+    _write(sink, {"ready": True})
     for line in source:
         _answer(cursor, json.loads(line), sink)
 
@@ -60,7 +68,7 @@ def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         "TimeZone = 'UTC'",
         "python_enable_replacements = false",
         "allow_community_extensions = false",
-        "errors_as_json = true",  # with the place in the query
+        "errors_as_json = true",  # with the position in the query
         "enable_external_access = false",
         "lock_configuration = true",
     ):
@@ -70,18 +78,18 @@ def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
 
 def _confine(address_space_mb: int) -> None:
     if sys.platform != "linux":
-        return  # elsewhere DuckDB's own limit and the parent's patience remain
+        return  # elsewhere only DuckDB's own limit and the time limit apply
     import resource
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with open("/proc/self/statm") as statm:
-        standing = int(statm.read().split()[0]) * resource.getpagesize()
-    most = standing + (address_space_mb << 20)
+        idle = int(statm.read().split()[0]) * resource.getpagesize()
+    most = idle + (address_space_mb << 20)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _leave_with(parent: int) -> None:
+def _exit_with(parent: int) -> None:
     """End with the web process, even in the middle of a query."""
     while os.getppid() == parent:
         time.sleep(1)
@@ -89,7 +97,7 @@ def _leave_with(parent: int) -> None:
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: BinaryIO) -> None:
-    """A line with the columns (or the error), an Arrow stream, and a line that says whether it was cut."""
+    """Write a line with the columns (or the error), an Arrow stream, and a line that says whether it was cut."""
     try:
         tree = cursor.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchone()[0]
         check(orjson.loads(tree))
@@ -97,18 +105,18 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
         if statement.type != duckdb.StatementType.SELECT:
             raise RefusedError("only SELECT is allowed here")
         try:
-            asked = cursor.sql(statement)
+            relation = cursor.sql(statement)
         except duckdb.Error:
-            cursor.execute(statement)  # which alone says the place
+            cursor.execute(statement)  # only this error has the position
             raise
-        names = told_apart(asked.columns)
-        columns = [{"name": name, "type": str(kind)} for name, kind in zip(names, asked.types, strict=True)]
-        reader = leaving(asked, request["texts"]).to_arrow_reader(BATCH_ROWS)
+        names = unique_names(relation.columns)
+        columns = [{"name": name, "type": str(kind)} for name, kind in zip(names, relation.types, strict=True)]
+        reader = for_format(relation, request["texts"]).to_arrow_reader(BATCH_ROWS)
         first = next(reader, None)
     except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
-        _say(sink, _told(error, request["sql"]))
+        _write(sink, _failure(error, request["sql"]))
         return
-    _say(sink, {"columns": columns})
+    _write(sink, {"columns": columns})
     left, room, truncated = request["rows"], request["bytes"], False
     end: dict[str, Any] = {"error": None, "spent": False}
     with pa.ipc.new_stream(sink, reader.schema) as writer:
@@ -124,41 +132,42 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bi
                     break
                 batch = next(reader, None)
         except (duckdb.Error, OSError, MemoryError, pa.ArrowException) as error:
-            end = _told(error, request["sql"])
-    _say(sink, {"truncated": truncated, **end})
+            end = _failure(error, request["sql"])
+    _write(sink, {"truncated": truncated, **end})
 
 
-def _told(error: BaseException, sql: str) -> dict[str, Any]:
-    """What the web process is told: the error in words, the letter of the SQL at which it is (or None), whether the
-    files could not be read, and whether this process is spent."""
-    words, byte = _words(error)
+def _failure(error: BaseException, sql: str) -> dict[str, Any]:
+    """The error for the web process: its text, the index of the letter of the SQL at fault (or None), whether the files
+    could not be read, and whether this process is spent."""
+    text, byte = _message(error)
     position = None if byte is None else len(sql.encode("utf-8", "surrogatepass")[:byte].decode(errors="ignore"))
     unreadable = isinstance(error, duckdb.IOException | duckdb.HTTPException)
-    return {"error": words, "position": position, "unreadable": unreadable, "spent": _is_spent(error)}
+    return {"error": text, "position": position, "unreadable": unreadable, "spent": _is_spent(error)}
 
 
 def _is_spent(error: BaseException) -> bool:
-    """Whether this process has come to its limits: what it took is in pieces, and the next query would fail too."""
+    """Whether this process has reached its limits: its memory is fragmented, and the next query would fail too."""
     return isinstance(error, MemoryError | OSError | duckdb.OutOfMemoryException | pa.ArrowException)
 
 
-def _words(error: BaseException) -> tuple[str, int | None]:
-    """The message, and the byte at which it points. Of DuckDB's hints only the names that were perhaps meant are kept:
-    the others are about settings that are locked here."""
+def _message(error: BaseException) -> tuple[str, int | None]:
+    """The message, and the byte of the SQL it points at. Of DuckDB's hints only suggested names are kept: the others
+    are about settings that are locked here."""
     text, position = str(error) or type(error).__name__, getattr(error, "position", None)
     if isinstance(error, duckdb.Error) and "{" in text:
         try:
-            said = orjson.loads(text[text.index("{") :])
+            details = orjson.loads(text[text.index("{") :])
         except orjson.JSONDecodeError:
-            said = {}
-        text = f"{said['exception_type']}: {said['exception_message']}" if "exception_message" in said else text
-        position = int(said["position"]) if said.get("position") else None
+            details = {}
+        if "exception_message" in details:
+            text = f"{details['exception_type']}: {details['exception_message']}"
+        position = int(details["position"]) if details.get("position") else None
     first, *hints = text.splitlines()
-    meant = [hint for hint in hints if hint.startswith(("Did you mean", "Candidate"))]
-    return " ".join([_SETTING.sub("", first), *meant]), position
+    names = [hint for hint in hints if hint.startswith(("Did you mean", "Candidate"))]
+    return " ".join([_SETTING.sub("", first), *names]), position
 
 
-def _say(sink: BinaryIO, message: dict[str, Any]) -> None:
+def _write(sink: BinaryIO, message: dict[str, Any]) -> None:
     sink.write(orjson.dumps(message) + b"\n")
     sink.flush()
 
