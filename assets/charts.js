@@ -1,24 +1,33 @@
 // Figures come with token names and UTC times; here they get the theme's colours, one template and local time, and are
 // drawn.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+(() => {
+  const rt = window.rt;
+  const clientside = window.dash_clientside;
 
   function template(token) {
     const axis = {
-      gridcolor: token("--line"), linecolor: token("--line-strong"), zeroline: false, ticks: "outside", ticklen: 4,
-      tickcolor: token("--line-strong"), automargin: true, title: { standoff: 8 },
+      gridcolor: token("--line"),
+      linecolor: token("--line-strong"),
+      zeroline: false,
+      ticks: "outside",
+      ticklen: 4,
+      tickcolor: token("--line-strong"),
+      automargin: true,
+      title: { standoff: 8 },
     };
     return {
       layout: {
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 52, r: 12, t: 24, b: 32 },
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        margin: { l: 52, r: 12, t: 24, b: 32 },
         font: { family: token("--font"), size: 12, color: token("--ink-2") },
-        xaxis: { ...axis, showgrid: false }, yaxis: { ...axis, showline: false, ticks: "" },
+        xaxis: { ...axis, showgrid: false },
+        yaxis: { ...axis, showline: false, ticks: "" },
         legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: token("--ink") } },
         hoverlabel: {
-          bgcolor: token("--raised"), bordercolor: token("--line-strong"), align: "left",
+          bgcolor: token("--raised"),
+          bordercolor: token("--line-strong"),
+          align: "left",
           font: { family: token("--font"), size: 12, color: token("--ink") },
         },
         dragmode: "zoom",
@@ -47,9 +56,16 @@
     // The newest day is named, whatever stands near it.
     const start = days.indexOf(days[days.length - 1]);
     if (moments.length && !tickvals.includes(start)) {
-      const far = tickvals.map((place, index) => [place, ticktext[index]]).filter(([place]) => Math.abs(place - start) >= step);
+      const far = tickvals
+        .map((place, index) => [place, ticktext[index]])
+        .filter(([place]) => Math.abs(place - start) >= step);
       const all = [...far, [start, days[start]]].sort((one, other) => one[0] - other[0]);
-      return { tickmode: "array", tickvals: all.map(([place]) => place), ticktext: all.map(([, text]) => text), tickangle: 0 };
+      return {
+        tickmode: "array",
+        tickvals: all.map(([place]) => place),
+        ticktext: all.map(([, text]) => text),
+        tickangle: 0,
+      };
     }
     return { tickmode: "array", tickvals, ticktext, tickangle: 0 };
   }
@@ -63,7 +79,7 @@
   }
 
   /** The figure as Plotly draws it under the theme that is on. */
-  rt.themed = function (figure) {
+  rt.themed = (figure) => {
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(name).trim();
     const data = figure.data.map((trace) => resolve(trace, token));
@@ -71,7 +87,7 @@
     layout.annotations = (figure.layout.annotations || []).map((note) => resolve(note, token));
     const narrow = matchMedia("(max-width: 720px)").matches;
     if (narrow) layout.margin = { ...layout.margin, l: 44, r: 4 };
-    if (layout.meta && layout.meta.moments) {
+    if (layout.meta?.moments) {
       const under = ticks(layout.meta.moments, narrow ? 4 : 12);
       for (const name of Object.keys(layout)) if (name.startsWith("xaxis")) Object.assign(layout[name], under);
     }
@@ -104,12 +120,15 @@
   }
 
   /** Draw a figure in the element that has this id, after those that came before; kept as it came, to be printed. */
-  rt.draw = function (chart, figure) {
+  rt.draw = (chart, figure) => {
     drawn[chart] = figure;
-    turn = turn.then(() => put(chart, figure)).catch(() => {
-      const target = document.getElementById(chart);
-      if (target && !target.firstChild) target.textContent = "The chart could not be drawn: reload the page. The table holds its data.";
-    });
+    turn = turn
+      .then(() => put(chart, figure))
+      .catch(() => {
+        const target = document.getElementById(chart);
+        if (target && !target.firstChild)
+          target.textContent = "The chart could not be drawn: reload the page. The table holds its data.";
+      });
   };
 
   async function put(chart, figure) {
@@ -131,12 +150,12 @@
     for (const [chart, target] of Object.entries(places)) if (target.isConnected) rt.draw(chart, drawn[chart]);
   });
 
-  clientside.rt.chart = function (figure, store) {
+  clientside.rt.chart = (figure, store) => {
     if (figure) rt.draw(store.replace(/-figure$/, ""), figure);
   };
 
   /** A chart's figure for paper: the light theme on white, whatever the screen shows. */
-  rt.printed = function (chart) {
+  rt.printed = (chart) => {
     const root = document.documentElement;
     const theme = root.getAttribute("data-bs-theme");
     root.setAttribute("data-bs-theme", "light"); // read and set back before anything is painted
@@ -148,7 +167,8 @@
   /** A range dragged over a chart is the page's range; a double click takes it away. */
   function brushed(change) {
     if (location.pathname !== "/trends") return;
-    if (change["xaxis.autorange"] && new URLSearchParams(location.search).has("since")) rt.go(rt.withParams({ since: "", until: "" }));
+    if (change["xaxis.autorange"] && new URLSearchParams(location.search).has("since"))
+      rt.go(rt.withParams({ since: "", until: "" }));
     const ends = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
     if (ends.includes(undefined)) return;
     const range = typeof ends[0] === "number" ? ofRuns(this.layout.meta.moments, ends) : ofDays(ends);
@@ -163,17 +183,18 @@
 
   /** Days are UTC, and one is there when its midnight is. */
   function ofDays(ends) {
-    const [from, to] = ends.map((end) => (end.length > 10 ? end.slice(0, 19).replace(" ", "T") : end + "T00:00:00"));
-    const day = (text, later) => new Date(Date.parse(text.slice(0, 10) + "T00:00Z") + later).toISOString().slice(0, 19) + "Z";
+    const [from, to] = ends.map((end) => (end.length > 10 ? end.slice(0, 19).replace(" ", "T") : `${end}T00:00:00`));
+    const day = (text, later) =>
+      `${new Date(Date.parse(`${text.slice(0, 10)}T00:00Z`) + later).toISOString().slice(0, 19)}Z`;
     return [day(from, from.slice(11, 19) > "00:00:00" ? 86400e3 : 0), day(to, 86400e3 - 1000)];
   }
 
   /** A point leads to its run. */
   function clicked(click) {
-    const run = click.points[0] && click.points[0].customdata;
+    const run = click.points[0]?.customdata;
     if (!run) return;
     const kept = new URLSearchParams(location.search);
     for (const name of ["by", "group", "runs", "bars", "since", "until", "case"]) kept.delete(name);
-    rt.go("/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : ""));
+    rt.go(`/runs/${encodeURIComponent(run)}${kept.toString() ? `?${kept}` : ""}`);
   }
 })();

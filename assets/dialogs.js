@@ -1,9 +1,8 @@
 // Dialogs stand beside Dash's components: a button names the one it opens, a click on the backdrop closes it.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
 
-  rt.open = function (id) {
+  rt.open = (id) => {
     const dialog = document.getElementById(id);
     if (!dialog || dialog.open) return;
     for (const other of document.querySelectorAll("dialog[open]")) other.close();

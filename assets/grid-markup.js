@@ -1,11 +1,10 @@
 // What the grid is made of as text: its head (a stack of days, environments, versions and runs) and the names of its tests.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   const LETTER = 5.6; // px of a label's letter, about
   const [TEST, NAME, KEY, NOTE, KINDS, APART] = [0, 1, 2, 3, 4, 5]; // of a row of the answer
-  const escape = (text) => String(text).replace(/[&<>"']/g, (letter) => ESCAPES[letter]);
+  const escaped = (text) => String(text).replace(/[&<>"']/g, (letter) => ESCAPES[letter]);
   const day = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
 
   /** One line of the head: columns side by side with the same value share one label, or the part of it that has room. */
@@ -18,7 +17,7 @@
       if (last && last.value === value) last.size += 1;
       else found.push({ value, size: 1 });
     }
-    return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escape(value)}">${escape(words(value, size))}</b>`).join("")}</span>`;
+    return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escaped(value)}">${escaped(words(value, size))}</b>`).join("")}</span>`;
   }
 
   /** The end of a version from one of its dots on, as much of it as has room. */
@@ -27,31 +26,45 @@
     return dots.find((end) => end.length <= room) || "";
   }
 
-  rt.gridMarkup = function (data, cell, width) {
-    const names = data.tests.map((test, row) => `<div class="cells-row" data-row="${row}">${rt.gridName(test)}<span class="cells"></span></div>`);
+  rt.gridMarkup = (data, cell, width) => {
+    const names = data.tests.map(
+      (test, row) => `<div class="cells-row" data-row="${row}">${rt.gridName(test)}<span class="cells"></span></div>`,
+    );
     return `<div class="cells-grid${cell >= 24 ? " roomy" : ""}" style="${width}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-says">
 <div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells-stack">${rt.gridHeads(data, cell)}</span></div>${names.join("")}</div>
 <p class="sr" id="grid-says" aria-live="polite"></p><p class="grid-tip" id="grid-tip" aria-hidden="true"></p>`;
   };
 
-  rt.gridName = function (test) {
-    const marks = test[KINDS].map((kind) => `<svg class="i k-${escape(kind)}" aria-hidden="true"><use href="#i-${escape(kind)}"/></svg>`).join("");
-    const apart = test[APART] && `<small>${escape(test[APART])}</small>`;
-    return `<a class="cells-name" tabindex="-1" href="${escape(rt.withParams({ case: test[TEST] }))}" title="${escape([test[NAME], test[KEY], test[NOTE]].join("\n"))}">${marks}<span>${escape(test[NAME])}</span>${apart}</a>`;
+  rt.gridName = (test) => {
+    const marks = test[KINDS]
+      .map((kind) => `<svg class="i k-${escaped(kind)}" aria-hidden="true"><use href="#i-${escaped(kind)}"/></svg>`)
+      .join("");
+    const apart = test[APART] && `<small>${escaped(test[APART])}</small>`;
+    return `<a class="cells-name" tabindex="-1" href="${escaped(rt.withParams({ case: test[TEST] }))}" title="${escaped([test[NAME], test[KEY], test[NOTE]].join("\n"))}">${marks}<span>${escaped(test[NAME])}</span>${apart}</a>`;
   };
 
-  rt.gridHeads = function (data, cell) {
+  rt.gridHeads = (data, cell) => {
     const head = data.runs
       .map(
         ([id, number, started, environment, version, state]) =>
-          `<a tabindex="-1" class="s-${escape(state)}" href="${escape(link(id))}" title="${escape(["#" + number, environment, version, new Date(started).toLocaleString(), state].filter(Boolean).join(" · "))}">${escape(number)}</a>`,
+          `<a tabindex="-1" class="s-${escaped(state)}" href="${escaped(link(id))}" title="${escaped([`#${number}`, environment, version, new Date(started).toLocaleString(), state].filter(Boolean).join(" · "))}">${escaped(number)}</a>`,
       )
       .join("");
     const environments = data.runs.map((run) => run[3] || "no environment");
     const facts = [
-      groups(data.runs.map((run) => day.format(new Date(run[2]))), cell, (text, room) => text.replace(/\D/g, "").slice(0, Math.max(room, 0))),
-      new Set(environments).size > 1 ? groups(environments, cell, (text, room) => text.slice(0, Math.max(room, 1))) : "",
-      groups(data.runs.map((run) => run[4] || "no version"), cell, tail),
+      groups(
+        data.runs.map((run) => day.format(new Date(run[2]))),
+        cell,
+        (text, room) => text.replace(/\D/g, "").slice(0, Math.max(room, 0)),
+      ),
+      new Set(environments).size > 1
+        ? groups(environments, cell, (text, room) => text.slice(0, Math.max(room, 1)))
+        : "",
+      groups(
+        data.runs.map((run) => run[4] || "no version"),
+        cell,
+        tail,
+      ),
     ];
     return `${facts.join("")}<span class="cells">${head}</span>`;
   };
@@ -59,6 +72,6 @@
   function link(run) {
     const kept = new URLSearchParams(location.search);
     for (const name of ["runs", "kind", "order", "q", "offset", "case", "topology", "priority"]) kept.delete(name);
-    return "/runs/" + encodeURIComponent(run) + (kept.toString() ? "?" + kept : "");
+    return `/runs/${encodeURIComponent(run)}${kept.toString() ? `?${kept}` : ""}`;
   }
 })();

@@ -1,10 +1,8 @@
 // Paints the grid: one string of markup with the names of all rows, laid at once; a row's cells are one canvas, drawn when
 // the row comes near to sight, for two hundred thousand elements take seconds and forty drawings do not.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+(() => {
+  const rt = window.rt;
+  const clientside = window.dash_clientside;
   const MEANINGS = { P: "passed", F: "failed", K: "passed after a failed attempt", S: "skipped", "-": "did not run" };
   const ROW = 21; // px, with its line
   const TALL = 20;
@@ -29,7 +27,10 @@
   /** [row, column] of the keys' cell: of its test and run wherever they stand now, or of what stands in their place. */
   function focused() {
     const [row, column] = [rowOf(focus.test), columnOf(focus.run)];
-    return [row < 0 ? keep(focus.row, shown.tests.length) : row, column < 0 ? keep(focus.column, shown.runs.length) : column];
+    return [
+      row < 0 ? keep(focus.row, shown.tests.length) : row,
+      column < 0 ? keep(focus.column, shown.runs.length) : column,
+    ];
   }
 
   /** The widths of names and cells that fill the frame. */
@@ -48,7 +49,10 @@
     looks = {
       F: [[token("--fail-fill"), 1, 18]],
       P: [[pass, 5, 10]],
-      K: [[token("--flaky-fill"), 1, 9], [pass, 10, 9]],
+      K: [
+        [token("--flaky-fill"), 1, 9],
+        [pass, 10, 9],
+      ],
       S: [[token("--skip-fill"), 9, 3]],
       "-": [[token("--line-strong"), 10, 1]],
     };
@@ -67,7 +71,8 @@
     for (const letter of Object.keys(looks))
       for (const [colour, top, tall] of looks[letter]) {
         pen.fillStyle = colour;
-        for (let at = letters.indexOf(letter); at >= 0; at = letters.indexOf(letter, at + 1)) pen.fillRect(at * cell, top, cell - 2, tall);
+        for (let at = letters.indexOf(letter); at >= 0; at = letters.indexOf(letter, at + 1))
+          pen.fillRect(at * cell, top, cell - 2, tall);
       }
     holder.prepend(canvas);
   }
@@ -75,13 +80,16 @@
   let watch = null;
   function drawInSight(grid) {
     if (watch) watch.disconnect();
-    watch = new IntersectionObserver((seen) => seen.forEach((one) => one.isIntersecting && draw(one.target)), {
-      root: grid,
-      rootMargin: "600px 0px",
-    });
+    const drawVisible = (entries) => {
+      for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+    };
+    watch = new IntersectionObserver(drawVisible, { root: grid, rootMargin: "600px 0px" });
     const first = Math.max(Math.floor(grid.scrollTop / ROW) - 2, 0);
     const ahead = Math.ceil(innerHeight / ROW); // at once, before the first paint
-    rows().forEach((line, row) => (row >= first && row < first + ahead ? draw(line) : watch.observe(line)));
+    for (const [row, line] of [...rows()].entries()) {
+      if (row >= first && row < first + ahead) draw(line);
+      else watch.observe(line);
+    }
   }
 
   function drawAnew() {
@@ -99,11 +107,11 @@
     if (fit(target, shown.runs.length) !== width) paint(target);
   });
 
-  clientside.rt.grid = function (data, id) {
+  clientside.rt.grid = (data, id) => {
     const target = document.getElementById(id);
     if (!target) return;
     rt.forgetResults();
-    const next = data && data.tests.length ? data : null;
+    const next = data?.tests.length ? data : null;
     const live = next && shown && next.at === shown.at && target.querySelector(".cells-grid"); // it came by itself
     if (live && isRead(live)) follow(live, next);
     else lay(target, next);
@@ -121,7 +129,10 @@
   /** Whether somebody reads it: the pointer, the focus or an opened text is of it, or it is scrolled. */
   function isRead(grid) {
     const box = grid.getBoundingClientRect();
-    const used = grid.matches(":hover") || grid.contains(document.activeElement) || new URLSearchParams(location.search).has("case");
+    const used =
+      grid.matches(":hover") ||
+      grid.contains(document.activeElement) ||
+      new URLSearchParams(location.search).has("case");
     return used || grid.scrollTop > 0 || grid.scrollLeft > 0 || (box.top < 0 && box.bottom > 0);
   }
 
@@ -134,12 +145,16 @@
     const tests = before.tests.map((test) => (places.has(test[TEST]) ? next.tests[places.get(test[TEST])] : test));
     const cells = before.cells.map((letters, row) => {
       const line = next.cells[places.get(before.tests[row][TEST])];
-      return line ? [...letters].map((letter, column) => line[columns.get(before.runs[column][0])] || letter).join("") : letters;
+      return line
+        ? [...letters].map((letter, column) => line[columns.get(before.runs[column][0])] || letter).join("")
+        : letters;
     });
     shown = { ...next, runs, tests, cells };
-    if (JSON.stringify(runs) !== JSON.stringify(before.runs)) grid.querySelector(".cells-stack").innerHTML = rt.gridHeads(shown, cell);
+    if (JSON.stringify(runs) !== JSON.stringify(before.runs))
+      grid.querySelector(".cells-stack").innerHTML = rt.gridHeads(shown, cell);
     rows().forEach((line, row) => {
-      if (JSON.stringify(tests[row]) !== JSON.stringify(before.tests[row])) line.firstElementChild.outerHTML = rt.gridName(tests[row]);
+      if (JSON.stringify(tests[row]) !== JSON.stringify(before.tests[row]))
+        line.firstElementChild.outerHTML = rt.gridName(tests[row]);
       const canvas = cells[row] !== before.cells[row] && line.querySelector("canvas");
       if (!canvas) return;
       canvas.remove();
@@ -153,7 +168,7 @@
   /** The notice of what waits: new runs, else new tests, else another order. */
   function offer() {
     const target = document.getElementById("grid");
-    if (!held || !target || !target.firstChild) return;
+    if (!held || !target?.firstChild) return;
     const known = new Set([...shown.runs, ...shown.tests].map((one) => one[0]));
     const fresh = (list) => list.filter((one) => !known.has(one[0])).length;
     const runs = fresh(held.runs);
@@ -168,7 +183,7 @@
   function paint(target) {
     const old = target.querySelector(".cells-grid");
     const place = old ? [old.scrollLeft, old.scrollTop, old === document.activeElement] : null;
-    const marked = old && old.querySelector(".at");
+    const marked = old?.querySelector(".at");
     if (!shown) return target.replaceChildren();
     width = fit(target, shown.runs.length); // what is asked of the page's style is asked before it is made anew
     look();
@@ -178,7 +193,7 @@
     if (place) grid.scrollTo(place[0], place[1]);
     drawInSight(grid);
     if (marked && rowOf(focus.test) >= 0 && columnOf(focus.run) >= 0) point("at", ...focused());
-    if (place && place[2]) grid.focus({ preventScroll: true });
+    if (place?.[2]) grid.focus({ preventScroll: true });
     const open = (new URLSearchParams(location.search).get("case") || "").split(/[.@]/)[0];
     const row = shown.tests.findIndex((test) => test[TEST] === open);
     if (open && row >= 0 && open !== focus.test) setFocus(row, Math.max(shown.cells[row].indexOf("F"), 0));
@@ -197,27 +212,27 @@
   }
   function narrowAgain() {
     const typed = document.activeElement;
-    narrow(typed && typed.matches(FILTER) ? typed.value : "");
+    narrow(typed?.matches(FILTER) ? typed.value : "");
   }
   document.addEventListener("input", (event) => {
     if (event.target.matches(FILTER)) narrow(event.target.value);
   });
 
-  function say(row, column) {
+  function describe(row, column) {
     const [, number, , environment] = shown.runs[column];
-    return `${shown.tests[row][NAME]} in run #${number}${environment ? " " + environment : ""}: ${MEANINGS[shown.cells[row][column]]}`;
+    return `${shown.tests[row][NAME]} in run #${number}${environment ? ` ${environment}` : ""}: ${MEANINGS[shown.cells[row][column]]}`;
   }
 
   /** Outline a cell: "at", where the keys are, or "over", where the pointer is. */
   function point(name, row, column) {
-    const old = document.querySelector("#grid .cells > i." + name);
-    if (row === null) return old && old.remove();
+    const old = document.querySelector(`#grid .cells > i.${name}`);
+    if (row === null) return old?.remove();
     const line = document.querySelector(`#grid [data-row="${row}"]`);
     if (!line) return null;
     draw(line);
     const mark = old || document.createElement("i");
     mark.className = name;
-    mark.style.left = column * cell + "px";
+    mark.style.left = `${column * cell}px`;
     line.lastElementChild.append(mark);
     return mark;
   }
@@ -227,8 +242,8 @@
     const found = point("at", row, column);
     if (!found) return;
     found.scrollIntoView({ block: "nearest", inline: "nearest" });
-    document.getElementById("grid-says").textContent = say(row, column);
-    tell(row, column);
+    document.getElementById("grid-says").textContent = describe(row, column);
+    showTip(row, column);
   }
 
   /** The result that a cell shows. */
@@ -237,16 +252,19 @@
     return rt.cellResult({ id: test[TEST], key: test[KEY] }, shown.runs[column][0], shown.cells[row][column]);
   }
 
-  let told = ""; // the cell that the tip is for
+  let tipCell = ""; // "row column" of the cell that the tip describes
 
   /** The tip at the foot of the screen: what the cell is, and of a failure its message as soon as it is known. */
-  async function tell(row, column) {
+  async function showTip(row, column) {
     const tip = document.getElementById("grid-tip");
-    const cellOf = (told = row + " " + column);
-    const words = (tip.textContent = say(row, column));
+    const cell = `${row} ${column}`;
+    const description = describe(row, column);
+    tipCell = cell;
+    tip.textContent = description;
     if (shown.cells[row][column] !== "F") return;
     const failed = await result(row, column);
-    if (failed && failed.message && told === cellOf) tip.textContent = words + "\n" + failed.message.split("\n", 1)[0].slice(0, 300);
+    if (failed?.message && tipCell === cell)
+      tip.textContent = `${description}\n${failed.message.split("\n", 1)[0].slice(0, 300)}`;
   }
 
   let opened = 0; // how many cells were asked for: what comes late opens nothing
@@ -254,20 +272,21 @@
 
   /** Open a cell's text: its result in that run's build, or the test where the run has none. */
   async function open(row, column, replace) {
-    const asked = (opened += 1);
+    opened += 1;
+    const request = opened;
     waiting = true;
     let chosen = shown.tests[row][TEST];
     if (shown.cells[row][column] !== "-") {
       const found = await result(row, column);
       if (found) chosen = [chosen, found.build, found.topology].join(".");
     }
-    if (asked !== opened) return;
+    if (request !== opened) return;
     waiting = false;
     rt.go(rt.withParams({ case: chosen }), { replace });
   }
 
   /** Go to the next (1) or previous (-1) test that failed in the run of the chosen cell; an open text follows. */
-  rt.stepGrid = function (by) {
+  rt.stepGrid = (by) => {
     if (!shown || !document.querySelector("#grid .cells-grid")) return;
     const opens = waiting || new URLSearchParams(location.search).has("case");
     const lines = rows();
@@ -281,12 +300,12 @@
 
   /** The cell under the pointer. */
   function under(event) {
-    if (!shown || !event.target.matches || !event.target.matches("#grid canvas")) return null;
+    if (!shown || !event.target.matches?.("#grid canvas")) return null;
     const row = Number(event.target.closest("[data-row]").dataset.row);
     return [row, Math.min(Math.max(Math.floor(event.offsetX / cell), 0), shown.runs.length - 1)];
   }
   document.addEventListener("click", (event) => {
-    const name = event.target.closest && event.target.closest("#grid a.cells-name");
+    const name = event.target.closest?.("#grid a.cells-name");
     const row = name ? Number(name.parentElement.dataset.row) : -1;
     if (name) setFocus(row, Math.max(shown.cells[row].indexOf("F"), 0));
     const found = under(event);
@@ -304,15 +323,23 @@
     clearTimeout(resting);
     if (found) {
       point("over", ...found);
-      resting = setTimeout(() => tell(...found), 60); // not for what the pointer only passes over
+      resting = setTimeout(() => showTip(...found), 60); // not for what the pointer only passes over
       return;
     }
     point("over", null);
     const tip = document.getElementById("grid-tip");
-    if (tip) told = tip.textContent = "";
+    tipCell = "";
+    if (tip) tip.textContent = "";
   });
 
-  const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-20, 0], PageDown: [20, 0] };
+  const STEPS = {
+    ArrowUp: [-1, 0],
+    ArrowDown: [1, 0],
+    ArrowLeft: [0, -1],
+    ArrowRight: [0, 1],
+    PageUp: [-20, 0],
+    PageDown: [20, 0],
+  };
   document.addEventListener("keydown", (event) => {
     if (!shown || !event.target.closest("#grid .cells-grid") || event.ctrlKey || event.metaKey || event.altKey) return;
     const [at, column] = focused();
@@ -320,10 +347,9 @@
     if (step) {
       const lines = rows();
       let row = keep(at + step[0], lines.length);
-      while (lines[row] && lines[row].hidden) row += Math.sign(step[0]) || 1;
+      while (lines[row]?.hidden) row += Math.sign(step[0]) || 1;
       if (lines[row]) mark(row, keep(column + step[1], shown.runs.length));
-    }
-    else if (event.key === "Home") mark(at, 0);
+    } else if (event.key === "Home") mark(at, 0);
     else if (event.key === "End") mark(at, shown.runs.length - 1);
     else if (event.key === "Enter" && event.target.matches(".cells-grid")) open(at, column);
     else return;

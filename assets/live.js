@@ -1,8 +1,6 @@
 // The beat: asks for the store's snapshot id every two seconds, and wakes the callbacks only when it has moved.
-(function () {
-  "use strict";
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+(() => {
+  const clientside = window.dash_clientside;
   let etag = null;
   let asking = false;
   let failures = 0;
@@ -19,7 +17,7 @@
   }
 
   /** The snapshot that this page follows: the newest that is known, or the one that the address asks for. */
-  (window.rt = window.rt || {}).snapshot = () => new URLSearchParams(location.search).get("as_of") || newest;
+  window.rt.snapshot = () => new URLSearchParams(location.search).get("as_of") || newest;
 
   function tell(reachable) {
     failures = reachable ? 0 : failures + 1;
@@ -39,10 +37,14 @@
     const moment = new Date(committed);
     text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     text.title =
-      "Look at an earlier moment. The newest data came in at " + moment.toLocaleString() + " (" + moment.toISOString() + ")";
+      "Look at an earlier moment. The newest data came in at " +
+      moment.toLocaleString() +
+      " (" +
+      moment.toISOString() +
+      ")";
   }
 
-  clientside.rt.poll = async function (_beat, seen) {
+  clientside.rt.poll = async (_beat, seen) => {
     const { no_update } = window.dash_clientside;
     if (asking || document.hidden) return no_update;
     asking = true;
@@ -53,7 +55,7 @@
         tell(true);
         return aged() ? seen : no_update;
       }
-      if (!answer.ok) throw new Error("status " + answer.status);
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
       const body = await answer.json();
       tell(true);
       etag = answer.headers.get("ETag");
@@ -61,7 +63,7 @@
       date(body.committed_at);
       asked = Date.now();
       return body.snapshot === seen ? no_update : body.snapshot;
-    } catch (error) {
+    } catch {
       tell(false);
       return no_update;
     } finally {

@@ -1,7 +1,6 @@
 // Lays new markup over what is shown: standing nodes stay, so scroll, focus, open rows and selections survive.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   let noticed = null; // the sink for which a notice was shown last
   const shown = {}; // sink -> {at, snapshot} of what it shows
 
@@ -93,12 +92,12 @@
   }
 
   /** Offers what waits ({rows, noun}; null: nothing does any more); `show` lays it when asked for. */
-  rt.notice = function (waits, show) {
+  rt.notice = (waits, show) => {
     const place = document.getElementById("held");
     if (!waits) return place.replaceChildren();
     const button = document.createElement("button");
-    const words = waits.rows ? waits.rows + " new " + waits.noun + (waits.rows === 1 ? "" : "s") : "A new order";
-    button.textContent = words + " – show";
+    const words = waits.rows ? `${waits.rows} new ${waits.noun}${waits.rows === 1 ? "" : "s"}` : "A new order";
+    button.textContent = `${words} – show`;
     button.addEventListener("click", () => {
       show();
       const heading = document.querySelector("#page h1");
@@ -113,13 +112,14 @@
   function label(root) {
     for (const table of root.querySelectorAll("table.cards")) {
       const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.replace(/[↑↓]/, "").trim());
-      for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, at) => heads[at] && cell.setAttribute("data-label", heads[at]));
+      for (const row of table.tBodies[0].rows)
+        for (const [at, cell] of [...row.cells].entries()) if (heads[at]) cell.setAttribute("data-label", heads[at]);
     }
   }
 
   /** Show an answer {html, at, snapshot} in the sink of a store "<sink>-html", unless it shows a newer one already;
    * `whole`: also where rows that are being read would move. */
-  rt.lay = function (answer, storeId, whole) {
+  rt.lay = (answer, storeId, whole) => {
     if (!answer) return;
     const name = storeId.replace(/-html$/, "");
     const target = document.getElementById(name);
@@ -134,15 +134,15 @@
     label(template.content);
     // What is looked up anew is laid whole; what comes by itself does not move the rows that are being read.
     const waits = same && !whole && name !== "drawer" ? hold(target, template.content) : null;
-    if (waits || noticed === name || (!same && name !== "drawer")) rt.notice(waits, () => rt.lay(answer, storeId, true));
+    if (waits || noticed === name || (!same && name !== "drawer"))
+      rt.notice(waits, () => rt.lay(answer, storeId, true));
     if (waits) noticed = name;
     morph(target, template.content, Boolean(same));
     const titled = target.querySelector("[data-title]");
-    if (titled) document.title = titled.getAttribute("data-title") + " · Regression Tracker";
+    if (titled) document.title = `${titled.getAttribute("data-title")} · Regression Tracker`;
     document.dispatchEvent(new CustomEvent("rt:laid", { detail: { name, same: Boolean(same), at: answer.at } }));
   };
 
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+  const clientside = window.dash_clientside;
   clientside.rt.lay = (answer, id) => rt.lay(answer, id);
 })();

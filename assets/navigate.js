@@ -1,9 +1,7 @@
 // The URL is the state: links and controls change the address, Dash's Location hears of it, callbacks follow.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+(() => {
+  const rt = window.rt;
+  const clientside = window.dash_clientside;
   const SCOPE = ["release", "environment", "version", "module"];
   const KEPT = [...SCOPE, "topology", "priority", "exclude_flaky", "as_of"];
   let restore = null; // where to scroll once the page that history asked for is laid
@@ -11,7 +9,7 @@
   history.scrollRestoration = "manual";
 
   /** Go to an address of this origin without a reload. */
-  rt.go = function (href, { replace = false, keep = false } = {}) {
+  rt.go = (href, { replace = false, keep = false } = {}) => {
     const url = new URL(href, location.href);
     if (url.href === location.href) return;
     const moved = url.pathname !== location.pathname;
@@ -25,7 +23,7 @@
   };
 
   /** The current address with parameters changed; an empty value takes one away. */
-  rt.withParams = function (changes, path) {
+  rt.withParams = (changes, path) => {
     const url = new URL(location.href);
     if (path) url.pathname = path;
     for (const [name, value] of Object.entries(changes)) {
@@ -36,7 +34,7 @@
   };
 
   addEventListener("popstate", () => {
-    restore = { y: (history.state && history.state.y) || 0, focus: false };
+    restore = { y: history.state?.y || 0, focus: false };
   });
 
   document.addEventListener("rt:laid", ({ detail }) => {
@@ -51,8 +49,16 @@
   });
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest && event.target.closest("a[href]");
-    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    const link = event.target.closest?.("a[href]");
+    if (
+      !link ||
+      event.defaultPrevented ||
+      event.button ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
       return;
     const url = new URL(link.href.baseVal === undefined ? link.href : link.href.baseVal, location.href);
     if (link.target || link.hasAttribute("download") || url.origin !== location.origin) return;
@@ -84,44 +90,45 @@
   // What stays below the top bar (the drawer, sticky heads) needs its height; on a phone the bar scrolls away.
   const measured = new ResizeObserver(([{ target }]) => {
     const tall = getComputedStyle(target).position === "sticky" ? target.offsetHeight : 0;
-    document.documentElement.style.setProperty("--shell", tall + "px");
+    document.documentElement.style.setProperty("--shell", `${tall}px`);
   });
 
   /** Marks the screen that is shown, and gives the navigation's links the scope. */
-  clientside.rt.navigation = function () {
+  clientside.rt.navigation = () => {
     measured.observe(document.querySelector(".shell"));
     const here = new URLSearchParams(location.search);
     const kept = new URLSearchParams([...here].filter(([name]) => KEPT.includes(name)));
     const query = kept.toString();
     for (const link of document.querySelectorAll("a[data-nav]")) {
       const path = link.getAttribute("data-nav");
-      link.href = path + (query ? "?" + query : "");
+      link.href = path + (query ? `?${query}` : "");
       if (path === location.pathname) {
         link.setAttribute("aria-current", "page");
-        link.parentElement.scrollLeft = link.offsetLeft - link.parentElement.offsetLeft - link.parentElement.clientWidth / 3;
+        link.parentElement.scrollLeft =
+          link.offsetLeft - link.parentElement.offsetLeft - link.parentElement.clientWidth / 3;
       } else link.removeAttribute("aria-current");
     }
   };
 
   // On a phone the selectors stand behind one line that says what they are set to.
-  rt.foldScope = function (folded) {
+  rt.foldScope = (folded) => {
     const button = document.getElementById("scope-fold");
-    if (!button || !button.checkVisibility()) return;
+    if (!button?.checkVisibility()) return;
     button.setAttribute("aria-expanded", String(!folded));
   };
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("#scope-fold");
+    const button = event.target.closest?.("#scope-fold");
     if (button) rt.foldScope(button.getAttribute("aria-expanded") === "true");
   });
 
-  clientside.rt.scoped = function (values) {
+  clientside.rt.scoped = (values) => {
     const chosen = (values || []).filter((value) => value !== "*");
     document.getElementById("scope-count").textContent = chosen.length ? `Filters (${chosen.length})` : "Filters";
     document.getElementById("scope-said").textContent = chosen.join(" · ") || "everything";
   };
 
   /** A selector that differs from what the server set was changed by the user. */
-  clientside.rt.scope = function (values, shown) {
+  clientside.rt.scope = (values, shown) => {
     const index = shown ? values.findIndex((value, i) => value !== shown[i]) : -1;
     if (index < 0) return;
     values = values.map((value) => (value === "*" ? "" : value));
@@ -129,7 +136,7 @@
     if (SCOPE[index] === "release") Object.assign(changes, { version: "" });
     const onRun = /^\/(runs|builds)\//.test(location.pathname);
     if (onRun && SCOPE[index] !== "module") {
-      SCOPE.slice(0, 3).forEach((name, i) => (changes[name] = name in changes ? changes[name] : values[i]));
+      for (const [i, name] of SCOPE.slice(0, 3).entries()) if (!(name in changes)) changes[name] = values[i];
       if (SCOPE[index] === "environment" || SCOPE[index] === "release") changes.version = "";
       for (const name of ["group", "status", "host", "attempts"]) changes[name] = "";
       rt.go(rt.withParams(changes, "/runs/latest"));

@@ -1,12 +1,18 @@
 // The search palette: one input over everything that has a name. The list follows the typing, the keys follow the list.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   const NAME = "rt-recent";
   const KEPT = 8;
   const HEADS = {
-    recent: "Recent", screen: "Screens", release: "Releases", module: "Modules", run: "Runs", build: "Builds",
-    test: "Tests", bug: "Bugs", failure: "Failure texts",
+    recent: "Recent",
+    screen: "Screens",
+    release: "Releases",
+    module: "Modules",
+    run: "Runs",
+    build: "Builds",
+    test: "Tests",
+    bug: "Bugs",
+    failure: "Failure texts",
   };
   const find = (id) => document.getElementById(id);
   let asked = null; // what aborts the question under way
@@ -17,7 +23,7 @@
   const recent = () => {
     try {
       return JSON.parse(localStorage.getItem(NAME)) || [];
-    } catch (error) {
+    } catch {
       return [];
     }
   };
@@ -26,7 +32,7 @@
     const others = recent().filter((other) => other.kind !== hit.kind || other.id !== hit.id);
     try {
       localStorage.setItem(NAME, JSON.stringify([hit, ...others].slice(0, KEPT)));
-    } catch (error) {
+    } catch {
       // a browser that keeps nothing still searches
     }
   }
@@ -40,7 +46,7 @@
     if (past) query.set("as_of", past);
     const path = { run: "/runs/", build: "/builds/", test: "/tests/", bug: "/bugs/", failure: "/failures/" }[kind];
     const text = query.toString();
-    return (kind === "screen" ? id : path ? path + encodeURIComponent(id) : "/runs/latest") + (text ? "?" + text : "");
+    return (kind === "screen" ? id : path ? path + encodeURIComponent(id) : "/runs/latest") + (text ? `?${text}` : "");
   }
 
   function element(name, attributes, ...children) {
@@ -52,20 +58,20 @@
 
   function glyph(state) {
     const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    icon.setAttribute("class", "i i-" + state);
+    icon.setAttribute("class", `i i-${state}`);
     icon.setAttribute("aria-hidden", "true");
     icon.append(document.createElementNS("http://www.w3.org/2000/svg", "use"));
-    icon.firstChild.setAttribute("href", "#i-" + state);
-    return element("span", { class: "state s-" + state }, icon, element("span", { class: "sr" }, state));
+    icon.firstChild.setAttribute("href", `#i-${state}`);
+    return element("span", { class: `state s-${state}` }, icon, element("span", { class: "sr" }, state));
   }
 
   /** The text with what was typed marked in it. */
   function marked(text, words) {
-    const made = element("span", { class: "palette-title" });
+    const title = element("span", { class: "palette-title" });
     const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    const parts = escaped.length ? text.split(new RegExp("(" + escaped.join("|") + ")", "i")) : [text];
-    parts.forEach((part, place) => made.append(place % 2 ? element("mark", {}, part) : part));
-    return made;
+    const parts = escaped.length ? text.split(new RegExp(`(${escaped.join("|")})`, "i")) : [text];
+    title.append(...parts.map((part, index) => (index % 2 ? element("mark", {}, part) : part)));
+    return title;
   }
 
   function option(hit, place, words) {
@@ -75,7 +81,14 @@
     if (hit.at) facts.append(element("span", {}, element("time", { datetime: hit.at, "data-time": "ago" })));
     const made = element(
       "a",
-      { role: "option", id: "palette-" + place, href: address(hit), tabindex: -1, "aria-selected": "false", class: "palette-hit" },
+      {
+        role: "option",
+        id: `palette-${place}`,
+        href: address(hit),
+        tabindex: -1,
+        "aria-selected": "false",
+        class: "palette-hit",
+      },
       hit.state ? glyph(hit.state) : element("span", {}),
       marked(hit.title, words),
       facts,
@@ -91,11 +104,17 @@
   function lay(groups, words, says) {
     const list = find("palette-list");
     let place = 0;
-    const made = groups.filter(([, hits]) => hits.length).map(([name, hits]) => {
-      const head = element("div", { class: "palette-head", id: "palette-of-" + name, role: "presentation" }, HEADS[name]);
-      const options = hits.map((hit) => option(hit, place++, words));
-      return element("div", { role: "group", "aria-labelledby": head.id }, head, ...options);
-    });
+    const made = groups
+      .filter(([, hits]) => hits.length)
+      .map(([name, hits]) => {
+        const head = element(
+          "div",
+          { class: "palette-head", id: `palette-of-${name}`, role: "presentation" },
+          HEADS[name],
+        );
+        const options = hits.map((hit) => option(hit, place++, words));
+        return element("div", { role: "group", "aria-labelledby": head.id }, head, ...options);
+      });
     list.replaceChildren(...made);
     rt.times(list);
     find("palette-input").setAttribute("aria-expanded", String(place > 0));
@@ -108,7 +127,7 @@
   function choose(place) {
     const all = options();
     const at = all.length ? (place + all.length) % all.length : -1;
-    all.forEach((hit, index) => hit.setAttribute("aria-selected", String(index === at)));
+    for (const [index, hit] of all.entries()) hit.setAttribute("aria-selected", String(index === at));
     if (at < 0) find("palette-input").removeAttribute("aria-activedescendant");
     else {
       find("palette-input").setAttribute("aria-activedescendant", all[at].id);
@@ -127,7 +146,10 @@
 
   async function ask() {
     const text = find("palette-input").value.trim();
-    const words = text.toLowerCase().split(/\s+|::/).filter(Boolean);
+    const words = text
+      .toLowerCase()
+      .split(/\s+|::/)
+      .filter(Boolean);
     if (asked) asked.abort();
     waiting = asked = null;
     if (!text) {
@@ -140,13 +162,16 @@
     const past = new URLSearchParams(location.search).get("as_of");
     if (past) query.set("as_of", past);
     try {
-      const answer = await fetch("/api/v1/search?" + query, { signal: asked.signal });
-      if (!answer.ok) throw new Error("status " + answer.status);
+      const answer = await fetch(`/api/v1/search?${query}`, { signal: asked.signal });
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
       const hits = (await answer.json()).items;
       const direct = pasted && hits.length && hits[0].exact;
       const kinds = [...new Set(hits.map((hit) => hit.kind))];
-      const groups = [["screen", screens(words)], ...kinds.map((kind) => [kind, hits.filter((hit) => hit.kind === kind)])];
-      lay(groups, words, hits.length ? hits.length + " found" : "Nothing has this in its name.");
+      const groups = [
+        ["screen", screens(words)],
+        ...kinds.map((kind) => [kind, hits.filter((hit) => hit.kind === kind)]),
+      ];
+      lay(groups, words, hits.length ? `${hits.length} found` : "Nothing has this in its name.");
       asked = null;
       if ((direct || hurried) && options().length) options()[0].click();
     } catch (error) {

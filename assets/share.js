@@ -1,15 +1,13 @@
 // Copying and exporting what is shown. The server says which API call answers this screen; the rest is the browser's.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+(() => {
+  const rt = window.rt;
+  const clientside = window.dash_clientside;
   const find = (id) => document.getElementById(id);
   const LARGE = { width: 1200, height: 500, scale: 2 };
   const TITLE = 44; // px at the head of a picture
   let call = "";
 
-  const quoted = (text) => "'" + text.replace(/'/g, "'\\''") + "'";
+  const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`;
   const posted = (sql) =>
     `curl -s ${location.origin}/api/v1/sql -H 'Content-Type: application/json' -d ${quoted(JSON.stringify({ sql }))}`;
   const TEXTS = {
@@ -23,7 +21,7 @@
     try {
       await navigator.clipboard.writeText(text);
       find("share-says").textContent = "Copied.";
-    } catch (error) {
+    } catch {
       // without a secure context there is no clipboard: the text is shown, chosen, ready for Ctrl C
       find("share-call").textContent = text;
       getSelection().selectAllChildren(find("share-call"));
@@ -32,7 +30,8 @@
   }
 
   // a frame that is hidden holds no chart yet
-  const charts = () => [...document.querySelectorAll("#page .js-plotly-plot")].filter((plot) => !plot.closest("[hidden]"));
+  const charts = () =>
+    [...document.querySelectorAll("#page .js-plotly-plot")].filter((plot) => !plot.closest("[hidden]"));
 
   function titleOf(plot) {
     const section = plot.closest("section");
@@ -45,7 +44,7 @@
       return ["png", "svg"].map((form) => {
         const button = document.createElement("button");
         button.className = "act";
-        button.textContent = name + " as " + form.toUpperCase();
+        button.textContent = `${name} as ${form.toUpperCase()}`;
         button.addEventListener("click", () => download(place, name, form));
         return button;
       });
@@ -80,15 +79,27 @@
     Object.assign(figure.layout, {
       height: height + legend,
       margin: { ...margin, t: TITLE + legend + 28 },
-      legend: { ...known, x: 0.01, xref: "container", y: 1 - TITLE / (height + legend), yref: "container", yanchor: "top" },
+      legend: {
+        ...known,
+        x: 0.01,
+        xref: "container",
+        y: 1 - TITLE / (height + legend),
+        yref: "container",
+        yanchor: "top",
+      },
       title: {
-        text: title.replace(/&/g, "&amp;").replace(/</g, "&lt;"), font: { size: 15 }, x: 0.01, xref: "container",
-        y: 1 - 14 / (height + legend), yref: "container", yanchor: "top",
+        text: title.replace(/&/g, "&amp;").replace(/</g, "&lt;"),
+        font: { size: 15 },
+        x: 0.01,
+        xref: "container",
+        y: 1 - 14 / (height + legend),
+        yref: "container",
+        yanchor: "top",
       },
     });
     const filename = title.replace(/[^\p{L}\p{N}]+/gu, "-");
     await window.Plotly.downloadImage(figure, { format: form, ...LARGE, height: height + legend, filename });
-    find("share-says").textContent = filename + "." + form + " was made.";
+    find("share-says").textContent = `${filename}.${form} was made.`;
   }
 
   document.addEventListener("click", (event) => {
@@ -105,15 +116,15 @@
     });
   });
 
-  clientside.rt.shared = function (answer) {
+  clientside.rt.shared = (answer) => {
     if (!answer) return;
     const url = answer.path ? location.origin + answer.path : "";
     const sql = location.pathname === "/sql" && new URLSearchParams(location.hash.slice(1)).get("sql");
-    call = url ? "curl -s " + quoted(url) : sql ? posted(sql) : "";
+    call = url ? `curl -s ${quoted(url)}` : sql ? posted(sql) : "";
     find("share-call").textContent = call || "No API call answers this screen.";
     find("share").querySelector("[data-copy=call]").hidden = !call;
     for (const row of document.querySelectorAll("[data-files]")) row.hidden = !answer.files;
     for (const link of document.querySelectorAll("a[data-file]"))
-      link.href = url + (url.includes("?") ? "&" : "?") + "format=" + link.getAttribute("data-file");
+      link.href = `${url + (url.includes("?") ? "&" : "?")}format=${link.getAttribute("data-file")}`;
   };
 })();

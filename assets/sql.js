@@ -1,7 +1,6 @@
 // The SQL console: asks the API itself, so that hanging up cancels; the query and the chart stand behind the '#'.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   const API = "/api/v1/sql";
   const SERIES = 12; // lines or groups of bars that can still be told apart
   const LINKS = { test: "tests", build: "builds", run: "runs", signature: "failures" }; // what these ids lead to
@@ -34,8 +33,8 @@
       if (value) wanted.set(name, value);
       else wanted.delete(name);
     }
-    const address = location.pathname + location.search + "#" + wanted;
-    opened = "#" + wanted;
+    const address = `${location.pathname + location.search}#${wanted}`;
+    opened = `#${wanted}`;
     if (wanted.get("sql") === before) history.replaceState(history.state, "", address);
     else history.pushState({}, "", address);
   }
@@ -67,9 +66,11 @@
 
   /** What to do when a limit is hit, in words. */
   function advice(status, detail) {
-    if (status === 408) return "Name a release and a span of started_at, count before you join, or ask for fewer columns.";
+    if (status === 408)
+      return "Name a release and a span of started_at, count before you join, or ask for fewer columns.";
     if (status === 429) return "Another query runs in this process. Run it again in a moment.";
-    if (/memory/i.test(detail)) return "Count or filter earlier: what is sorted, joined or collected must fit into memory.";
+    if (/memory/i.test(detail))
+      return "Count or filter earlier: what is sorted, joined or collected must fit into memory.";
     if (status === 503) return "Run `regtracker check` on the server.";
     return "";
   }
@@ -83,7 +84,13 @@
       const column = line[line.length - 1].length;
       const word = /^(\w+|.?)/s.exec(text.slice(column))[0] || " ";
       parts.push(
-        element("pre", { class: "log" }, text.slice(0, column), element("mark", {}, word), text.slice(column + word.length)),
+        element(
+          "pre",
+          { class: "log" },
+          text.slice(0, column),
+          element("mark", {}, word),
+          text.slice(column + word.length),
+        ),
       );
       here().focus();
       here().setSelectionRange(problem.position, problem.position + word.trim().length);
@@ -96,10 +103,11 @@
 
   async function ask(sql, accept, limit) {
     if (running) running.abort();
-    const mine = (running = new AbortController());
+    const mine = new AbortController();
+    running = mine;
     wait(true);
     const began = Date.now();
-    const clock = setInterval(() => say("Running, " + Math.round((Date.now() - began) / 1000) + " s ..."), 1000);
+    const clock = setInterval(() => say(`Running, ${Math.round((Date.now() - began) / 1000)} s ...`), 1000);
     say("Running ...");
     try {
       const response = await fetch(API, {
@@ -108,13 +116,16 @@
         body: JSON.stringify({ sql, limit }),
         signal: mine.signal,
       });
-      if (!response.ok) return fail(await response.json(), sql), null;
+      if (!response.ok) {
+        fail(await response.json(), sql);
+        return null;
+      }
       if (accept === "application/json") return parse(await response.text());
       return { blob: await response.blob(), cut: response.headers.has("Regtracker-Truncated") };
     } catch (error) {
       if (error.name === "AbortError") {
         if (running === mine) say("Cancelled.");
-      } else fail({ detail: "The server cannot be reached: " + error.message }, sql);
+      } else fail({ detail: `The server cannot be reached: ${error.message}` }, sql);
       return null;
     } finally {
       clearInterval(clock);
@@ -144,10 +155,10 @@
     const found = await ask(sql, accept, 1);
     if (!found) return;
     const url = URL.createObjectURL(found.blob);
-    element("a", { href: url, download: "query." + suffix }).click();
+    element("a", { href: url, download: `query.${suffix}` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
     if (answer && answer.sql === sql) show();
-    else say("Saved as query." + suffix + ".");
+    else say(`Saved as query.${suffix}.`);
     if (found.cut) tell("The file does not hold every row: it was cut at its limit. Ask for fewer columns or rows.");
   }
 
@@ -160,8 +171,11 @@
   function cell(value, column) {
     if (value === null) return element("td", { class: "none" }, "NULL");
     if (isId(column))
-      return element("td", {}, element("a", { href: "/" + LINKS[column.name] + "/" + hex(value) }, hex(value)));
-    const text = typeof value === "object" ? JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner)) : String(value);
+      return element("td", {}, element("a", { href: `/${LINKS[column.name]}/${hex(value)}` }, hex(value)));
+    const text =
+      typeof value === "object"
+        ? JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner))
+        : String(value);
     return element("td", { class: isNumber(column) ? "num" : "", title: text.length > 60 ? text : null }, text);
   }
 
@@ -183,14 +197,29 @@
         sorted = { column: index, down: now === "ascending" };
         show();
       };
-      const button = element("button", { class: "sql-sort", type: "button", onclick: sort, title: column.type }, column.name);
-      return element("th", { scope: "col", "aria-sort": now, class: isNumber(column) && !isId(column) ? "num" : "" }, button);
+      const button = element(
+        "button",
+        { class: "sql-sort", type: "button", onclick: sort, title: column.type },
+        column.name,
+      );
+      return element(
+        "th",
+        { scope: "col", "aria-sort": now, class: isNumber(column) && !isId(column) ? "num" : "" },
+        button,
+      );
     });
-    const rows = order(answer.rows).map((row) => element("tr", {}, ...row.map((value, index) => cell(value, answer.columns[index]))));
+    const rows = order(answer.rows).map((row) =>
+      element("tr", {}, ...row.map((value, index) => cell(value, answer.columns[index]))),
+    );
     return element(
       "div",
       { class: "scroll-x sql-scroll", tabindex: "0", role: "region", "aria-label": "Rows of the answer" },
-      element("table", { class: "grid-table sql-rows" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)),
+      element(
+        "table",
+        { class: "grid-table sql-rows" },
+        element("thead", {}, element("tr", {}, ...heads)),
+        element("tbody", {}, ...rows),
+      ),
     );
   }
 
@@ -228,7 +257,11 @@
       name: tagless(name),
       type: kind === "line" ? "scatter" : "bar",
       mode: "lines+markers",
-      marker: { color: `var(--s${(index % 8) + 1}c)`, symbol: index, pattern: { shape: ["", "/", "x", "."][Math.floor(index / 8)] } },
+      marker: {
+        color: `var(--s${(index % 8) + 1}c)`,
+        symbol: index,
+        pattern: { shape: ["", "/", "x", "."][Math.floor(index / 8)] },
+      },
       line: { color: `var(--s${(index % 8) + 1}c)`, width: 1.8, dash: ["solid", "dash"][Math.floor(index / 8)] },
       hovertemplate: "%{x}<br>%{y:,}<extra>%{fullData.name}</extra>",
     }));
@@ -249,10 +282,17 @@
       element(
         "label",
         { class: "quiet" },
-        label + " ",
+        `${label} `,
         element(
           "select",
-          { class: "control form-select", "data-sql-axis": name, onchange: (event) => (remember({ [name]: event.target.value }), show()) },
+          {
+            class: "control form-select",
+            "data-sql-axis": name,
+            onchange: (event) => {
+              remember({ [name]: event.target.value });
+              show();
+            },
+          },
           ...values.map(([word, text]) => element("option", { value: word, selected: word === value }, text)),
         ),
       );
@@ -270,7 +310,15 @@
     const tab = (name, text) =>
       element(
         "button",
-        { type: "button", class: "chip", "aria-pressed": String(view === name), onclick: () => (remember({ view: name === "table" ? "" : name }), show()) },
+        {
+          type: "button",
+          class: "chip",
+          "aria-pressed": String(view === name),
+          onclick: () => {
+            remember({ view: name === "table" ? "" : name });
+            show();
+          },
+        },
         text,
       );
     const count = answer.rows.length.toLocaleString("en").replace(/,/g, "\u202f");
@@ -279,11 +327,23 @@
       "div",
       { class: "sql-head" },
       element("span", { role: "status" }, facts),
-      element("span", { class: "segment", role: "group", "aria-label": "Shown as" }, tab("table", "table"), tab("bar", "bars"), tab("line", "lines")),
+      element(
+        "span",
+        { class: "segment", role: "group", "aria-label": "Shown as" },
+        tab("table", "table"),
+        tab("bar", "bars"),
+        tab("line", "lines"),
+      ),
     );
     const parts = [head];
     if (answer.truncated)
-      parts.push(element("p", { class: "notice" }, "There are more rows than these. Add LIMIT, count with GROUP BY, show more rows, or take the CSV: a file holds all of them, up to its own limit."));
+      parts.push(
+        element(
+          "p",
+          { class: "notice" },
+          "There are more rows than these. Add LIMIT, count with GROUP BY, show more rows, or take the CSV: a file holds all of them, up to its own limit.",
+        ),
+      );
     const drawn = view !== "table" && answer.rows.length > 0;
     if (drawn) {
       const chosen = axes();
@@ -305,14 +365,18 @@
     if (!sql) return tell("There is no query to keep.");
     const { name, author } = Object.fromEntries(new FormData(form));
     const body = JSON.stringify({ name, sql, ...(author.trim() ? { author } : {}) });
-    const response = await fetch(API + "/saved", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const response = await fetch(`${API}/saved`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body,
+    });
     tell(response.ok ? "Kept." : (await response.json()).detail);
     if (response.ok) form.elements.name.value = "";
     fresh();
   }
 
   async function forget(id) {
-    const response = await fetch(API + "/saved/" + id, { method: "DELETE" });
+    const response = await fetch(`${API}/saved/${id}`, { method: "DELETE" });
     tell(response.ok ? "Forgotten." : (await response.json()).detail);
     fresh();
   }
@@ -377,7 +441,7 @@
     }
   });
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("button");
+    const button = event.target.closest?.("button");
     if (!button) return;
     if (button.id === "sql-cancel" && running) running.abort();
     else if (button.id === "sql-copy") {

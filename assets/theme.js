@@ -1,7 +1,5 @@
 // Dark and light: an attribute on <html>, kept by the browser; charts read the same tokens as the style sheet.
-(function () {
-  "use strict";
-
+(() => {
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#theme-switch")) return;
     const root = document.documentElement;
@@ -9,7 +7,7 @@
     root.setAttribute("data-bs-theme", next);
     try {
       localStorage.setItem("rt-theme", next);
-    } catch (error) {
+    } catch {
       // a browser that keeps nothing still shows the theme
     }
     document.dispatchEvent(new CustomEvent("rt:themed"));

@@ -1,13 +1,12 @@
 // Forms that ask the server for something hand their fields to a Store; a callback carries them out and answers.
 // A form with data-picks holds a list to pick from: its button says how many are checked.
-(function () {
-  "use strict";
+(() => {
   const boxes = (form) => [...form.querySelectorAll("input[type=checkbox]")];
 
   function count(form) {
     const picked = boxes(form).filter((box) => box.checked).length;
     const button = form.querySelector("[data-picked]");
-    button.textContent = "Read " + picked + (picked === 1 ? " build" : " builds");
+    button.textContent = `Read ${picked}${picked === 1 ? " build" : " builds"}`;
     button.disabled = !picked;
   }
 

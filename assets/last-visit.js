@@ -1,7 +1,6 @@
 // What changed since you last looked: the newest run of each release is remembered by this browser, and by nobody else.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   const NAME = "rt-seen";
   const NAMED = 5; // tests that are named
   const PAUSE = 60000; // shorter absences are no absence
@@ -12,7 +11,7 @@
   function read() {
     try {
       return JSON.parse(localStorage.getItem(NAME)) || { runs: {} };
-    } catch (error) {
+    } catch {
       return { runs: {} };
     }
   }
@@ -24,15 +23,18 @@
     try {
       const runs = { ...before.runs, ...of("run") };
       const started = { ...before.started, ...of("started") };
-      localStorage.setItem(NAME, JSON.stringify({ at: Date.now(), runs, started, broken: { ...before.broken, ...of("broken") } }));
-    } catch (error) {
+      localStorage.setItem(
+        NAME,
+        JSON.stringify({ at: Date.now(), runs, started, broken: { ...before.broken, ...of("broken") } }),
+      );
+    } catch {
       // a browser that keeps nothing has nothing to tell
     }
   }
 
   /** By how many its newly broken tests became more or fewer, in words. */
   function moved(tile) {
-    const known = (before.broken || {})[tile.dataset.seen];
+    const known = before.broken?.[tile.dataset.seen];
     const by = known === undefined ? 0 : tile.dataset.broken - known;
     return by ? ` (${Math.abs(by)} ${by > 0 ? "more" : "fewer"} broken)` : "";
   }
@@ -40,12 +42,19 @@
   /** Names the tests that broke in these releases since, the worst first; a click opens the failure. */
   async function name(line, releases) {
     const broke = await Promise.all(
-      releases.filter((release) => (before.started || {})[release]).map(async (release) => {
-        const query = new URLSearchParams({ release, kind: "regression,new_failure", limit: 200, fields: "test,name,release,environment,first_bad" });
-        const answer = await fetch("/api/v1/verdicts?" + query).catch(() => null);
-        const items = answer && answer.ok ? (await answer.json()).items : [];
-        return items.filter((one) => one.first_bad && one.first_bad.started_at > before.started[release]);
-      }),
+      releases
+        .filter((release) => before.started?.[release])
+        .map(async (release) => {
+          const query = new URLSearchParams({
+            release,
+            kind: "regression,new_failure",
+            limit: 200,
+            fields: "test,name,release,environment,first_bad",
+          });
+          const answer = await fetch(`/api/v1/verdicts?${query}`).catch(() => null);
+          const items = answer?.ok ? (await answer.json()).items : [];
+          return items.filter((one) => one.first_bad && one.first_bad.started_at > before.started[release]);
+        }),
     );
     const found = broke.flat();
     if (!found.length || !line.isConnected || line.hidden) return;
@@ -56,7 +65,11 @@
       return link;
     });
     const rest = found.length - links.length;
-    line.append(" Newly broken: ", ...links.flatMap((link, place) => (place ? [", ", link] : [link])), rest ? ` and ${rest} more.` : ".");
+    line.append(
+      " Newly broken: ",
+      ...links.flatMap((link, place) => (place ? [", ", link] : [link])),
+      rest ? ` and ${rest} more.` : ".",
+    );
   }
 
   function tell() {
@@ -76,7 +89,7 @@
     line.hidden = !fresh.length;
     if (fresh.length) {
       const at = new Date(before.at).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
-      line.textContent = "Since you last looked (" + at + "): new runs of " + fresh.join(", ") + ".";
+      line.textContent = `Since you last looked (${at}): new runs of ${fresh.join(", ")}.`;
       name(line, came);
     }
   }

@@ -1,6 +1,5 @@
 // The line that says what went wrong is in view as soon as its text is laid; from then on the reader scrolls.
-(function () {
-  "use strict";
+(() => {
   document.addEventListener("rt:laid", () => {
     for (const mark of document.querySelectorAll(".log .telling")) {
       const log = mark.closest(".log");

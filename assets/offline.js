@@ -1,10 +1,9 @@
 // What is navigated to while the server is away: the old page must not stand under the new address, and the new one
 // comes by itself. Dash asks once and gives up; here its questions are watched, and asked again when the beat is answered.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   const ASK = "_dash-update-component";
-  const ask = window.fetch;
+  const nativeFetch = window.fetch.bind(window);
   let lost = false; // a question went unanswered since the server was heard of last
   let laid = ""; // the address whose page is shown
 
@@ -12,7 +11,7 @@
   function page(href) {
     const url = new URL(href, location.href);
     const query = [...url.searchParams].filter(([name, value]) => value && name !== "case").sort();
-    return url.pathname + "?" + new URLSearchParams(query);
+    return `${url.pathname}?${new URLSearchParams(query)}`;
   }
 
   function show() {
@@ -23,14 +22,16 @@
     if (!away) return place.replaceChildren();
     const [heading, words] = [document.createElement("h1"), document.createElement("p")];
     heading.textContent = "This page could not be loaded";
-    words.textContent = "The server does not answer. It is asked again every two seconds, and the page comes by itself.";
+    words.textContent =
+      "The server does not answer. It is asked again every two seconds, and the page comes by itself.";
     place.replaceChildren(heading, words);
   }
 
-  window.fetch = async function (address, options) {
-    if (!String(address && address.url ? address.url : address).includes(ASK)) return ask.apply(this, arguments);
+  window.fetch = async (...parameters) => {
+    const [address] = parameters;
+    if (!String(address?.url ? address.url : address).includes(ASK)) return nativeFetch(...parameters);
     try {
-      const answer = await ask.apply(this, arguments);
+      const answer = await nativeFetch(...parameters);
       if (answer.status === 502 || answer.status === 503 || answer.status === 504) miss();
       return answer;
     } catch (error) {
@@ -45,7 +46,7 @@
   }
 
   /** The server was heard: what went unanswered is asked again. */
-  rt.heard = function () {
+  rt.heard = () => {
     if (!lost) return;
     lost = false;
     window.dash_clientside.set_props("url", { pathname: location.pathname, href: location.href });

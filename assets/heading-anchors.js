@@ -1,6 +1,5 @@
 // A fragment leads to its heading once the page that has it is laid, and again whenever it changes.
-(function () {
-  "use strict";
+(() => {
   let asked = false;
 
   function lead() {

@@ -1,9 +1,7 @@
 // Time travel: `as_of` in the address sends every question to an earlier snapshot. This finds one, and says so.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
-  const clientside = (window.dash_clientside = window.dash_clientside || {});
-  clientside.rt = clientside.rt || {};
+(() => {
+  const rt = window.rt;
+  const clientside = window.dash_clientside;
   const find = (id) => document.getElementById(id);
   const now = () => rt.go(rt.withParams({ as_of: "" }));
   const asked = () => new URLSearchParams(location.search).get("as_of");
@@ -11,9 +9,9 @@
   const told = (moment) => moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
   async function snapshot(moment) {
-    const answer = await fetch("/api/v1/snapshot?as_of=" + encodeURIComponent(moment));
+    const answer = await fetch(`/api/v1/snapshot?as_of=${encodeURIComponent(moment)}`);
     const body = await answer.json();
-    if (!answer.ok) throw new Error(body.detail || "status " + answer.status);
+    if (!answer.ok) throw new Error(body.detail || `status ${answer.status}`);
     return body;
   }
 
@@ -24,19 +22,20 @@
   async function offer() {
     const dialog = find("past");
     const answer = await fetch("/api/v1/health").catch(() => null);
-    begins = answer && answer.ok ? new Date(Date.parse((await answer.json()).store.oldest_at) + 1000) : null;
+    begins = answer?.ok ? new Date(Date.parse((await answer.json()).store.oldest_at) + 1000) : null;
     for (const jump of dialog.querySelectorAll("[data-ago]")) {
       jump.disabled = begins && ago(jump) < begins;
       jump.title = jump.disabled ? "The store is younger than that." : "";
     }
-    find("past-begins").textContent = begins ? "The store begins at " + told(begins) + "." : "";
+    find("past-begins").textContent = begins ? `The store begins at ${told(begins)}.` : "";
   }
   const ago = (jump) => new Date(Date.now() - jump.getAttribute("data-ago") * 3600e3);
 
   function refused(moment) {
-    if (isNaN(moment)) return "Choose a moment first.";
-    if (moment > new Date()) return told(moment) + " is still to come: choose a moment that has passed.";
-    if (begins && moment < begins) return "The store begins at " + told(begins) + ": it cannot say how it stood at " + told(moment) + ".";
+    if (Number.isNaN(moment.getTime())) return "Choose a moment first.";
+    if (moment > new Date()) return `${told(moment)} is still to come: choose a moment that has passed.`;
+    if (begins && moment < begins)
+      return `The store begins at ${told(begins)}: it cannot say how it stood at ${told(moment)}.`;
     return "";
   }
 
@@ -44,7 +43,7 @@
     await known;
     find("past-says").textContent = refused(moment);
     if (refused(moment)) return;
-    const utc = moment.toISOString().slice(0, 19) + "Z";
+    const utc = `${moment.toISOString().slice(0, 19)}Z`;
     try {
       const { snapshot: id } = await snapshot(utc);
       find("past").close();
@@ -70,15 +69,15 @@
   });
 
   /** The banner of a screen that does not show now. */
-  clientside.rt.past = async function () {
+  clientside.rt.past = async () => {
     const banner = find("then");
     const id = asked();
     document.documentElement.toggleAttribute("data-past", Boolean(id));
     if (!id) return banner.replaceChildren();
-    let said = "snapshot " + id;
+    let said = `snapshot ${id}`;
     try {
       said = told(new Date((await snapshot(id)).committed_at));
-    } catch (error) {
+    } catch {
       // the page says what is wrong with it
     }
     if (asked() !== id) return;
@@ -86,6 +85,6 @@
     back.className = "act";
     back.textContent = "Back to now";
     back.addEventListener("click", now);
-    banner.replaceChildren("This is how it stood at " + said + ". ", back);
+    banner.replaceChildren(`This is how it stood at ${said}. `, back);
   };
 })();

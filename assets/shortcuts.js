@@ -1,7 +1,6 @@
 // Keys, and where the focus goes when the drawer opens and closes. The sheet of keys is dashboard/dialogs.py's.
-(function () {
-  "use strict";
-  const rt = (window.rt = window.rt || {});
+(() => {
+  const rt = window.rt;
   let open = null; // the case that the drawer shows
 
   const cases = () => [...document.querySelectorAll("#page .case-link")];
@@ -13,7 +12,7 @@
     if (found.length) return found;
     const rows = [...document.querySelectorAll("#page :is(.tile, tbody tr, .host-group summary)")];
     const links = rows.map((row) => (row.matches("summary") ? row : row.querySelector("a[href]")));
-    return links.filter((link) => link && link.checkVisibility());
+    return links.filter((link) => link?.checkVisibility());
   }
   const asked = () => new URLSearchParams(location.search).get("case");
 
