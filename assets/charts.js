@@ -35,41 +35,6 @@
     };
   }
 
-  const DAY = { day: "numeric", month: "short" };
-  const HOUR = { hour: "2-digit", minute: "2-digit" };
-
-  /** What stands under runs that stand side by side, at most so many: the day where a new one begins, hours within a
-   * long one. */
-  function ticks(moments, most) {
-    const words = (form) => moments.map((iso) => new Date(iso).toLocaleString([], form));
-    const days = words(DAY);
-    const hours = words(HOUR);
-    const step = Math.max(moments.length / most, 1);
-    const [tickvals, ticktext] = [[], []];
-    moments.forEach((_, place) => {
-      const begins = days[place] !== days[place - 1];
-      const since = tickvals.length ? place - tickvals[tickvals.length - 1] : Infinity;
-      if (since < (begins ? step : 2 * step)) return;
-      tickvals.push(place);
-      ticktext.push(begins ? days[place] : hours[place]);
-    });
-    // The newest day is named, whatever stands near it.
-    const start = days.indexOf(days[days.length - 1]);
-    if (moments.length && !tickvals.includes(start)) {
-      const far = tickvals
-        .map((place, index) => [place, ticktext[index]])
-        .filter(([place]) => Math.abs(place - start) >= step);
-      const all = [...far, [start, days[start]]].sort((one, other) => one[0] - other[0]);
-      return {
-        tickmode: "array",
-        tickvals: all.map(([place]) => place),
-        ticktext: all.map(([, text]) => text),
-        tickangle: 0,
-      };
-    }
-    return { tickmode: "array", tickvals, ticktext, tickangle: 0 };
-  }
-
   function resolve(value, token) {
     if (typeof value === "string") return value.startsWith("var(--") ? token(value.slice(4, -1)) : value;
     if (Array.isArray(value)) return value;
@@ -88,7 +53,7 @@
     const narrow = matchMedia("(max-width: 720px)").matches;
     if (narrow) layout.margin = { ...layout.margin, l: 44, r: 4 };
     if (layout.meta?.moments) {
-      const under = ticks(layout.meta.moments, narrow ? 4 : 12);
+      const under = rt.chartTicks(layout.meta.moments, narrow ? 4 : 12);
       for (const name of Object.keys(layout)) if (name.startsWith("xaxis")) Object.assign(layout[name], under);
     }
     return { data, layout: { ...layout, template: template(token) } };

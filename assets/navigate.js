@@ -22,16 +22,8 @@
     if (moved && !keep) restore = { y: 0, focus: true };
   };
 
-  /** The current address with parameters changed; an empty value takes one away. */
-  rt.withParams = (changes, path) => {
-    const url = new URL(location.href);
-    if (path) url.pathname = path;
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === "" || value === null || value === undefined) url.searchParams.delete(name);
-      else url.searchParams.set(name, value);
-    }
-    return url.pathname + (url.search === "?" ? "" : url.search);
-  };
+  /** The current address with parameters changed; see changedAddress. */
+  rt.withParams = (changes, path) => rt.changedAddress(location.href, changes, path);
 
   addEventListener("popstate", () => {
     restore = { y: history.state?.y || 0, focus: false };

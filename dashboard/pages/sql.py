@@ -1,7 +1,7 @@
 """The SQL console: an editor beside what the tables mean, examples, kept queries, and the answer as table or chart.
 
 The query stands in the URL behind the '#', because that part never goes to a server: it may be long, and no log holds
-it. The browser asks `POST /api/v1/sql` itself (assets/sql.js), so that a query can be cancelled by hanging up.
+it. The browser asks `POST /api/v1/sql` itself (assets/sql-console.js), so that a query can be cancelled by hanging up.
 """
 
 from __future__ import annotations

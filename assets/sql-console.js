@@ -2,8 +2,7 @@
 (() => {
   const rt = window.rt;
   const API = "/api/v1/sql";
-  const SERIES = 12; // lines or groups of bars that can still be told apart
-  const LINKS = { test: "tests", build: "builds", run: "runs", signature: "failures" }; // what these ids lead to
+  const { axes, figure, hex, isId, isNumber, parse, sortedRows, LINKS } = rt.sqlAnswer;
   let answer = null; // what is shown: {sql, columns, rows, truncated, seconds}
   let running = null; // the AbortController of the query that runs
   let sorted = null; // {column, down}
@@ -37,15 +36,6 @@
     opened = `#${wanted}`;
     if (wanted.get("sql") === before) history.replaceState(history.state, "", address);
     else history.pushState({}, "", address);
-  }
-
-  /** JSON with whole numbers that JavaScript cannot hold kept as BigInt: ids have 63 bits. */
-  function parse(text) {
-    return JSON.parse(text, (_key, value, context) =>
-      typeof value === "number" && !Number.isSafeInteger(value) && context && /^-?\d+$/.test(context.source)
-        ? BigInt(context.source)
-        : value,
-    );
   }
 
   function say(...children) {
@@ -162,12 +152,6 @@
     if (found.cut) tell("The file does not hold every row: it was cut at its limit. Ask for fewer columns or rows.");
   }
 
-  // the table
-
-  const hex = (value) => BigInt(value).toString(16).padStart(16, "0");
-  const isNumber = (column) => /INT|DOUBLE|FLOAT|DECIMAL|REAL/.test(column.type);
-  const isId = (column) => column.type === "BIGINT" && column.name in LINKS;
-
   function cell(value, column) {
     if (value === null) return element("td", { class: "none" }, "NULL");
     if (isId(column))
@@ -177,17 +161,6 @@
         ? JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner))
         : String(value);
     return element("td", { class: isNumber(column) ? "num" : "", title: text.length > 60 ? text : null }, text);
-  }
-
-  function order(rows) {
-    if (!sorted) return rows;
-    const { column, down } = sorted;
-    const compare = (a, b) => {
-      if (a[column] === null || b[column] === null) return (a[column] === null) - (b[column] === null);
-      const less = a[column] < b[column] ? -1 : a[column] > b[column] ? 1 : 0;
-      return down ? -less : less;
-    };
-    return [...rows].sort(compare);
   }
 
   function table() {
@@ -208,7 +181,7 @@
         button,
       );
     });
-    const rows = order(answer.rows).map((row) =>
+    const rows = sortedRows(answer.rows, sorted).map((row) =>
       element("tr", {}, ...row.map((value, index) => cell(value, answer.columns[index]))),
     );
     return element(
@@ -221,60 +194,6 @@
         element("tbody", {}, ...rows),
       ),
     );
-  }
-
-  // the chart
-
-  const isTime = (column) => /^(DATE|TIMESTAMP)/.test(column.type);
-
-  /** What is drawn: the address decides, else the first column against the first number. */
-  function axes() {
-    const wanted = asked();
-    const names = answer.columns.map((column) => column.name);
-    const numbers = answer.columns.filter((column) => isNumber(column) && !isId(column)).map((column) => column.name);
-    const pick = (name, otherwise) => (names.includes(wanted.get(name)) ? wanted.get(name) : otherwise);
-    const x = pick("x", names.find((name) => !numbers.includes(name)) || names[0]);
-    const y = pick("y", numbers.find((name) => name !== x) || names[names.length - 1]);
-    return { kind: wanted.get("view") === "line" ? "line" : "bar", x, y, series: pick("series", "") };
-  }
-
-  const tagless = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;");
-
-  function figure({ kind, x, y, series }) {
-    const at = (name) => answer.columns.findIndex((column) => column.name === name);
-    const time = isTime(answer.columns[at(x)]);
-    const lines = new Map();
-    for (const row of time ? [...answer.rows].sort((a, b) => (a[at(x)] < b[at(x)] ? -1 : 1)) : answer.rows) {
-      const name = series ? String(row[at(series)]) : y;
-      if (!lines.has(name)) lines.set(name, { x: [], y: [] });
-      const value = isId(answer.columns[at(x)]) ? hex(row[at(x)]) : row[at(x)];
-      lines.get(name).x.push(value === null ? "NULL" : typeof value === "number" && !time ? value : String(value));
-      lines.get(name).y.push(row[at(y)] === null ? null : Number(row[at(y)]));
-    }
-    const data = [...lines].slice(0, SERIES).map(([name, points], index) => ({
-      ...points,
-      x: points.x.map((value) => (typeof value === "string" && !time ? tagless(value) : value)),
-      name: tagless(name),
-      type: kind === "line" ? "scatter" : "bar",
-      mode: "lines+markers",
-      marker: {
-        color: `var(--s${(index % 8) + 1}c)`,
-        symbol: index,
-        pattern: { shape: ["", "/", "x", "."][Math.floor(index / 8)] },
-      },
-      line: { color: `var(--s${(index % 8) + 1}c)`, width: 1.8, dash: ["solid", "dash"][Math.floor(index / 8)] },
-      hovertemplate: "%{x}<br>%{y:,}<extra>%{fullData.name}</extra>",
-    }));
-    const numeric = isNumber(answer.columns[at(x)]) && !isId(answer.columns[at(x)]);
-    const layout = {
-      height: 420,
-      barmode: "group",
-      hovermode: "closest",
-      showlegend: data.length > 1,
-      xaxis: { title: { text: tagless(x) }, type: time ? "date" : numeric ? "linear" : "category" },
-      yaxis: { title: { text: tagless(y) }, rangemode: kind === "bar" ? "tozero" : "normal" },
-    };
-    return { figure: { data, layout }, left: Math.max(lines.size - SERIES, 0) };
   }
 
   function choices(chosen) {
@@ -346,9 +265,9 @@
       );
     const drawn = view !== "table" && answer.rows.length > 0;
     if (drawn) {
-      const chosen = axes();
+      const chosen = axes(answer, asked());
       head.append(...choices(chosen));
-      const { figure: shown, left } = figure(chosen);
+      const { figure: shown, left } = figure(answer, chosen);
       if (left) parts.push(element("p", { class: "quiet" }, `${left} more are not drawn: choose fewer with WHERE.`));
       $("sql-chart-frame").hidden = false;
       rt.draw("sql-chart", shown);
