@@ -21,6 +21,7 @@ from dashboard.page_url import PageUrl, match
 from data.lake.store import SnapshotNotFoundError, Store, StoreError
 from data.model.filters import EVERYTHING, FilterError
 from data.queries import releases
+from data.verdicts.evidence import gate
 
 
 class UnknownError(Exception):
@@ -42,7 +43,7 @@ def install(server: Flask) -> None:
     """Give the templates their filters."""
     server.jinja_env.trim_blocks = server.jinja_env.lstrip_blocks = True
     server.jinja_env.filters.update(formats.FILTERS)
-    server.jinja_env.globals.update(sparklines.FUNCTIONS | terms.FUNCTIONS)
+    server.jinja_env.globals.update(sparklines.FUNCTIONS | terms.FUNCTIONS, gate_headlines=gate.HEADLINES)
 
 
 def html_slot(name: str, **attributes: Any) -> list[Any]:

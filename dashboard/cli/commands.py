@@ -12,6 +12,7 @@ import click
 from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_from_options
 from data.cli import completion
 from data.cli.common import JSON, fail, load_settings
+from data.verdicts.evidence import gate as gate_text
 
 GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 
@@ -72,13 +73,12 @@ def gate(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Tell a CI job whether a run may go on: does anything fail in it that did not fail in its baseline?
+    """Check for a CI job whether a run has failures that its baseline does not have.
 
-    What storms and sick hosts broke is left out on both sides, and told.
+    Mass failures and bad hosts do not count, and are listed.
 
-    Exit code 0: the gate is open; 1: it is closed; 2: nothing can be said, as the run is not known, still runs, or
-    lacks results (or the question is wrong, the store or server cannot be asked, or anything else goes wrong); 130: it
-    was interrupted.
+    Exit code 0: passed; 1: blocked; 2: unknown, as the run does not exist, is still running or lacks results (or the
+    options are wrong, the store or server cannot be reached, or an error occurred); 130: interrupted.
 
     \b
     Example: regtracker gate --release 8.0 --environment prod --run 61 --wait 600
@@ -105,24 +105,16 @@ def gate(
 
 
 def _gate_text(answer: dict[str, Any], release: str) -> str:
-    headline = {"passed": "Gate open", "closed": "Gate closed", "unknown": "Cannot say"}[answer["state"]]
-    lines = [f"{headline}: {answer['reason']}"]
-    run, base, left_out = answer["run"], answer["baseline"], answer["left_out"]
-    if run and base:
-        other = "" if base["release"] == release else f"{base['release']} "
-        lines.append(f"{release} #{run['number']} ({run['environment']}) against {other}#{base['number']}.")
+    lines = [f"{gate_text.HEADLINES[answer['state']]}: {answer['reason']}"]
+    if answer["run"]:
+        lines.append(f"Run: {release} #{answer['run']['number']} ({answer['run']['environment']})")
     lines += [
         f"  {test['class'].replace('_', ' ')} in {test['module']}: {test['key']}\n      {test['sentence']}"
         for test in answer["tests"]
     ]
     if answer["new"] > len(answer["tests"]):
         lines.append(f"  ... and {answer['new'] - len(answer['tests'])} more.")
-    if left_out["failures"]:
-        lines.append(f"Left out: {left_out['failures']} failures that storms and sick hosts caused.")
-        lines += [f"  {row['sentence']}" for row in (*left_out["storms"], *left_out["hosts"])]
-    if left_out["noisy"]:
-        lines.append(f"Left out: {left_out['noisy']} failing tests that are flaky.")
-    return "\n".join(lines)
+    return "\n".join(lines + gate_text.not_counted(answer["left_out"]))
 
 
 @click.command()

@@ -1,6 +1,7 @@
-"""May this run go on? What fails in it that did not fail before: the question of a CI job, which needs yes or no.
+"""The gate's question for CI jobs: does this run fail where its baseline did not?
 
-Never yes by accident: a run that is unknown, running, or lacks builds is not judged, and says why.
+It never passes by accident: a run that is unknown, running, or lacks builds has the state unknown. The text of the
+answer is in data/verdicts/evidence/gate.py.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
 from data.verdicts import evidence
 from data.verdicts.disturbances import analyse_lanes, host_row, of_tests, storm_rows
+from data.verdicts.evidence import gate as gate_text
 from data.verdicts.evidence.comparison import CLASSES
-from data.verdicts.evidence.number_text import counted
 from data.verdicts.flaky_exclusion import excluded_tests
 from data.verdicts.lanes import MASK_BITS, TestLane
 from data.verdicts.rules import KINDS
@@ -25,12 +26,11 @@ from data.verdicts.verdicts import judge, test_names
 
 FAILING = CLASSES[:3]  # regression, new_failure, still_failing
 NEW = FAILING[:2]
-ENDED = ("ok", "failing")  # states of a run that brought results
-PASSED, CLOSED, UNKNOWN = "passed", "closed", "unknown"
+FINISHED = ("ok", "failing")  # states of a run that has results
 
 
 class _UnknownError(Exception):
-    """Nothing can be said; `pending`: perhaps later."""
+    """The gate cannot be decided; `pending`: waiting may help."""
 
     def __init__(self, reason: str, pending: bool = False) -> None:
         super().__init__(reason)
@@ -38,9 +38,9 @@ class _UnknownError(Exception):
 
 
 @dataclass(frozen=True)
-class Side:
-    """A run in its lane (release x environment); `runs` of the lane, newest first, of which it is number `age`. The
-    lane of an older candidate ends with it: what came later changes nothing that was said of it."""
+class RunInLane:
+    """Run number `age` of the `runs` of its lane (release x environment), newest first. The lane of an older candidate
+    ends with it, so that later runs change nothing in its answer."""
 
     lane: Filter
     runs: list[dict[str, Any]]
@@ -64,121 +64,110 @@ def gate(
     """{"state": passed | closed | unknown, "reason", "pending", "run", "baseline" (runs or None), "new", "max_new",
     "counts" (by class), "tests" (at most `limit`), "left_out": {"failures", "noisy", "storms", "hosts"}}.
 
-    `run`: a number or id; default the newest of the filter's release. `baseline`: likewise, or a release (its newest
-    run that has ended, in the same environment); default the run before that has ended. A test counts if it failed in
-    the run and `kinds` holds its class: by its last status up to the baseline it passed (regression), had none in the
-    62 runs looked at (new_failure), or failed (still_failing). What storms and sick hosts broke counts on neither
-    side, unless the filter includes storms; with `exclude_flaky`, noise does not count. `pending`: waiting may help.
+    `run`: a number or id; default the newest of the filter's release. `baseline`: a number or id, or a release (its
+    newest finished run in the same environment); default the finished run before. A test counts if it failed in the run
+    and `kinds` holds its class: by its last status up to the baseline it passed (regression), had none in the
+    62 runs looked at (new_failure), or failed (still_failing). Mass failures and bad hosts count in neither run, unless
+    the filter includes storms; with `exclude_flaky`, flaky tests do not count. `pending`: waiting may help.
     """
-    nothing = {"failures": 0, "noisy": 0, "storms": [], "hosts": []}
-    answer: dict[str, Any] = {"state": UNKNOWN, "reason": "", "pending": False, "run": None, "baseline": None}
-    answer |= {"new": 0, "max_new": max_new, "counts": dict.fromkeys(FAILING, 0), "tests": [], "left_out": nothing}
+    left_out = {"failures": 0, "noisy": 0, "storms": [], "hosts": []}
+    answer: dict[str, Any] = {"state": gate_text.UNKNOWN, "reason": "", "pending": False, "run": None, "baseline": None}
+    answer |= {"new": 0, "max_new": max_new, "counts": dict.fromkeys(FAILING, 0), "tests": [], "left_out": left_out}
     try:
         candidate = _candidate(store, flt, run)
         answer["run"] = candidate.run
-        base = _base(store, candidate, baseline)
+        base = _baseline(store, candidate, baseline)
     except _UnknownError as error:
         return answer | {"reason": str(error), "pending": error.pending}
 
-    part = replace(candidate.lane, module=flt.module, topology=flt.topology)
-    found = _failing(store, part, candidate, base)
-    answer |= {"baseline": base.run, "left_out": nothing | _left_out(store, part, candidate)}
+    scope = replace(candidate.lane, module=flt.module, topology=flt.topology)
+    failing = _failing(store, scope, candidate, base)
+    answer |= {"baseline": base.run, "left_out": left_out | _left_out(store, scope, candidate)}
     if flt.exclude_flaky:
-        noise = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
-        answer["left_out"]["noisy"] = sum(line.test in noise for line, _ in found)
-        found = [(line, told) for line, told in found if line.test not in noise]
-    broken = []
-    for line, told in found:
-        its = evidence.judge(told)["class"]
-        answer["counts"][its] += 1
-        if its in kinds:
-            broken.append((FAILING.index(its), line.module, line.test, told))
-    broken.sort(key=lambda row: row[:3])
-    answer["new"] = len(broken)
-    named = test_names(store, [test for _, _, test, _ in broken[:limit]])
-    answer["tests"] = [_row(test, named[test], module, told) for _, module, test, told in broken[:limit]]
-    return answer | _decided(candidate, _results(store, candidate, flt), len(broken), max_new)
+        flaky = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
+        answer["left_out"]["noisy"] = sum(line.test in flaky for line, _ in failing)
+        failing = [(line, its) for line, its in failing if line.test not in flaky]
+    counting = []
+    for line, its in failing:
+        name = evidence.judge(its)["class"]
+        answer["counts"][name] += 1
+        if name in kinds:
+            counting.append((FAILING.index(name), line.module, line.test, its))
+    counting.sort(key=lambda row: row[:3])
+    answer["new"] = len(counting)
+    names = test_names(store, [test for _, _, test, _ in counting[:limit]])
+    answer["tests"] = [_row(test, names[test], module, its) for _, module, test, its in counting[:limit]]
+    results = _result_count(store, candidate, flt)
+    return answer | gate_text.decide(candidate.run, base.run, results, len(counting), max_new, kinds)
 
 
-def _candidate(store: Store, flt: Filter, run: str | None) -> Side:
-    every = Filter(flt.release, environment=flt.environment, include_storms=flt.include_storms)
-    listed = newest_runs(store, every, 10 * MASK_BITS)
-    where = f"release {flt.release}" + (f" in {flt.environment}" if flt.environment else "")
-    if not listed:
-        raise _UnknownError(f"There is no run of {where}.", pending=True)
-    named = [row for row in listed if run is None or run in (str(row["number"]), row["id"])]
-    if not named:
-        raise _UnknownError(f"There is no run {run} of {where}.", pending=True)
-    environments = sorted({row["environment"] for row in named})
+def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
+    lane = Filter(flt.release, environment=flt.environment, include_storms=flt.include_storms)
+    newest = newest_runs(store, lane, 10 * MASK_BITS)
+    if not newest:
+        raise _UnknownError(gate_text.no_run(flt.release, flt.environment), pending=True)
+    matching = [row for row in newest if run is None or run in (str(row["number"]), row["id"])]
+    if not matching:
+        raise _UnknownError(gate_text.no_run(flt.release, flt.environment, run), pending=True)
+    environments = sorted({row["environment"] for row in matching})
     if len(environments) > 1:
-        raise _UnknownError(f"There are runs in {' and '.join(environments)}: say which environment is meant.")
-    side = _side(replace(every, environment=environments[0]), listed, named[0])
-    if side.run["state"] == "running" and side.run["waiting"]:
-        waiting = f"{side.run['waiting']} of the {side.run['builds']} builds"
-        raise _UnknownError(f"Of run #{side.run['number']}, {waiting} have yet to be read.", pending=True)
-    if side.run["state"] == "running":
-        raise _UnknownError(f"Run #{side.run['number']} is still running.", pending=True)
-    return side
+        raise _UnknownError(gate_text.several_environments(flt.release, environments, run))
+    chosen = matching[0]
+    if chosen["state"] == "running":
+        raise _UnknownError(gate_text.running(chosen), pending=True)
+    runs = [row for row in newest if row["environment"] == chosen["environment"]]
+    age = runs.index(chosen)
+    lane = replace(lane, environment=chosen["environment"], at_run=chosen["id"] if age else None)
+    return RunInLane(lane, runs[age : age + MASK_BITS], 0)
 
 
-def _side(lane: Filter, listed: list[dict[str, Any]], run: dict[str, Any]) -> Side:
-    runs = [row for row in listed if row["environment"] == lane.environment]
-    age = runs.index(run)
-    return Side(replace(lane, at_run=run["id"] if age else None), runs[age : age + MASK_BITS], 0)
-
-
-def _base(store: Store, candidate: Side, baseline: str | None) -> Side:
-    before = [row for row in candidate.runs[candidate.age + 1 :] if row["state"] in ENDED]
-    if baseline is None:
+def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunInLane:
+    before = [row for row in candidate.runs[candidate.age + 1 :] if row["state"] in FINISHED]
+    if baseline is None or baseline == candidate.lane.release:
         if not before:
-            raise _UnknownError(
-                f"No run before #{candidate.run['number']} has ended: name another release as baseline."
-            )
-        return Side(candidate.lane, candidate.runs, candidate.runs.index(before[0]))
+            raise _UnknownError(gate_text.no_earlier_run(candidate.run))
+        return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(before[0]))
     lane = replace(candidate.lane, release=baseline, at_run=None)
-    if baseline == candidate.lane.release:
-        return _base(store, candidate, None)
-    theirs = newest_runs(store, lane, MASK_BITS)
-    if theirs:
-        ended = [row for row in theirs if row["state"] in ENDED]
-        if not ended:
-            raise _UnknownError(f"No run of the baseline {baseline} has ended.", pending=True)
-        return Side(lane, theirs, theirs.index(ended[0]))
-    named = [row for row in before if baseline in (str(row["number"]), row["id"])]
-    if not named:
-        raise _UnknownError(
-            f"The baseline {baseline} is neither a run before #{candidate.run['number']} that has ended, nor a release "
-            f"with runs in {candidate.lane.environment}."
-        )
-    return Side(candidate.lane, candidate.runs, candidate.runs.index(named[0]))
+    others = newest_runs(store, lane, MASK_BITS)
+    if others:
+        finished = [row for row in others if row["state"] in FINISHED]
+        if not finished:
+            raise _UnknownError(gate_text.no_finished_baseline(baseline), pending=True)
+        return RunInLane(lane, others, others.index(finished[0]))
+    matching = [row for row in before if baseline in (str(row["number"]), row["id"])]
+    if not matching:
+        raise _UnknownError(gate_text.unknown_baseline(baseline, candidate.run))
+    return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(matching[0]))
 
 
-def _failing(store: Store, part: Filter, candidate: Side, base: Side) -> list[tuple[TestLane, dict[str, Any]]]:
+def _failing(
+    store: Store, scope: Filter, candidate: RunInLane, base: RunInLane
+) -> list[tuple[TestLane, dict[str, Any]]]:
     """The tests that failed in the candidate, each with its evidence."""
-    around = analyse_lanes(store, part, MASK_BITS)
-    failing = [line for line in around.lines if line.failed >> candidate.age & 1]
+    analysis = analyse_lanes(store, scope, MASK_BITS)
+    failing = [line for line in analysis.lines if line.failed >> candidate.age & 1]
     before = {line.test: line for line in failing}
     if base.lane != candidate.lane:
-        # Of the other lane also those that never failed there.
-        there = replace(part, release=base.lane.release, module=None, at_run=None)
-        before = {line.test: line for line in of_tests(store, there, MASK_BITS, before)} if before else {}
-    words = _words(store, part)
+        # In the other lane also the tests that never failed there.
+        other = replace(scope, release=base.lane.release, module=None, at_run=None)
+        before = {line.test: line for line in of_tests(store, other, MASK_BITS, before)} if before else {}
+    kinds = _verdict_kinds(store, scope)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
-    found = []
+    rows = []
     for line in failing:
-        last = _last(before.get(line.test), base)
+        last = _last_run(before.get(line.test), base)
         status = last and ("failed" if before[line.test].failed >> last[0] & 1 else "passed")
-        told = {
+        its = {
             "rule": "class",
-            "base": _told(f"{release}#{(last[1] if last else base.run)['number']}", status),
-            "candidate": _told(f"#{candidate.run['number']}", "failed"),
-            "kinds": words.get(line.test, []),
+            "base": _side(f"{release}#{(last[1] if last else base.run)['number']}", status),
+            "candidate": _side(f"#{candidate.run['number']}", "failed"),
+            "kinds": kinds.get(line.test, []),
         }
-        found.append((line, told))
-    return found
+        rows.append((line, its))
+    return rows
 
 
-def _last(line: TestLane | None, base: Side) -> tuple[int, dict[str, Any]] | None:
+def _last_run(line: TestLane | None, base: RunInLane) -> tuple[int, dict[str, Any]] | None:
     """The newest run up to the base in which a test failed or passed, with its age."""
     ran = (line.failed | line.passed) >> base.age if line else 0
     if not ran:
@@ -187,57 +176,45 @@ def _last(line: TestLane | None, base: Side) -> tuple[int, dict[str, Any]] | Non
     return age, base.runs[age]
 
 
-def _told(of: str, status: str | None) -> dict[str, Any]:
-    return {"of": of, **{name: int(name == status) for name in ("passed", "failed", "skipped")}}
+def _side(name: str, status: str | None) -> dict[str, Any]:
+    """One side of the evidence of a comparison."""
+    return {"of": name, **{each: int(each == status) for each in ("passed", "failed", "skipped")}}
 
 
-def _words(store: Store, part: Filter) -> dict[int, list[str]]:
-    """The words that tests carried after the run."""
-    _, judged = judge(store, part)
+def _verdict_kinds(store: Store, scope: Filter) -> dict[int, list[str]]:
+    """By test: the verdict kinds after the run."""
+    _, judged = judge(store, scope)
     return {verdict.line.test: sorted(verdict.kinds, key=KINDS.index) for verdict in judged}
 
 
-def _left_out(store: Store, part: Filter, candidate: Side) -> dict[str, Any]:
-    """The storms of the run and the sick hosts of its lane, and how many failures of the run they took."""
-    if part.include_storms:
+def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, Any]:
+    """The mass failures of the run and the bad hosts of its lane, and how many failures of the run they explain."""
+    if scope.include_storms:
         return {}
-    around = analyse_lanes(store, part, MASK_BITS)
-    storms = [row for row in storm_rows(store, around.window, around.storms) if row["run"] == candidate.run["id"]]
-    ill = sum(line.sick >> candidate.age & 1 for line in around.lines)
-    hosts = [host_row(around, host) for host in around.hosts if host.sick]
-    failures = ill + sum(storm["failed"] for storm in storms)
-    return {"failures": failures, "storms": storms, "hosts": hosts if ill else []}
+    analysis = analyse_lanes(store, scope, MASK_BITS)
+    storms = [row for row in storm_rows(store, analysis.window, analysis.storms) if row["run"] == candidate.run["id"]]
+    on_bad_hosts = sum(line.sick >> candidate.age & 1 for line in analysis.lines)
+    hosts = [host_row(analysis, host) for host in analysis.hosts if host.sick]
+    failures = on_bad_hosts + sum(storm["failed"] for storm in storms)
+    return {"failures": failures, "storms": storms, "hosts": hosts if on_bad_hosts else []}
 
 
-def _results(store: Store, candidate: Side, flt: Filter) -> int:
-    """How many results the run has of the part that is asked about."""
+def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:
+    """How many results the run has in the filter's module and topology."""
     found = one_run(store, candidate.run["id"], Filter(module=flt.module, topology=flt.topology))
     return found["total"] if found else 0
 
 
-def _row(test: int, named: dict[str, Any], module: str, told: dict[str, Any]) -> dict[str, Any]:
-    judged = evidence.judge(told)
+def _row(test: int, names: dict[str, Any], module: str, its: dict[str, Any]) -> dict[str, Any]:
+    judged = evidence.judge(its)
     return {
         "test": ids.text(test),
-        "key": f"{named['file']}::{named['class']}::{named['name']}",
-        "name": named["name"],
+        "key": f"{names['file']}::{names['class']}::{names['name']}",
+        "name": names["name"],
         "module": module,
         "class": judged["class"],
         "before": judged["before"],
-        "kinds": told["kinds"],
-        "sentence": evidence.sentence(told),
-        "evidence": told,
+        "kinds": its["kinds"],
+        "sentence": evidence.sentence(its),
+        "evidence": its,
     }
-
-
-def _decided(candidate: Side, results: int, new: int, max_new: int) -> dict[str, Any]:
-    run = candidate.run
-    said = f"{counted(new, 'test')} {'fails' if new == 1 else 'fail'} that did not before; at most {max_new} may."
-    if new > max_new:
-        return {"state": CLOSED, "reason": said}
-    if run["missing"]:
-        missing = f"{run['missing']} of the {run['builds']} builds of run #{run['number']}"
-        return {"state": UNKNOWN, "reason": f"{missing} have brought no results.", "pending": True}
-    if not results:
-        return {"state": UNKNOWN, "reason": f"Run #{run['number']} has no result of what is asked about."}
-    return {"state": PASSED, "reason": said}

@@ -25,6 +25,7 @@ def test_what_failed_before_does_not_close_it_and_what_passed_does(world):
     world.history({"steady": "PPP", "old": "PFF", "new": "PPF", "mended": "FFP", "born": "--F", "back": "PSF"})
     answer = gate(world.store, SEVEN)
     assert answer["state"] == "closed" and answer["new"] == 3
+    assert answer["reason"] == "3 new failures (limit 0), compared with #2."
     assert failing(answer) == {"back": "regression", "new": "regression", "born": "new_failure"}
     assert answer["counts"] == {"regression": 2, "new_failure": 1, "still_failing": 1}
     assert (answer["run"]["number"], answer["baseline"]["number"]) == (3, 2)
@@ -69,13 +70,13 @@ def test_another_release_is_a_baseline_in_the_same_environment(world):
 @pytest.mark.parametrize(
     ("asked", "reason", "pending"),
     [
-        ({"flt": Filter(release="9.9")}, "There is no run of release 9.9.", True),
-        ({"flt": Filter(release="7.0", environment="lab")}, "There is no run of release 7.0 in lab.", True),
-        ({"run": "77"}, "There is no run 77 of release 7.0.", True),
-        ({"run": "1"}, "No run before #1 has ended", False),
+        ({"flt": Filter(release="9.9")}, "Release 9.9 has no runs.", True),
+        ({"flt": Filter(release="7.0", environment="lab")}, "Release 7.0 has no runs in lab.", True),
+        ({"run": "77"}, "Release 7.0 has no run 77.", True),
+        ({"run": "1"}, "No finished run before #1", False),
         ({"baseline": "77"}, "The baseline 77 is neither", False),
         ({"baseline": "2"}, "The baseline 2 is neither", False),
-        ({"flt": Filter(release="7.0", module="nowhere")}, "no result of what is asked about", False),
+        ({"flt": Filter(release="7.0", module="nowhere")}, "has no results in this module or topology", False),
     ],
 )
 def test_what_cannot_be_said_is_said(world, asked, reason, pending):
@@ -91,7 +92,7 @@ def test_a_run_that_is_not_whole_is_never_green(world):
     world.run({"routing": {"a": "P"}, "storage": None})
     lacking = gate(world.store, SEVEN)
     assert (lacking["state"], lacking["pending"]) == ("unknown", True)
-    assert lacking["reason"] == "1 of the 2 builds of run #4 have brought no results."
+    assert lacking["reason"] == "Run #4: 1 of 2 builds has no results yet."
     world.run({"routing": {"a": "F"}, "storage": None})
     assert gate(world.store, SEVEN)["state"] == "closed", "what is missing cannot mend it"
 
@@ -99,7 +100,7 @@ def test_a_run_that_is_not_whole_is_never_green(world):
 def test_environments_are_never_mixed(world):
     world.history({"a": "PP"})
     world.history({"a": "PF"}, environment="staging")
-    assert gate(world.store, SEVEN)["reason"] == "There are runs in prod and staging: say which environment is meant."
+    assert gate(world.store, SEVEN)["reason"] == "Release 7.0 has runs in prod and staging: choose an environment."
     assert gate(world.store, Filter(release="7.0", environment="prod"))["state"] == "passed"
     assert gate(world.store, Filter(release="7.0", environment="staging"))["state"] == "closed"
     assert gate(world.store, SEVEN, run="4")["state"] == "closed", "a run that only one environment has needs no more"

@@ -76,4 +76,4 @@ def test_a_run_that_is_read_in_part_is_running_and_says_how_much_waits(world, ow
     world.store.transact("test", "ledger", lambda cursor: ledger.add_entries(cursor, entries, NOW))
     found = own_client.get("/api/v1/runs").json["items"][0]
     assert (found["state"], found["total"], found["missing"], found["waiting"]) == ("running", 1, 1, 1)
-    assert "1 of the 2 builds have yet to be read" in own_client.get("/api/v1/gate?release=7.0").json["reason"]
+    assert "1 of 2 builds not read yet" in own_client.get("/api/v1/gate?release=7.0").json["reason"]

@@ -43,9 +43,7 @@ def test_the_gate_says_yes_no_or_that_it_cannot_say(call, filled):
     answer = json.loads(closed.stdout)
     assert answer["state"] == "closed" and answer["tests"][0]["evidence"]["rule"] == "class"
     told = call("gate", *SEVEN, "--run", number, "--baseline", "4")
-    assert told.exit_code == 1 and told.stdout.startswith(
-        "Gate closed: 2 tests fail that did not before; at most 0 may."
-    )
+    assert told.exit_code == 1 and told.stdout.startswith("Blocked: 2 new failures (limit 0), compared with #4.")
     assert "routing_test.py::TestIt::broken" in told.stdout and "new failure in storage" in told.stdout
     assert call("gate", *SEVEN, "--run", number, "--max-new", "9").exit_code == 0
     running = call("gate", *SEVEN)

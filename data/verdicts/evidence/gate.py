@@ -1,0 +1,81 @@
+"""The text of the gate's answer, and the decision: passed, blocked (`closed` on the wire) or unknown.
+
+Everything follows from the numbers in the answer itself (data/queries/gate.py collects them). The command line, the API
+and the screens show these texts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data.verdicts.evidence.number_text import counted
+
+PASSED, CLOSED, UNKNOWN = "passed", "closed", "unknown"
+HEADLINES = {PASSED: "Passed", CLOSED: "Blocked", UNKNOWN: "Unknown"}
+
+
+def decide(
+    run: dict[str, Any], baseline: dict[str, Any], results: int, new: int, max_new: int, kinds: tuple[str, ...]
+) -> dict[str, Any]:
+    """{"state", "reason", "pending"} of a run with `results` in scope, of which `new` failing tests count.
+
+    Failures over the limit block whatever is missing; without builds or results a run never passes.
+    """
+    if new > max_new:
+        return {"state": CLOSED, "reason": reason(run, baseline, new, max_new, kinds), "pending": False}
+    if run["missing"]:
+        missing = f"{run['missing']} of {counted(run['builds'], 'build')} {'has' if run['missing'] == 1 else 'have'}"
+        return {"state": UNKNOWN, "reason": f"Run #{run['number']}: {missing} no results yet.", "pending": True}
+    if not results:
+        no_results = f"Run #{run['number']} has no results in this module or topology."
+        return {"state": UNKNOWN, "reason": no_results, "pending": False}
+    return {"state": PASSED, "reason": reason(run, baseline, new, max_new, kinds), "pending": False}
+
+
+def reason(run: dict[str, Any], baseline: dict[str, Any], new: int, max_new: int, kinds: tuple[str, ...]) -> str:
+    """Such as "2 new failures (limit 0), compared with #133."."""
+    failures = counted(new, "failing test" if "still_failing" in kinds else "new failure")
+    release = "" if baseline["release"] == run["release"] else f"{baseline['release']} "
+    return f"{failures} (limit {max_new}), compared with {release}#{baseline['number']}."
+
+
+def no_run(release: str | None, environment: str | None, run: str | None = None) -> str:
+    where = f" in {environment}" if environment else ""
+    return f"Release {release} has no run{'s' if run is None else f' {run}'}{where}."
+
+
+def several_environments(release: str | None, environments: list[str], run: str | None) -> str:
+    what = f"Release {release} has runs" if run is None else f"Release {release} has a run {run}"
+    return f"{what} in {' and '.join(environments)}: choose an environment."
+
+
+def running(run: dict[str, Any]) -> str:
+    if run["waiting"]:
+        return f"Run #{run['number']}: {run['waiting']} of {counted(run['builds'], 'build')} not read yet."
+    return f"Run #{run['number']} is still running."
+
+
+def no_earlier_run(run: dict[str, Any]) -> str:
+    return f"No finished run before #{run['number']}: choose another release as the baseline."
+
+
+def no_finished_baseline(release: str) -> str:
+    return f"The baseline {release} has no finished run."
+
+
+def unknown_baseline(baseline: str, run: dict[str, Any]) -> str:
+    return (
+        f"The baseline {baseline} is neither a finished run before #{run['number']} nor a release with runs in "
+        f"{run['environment']}."
+    )
+
+
+def not_counted(left_out: dict[str, Any]) -> list[str]:
+    """One line for each group of failures that do not count, with the mass failures and bad hosts."""
+    lines = []
+    if left_out["failures"]:
+        lines.append(f"Not counted: {counted(left_out['failures'], 'failure')} in mass failures or on bad hosts.")
+        lines += [f"  {row['sentence']}" for row in (*left_out["storms"], *left_out["hosts"])]
+    if left_out["noisy"]:
+        lines.append(f"Not counted: {counted(left_out['noisy'], 'failing test')} known to be flaky.")
+    return lines
