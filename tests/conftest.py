@@ -1,5 +1,5 @@
-"""What several packages' tests share: the reference corpus, which lies beside the project and is never copied, and how
-property tests draw their examples."""
+"""Markers, the order of the tests, the profile of property tests, and the reference corpus, which stands beside the
+checkout and is never copied."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same examples in each run: what lands must not hang on luck. `pytest --hypothesis-profile explore` draws new ones.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("explore", print_blob=True)
+# The same examples in each run: a change must not pass or fail by luck. `--hypothesis-profile explore` draws new ones.
+# No property has a deadline: a busy machine must not fail it.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", print_blob=True, deadline=None)
 settings.load_profile("steady")
 
 # On stores as small as those of tests, the second thread of DuckDB finds nothing to do and waits busily, which doubles
@@ -19,11 +20,36 @@ settings.load_profile("steady")
 os.environ.setdefault("REGTRACKER_STORE__THREADS", "1")
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
+SYSTEM = Path(__file__).parent / "system"
+MARKER_OF_FIXTURE = {"chromium": "browser", "corpus": "corpus", "catalog": "postgres"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no worker ends alone with it."""
-    items.sort(key=lambda item: item.path.name != "test_command_line.py")
+    """Mark tests by their fixtures and folders; share them out among the workers."""
+    for item in items:
+        names = {marker for fixture, marker in MARKER_OF_FIXTURE.items() if fixture in item.fixturenames}
+        if SYSTEM in item.path.parents:
+            names |= {"browser" if item.path.parent.name == "browser" else "process"}
+        for name in names:
+            item.add_marker(name)
+    items[:] = balanced(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the order, which pytest-randomly's own header does not under `-q`."""
+    terminalreporter.write_line(f"The order of this run: --randomly-seed={config.option.randomly_seed}")
+
+
+def balanced(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of two workers, the first begins with the long processes and the second with the browser; both end with short
+    tests, of which the one that ends first takes some of the other's."""
+    groups: dict[str, list[pytest.Item]] = {"browser": [], "long": [], "short": []}
+    for item in items:
+        markers = {marker.name for marker in item.iter_markers()}
+        group = "browser" if "browser" in markers else "long" if markers & {"process", "slow", "postgres"} else "short"
+        groups[group].append(item)
+    half = max(0, len(items) // 2 - len(groups["long"]))
+    return [*groups["long"], *groups["short"][:half], *groups["browser"], *groups["short"][half:]]
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +57,8 @@ def corpus() -> Path:
     """The folder of the corpus; without it the test is skipped, or failed where CI says that it must be there."""
     if not CORPUS.is_dir():
         if os.environ.get("CI") == "true" and os.environ.get("REGTRACKER_REQUIRE_CORPUS") == "1":
-            pytest.fail("the corpus is not beside this checkout, and REGTRACKER_REQUIRE_CORPUS asks for it")
-        pytest.skip("the corpus is not beside this checkout: its tests were left out")
+            pytest.fail("REGTRACKER_REQUIRE_CORPUS is set, and the corpus is not beside this checkout")
+        pytest.skip("the corpus is not beside this checkout")
     return CORPUS
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 import cli_reference
 import click
 import pytest
 import requests
 from click.testing import CliRunner
+from support.fake_server import eventually
+from support.processes import free_port, is_listening
 from support.store_builder import World
 
 import regtracker
@@ -94,9 +94,7 @@ def every(url: str) -> list[dict]:
 
 
 def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_threads):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     demo = subprocess.Popen(
         [
             sys.executable,
@@ -133,13 +131,7 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_
         demo.send_signal(signal.SIGTERM)
         demo.communicate(timeout=60)
     assert demo.returncode == 0
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                break
-    else:
-        pytest.fail("the web process outlived the demo")
+    eventually(lambda: not is_listening(port))
 
 
 def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):

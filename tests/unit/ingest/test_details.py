@@ -7,7 +7,8 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.jenkins.build_details import Commit, Counters, read_build_detail
+from data.write.builds import CommitRecord
+from ingest.jenkins.build_details import Counters, read_build_detail
 from ingest.parsers import jenkins_test_report
 
 ODD = st.sampled_from([None, "", "12", "x", 3, -1, True, [], {}, [None], ["a"], [{}], {"a": 1}, float("nan"), 10**30])
@@ -77,5 +78,5 @@ def test_numbers_that_are_written_as_text() -> None:
 def test_changes_of_subversion_and_of_pipelines() -> None:
     svn = {"kind": "svn", "items": [{"revision": 1234, "user": "ann", "msg": "fix", "timestamp": -1}]}
     git = [{"items": [{"commitId": "ab"}]}, {"items": [{"commitId": "cd"}, None]}]
-    assert read_build_detail("j", 1, {"changeSet": svn}).commits == [Commit("1234", "ann", "fix")]
+    assert read_build_detail("j", 1, {"changeSet": svn}).commits == [CommitRecord("1234", "ann", "fix")]
     assert [commit.revision for commit in read_build_detail("j", 1, {"changeSets": git}).commits] == ["ab", "cd"]

@@ -45,7 +45,7 @@ def fingerprint(programme: Programme) -> str:
 def test_the_same_arguments_give_the_same_bytes_in_another_process():
     here = fingerprint(Programme("tiny", 5, START))
     code = (
-        "from tests.ingest.simulator.test_simulator_programme import *\n"
+        "from tests.unit.ingest.simulator.test_simulator_programme import *\n"
         "import sys; sys.stdout.write(fingerprint(Programme('tiny', 5, START)))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(ROOT)}

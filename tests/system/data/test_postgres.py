@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -13,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.processes import free_port
 from support.store_builder import cases, held
 
 from data.cache.parquet_files import TABLES
@@ -40,10 +40,8 @@ def catalog() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed: the tests of a catalogue in it were left out")
     # The server refuses to run as root.
     other = {"user": "nobody"} if os.geteuid() == 0 else {}
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-        probe.close()
+    with tempfile.TemporaryDirectory() as folder:
+        port = str(free_port())
         if other:
             shutil.chown(folder, "nobody")
         home = f"{folder}/data"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from support.live_server import served
 from support.paths import ROOT
+from support.processes import free_port, wait_until_listening
 from support.store_builder import World
 
 from data.model.filters import Filter
@@ -144,23 +143,17 @@ def over_pipes(expected, environment):
 @pytest.fixture(scope="module")
 def over_http(expected, environment, server):
     """Likewise over streamable HTTP, by way of a web server elsewhere."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with served(server) as address:
         command = [sys.executable, "-m", "regtracker", "mcp", "--http", "--port", str(port), "--url", address]
         process = subprocess.Popen(command, env=os.environ | environment)
         try:
-            deadline = time.monotonic() + 60
-            with socket.socket() as probe:
-                while probe.connect_ex(("127.0.0.1", port)) != 0:
-                    assert process.poll() is None and time.monotonic() < deadline
-                    time.sleep(0.1)
+            wait_until_listening(port, process)
             wanted = {name: arguments for name, (arguments, _) in expected.items()}
             return asyncio.run(ask_all(f"http://127.0.0.1:{port}/mcp", wanted))
         finally:
             process.terminate()
-            process.wait(timeout=15)
+            process.wait(timeout=60)
 
 
 def test_every_tool_is_described_read_only_and_tried_here(over_pipes, expected):
