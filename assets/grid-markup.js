@@ -30,9 +30,9 @@
     const names = data.tests.map(
       (test, row) => `<div class="cells-row" data-row="${row}">${rt.gridName(test)}<span class="cells"></span></div>`,
     );
-    return `<div class="cells-grid${cell >= 24 ? " roomy" : ""}" style="${width}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-says">
+    return `<div class="cells-grid${cell >= 24 ? " roomy" : ""}" style="${width}" tabindex="0" role="application" aria-label="Tests by runs: arrow keys move, Enter opens" aria-describedby="grid-status">
 <div class="cells-row cells-head"><span class="cells-name">Test</span><span class="cells-stack">${rt.gridHeads(data, cell)}</span></div>${names.join("")}</div>
-<p class="sr" id="grid-says" aria-live="polite"></p><p class="grid-tip" id="grid-tip" aria-hidden="true"></p>`;
+<p class="sr" id="grid-status" aria-live="polite"></p><p class="grid-tip" id="grid-tip" aria-hidden="true"></p>`;
   };
 
   rt.gridName = (test) => {

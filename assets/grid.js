@@ -178,7 +178,7 @@
       target.querySelector(".cells-grid").focus({ preventScroll: true });
     });
   }
-  document.addEventListener("rt:laid", ({ detail }) => detail.name === "grid-head" && offer());
+  document.addEventListener("rt:rendered", ({ detail }) => detail.name === "grid-head" && offer());
 
   function paint(target) {
     const old = target.querySelector(".cells-grid");
@@ -242,7 +242,7 @@
     const found = point("at", row, column);
     if (!found) return;
     found.scrollIntoView({ block: "nearest", inline: "nearest" });
-    document.getElementById("grid-says").textContent = describe(row, column);
+    document.getElementById("grid-status").textContent = describe(row, column);
     showTip(row, column);
   }
 

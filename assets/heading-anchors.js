@@ -10,7 +10,7 @@
     target.focus({ preventScroll: true });
   }
 
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name !== "docs") return;
     if (asked || !detail.same) lead();
     asked = false;

@@ -35,9 +35,9 @@
     const which = button.getAttribute("data-pick");
     check(button.form, (box) => which === "all" || (which === "new" && box.hasAttribute("data-new")));
   });
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name === "ingest") document.querySelectorAll("form[data-picks]").forEach(count);
-    const answer = detail.name === "ingest-said" && document.querySelector("#ingest-said [data-go-to]");
+    const answer = detail.name === "ingest-result" && document.querySelector("#ingest-result [data-go-to]");
     if (answer) window.rt.go(answer.getAttribute("data-go-to"));
   });
 })();

@@ -94,7 +94,7 @@
     }
   }
 
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name !== "overview") return;
     if (left) before = read();
     left = false;

@@ -1,8 +1,8 @@
 // Lays new markup over what is shown: standing nodes stay, so scroll, focus, open rows and selections survive.
 (() => {
   const rt = window.rt;
-  let noticed = null; // the sink for which a notice was shown last
-  const shown = {}; // sink -> {at, snapshot} of what it shows
+  let noticed = null; // the slot for which a notice was shown last
+  const shown = {}; // slot -> {at, snapshot} of what it shows
 
   const keyOf = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") || node.id : "") || "";
 
@@ -117,9 +117,9 @@
     }
   }
 
-  /** Show an answer {html, at, snapshot} in the sink of a store "<sink>-html", unless it shows a newer one already;
+  /** Show an answer {html, at, snapshot} in the slot of a store "<slot>-html", unless it shows a newer one already;
    * `whole`: also where rows that are being read would move. */
-  rt.lay = (answer, storeId, whole) => {
+  rt.apply = (answer, storeId, whole) => {
     if (!answer) return;
     const name = storeId.replace(/-html$/, "");
     const target = document.getElementById(name);
@@ -135,14 +135,14 @@
     // What is looked up anew is laid whole; what comes by itself does not move the rows that are being read.
     const waits = same && !whole && name !== "drawer" ? hold(target, template.content) : null;
     if (waits || noticed === name || (!same && name !== "drawer"))
-      rt.notice(waits, () => rt.lay(answer, storeId, true));
+      rt.notice(waits, () => rt.apply(answer, storeId, true));
     if (waits) noticed = name;
     morph(target, template.content, Boolean(same));
     const titled = target.querySelector("[data-title]");
     if (titled) document.title = `${titled.getAttribute("data-title")} · Regression Tracker`;
-    document.dispatchEvent(new CustomEvent("rt:laid", { detail: { name, same: Boolean(same), at: answer.at } }));
+    document.dispatchEvent(new CustomEvent("rt:rendered", { detail: { name, same: Boolean(same), at: answer.at } }));
   };
 
   const clientside = window.dash_clientside;
-  clientside.rt.lay = (answer, id) => rt.lay(answer, id);
+  clientside.rt.apply = (answer, id) => rt.apply(answer, id);
 })();

@@ -29,7 +29,7 @@
     restore = { y: history.state?.y || 0, focus: false };
   });
 
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (!restore || detail.name === "drawer") return;
     scrollTo(0, restore.y);
     const heading = restore.focus && document.querySelector("#page h1");
@@ -116,7 +116,7 @@
   clientside.rt.scoped = (values) => {
     const chosen = (values || []).filter((value) => value !== "*");
     document.getElementById("scope-count").textContent = chosen.length ? `Filters (${chosen.length})` : "Filters";
-    document.getElementById("scope-said").textContent = chosen.join(" · ") || "everything";
+    document.getElementById("scope-text").textContent = chosen.join(" · ") || "everything";
   };
 
   /** A selector that differs from what the server set was changed by the user. */

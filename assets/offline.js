@@ -52,7 +52,7 @@
     window.dash_clientside.set_props("url", { pathname: location.pathname, href: location.href });
   };
 
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name === "drawer") return;
     laid = page(detail.at);
     show();

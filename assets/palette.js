@@ -118,7 +118,7 @@
     list.replaceChildren(...made);
     rt.times(list);
     find("palette-input").setAttribute("aria-expanded", String(place > 0));
-    find("palette-says").textContent = says;
+    find("palette-status").textContent = says;
     choose(0);
   }
 

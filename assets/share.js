@@ -20,12 +20,12 @@
     const text = TEXTS[name]();
     try {
       await navigator.clipboard.writeText(text);
-      find("share-says").textContent = "Copied.";
+      find("share-status").textContent = "Copied.";
     } catch {
       // without a secure context there is no clipboard: the text is shown, chosen, ready for Ctrl C
       find("share-call").textContent = text;
       getSelection().selectAllChildren(find("share-call"));
-      find("share-says").textContent = "This browser lets no page copy here: press Ctrl C.";
+      find("share-status").textContent = "This browser lets no page copy here: press Ctrl C.";
     }
   }
 
@@ -99,7 +99,7 @@
     });
     const filename = title.replace(/[^\p{L}\p{N}]+/gu, "-");
     await window.Plotly.downloadImage(figure, { format: form, ...LARGE, height: height + legend, filename });
-    find("share-says").textContent = `${filename}.${form} was made.`;
+    find("share-status").textContent = `${filename}.${form} was made.`;
   }
 
   document.addEventListener("click", (event) => {
@@ -109,10 +109,10 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     find("share").addEventListener("rt:opened", () => {
-      find("share-says").textContent = "";
+      find("share-status").textContent = "";
       find("share-call").textContent = "…";
       offerCharts();
-      window.dash_clientside.set_props("share-asked", { data: Date.now() });
+      window.dash_clientside.set_props("share-request", { data: Date.now() });
     });
   });
 

@@ -81,7 +81,7 @@
     action();
   });
 
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name !== "drawer") return;
     const body = document.querySelector(".drawer-body");
     const shown = body ? asked() : null;

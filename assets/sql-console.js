@@ -39,13 +39,13 @@
   }
 
   function say(...children) {
-    $("sql-answer").replaceChildren(element("p", { class: "sql-says", role: "status" }, ...children));
+    $("sql-answer").replaceChildren(element("p", { class: "sql-status", role: "status" }, ...children));
     $("sql-chart-frame").hidden = true;
   }
 
   function tell(text) {
     told = text;
-    $("sql-saved-says").textContent = text;
+    $("sql-save-status").textContent = text;
   }
 
   function wait(on) {
@@ -334,7 +334,7 @@
     field.focus();
   }
 
-  document.addEventListener("rt:laid", ({ detail }) => {
+  document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name !== "sql") return;
     if (!detail.same) {
       opened = null;

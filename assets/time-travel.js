@@ -41,7 +41,7 @@
 
   async function travel(moment) {
     await known;
-    find("past-says").textContent = refused(moment);
+    find("past-status").textContent = refused(moment);
     if (refused(moment)) return;
     const utc = `${moment.toISOString().slice(0, 19)}Z`;
     try {
@@ -49,13 +49,13 @@
       find("past").close();
       rt.go(rt.withParams({ as_of: id, offset: "" }));
     } catch (error) {
-      find("past-says").textContent = String(error.message).replace(utc, told(moment));
+      find("past-status").textContent = String(error.message).replace(utc, told(moment));
     }
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     find("past").addEventListener("rt:opened", () => {
-      find("past-says").textContent = "";
+      find("past-status").textContent = "";
       find("past").querySelector("[data-now]").hidden = !asked();
       known = offer();
     });

@@ -19,9 +19,9 @@ class ApiCall:
     files: bool
 
 
-def api_call(route: tuple[str, ...], query: type[BaseModel], place: PageUrl, **changes: object) -> ApiCall:
+def api_call(route: tuple[str, ...], query: type[BaseModel], url: PageUrl, **changes: object) -> ApiCall:
     """The route with what the address says of the parameters that it takes; None or "" leaves one out."""
-    given = {name: place.get(name) for name in query.model_fields.keys() - Listed.model_fields.keys() | {"as_of"}}
+    given = {name: url.get(name) for name in query.model_fields.keys() - Listed.model_fields.keys() | {"as_of"}}
     given |= changes
     wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}
     path = "/".join(quote(segment, safe="") for segment in ("api", "v1", *route))

@@ -18,9 +18,9 @@ CONTEXT = 3
 
 
 def failing_line(lines: list[str]) -> int | None:
-    """The place of the line that says what went wrong; None where no line looks like it."""
+    """The index of the line that says what went wrong; None where no line looks like it."""
     for pattern in _TELLING:
-        found = [place for place, line in enumerate(lines) if pattern.search(line)]
+        found = [index for index, line in enumerate(lines) if pattern.search(line)]
         if found:
             return found[0] if pattern is _TELLING[0] else found[-1]
     return None
@@ -29,12 +29,12 @@ def failing_line(lines: list[str]) -> int | None:
 def log(text: str | None) -> Markup:
     """A text with its colours, its telling line marked (assets/logs.js brings it into view)."""
     lines = (text or "").splitlines()
-    place = failing_line([plain(line) for line in lines])
-    if place is None or len(lines) < 2:
+    index = failing_line([plain(line) for line in lines])
+    if index is None or len(lines) < 2:
         return ansi(text)
-    before, after = "\n".join(lines[:place]), "\n".join(lines[place + 1 :])
-    return Markup('{}{}<mark class="telling">{}</mark>{}{}').format(
-        ansi(before), "\n" if before else "", ansi(lines[place]), "\n" if after else "", ansi(after)
+    before, after = "\n".join(lines[:index]), "\n".join(lines[index + 1 :])
+    return Markup('{}{}<mark class="failing-line">{}</mark>{}{}').format(
+        ansi(before), "\n" if before else "", ansi(lines[index]), "\n" if after else "", ansi(after)
     )
 
 
@@ -42,10 +42,10 @@ def excerpts(text: str, limit: int = 12) -> list[tuple[int, str]]:
     """Of a long log the lines that look like failures, each stretch with its context: (number of its first line, text);
     at most `limit` stretches, the last ones."""
     lines = text.splitlines()
-    found = [place for place, line in enumerate(lines) if any(rule.search(plain(line)) for rule in _TELLING)]
+    found = [index for index, line in enumerate(lines) if any(rule.search(plain(line)) for rule in _TELLING)]
     stretches: list[list[int]] = []
-    for place in found:
-        start, end = max(place - CONTEXT, 0), min(place + CONTEXT + 1, len(lines))
+    for index in found:
+        start, end = max(index - CONTEXT, 0), min(index + CONTEXT + 1, len(lines))
         if stretches and start <= stretches[-1][1]:
             stretches[-1][1] = end
         else:

@@ -76,9 +76,9 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
     return names
 
 
-def offset_of(place: PageUrl) -> int:
+def offset_of(url: PageUrl) -> int:
     """Where a paged list starts. Raises FilterError."""
-    text = place.get("offset", "0")
+    text = url.get("offset", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise FilterError("offset", text, "must be a whole number: where the list starts")
     return int(text)

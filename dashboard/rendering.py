@@ -47,49 +47,51 @@ def install(server: Flask) -> None:
 
 
 def html_slot(name: str, **attributes: Any) -> list[Any]:
-    """A place for markup: filled by the callback that `register` makes for the same name."""
-    return [dcc.Store(id=f"{name}-html"), html.Div(id=name, className="sink", **attributes)]
+    """A url for markup: filled by the callback that `register` makes for the same name."""
+    return [dcc.Store(id=f"{name}-html"), html.Div(id=name, className="slot", **attributes)]
 
 
 def register(app: Dash, name: str, pattern: str | None, template: str, view: View) -> None:
-    """Keep sink `name` showing `view(store, place, **segments)` whenever the URL fits `pattern` (None: always).
+    """Keep slot `name` showing `view(store, url, **segments)` whenever the URL fits `pattern` (None: always).
 
     The view answers the template's variables. It runs when the URL changes and when the store does.
     """
 
     @app.callback(Output(f"{name}-html", "data"), Input("url", "href"), Input("snapshot", "data"))
     def show(href: str, _snapshot: int | None) -> Any:
-        place = PageUrl.of(href)
-        segments = match(pattern, place.path) if pattern else {}
-        return no_update if segments is None else render_view(template, place, view, segments)
+        url = PageUrl.of(href)
+        segments = match(pattern, url.path) if pattern else {}
+        return no_update if segments is None else render_screen(template, url, view, segments)
 
-    app.clientside_callback(ClientsideFunction("rt", "lay"), Input(f"{name}-html", "data"), State(f"{name}-html", "id"))
+    app.clientside_callback(
+        ClientsideFunction("rt", "apply"), Input(f"{name}-html", "data"), State(f"{name}-html", "id")
+    )
 
 
-def render_view(template: str, place: PageUrl, view: View, segments: dict[str, str]) -> dict[str, Any]:
+def render_screen(template: str, url: PageUrl, view: View, segments: dict[str, str]) -> dict[str, Any]:
     """The markup with the question and the snapshot it answers, so that the browser can drop what comes too late."""
-    at = place.here()
+    at = url.here()
     try:
-        asked = store(place.filter.as_of)  # every question of the view is asked of that moment
+        asked = store(url.filter.as_of)  # every question of the view is asked of that moment
         snapshot = asked.snapshot().id
-        shown = {"bare": not releases.choices(asked, EVERYTHING)["releases"]} | view(asked, place, **segments)
-        return {"html": fill(template, place, shown), "at": at, "snapshot": snapshot}
+        shown = {"bare": not releases.choices(asked, EVERYTHING)["releases"]} | view(asked, url, **segments)
+        return {"html": render_markup(template, url, shown), "at": at, "snapshot": snapshot}
     except (UnknownError, SnapshotNotFoundError) as error:
-        markup = render_template("state.html", place=place, kind="unknown", text=str(error))
+        markup = render_template("error_state.html", url=url, kind="unknown", text=str(error))
     except EmptyScopeError as error:
-        markup = render_template("state.html", place=place, kind="nothing", text=str(error), href=error.href)
+        markup = render_template("error_state.html", url=url, kind="nothing", text=str(error), href=error.href)
     except (FilterError, ValueError) as error:
         markup = render_template(
-            "state.html", place=place, kind="wrong", text=str(error), field=getattr(error, "field", None)
+            "error_state.html", url=url, kind="wrong", text=str(error), field=getattr(error, "field", None)
         )
     except (StoreError, duckdb.Error) as error:
         log.error("the store does not answer", exc_info=error)
-        markup = render_template("state.html", place=place, kind="store", text=str(error))
+        markup = render_template("error_state.html", url=url, kind="store", text=str(error))
     return {"html": markup, "at": at, "snapshot": None}
 
 
-def fill(template: str, place: PageUrl, context: dict[str, Any]) -> str:
-    return render_template(template, place=place, measures=services().settings.measures, **context)
+def render_markup(template: str, url: PageUrl, context: dict[str, Any]) -> str:
+    return render_template(template, url=url, measures=services().settings.measures, **context)
 
 
 def window_label(store: Store) -> str:

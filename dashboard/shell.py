@@ -68,7 +68,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             dcc.Store(id="snapshot", data=snapshot),
             dcc.Store(id="page-name", data=page and page.__name__),
             dcc.Store(id="scope-shown"),
-            dcc.Store(id="share-asked"),
+            dcc.Store(id="share-request"),
             dcc.Store(id="share-call"),
             dcc.Interval(id="beat", interval=BEAT_MS),
             html.A("Skip to content", href="#main", className="skip"),
@@ -191,7 +191,7 @@ def _scope() -> html.Div:
         for name, selector in zip(SCOPES, selectors, strict=True)
     ]
     fold = html.Button(
-        [html.B("Filters", id="scope-count"), html.Span(id="scope-said")],
+        [html.B("Filters", id="scope-count"), html.Span(id="scope-text")],
         id="scope-fold",
         className="scope-fold",
         **{"aria-expanded": "false", "aria-controls": "scope"},
@@ -232,16 +232,16 @@ def _register_router(app: Dash) -> None:
 
 def _register_share(app: Dash) -> None:
     @app.callback(
-        Output("share-call", "data"), Input("share-asked", "data"), State("url", "href"), prevent_initial_call=True
+        Output("share-call", "data"), Input("share-request", "data"), State("url", "href"), prevent_initial_call=True
     )
     def share(asked: int | None, href: str) -> Any:
         """The API call of the screen that is shown: {path, files}, or {} where there is none."""
-        place = PageUrl.of(href)
+        url = PageUrl.of(href)
         for page in PAGES:
-            segments = match(page.PATH, place.path)
+            segments = match(page.PATH, url.path)
             if segments is not None:
                 try:
-                    found = page.asks(store(place.filter.as_of), place, **segments)
+                    found = page.as_api_call(store(url.filter.as_of), url, **segments)
                 except (ValueError, StoreError, rendering.UnknownError):  # the page says what is wrong
                     found = None
                 return asdict(found) | {"asked": asked} if found else {"asked": asked}
@@ -269,25 +269,25 @@ def _register_scope(app: Dash) -> None:
     )
 
 
-def _build(held: Store, place: PageUrl) -> dict[str, Any] | None:
-    segments = match("/builds/<build>", place.path)
+def _build(held: Store, url: PageUrl) -> dict[str, Any] | None:
+    segments = match("/builds/<build>", url.path)
     try:
         return builds.build(held, segments["build"]) if segments else None
     except ValueError:  # the page says what is wrong
         return None
 
 
-def scope(place: PageUrl) -> tuple[list[Any], list[str], list[str]]:
+def scope(url: PageUrl) -> tuple[list[Any], list[str], list[str]]:
     """(options, values, values) of the selectors: what the store offers under the URL's filter, or this run's."""
-    chosen, held = place.filter, store(place.filter.as_of)
-    segments = match("/runs/<run>", place.path)
+    chosen, held = url.filter, store(url.filter.as_of)
+    segments = match("/runs/<run>", url.path)
     run = None
     if segments and segments["run"] != "latest":
         try:
             run = runs.run(held, segments["run"])
         except ValueError:
             run = None
-    here = run or _build(held, place)
+    here = run or _build(held, url)
     if here:
         chosen = Filter(here["release"], here["version"], here["environment"], chosen.module)
     offered = releases.choices(held, Filter(chosen.release, chosen.version, chosen.environment))

@@ -86,7 +86,7 @@ def letters(text: str) -> list[tuple[str, str]]:
 def columns(counts: list[int], most: int) -> list[tuple[int, float, float]]:
     """Counts as columns of a small drawing, 5 wide and 20 high: (x, y, height); what is there can be seen."""
     tall = [max(20 * count / most, 2.0) if count else 0.0 for count in counts]
-    return [(5 * place, round(20 - height, 1), round(height, 1)) for place, height in enumerate(tall)]
+    return [(5 * index, round(20 - height, 1), round(height, 1)) for index, height in enumerate(tall)]
 
 
 FUNCTIONS = {"columns": columns, "spark": spark, "bar": bar, "letters": letters}

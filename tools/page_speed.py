@@ -100,7 +100,7 @@ def main(url: str, as_json: bool) -> None:
         usable, kilobytes, requests = (statistics.median(values) for values in zip(*cold, strict=True))
         loads.append(Load(name, usable, kilobytes, int(requests)))
         for action, css, text, *answer in ACTIONS.get(name, []):
-            event, nth = answer or ("rt:laid", 1)
+            event, nth = answer or ("rt:rendered", 1)
             acts = (_act(driver, address, ready, css, text, event, nth) for _ in range(ROUNDS))
             times = [time for time in acts if time]
             if times:

@@ -1,7 +1,7 @@
 """Pass rate, counts and duration over runs or days.
 
 All charts of a page have the same axis: runs stand side by side in the order in which they started, the same run at the
-same place in each chart, or days stand in their calendar.
+same index in each chart, or days stand in their calendar.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _looks(series: Series) -> list[tuple[int, int]]:
                 (releases.index(release), environments.index(environment) if environment else 0)
                 for release, environment in own
             ]
-    return [(place, place // PALETTE) for place in range(len(series))]
+    return [(index, index // PALETTE) for index in range(len(series))]
 
 
 def counts(series: Series, passed: bool = False) -> dict[str, Any]:
@@ -174,12 +174,12 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
 
 
 def _places(series: Series) -> dict[str, int] | None:
-    """Run -> its place among all runs that are shown; None where points are days. A key begins with the moment."""
+    """Run -> its index among all runs that are shown; None where points are days. A key begins with the moment."""
     points = [point for line in series for point in line["points"]]
     if points and "run" not in points[0]:
         return None
     runs = sorted({(point["started_at"], point["run"]) for point in points})
-    return {f"{moment} {run}": place for place, (moment, run) in enumerate(runs)}
+    return {f"{moment} {run}": index for index, (moment, run) in enumerate(runs)}
 
 
 def _at(point: Point, at: dict[str, int] | None) -> int | str:
@@ -197,7 +197,7 @@ def _told(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
 
 
 def _axes(at: dict[str, int] | None) -> dict[str, Any]:
-    """The axis of all charts. `meta.moments` are the starts of the runs by place: the browser writes them under the
+    """The axis of all charts. `meta.moments` are the starts of the runs by index: the browser writes them under the
     axis, in its own time, and makes a chosen range of them."""
     if at is None:
         return {"xaxis": {"type": "date"}}

@@ -1,5 +1,5 @@
 """One screen each: PATH, NAME (its word in the navigation, or ""), layout(), register(app), and
-asks(store, place, **segments), the API call that answers what it shows (None where there is nothing to ask)."""
+asks(store, url, **segments), the API call that answers what it shows (None where there is nothing to ask)."""
 
 from dashboard.pages import (
     bug,

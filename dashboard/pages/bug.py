@@ -25,11 +25,11 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "bug", PATH, "bug.html", view)
+    rendering.register(app, "bug", PATH, "bug.html", page_data)
 
 
-def view(store: Store, place: PageUrl, bug: str) -> dict[str, Any]:
-    this = bugs.bug(store, unquote(bug), place.filter)
+def page_data(store: Store, url: PageUrl, bug: str) -> dict[str, Any]:
+    this = bugs.bug(store, unquote(bug), url.filter)
     if this is None:
         raise rendering.UnknownError(f"No bug feed has held {unquote(bug)}. The id may be misspelt.")
     by_module = sorted(this["affected"], key=lambda row: row["module"])
@@ -56,5 +56,5 @@ def _shown(test: dict[str, Any]) -> dict[str, Any]:
     return test | {"lane": lane, "word": word}
 
 
-def asks(store: Store, place: PageUrl, bug: str) -> ApiCall:
-    return api_call(("bugs", unquote(bug)), parameters.BugQuery, place)
+def as_api_call(store: Store, url: PageUrl, bug: str) -> ApiCall:
+    return api_call(("bugs", unquote(bug)), parameters.BugQuery, url)

@@ -25,13 +25,13 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "bugs", PATH, "bugs.html", view)
+    rendering.register(app, "bugs", PATH, "bugs.html", page_data)
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     """`run` leaves the bugs of its failed and skipped tests, `test` those of one test."""
-    flt, offset, status = place.filter, offset_of(place), _status(place)
-    of = {"q": place.get("q"), "test": place.get("test") or None, "run": place.get("run") or None}
+    flt, offset, status = url.filter, offset_of(url), _status(url)
+    of = {"q": url.get("q"), "test": url.get("test") or None, "run": url.get("run") or None}
     run = runs.run(store, of["run"]) if of["run"] else None
     if of["run"] and run is None:
         raise rendering.UnknownError(f"No run has the id {of['run']}. It may come from another store.")
@@ -54,17 +54,17 @@ def view(store: Store, place: PageUrl) -> dict[str, Any]:
     }
 
 
-def _status(place: PageUrl) -> str:
+def _status(url: PageUrl) -> str:
     """Which bugs are shown: open ones, unless told or asked about a run or test, where a closed one is news."""
-    status = place.get("status")
+    status = url.get("status")
     if status in (*bugs.STATES, ALL):
         return status
-    return ALL if place.get("run") or place.get("test") else bugs.STATES[0]
+    return ALL if url.get("run") or url.get("test") else bugs.STATES[0]
 
 
 def _asked(status: str) -> str | None:
     return None if status == ALL else status
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    return api_call(("bugs",), parameters.BugsQuery, place, status=_asked(_status(place)))
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    return api_call(("bugs",), parameters.BugsQuery, url, status=_asked(_status(url)))

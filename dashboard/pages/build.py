@@ -34,10 +34,10 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "build", PATH, "build.html", view)
+    rendering.register(app, "build", PATH, "build.html", page_data)
 
 
-def view(store: Store, place: PageUrl, build: str) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
     this = builds.build(store, build)
     if this is None:
         raise rendering.UnknownError(
@@ -45,18 +45,18 @@ def view(store: Store, place: PageUrl, build: str) -> dict[str, Any]:
         )
     facets = builds.facets(store, build)
     kept = builds.files(store, build)
-    grouped = place.choice("group", ("host",)) == "host"
-    status = place.choice("status", STATUSES, "failed" if this["failed"] else "all")
-    offset = offset_of(place)
-    part = Filter(module=place.filter.module, topology=place.filter.topology)
+    grouped = url.choice("group", ("host",)) == "host"
+    status = url.choice("status", STATUSES, "failed" if this["failed"] else "all")
+    offset = offset_of(url)
+    part = Filter(module=url.filter.module, topology=url.filter.topology)
     rows = results.of_build(
         store,
         build,
         part,
         status=None if status == "all" else status,
-        text=place.get("q") or None,
-        host=place.get("host") or None,
-        attempts=bool(place.get("attempts")),
+        text=url.get("q") or None,
+        host=url.get("host") or None,
+        attempts=bool(url.get("attempts")),
         limit=GROUPED + 1 if grouped else PAGE_SIZE + 1,
         offset=0 if grouped else offset,
     )
@@ -74,7 +74,7 @@ def view(store: Store, place: PageUrl, build: str) -> dict[str, Any]:
         "console": _console(store, build, kept),
         "kinds": {},
         "bugs": bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
-        "module": place.filter.module,
+        "module": url.filter.module,
         "measured": rendering.window_label(store),
     }
 
@@ -99,9 +99,9 @@ def _console(store: Store, build: str, kept: list[dict[str, Any]]) -> list[tuple
     return None if content is None else excerpts(content.decode("utf-8", "replace"))
 
 
-def asks(store: Store, place: PageUrl, build: str) -> ApiCall:
+def as_api_call(store: Store, url: PageUrl, build: str) -> ApiCall:
     this = builds.build(store, build) or {"failed": 0}
-    status = place.get("status") or ("failed" if this["failed"] else None)
+    status = url.get("status") or ("failed" if this["failed"] else None)
     return api_call(
-        ("builds", build, "results"), parameters.BuildResultsQuery, place, status=None if status == "all" else status
+        ("builds", build, "results"), parameters.BuildResultsQuery, url, status=None if status == "all" else status
     )

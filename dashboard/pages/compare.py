@@ -36,19 +36,19 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "compare", PATH, "compare.html", view)
+    rendering.register(app, "compare", PATH, "compare.html", page_data)
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); without them the newest
     run and the one before it. Two releases are compared as such; beside a run, one stands for its newest run."""
-    flt = place.filter
+    flt = url.filter
     part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
-    sides = _sides(store, place)
+    sides = _sides(store, url)
     context = {
         "offered": sides.offered,
         "releases": sides.releases,
-        "of_all": not flt.release and not place.get("base") and not place.get("candidate"),
+        "of_all": not flt.release and not url.get("base") and not url.get("candidate"),
         "base_id": sides.base,
         "candidate_id": sides.candidate,
         "unclear": sides.unclear,
@@ -66,18 +66,18 @@ def view(store: Store, place: PageUrl) -> dict[str, Any]:
     else:
         found = compare.compare(store, sides.base, sides.candidate, part, LISTED)
         release = found["candidate"]["release"]
-    rows = listed(place, found)
+    rows = listed(url, found)
     known = bugs.of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
     shown = {"found": found, "of_releases": sides.of_releases, "measured": rendering.window_label(store), "bugs": known}
     return context | shown | rows
 
 
-def listed(place: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
-    """What classes.html shows of a comparison: the class that the URL names (else the first that is not empty)."""
-    chosen = place.get("class")
+def listed(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
+    """What comparison_classes.html shows of a comparison: the class that the URL names (else the first that is not empty)."""
+    chosen = url.get("class")
     if chosen not in compare.CLASSES:
         chosen = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
-    rows, offset = found["classes"][chosen], offset_of(place)
+    rows, offset = found["classes"][chosen], offset_of(url)
     return {
         "classes": MEANINGS,
         "chosen": chosen,
@@ -112,12 +112,12 @@ class Sides:
         return self.base in self.releases and self.candidate in self.releases
 
 
-def _sides(store: Store, place: PageUrl) -> Sides:
-    flt = place.filter
+def _sides(store: Store, url: PageUrl) -> Sides:
+    flt = url.filter
     scope = Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of)
     offered = runs.runs(store, scope, OFFERED)
     known = releases.choices(store, Filter(as_of=flt.as_of))["releases"]
-    named = {side: place.get(side) for side in ("base", "candidate")}
+    named = {side: url.get(side) for side in ("base", "candidate")}
     if all(name in known for name in named.values()):
         return Sides(offered, known, named["base"], named["candidate"], [])
     found, unclear = {}, []
@@ -144,8 +144,8 @@ def _meant(store: Store, name: str, known: list[str], scope: Filter) -> list[str
     return runs_named(store, name, scope)
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall | None:
-    sides = _sides(store, place)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall | None:
+    sides = _sides(store, url)
     if sides.unclear or not sides.base or not sides.candidate:
         return None
-    return api_call(("compare",), parameters.CompareQuery, place, base=sides.base, candidate=sides.candidate)
+    return api_call(("compare",), parameters.CompareQuery, url, base=sides.base, candidate=sides.candidate)

@@ -27,10 +27,10 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "docs", PATH, "docs.html", view)
+    rendering.register(app, "docs", PATH, "docs.html", page_data)
 
 
-def view(store: Store, place: PageUrl, name: str) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl, name: str) -> dict[str, Any]:
     pages = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
     if name not in pages:
         raise rendering.UnknownError(f"There is no page {name!r} in the documentation. There are: {', '.join(pages)}.")
@@ -79,5 +79,5 @@ def _relink(inline: Token) -> None:
     inline.children = children
 
 
-def asks(store: Store, place: PageUrl, name: str) -> None:
+def as_api_call(store: Store, url: PageUrl, name: str) -> None:
     """The documentation is no answer of the store."""

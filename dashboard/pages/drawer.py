@@ -18,13 +18,13 @@ STRIP = 30
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "drawer", None, "drawer.html", view)
+    rendering.register(app, "drawer", None, "drawer.html", page_data)
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     """`case` is TEST (its newest failure in the scope), TEST@RELEASE/ENVIRONMENT (in that lane, whatever the scope),
     TEST~RUN@RELEASE/ENVIRONMENT (likewise, of what had come by that run), TEST.BUILD or TEST.BUILD.TOPOLOGY."""
-    case, _, lane = place.get("case").partition("@")
+    case, _, lane = url.get("case").partition("@")
     if not case:
         return {"test": None}
     case, _, then = case.partition("~")
@@ -34,7 +34,7 @@ def view(store: Store, place: PageUrl) -> dict[str, Any]:
         raise rendering.UnknownError(f"No test has the id {test_id}. It may come from another store.")
     release, _, environment = lane.rpartition("/")
     in_lane = Filter(release, environment=environment, at_run=then or None)
-    scope = in_lane if lane else replace(place.filter, module=None, topology=None)
+    scope = in_lane if lane else replace(url.filter, module=None, topology=None)
     history = tests.history(store, test_id, scope, STRIP)
     here = _chosen(history, build_id, topology)
     build_id = build_id or (here["build"] if here else None)
@@ -47,7 +47,7 @@ def view(store: Store, place: PageUrl) -> dict[str, Any]:
         same = Filter(build["release"], environment=build["environment"], topology=topology, at_run=then or None)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
-    out = _left_out(store, test_id, build, place.filter.as_of) if build else {}
+    out = _left_out(store, test_id, build, url.filter.as_of) if build else {}
     return {
         "test": test,
         "build": build,
@@ -80,8 +80,8 @@ def _why(history: list[dict[str, Any]], build: str | None, out: dict[str, str]) 
 def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, Any] | None:
     """Of results newest first, the first failed one of the stretch that a build's failure stands in; None where it did
     not fail there, or no result before it is known."""
-    place = next((at for at, row in enumerate(history) if row["build"] == build), len(history))
-    ran = [row for row in history[place:] if row["status"] != "skipped"]
+    start = next((at for at, row in enumerate(history) if row["build"] == build), len(history))
+    ran = [row for row in history[start:] if row["status"] != "skipped"]
     good = next((at for at, row in enumerate(ran) if row["status"] == "passed"), 0)
     return ran[good - 1] if good else None
 

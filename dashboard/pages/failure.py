@@ -25,12 +25,12 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "failure", PATH, "failure.html", view)
+    rendering.register(app, "failure", PATH, "failure.html", page_data)
 
 
-def view(store: Store, place: PageUrl, signature: str) -> dict[str, Any]:
-    offset = offset_of(place)
-    pattern = failures.failure(store, signature, place.filter, PAGE_SIZE, offset)
+def page_data(store: Store, url: PageUrl, signature: str) -> dict[str, Any]:
+    offset = offset_of(url)
+    pattern = failures.failure(store, signature, url.filter, PAGE_SIZE, offset)
     if pattern is None:
         raise rendering.UnknownError(f"No failure pattern has the id {signature}. It may come from another store.")
     hosts = Counter(row["host"] or "no host" for row in pattern["examples"])
@@ -57,5 +57,5 @@ def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def asks(store: Store, place: PageUrl, signature: str) -> ApiCall:
-    return api_call(("failures", signature), parameters.FailureQuery, place)
+def as_api_call(store: Store, url: PageUrl, signature: str) -> ApiCall:
+    return api_call(("failures", signature), parameters.FailureQuery, url)

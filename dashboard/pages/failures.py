@@ -28,14 +28,14 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "failures", PATH, "failures.html", view)
+    rendering.register(app, "failures", PATH, "failures.html", page_data)
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
-    flt, offset = place.filter, offset_of(place)
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    flt, offset = url.filter, offset_of(url)
     found = failures.failures(store, flt, failures.MOST)
-    shown = failures.narrowed(found, place.get("q"), bool(place.get("new")))
-    sort = place.choice("sort", SORTS, "new")
+    shown = failures.narrowed(found, url.get("q"), bool(url.get("new")))
+    sort = url.choice("sort", SORTS, "new")
     # A stable sort: equal ones stay widest first. Of first seen, the newest stands first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
     return {
@@ -52,5 +52,5 @@ def view(store: Store, place: PageUrl) -> dict[str, Any]:
     }
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    return api_call(("failures",), parameters.FailuresQuery, place, new="1" if place.get("new") else None)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    return api_call(("failures",), parameters.FailuresQuery, url, new="1" if url.get("new") else None)

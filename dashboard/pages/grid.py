@@ -40,30 +40,30 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "grid-head", PATH, "grid.html", head)
+    rendering.register(app, "grid-head", PATH, "grid.html", head_data)
 
     @app.callback(Output("grid-data", "data"), Input("url", "href"), Input("snapshot", "data"))
     def cells(href: str, _snapshot: int | None) -> Any:
-        place = PageUrl.of(href)
-        if place.path != PATH:
+        url = PageUrl.of(href)
+        if url.path != PATH:
             return no_update
         try:
-            return answer(the_store(place.filter.as_of), place)
+            return answer(the_store(url.filter.as_of), url)
         except (FilterError, ValueError, StoreError):  # the head of the page says what is wrong
             return None
 
     app.clientside_callback(ClientsideFunction("rt", "grid"), Input("grid-data", "data"), State("grid", "id"))
 
 
-def answer(store: Store, place: PageUrl) -> dict[str, Any]:
+def answer(store: Store, url: PageUrl) -> dict[str, Any]:
     """What is painted: {"at" (the address that it answers), "release",
     "runs": [[id, number, started_at, environment, version, state]],
     "tests": [[test, name, key, note, kinds, what tells it from its namesakes]], "cells": [the letters of a test]}."""
-    found = ask(store, place)
+    found = ask(store, url)
     facts = ("id", "number", "started_at", "environment", "version", "state")
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
-        "at": place.here(case=None),
+        "at": url.here(case=None),
         "release": found["release"],
         "runs": [[run[name] for name in facts] for run in found["runs"]],
         "tests": [
@@ -78,13 +78,13 @@ def apart(tests: list[dict[str, Any]]) -> list[str]:
     """For each test the shortest part of its key that no other test of the same name has: its class, its file's name,
     or as much as it takes; "" where the name is enough."""
     namesakes: dict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(tests):
-        namesakes[row["name"]].append(place)
+    for index, row in enumerate(tests):
+        namesakes[row["name"]].append(index)
     labels = [""] * len(tests)
-    for name, places in namesakes.items():
-        if len(places) == 1:
+    for name, indexes in namesakes.items():
+        if len(indexes) == 1:
             continue
-        owners = [tests[place]["key"][: -len(name) - 2].partition("::")[::2] for place in places]
+        owners = [tests[index]["key"][: -len(name) - 2].partition("::")[::2] for index in indexes]
         for label in (
             lambda file, owner: owner.rpartition(".")[2],
             lambda file, _: file.rpartition("/")[2],
@@ -94,39 +94,39 @@ def apart(tests: list[dict[str, Any]]) -> list[str]:
             found = [label(*owner).strip() for owner in owners]
             if len(set(found)) == len(found):
                 break
-        for place, text in zip(places, found, strict=True):
-            labels[place] = text
+        for index, text in zip(indexes, found, strict=True):
+            labels[index] = text
     return labels
 
 
-def ask(store: Store, place: PageUrl) -> dict[str, Any]:
+def ask(store: Store, url: PageUrl) -> dict[str, Any]:
     """The grid of the release that the address names, or else of the one with the newest activity: runs of several
     releases are no one history."""
-    flt = place.filter
+    flt = url.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
-    kind, order = place.choice("kind", KINDS), place.choice("order", grid.ORDERS, "failing")
+    kind, order = url.choice("kind", KINDS), url.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
     asked = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
-    return grid.grid(store, asked, ROWS, offset_of(place), kinds, place.get("q") or None, order) | {"release": release}
+    return grid.grid(store, asked, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {"release": release}
 
 
-def head(store: Store, place: PageUrl) -> dict[str, Any]:
-    found, offset = ask(store, place), offset_of(place)
+def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    found, offset = ask(store, url), offset_of(url)
     return {
         "release": found["release"],
-        "releases": [] if place.filter.release else _known(store, place),
-        "unknown": None if found["runs"] else _others(store, place),
+        "releases": [] if url.filter.release else _known(store, url),
+        "unknown": None if found["runs"] else _others(store, url),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
         "words": KINDS,
-        "kind": place.get("kind"),
-        "order": place.get("order") or "failing",
+        "kind": url.get("kind"),
+        "order": url.get("order") or "failing",
         "orders": grid.ORDERS,
-        "topologies": _offered(grid.topologies(store, place.filter, found["release"]), place.filter.topology),
-        "topology": place.filter.topology,
-        "priorities": _offered(grid.priorities(store, found["release"]), place.filter.priority),
-        "priority": place.filter.priority,
-        "runs": str(min(place.filter.runs or int(RUNS[0]), MOST_RUNS)),
+        "topologies": _offered(grid.topologies(store, url.filter, found["release"]), url.filter.topology),
+        "topology": url.filter.topology,
+        "priorities": _offered(grid.priorities(store, found["release"]), url.filter.priority),
+        "priority": url.filter.priority,
+        "runs": str(min(url.filter.runs or int(RUNS[0]), MOST_RUNS)),
         "runs_offered": RUNS,
         "offset": offset,
         "size": ROWS,
@@ -134,14 +134,14 @@ def head(store: Store, place: PageUrl) -> dict[str, Any]:
     }
 
 
-def _known(store: Store, place: PageUrl) -> list[str]:
-    return releases.choices(store, Filter(as_of=place.filter.as_of))["releases"]
+def _known(store: Store, url: PageUrl) -> list[str]:
+    return releases.choices(store, Filter(as_of=url.filter.as_of))["releases"]
 
 
-def _others(store: Store, place: PageUrl) -> list[str] | None:
+def _others(store: Store, url: PageUrl) -> list[str] | None:
     """The releases that there are, where the address names one that is not among them."""
-    known = _known(store, place)
-    return known if place.filter.release and place.filter.release not in known else None
+    known = _known(store, url)
+    return known if url.filter.release and url.filter.release not in known else None
 
 
 def _offered(known: list[str], chosen: str | None) -> list[str]:
@@ -149,7 +149,7 @@ def _offered(known: list[str], chosen: str | None) -> list[str]:
     return known if chosen is None or chosen in known else [chosen, *known]
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    kind = place.get("kind") if place.get("kind") in KINDS else None
-    runs = min(place.filter.runs or int(RUNS[0]), MOST_RUNS)
-    return api_call(("grid",), parameters.GridQuery, place, release=ask(store, place)["release"], runs=runs, kind=kind)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    kind = url.get("kind") if url.get("kind") in KINDS else None
+    runs = min(url.filter.runs or int(RUNS[0]), MOST_RUNS)
+    return api_call(("grid",), parameters.GridQuery, url, release=ask(store, url)["release"], runs=runs, kind=kind)

@@ -39,9 +39,9 @@ RENEWED_S = 10  # polls leave no snapshot that would renew the page
 def layout() -> html.Div:
     return html.Div(
         [
-            dcc.Store(id="ingest-asked"),
+            dcc.Store(id="ingest-request"),
             dcc.Interval("ingest-clock", RENEWED_S * 1000),
-            *rendering.html_slot("ingest-said", role="status"),
+            *rendering.html_slot("ingest-result", role="status"),
             *rendering.html_slot("ingest"),
         ],
         className="page ingest",
@@ -49,9 +49,9 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "ingest", PATH, "ingest.html", view)
+    rendering.register(app, "ingest", PATH, "ingest.html", page_data)
     app.clientside_callback(
-        ClientsideFunction("rt", "lay"), Input("ingest-said-html", "data"), State("ingest-said-html", "id")
+        ClientsideFunction("rt", "apply"), Input("ingest-result-html", "data"), State("ingest-result-html", "id")
     )
 
     @app.callback(
@@ -61,19 +61,19 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def renew(_beats: int, href: str) -> Any:
-        return rendering.render_view("ingest.html", PageUrl.of(href), view, {})
+        return rendering.render_screen("ingest.html", PageUrl.of(href), page_data, {})
 
     @app.callback(
-        Output("ingest-said-html", "data"),
+        Output("ingest-result-html", "data"),
         Output("snapshot", "data", allow_duplicate=True),
-        Input("ingest-asked", "data"),
+        Input("ingest-request", "data"),
         State("url", "href"),
         prevent_initial_call=True,
     )
     def take(asked: dict[str, Any] | None, href: str) -> Any:
         if not asked:
             raise PreventUpdate
-        place = PageUrl.of(href)
+        url = PageUrl.of(href)
         store = services().store
         try:
             text, found = ask(store, asked)
@@ -84,8 +84,8 @@ def register(app: Dash) -> None:
             log.error("a request was not stored", exc_info=error)
             said = {"text": str(error), "failed": True}
         snapshot = store.snapshot().id
-        markup = rendering.fill("ingest_said.html", place, said)
-        return {"html": markup, "at": place.here(), "snapshot": snapshot}, snapshot
+        markup = rendering.render_markup("ingest_result.html", url, said)
+        return {"html": markup, "at": url.here(), "snapshot": snapshot}, snapshot
 
 
 def ask(store: Store, asked: dict[str, Any]) -> tuple[str, str | None]:
@@ -127,9 +127,9 @@ def _reason(error: ValueError) -> str:
     return f"{'.'.join(str(part) for part in first['loc'][:1])} {first['msg']}".strip()
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
-    place.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
-    source, state, offset = place.get("source") or None, place.get("state") or None, offset_of(place)
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    url.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
+    source, state, offset = url.get("source") or None, url.get("state") or None, offset_of(url)
     sources = [_source(row) for row in ingest_status.status(store)]
     rows = ingest_status.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
     last_sign, is_alive = poll_status.last_heartbeat(store)
@@ -147,7 +147,7 @@ def view(store: Store, place: PageUrl) -> dict[str, Any]:
         "more": len(rows) > PAGE_SIZE,
         "ledger": rows[:PAGE_SIZE],
         "requests": (asked := _requests(store)),
-        "found": _found(store, place, asked),
+        "found": _found(store, url, asked),
         "gaps": ingest_status.gaps(store, limit=LISTED),
         "drops": ingest_status.drops(store),
         "empty_runs": ingest_status.empty_runs(store, LISTED),
@@ -173,10 +173,10 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"state": state, "is_due": row["next_poll"] is not None and row["next_poll"] <= now}
 
 
-def _found(store: Store, place: PageUrl, asked: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _found(store: Store, url: PageUrl, asked: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The discovery that the address names: its request, the builds with how each stands now, and what is being read
     of the same source."""
-    name = place.get("request")
+    name = url.get("request")
     if not name:
         return None
     request = requests.status(store, ids.number(name))
@@ -250,7 +250,7 @@ def _request(found: requests.WorkRequest) -> dict[str, Any]:
     }
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    if place.get("request"):
-        return api_call(("ingest", "requests", place.get("request")), parameters.SnapshotQuery, place)
-    return api_call(("ingest", "ledger"), parameters.LedgerQuery, place)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    if url.get("request"):
+        return api_call(("ingest", "requests", url.get("request")), parameters.SnapshotQuery, url)
+    return api_call(("ingest", "ledger"), parameters.LedgerQuery, url)

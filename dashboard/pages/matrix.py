@@ -32,25 +32,25 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "matrix", PATH, "matrix.html", view)
+    rendering.register(app, "matrix", PATH, "matrix.html", page_data)
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     """`by` chooses the columns; `row` and `column` the cells whose tests are listed. Without a release the columns are
     the releases, and a cell leads to its own matrix."""
-    flt = place.filter
+    flt = url.filter
     release = _release(store, flt)
     if release is None:
         found = matrix.overall(store, flt)
         return {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
-    by, row, column = place.choice("by", matrix.AXES, "environment"), place.get("row"), place.query.get("column")
+    by, row, column = url.choice("by", matrix.AXES, "environment"), url.get("row"), url.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by)
     context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
     if found is None:
         return context
     tests = matrix.broken(store, release, replace(flt, module=row or flt.module), by, column)
-    offset = offset_of(place)
+    offset = offset_of(url)
     shown = tests[offset : offset + PAGE_SIZE]
     seldom = matrix.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
     return context | {
@@ -73,13 +73,13 @@ def _release(store: Store, flt: Filter) -> str | None:
 
 
 def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, Any] | None:
-    place = next((place for place, known in enumerate(found["columns"]) if known["value"] == column), None)
+    index = next((index for index, known in enumerate(found["columns"]) if known["value"] == column), None)
     row = next((row for row in found["rows"] if row["module"] == module), None)
-    return row["cells"][place] if row and place is not None else None
+    return row["cells"][index] if row and index is not None else None
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    release = _release(store, place.filter)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    release = _release(store, url.filter)
     if release is None:
-        return api_call(("matrix",), parameters.OverallMatrixQuery, place)
-    return api_call(("releases", release, "matrix"), parameters.MatrixQuery, place)
+        return api_call(("matrix",), parameters.OverallMatrixQuery, url)
+    return api_call(("releases", release, "matrix"), parameters.MatrixQuery, url)

@@ -28,21 +28,21 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "overview", PATH, "overview.html", view)
+    rendering.register(app, "overview", PATH, "overview.html", page_data)
 
 
-def view(store: Store, place: PageUrl) -> dict[str, Any]:
-    flt = replace(place.filter, version=None)
+def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    flt = replace(url.filter, version=None)
     found = releases.tiles(store, flt)
     tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}
     tiles = [tile if tile["release"] in tested else tile | _EMPTY for tile in found]
     tiles.sort(key=lambda tile: _ORDER.index(tile["state"]))  # within a state: newest activity first, as they came
-    narrowed = [name for name in ("environment", "module", "topology") if place.query.get(name)]
+    narrowed = [name for name in ("environment", "module", "topology") if url.query.get(name)]
     return {
-        "narrowed": [f"{name} {place.get(name)}" for name in narrowed],
-        "wider": place.here(**dict.fromkeys(narrowed)),
+        "narrowed": [f"{name} {url.get(name)}" for name in narrowed],
+        "wider": url.here(**dict.fromkeys(narrowed)),
         "tiles": [tile | {"running": progress(_expecting(store, tile["running_run"]), store.now())} for tile in tiles],
-        "recent": [run for run in runs.runs(store, place.filter, RECENT) if run["release"] in tested],
+        "recent": [run for run in runs.runs(store, url.filter, RECENT) if run["release"] in tested],
         "nothing": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
         "measured": rendering.window_label(store),
@@ -81,5 +81,5 @@ def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None
     }
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    return api_call(("releases",), parameters.ReleasesQuery, place, version=None, limit=None)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    return api_call(("releases",), parameters.ReleasesQuery, url, version=None, limit=None)

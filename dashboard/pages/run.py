@@ -47,7 +47,7 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "run", PATH, "run.html", view)
+    rendering.register(app, "run", PATH, "run.html", page_data)
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,20 @@ class Shown:
     judged: list[dict[str, Any]]
 
 
-def view(store: Store, place: PageUrl, run: str) -> dict[str, Any]:
-    flt = place.filter
+def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
+    flt = url.filter
     part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, part)
-    _in_scope(store, place, this, part)
+    _in_scope(store, url, this, part)
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
     beside = runs.runs(store, lane, BESIDE)
     then = None if this["id"] in _current(beside) else this["id"]
-    base_id = place.get("base") or this["previous"]
+    base_id = url.get("base") or this["previous"]
     base = _known(store, base_id, part) if base_id else None
     here = replace(
         lane,
         module=flt.module,
-        environment=None if place.get("everywhere") else lane.environment,
+        environment=None if url.get("everywhere") else lane.environment,
         include_storms=flt.include_storms,
         at_run=then,
     )
@@ -86,7 +86,7 @@ def view(store: Store, place: PageUrl, run: str) -> dict[str, Any]:
         _against(store, base, this, part) if base else None,
         verdicts.verdicts(store, here, KINDS, VERDICT_LIMIT),
     )
-    kind = place.choice("view", VIEWS, VIEWS[0])
+    kind = url.choice("view", VIEWS, VIEWS[0])
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
     context = {
         "run": this,
@@ -97,7 +97,7 @@ def view(store: Store, place: PageUrl, run: str) -> dict[str, Any]:
         "measured": rendering.window_label(store),
         "window": store.settings.measures.window,
         "then": then,
-        "everywhere": bool(place.get("everywhere")),
+        "everywhere": bool(url.get("everywhere")),
         "view": kind,
         "words": KINDS,
         "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in KINDS},
@@ -109,7 +109,7 @@ def view(store: Store, place: PageUrl, run: str) -> dict[str, Any]:
         "module": flt.module,
         "flt": flt,
     }
-    return context | (_SHOWS[kind](store, place, shown) if kind in _SHOWS else {})
+    return context | (_SHOWS[kind](store, url, shown) if kind in _SHOWS else {})
 
 
 def _against(store: Store, base: dict[str, Any], this: dict[str, Any], part: Filter) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
     return found
 
 
-def _in_scope(store: Store, place: PageUrl, this: dict[str, Any], part: Filter) -> None:
+def _in_scope(store: Store, url: PageUrl, this: dict[str, Any], part: Filter) -> None:
     """Raises NothingHere where the run has results, and none of the module and topology that the address names; a
     module that it listed and that brought none is broken instead."""
     if this["total"] or (part.module is None and part.topology is None):
@@ -186,19 +186,19 @@ def _in_scope(store: Store, place: PageUrl, this: dict[str, Any], part: Filter) 
         return
     names = [f"{name} {getattr(part, name)}" for name in ("module", "topology") if getattr(part, name) is not None]
     text = f"Run {this['release']} #{this['number']} has no result of {' on '.join(names)}."
-    raise rendering.EmptyScopeError(text, place.here(module=None, topology=None, offset=None, case=None))
+    raise rendering.EmptyScopeError(text, url.here(module=None, topology=None, offset=None, case=None))
 
 
 def _current(beside: list[dict[str, Any]]) -> set[str]:
     """The runs, newest first, that today's verdicts speak of: those that run, and the newest that has ended."""
-    ended = next((place for place, run in enumerate(beside) if run["state"] != "running"), len(beside))
+    ended = next((index for index, run in enumerate(beside) if run["state"] != "running"), len(beside))
     return {run["id"] for run in beside[: ended + 1]}
 
 
-def _modules(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
+def _modules(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
     run, base = shown.run["id"], shown.base and shown.base["id"]
     rows = runs.modules(store, run, shown.part, base)
-    name = place.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
+    name = url.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
     key = SORTS[name.removeprefix("-")]
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
     return {
@@ -214,8 +214,8 @@ def _bugs(store: Store, shown: Shown, rows: list[dict[str, Any]]) -> dict[str, A
     return bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(shown.run["release"]))
 
 
-def _broken(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
-    kind, offset = place.choice("kind", KINDS), offset_of(place)
+def _broken(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
+    kind, offset = url.choice("kind", KINDS), offset_of(url)
     rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
@@ -228,18 +228,18 @@ def _broken(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
     }
 
 
-def _changes(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
+def _changes(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
     if not shown.changes:
         return {"found": None}
-    rows = listed(place, shown.changes)
+    rows = listed(url, shown.changes)
     return {"found": shown.changes, "bugs": _bugs(store, shown, rows["rows"])} | rows
 
 
-def _failed(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
-    offset, status = offset_of(place), place.choice("status", STATUSES, "failed")
+def _failed(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
+    offset, status = offset_of(url), url.choice("status", STATUSES, "failed")
     run = shown.run["id"]
     rows = results.of_run(
-        store, run, shown.part, None if status == "all" else status, place.get("q") or None, PAGE_SIZE + 1, offset
+        store, run, shown.part, None if status == "all" else status, url.get("q") or None, PAGE_SIZE + 1, offset
     )
     return {
         "status": status,
@@ -255,29 +255,29 @@ def _failed(store: Store, place: PageUrl, shown: Shown) -> dict[str, Any]:
 _SHOWS = {"modules": _modules, "broken": _broken, "changes": _changes, "failed": _failed}
 
 
-def asks(store: Store, place: PageUrl, run: str) -> ApiCall:
+def as_api_call(store: Store, url: PageUrl, run: str) -> ApiCall:
     """The table of the view that is open."""
-    part = Filter(module=place.filter.module, topology=place.filter.topology, as_of=place.filter.as_of)
-    this = _run(store, place.filter, run, part)
+    part = Filter(module=url.filter.module, topology=url.filter.topology, as_of=url.filter.as_of)
+    this = _run(store, url.filter, run, part)
     lane = {"release": this["release"], "environment": this["environment"], "version": None, "runs": None}
-    shown, base = place.get("view"), place.get("base") or this["previous"]
+    shown, base = url.get("view"), url.get("base") or this["previous"]
     if shown == "broken":
-        lane |= {"environment": None} if place.get("everywhere") else {}
+        lane |= {"environment": None} if url.get("everywhere") else {}
         beside = runs.runs(store, Filter(this["release"], environment=this["environment"], as_of=part.as_of), BESIDE)
         then = None if this["id"] in _current(beside) else this["id"]
-        return api_call(("verdicts",), parameters.VerdictsQuery, place, topology=None, at_run=then, **lane)
+        return api_call(("verdicts",), parameters.VerdictsQuery, url, topology=None, at_run=then, **lane)
     if shown == "gate":
         known = runs.run(store, base) if base else None
         baseline = known and (known["release"] if known["release"] != this["release"] else base)
         whole = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
-        return api_call(("gate",), parameters.GateQuery, place, baseline=baseline, kind=None, **whole)
+        return api_call(("gate",), parameters.GateQuery, url, baseline=baseline, kind=None, **whole)
     if shown == "changes" and base:
-        return api_call(("compare",), parameters.CompareQuery, place, base=base, candidate=this["id"])
+        return api_call(("compare",), parameters.CompareQuery, url, base=base, candidate=this["id"])
     if shown == "patterns":
-        return api_call(("failures",), parameters.FailuresQuery, place, run=this["id"], **lane)
+        return api_call(("failures",), parameters.FailuresQuery, url, run=this["id"], **lane)
     if shown == "failed":
-        status = place.get("status", "failed")
+        status = url.get("status", "failed")
         return api_call(
-            ("runs", this["id"], "results"), parameters.ResultsQuery, place, status=None if status == "all" else status
+            ("runs", this["id"], "results"), parameters.ResultsQuery, url, status=None if status == "all" else status
         )
-    return api_call(("runs", this["id"], "modules"), parameters.ModulesQuery, place)
+    return api_call(("runs", this["id"], "modules"), parameters.ModulesQuery, url)

@@ -40,11 +40,11 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "sql", PATH, "sql.html", editor)
-    rendering.register(app, "sql-side", PATH, "sql_side.html", side)
+    rendering.register(app, "sql", PATH, "sql.html", editor_data)
+    rendering.register(app, "sql-side", PATH, "sql_side.html", side_data)
 
 
-def editor(store: Store, place: PageUrl) -> dict[str, Any]:
+def editor_data(store: Store, url: PageUrl) -> dict[str, Any]:
     return {
         "rows_offered": ROWS,
         "rows": ROWS[1],
@@ -57,11 +57,11 @@ def editor(store: Store, place: PageUrl) -> dict[str, Any]:
     }
 
 
-def side(store: Store, place: PageUrl) -> dict[str, Any]:
+def side_data(store: Store, url: PageUrl) -> dict[str, Any]:
     return {
         "tables": dictionary.tables(),
         "examples": [(example.question, link(example.sql, example.chart)) for example in EXAMPLES],
-        "saved": [row | {"link": link(row["sql"])} for row in saved_queries.saved(store, place.filter)],
+        "saved": [row | {"link": link(row["sql"])} for row in saved_queries.saved(store, url.filter)],
     }
 
 
@@ -72,5 +72,5 @@ def link(sql: str, chart: tuple[str, str, str, str] | None = None) -> str:
     return f"{PATH}#{urlencode(wanted, quote_via=quote)}"
 
 
-def asks(store: Store, place: PageUrl) -> None:
+def as_api_call(store: Store, url: PageUrl) -> None:
     """The browser asks it: its query stands behind the '#' (assets/share.js makes the call)."""

@@ -32,19 +32,19 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "test", PATH, "test.html", view)
+    rendering.register(app, "test", PATH, "test.html", page_data)
 
 
-def view(store: Store, place: PageUrl, test: str) -> dict[str, Any]:
+def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
     this = tests.test(store, test)
     if this is None:
         raise rendering.UnknownError(f"No test has the id {test}. The address may come from another store.")
-    flt = replace(place.filter, module=None)
+    flt = replace(url.filter, module=None)
     history = tests.history(store, test, flt, HISTORY)
-    offset = offset_of(place)
+    offset = offset_of(url)
     lane = replace(flt, module=this["module"], topology=None)
     judged = verdicts.verdicts(store, lane, KINDS, VERDICTS, tests=(test,))
-    split = tuple(name for name in SPLITS if name in place.get("split", ",".join(SPLITS)).split(","))
+    split = tuple(name for name in SPLITS if name in url.get("split", ",".join(SPLITS)).split(","))
     found = reasons(history)
     return {
         "test": this,
@@ -56,7 +56,7 @@ def view(store: Store, place: PageUrl, test: str) -> dict[str, Any]:
         "split": split,
         "lanes": lanes(history, split),
         "reasons": found,
-        "pager": _failure(store, place, history),
+        "pager": _failure(store, url, history),
         "segments": rate_segments.segments(store, test, replace(lane, topology=flt.topology)),
         "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
         "chart": durations(history),
@@ -66,16 +66,16 @@ def view(store: Store, place: PageUrl, test: str) -> dict[str, Any]:
     }
 
 
-def _failure(store: Store, place: PageUrl, history: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _failure(store: Store, url: PageUrl, history: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The failure whose text is shown: the URL's `failure` counts from the newest, `reason` leaves one pattern."""
-    reason = place.get("reason")
+    reason = url.get("reason")
     failed = [row for row in history if row["status"] == "failed" and reason in ("", row["signature"])]
     if not failed:
         return None
-    text = place.get("failure", "0")
+    text = url.get("failure", "0")
     at = min(int(text), len(failed) - 1) if text.isascii() and text.isdigit() else 0
     row = failed[at]
-    attempts = tests.attempts(store, row["build"], place.path.split("/")[2], row["topology"])
+    attempts = tests.attempts(store, row["build"], url.path.split("/")[2], row["topology"])
     return {"at": at, "of": len(failed), "row": row, "reason": reason, "attempts": attempts[::-1]}
 
 
@@ -143,20 +143,20 @@ def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 15
         return None
     top = max(row["duration_s"] for row in timed) * 1.05 or 1.0
 
-    def x(place: int) -> float:
-        return round(place / (len(timed) - 1) * width, 1)
+    def x(index: int) -> float:
+        return round(index / (len(timed) - 1) * width, 1)
 
     def y(seconds: float) -> float:
         return round(height - seconds / top * height, 1)
 
     dots, lines = [], defaultdict(list)
     recent: dict[str, list[float]] = defaultdict(list)
-    for place, row in enumerate(timed):
-        dots.append({"x": x(place), "y": y(row["duration_s"]), "row": row})
+    for index, row in enumerate(timed):
+        dots.append({"x": x(index), "y": y(row["duration_s"]), "row": row})
         if row["status"] == "passed":
             last = recent[row["topology"]]
             last.append(row["duration_s"])
-            lines[row["topology"]].append(f"{x(place)},{y(median(last[-MEDIAN:]))}")
+            lines[row["topology"]].append(f"{x(index)},{y(median(last[-MEDIAN:]))}")
     return {
         "width": width,
         "height": height,
@@ -166,5 +166,5 @@ def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 15
     }
 
 
-def asks(store: Store, place: PageUrl, test: str) -> ApiCall:
-    return api_call(("tests", test, "history"), parameters.HistoryQuery, place)
+def as_api_call(store: Store, url: PageUrl, test: str) -> ApiCall:
+    return api_call(("tests", test, "history"), parameters.HistoryQuery, url)

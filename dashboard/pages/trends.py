@@ -61,7 +61,7 @@ def layout() -> html.Div:
 
 
 def register(app: Dash) -> None:
-    rendering.register(app, "trends-head", PATH, "trends.html", head)
+    rendering.register(app, "trends-head", PATH, "trends.html", head_data)
 
     @app.server.after_request
     def hasten(response: Response) -> Response:
@@ -70,7 +70,7 @@ def register(app: Dash) -> None:
             response.headers["Link"] = f"<{static_files.PLOTLY_PATH}>; rel=preload; as=script"
         return response
 
-    rendering.register(app, "trends-table", PATH, "trends_table.html", table)
+    rendering.register(app, "trends-table", PATH, "trends_table.html", table_data)
 
     @app.callback(
         *(Output(f"trend-{name}-figure", "data") for name in _CHARTS),
@@ -78,18 +78,18 @@ def register(app: Dash) -> None:
         Input("snapshot", "data"),
     )
     def draw(href: str, _snapshot: int | None) -> Any:
-        place = PageUrl.of(href)
-        if place.path != PATH:
+        url = PageUrl.of(href)
+        if url.path != PATH:
             return no_update, no_update, no_update
         try:
-            series = ask(the_store(place.filter.as_of), place)
+            series = ask(the_store(url.filter.as_of), url)
         except (FilterError, StoreError):  # the page's head says what is wrong
             series = []
         # A figure keeps zoom and hidden lines while this stays the same: while the question does.
-        same = {"uirevision": place.here()}
+        same = {"uirevision": url.here()}
         drawn = (
             figures.rates(series),
-            figures.counts(series, passed=place.get("bars") == "all"),
+            figures.counts(series, passed=url.get("bars") == "all"),
             figures.durations(series),
         )
         return tuple(figure | {"layout": figure["layout"] | same} for figure in drawn)
@@ -99,25 +99,25 @@ def register(app: Dash) -> None:
         app.clientside_callback(ClientsideFunction("rt", "chart"), Input(figure, "data"), State(figure, "id"))
 
 
-def ask(store: Store, place: PageUrl) -> list[dict[str, Any]]:
-    flt, by, group = _question(place)
-    return trends.trend(store, flt, by, group, *span(place.query))["series"]
+def ask(store: Store, url: PageUrl) -> list[dict[str, Any]]:
+    flt, by, group = _question(url)
+    return trends.trend(store, flt, by, group, *span(url.query))["series"]
 
 
-def head(store: Store, place: PageUrl) -> dict[str, Any]:
-    flt, by, group = _question(place)
-    series = ask(store, place)
+def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    flt, by, group = _question(url)
+    series = ask(store, url)
     return {
         "by": by,
         "group": group,
         "groups": GROUPS,
-        "bars": place.get("bars"),
+        "bars": url.get("bars"),
         "runs": str(flt.runs),
         "runs_offered": RUNS,
         "series": series,
         "panels": figures.PANELS,
         "mixed": _mixed(series) if by == "run" else [],
-        "span": [iso(moment) for moment in span(place.query)],
+        "span": [iso(moment) for moment in span(url.query)],
         "points": sum(len(line["points"]) for line in series),
         "measured": rendering.window_label(store),
     }
@@ -129,22 +129,22 @@ def _mixed(series: list[dict[str, Any]]) -> list[str]:
     return sorted({name or "none" for names in found if len(names) > 1 for name in names})
 
 
-def table(store: Store, place: PageUrl) -> dict[str, Any]:
-    rows = [point | {"series": line["name"]} for line in ask(store, place) for point in line["points"]]
+def table_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    rows = [point | {"series": line["name"]} for line in ask(store, url) for point in line["points"]]
     rows.sort(key=lambda point: point.get("started_at") or point["day"], reverse=True)
-    return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _question(place)[1]}
+    return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _question(url)[1]}
 
 
-def _question(place: PageUrl) -> tuple[Filter, str, str | None]:
+def _question(url: PageUrl) -> tuple[Filter, str, str | None]:
     """(filter, by, group); what is not the same is drawn apart unless the URL says otherwise."""
-    flt = place.filter
-    by = place.choice("by", ("run", "day"), "run")
+    flt = url.filter
+    by = url.choice("by", ("run", "day"), "run")
     # one line never holds two environments unless it was asked for
     usual = ("all" if flt.environment else "environment") if flt.release else "release" if flt.environment else "lane"
-    group = place.choice("group", (*GROUPS, "all"), usual)
+    group = url.choice("group", (*GROUPS, "all"), usual)
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
 
 
-def asks(store: Store, place: PageUrl) -> ApiCall:
-    flt, by, group = _question(place)
-    return api_call(("trends",), parameters.TrendsQuery, place, runs=flt.runs, by=by, group=group)
+def as_api_call(store: Store, url: PageUrl) -> ApiCall:
+    flt, by, group = _question(url)
+    return api_call(("trends",), parameters.TrendsQuery, url, runs=flt.runs, by=by, group=group)

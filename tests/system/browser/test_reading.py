@@ -91,12 +91,12 @@ def test_an_earlier_moment_is_said_and_left_again(page):
     page.click("#live-text")
     page.run("document.getElementById('past-time').value = '2001-01-01T00:00'")
     page.click("#past-form button")
-    page.reads("#past-says", "The store begins at")
+    page.reads("#past-status", "The store begins at")
     page.reads("#past-begins", "The store begins at")
     assert page.run("return [...document.querySelectorAll('[data-ago]')].every((jump) => jump.disabled && jump.title)")
     assert page.path == "/"
     for moment, words in (("", "Choose a moment"), ("2999-01-01T00:00", "still to come")):
         page.run("document.getElementById('past-time').value = arguments[0]", moment)
         page.click("#past-form button")
-        page.reads("#past-says", words)
+        page.reads("#past-status", words)
     assert page.driver.get_log("browser") == [] and page.path == "/"

@@ -17,9 +17,9 @@ def test_a_link_a_moment_and_a_call_are_copied(page):
     page.until(lambda: "/results?status=failed" in page.text("#share-call"))
     copied = {}
     for name in ("link", "pinned", "call"):
-        page.run("document.getElementById('share-says').textContent = ''")
+        page.run("document.getElementById('share-status').textContent = ''")
         page.click(f"[data-copy={name}]")
-        page.reads("#share-says", "Copied")
+        page.reads("#share-status", "Copied")
         copied[name] = page.driver.execute_async_script(
             "const done = arguments[0]; navigator.clipboard.readText().then(done, (error) => done(String(error)))"
         )
@@ -57,7 +57,7 @@ def test_tables_and_charts_leave_as_files(page):
             "one.textContent.startsWith('Pass rate') && one.textContent.endsWith(arguments[0])).click()",
             form.upper(),
         )
-        page.reads("#share-says", f"{form} was made")
+        page.reads("#share-status", f"{form} was made")
     drawn = downloaded(page, "Trends-Pass-rate.svg").read_text()
     assert "rgb(255, 255, 255)" in drawn and "Trends · Pass rate" in drawn and "var(--" not in drawn
     assert "rgb(236, 238, 242)" not in drawn  # the ink of the dark theme

@@ -49,7 +49,7 @@ def test_what_was_picked_is_offered_again_and_an_empty_answer_says_so(page):
     page.reads("#palette-list", "Recent")
     page.reads("#palette-list", "7.2 #2")
     page.press("nosuchthing")
-    page.reads("#palette-says", "Nothing has this in its name")
+    page.reads("#palette-status", "Nothing has this in its name")
     page.press(Keys.ESCAPE)
     page.until(lambda: not page.is_open("palette"))
 
@@ -162,18 +162,18 @@ def test_two_tabs_outlive_a_server_that_is_stopped_and_started_again(page, tmp_p
         page.driver.switch_to.new_window("tab")
         page.driver.get(f"{address}/trends?release=9.1")
         second = page.driver.current_window_handle
-        for tab, sink in ((first, "#overview"), (second, "#trends-head")):
+        for tab, slot in ((first, "#overview"), (second, "#trends-head")):
             page.driver.switch_to.window(tab)
-            page.reads(sink, "9.1" if tab == first else "1 point")
+            page.reads(slot, "9.1" if tab == first else "1 point")
             page.run("window.kept = true")
     for tab in (first, second):
         page.driver.switch_to.window(tab)
         page.reads("#offline", "cannot be reached")
     world.run({"routing": {"a": "F"}}, "9.1", started_at=NOW - timedelta(hours=1))
     with served(serving, urlsplit(address).port):
-        for tab, sink, words in ((first, ".runs-table", "#2"), (second, "#trends-head", "2 points")):
+        for tab, slot, words in ((first, ".runs-table", "#2"), (second, "#trends-head", "2 points")):
             page.driver.switch_to.window(tab)
-            page.reads(sink, words)
+            page.reads(slot, words)
             page.until(lambda: page.text("#offline") == "")
             assert page.run("return window.kept")
         page.driver.close()

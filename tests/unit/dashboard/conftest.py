@@ -26,7 +26,7 @@ def app(world: World) -> Dash:
 
 @pytest.fixture
 def call() -> Callable[[Dash, str, dict[str, Any]], Any]:
-    """The response to one callback's POST: `call(app, "sink-html.data", {"url.href": ...})`, and its states."""
+    """The response to one callback's POST: `call(app, "slot-html.data", {"url.href": ...})`, and its states."""
 
     def post(app: Dash, output: str, inputs: dict[str, Any], states: dict[str, Any] | None = None) -> Any:
         def target(key: str) -> dict[str, str]:
@@ -46,10 +46,10 @@ def call() -> Callable[[Dash, str, dict[str, Any]], Any]:
 
 @pytest.fixture
 def show(app: Dash, call: Callable[..., Any]) -> Callable[[str, str], dict[str, Any]]:
-    """What a sink is given for an address: {html, at, snapshot}, through Dash's own route."""
+    """What a slot is given for an address: {html, at, snapshot}, through Dash's own route."""
 
-    def ask(sink: str, href: str) -> dict[str, Any]:
-        answer = call(app, f"{sink}-html.data", {"url.href": href, "snapshot.data": None})
-        return answer.json["response"][f"{sink}-html"]["data"]
+    def ask(slot: str, href: str) -> dict[str, Any]:
+        answer = call(app, f"{slot}-html.data", {"url.href": href, "snapshot.data": None})
+        return answer.json["response"][f"{slot}-html"]["data"]
 
     return ask

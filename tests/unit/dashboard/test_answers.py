@@ -45,8 +45,8 @@ def test_a_missing_build_is_hatched_and_a_failing_module_is_not_hidden_by_it(wor
 def test_names_and_messages_are_escaped(world, show):
     world.run({"<b>m</b>": cases("<b>m</b>", {"<img src=x>": "F"}, topology="<i>t</i>")}, release="<u>r</u>")
     run = ids.text(world.runs[0].id)
-    for sink, href in (("overview", "/"), ("run", f"/runs/{run}?view=failed"), ("run", f"/runs/{run}")):
-        html = show(sink, href)["html"]
+    for slot, href in (("overview", "/"), ("run", f"/runs/{run}?view=failed"), ("run", f"/runs/{run}")):
+        html = show(slot, href)["html"]
         assert "<b>m" not in html and "<img" not in html and "<u>r" not in html and "<i>t" not in html
 
 
@@ -125,7 +125,7 @@ def test_wrong_addresses_are_answered_and_not_failed(world, show):
 def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, show):
     world.run({"routing": {"a": "F"}})
     build = ids.text(world.store.value("SELECT build FROM builds"))
-    for sink, address, name in (
+    for slot, address, name in (
         ("run", "/runs/latest?view=nonsense", "view"),
         ("run", "/runs/latest?sort=nonsense", "sort"),
         ("run", "/runs/latest?view=failed&offset=-3", "offset"),
@@ -138,7 +138,7 @@ def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, s
         ("matrix", "/matrix?release=7.0&by=nonsense", "by"),
         ("overview", "/?as_of=nonsense", "as_of"),
     ):
-        html = unescape(show(sink, address)["html"])
+        html = unescape(show(slot, address)["html"])
         assert f"take <code>{name}</code> away" in html, address
         assert "nonsense" in html or "-3" in html
     assert "is no id" in show("drawer", "/?case=nonsense")["html"]

@@ -60,7 +60,7 @@ def test_a_bug_lists_its_tests_with_their_words(filled, show):
 
 
 @pytest.mark.parametrize(
-    ("sink", "address"),
+    ("slot", "address"),
     [
         ("test", f"/tests/{A}"),
         ("drawer", f"/?case={A}"),
@@ -74,10 +74,10 @@ def test_a_bug_lists_its_tests_with_their_words(filled, show):
         ("bug", "/bugs/NET-2"),
     ],
 )
-def test_bugs_stand_where_their_tests_do_and_are_never_markup(filled, show, sink, address):
+def test_bugs_stand_where_their_tests_do_and_are_never_markup(filled, show, slot, address):
     if address.endswith("changes"):
         filled.run({"routing": {"a[1]": "P", "b": "F"}})
-    html = show(sink, address)["html"]
+    html = show(slot, address)["html"]
     assert "NET-1" in html or "NET-2" in html or "run=" in html or "LAB-3" in html
     assert "<img" not in html and 'href="javascript' not in html
 
@@ -95,5 +95,5 @@ def test_without_a_feed_it_is_said_how_to_get_one(world, show):
 
 
 def test_a_moment_before_there_were_bugs_still_shows(filled, show):
-    for sink, address in (("bugs", "/bugs?as_of=1"), ("run", f"/runs/latest?as_of={filled.store.snapshot().id - 2}")):
-        assert "No bug feed" in show(sink, address)["html"] or sink == "run"
+    for slot, address in (("bugs", "/bugs?as_of=1"), ("run", f"/runs/latest?as_of={filled.store.snapshot().id - 2}")):
+        assert "No bug feed" in show(slot, address)["html"] or slot == "run"

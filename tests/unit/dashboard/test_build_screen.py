@@ -67,7 +67,7 @@ def test_what_jenkins_deletes_can_still_be_downloaded(build, app, show):
 def test_the_console_shows_its_failing_lines_alone(build, show):
     html = show("build", f"/builds/{build}")["html"]
     assert "from line 48" in html and html.count("quiet\n") < 20
-    assert '<mark class="telling"><span class="a-1">ERROR: link &lt;down&gt;</span></mark>' in html
+    assert '<mark class="failing-line"><span class="a-1">ERROR: link &lt;down&gt;</span></mark>' in html
 
 
 def test_a_build_without_kept_files_says_so(world, show):
@@ -94,7 +94,7 @@ def test_the_telling_line_is_found(text, place):
 
 def test_a_marked_text_is_whole_and_escaped():
     text = "#x1B[31mred#x1B[0m <b>\nE   1 < 2\nend"
-    assert log(text) == ('<span class="a-1">red</span> &lt;b&gt;\n<mark class="telling">E   1 &lt; 2</mark>\nend')
+    assert log(text) == ('<span class="a-1">red</span> &lt;b&gt;\n<mark class="failing-line">E   1 &lt; 2</mark>\nend')
     assert log(None) == "" and log("one <line>") == "one &lt;line&gt;"
 
 

@@ -31,17 +31,17 @@ def ask(app, call):
 
     def post(**fields):
         body = {
-            "output": (several := next(key for key in app.callback_map if "ingest-said-html" in key)),
+            "output": (several := next(key for key in app.callback_map if "ingest-result-html" in key)),
             "outputs": [
-                {"id": "ingest-said-html", "property": "data"},
+                {"id": "ingest-result-html", "property": "data"},
                 {"id": "snapshot", "property": several.rsplit("snapshot.", 1)[1].rstrip(".")},
             ],
-            "inputs": [{"id": "ingest-asked", "property": "data", "value": fields}],
+            "inputs": [{"id": "ingest-request", "property": "data", "value": fields}],
             "state": [{"id": "url", "property": "href", "value": "http://host/ingest"}],
-            "changedPropIds": ["ingest-asked.data"],
+            "changedPropIds": ["ingest-request.data"],
         }
         answer = app.server.test_client().post("/_dash-update-component", json=body)
-        return answer.json["response"]["ingest-said-html"]["data"]["html"]
+        return answer.json["response"]["ingest-result-html"]["data"]["html"]
 
     return post
 

@@ -79,7 +79,7 @@ def filled(tmp_path_factory) -> tuple[Dash, dict[str, str]]:
 
 
 def share(app: Dash, call, href: str) -> dict:
-    answer = call(app, "share-call.data", {"share-asked.data": 1}, {"url.href": f"http://host{href}"})
+    answer = call(app, "share-call.data", {"share-request.data": 1}, {"url.href": f"http://host{href}"})
     return answer.json["response"]["share-call"]["data"]
 
 
@@ -124,18 +124,18 @@ def test_every_screen_honours_the_moment_of_its_address(world, app, show, call):
     names, then = fill(world), world.store.snapshot().id
     addresses = {address.format(**names): sinks for address, (sinks, _) in SCREENS.items()}
 
-    def words(sink: str, address: str) -> str:
-        return re.sub(r"<[^>]+>", " ", show(sink, address)["html"])
+    def words(slot: str, address: str) -> str:
+        return re.sub(r"<[^>]+>", " ", show(slot, address)["html"])
 
-    before = {(sink, address): words(sink, address) for address, sinks in addresses.items() for sink in sinks}
+    before = {(slot, address): words(slot, address) for address, sinks in addresses.items() for slot in sinks}
     drawer = f"/?case={TEST}"
     before["drawer", drawer] = words("drawer", drawer)
     world.run({"routing": {"a": "F", "b": "F", "c": "P"}}, release="7.0")
     world.run({"storage": {"d": "F"}}, release="8.0")
     changed = 0
-    for (sink, address), text in before.items():
+    for (slot, address), text in before.items():
         joint = "&" if "?" in address else "?"
-        assert words(sink, f"{address}{joint}as_of={then}") == text, address
-        changed += words(sink, address) != text
+        assert words(slot, f"{address}{joint}as_of={then}") == text, address
+        changed += words(slot, address) != text
     assert changed > 8  # and the present is another one
     assert f"as_of={then}" in share(app, call, f"/grid?as_of={then}")["path"]

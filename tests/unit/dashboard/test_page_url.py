@@ -15,10 +15,10 @@ def test_an_address_is_read_back_as_it_was_written(query):
 
 
 def test_another_screen_keeps_the_scope_and_nothing_else():
-    place = PageUrl.of("http://host/runs/1?release=7.0&environment=prod&view=failed&q=x&as_of=3")
-    assert place.to("trends") == "/trends?release=7.0&environment=prod&as_of=3"
-    assert place.to("runs", "a/b", release=None) == "/runs/a%2Fb?environment=prod&as_of=3"
-    assert place.here(q=None, view="broken") == "/runs/1?release=7.0&environment=prod&view=broken&as_of=3"
+    url = PageUrl.of("http://host/runs/1?release=7.0&environment=prod&view=failed&q=x&as_of=3")
+    assert url.to("trends") == "/trends?release=7.0&environment=prod&as_of=3"
+    assert url.to("runs", "a/b", release=None) == "/runs/a%2Fb?environment=prod&as_of=3"
+    assert url.here(q=None, view="broken") == "/runs/1?release=7.0&environment=prod&view=broken&as_of=3"
 
 
 def test_a_pattern_takes_its_segments_and_nothing_longer():
