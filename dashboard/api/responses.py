@@ -84,7 +84,7 @@ def store() -> Store:
 
 
 def request_context() -> Asked:
-    return g.request-row
+    return g.asked
 
 
 def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
@@ -97,7 +97,7 @@ def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, R
     def decorate(route: Callable[P, Any]) -> Callable[P, Response]:
         @wraps(route)
         def serve(*args: P.args, **kwargs: P.kwargs) -> Response:
-            asked = g.request-row
+            asked = g.asked
             newest = store().snapshot().id if asked.pinned else asked.snapshot
             answer = route(*args, **kwargs)
             if not asked.pinned and store().snapshot().id != asked.snapshot:
