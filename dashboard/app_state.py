@@ -28,7 +28,7 @@ class Services:
         """The open store, shared by the process's threads. Raises StoreError where it cannot be opened."""
         with self._lock:
             if self._store is None:
-                self._store = Store.open(self.settings, mirrored=True)
+                self._store = Store.open(self.settings, memory_tables=True)
             return self._store
 
     def close(self) -> None:

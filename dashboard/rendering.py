@@ -18,7 +18,8 @@ from dashboard import formats, sparklines, terms
 from dashboard.app_state import services, store
 from dashboard.callback_errors import log
 from dashboard.page_url import PageUrl, match
-from data.lake.store import SnapshotNotFoundError, Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import SnapshotNotFoundError, Store
 from data.model.filters import EVERYTHING, FilterError
 from data.queries import releases
 from data.verdicts.evidence import gate

@@ -19,7 +19,8 @@ from dashboard.app_state import store
 from dashboard.icons import SPRITE
 from dashboard.page_url import PageUrl, match
 from dashboard.pages import PAGES, drawer, not_found
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.model.filters import Filter, FilterError
 from data.queries import builds, releases, runs
 

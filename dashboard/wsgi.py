@@ -17,7 +17,7 @@ from flask import Flask
 
 from dashboard.app import create_app
 from dashboard.static_files import ASSETS, ROOT
-from data.lake.store import StoreError
+from data.lake.connection import StoreError
 from data.settings import Settings
 
 

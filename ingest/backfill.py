@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from data.model import filters
-from data.work import ledger
+from data.work.build_lookups import known_builds
 from data.work.ledger import BUILD, RUN, LedgerEntry
 from ingest.build_reader import utc_now
 from ingest.discovery import iter_builds
@@ -88,7 +88,7 @@ def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
 
 
 def _add(pipeline: Pipeline, entries: list[LedgerEntry]) -> list[LedgerEntry]:
-    known = ledger.known_builds(pipeline.store, pipeline.source.name, pipeline.layout.kind, [entries[0].job], utc_now())
+    known = known_builds(pipeline.store, pipeline.source.name, pipeline.layout.kind, [entries[0].job], utc_now())
     new = [entry for entry in entries if entry.number not in known[entry.job]]
     if new:
         pipeline.add(new)

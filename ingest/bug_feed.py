@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import requests
 
 from data.lake.store import Store
+from data.model.bug_record import BugRecord
 from data.queries import bugs as known
 from data.settings import BUGS_TOKEN, BugSettings, web_address
-from data.write.bugs import BugRecord, put_bugs
+from data.write.bugs import apply_bug_feed
 from ingest.http import CutBodyError, SlowBodyError, content_length, read_chunks, timeouts
 
 MOST_BYTES = 64 << 20
@@ -53,7 +54,7 @@ def import_bugs(
     if not bugs:
         told = f": {left_out[0]}" if left_out else ""
         raise FeedError(f"{', '.join(places)}: holds no bug that can be used{told}; nothing was changed")
-    changes = put_bugs(store, bugs, spared, datetime.now(UTC).replace(tzinfo=None, microsecond=0))
+    changes = apply_bug_feed(store, bugs, spared, datetime.now(UTC).replace(tzinfo=None, microsecond=0))
     warnings = []
     if not any(bug.cases for bug in bugs):
         kept = "; the links of earlier feeds were kept" if changes.links else ""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
+from data.model.build_record import RawFile
 from data.settings import SourceSettings
 from data.write import raw_files
-from data.write.builds import RawFile
 from data.write.raw_files import AXIS_END
 from ingest.jenkins.build_details import TREE, Axis, BuildDetail, read_build_detail
 from ingest.jenkins.client import Jenkins
@@ -57,7 +57,7 @@ class DownloadedFiles:
 
 @dataclass
 class ResultFiles:
-    """The result files of one build. `remarks` are (path, what is wrong), `flags` words of data.write.builds.FLAGS."""
+    """The result files of one build. `remarks` are (path, what is wrong), `flags` keys of data.model.build_record.FLAGS."""
 
     fetched: list[DownloadedFiles] = field(default_factory=list)
     remarks: list[tuple[str, str]] = field(default_factory=list)

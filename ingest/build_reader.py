@@ -14,12 +14,13 @@ from typing import Any
 
 from data.lake.store import Store
 from data.model import ids
+from data.model.build_record import BuildRecord, RawFile
+from data.model.run_record import RunBuildRecord, RunRecord
 from data.settings import SourceSettings
-from data.work import ledger
-from data.work.ledger import BUILD, GONE, MISSES, RECHECK, RETRY, RUN, RUNNING, EntryContext, LedgerEntry
+from data.work.build_lookups import EntryContext
+from data.work.ledger import BUILD, GONE, RECHECK, RETRY, RUN, RUNNING, LedgerEntry
+from data.work.retry import MISSES, back_off
 from data.write import raw_files
-from data.write.builds import BuildRecord, RawFile
-from data.write.runs import RunBuildRecord, RunRecord
 from ingest.build_download import ResultFiles, detail_of, read_build_map, read_build_object, read_files
 from ingest.build_rows import UnfinishedBuildError, build_record
 from ingest.jenkins.build_details import BuildDetail, read_build_detail
@@ -250,13 +251,13 @@ def _failed(entry: LedgerEntry, error: JenkinsError) -> ReadResult:
     again = _retry(entry, text)
     if error.everywhere:
         # Not this build's fault: it does not wait longer for it.
-        again = replace(again, attempts=entry.attempts, next_try=utc_now() + ledger.back_off(1))
+        again = replace(again, attempts=entry.attempts, next_try=utc_now() + back_off(1))
     return ReadResult(entry, again, error=error)
 
 
 def _retry(entry: LedgerEntry, error: str) -> LedgerEntry:
     attempts = entry.attempts + 1
-    return replace(entry, state=RETRY, attempts=attempts, error=error, next_try=utc_now() + ledger.back_off(attempts))
+    return replace(entry, state=RETRY, attempts=attempts, error=error, next_try=utc_now() + back_off(attempts))
 
 
 def _give_up(entry: LedgerEntry, error: str) -> LedgerEntry:

@@ -10,11 +10,11 @@ from functools import lru_cache
 import pyarrow as pa
 
 from data.model import ids
+from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, TestIdentity
+from data.model.run_record import RunRecord
 from data.settings import SourceSettings
 from data.verdicts.statistics import signatures
-from data.write.builds import CASE_SCHEMA, BuildRecord, RawFile, TestIdentity
 from data.write.raw_files import AXIS_END
-from data.write.runs import RunRecord
 from ingest.build_download import ResultFiles, claimed_by, full_path
 from ingest.build_results import BuildResults, ReportInput, read_build
 from ingest.jenkins.build_details import BuildDetail
@@ -153,7 +153,7 @@ def by_path(results: BuildResults) -> list[tuple[str, str]]:
 
 
 def table_of(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.Table, dict[int, TestIdentity]]:
-    """(the cases as columns of data.write.builds.CASES, with failure signatures; their tests by id). `owner_of` a file is its
+    """(the cases as columns of CASE_SCHEMA, with failure signatures; their tests by id). `owner_of` a file is its
     module."""
     tests = [_test(case.file, case.class_name, case.name) for case in cases]
     files = [case.file for case in cases]

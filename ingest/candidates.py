@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Any
 
 from data.model.measures import iso
-from data.work import ledger
-from data.work.ledger import JobRow
-from data.write.runs import RunRecord
+from data.model.run_record import RunRecord
+from data.work.build_lookups import BuildStatus, build_statuses
+from data.work.jobs import JobRow
 from ingest.backfill import Range
 from ingest.build_reader import utc_now
 from ingest.discovery import PAGE, iter_build_objects
@@ -61,7 +61,7 @@ def find(
     found.sort(key=lambda detail: (detail.started_at is not None, detail.started_at, detail.number), reverse=True)
     listed = found[:MOST]
     builds = [(detail.job, detail.number, detail.started_at) for detail in listed]
-    here = ledger.build_statuses(pipeline.store, pipeline.source.name, builds)
+    here = build_statuses(pipeline.store, pipeline.source.name, builds)
     rows = [_row(pipeline, detail, here[detail.job, detail.number]) for detail in listed]
     facts = {"found": len(rows), "cut": cut or len(found) > MOST, "listed": rows}
     return facts, next(iter(errors), None)
@@ -94,7 +94,7 @@ def _of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) -> list[B
     return list(islice(in_range(), each + 1))
 
 
-def _row(pipeline: Pipeline, detail: BuildDetail, here: ledger.BuildStatus) -> dict[str, Any]:
+def _row(pipeline: Pipeline, detail: BuildDetail, here: BuildStatus) -> dict[str, Any]:
     layout, began = pipeline.layout, detail.started_at or utc_now()
     if isinstance(layout, OrchestratorLayout):
         place: RunRecord | BuildPlacement = layout.parent(detail, began, None)
@@ -104,6 +104,6 @@ def _row(pipeline: Pipeline, detail: BuildDetail, here: ledger.BuildStatus) -> d
         "url": pipeline.jenkins.url(build_path(detail.job, detail.number)),
         "result": detail.result,
         "started_at": iso(detail.started_at),
-        "held": here.is_held,
+        "held": here.is_stored,
         "open": here.open,
     }

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from data.lake.store import Store
-from data.work import ledger
-from data.work.ledger import JobRow, LedgerEntry
+from data.work.build_lookups import known_builds
+from data.work.jobs import JobRow, load_jobs
+from data.work.ledger import LedgerEntry
 from ingest.jenkins.build_details import moment
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError
@@ -49,7 +50,7 @@ def discover(
     Raises JenkinsError where the sweep itself fails, or the server does not answer any more.
     """
     source = layout.source.name
-    before = ledger.jobs(store, source)
+    before = load_jobs(store, source)
     swept = layout.jobs(jenkins)
     names = {job.job for job in swept}
     lost = [job for job in before.values() if job.job not in names and job.missing < MISSES_NOTED]
@@ -58,7 +59,7 @@ def discover(
     changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
     for start in range(0, len(changed), TOGETHER):
         part = changed[start : start + TOGETHER]
-        known = ledger.known_builds(store, source, layout.kind, [job.job for job in part], now)
+        known = known_builds(store, source, layout.kind, [job.job for job in part], now)
         answers = [pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job]) for job in part]
         try:
             yield _found(layout, part, answers, before, now)

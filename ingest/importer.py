@@ -17,10 +17,11 @@ from typing import Any
 
 from data.lake.store import Store
 from data.model import filters, ids
-from data.work.ledger import builds_of_job
+from data.model.build_record import BuildRecord, RawFile
+from data.model.run_record import RunRecord
+from data.work.build_lookups import builds_of_job
 from data.write import raw_files
-from data.write.builds import BuildRecord, RawFile, upsert_builds
-from data.write.runs import RunRecord
+from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, ReportInput, read_build
 from ingest.build_rows import by_path, table_of
 from ingest.parsers.cases import FAILED
@@ -266,7 +267,7 @@ def _run(build: BuildRecord, key: Key) -> RunRecord:
 
 def _put(cursor, build: BuildRecord, run: RunRecord) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
-    upsert_builds(cursor, [build], now, made=[(build, run)])
+    upsert_builds(cursor, [build], now, standalone_runs=[(build, run)])
 
 
 def _inputs(files: Iterable[ReportFile]) -> Iterator[ReportInput]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.lake.store import Store
-from data.write.metadata import put_metadata
+from data.write.metadata import merge_metadata
 from ingest.naming_rules import base_name
 
 _NAMES = {
@@ -49,7 +49,7 @@ def import_metadata(store: Store, file: Path, release: str | None = None) -> dic
         rows.append({"base_name": base_name(name), "release": release, **values})
     keep = ("priority",) if "test_state" in columns else ()
     added, changed = store.transact(
-        "import", f"test metadata of {release or 'all releases'}", lambda cursor: put_metadata(cursor, rows, keep)
+        "import", f"test metadata of {release or 'all releases'}", lambda cursor: merge_metadata(cursor, rows, keep)
     )
     warnings = [f"priority {text!r} is none of P0 to P3: left out" for text in sorted(odd)[:5]]
     return {"file": str(file), "rows": len(rows), "added": added, "changed": changed, "warnings": warnings}

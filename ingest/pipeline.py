@@ -18,10 +18,15 @@ from filelock import FileLock, Timeout
 
 from data.lake.store import Store
 from data.model import ids
+from data.model.build_record import BuildRecord
 from data.settings import SourceSettings
 from data.work import ledger
-from data.work.ledger import BUILD, GONE, RUN, EntryContext, LedgerEntry, PollRecord
-from data.write.builds import BuildRecord, replace_raw_files, upsert_builds
+from data.work.build_lookups import EntryContext, entry_contexts
+from data.work.jobs import JobRow, update_jobs
+from data.work.ledger import BUILD, GONE, RUN, LedgerEntry
+from data.work.poll_log import PollRecord, log_poll
+from data.write.builds import upsert_builds
+from data.write.raw_files import replace_raw_files
 from ingest.build_reader import BuildReader, ReadResult, utc_now
 from ingest.discovery import discover
 from ingest.jenkins.client import Jenkins
@@ -118,12 +123,12 @@ class Pipeline:
             if found.entries or found.jobs:
                 self.add(found.entries, found.jobs)
 
-    def add(self, entries: list[LedgerEntry], jobs: list[ledger.JobRow] = ()) -> int:
+    def add(self, entries: list[LedgerEntry], jobs: list[JobRow] = ()) -> int:
         """Put discovered builds into the ledger. Returns how many were not there."""
         now = utc_now()
 
         def write(cursor) -> int:
-            ledger.update_jobs(cursor, jobs, now)
+            update_jobs(cursor, jobs, now)
             return ledger.add_entries(cursor, entries, now)
 
         known = self.store.transact("ingest", f"{self.source.name}: {len(entries)} builds discovered", write)
@@ -149,7 +154,7 @@ class Pipeline:
 
     def read(self, entries: list[LedgerEntry], again: bool = False) -> None:
         """Read these entries and commit what comes of them, in batches. `again`: even what is known to be unchanged."""
-        context = ledger.entry_contexts(self.store, entries)
+        context = entry_contexts(self.store, entries)
         batch = _Batch()
         unwell = 0
         try:
@@ -209,7 +214,7 @@ class Pipeline:
         found = [entry for outcome in batch for entry in outcome.found]
 
         def write(cursor) -> tuple[int, int]:
-            results = upsert_builds(cursor, builds, now, made=made, runs=runs, listed=listed)
+            results = upsert_builds(cursor, builds, now, standalone_runs=made, runs=runs, run_builds=listed)
             for outcome in batch:
                 if outcome.raw and outcome.run:
                     run = outcome.run
@@ -269,7 +274,7 @@ class Pipeline:
     def _log(self, poll: PollRecord) -> None:
         if poll.found or poll.ingested or poll.failed or poll.results or poll.error:
             message = f"{self.source.name}: poll, {poll.ingested} builds, {poll.failed} failed"
-            self.store.transact("ingest", message, lambda cursor: ledger.log_poll(cursor, poll))
+            self.store.transact("ingest", message, lambda cursor: log_poll(cursor, poll))
 
 
 class _Batch:

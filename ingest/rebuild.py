@@ -14,11 +14,13 @@ from typing import Any
 
 from data.lake.store import Store
 from data.model import ids
-from data.work import ledger
+from data.model.build_record import BuildRecord, RawFile
+from data.model.run_record import RunBuildRecord, RunRecord
+from data.work.build_lookups import entry_contexts, stored_builds, stored_runs
 from data.work.ledger import BUILD, LedgerEntry
 from data.write import raw_files
-from data.write.builds import BuildRecord, RawFile, put_runs, refresh_first_seen, upsert_builds
-from data.write.runs import RunBuildRecord, RunRecord
+from data.write.builds import upsert_builds
+from data.write.first_seen import refresh_first_seen
 from ingest import importer
 from ingest.build_download import detail_of, kept_files
 from ingest.build_reader import utc_now
@@ -66,7 +68,7 @@ def rebuild(
     """Derive builds anew: those of one source (import and upload are such, too), or all."""
     changes = Changes()
     layouts = {source.name: layout_of(source) for source in store.settings.source if name in (None, source.name)}
-    rows = [row for row in ledger.stored_builds(store, since) if name in (None, row["source"])]
+    rows = [row for row in stored_builds(store, since) if name in (None, row["source"])]
     if not dry_run:
         for layout in layouts.values():
             if isinstance(layout, OrchestratorLayout):
@@ -99,7 +101,7 @@ def _derive(
 ) -> Iterator[tuple[BuildRecord, RunRecord | None] | None]:
     """What today's code makes of each build; None where too little was kept, or its source is configured no more."""
     entries = [LedgerEntry(row["source"], row["job"], row["number"], BUILD) for row in rows]
-    contexts = ledger.entry_contexts(store, entries)
+    contexts = entry_contexts(store, entries)
     files = raw_files.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
     for row, entry in zip(rows, entries, strict=True):
         kept = files[row["build"]]
@@ -152,14 +154,14 @@ def _commit(store: Store, batch: list[tuple[BuildRecord, RunRecord | None]], dry
     now = utc_now()
 
     def write(cursor) -> None:
-        upsert_builds(cursor, builds, now, made=made)
+        upsert_builds(cursor, builds, now, standalone_runs=made)
 
     store.transact("rebuild", f"{len(builds)} builds derived anew", write)
 
 
 def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | None) -> None:
     """The runs of orchestrating builds, as today's rules name them."""
-    rows = ledger.stored_runs(store, layout.source.name, since)
+    rows = stored_runs(store, layout.source.name, since)
     for start in range(0, len(rows), CHUNK):
         runs: list[RunRecord] = []
         listed: list[RunBuildRecord] = []
@@ -175,5 +177,5 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
         store.transact(
             "rebuild",
             f"{len(runs)} runs derived anew",
-            lambda cursor, runs=runs, listed=listed: put_runs(cursor, runs, listed, utc_now()),
+            lambda cursor, runs=runs, listed=listed: upsert_builds(cursor, [], utc_now(), runs=runs, run_builds=listed),
         )

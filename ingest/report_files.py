@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from data.model.build_record import RawFile
 from data.write import raw_files
-from data.write.builds import RawFile
 from ingest.build_download import RAW_LIMIT
 from ingest.parsers import HEAD_BYTES, packing
 from ingest.parsers.zip_archive import BadArchiveError, members

@@ -20,10 +20,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from data.lake import maintenance
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.settings import Settings
 from data.work import ledger, poll_status, requests
-from data.work.ledger import PollRecord
+from data.work.poll_log import PollRecord
 from data.work.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
 from ingest.build_reader import utc_now

@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import requests
 from support.store_assertions import assert_whole, held, told
 
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.settings import Settings, SourceSettings
 from ingest import pipeline
 from ingest.jenkins import client

@@ -17,7 +17,8 @@ from dashboard.api.openapi import blueprint, documented_response, one, problems
 from dashboard.api.responses import VERSION, cached_route, request_context, store
 from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
 from dashboard.app_state import services
-from data.lake.store import LAKE, Store, StoreError
+from data.lake.connection import LAKE, StoreError
+from data.lake.store import Store
 from data.model.measures import iso
 from data.queries import ingest_status
 from data.work import poll_status

@@ -17,7 +17,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from dashboard.api.health import age_s, late
 from dashboard.app_state import Services
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.queries import ingest_status
 
 _BUCKETS = (0.002, 0.01, 0.05, 0.2, 1, 5)

@@ -19,7 +19,7 @@ from dashboard.api.parameters import NoQuery
 from dashboard.api.problems import invalid
 from dashboard.api.responses import VERSION, by_content
 from dashboard.api.schemas.base import Problem
-from data.lake.store import StoreError
+from data.lake.connection import StoreError
 
 routes = APIBlueprint("document", __name__)
 pages = Blueprint("api_docs", __name__, template_folder="templates")

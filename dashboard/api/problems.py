@@ -19,7 +19,8 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from data.lake.store import SnapshotNotFoundError, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import SnapshotNotFoundError
 from data.model.filters import Filter, FilterError
 
 MIMETYPE = "application/problem+json"

@@ -15,7 +15,7 @@ import duckdb
 from cachetools import LRUCache
 
 from dashboard.app_state import Services
-from data.lake.store import StoreError
+from data.lake.connection import StoreError
 
 CACHE_KEY = "regtracker.answer_of"  # in a request's environ: (snapshot, route) that its answer may be kept under
 # What an answer depends on, besides the store.

@@ -17,7 +17,8 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as the_store
 from dashboard.page_url import PageUrl, offset_of
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.model.filters import Filter, FilterError
 from data.queries import grid, releases
 from data.verdicts.rules import KINDS

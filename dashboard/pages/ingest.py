@@ -19,12 +19,14 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import services
 from dashboard.callback_errors import log
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.model import ids
 from data.model.filters import FilterError
 from data.model.measures import iso
 from data.queries import ingest_status
 from data.work import ledger, poll_status, requests
+from data.work.build_lookups import build_statuses
 
 PATH, NAME = "/ingest", "Ingest"
 STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
@@ -185,7 +187,7 @@ def _found(store: Store, url: PageUrl, asked: list[dict[str, Any]]) -> dict[str,
     rows = request.payload.get("listed") or []
     started = [None if row["started_at"] is None else datetime.fromisoformat(row["started_at"][:-1]) for row in rows]
     wanted = [(row["job"], row["number"], start) for row, start in zip(rows, started, strict=True)]
-    now = ledger.build_statuses(store, request.source, wanted)
+    now = build_statuses(store, request.source, wanted)
     builds = []
     for row in rows:
         here = now[row["job"], row["number"]]
@@ -194,8 +196,8 @@ def _found(store: Store, url: PageUrl, asked: list[dict[str, Any]]) -> dict[str,
             row
             | {
                 "open": opened,
-                "held": here.is_held,
-                "picked": not here.is_held and not opened,
+                "held": here.is_stored,
+                "picked": not here.is_stored and not opened,
                 "run": None if here.run is None else ids.text(here.run),
                 "build": None if here.build is None else ids.text(here.build),
             }

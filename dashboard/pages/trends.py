@@ -14,7 +14,8 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as the_store
 from dashboard.figures import trend as figures
 from dashboard.page_url import PageUrl
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.model.filters import Filter, FilterError, span
 from data.model.measures import iso
 from data.queries import trends

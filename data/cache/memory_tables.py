@@ -1,8 +1,9 @@
-"""What screens join again and again, held in this process's memory and renewed when the snapshot moves.
+"""Copies of the small tables in the memory of this process, renewed when the snapshot changes.
 
-Every table that a query names in the lake costs 5-60 ms before a row is read (the catalogue is asked for its files); a
-native table costs 0.2 ms. So the small tables (runs, builds, counts, names) are copied, at 10-15 ms a changed table,
-and of the large ones is kept which files hold them. Queries do not know which is which.
+Each table of the lake that a query names costs 5-60 ms before a row is read (the lake looks up its files in the
+catalog); a native table costs 0.2 ms. So the small tables (runs, builds, counts, names) are copied, at 10-15 ms per
+changed table, and the files of the large ones are indexed (data/cache/parquet_files.py). Queries use the same table
+names either way.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ TABLES = (
     *("bugs", "bug_cases"),
 )
 MEMORY_DATABASE = "mirror"
-# What screens would otherwise derive at every question: what the builds of a run come to, and the runs beside it in its
-# lane. Made anew with the tables that it is of.
+# Tables computed from others, so that no query has to: the sums over the builds of each run, and its neighbors in its
+# lane. Recomputed whenever one of _DERIVED_FROM changes.
 DERIVED_TABLES = {
     "run_sums": f"""
         SELECT rb.run, count(*) AS builds, count(*) FILTER (b.state = 'running') AS builds_running,
@@ -38,48 +39,52 @@ DERIVED_TABLES = {
 }
 
 
+_DERIVED_FROM = {"runs", "run_builds", "builds", "ledger"}
+
+
 class MemoryTables:
-    """One per process, of the lake `lake`, whose data stands at `data_path`. `at` is the snapshot that the copies are
-    of, `rebuilt` the newest of a rebuild up to it."""
+    """The memory tables of one process. `snapshot_id`: the snapshot that they show; `last_rebuild`: the newest snapshot
+    of a rebuild up to it."""
 
     def __init__(self, root: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
+        """`lake` is the name of the attached lake, `data_path` the folder of its data files."""
         self._cursor = root.cursor()
         self._lake = lake
         self._lock = threading.Lock()
-        self._catalog = parquet_files.FileIndex(self._cursor, lake, data_path)
+        self._file_index = parquet_files.FileIndex(self._cursor, lake, data_path)
         self._files: dict[str, parquet_files.TableFiles] = {}
-        self.at = -1
-        self.rebuilt = 0
-        self._touched: dict[str, int] = {}
+        self.snapshot_id = -1
+        self.last_rebuild = 0
+        self._changed_at: dict[str, int] = {}
         self._cursor.execute(f"ATTACH ':memory:' AS {MEMORY_DATABASE}")
-        known = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
-        self._names = {str(number): table for number, table in known}
+        tables = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
+        self._names = {str(number): table for number, table in tables}
         for table in self._names.values():
             if table not in TABLES:
                 self._cursor.execute(f"CREATE VIEW {MEMORY_DATABASE}.main.{table} AS FROM {lake}.main.{table}")
 
     def table_source(self, table: str, releases: Collection[str] | None, times: Sequence[datetime | None]) -> str:
-        """See Store.table_source."""
+        """FROM clause for a table: see `Store.table_source`."""
         if table not in self._files:
             return table
-        known = [time for time in times if time is not None]
-        return self._files[table].sql(releases, min(known, default=None), max(known, default=None))
+        bounds = [time for time in times if time is not None]
+        return self._files[table].sql(releases, min(bounds, default=None), max(bounds, default=None))
 
     def last_changed(self, tables: Collection[str]) -> int:
-        """The newest snapshot in which one of these was copied."""
-        return max(self._touched.get(table, self.at) for table in tables)
+        """The newest snapshot that changed one of these tables."""
+        return max(self._changed_at.get(table, self.snapshot_id) for table in tables)
 
     def refresh(self, newest: int) -> None:
-        """Copy what has changed up to snapshot `newest`. Queries under way keep the copies they began with."""
-        if self.at >= newest:
+        """Copy the tables that changed up to snapshot `newest`. Running queries keep the copies they started with."""
+        if self.snapshot_id >= newest:
             return
         with self._lock:
-            if self.at >= newest:
+            if self.snapshot_id >= newest:
                 return
             since = self._cursor.execute(
                 f"""SELECT snapshot_id, author, changes FROM {self._lake}.snapshots()
                 WHERE snapshot_id > ? AND snapshot_id <= ?""",
-                [self.at, newest],
+                [self.snapshot_id, newest],
             ).fetchall()
             changed = self._changed([changes for _, _, changes in since], newest)
             self._cursor.execute("BEGIN")
@@ -88,25 +93,27 @@ class MemoryTables:
                     self._cursor.execute(
                         f"CREATE OR REPLACE TABLE {MEMORY_DATABASE}.main.{table} AS FROM {self._lake}.main.{table}"
                     )
-                if changed & {"runs", "run_builds", "builds", "ledger"}:
+                if changed & _DERIVED_FROM:
                     self._cursor.execute(f"USE {MEMORY_DATABASE}")
-                    for table, made in DERIVED_TABLES.items():
-                        self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {made}")
+                    for table, query in DERIVED_TABLES.items():
+                        self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
                 self._cursor.execute("COMMIT")
             except duckdb.Error:
                 self._cursor.execute("ROLLBACK")
                 raise
-            self._touched |= dict.fromkeys(changed, newest)
-            # After the copies: a build that is in them must have its results in the files.
+            self._changed_at |= dict.fromkeys(changed, newest)
+            # After the copies, so that every build in them has its results in the indexed files.
             if changed & set(parquet_files.TABLES):
-                self._files = self._catalog.files()
-            self.rebuilt = max([self.rebuilt, *(number for number, author, _ in since if author == "rebuild")])
-            self.at = newest
+                self._files = self._file_index.files()
+            self.last_rebuild = max(
+                [self.last_rebuild, *(number for number, author, _ in since if author == "rebuild")]
+            )
+            self.snapshot_id = newest
 
     def _changed(self, changes: list[dict[str, list[str]]], newest: int) -> set[str]:
-        """The tables that the snapshots since `at` touched; all of them where that cannot be told."""
+        """The tables that the snapshots since the last refresh changed; all of them if that is unknown."""
         touched = {name for kinds in changes for names in kinds.values() for name in names}
-        # Some snapshot has expired, or a table was created or altered.
-        if self.at < 0 or len(changes) < newest - self.at or not touched <= self._names.keys():
+        # A snapshot has expired, or a table was created or altered.
+        if self.snapshot_id < 0 or len(changes) < newest - self.snapshot_id or not touched <= self._names.keys():
             return {*TABLES, *parquet_files.TABLES}
         return {self._names[number] for number in touched}

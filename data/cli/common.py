@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 import click
 
-from data.lake.store import Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import Store
 from data.settings import ConfigError, Settings, load
 
 _AS_JSON = "regtracker.as_json"  # in what the contexts of group and verb share
@@ -82,10 +83,10 @@ def existing(settings: Settings) -> Settings:
 
 
 @contextmanager
-def opened_store(settings: Settings, mirrored: bool = False) -> Iterator[Store]:
+def opened_store(settings: Settings, memory_tables: bool = False) -> Iterator[Store]:
     """The store, or exit 2 with what is wrong with it."""
     try:
-        store = Store.open(settings, mirrored=mirrored)
+        store = Store.open(settings, memory_tables=memory_tables)
     except StoreError as error:
         fail(error)
     try:

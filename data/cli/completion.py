@@ -33,7 +33,7 @@ def modules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> 
 def _stored(sql: str, incomplete: str) -> list[str]:
     import duckdb
 
-    from data.lake.store import LAKE, StoreError, attach_statement, connect
+    from data.lake.connection import LAKE, StoreError, attach_statement, connect
 
     try:
         settings = load()

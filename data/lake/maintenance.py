@@ -11,7 +11,8 @@ import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from data.lake.store import LAKE, Store
+from data.lake.connection import LAKE
+from data.lake.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from data.cache.result_arrays import FAILED, FINAL, PASSED, RERUN, ResultRows
-from data.lake.arrow_views import registered
 from data.lake.cached_query import cached_query
+from data.lake.cursors import registered
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter

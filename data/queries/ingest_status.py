@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from data.lake.cached_query import cached_query
-from data.lake.store import LAKE, Store
+from data.lake.connection import LAKE
+from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso

@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from data.lake.store import StoreError
+from data.lake.connection import StoreError
 from data.settings import Settings
 from data.sql_console.worker_process import WorkerEndedError, WorkerProcess
 

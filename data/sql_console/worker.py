@@ -21,7 +21,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from data.lake.store import LAKE, attach_statement, connect
+from data.lake.connection import LAKE, attach_statement, connect
 from data.settings import Settings
 from data.sql_console.column_types import for_format, unique_names
 from data.sql_console.rules import RefusedError, check

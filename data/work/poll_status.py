@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from data.lake.connection import LAKE
 from data.lake.migrations import POLL_STATUS_TABLE
-from data.lake.store import LAKE, Store
+from data.lake.store import Store
 from data.model.measures import iso
-from data.work.ledger import PollRecord
+from data.work.poll_log import PollRecord
 
 FORGOTTEN_AFTER = timedelta(days=1)  # what a process told that polls no more
 HEARTBEAT_S = 30.0

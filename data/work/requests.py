@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from data.lake.store import Store
-from data.write.builds import RawFile, replace_raw_files
-from data.write.raw_files import files_of
+from data.model.build_record import RawFile
+from data.write.raw_files import files_of, replace_raw_files
 
 KINDS = ("poll", "discover", "build", "backfill", "upload")
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"

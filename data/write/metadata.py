@@ -1,4 +1,4 @@
-"""What people know about tests that no report tells: priority, ids, owner, component, topology."""
+"""Writes test metadata, which no report contains: priority, ids, owner, component, topology."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from data.lake.arrow_views import registered
+from data.lake.cursors import one_row, registered
 
 COLUMNS = ("priority", "case_id", "testrail_id", "component", "owner", "topology", "state", "removed")
 _SCHEMA = pa.schema(
-    [("base_name", pa.string()), ("release", pa.string())]
-    + [(name, pa.bool_() if name == "removed" else pa.string()) for name in COLUMNS]
+    [pa.field("base_name", pa.string()), pa.field("release", pa.string())]
+    + [pa.field(name, pa.bool_() if name == "removed" else pa.string()) for name in COLUMNS]
 )
 
 
-def put_metadata(
+def merge_metadata(
     cursor: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]], keep: Sequence[str] = ()
 ) -> tuple[int, int]:
     """Merge rows (base_name, release or None, and any of COLUMNS) into the table. Returns (added, changed).
 
-    A value that a row does not have, or has as None, leaves the old one; so do the columns in `keep` wherever there is
-    an old one. Of several rows with one key the last counts.
+    A value that is missing or None keeps the stored one; so does every stored value of the columns in `keep`. Of
+    several rows with one key the last counts.
     """
     last = {(row["base_name"], row.get("release")): row for row in rows}
     if not last:
@@ -44,9 +44,9 @@ def put_metadata(
             SELECT n.*, o.base_name IS NULL AS is_new FROM n LEFT JOIN test_metadata o ON {same_key.format("n")}
             WHERE o.base_name IS NULL OR ({old}) IS DISTINCT FROM ({new})"""
         )
-    added, changed = cursor.execute(
-        "SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM merged"
-    ).fetchone()
+    added, changed = one_row(
+        cursor.execute("SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM merged")
+    )
     cursor.execute(f"DELETE FROM test_metadata o WHERE EXISTS (SELECT 1 FROM merged n WHERE {same_key.format('n')})")
     cursor.execute("INSERT INTO test_metadata BY NAME SELECT * EXCLUDE (is_new) FROM merged ORDER BY base_name")
     cursor.execute("DROP TABLE merged")

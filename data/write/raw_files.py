@@ -1,4 +1,4 @@
-"""The raw inputs of builds, as they are kept: packed on the way in, found and unpacked on the way out."""
+"""The raw files of builds: packed and written, found and unpacked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+import duckdb
+import pyarrow as pa
+
+from data.lake.cursors import registered
 from data.lake.store import Store
-from data.write.builds import RawFile
+from data.model.build_record import RawFile
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -18,30 +22,51 @@ else:
     from backports import zstd
 
 LEVEL = 3
-AXIS_END = "//"  # between the axis of a matrix build and the path among that axis' artifacts
-_OWN = threading.local()
+AXIS_END = "//"  # between the axis of a matrix build and the path among the artifacts of that axis
+_thread = threading.local()
+_RAW_FILES = pa.schema(
+    [pa.field("build", pa.int64()), pa.field("started_at", pa.timestamp("us"))]
+    + [pa.field(name, pa.string()) for name in ("path", "kind", "encoding")]
+    + [pa.field("size", pa.int64()), pa.field("content", pa.binary())]
+)
 
 
 def pack(path: str, kind: str, content: bytes) -> RawFile:
-    """One file, compressed."""
-    if not hasattr(_OWN, "compressor"):
-        _OWN.compressor = zstd.ZstdCompressor(LEVEL)  # made once a thread: it costs more than what it packs
-    packed = _OWN.compressor.compress(content, zstd.ZstdCompressor.FLUSH_FRAME)
+    """Compress one file."""
+    if not hasattr(_thread, "compressor"):
+        _thread.compressor = zstd.ZstdCompressor(LEVEL)  # once per thread: creating it costs more than a compression
+    packed = _thread.compressor.compress(content, zstd.ZstdCompressor.FLUSH_FRAME)
     return RawFile(path, kind, "zstd", len(content), packed)
 
 
 def pack_zip(path: str, kind: str, content: bytes) -> RawFile:
-    """A zip of several files of one kind: it is compressed already."""
+    """A zip of several files of one kind, kept as it is: it is already compressed."""
     return RawFile(path, kind, "zip", len(content), content)
 
 
 def unpack(file: RawFile) -> bytes:
-    """The bytes as they came."""
+    """The bytes as received."""
     return zstd.decompress(file.content) if file.encoding == "zstd" else file.content
 
 
+def insert_raw_files(cursor: duckdb.DuckDBPyConnection, files: Sequence[tuple[int, datetime, RawFile]]) -> None:
+    """Insert files, each with the id and start time of its owner."""
+    if files:
+        rows = [{"build": owner, "started_at": started_at, **vars(file)} for owner, started_at, file in files]
+        with registered(cursor, incoming_raw=pa.Table.from_pylist(rows, _RAW_FILES)):
+            cursor.execute("INSERT INTO raw_files BY NAME SELECT * FROM incoming_raw ORDER BY started_at, build")
+
+
+def replace_raw_files(
+    cursor: duckdb.DuckDBPyConnection, owner: int, started_at: datetime, files: Sequence[RawFile]
+) -> None:
+    """Replace the raw files of an owner other than a build: an orchestrating build, or an upload."""
+    cursor.execute("DELETE FROM raw_files WHERE started_at = ? AND build = ?", [started_at, owner])
+    insert_raw_files(cursor, [(owner, started_at, file) for file in files])
+
+
 def files_of(store: Store, owner: int, started_at: datetime, kind: str | None = None) -> list[RawFile]:
-    """What is kept under a build's (or run's, or request's) id; the start time keeps other months' files closed."""
+    """The raw files of a build, run or request by its id. The start time keeps the files of other months closed."""
     rows = store.rows(
         """SELECT path, kind, encoding, size, content FROM raw_files
         WHERE started_at = $started_at AND build = $owner AND ($kind IS NULL OR kind = $kind) ORDER BY path""",
@@ -51,7 +76,7 @@ def files_of(store: Store, owner: int, started_at: datetime, kind: str | None = 
 
 
 def files_of_many(store: Store, owners: Sequence[tuple[int, datetime]]) -> dict[int, list[RawFile]]:
-    """The same for several (id, start time), best such as lie near each other in time."""
+    """The raw files of several owners, given as (id, start time). Fastest when they started close together."""
     answer: dict[int, list[RawFile]] = {owner: [] for owner, _ in owners}
     if not owners:
         return answer
@@ -68,7 +93,7 @@ def files_of_many(store: Store, owners: Sequence[tuple[int, datetime]]) -> dict[
 
 
 def members(store: Store, owner: int, started_at: datetime) -> Iterator[tuple[str, str, int]]:
-    """(path, kind, size) of every raw file of a build, those inside of zips too."""
+    """(path, kind, size) of every raw file of a build, including those inside zips."""
     for file in files_of(store, owner, started_at):
         if file.encoding != "zip":
             yield file.path, file.kind, file.size
@@ -78,20 +103,20 @@ def members(store: Store, owner: int, started_at: datetime) -> Iterator[tuple[st
 
 
 def read(store: Store, owner: int, started_at: datetime, path: str, limit: int = 8 << 20) -> bytes | None:
-    """The first `limit` bytes of one raw file by its path, also where it stands in a zip; None where there is none."""
+    """The first `limit` bytes of a raw file by its path, including files inside zips. None if there is no such file."""
     for file in files_of(store, owner, started_at):
         if file.encoding != "zip" and file.path == path:
             return unpack(file)[:limit]
         if file.encoding == "zip":
             with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
                 for info in archive.infolist():
-                    if _is_meant(file.path, info.filename, path):
+                    if _matches(file.path, info.filename, path):
                         with archive.open(info) as member:
                             return member.read(limit)
     return None
 
 
-def _is_meant(pattern: str, name: str, path: str) -> bool:
-    """Whether a path means this name in a zip: Jenkins leaves out the folders before the pattern's first wildcard."""
+def _matches(pattern: str, name: str, path: str) -> bool:
+    """Whether a path names this member of a zip: Jenkins drops the folders before the first wildcard of the pattern."""
     axis, _, wanted = path.rpartition(AXIS_END)
     return pattern.rpartition(AXIS_END)[0] == axis and (wanted == name or wanted.endswith(f"/{name}"))

@@ -15,7 +15,7 @@ import click
 
 from data.cli import completion
 from data.cli.common import JSON, fail, load_settings, opened_store
-from data.lake.store import StoreError
+from data.lake.connection import StoreError
 from data.settings import Settings, config_path
 from ingest.cli.progress import (
     SOURCE,

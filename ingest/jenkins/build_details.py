@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from data.write.builds import CommitRecord
+from data.model.build_record import CommitRecord
 
 _CHANGES = "kind,items[commitId,revision,user,timestamp,msg,author[fullName]]"
 _SUB_BUILDS = "jobName,buildNumber,url"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from data.work.ledger import JobRow
-from data.write.runs import RunRecord
+from data.model.run_record import RunRecord
+from data.work.jobs import JobRow
 from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import encode, job_path

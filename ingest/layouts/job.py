@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from data.model.run_record import RunRecord
 from data.settings import SourceSettings
-from data.work.ledger import BUILD, JobRow
-from data.write.runs import RunRecord
+from data.work.jobs import JobRow
+from data.work.ledger import BUILD
 from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import build_path, job_path

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from data.model.run_record import RunRecord
 from data.work.ledger import RUN
-from data.write.runs import RunRecord
 from ingest.jenkins.build_details import BuildDetail
 from ingest.layouts.job import BuildPlacement, JobLayout, as_run
 from ingest.naming_rules import UNKNOWN

@@ -62,7 +62,7 @@ def backtest(
     if simulate:
         found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
     else:
-        with opened_store(existing(load_settings()), mirrored=True) as store:
+        with opened_store(existing(load_settings()), memory_tables=True) as store:
             known = choices(store, EVERYTHING)["releases"]
             if unknown := sorted(set(only) - set(known)):
                 fail(f"There is no release {unknown[0]!r} here; there are: {', '.join(known) or 'none'}.")

@@ -96,7 +96,7 @@ def _ingest(children: Children, home: Path, size: str) -> dict:
 
 def _questions(home: Path, size: int) -> dict:
     settings = load_settings().model_copy(update={"home": home, "store": StoreSettings(), "source": []})
-    store = Store.open(settings, mirrored=True)
+    store = Store.open(settings, memory_tables=True)
     if not store.value("SELECT count(*) FROM releases"):
         click.echo(f"Filling a store with about {size:,} results ...", err=True)
         fill(store, Shape.of(size))

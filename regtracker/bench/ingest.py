@@ -23,10 +23,11 @@ import click
 
 from data.cli.common import JSON
 from data.lake.store import Store
+from data.model.build_record import BuildRecord
+from data.model.run_record import RunRecord
 from data.settings import Settings, SourceSettings
 from data.write import raw_files as raw
-from data.write.builds import BuildRecord, upsert_builds
-from data.write.runs import RunRecord
+from data.write.builds import upsert_builds
 from ingest import backfill
 from ingest.build_download import DownloadedFiles, ResultFiles
 from ingest.build_reader import utc_now
@@ -155,7 +156,7 @@ def stages(home: Path, builds: int, dialect: str) -> Stages:
         read += time.process_time() - clock
         if position == len(made) or sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
             clock = time.process_time()
-            work = partial(upsert_builds, builds=[build for build, _ in batch], now=utc_now(), made=batch)
+            work = partial(upsert_builds, builds=[build for build, _ in batch], now=utc_now(), standalone_runs=batch)
             results += store.transact("bench", f"{len(batch)} builds", work)
             committed += time.process_time() - clock
             batch = []

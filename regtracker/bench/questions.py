@@ -15,7 +15,8 @@ from typing import Any
 
 import duckdb
 
-from data.lake.store import LAKE, Store
+from data.lake.connection import LAKE
+from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries import builds, compare, failures, grid, releases, results, runs, tests, trends

@@ -16,15 +16,16 @@ import pyarrow as pa
 
 from data.lake.store import Store
 from data.model import ids
+from data.model.build_record import CASE_SCHEMA, BuildRecord, CommitRecord, TestIdentity
+from data.model.run_record import RunBuildRecord, RunRecord
 from data.settings import load
 from data.verdicts.statistics.signatures import key as signature_key
 from data.verdicts.statistics.signatures import pattern as signature_pattern
 from data.write import builds as append
-from data.write.runs import RunBuildRecord, RunRecord
 
 STATUS = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
 START = datetime(2026, 11, 1, 4, 0)
-_CASES = pa.schema([*append.CASE_SCHEMA, *((name, pa.string()) for name in ("file", "class", "name", "base_name"))])
+_CASES = pa.schema([*CASE_SCHEMA, *((name, pa.string()) for name in ("file", "class", "name", "base_name"))])
 
 
 def cases(
@@ -73,9 +74,9 @@ def cases(
 def held(table: pa.Table) -> dict[str, Any]:
     """The arguments of a Build that holds these cases."""
     names = table.select(["file", "class", "name", "base_name"]).to_pylist()
-    tests = [append.TestIdentity(*row.values()) for row in names]
+    tests = [TestIdentity(*row.values()) for row in names]
     return {
-        "cases": table.select(append.CASE_SCHEMA.names),
+        "cases": table.select(CASE_SCHEMA.names),
         "tests": dict(zip(table["test"].to_pylist(), tests, strict=True)),
     }
 
@@ -97,10 +98,10 @@ class World:
     runs: list[RunRecord] = field(default_factory=list)
 
     @classmethod
-    def at(cls, home: Path, mirrored: bool = False) -> World:
+    def at(cls, home: Path, memory_tables: bool = False) -> World:
         if not (home / "catalog.sqlite").exists():
             shutil.copytree(empty_store(), home, dirs_exist_ok=True)
-        return cls(Store.open(load(home=home), mirrored=mirrored))
+        return cls(Store.open(load(home=home), memory_tables=memory_tables))
 
     def run(
         self,
@@ -139,8 +140,8 @@ class World:
 
     def _put(self, runs, builds, listed) -> None:
         def work(cursor) -> None:
-            append.put_runs(cursor, runs, listed, runs[0].started_at)
-            append.put_builds(cursor, builds, runs[0].started_at)
+            append.upsert_builds(cursor, [], runs[0].started_at, runs=runs, run_builds=listed)
+            append.upsert_builds(cursor, builds, runs[0].started_at)
 
         self.store.transact("test", f"{len(runs)} runs", work)
 
@@ -153,7 +154,7 @@ class World:
         started_at: datetime | None = None,
         revision: str | None = None,
         number: int | None = None,
-    ) -> tuple[RunRecord, list[append.BuildRecord], list[RunBuildRecord]]:
+    ) -> tuple[RunRecord, list[BuildRecord], list[RunBuildRecord]]:
         number = number or len(self.runs) + 1
         started_at = started_at or START + timedelta(hours=12 * number)
         run = RunRecord(
@@ -177,7 +178,7 @@ class World:
             if content is None:
                 continue
             builds.append(
-                append.BuildRecord(
+                BuildRecord(
                     source="ci",
                     job=job,
                     number=number,
@@ -193,7 +194,7 @@ class World:
                     agent="agent-1",
                     revision=revision,
                     **held(content if isinstance(content, pa.Table) else cases(module, content)),
-                    commits=[append.CommitRecord(f"c{number:03}", "ann", f"Change {number}")],
+                    commits=[CommitRecord(f"c{number:03}", "ann", f"Change {number}")],
                 )
             )
         self.runs.append(run)

@@ -68,7 +68,7 @@ CREATE TABLE builds (            -- one row per Jenkins build of a module job, o
     failed INTEGER,              -- includes errors
     errors INTEGER,              -- of the failed: the test could not run
     skipped INTEGER,             -- of these
-    flags VARCHAR,               -- words joined by a blank; FLAGS in data/write/builds.py tells what each means
+    flags VARCHAR,               -- words joined by a blank; see FLAGS in data/model/build_record.py
     ingested_at TIMESTAMP        -- when it was read
 );
 

@@ -80,7 +80,7 @@ def dash_duo(chromium: DashComposite) -> Iterator[DashComposite]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World.at(tmp_path / "home", mirrored=False)
+    return World.at(tmp_path / "home", memory_tables=False)
 
 
 @pytest.fixture

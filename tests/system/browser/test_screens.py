@@ -27,11 +27,12 @@ from support.store_builder import World
 from dashboard.app import create_app
 from data.lake.store import Store
 from data.model import ids
+from data.model.bug_record import BugRecord
 from data.settings import load
-from data.write import builds as append
 from data.write import raw_files
-from data.write.bugs import BugRecord, put_bugs
-from data.write.metadata import put_metadata
+from data.write.bugs import apply_bug_feed
+from data.write.metadata import merge_metadata
+from data.write.raw_files import replace_raw_files
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
@@ -130,7 +131,7 @@ import sys
 from builders import World
 from datetime import datetime
 from pathlib import Path
-world = World.at(Path(sys.argv[1]), mirrored=False)
+world = World.at(Path(sys.argv[1]), memory_tables=False)
 at = datetime.fromisoformat(sys.argv[2])
 world.run({"routing": {"a": "F", "b": "F"}, "storage": {"d": "P"}}, "7.2", started_at=at, number=99)
 world.store.close()
@@ -267,7 +268,7 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
         "SELECT build, started_at FROM builds WHERE number = 4 AND module = 'routing'"
     ).fetchone()  # fmt: skip
     build, report = ids.text(number), raw_files.pack("reports/junit.xml", "junit", b"<testsuite/>")
-    world.store.transact("test", "raw", lambda cursor: append.replace_raw_files(cursor, number, at, [report]))
+    world.store.transact("test", "raw", lambda cursor: replace_raw_files(cursor, number, at, [report]))
     signature = ids.text(world.store.value("SELECT min(signature) FROM signatures"))
     pages = {
         "/": ".wall",
@@ -318,10 +319,10 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
 
 def file_bug(world: World, base_name: str) -> None:
     rows = [{"base_name": base_name, "case_id": "TC-1"}]
-    world.store.transact("test", "metadata", lambda cursor: put_metadata(cursor, rows))
+    world.store.transact("test", "metadata", lambda cursor: merge_metadata(cursor, rows))
     url = "https://tracker.example.com/browse/NET-1"
     bug = BugRecord("NET-1", "NET", url, True, "Open", "it stays down", "High", "dana", cases=("TC-1", "TC-9"))
-    put_bugs(world.store, [bug], (), datetime(2026, 11, 20, 8))
+    apply_bug_feed(world.store, [bug], (), datetime(2026, 11, 20, 8))
 
 
 def test_a_bug_is_found_by_keys_and_leads_to_its_tests(world, visit, dash_duo):

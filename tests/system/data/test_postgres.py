@@ -17,14 +17,16 @@ from support.store_builder import cases, held
 
 from data.cache.parquet_files import TABLES
 from data.lake import maintenance
-from data.lake.store import LAKE, Store
+from data.lake.connection import LAKE
+from data.lake.store import Store
+from data.model.build_record import BuildRecord
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import builds, ingest_status, results
 from data.settings import StoreSettings, load
 from data.work import poll_status
-from data.work.ledger import PollRecord
-from data.write.builds import BuildRecord, put_builds
+from data.work.poll_log import PollRecord
+from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)
 MINUTES_5 = timedelta(minutes=5)
@@ -71,14 +73,14 @@ def catalog() -> Iterator[str]:
 def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> None:
     settings = load(home=tmp_path, store=StoreSettings(catalog=catalog))
     writers = [Store.open(settings), Store.open(settings)]
-    reader = Store.open(settings, mirrored=True)
+    reader = Store.open(settings, memory_tables=True)
     try:
 
         def write(store: Store, first: int) -> None:
             for number in range(first, 8, 2):
                 time = NOW - timedelta(hours=number)
                 build = BuildRecord("ci", "a", number, time, "7.0", "m", **held(cases("m", {"t": "F"})))
-                store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
+                store.transact("test", "test", lambda cursor, build=build: upsert_builds(cursor, [build], NOW))
 
         threads = [threading.Thread(target=write, args=(store, place)) for place, store in enumerate(writers)]
         for thread in threads:

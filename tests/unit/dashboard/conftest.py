@@ -16,7 +16,7 @@ from data.settings import load
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World.at(tmp_path / "home", mirrored=False)
+    return World.at(tmp_path / "home", memory_tables=False)
 
 
 @pytest.fixture

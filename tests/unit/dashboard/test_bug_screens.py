@@ -8,22 +8,23 @@ import pytest
 from support.store_builder import World
 
 from data.model import ids
-from data.write.bugs import BugRecord, put_bugs
-from data.write.metadata import put_metadata
+from data.model.bug_record import BugRecord
+from data.write.bugs import apply_bug_feed
+from data.write.metadata import merge_metadata
 
 A, B = (ids.text(ids.of("tests/routing/routing_test.py", "TestIt", name)) for name in ("a[1]", "b"))
 EVIL = '<img src=x onerror="alert(1)">'
 
 
 def feed(world: World, *bugs: BugRecord) -> None:
-    put_bugs(world.store, bugs, (), datetime(2026, 11, 20, 8))
+    apply_bug_feed(world.store, bugs, (), datetime(2026, 11, 20, 8))
 
 
 @pytest.fixture
 def filled(world: World) -> World:
     world.history({"a[1]": "PPFF", "b": "PPPP"})
     metadata = [{"base_name": "a", "case_id": "TC-1"}, {"base_name": "b", "testrail_id": "C2"}]
-    world.store.transact("test", "metadata", lambda cursor: put_metadata(cursor, metadata))
+    world.store.transact("test", "metadata", lambda cursor: merge_metadata(cursor, metadata))
     url = "https://tracker.example.com/browse/"
     feed(world, BugRecord("OLD-1", "OLD", url + "OLD-1", True, cases=("C2",)))
     feed(

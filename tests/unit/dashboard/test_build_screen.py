@@ -11,8 +11,8 @@ from support.store_builder import cases
 
 from dashboard.failing_line import excerpts, failing_line, log
 from data.model import ids
-from data.write import builds as append
 from data.write import raw_files
+from data.write.raw_files import replace_raw_files
 
 REPORT = b"<testsuite><testcase name='a'/></testsuite>"
 CONSOLE = "\n".join([*("quiet" for _ in range(50)), "\x1b[31mERROR: link <down>\x1b[0m", *("quiet" for _ in range(50))])
@@ -34,9 +34,7 @@ def build(world) -> str:
         raw_files.pack_zip("**/*.xml", "junit", packed.getvalue()),
         raw_files.pack("console", "console", CONSOLE.encode()),
     ]
-    world.store.transact(
-        "test", "raw", lambda cursor: append.replace_raw_files(cursor, row["build"], row["started_at"], kept)
-    )
+    world.store.transact("test", "raw", lambda cursor: replace_raw_files(cursor, row["build"], row["started_at"], kept))
     return ids.text(row["build"])
 
 

@@ -10,11 +10,13 @@ from support.store_builder import World
 
 from dashboard.app import create_app
 from data.model import ids
+from data.model.build_record import BuildRecord
 from data.model.measures import iso
+from data.model.run_record import RunRecord
 from data.settings import SourceSettings, load
 from data.work import ledger, poll_status, requests
-from data.write.builds import BuildRecord, put_builds, put_runs
-from data.write.runs import RunRecord
+from data.work.poll_log import PollRecord, log_poll
+from data.write.builds import upsert_builds
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
@@ -50,7 +52,7 @@ def open_work(world: World, *entries: ledger.LedgerEntry, **poll) -> None:
     def write(cursor) -> None:
         ledger.add_entries(cursor, entries, NOW)
         if poll:
-            ledger.log_poll(cursor, ledger.PollRecord("ci", **poll))
+            log_poll(cursor, PollRecord("ci", **poll))
 
     world.store.transact("test", "open work", write)
 
@@ -91,11 +93,11 @@ def test_a_source_that_has_not_been_polled_for_long_is_stale(world, show):
 def test_a_quiet_source_is_ok_and_its_next_poll_is_told(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0, error="503")
     poll_status.record_poll(
-        world.store, ledger.PollRecord("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1))
+        world.store, PollRecord("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1))
     )
     html = show("ingest", "/ingest")["html"]
     assert "stale" not in html and "503" not in html and iso(following) in html
-    poll_status.record_poll(world.store, ledger.PollRecord("ci", NOW, 1.0, requests=1), NOW)
+    poll_status.record_poll(world.store, PollRecord("ci", NOW, 1.0, requests=1), NOW)
     assert ">now</td>" in show("ingest", "/ingest")["html"], "due, or going on"
 
 
@@ -139,7 +141,7 @@ def test_an_upload_is_told_by_what_it_is(world, show):
 
 def test_a_run_without_a_map_is_a_fact(world, show):
     run = RunRecord("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
-    world.store.transact("test", "test", lambda cursor: put_runs(cursor, [run], [], NOW))
+    world.store.transact("test", "test", lambda cursor: upsert_builds(cursor, [], NOW, runs=[run]))
     html = show("ingest", "/ingest")["html"]
     assert 'Runs without builds <span class="quiet">1</span>' in html and "qa/RUN #9</a></th><td>ABORTED" in html
 
@@ -168,12 +170,12 @@ def test_gaps_drops_and_remarks_are_listed(world, show):
     world.series([*usual, ({"routing": {"t0": "P"}}, {"number": 6})])
     remarked = BuildRecord(source="ci", job="qa/<u>x", number=1, started_at=NOW, release="7.0", module="x")
     remarked.warnings.append(("r/<u>.xml", "cut short"))
-    world.store.transact("test", "a remark", lambda cursor: put_builds(cursor, [remarked], NOW))
+    world.store.transact("test", "a remark", lambda cursor: upsert_builds(cursor, [remarked], NOW))
     free = [
         BuildRecord(source="upload", job="7.0/net", number=number, started_at=NOW, release="7.0", module="net")
         for number in (1, 90)
     ]
-    world.store.transact("test", "numbers are free", lambda cursor: put_builds(cursor, free, NOW))
+    world.store.transact("test", "numbers are free", lambda cursor: upsert_builds(cursor, free, NOW))
     html = show("ingest", "/ingest")["html"]
     assert "#2–89" not in html and "#2–#89" not in html
     assert "#4" in html and "Usual" in html and "cut short" in html
@@ -233,7 +235,7 @@ def test_a_list_of_builds_is_asked_for_and_shows_how_each_stands_now(world, ask,
     assert html.count(" checked data-new") == 3 and "Read 3 builds" in html and "Jenkins has more" in html
     assert "<b>x" not in html and "<u>" not in html
     held = BuildRecord(source="ci", job="qa/<b>x", number=3, started_at=NOW, release="7.0", module="x")
-    world.store.transact("test", "held", lambda cursor: put_builds(cursor, [held], NOW))
+    world.store.transact("test", "held", lambda cursor: upsert_builds(cursor, [held], NOW))
     open_work(world, ledger.LedgerEntry("ci", "qa/<b>x", 2, ledger.BUILD))
     html = show("ingest", f"/ingest?request={name}")["html"]
     assert html.count(" checked data-new") == 1 and "Read 1 build<" in html and f"/builds/{ids.text(held.id)}" in html

@@ -13,9 +13,10 @@ from dashboard.app import create_app
 from dashboard.page_url import match
 from dashboard.pages import PAGES, docs, sql
 from data.model import ids
+from data.model.bug_record import BugRecord
 from data.settings import load
-from data.write.bugs import BugRecord, put_bugs
-from data.write.metadata import put_metadata
+from data.write.bugs import apply_bug_feed
+from data.write.metadata import merge_metadata
 
 TEST = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "b"))
 # Every screen by an address that has its filters; the sinks it fills, and what the call must hold.
@@ -57,9 +58,9 @@ SCREENS = {
 def fill(world: World) -> dict[str, str]:
     world.history({"a": "PPP", "b": "PFF"}, release="7.0")
     metadata = [{"base_name": "b", "case_id": "TC-1"}]
-    world.store.transact("test", "metadata", lambda cursor: put_metadata(cursor, metadata))
+    world.store.transact("test", "metadata", lambda cursor: merge_metadata(cursor, metadata))
     bug = BugRecord("NET-1", "NET", "https://tracker.example.com/NET-1", True, cases=("TC-1",))
-    put_bugs(world.store, [bug], (), datetime(2026, 11, 20))
+    apply_bug_feed(world.store, [bug], (), datetime(2026, 11, 20))
     run, build = world.runs[-1], world.store.value("SELECT build FROM builds WHERE number = 3")
     signature = world.store.value("SELECT signature FROM signatures")
     return {

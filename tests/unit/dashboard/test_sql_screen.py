@@ -14,7 +14,7 @@ from data.sql_console.examples import EXAMPLES
 def known(tmp_path_factory):
     from support.store_builder import World
 
-    world = World.at(tmp_path_factory.mktemp("known"), mirrored=False)
+    world = World.at(tmp_path_factory.mktemp("known"), memory_tables=False)
     world.history({"broken": "PPFF", "rescued": "PKPK", "steady": "PPPP"})
     world.store.transact(
         "test",

@@ -13,7 +13,7 @@ from data.lake.store import Store
 
 @pytest.fixture(scope="session")
 def programme(tmp_path_factory) -> Iterator[Store]:
-    world = World.at(tmp_path_factory.mktemp("programme"), mirrored=True)
+    world = World.at(tmp_path_factory.mktemp("programme"), memory_tables=True)
     regression_scenario.fill(world)
     yield world.store
     world.store.close()

@@ -8,11 +8,12 @@ import pytest
 from support.store_builder import World
 
 from data.model import ids
+from data.model.bug_record import BugRecord
 from data.model.filters import EVERYTHING, Filter
 from data.queries import bugs
 from data.queries.search import search
-from data.write.bugs import BugRecord, put_bugs
-from data.write.metadata import put_metadata
+from data.write.bugs import apply_bug_feed
+from data.write.metadata import merge_metadata
 
 NOW = datetime(2026, 11, 20, 8)
 URL = "https://tracker.example.com/browse/"
@@ -34,7 +35,7 @@ def bug(name: str, *cases: str, **told) -> BugRecord:
 @pytest.fixture(scope="module", params=[False, True], ids=["lake", "mirror"])
 def world(request, tmp_path_factory) -> World:
     """A store that no test changes, as ingest opens it and as the web does."""
-    world = World.at(tmp_path_factory.mktemp("bugs"), mirrored=request.param)
+    world = World.at(tmp_path_factory.mktemp("bugs"), memory_tables=request.param)
     world.history({"link[3s]": "PPFF", "link[5s]": "PPPP", "route": "PPPS"})
     world.history({"disk": "FFFF"}, module="storage")
     world.history({"link[3s]": "PP", "disk": "PP"}, release="8.0")
@@ -44,15 +45,15 @@ def world(request, tmp_path_factory) -> World:
         {"base_name": "disk", "case_id": "TC-3"},
         {"base_name": "link", "release": "8.0", "testrail_id": "C9"},
     ]
-    world.store.transact("test", "metadata", lambda cursor: put_metadata(cursor, metadata))
-    put_bugs(world.store, [bug("OLD-1", "TC-3")], (), NOW)
+    world.store.transact("test", "metadata", lambda cursor: merge_metadata(cursor, metadata))
+    apply_bug_feed(world.store, [bug("OLD-1", "TC-3")], (), NOW)
     feed = [
         bug("NET-2", "c1", summary="link stays down", priority="High", status="Open"),
         bug("NET-10", "TC-1", "TC-2", "TC-77", priority="Critical"),
         bug("NET-3", "C9", status="Closed", open=False, labels=("lab", "<b>")),
         bug("LAB-4", "TC-3"),
     ]
-    put_bugs(world.store, feed, (), NOW)
+    apply_bug_feed(world.store, feed, (), NOW)
     return world
 
 

@@ -9,8 +9,10 @@ from support.store_builder import World, cases, held
 
 from data.cache.parquet_files import TABLES
 from data.lake import maintenance
-from data.lake.store import LAKE, Store
-from data.write.builds import BuildRecord, CommitRecord, put_builds
+from data.lake.connection import LAKE
+from data.lake.store import Store
+from data.model.build_record import BuildRecord, CommitRecord
+from data.write.builds import upsert_builds
 
 START = datetime(2026, 9, 28, 4)
 RELEASES = ("7.0", "it's 100% née/8.0")
@@ -31,7 +33,7 @@ def _build(number: int, letters: str = "PF") -> BuildRecord:
 
 
 def _put(store: Store, *builds: BuildRecord) -> None:
-    store.transact("test", "test", lambda cursor: put_builds(cursor, builds, START))
+    store.transact("test", "test", lambda cursor: upsert_builds(cursor, builds, START))
     store.refresh()
 
 
@@ -43,7 +45,7 @@ def _same(store: Store) -> None:
 
 
 def test_the_files_hold_what_the_lake_says(tmp_path: Path) -> None:
-    world = World.at(tmp_path, mirrored=True)
+    world = World.at(tmp_path, memory_tables=True)
     store = world.store
     try:
         _same(store)
@@ -67,7 +69,7 @@ def test_files_older_than_a_column_are_read_as_the_lake_reads_them(tmp_path: Pat
     world = World.at(tmp_path)
     _put(world.store, _build(0), _build(1))
     world.store.transact("test", "t", lambda cursor: cursor.execute("ALTER TABLE results ADD COLUMN shard INTEGER"))
-    store = Store.open(world.store.settings, mirrored=True)
+    store = Store.open(world.store.settings, memory_tables=True)
     try:
         _same(store)
         _put(store, _build(2))
@@ -80,7 +82,7 @@ def test_files_older_than_a_column_are_read_as_the_lake_reads_them(tmp_path: Pat
 
 
 def test_only_files_that_may_hold_it_are_opened(tmp_path: Path) -> None:
-    world = World.at(tmp_path, mirrored=True)
+    world = World.at(tmp_path, memory_tables=True)
     store = world.store
     try:
         for number in range(8):

@@ -13,6 +13,7 @@ from data.cache.answer_cache import AnswerCache
 from data.lake import maintenance
 from data.lake.store import Store
 from data.model import ids
+from data.model.build_record import BuildRecord
 from data.model.filters import EVERYTHING, Filter
 from data.queries import tests
 from data.verdicts import verdicts
@@ -33,7 +34,7 @@ TESTS = [ids.text(ids.of(f"tests/{module}/{module}_test.py", "TestIt", name)) fo
 
 @pytest.fixture
 def world(tmp_path):
-    world = World.at(tmp_path, mirrored=True)
+    world = World.at(tmp_path, memory_tables=True)
     runs = []
     for run in range(8):
         of_two = [
@@ -66,7 +67,7 @@ def judge(store: Store) -> None:
 
 def both_ways(world: World, monkeypatch, *filters: Filter) -> list[list]:
     """The histories by a store that has nothing in memory, and by one that must not read results: they are equal."""
-    fresh = Store.open(world.store.settings, mirrored=True)
+    fresh = Store.open(world.store.settings, memory_tables=True)
     filed = [asked(fresh, test, flt) for flt in filters for test in TESTS]
     fresh.close()
     with monkeypatch.context() as patch:
@@ -97,7 +98,7 @@ def test_memory_and_files_tell_the_same(world, monkeypatch):
 def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
     judge(world.store)
     run = world.runs[-1]
-    again = builds.BuildRecord(
+    again = BuildRecord(
         "ci",
         "qa/7.0/N",
         run.number,
@@ -109,7 +110,7 @@ def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
         **held(cases("n", {"x": "P", "never": "F"})),
     )
     put = START + timedelta(days=90)
-    world.store.transact("test", "again", lambda cursor: builds.put_builds(cursor, [again], put))
+    world.store.transact("test", "again", lambda cursor: builds.upsert_builds(cursor, [again], put))
     assert asked(world.store, TESTS[3], SEVEN)[0]["status"] == "passed", "out of the files, before anything is judged"
     assert len(asked(world.store, TESTS[4], SEVEN)) == 1
     judge(world.store)

@@ -11,12 +11,17 @@ import pytest
 from support.store_builder import World
 
 from data.lake.store import Store
+from data.model.build_record import BuildRecord
 from data.model.measures import iso
+from data.model.run_record import RunBuildRecord, RunRecord
 from data.queries import ingest_status as queries
 from data.work import ledger, poll_status
-from data.work.ledger import BUILD, RUN, JobRow, LedgerEntry
-from data.write.builds import BuildRecord, put_builds, put_runs
-from data.write.runs import RunBuildRecord, RunRecord
+from data.work.build_lookups import entry_contexts, known_builds
+from data.work.jobs import JobRow, load_jobs, update_jobs
+from data.work.ledger import BUILD, RUN, LedgerEntry
+from data.work.poll_log import PollRecord, log_poll
+from data.work.retry import GONE_FOR, RETRY_FIRST, RETRY_LONGEST, back_off
+from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)
 HOUR = timedelta(hours=1)
@@ -82,32 +87,30 @@ def test_what_is_done_is_forgotten_and_the_rest_goes_on(store: Store) -> None:
 
 
 def test_back_off_doubles_up_to_a_limit() -> None:
-    waits = [ledger.back_off(attempts) for attempts in range(1, 40)]
-    assert waits[:4] == [ledger.RETRY_FIRST * factor for factor in (1, 2, 4, 8)]
-    assert max(waits) == waits[-1] == ledger.RETRY_LONGEST
+    waits = [back_off(attempts) for attempts in range(1, 40)]
+    assert waits[:4] == [RETRY_FIRST * factor for factor in (1, 2, 4, 8)]
+    assert max(waits) == waits[-1] == RETRY_LONGEST
 
 
 def test_what_is_known_are_rows_and_stored_builds(store: Store) -> None:
     stored = BuildRecord("ci", "a", 1, NOW, "7.0", "m")
     guessed = BuildRecord("ci", "a", 2, NOW, "7.0", "m", flags=frozenset({"no_start_time"}))
-    write(store, lambda cursor: put_builds(cursor, [stored, guessed], NOW))
-    write(store, lambda cursor: put_runs(cursor, [RunRecord("ci", "a", 9, "7.0", NOW)], [], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [stored, guessed], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [], NOW, runs=[RunRecord("ci", "a", 9, "7.0", NOW)]))
     discover(store, entry(3), entry(4, state="gone", next_try=None))
-    known = ledger.known_builds(store, "ci", BUILD, ["a", "b"], NOW)
+    known = known_builds(store, "ci", BUILD, ["a", "b"], NOW)
     assert known == {"a": {1: {NOW}, 2: {None}, 3: {None}, 4: {None}}, "b": {}}
-    assert ledger.known_builds(store, "ci", RUN, ["a"], NOW)["a"].keys() == {9, 3, 4}
-    later = NOW + ledger.GONE_FOR + HOUR
-    assert 4 not in ledger.known_builds(store, "ci", BUILD, ["a"], later)["a"], (
-        "listed again after a while, it is tried again"
-    )
+    assert known_builds(store, "ci", RUN, ["a"], NOW)["a"].keys() == {9, 3, 4}
+    later = NOW + GONE_FOR + HOUR
+    assert 4 not in known_builds(store, "ci", BUILD, ["a"], later)["a"], "listed again after a while, it is tried again"
     assert discover(store, entry(4), now=later) == 1
     assert 4 in due(store)
 
 
 def test_jobs_are_replaced(store: Store) -> None:
-    write(store, lambda cursor: ledger.update_jobs(cursor, [JobRow("ci", "a", 5), JobRow("ci", "b")], NOW))
-    write(store, lambda cursor: ledger.update_jobs(cursor, [JobRow("ci", "a", 6, missing=1)], NOW + HOUR))
-    assert ledger.jobs(store, "ci") == {
+    write(store, lambda cursor: update_jobs(cursor, [JobRow("ci", "a", 5), JobRow("ci", "b")], NOW))
+    write(store, lambda cursor: update_jobs(cursor, [JobRow("ci", "a", 6, missing=1)], NOW + HOUR))
+    assert load_jobs(store, "ci") == {
         "a": JobRow("ci", "a", 6, 1, NOW + HOUR),
         "b": JobRow("ci", "b", None, 0, NOW),
     }
@@ -116,26 +119,26 @@ def test_jobs_are_replaced(store: Store) -> None:
 def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
     run = RunRecord("ci", "parent", 1, "7.0", NOW, version="7.0.1", environment="prod")
     listed = [RunBuildRecord(run.id, "ci", "a", number, "m") for number in (1, 2)]
-    write(store, lambda cursor: put_runs(cursor, [run], listed, NOW))
-    write(store, lambda cursor: put_builds(cursor, [BuildRecord("ci", "a", 1, NOW + HOUR, "7.0", "m")], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [], NOW, runs=[run], run_builds=listed))
+    write(store, lambda cursor: upsert_builds(cursor, [BuildRecord("ci", "a", 1, NOW + HOUR, "7.0", "m")], NOW))
     keys = [entry(1), entry(2), entry(1, job="parent", kind=RUN)]
-    first, second, parent = ledger.entry_contexts(store, keys).values()
+    first, second, parent = entry_contexts(store, keys).values()
     assert first.parents == second.parents == [run]
     assert (first.stored, second.stored) == ([(NOW + HOUR, "final")], [])
     assert parent.runs == [run] and parent.listed == {(NOW, "a", 1)}
-    assert ledger.entry_contexts(store, []) == {}
+    assert entry_contexts(store, []) == {}
 
 
 def test_a_build_that_jenkins_lost_while_it_ran_is_waited_for_no_more(store: Store) -> None:
     running = BuildRecord("ci", "a", 1, NOW, "7.0", "m", state="running", flags=frozenset({"partial"}))
-    write(store, lambda cursor: put_builds(cursor, [running], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [running], NOW))
     write(store, lambda cursor: ledger.mark_gone(cursor, [entry(1), entry(2)]))
     assert store.rows("SELECT state, flags FROM builds") == [{"state": "final", "flags": "partial gone"}]
 
 
 def test_polls_are_logged(store: Store) -> None:
-    poll = ledger.PollRecord("ci", NOW, 1.5, found=3, error="boom")
-    write(store, lambda cursor: ledger.log_poll(cursor, poll))
+    poll = PollRecord("ci", NOW, 1.5, found=3, error="boom")
+    write(store, lambda cursor: log_poll(cursor, poll))
     assert store.rows("SELECT found, error, duration_s FROM poll_log") == [
         {"found": 3, "error": "boom", "duration_s": 1.5}
     ]
@@ -144,8 +147,8 @@ def test_polls_are_logged(store: Store) -> None:
 def test_how_a_source_stands_is_true_without_a_snapshot_a_poll(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several processes the last poll counts, and the next that one of them still owes."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    failed = ledger.PollRecord("ci", now - HOUR, 1.5, failed=0, requests=4, error="boom")
-    write(store, lambda cursor: ledger.log_poll(cursor, failed))
+    failed = PollRecord("ci", now - HOUR, 1.5, failed=0, requests=4, error="boom")
+    write(store, lambda cursor: log_poll(cursor, failed))
     (row,) = queries.status(store)
     assert (row["last_error"], row["last_failed"], row["requests"], row["next_poll"]) == ("boom", 0, 4, None)
     before = store.snapshot().id
@@ -160,7 +163,7 @@ def test_how_a_source_stands_is_true_without_a_snapshot_a_poll(store: Store, mon
     poll_status.record_poll(store, replace(failed, started_at=now, error=None), None)
     (row,) = queries.status(store)
     assert (row["last_poll"], row["next_poll"]) == (iso(now), iso(now - HOUR)), "overdue: its process ended"
-    write(store, lambda cursor: ledger.update_jobs(cursor, [JobRow("ci", "a")], NOW))
+    write(store, lambda cursor: update_jobs(cursor, [JobRow("ci", "a")], NOW))
     (row,) = queries.status(store.at(before))
     assert (row["last_error"], row["next_poll"]) == ("boom", None), "the past knows what it knew"
 

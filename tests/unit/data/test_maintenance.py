@@ -13,7 +13,8 @@ from support.store_builder import World, cases, held
 from data.cli.commands import maintain
 from data.lake import maintenance
 from data.lake.store import SnapshotNotFoundError
-from data.write.builds import BuildRecord, put_builds
+from data.model.build_record import BuildRecord
+from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)
 
@@ -25,7 +26,7 @@ def test_many_small_files_are_merged(tmp_path: Path) -> None:
             build = BuildRecord(
                 "ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", **held(cases("m", {"t": "F"}))
             )
-            store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
+            store.transact("test", "test", lambda cursor, build=build: upsert_builds(cursor, [build], NOW))
         tables = ("builds", "results", "failures", "build_counts", "tests", "signatures")
         before = {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
         middle = store.snapshot().id - 3
@@ -51,7 +52,7 @@ def test_files_with_replaced_builds_are_merged_too(tmp_path: Path) -> None:
                     BuildRecord("ci", "a", of, NOW + timedelta(hours=of), "7.0", "m", **held(cases("m", {"t": letter})))
                     for of in (number, number + 1)
                 ][letter == "F" :]
-                store.transact("test", "test", lambda cursor, pair=pair: put_builds(cursor, pair, NOW))
+                store.transact("test", "test", lambda cursor, pair=pair: upsert_builds(cursor, pair, NOW))
         before = store.rows("SELECT * FROM results ORDER BY ALL")
         assert maintenance.file_counts(store)["results"] >= 8
         for _ in range(2):  # what the first writes anew, the second merges
@@ -67,7 +68,7 @@ def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkey
     store = World.at(tmp_path).store
     try:
         builds = [BuildRecord("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m") for number in range(6)]
-        store.transact("test", "test", lambda cursor: put_builds(cursor, builds, NOW))
+        store.transact("test", "test", lambda cursor: upsert_builds(cursor, builds, NOW))
         before = store.rows("SELECT * FROM builds ORDER BY ALL")
         assert maintenance.file_counts(store)["builds"] == 0
         maintenance.run(store)
@@ -85,7 +86,7 @@ def test_old_snapshots_are_thinned_and_what_is_pinned_stays(tmp_path: Path) -> N
             build = BuildRecord(
                 "ci", "a", number, NOW + timedelta(hours=number), "7.0", "m", **held(cases("m", {"t": "P"}))
             )
-            store.transact("test", "test", lambda cursor, build=build: put_builds(cursor, [build], NOW))
+            store.transact("test", "test", lambda cursor, build=build: upsert_builds(cursor, [build], NOW))
         newest = store.snapshot()
         assert maintenance.worn(store, newest.committed_at) == []
         pinned = newest.id - 2

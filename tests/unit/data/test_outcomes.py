@@ -10,6 +10,7 @@ import pytest
 from support.store_builder import START, World, cases, held
 
 from data.cache import result_arrays
+from data.model.build_record import BuildRecord
 from data.model.filters import Filter
 from data.verdicts import verdicts
 from data.verdicts.lanes import lane_window
@@ -83,11 +84,11 @@ def test_a_build_that_comes_again_is_judged_anew(world):
 
     def again(cursor) -> None:
         job, at = "qa/7.0/M", START + timedelta(hours=12 * 3, minutes=5)
-        build = append.BuildRecord(
+        build = BuildRecord(
             source="ci", job=job, number=3, started_at=at, release="7.0", module="m", environment="prod",
             state="final", **held(cases("m", {"a": "F"})),
         )  # fmt: skip
-        append.put_builds(cursor, [build], START + timedelta(days=9))
+        append.upsert_builds(cursor, [build], START + timedelta(days=9))
 
     world.store.transact("test", "again", again)
     assert [row["kinds"] for row in verdicts.verdicts(world.store, SEVEN)] == [["new_failure"]]

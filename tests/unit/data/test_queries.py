@@ -181,7 +181,7 @@ def test_an_earlier_snapshot_answers_as_it_did_then(world):
 
 
 def test_a_commit_of_another_process_is_seen_at_once(tmp_path):
-    world = World.at(tmp_path, mirrored=True)
+    world = World.at(tmp_path, memory_tables=True)
     assert runs.runs(world.store, SEVEN) == []
     other = World.at(tmp_path)
     other.run({"m": {"t": "P"}})
@@ -205,7 +205,7 @@ programme = st.lists(
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(programme)
 def test_every_screen_counts_the_same(tmp_path_factory, programme):
-    world = World.at(tmp_path_factory.mktemp("store"), mirrored=True)
+    world = World.at(tmp_path_factory.mktemp("store"), memory_tables=True)
     world.series({name: cases(name, tests) for name, tests in modules.items()} for modules in programme)
     final = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
     listed = runs.runs(world.store, SEVEN)

@@ -12,10 +12,11 @@ import pytest
 from support.store_builder import World
 
 from data.lake.store import Store
+from data.model.build_record import BuildRecord
 from data.work import requests
 from data.work.requests import DONE, WORKING
 from data.write import raw_files as raw
-from data.write.builds import BuildRecord, put_builds
+from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)
 
@@ -86,7 +87,7 @@ def test_raw_files_are_found_also_where_they_stand_in_a_zip(store: Store) -> Non
         archive.writestr("junit/5s/a.xml", "<testsuite/>")
     files = [raw.pack("log.txt", "order", b"line\n" * 1000), raw.pack_zip("**/*.xml", "junit", buffer.getvalue())]
     build = BuildRecord("ci", "a", 1, NOW, "7.0", "m", raw=files)
-    store.transact("test", "test", lambda cursor: put_builds(cursor, [build], NOW))
+    store.transact("test", "test", lambda cursor: upsert_builds(cursor, [build], NOW))
     assert sorted(raw.members(store, build.id, NOW)) == [("junit/5s/a.xml", "junit", 12), ("log.txt", "order", 5000)]
     assert raw.read(store, build.id, NOW, "junit/5s/a.xml") == b"<testsuite/>"
     assert raw.read(store, build.id, NOW, "log.txt", limit=4) == b"line"

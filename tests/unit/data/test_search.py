@@ -15,7 +15,7 @@ from data.queries.search import EACH, KINDS, search
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> World:
     """A store that no test changes."""
-    world = World.at(tmp_path_factory.mktemp("found"), mirrored=True)
+    world = World.at(tmp_path_factory.mktemp("found"), memory_tables=True)
     world.run({"routing": {"test_links": "P", "test_links_down": "F"}, "storage": {"test_disk[a::b]": "P"}})
     world.run({"routing": {}}, release="8.0", environment="staging")
     world.run({"routing": {"test_links": "P"}}, release="8.0", state="running")

@@ -14,7 +14,8 @@ from support.paths import ROOT
 from support.store_builder import World
 
 from data.lake import migrations
-from data.lake.store import SnapshotNotFoundError, Store, StoreError
+from data.lake.connection import StoreError
+from data.lake.store import SnapshotNotFoundError, Store
 from data.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("usual_threads")

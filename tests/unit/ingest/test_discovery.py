@@ -11,7 +11,7 @@ import pytest
 from support.fake_server import Answer, Asked, WebServer, source_of, store_of
 
 from data.lake.store import Store
-from data.work import ledger
+from data.work.jobs import JobRow, update_jobs
 from ingest.backfill import Range, find, run
 from ingest.build_reader import utc_now
 from ingest.pipeline import Pipeline
@@ -133,8 +133,8 @@ def test_a_thousand_jobs_that_stand_still_cost_one_request(web: WebServer, tmp_p
     source = source_of(web.url, layout="folder", job="f", history=1)
     with store_of(tmp_path, source) as store:
         pipeline = Pipeline(store, source)
-        seen = [ledger.JobRow("ci", f"f/job{number}", next_build=8) for number in range(1000)]
-        store.transact("test", "seen before", lambda cursor: ledger.update_jobs(cursor, seen, utc_now()))
+        seen = [JobRow("ci", f"f/job{number}", next_build=8) for number in range(1000)]
+        store.transact("test", "seen before", lambda cursor: update_jobs(cursor, seen, utc_now()))
         pipeline.poll()
         before = store.snapshot().id
         poll = pipeline.poll()

@@ -13,8 +13,8 @@ import pytest
 from support.fake_server import store_of
 
 from data.lake.store import Store
+from data.model.build_record import BuildRecord
 from data.write import raw_files as raw
-from data.write.builds import BuildRecord
 from ingest.importer import Key, import_files, import_upload, plan
 from ingest.metadata_csv import import_metadata
 from ingest.rebuild import rebuild

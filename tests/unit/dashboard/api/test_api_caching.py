@@ -93,7 +93,7 @@ WRITER = """
     from pathlib import Path
     sys.path[:0] = ["{root}", "{root}/tests"]
     from builders import World
-    world = World.at(Path({home!r}), mirrored=False)
+    world = World.at(Path({home!r}), memory_tables=False)
     for number in range(1, 13):
         world.run({{"routing": {{"a": "P"}}}}, number=number)
         print(world.store.snapshot().id, number, flush=True)

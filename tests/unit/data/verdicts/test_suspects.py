@@ -6,9 +6,9 @@ import pytest
 from support.store_builder import World
 
 from data.model import ids
+from data.model.build_record import CommitRecord
 from data.model.filters import Filter
 from data.verdicts import suspects, verdicts
-from data.write import builds as append
 
 SEVEN = Filter(release="7.0")
 
@@ -67,8 +67,8 @@ def test_a_commit_that_names_the_subject_comes_first_among_equals(world):
     world.history({"t": "PPPP"})
     run, builds, listed = world._made({"routing": {"t": "F"}})
     builds[0].commits[:] = [
-        append.CommitRecord("aaa", "ann", "Tidy the licence texts"),
-        append.CommitRecord("bbb", "bob", "routing: keep the table on reload"),
+        CommitRecord("aaa", "ann", "Tidy the licence texts"),
+        CommitRecord("bbb", "bob", "routing: keep the table on reload"),
     ]
     world._put([run], builds, listed)
     (row,) = verdicts.verdicts(world.store, SEVEN)

@@ -1,4 +1,4 @@
-"""The door through which builds enter: replaced, never added to; runs know their builds, whatever comes first."""
+"""Writing builds: they are replaced, never added to; runs find their builds, whatever comes first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,18 +16,11 @@ from support.store_builder import World, cases, held
 
 from data.lake.store import Store
 from data.model import ids
-from data.write.builds import (
-    BuildRecord,
-    CommitRecord,
-    RawFile,
-    Run,
-    RunBuild,
-    put_builds,
-    put_runs,
-    refresh_first_seen,
-    replace_raw_files,
-    upsert_builds,
-)
+from data.model.build_record import BuildRecord, CommitRecord, RawFile
+from data.model.run_record import RunBuildRecord, RunRecord
+from data.write.builds import upsert_builds
+from data.write.first_seen import refresh_first_seen
+from data.write.raw_files import replace_raw_files
 
 NOW = datetime(2026, 11, 1, 4)
 TABLES = ("builds", "results", "failures", "build_counts", "tests", "signatures", "runs", "run_builds", "commits")
@@ -48,18 +42,22 @@ def build(
     return BuildRecord("ci", job, number, NOW + timedelta(hours=hours), **{**facts, **values})
 
 
-def parent(number: int = 1, hours: float = 0, **values) -> Run:
-    return Run(
+def parent(number: int = 1, hours: float = 0, **values) -> RunRecord:
+    return RunRecord(
         "ci", "qa/MODULE-RUN", number, **{"release": "7.0", "started_at": NOW + timedelta(hours=hours), **values}
     )
 
 
-def lists(run: Run, *jobs: str, number: int = 1) -> list[RunBuild]:
-    return [RunBuild(run.id, "ci", job, number, job.rpartition("/")[2].lower()) for job in jobs]
+def lists(run: RunRecord, *jobs: str, number: int = 1) -> list[RunBuildRecord]:
+    return [RunBuildRecord(run.id, "ci", job, number, job.rpartition("/")[2].lower()) for job in jobs]
 
 
 def write(store: Store, *works) -> None:
     store.transact("test", "test", lambda cursor: [work(cursor) for work in works])
+
+
+def write_runs(cursor: duckdb.DuckDBPyConnection, runs: list[RunRecord], run_builds: list[RunBuildRecord]) -> None:
+    upsert_builds(cursor, [], NOW, runs=runs, run_builds=run_builds)
 
 
 def content(store: Store) -> dict[str, list]:
@@ -78,15 +76,15 @@ def test_a_build_is_replaced_with_everything_below_it(store: Store) -> None:
         raw=[RawFile("a.xml", "junit", "zstd", 3, b"abc")],
         flags=frozenset({"recovered", "partial"}),
     )
-    write(store, lambda cursor: put_builds(cursor, [first, build(2, hours=1)], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [first, build(2, hours=1)], NOW))
     assert store.rows("SELECT total, passed, failed, errors, skipped, flags FROM builds WHERE number = 1") == [
         {"total": 2, "passed": 2, "failed": 0, "errors": 0, "skipped": 0, "flags": "partial recovered"}
     ]
     before = content(store)
-    write(store, lambda cursor: put_builds(cursor, [first], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [first], NOW))
     assert content(store) == before
     second = build(letters={"test_a": "E", "test_c": "S"})
-    write(store, lambda cursor: put_builds(cursor, [second], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [second], NOW))
     assert store.rows("SELECT total, passed, failed, errors, skipped FROM builds WHERE number = 1") == [
         {"total": 2, "passed": 0, "failed": 1, "errors": 1, "skipped": 1}
     ]
@@ -98,8 +96,8 @@ def test_a_build_is_replaced_with_everything_below_it(store: Store) -> None:
 
 def test_raw_files_may_be_left_as_they_are(store: Store) -> None:
     first = build(raw=[RawFile("a.xml", "junit", "zstd", 3, b"abc")])
-    write(store, lambda cursor: put_builds(cursor, [first], NOW))
-    write(store, lambda cursor: put_builds(cursor, [replace(first, raw=None)], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [first], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [replace(first, raw=None)], NOW))
     assert store.value("SELECT count(*) FROM raw_files") == 1
     write(
         store,
@@ -110,7 +108,7 @@ def test_raw_files_may_be_left_as_they_are(store: Store) -> None:
 
 
 def test_ids_in_the_store_are_those_of_their_natural_keys(store: Store) -> None:
-    write(store, lambda cursor: put_builds(cursor, [build()], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [build()], NOW))
     for row in store.rows("SELECT test, file, class, name FROM tests"):
         assert row["test"] == ids.of(row["file"], row["class"], row["name"])
 
@@ -119,14 +117,14 @@ def test_first_seen_is_the_earliest_whatever_comes_first(store: Store) -> None:
     late = build(2, hours=5, **held(cases("late", {"test_a": "F"}, file="x")))
     early = build(1, **held(cases("early", {"test_a": "F"}, file="x")))
     for order in (late, early, late):
-        write(store, lambda cursor, order=order: put_builds(cursor, [order], NOW))
+        write(store, lambda cursor, order=order: upsert_builds(cursor, [order], NOW))
     assert store.rows("SELECT module, first_seen FROM tests") == [{"module": "early", "first_seen": NOW}]
     assert store.rows("SELECT first_seen FROM signatures") == [{"first_seen": NOW}]
 
 
 def test_tests_that_are_in_no_result_any_more_go_when_all_is_derived_anew(store: Store) -> None:
-    write(store, lambda cursor: put_builds(cursor, [build(letters={"test_a": "F"})], NOW))
-    write(store, lambda cursor: put_builds(cursor, [build(letters={"test_b": "P"})], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [build(letters={"test_a": "F"})], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [build(letters={"test_b": "P"})], NOW))
     before = content(store)
     write(store, refresh_first_seen)
     assert [row["name"] for row in store.rows("SELECT name FROM tests")] == ["test_b"]
@@ -136,9 +134,9 @@ def test_tests_that_are_in_no_result_any_more_go_when_all_is_derived_anew(store:
 
 RUN, A, B = parent(), build(job="qa/A"), build(job="qa/B", release="7.1")
 STEPS = {
-    "parent": lambda cursor: put_runs(cursor, [RUN], lists(RUN, "qa/A", "qa/B", "qa/C"), NOW),
-    "a": lambda cursor: put_builds(cursor, [A], NOW),
-    "b": lambda cursor: put_builds(cursor, [B], NOW),
+    "parent": lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/A", "qa/B", "qa/C")),
+    "a": lambda cursor: upsert_builds(cursor, [A], NOW),
+    "b": lambda cursor: upsert_builds(cursor, [B], NOW),
 }
 
 
@@ -156,8 +154,13 @@ def test_a_run_and_its_builds_may_come_in_any_order(tmp_path: Path, order: tuple
 
 def test_what_is_new_of_a_parent_holds_for_all_of_its_runs(store: Store) -> None:
     running = replace(RUN, state="running")
-    write(store, lambda cursor: put_runs(cursor, [running], lists(RUN, "qa/A", "qa/B"), NOW), STEPS["a"], STEPS["b"])
-    write(store, lambda cursor: put_runs(cursor, [replace(RUN, result="FAILURE")], [], NOW))
+    write(
+        store,
+        lambda cursor: write_runs(cursor, [running], lists(RUN, "qa/A", "qa/B")),
+        STEPS["a"],
+        STEPS["b"],
+    )
+    write(store, lambda cursor: write_runs(cursor, [replace(RUN, result="FAILURE")], []))
     assert store.rows("SELECT release, state, result FROM runs ORDER BY ALL") == [
         {"release": "7.0", "state": "final", "result": "FAILURE"},
         {"release": "7.1", "state": "final", "result": "FAILURE"},
@@ -165,26 +168,30 @@ def test_what_is_new_of_a_parent_holds_for_all_of_its_runs(store: Store) -> None
 
 
 def test_a_run_all_of_whose_builds_tested_another_release_is_none(store: Store) -> None:
-    write(store, lambda cursor: put_runs(cursor, [RUN], lists(RUN, "qa/B"), NOW), STEPS["b"])
+    write(store, lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/B")), STEPS["b"])
     assert listed(store) == {(1, "7.1", "qa/B", B.id)}
-    write(store, lambda cursor: put_runs(cursor, [RUN], lists(RUN, "qa/B"), NOW))
+    write(store, lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/B")))
     assert listed(store) == {(1, "7.1", "qa/B", B.id)}
 
 
 def test_a_parent_whose_own_release_becomes_known_later(store: Store) -> None:
     early = parent(release="unknown")
-    write(store, lambda cursor: put_runs(cursor, [early], lists(early, "qa/A", "qa/C"), NOW))
-    write(store, lambda cursor: put_runs(cursor, [RUN], lists(RUN, "qa/A", "qa/C"), NOW), STEPS["a"])
+    write(store, lambda cursor: write_runs(cursor, [early], lists(early, "qa/A", "qa/C")))
+    write(
+        store,
+        lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/A", "qa/C")),
+        STEPS["a"],
+    )
     assert listed(store) == {(1, "7.0", "qa/A", A.id), (1, "7.0", "qa/C", None)}
 
 
 def test_a_job_made_anew_leaves_each_run_the_build_that_it_meant(store: Store) -> None:
     old, new = build(), build(hours=100)
     first, second = parent(hours=-1), parent(hours=99)
-    write(store, lambda cursor: put_runs(cursor, [first], lists(first, "qa/A"), NOW))
-    write(store, lambda cursor: put_builds(cursor, [old], NOW))
-    write(store, lambda cursor: put_runs(cursor, [second], lists(second, "qa/A"), NOW))
-    write(store, lambda cursor: put_builds(cursor, [new], NOW))
+    write(store, lambda cursor: write_runs(cursor, [first], lists(first, "qa/A")))
+    write(store, lambda cursor: upsert_builds(cursor, [old], NOW))
+    write(store, lambda cursor: write_runs(cursor, [second], lists(second, "qa/A")))
+    write(store, lambda cursor: upsert_builds(cursor, [new], NOW))
     rows = store.rows("SELECT o.started_at, r.build FROM runs o JOIN run_builds r USING (run) ORDER BY 1")
     assert [row["build"] for row in rows] == [old.id, new.id]
 
@@ -192,25 +199,25 @@ def test_a_job_made_anew_leaves_each_run_the_build_that_it_meant(store: Store) -
 def test_a_build_that_makes_its_run_takes_it_along_to_another_release(store: Store) -> None:
     for release in ("unknown", "7.0", "7.0"):
         one = build(release=release, state="running")
-        run = Run("ci", one.job, 1, release, one.started_at, state="running")
-        write(store, lambda cursor, one=one, run=run: upsert_builds(cursor, [one], NOW, made=[(one, run)]))
+        run = RunRecord("ci", one.job, 1, release, one.started_at, state="running")
+        write(store, lambda cursor, one=one, run=run: upsert_builds(cursor, [one], NOW, standalone_runs=[(one, run)]))
         assert listed(store) == {(1, release, "qa/A", one.id)}
 
 
 def test_runs_that_nobody_orchestrates_are_summed_up_from_their_builds(store: Store) -> None:
-    def group(one: BuildRecord, value: str) -> tuple[BuildRecord, Run]:
-        return one, Run("ci", "qa", 812, "7.0", one.started_at, key=f"ID={value}")
+    def group(one: BuildRecord, value: str) -> tuple[BuildRecord, RunRecord]:
+        return one, RunRecord("ci", "qa", 812, "7.0", one.started_at, key=f"ID={value}")
 
     late, early = build(job="qa/A", hours=2, duration_s=60, state="running"), build(job="qa/B", hours=1, duration_s=60)
     for one in (late, early):
-        write(store, lambda cursor, one=one: upsert_builds(cursor, [one], NOW, made=[group(one, "x")]))
+        write(store, lambda cursor, one=one: upsert_builds(cursor, [one], NOW, standalone_runs=[group(one, "x")]))
     assert store.rows("SELECT started_at, duration_s, state FROM runs") == [
         {"started_at": early.started_at, "duration_s": 3660, "state": "running"}
     ]
     done = replace(late, state="final", duration_s=120)
-    write(store, lambda cursor: upsert_builds(cursor, [done], NOW, made=[group(done, "x")]))
+    write(store, lambda cursor: upsert_builds(cursor, [done], NOW, standalone_runs=[group(done, "x")]))
     assert store.rows("SELECT duration_s, state FROM runs") == [{"duration_s": 3720, "state": "final"}]
-    write(store, lambda cursor: upsert_builds(cursor, [done], NOW, made=[group(done, "y")]))
+    write(store, lambda cursor: upsert_builds(cursor, [done], NOW, standalone_runs=[group(done, "y")]))
     assert store.rows("SELECT count(*) AS builds FROM runs JOIN run_builds USING (run) GROUP BY run") == [
         {"builds": 1},
         {"builds": 1},
@@ -225,6 +232,6 @@ def test_runs_that_nobody_orchestrates_are_summed_up_from_their_builds(store: St
 )
 def test_any_name_comes_back_as_it_went_in(store: Store, texts: list[str]) -> None:
     one = build(letters=dict.fromkeys(texts, "F"))
-    write(store, lambda cursor: put_builds(cursor, [one], NOW))
+    write(store, lambda cursor: upsert_builds(cursor, [one], NOW))
     rows = store.rows("SELECT t.name FROM results r JOIN tests t USING (test) WHERE build = ?", [one.id])
     assert sorted(row["name"] for row in rows) == sorted(texts)

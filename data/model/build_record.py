@@ -1,0 +1,139 @@
+"""The records that ingest writes for one build: the build, its tests, commits, raw files and case rows.
+
+A new column of a build takes four places:
+
+1. a migration in `data/lake/schema/` that adds the column to the table `builds` (with its comment: it is documented);
+2. a field of `BuildRecord` here; the Arrow columns of the insert follow from the fields;
+3. `ingest/build_rows.py`, `build_record()`, which fills it (from `ingest/jenkins/build_details.py`, where it is a fact
+   of Jenkins; `ingest/importer.py` for builds that are imported);
+4. the `Build` of the JSON API: `dashboard/api/schemas/builds.py`, filled by `data/queries/builds.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from data.model import ids
+
+BuildKey = tuple[str, str, int]  # source, job, number
+
+# One row per attempt. `test` is `ids.of(file, class, name)` of a TestIdentity, `signature` that of `pattern`.
+CASE_SCHEMA = pa.schema(
+    [
+        pa.field("test", pa.int64()),
+        pa.field("module", pa.string()),
+        pa.field("topology", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("is_final", pa.bool_()),
+        pa.field("status", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("duration_s", pa.float32()),
+        pa.field("host", pa.string()),
+        pa.field("position", pa.int32()),
+        pa.field("signature", pa.int64()),
+        pa.field("pattern", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("trace", pa.string()),
+        pa.field("output", pa.string()),
+    ]
+)
+
+# The flags of a build and what each means. Ingest sets them; the table `builds` keeps them joined by blanks.
+FLAGS = {
+    "no_results": "the build finished without any test result",
+    "partial": "read while the build was running; more results may follow",
+    "recovered": "a report is malformed; everything before the damage was read",
+    "unreadable": "a report cannot be read, or a listed artifact no longer exists",
+    "count_mismatch": "Jenkins counted a different number of tests than was read",
+    "declared_differs": "a report declares a different number of tests than it contains",
+    "status_differs": "a JUnit report and the order log disagree on a test's status; the log counts",
+    "repeated": "a test ran more than once on one topology; each run is kept, numbered #2 and up",
+    "no_start_time": "Jenkins gave no start time; the time of discovery is used",
+    "no_release": "no rule matched a release",
+    "no_raw": "the reports were too large to keep; the build cannot be rebuilt",
+    "gone": "Jenkins no longer has the build",
+}
+
+
+class TestIdentity(NamedTuple):
+    """The parts of a test's name. `base_name` is the name without its parameters."""
+
+    file: str
+    class_name: str
+    name: str
+    base_name: str
+
+
+@dataclass(frozen=True)
+class CommitRecord:
+    """One commit of a build's change set."""
+
+    revision: str
+    author: str = ""
+    message: str = ""
+    committed_at: datetime | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw input of a build. `encoding` is zstd, or zip for several files kept as received; `size` counts the bytes
+    as received."""
+
+    path: str
+    kind: str
+    encoding: str
+    size: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """One build and everything read from it.
+
+    `cases` has the columns of CASE_SCHEMA; the counts of the build are computed from it. `tests` maps the ids in
+    `cases` to their names. With `raw` None the stored raw files are kept.
+    """
+
+    source: str
+    job: str
+    number: int
+    started_at: datetime
+    release: str
+    module: str
+    duration_s: float | None = None
+    state: str = "final"
+    result: str | None = None
+    version: str | None = None
+    environment: str = "default"
+    display_name: str = ""
+    url: str = ""
+    agent: str = ""
+    revision: str | None = None  # the commit that was built
+    parameters: dict[str, str] = field(default_factory=dict)
+    causes: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: int = 0
+    declared_total: int | None = None
+    declared_failed: int | None = None
+    declared_skipped: int | None = None
+    flags: frozenset[str] = frozenset()
+    ingested_at: datetime | None = None  # None: now
+    cases: pa.Table = field(default_factory=lambda: CASE_SCHEMA.empty_table())
+    tests: Mapping[int, TestIdentity] = field(default_factory=dict)
+    commits: list[CommitRecord] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)  # (path, message)
+    raw: list[RawFile] | None = field(default_factory=list)
+
+    @cached_property
+    def id(self) -> int:
+        return ids.of(self.source, self.job, self.number, self.started_at.isoformat())
+
+    @property
+    def key(self) -> BuildKey:
+        return self.source, self.job, self.number
