@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from data.settings import SourceSettings, load
 from data.work import ledger
-from data.write.bugs import BugRecord, put_bugs
+from data.write.bugs import BugRecord, apply_bug_feed
 from support.live_server import served
 from support.store_builder import World, cases
 
@@ -66,7 +66,7 @@ def fill(world: World) -> None:
     known = BugRecord(
         "NET-1", "NET", tracker + "NET-1", True, "Open", HOSTILE, "High", labels=("<b>",), cases=("tc-1", "C9")
     )
-    put_bugs(
+    apply_bug_feed(
         world.store,
         [known, BugRecord("LAB-7", "LAB", tracker + "LAB-7", False, "Closed")],
         (),
