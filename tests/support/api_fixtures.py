@@ -14,9 +14,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
+from data.model.bug_record import BugRecord
 from data.settings import SourceSettings, load
 from data.work import ledger
-from data.write.bugs import BugRecord, apply_bug_feed
+from data.work.poll_log import PollRecord, log_poll
+from data.write.bugs import apply_bug_feed
 from support.live_server import served
 from support.store_builder import World, cases
 
@@ -59,7 +61,7 @@ def fill(world: World) -> None:
         now = datetime(2026, 11, 20, 8)
         entry = ledger.LedgerEntry("ci", "qa/7.0/NVS", 3, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", now)
         ledger.add_entries(cursor, [entry], now)
-        ledger.log_poll(cursor, ledger.PollRecord("ci", now, 1.5, found=3, ingested=2, failed=1, requests=9))
+        log_poll(cursor, PollRecord("ci", now, 1.5, found=3, ingested=2, failed=1, requests=9))
 
     world.store.transact("test", "metadata and open work", more)
     tracker = "https://tracker.example.com/browse/"

@@ -7,7 +7,7 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.write.builds import CommitRecord
+from data.model.build_record import CommitRecord
 from ingest.jenkins.build_details import Counters, read_build_detail
 from ingest.parsers import jenkins_test_report
 
