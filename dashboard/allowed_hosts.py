@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Flask
 
-from dashboard.api.problems import answer
+from dashboard.api.problems import problem_response
 from data.settings import WebSettings
 
 LOOPBACK = ("localhost", "*.localhost")
@@ -28,7 +28,7 @@ class AllowedHosts:
         self._server, self._application = server, application
         # Whoever listens to the network has a name that nothing here knows: any will do, until some are configured.
         names = [name.lower() for name in web.hosts] or ([] if _is_loopback(web.host) else ["*"])
-        self._knows = lru_cache(512)(lambda host: is_known(host, [*LOOPBACK, *names]))
+        self._knows = lru_cache(512)(lambda host: is_allowed(host, [*LOOPBACK, *names]))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "")
@@ -36,10 +36,10 @@ class AllowedHosts:
             return self._application(environ, start_response)
         with self._server.request_context(environ):
             why = f"this server does not go by the name {_name(host)[:200]!r}; web.hosts lists the names that it has"
-            return answer(421, why)(environ, start_response)
+            return problem_response(421, why)(environ, start_response)
 
 
-def is_known(host: str, names: Iterable[str]) -> bool:
+def is_allowed(host: str, names: Iterable[str]) -> bool:
     """Whether a `Host` header is empty, an address, or one of these names (`*` as in a file's)."""
     name = _name(host)
     return not name or _is_address(name) or any(fnmatchcase(name, known) for known in names)

@@ -17,8 +17,8 @@ from dashboard.api import create_server
 from data.settings import Settings
 
 PREFIX = "/api/v1"
-PATIENCE_S = 120
-Answer = tuple[int, Iterator[bytes]]
+TIMEOUT_S = 120
+RawResponse = tuple[int, Iterator[bytes]]
 
 
 class ApiError(Exception):
@@ -38,43 +38,43 @@ class Api:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of a route, such as `/releases`. Parameters that are None are left out. Raises ApiError."""
-        return orjson.loads(b"".join(self._ask("GET", path, query, None, "application/json")))
+        return orjson.loads(b"".join(self._request("GET", path, query, None, "application/json")))
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return orjson.loads(b"".join(self._ask("POST", path, {}, body, "application/json")))
+        return orjson.loads(b"".join(self._request("POST", path, {}, body, "application/json")))
 
     def save(self, target: BinaryIO, method: str, path: str, accept: str, query: dict[str, Any], body: Any) -> None:
         """A route's answer as a file of the type `accept`, written piece by piece. Raises ApiError, OSError."""
-        for piece in self._ask(method, path, query, body, accept):
+        for piece in self._request(method, path, query, body, accept):
             target.write(piece)
 
-    def _ask(self, method: str, path: str, query: dict[str, Any], body: Any, accept: str) -> Iterator[bytes]:
-        given = {name: _text(value) for name, value in query.items() if value is not None}
-        ask = self._here if self._server is not None else self._there
+    def _request(self, method: str, path: str, query: dict[str, Any], body: Any, accept: str) -> Iterator[bytes]:
+        given = {name: _query_value(value) for name, value in query.items() if value is not None}
+        ask = self._call_in_process if self._server is not None else self._call_http
         status, pieces = ask(method, PREFIX + path, given, body, {"Accept": accept})
         if status >= 400:
-            raise ApiError(status, _detail(b"".join(pieces)))
+            raise ApiError(status, _problem_detail(b"".join(pieces)))
         return pieces
 
-    def _here(self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> Answer:
+    def _call_in_process(self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> RawResponse:
         assert self._server is not None
         answer = self._server.test_client().open(path, method=method, query_string=query, json=body, headers=headers)
         return answer.status_code, answer.iter_encoded()
 
-    def _there(self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> Answer:
+    def _call_http(self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> RawResponse:
         try:
             answer = self._session.request(
-                method, self._url + path, params=query, json=body, headers=headers, timeout=PATIENCE_S, stream=True
+                method, self._url + path, params=query, json=body, headers=headers, timeout=TIMEOUT_S, stream=True
             )
             return answer.status_code, answer.iter_content(1 << 16)
         except requests.RequestException as error:
-            raise ApiError(0, f"{self._url} cannot be asked: {_why(error)}") from error
+            raise ApiError(0, f"{self._url} cannot be asked: {_reason(error)}") from error
 
 
-def _why(error: requests.RequestException) -> str:
+def _reason(error: requests.RequestException) -> str:
     """In words: what urllib3 says names its own objects."""
     if isinstance(error, requests.Timeout):
-        return f"it did not answer within {PATIENCE_S} s"
+        return f"it did not answer within {TIMEOUT_S} s"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted, or it does not speak TLS"
     if isinstance(error, requests.ConnectionError):
@@ -101,11 +101,11 @@ def open_api(settings: Settings | None, url: str | None) -> Iterator[Api]:
         server.extensions["regtracker"].close()
 
 
-def _text(value: Any) -> str:
+def _query_value(value: Any) -> str:
     return {True: "1", False: "0"}[value] if isinstance(value, bool) else str(value)
 
 
-def _detail(body: bytes) -> str:
+def _problem_detail(body: bytes) -> str:
     try:
         return str(orjson.loads(body)["detail"])
     except (orjson.JSONDecodeError, KeyError, TypeError):

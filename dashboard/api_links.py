@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel
 
-from dashboard.api.parameters import Exported, Listed
+from dashboard.api.parameters import ExportOption, ListQuery
 from dashboard.page_url import PageUrl
 
 
@@ -21,10 +21,10 @@ class ApiCall:
 
 def api_call(route: tuple[str, ...], query: type[BaseModel], url: PageUrl, **changes: object) -> ApiCall:
     """The route with what the address says of the parameters that it takes; None or "" leaves one out."""
-    given = {name: url.get(name) for name in query.model_fields.keys() - Listed.model_fields.keys() | {"as_of"}}
+    given = {name: url.get(name) for name in query.model_fields.keys() - ListQuery.model_fields.keys() | {"as_of"}}
     given |= changes
     wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}
     path = "/".join(quote(segment, safe="") for segment in ("api", "v1", *route))
     return ApiCall(
-        f"/{path}" + (f"?{urlencode(wanted, quote_via=quote)}" if wanted else ""), issubclass(query, Exported)
+        f"/{path}" + (f"?{urlencode(wanted, quote_via=quote)}" if wanted else ""), issubclass(query, ExportOption)
     )

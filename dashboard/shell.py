@@ -40,14 +40,14 @@ INDEX = f"""<!doctype html>
 <title>{{%title%}}</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <script>{_THEME}</script>
-<link rel="stylesheet" href="{static_files.address("css")}">
+<link rel="stylesheet" href="{static_files.bundle_url("css")}">
 {{%css%}}
 </head>
 <body>
 {SPRITE}
 {{%app_entry%}}
 {dialogs.markup(PAGES)}
-<footer hidden>{{%config%}}<script src="{static_files.address("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
+<footer hidden>{{%config%}}<script src="{static_files.bundle_url("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
 </body>
 </html>"""
 

@@ -47,7 +47,7 @@ def bundle(kind: str) -> bytes:
     return b"\n".join([first, *(file.read_bytes() for file in files)])
 
 
-def address(kind: str) -> str:
+def bundle_url(kind: str) -> str:
     """Where a bundle is served; another content has another address."""
     return f"/app.{kind}?m={zlib.crc32(bundle(kind)):08x}"
 

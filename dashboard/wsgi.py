@@ -48,8 +48,8 @@ def serve(
         "keepalive": 30,
         "limit_request_line": 8190,  # 500 letters to search for, percent-encoded, are 6000 bytes
         "loglevel": "warning",
-        "post_worker_init": _open,
-        "worker_exit": _leave,
+        "post_worker_init": _open_store,
+        "worker_exit": _exit_worker,
     }
     if dev:
         sources = [*ASSETS.glob("*.*"), *(ROOT / "dashboard" / "templates").glob("*.html")]
@@ -57,7 +57,7 @@ def serve(
     _gunicorn(settings, options)
 
 
-def _open(worker: Any) -> None:
+def _open_store(worker: Any) -> None:
     """Open the store before somebody waits for it: a second, with a large store."""
     services = worker.wsgi.extensions["regtracker"]
 
@@ -71,7 +71,7 @@ def _open(worker: Any) -> None:
     threading.Thread(target=opened, daemon=True).start()
 
 
-def _leave(server: Any, worker: Any) -> None:
+def _exit_worker(server: Any, worker: Any) -> None:
     """End at once: while the interpreter takes itself apart, DuckDB's threads may run into what is gone (SIGSEGV)."""
     if not worker.booted:
         return  # gunicorn's exit code says so

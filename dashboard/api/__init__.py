@@ -42,15 +42,15 @@ def create_server(settings: Settings) -> OpenAPI:
 
 def register(server: OpenAPI) -> None:
     """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services."""
-    problems.complete(server)
+    problems.install(server)
     note = metrics.install(server)
     cross_site.install(server)
     routing.install(server)
     responses.install(server, note)
     sql.install(server)
-    openapi_page.describe(server)
+    openapi_page.install(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
-    problems.handle(api)
+    problems.register_handlers(api)
     modules = (
         health,
         releases,

@@ -6,15 +6,15 @@ from html import escape
 from typing import Any
 
 from dashboard.api import parameters
-from dashboard.api.openapi import UNCHANGED, blueprint, problems
-from dashboard.api.problems import unknown
-from dashboard.api.releases import STALE_S
+from dashboard.api.openapi import NOT_MODIFIED, blueprint, problem_responses
+from dashboard.api.problems import not_found
+from dashboard.api.releases import ETAG_LIFETIME_S
 from dashboard.api.responses import cached_route, request_context, store
 from data.queries import releases
 
 routes = blueprint("badges", "A release's health as a picture.")
 # Text is white: every colour keeps a contrast of 4.5 with it.
-_COLOURS = {
+_COLORS = {
     "ok": "#1a7f37",
     "failing": "#b42318",
     "broken": "#1f1f1f",
@@ -30,20 +30,20 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
     summary="A release's health as a picture",
     responses={
         200: {"description": "OK", "content": _SVG},
-        304: UNCHANGED,
-        **problems(400, 404, 406, 503),
+        304: NOT_MODIFIED,
+        **problem_responses(400, 404, 406, 503),
     },
 )
-@cached_route(clock_s=STALE_S)
+@cached_route(clock_s=ETAG_LIFETIME_S)
 def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
     """The pass rate of its newest run, and how many tests are broken by the verdicts."""
     tile = releases.release(store(), path.release, request_context().at(query.filter()))
     if tile is None:
-        raise unknown("release", path.release)
-    return _draw(path.release, _words(tile), _COLOURS[tile["state"]]).encode(), "image/svg+xml"
+        raise not_found("release", path.release)
+    return _draw(path.release, _status_text(tile), _COLORS[tile["state"]]).encode(), "image/svg+xml"
 
 
-def _words(tile: dict[str, Any]) -> str:
+def _status_text(tile: dict[str, Any]) -> str:
     rate = tile["pass_rate"]
     # Cut, not rounded: 99.96 % must not read 100 %.
     words = tile["state"] if rate is None else f"{int(rate * 1000) / 10:g} % {tile['state']}"
@@ -52,7 +52,7 @@ def _words(tile: dict[str, Any]) -> str:
 
 
 def _draw(left: str, right: str, colour: str) -> str:
-    widths = _width(left), _width(right)
+    widths = _text_width(left), _text_width(right)
     total, name = sum(widths), escape(f"{left}: {right}")
     texts = "".join(
         f'<text x="{x}" y="14" textLength="{width - 12}">{escape(text)}</text>'
@@ -67,6 +67,6 @@ def _draw(left: str, right: str, colour: str) -> str:
     )
 
 
-def _width(text: str) -> int:
+def _text_width(text: str) -> int:
     """Pixels of a text at 11 px Verdana, about; textLength makes it exact."""
     return 12 + round(sum(3.9 if letter in "il.,:;' !|" else 9.5 if letter in "mwMW%" else 6.9 for letter in text))

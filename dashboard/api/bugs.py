@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check
-from dashboard.api.openapi import blueprint, many, one
-from dashboard.api.problems import unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import check_exists
+from dashboard.api.openapi import blueprint, item_responses, list_responses
+from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context, store
-from dashboard.api.runs import known_run
+from dashboard.api.runs import find_run
 from dashboard.api.schemas.bugs import BugDetail, ListedBug, ModuleBugs
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -19,7 +19,7 @@ from data.queries import bugs
 routes = blueprint("bugs", "Bugs of the tracker, and the tests they are about.")
 
 
-@routes.get("/bugs", summary="Bugs of the newest feed", responses=many(ListedBug))
+@routes.get("/bugs", summary="Bugs of the newest feed", responses=list_responses(ListedBug))
 @cached_route()
 def list_bugs(query: parameters.BugsQuery) -> Any:
     """The open ones whose tests fail most come first. A release, version or environment leaves those whose tests ran
@@ -30,24 +30,24 @@ def list_bugs(query: parameters.BugsQuery) -> Any:
 
     flt = query.filter()
     if query.test is not None:
-        check("test", query.test)
+        check_exists("test", query.test)
     if query.run is not None:
-        known_run(query.run, request_context().at(Filter()))
-    return lists.list_response(Rows(ListedBug, fetch), query, flt)
+        find_run(query.run, request_context().at(Filter()))
+    return lists.list_response(RowSource(ListedBug, fetch), query, flt)
 
 
-@routes.get("/bugs/<bug>", summary="One bug", responses=one(BugDetail))
+@routes.get("/bugs/<bug>", summary="One bug", responses=item_responses(BugDetail))
 @cached_route()
 def get_bug(path: parameters.BugPath, query: parameters.BugQuery) -> Any:
     """With the tests it is about, the failing ones first, and what is said of each in every release and environment.
     Bugs that have left the feed are told too."""
     found = bugs.bug(store(), path.bug, request_context().at(query.filter()))
     if found is None:
-        raise unknown("bug", path.bug)
+        raise not_found("bug", path.bug)
     return found
 
 
-@routes.get("/runs/<run>/bugs", summary="Bugs of a run by module", responses=many(ModuleBugs))
+@routes.get("/runs/<run>/bugs", summary="Bugs of a run by module", responses=list_responses(ModuleBugs))
 @cached_route()
 def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -> Any:
     """Of the tests that failed or were skipped in the run; the module with most of them comes first."""
@@ -57,5 +57,5 @@ def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -
         return bugs.by_module(store, path.run, flt, statuses)
 
     flt = query.filter()
-    known_run(path.run, request_context().at(Filter()))
-    return lists.list_response(Rows(ModuleBugs, sliced(fetch)), query, flt)
+    find_run(path.run, request_context().at(Filter()))
+    return lists.list_response(RowSource(ModuleBugs, sliced(fetch)), query, flt)

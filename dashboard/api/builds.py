@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check, with_lookup
-from dashboard.api.openapi import UNCHANGED, blueprint, many, one, problems
-from dashboard.api.problems import unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import check_exists, valid_id
+from dashboard.api.openapi import NOT_MODIFIED, blueprint, item_responses, list_responses, problem_responses
+from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.builds import Build, BuildDetail, BuildResult, Facets, RawFile
 from dashboard.api.schemas.tests import Attempt
@@ -24,7 +24,7 @@ routes = blueprint("builds", "Jenkins builds and imports: their facts and every 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
-@routes.get("/builds", summary="Builds, newest first", responses=many(Build))
+@routes.get("/builds", summary="Builds, newest first", responses=list_responses(Build))
 @cached_route()
 def list_builds(query: parameters.BuildsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
@@ -32,21 +32,21 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
 
     flt = query.filter()
     if query.run is not None:
-        check("run", query.run)
-    return lists.list_response(Rows(Build, fetch, key=lambda row: [row["id"]]), query, flt)
+        check_exists("run", query.run)
+    return lists.list_response(RowSource(Build, fetch, key=lambda row: [row["id"]]), query, flt)
 
 
-@routes.get("/builds/<build>", summary="One build", responses=one(BuildDetail))
+@routes.get("/builds/<build>", summary="One build", responses=item_responses(BuildDetail))
 @cached_route()
 def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     """With its parameters, causes, commits, the runs that listed it, and what the parsers remarked."""
-    found = builds.build(store(), with_lookup("build", path.build), request_context().at(query.filter()))
+    found = builds.build(store(), valid_id("build", path.build), request_context().at(query.filter()))
     if found is None:
-        raise unknown("build", path.build)
+        raise not_found("build", path.build)
     return found
 
 
-@routes.get("/builds/<build>/results", summary="The results of a build", responses=many(BuildResult))
+@routes.get("/builds/<build>/results", summary="The results of a build", responses=list_responses(BuildResult))
 @cached_route()
 def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
     """The worst first; final results, or with `attempts=1` every attempt."""
@@ -59,38 +59,42 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
     def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
         return results.all_of_build(store, size, path.build, flt, **wanted)
 
-    rows = Rows(BuildResult, fetch, of=("build", path.build), all=every)
+    rows = RowSource(BuildResult, fetch, of=("build", path.build), all=every)
     return lists.list_response(rows, query, query.filter())
 
 
-@routes.get("/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=one(Facets))
+@routes.get(
+    "/builds/<build>/facets", summary="Counts of a build by host, topology...", responses=item_responses(Facets)
+)
 @cached_route()
 def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> Any:
     flt = request_context().at(query.filter())
-    check("build", path.build)
+    check_exists("build", path.build)
     return builds.facets(store(), path.build, flt)
 
 
-@routes.get("/builds/<build>/tests/<test>", summary="Every attempt of a test in a build", responses=many(Attempt))
+@routes.get(
+    "/builds/<build>/tests/<test>", summary="Every attempt of a test in a build", responses=list_responses(Attempt)
+)
 @cached_route()
 def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuery) -> Any:
     """With the whole failure text: message, trace and the tail of the output."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
-        return tests.attempts(store, path.build, with_lookup("test", path.test), query.topology, flt)
+        return tests.attempts(store, path.build, valid_id("test", path.test), query.topology, flt)
 
-    return lists.list_response(Rows(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
+    return lists.list_response(RowSource(Attempt, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
-@routes.get("/builds/<build>/files", summary="The kept inputs of a build", responses=many(RawFile))
+@routes.get("/builds/<build>/files", summary="The kept inputs of a build", responses=list_responses(RawFile))
 @cached_route()
-def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
+def list_files(path: parameters.BuildPath, query: parameters.ListQuery) -> Any:
     """As they came from Jenkins, by path, those inside of a zip too. They stay when Jenkins deletes the build."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return builds.files(store, path.build, flt)
 
-    return lists.list_response(Rows(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
+    return lists.list_response(RowSource(RawFile, sliced(fetch), of=("build", path.build)), query, query.filter())
 
 
 @routes.get(
@@ -98,18 +102,18 @@ def list_files(path: parameters.BuildPath, query: parameters.Listed) -> Any:
     summary="One kept input of a build",
     responses={
         200: {"description": "the bytes as they came", "content": {"application/octet-stream": _BYTES}},
-        304: UNCHANGED,
-        **problems(400, 404, 503),
+        304: NOT_MODIFIED,
+        **problem_responses(400, 404, 503),
     },
 )
 @cached_route()
 def get_file(path: parameters.BuildPath, query: parameters.FileQuery) -> Any:
     """Sent as a download of unknown type, so that no browser runs what a report holds."""
     flt = request_context().at(query.filter())
-    check("build", path.build)
+    check_exists("build", path.build)
     content = builds.file(store() if flt.as_of is None else store().at(flt.as_of), path.build, query.path)
     if content is None:
-        raise unknown("file", query.path)
+        raise not_found("file", query.path)
     response = Response(content, mimetype="application/octet-stream")
     response.headers.set("Content-Disposition", "attachment", filename=query.path.rpartition("/")[2] or "file")
     return response

@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def give_up(environ: Mapping[str, Any], seconds: int) -> None:
+def set_send_timeout(environ: Mapping[str, Any], seconds: int) -> None:
     """End this connection when its reader takes nothing for so long. Only under gunicorn: waitress has buffers."""
     connection = environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
 
 
-def hung_up(environ: Mapping[str, Any]) -> Callable[[], bool]:
+def disconnect_check(environ: Mapping[str, Any]) -> Callable[[], bool]:
     """A function that tells it for this request, from the server's own environment (gunicorn, Werkzeug, waitress);
     under another server it always says no."""
     if "waitress.client_disconnected" in environ:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from dashboard.api.problems import answer
+from dashboard.api.problems import problem_response
 from dashboard.app_state import services
 
 JSON_BYTES = 1 << 20
@@ -18,28 +18,28 @@ UPLOAD_BYTES = 256 << 20
 
 
 def install(server: Flask) -> None:
-    server.before_request(_refuse)
-    server.after_request(_allow)
+    server.before_request(_check_request)
+    server.after_request(_add_cors_headers)
 
 
-def _refuse() -> Response | None:
+def _check_request() -> Response | None:
     """Writing: from this site or from no browser, in a type that the route takes, and not too long."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return None
-    if _is_foreign():  # the screens' callbacks write too
-        return answer(403, "a page of another site may not do this; web.cors_origins names those that may")
+    if _is_cross_site():  # the screens' callbacks write too
+        return problem_response(403, "a page of another site may not do this; web.cors_origins names those that may")
     if not request.path.startswith("/api/") or request.method == "DELETE":
         return None
     wanted = "multipart/form-data" if request.path == "/api/v1/builds" else "application/json"
     if request.routing_exception is None and request.mimetype != wanted:
-        return answer(415, f"send {wanted}, not {request.mimetype or 'nothing'}")
+        return problem_response(415, f"send {wanted}, not {request.mimetype or 'nothing'}")
     request.max_content_length = UPLOAD_BYTES if wanted.startswith("multipart") else JSON_BYTES
     return None
 
 
-def _is_foreign() -> bool:
+def _is_cross_site() -> bool:
     origin = request.headers.get("Origin")
-    if origin in _friends():
+    if origin in _allowed_origins():
         return False
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
@@ -47,8 +47,8 @@ def _is_foreign() -> bool:
     return origin is not None and urlsplit(origin).netloc != request.host
 
 
-def _allow(response: Response) -> Response:
-    friends = _friends()
+def _add_cors_headers(response: Response) -> Response:
+    friends = _allowed_origins()
     if not friends or not request.path.startswith("/api/"):
         return response
     response.vary.add("Origin")
@@ -63,5 +63,5 @@ def _allow(response: Response) -> Response:
     return response
 
 
-def _friends() -> list[str]:
+def _allowed_origins() -> list[str]:
     return services().settings.web.cors_origins

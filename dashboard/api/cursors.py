@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import orjson
 
-from dashboard.api.problems import Problem
+from dashboard.api.problems import ProblemError
 from data.model import ids
 
 Position = int | list[str]
-_FREE = {"cursor", "limit", "fields"}  # parameters that may change from page to page
-_LARGEST = 10**9
+_PAGE_PARAMETERS = {"cursor", "limit", "fields"}  # parameters that may change from page to page
+_MAX_OFFSET = 10**9
 
 
 class Cursor(NamedTuple):
@@ -37,23 +37,25 @@ def decode(text: str) -> Cursor:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         snapshot, question, position = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
-        _check(snapshot, position)
+        _validate(snapshot, position)
         return Cursor(snapshot, question, position)
     except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
-        raise Problem(400, "this is no cursor of this list; take `next` of the page before", "cursor") from None
+        raise ProblemError(400, "this is no cursor of this list; take `next` of the page before", "cursor") from None
 
 
 def question_key(path: str, query: Iterable[tuple[str, str]]) -> int:
     """A checksum of what is listed, whatever the page."""
-    return zlib.crc32(repr((path, [pair for pair in query if pair[0] not in _FREE])).encode("utf-8", "surrogatepass"))
+    return zlib.crc32(
+        repr((path, [pair for pair in query if pair[0] not in _PAGE_PARAMETERS])).encode("utf-8", "surrogatepass")
+    )
 
 
-def _check(snapshot: object, position: object) -> None:
+def _validate(snapshot: object, position: object) -> None:
     if type(snapshot) is not int or not 0 <= snapshot < 2**62:
         raise ValueError("no snapshot")
     if isinstance(position, list):
         if not position or not all(isinstance(part, str) for part in position):
             raise ValueError("no sort key")
         ids.number(position[0])
-    elif type(position) is not int or not 0 <= position <= _LARGEST:
+    elif type(position) is not int or not 0 <= position <= _MAX_OFFSET:
         raise ValueError("no offset")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import parameters
-from dashboard.api.openapi import blueprint, one
+from dashboard.api.openapi import blueprint, item_responses
 from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.gate import Gate
 from data.queries.gate import gate
@@ -13,7 +13,7 @@ from data.queries.gate import gate
 routes = blueprint("gate", "May this run go on? For CI jobs.")
 
 
-@routes.get("/gate", summary="Whether a run fails where its baseline did not", responses=one(Gate))
+@routes.get("/gate", summary="Whether a run fails where its baseline did not", responses=item_responses(Gate))
 @cached_route()
 def get_gate(query: parameters.GateQuery) -> Any:
     """`state` is passed, closed, or unknown: where the run is not known, has not ended, or lacks results, nothing is

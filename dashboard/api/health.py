@@ -13,7 +13,7 @@ import orjson
 from flask import Response
 
 from dashboard.api import parameters
-from dashboard.api.openapi import blueprint, documented_response, one, problems
+from dashboard.api.openapi import blueprint, documented_response, item_responses, problem_responses
 from dashboard.api.responses import VERSION, cached_route, request_context, store
 from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
 from dashboard.app_state import services
@@ -27,7 +27,7 @@ routes = blueprint("health", "Is this process alive, can it answer, and of which
 _STARTED = time.time()
 
 
-@routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=one(Snapshot))
+@routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=item_responses(Snapshot))
 @cached_route()
 def get_snapshot(query: parameters.SnapshotQuery) -> Any:
     """Poll this, with If-None-Match: every other answer stands still while this does."""
@@ -35,39 +35,41 @@ def get_snapshot(query: parameters.SnapshotQuery) -> Any:
     return {"snapshot": found.id, "committed_at": f"{found.committed_at.isoformat()}Z"}
 
 
-@routes.get("/health/live", summary="This process answers", responses={200: documented_response(Live), **problems(400)})
+@routes.get(
+    "/health/live", summary="This process answers", responses={200: documented_response(Live), **problem_responses(400)}
+)
 def get_live(query: parameters.NoQuery) -> Response:
-    return _now({"status": "ok"})
+    return _uncached({"status": "ok"})
 
 
 @routes.get(
     "/health/ready",
     summary="The store opens and answers",
-    responses={200: documented_response(Ready), **problems(400, 503)},
+    responses={200: documented_response(Ready), **problem_responses(400, 503)},
 )
 def get_ready(query: parameters.NoQuery) -> Response:
-    return _now({"status": "ok", "snapshot": _ask(services().store)})
+    return _uncached({"status": "ok", "snapshot": _probe_store(services().store)})
 
 
 @routes.get(
     "/health",
     summary="Store, ingestion and this process",
-    responses={200: documented_response(Health), **problems(400, 503)},
+    responses={200: documented_response(Health), **problem_responses(400, 503)},
 )
 def get_health(query: parameters.NoQuery) -> Response:
     """`status` is "degraded" where a source's last poll failed or is later than twice its interval, or the bug feed
     could not be read."""
     store = services().store
-    _ask(store)
+    _probe_store(store)
     newest = store.snapshot()
     sources = [
         {name: row[name] for name in ("source", "last_poll", "last_error", "lag_s", "open", "retrying")}
-        | {"late": late(row)}
+        | {"late": is_late(row)}
         for row in ingest_status.status(store)
     ]
     feed = poll_status.feed_status(store) if store.settings.bugs.url else None
     degraded = any(row["late"] or row["last_error"] for row in sources) or bool(feed and feed["last_error"])
-    return _now(
+    return _uncached(
         {
             "status": "degraded" if degraded else "ok",
             "version": VERSION,
@@ -86,7 +88,7 @@ def get_health(query: parameters.NoQuery) -> Response:
     )
 
 
-def late(source: Mapping[str, Any]) -> bool:
+def is_late(source: Mapping[str, Any]) -> bool:
     """Whether a configured source was last polled longer ago than twice its interval, or never."""
     if source["poll_minutes"] is None:
         return False
@@ -97,7 +99,7 @@ def age_s(moment: datetime) -> float:
     return max(0.0, (datetime.now(UTC).replace(tzinfo=None) - moment).total_seconds())
 
 
-def _ask(store: Store) -> int:
+def _probe_store(store: Store) -> int:
     """The newest snapshot, read from the catalogue, after a row has been read from the data."""
     try:
         store.value("SELECT build FROM results LIMIT 1")
@@ -106,7 +108,7 @@ def _ask(store: Store) -> int:
         raise StoreError(str(error)) from error
 
 
-def _now(answer: dict[str, Any]) -> Response:
+def _uncached(answer: dict[str, Any]) -> Response:
     response = Response(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

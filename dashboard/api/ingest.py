@@ -10,10 +10,10 @@ from flask_openapi3 import FileStorage
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import with_lookup
-from dashboard.api.openapi import blueprint, documented_response, many, one, problems
-from dashboard.api.problems import Problem, unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import valid_id
+from dashboard.api.openapi import blueprint, documented_response, item_responses, list_responses, problem_responses
+from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.app_state import services
@@ -27,21 +27,21 @@ from data.write.raw_files import pack, pack_zip
 
 routes = blueprint("ingest", "Ingestion: is everything here, and asking for more.")
 AUTHOR = "api"
-UPLOADED = "upload"  # the source of builds that were handed in
-LAG_S = 60
-MOST_URLS = 200
+UPLOAD_SOURCE = "upload"  # the source of builds that were handed in
+ETAG_LIFETIME_S = 60
+MAX_URLS = 200
 
 
-@routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=many(IngestSource))
-@cached_route(clock_s=LAG_S)
+@routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=list_responses(IngestSource))
+@cached_route(clock_s=ETAG_LIFETIME_S)
 def list_sources(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return ingest_status.status(store if flt.as_of is None else store.at(flt.as_of))
 
-    return lists.list_response(Rows(IngestSource, sliced(fetch)), query, query.filter())
+    return lists.list_response(RowSource(IngestSource, sliced(fetch)), query, query.filter())
 
 
-@routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=many(LedgerRow))
+@routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=list_responses(LedgerRow))
 @cached_route()
 def list_ledger(query: parameters.LedgerQuery) -> Any:
     """What failed first, with the error of the last try, then what waits; last what will only be looked at again."""
@@ -49,23 +49,23 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
-    return lists.list_response(Rows(LedgerRow, fetch), query, query.filter())
+    return lists.list_response(RowSource(LedgerRow, fetch), query, query.filter())
 
 
-@routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=many(Gap))
+@routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=list_responses(Gap))
 @cached_route()
 def list_gaps(query: parameters.IngestQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
         return ingest_status.gaps(store, flt, limit=start + limit)[start:]
 
-    return lists.list_response(Rows(Gap, fetch), query, query.filter())
+    return lists.list_response(RowSource(Gap, fetch), query, query.filter())
 
 
-@routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=many(Drop))
+@routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=list_responses(Drop))
 @cached_route()
 def list_drops(query: parameters.IngestQuery) -> Any:
-    return lists.list_response(Rows(Drop, sliced(ingest_status.drops)), query, query.filter())
+    return lists.list_response(RowSource(Drop, sliced(ingest_status.drops)), query, query.filter())
 
 
 Bound = int | Annotated[str, parameters.schema_pattern(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
@@ -85,7 +85,7 @@ class Work(BaseModel):
     source: str = Field(description="a configured source: `GET /ingest/status` lists them")
     url: Url | None = Field(None, description="build: its address in Jenkins")
     urls: list[Url] | None = Field(
-        None, min_length=1, max_length=MOST_URLS, description="build: several, such as a discovery listed"
+        None, min_length=1, max_length=MAX_URLS, description="build: several, such as a discovery listed"
     )
     from_: Bound = Field(None, alias="from", description="discover, backfill: the first build number, or ISO date")
     to: Bound = Field(None, description="discover, backfill: the last build number, or ISO date")
@@ -131,7 +131,7 @@ class Work(BaseModel):
 @routes.post(
     "/ingest/requests",
     summary="Ask for a poll, for the builds that Jenkins has, for some of them, or for a range",
-    responses={202: documented_response(Request), **problems(400, 403, 413, 415, 503)},
+    responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
 )
 def create_request(body: Work) -> Response:
     """The ingest process takes it up within seconds; follow it at the address in Location. A discovery ends with
@@ -139,37 +139,37 @@ def create_request(body: Work) -> Response:
     Nothing is read then; hand the addresses of those that you want to kind build."""
     known = [source.name for source in services().settings.source]
     if body.source not in known:
-        raise Problem(400, f"there is no source {body.source!r}; there are {', '.join(known) or 'none'}", "source")
+        raise ProblemError(400, f"there is no source {body.source!r}; there are {', '.join(known) or 'none'}", "source")
     return _accepted(requests.submit(store(), body.kind, body.source, body.payload, AUTHOR))
 
 
-@routes.get("/ingest/requests", summary="What was asked for, newest first", responses=many(Request))
+@routes.get("/ingest/requests", summary="What was asked for, newest first", responses=list_responses(Request))
 @cached_route()
 def list_requests(query: parameters.IngestQuery) -> Any:
     """Without the lists of discoveries: those come with a single request."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         then = store if flt.as_of is None else store.at(flt.as_of)
-        return [_shape(found) for found in requests.recent(then, 1000)]
+        return [_request_row(found) for found in requests.recent(then, 1000)]
 
-    return lists.list_response(Rows(Request, sliced(fetch)), query, query.filter())
+    return lists.list_response(RowSource(Request, sliced(fetch)), query, query.filter())
 
 
 @routes.get(
     "/ingest/requests/<request>",
     summary="How far a request is",
-    responses=one(Request),
+    responses=item_responses(Request),
 )
 @cached_route()
 def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
     then = store().at(request_context().snapshot) if request_context().pinned else store()
-    found = requests.status(then, ids.number(with_lookup("request", path.request)))
+    found = requests.status(then, ids.number(valid_id("request", path.request)))
     if found is None:
-        raise unknown("request", path.request)
-    return _shape(found)
+        raise not_found("request", path.request)
+    return _request_row(found)
 
 
-_TEXTS = ("release", "module", "version", "environment", "revision", "url", "started_at", "run")
+_TEXT_FIELDS = ("release", "module", "version", "environment", "revision", "url", "started_at", "run")
 
 
 class Upload(BaseModel):
@@ -193,7 +193,7 @@ class Upload(BaseModel):
     )
     parameters: dict[str, str] | None = Field(None, description="a JSON object of texts")
 
-    @field_validator(*_TEXTS, mode="before")
+    @field_validator(*_TEXT_FIELDS, mode="before")
     @classmethod
     def _text(cls, value: Any, info: ValidationInfo) -> Any:
         return request.form.get(info.field_name or "", value)  # flask-openapi3 reads release=7.0 as a number
@@ -212,7 +212,7 @@ class Upload(BaseModel):
 @routes.post(
     "/builds",
     summary="Hand in the reports of a build of any CI",
-    responses={202: documented_response(Request), **problems(400, 403, 413, 415, 503)},
+    responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
 )
 def create_build(form: Upload) -> Response:
     """The ingest process reads them within seconds; follow it at the address in Location. An upload with the same
@@ -222,18 +222,20 @@ def create_build(form: Upload) -> Response:
         name, content = file.filename or "report.xml", file.read()
         raw.append((pack_zip if content.startswith(b"PK\x03\x04") else pack)(name, "file", content))
     payload = form.model_dump(exclude={"files"}, exclude_none=True)
-    return _accepted(requests.submit(store(), "upload", UPLOADED, payload, AUTHOR, raw))
+    return _accepted(requests.submit(store(), "upload", UPLOAD_SOURCE, payload, AUTHOR, raw))
 
 
 def _accepted(number: int) -> Response:
     found = requests.status(store(), number)
-    response = Response(orjson.dumps(_shape(found), option=orjson.OPT_APPEND_NEWLINE), 202, mimetype="application/json")
+    response = Response(
+        orjson.dumps(_request_row(found), option=orjson.OPT_APPEND_NEWLINE), 202, mimetype="application/json"
+    )
     response.headers["Location"] = f"/api/v1/ingest/requests/{ids.text(number)}"
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _shape(found: requests.WorkRequest) -> Row:
+def _request_row(found: requests.WorkRequest) -> Row:
     return {
         "id": ids.text(found.request),
         "kind": found.kind,

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from dashboard.api import client_connection, cursors
 from dashboard.api.cursors import Cursor, Position
-from dashboard.api.lookups import check, with_lookup
-from dashboard.api.parameters import Listed, Paged
-from dashboard.api.problems import Problem
+from dashboard.api.lookups import check_exists, valid_id
+from dashboard.api.parameters import ListQuery, PageQuery
+from dashboard.api.problems import ProblemError
 from dashboard.api.responses import FORMATS, request_context, store
 from dashboard.api.schemas.base import Time
 from data import export
@@ -24,13 +24,13 @@ from data.model.filters import Filter
 
 Row = dict[str, Any]
 Fetch = Callable[[Store, Filter, Any, int], list[Row]]
-All = Callable[[Store, Filter, int], Iterator[list[Row]]]
-UNREAD_S = 60  # a file that its reader takes nothing of for so long is given up: it holds one of few threads
+FetchBatches = Callable[[Store, Filter, int], Iterator[list[Row]]]
+READ_TIMEOUT_S = 60  # a file that its reader takes nothing of for so long is given up: it holds one of few threads
 _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowSource:
     """`fetch(store, filter, position, limit)` gives at most `limit` rows after a position: None (the start), a
     row's sort key (`key`), or, where there is no `key`, the number of rows before.
 
@@ -43,7 +43,7 @@ class Rows:
     fetch: Fetch
     key: Callable[[Row], list[str]] | None = None
     of: tuple[str, str] | None = None
-    all: All | None = None
+    all: FetchBatches | None = None
 
     def after(self, position: Position | None, rows: list[Row]) -> Position:
         if self.key is not None:
@@ -61,19 +61,19 @@ def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Fetch:
     return fetch
 
 
-def list_response(rows: Rows, query: Paged, flt: Filter) -> Any:
+def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
     """What a list route returns: `{"items", "next", "snapshot"}`, or the export that the request asked for."""
-    fields = _fields(query.fields if isinstance(query, Listed) else None, rows.model)
+    fields = _fields(query.fields if isinstance(query, ListQuery) else None, rows.model)
     flt = request_context().at(flt)
     if rows.of is not None and rows.of[0] != "release":
-        with_lookup(*rows.of)
+        valid_id(*rows.of)
     if request_context().format != "json":
         return export_file(rows, flt, fields, query.limit)
-    limit = query.limit or Paged.PAGE
+    limit = query.limit or PageQuery.PAGE
     position = _position(query.cursor, rows)
     found = rows.fetch(store(), flt, position, limit + 1)
     if rows.of is not None and not found:
-        check(*rows.of)
+        check_exists(*rows.of)
     shown = found[:limit]
     following = None
     if len(found) > limit:
@@ -83,14 +83,14 @@ def list_response(rows: Rows, query: Paged, flt: Filter) -> Any:
     return {"items": items, "next": following, "snapshot": request_context().snapshot}
 
 
-def _position(cursor: str | None, rows: Rows) -> Position | None:
+def _position(cursor: str | None, rows: RowSource) -> Position | None:
     if not cursor:
         return None
     found = cursors.decode(cursor)
     if found.question != cursors.question_key(request_context().path, request_context().query):
-        raise Problem(400, "this cursor belongs to another list or filter", "cursor")
+        raise ProblemError(400, "this cursor belongs to another list or filter", "cursor")
     if isinstance(found.position, list) != (rows.key is not None):
-        raise Problem(400, "this is no cursor of this list", "cursor")
+        raise ProblemError(400, "this is no cursor of this list", "cursor")
     return found.position
 
 
@@ -99,20 +99,20 @@ def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
     known = [field.alias or name for name, field in model.model_fields.items()]
     for name in wanted:
         if name not in known:
-            raise Problem(400, f"there is no field {name!r}; the fields are {', '.join(known)}", "fields")
+            raise ProblemError(400, f"there is no field {name!r}; the fields are {', '.join(known)}", "fields")
     return wanted
 
 
-def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
+def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the format that the request asked for, streamed."""
     form = request_context().format
     if rows.all is not None:
-        chunks = _cut(rows.all(store(), flt, export.BATCH_ROWS), limit)
+        chunks = _first_rows(rows.all(store(), flt, export.BATCH_ROWS), limit)
     else:
-        chunks = _chunks(rows, store(), flt, request_context().snapshot, limit)
+        chunks = _fetch_pages(rows, store(), flt, request_context().snapshot, limit)
     first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
     if rows.of is not None and not first:
-        check(*rows.of)
+        check_exists(*rows.of)
     schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
 
     def all_chunks() -> Iterator[list[Row]]:
@@ -120,7 +120,7 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
         yield from chunks
 
     body = export.encode(form, export.batches(all_chunks(), schema), schema)
-    client_connection.give_up(request.environ, UNREAD_S)
+    client_connection.set_send_timeout(request.environ, READ_TIMEOUT_S)
     response = Response(body, mimetype=FORMATS[form])
     name = request_context().path.rsplit("/", 1)[-1]
     suffix = {"arrow": "arrows"}.get(form, form)
@@ -128,7 +128,7 @@ def export_file(rows: Rows, flt: Filter, fields: list[str], limit: int | None = 
     return response
 
 
-def _cut(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+def _first_rows(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
     left = limit
     for chunk in chunks:
         yield chunk[:left]
@@ -137,7 +137,7 @@ def _cut(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
             return
 
 
-def _chunks(rows: Rows, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:
+def _fetch_pages(rows: RowSource, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:
     # It goes on when the request's context is gone.
     position: Position | None = None
     left = limit
@@ -157,12 +157,12 @@ def arrow_schema(model: type[BaseModel], fields: list[str], order: list[str], fo
     """The columns of an export: `fields`, or all of the JSON items in their `order`; nested values are JSON texts, and
     times are texts in CSV."""
     hints = get_type_hints(model, include_extras=True)
-    columns = {field.alias or name: _type(hints[name], form) for name, field in model.model_fields.items()}
+    columns = {field.alias or name: _arrow_type(hints[name], form) for name, field in model.model_fields.items()}
     names = fields or [*(name for name in order if name in columns), *(name for name in columns if name not in order)]
     return pa.schema([(name, columns[name]) for name in names])
 
 
-def _type(hint: Any, form: str) -> pa.DataType:
+def _arrow_type(hint: Any, form: str) -> pa.DataType:
     if get_origin(hint) in (Union, types.UnionType):
         (hint,) = [option for option in get_args(hint) if option is not type(None)]
     if hint == Time and form != "csv":

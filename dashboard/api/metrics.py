@@ -15,7 +15,7 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics, exposition
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from dashboard.api.health import age_s, late
+from dashboard.api.health import age_s, is_late
 from dashboard.app_state import Services
 from data.lake.connection import StoreError
 from data.lake.store import Store
@@ -91,7 +91,7 @@ def _store_metrics(store: Store) -> Iterator[Metric]:
     sources = ingest_status.status(store)
     for name, text, value in (
         ("lag_seconds", "Since the last poll began.", lambda row: row["lag_s"]),
-        ("late", "Whether the last poll is older than twice the interval.", late),
+        ("late", "Whether the last poll is older than twice the interval.", is_late),
         ("poll_failed", "Whether the last poll ended with an error.", lambda row: bool(row["last_error"])),
         ("failed_builds_24h", "Builds that could not be read, in the polls of a day.", lambda row: row["failed_24h"]),
         ("open_builds", "Discovered builds that are not done.", lambda row: row["open"]),

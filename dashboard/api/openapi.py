@@ -12,7 +12,7 @@ from dashboard.api.problems import MIMETYPE
 from dashboard.api.responses import FORMATS
 from dashboard.api.schemas.base import Count
 
-MEANINGS = {
+STATUS_DESCRIPTIONS = {
     400: "a parameter is unknown or wrong",
     403: "a page of another site sent this",
     404: "an id or name in the path, or the snapshot, is unknown",
@@ -25,9 +25,9 @@ MEANINGS = {
     503: "the store cannot be read",
 }
 _ETAG = {"description": "the snapshot and the question: send it as If-None-Match", "schema": {"type": "string"}}
-UNCHANGED = {"description": "nothing has changed since the answer whose ETag was sent"}
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-FILES = {mimetype: _FILE for name, mimetype in FORMATS.items() if name != "json"}
+NOT_MODIFIED = {"description": "nothing has changed since the answer whose ETag was sent"}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+FILE_CONTENT = {mimetype: _BINARY for name, mimetype in FORMATS.items() if name != "json"}
 
 
 def blueprint(name: str, description: str) -> APIBlueprint:
@@ -35,26 +35,30 @@ def blueprint(name: str, description: str) -> APIBlueprint:
     return APIBlueprint(name, __name__, abp_tags=[tag], operation_id_callback=lambda name, path, method: name)
 
 
-def problems(*statuses: int) -> dict[int, Any]:
+def problem_responses(*statuses: int) -> dict[int, Any]:
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": MEANINGS[status], "content": {MIMETYPE: schema}} for status in statuses}
+    return {status: {"description": STATUS_DESCRIPTIONS[status], "content": {MIMETYPE: schema}} for status in statuses}
 
 
-def one(model: type[BaseModel], files: dict[str, Any] | None = None) -> dict[int, Any]:
+def item_responses(model: type[BaseModel], files: dict[str, Any] | None = None) -> dict[int, Any]:
     """The answers of a GET route that gives one thing."""
-    return {200: documented_response(model, {"ETag": _ETAG}, files), 304: UNCHANGED, **problems(400, 404, 406, 503)}
-
-
-def many(item: type[BaseModel]) -> dict[int, Any]:
-    """The answers of a GET route that gives a list: a page of JSON, or a file."""
     return {
-        200: documented_response(page(item), {"ETag": _ETAG}, FILES),
-        304: UNCHANGED,
-        **problems(400, 404, 406, 503),
+        200: documented_response(model, {"ETag": _ETAG}, files),
+        304: NOT_MODIFIED,
+        **problem_responses(400, 404, 406, 503),
     }
 
 
-def page(item: type[BaseModel]) -> type[BaseModel]:
+def list_responses(item: type[BaseModel]) -> dict[int, Any]:
+    """The answers of a GET route that gives a list: a page of JSON, or a file."""
+    return {
+        200: documented_response(page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
+        304: NOT_MODIFIED,
+        **problem_responses(400, 404, 406, 503),
+    }
+
+
+def page_model(item: type[BaseModel]) -> type[BaseModel]:
     return create_model(
         f"{item.__name__}List",
         __config__=ConfigDict(extra="forbid"),

@@ -14,10 +14,10 @@ from flask import Blueprint, Response, current_app, render_template, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from markupsafe import Markup, escape
 
-from dashboard.api.openapi import MEANINGS
+from dashboard.api.openapi import STATUS_DESCRIPTIONS
 from dashboard.api.parameters import NoQuery
-from dashboard.api.problems import invalid
-from dashboard.api.responses import VERSION, by_content
+from dashboard.api.problems import validation_problem
+from dashboard.api.responses import VERSION, content_response
 from dashboard.api.schemas.base import Problem
 from data.lake.connection import StoreError
 
@@ -28,27 +28,27 @@ hexadecimal digits. Lists page by `cursor` and stay in the snapshot they began i
 was; every GET has an `ETag` that lasts until the next commit."""
 
 
-def describe(server: OpenAPI) -> None:
+def install(server: OpenAPI) -> None:
     """Set what flask-openapi3 needs to know of the whole."""
     server.info = Info(title="Regression Tracker", version=VERSION, description=_TEXT)
     server.validation_error_status = "400"
-    server.validation_error_callback = invalid
+    server.validation_error_callback = validation_problem
     server.validation_error_model = Problem
 
 
 def document(server: OpenAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document; the example of `as_of` is the newest snapshot, because older ones expire."""
-    spec, snapshot = _made(server), _newest(server)
+    spec, snapshot = _build_document(server), _newest_snapshot(server)
     if snapshot is None:
         return spec
     paths = {
-        path: {method: _as_of(operation, snapshot) for method, operation in item.items()}
+        path: {method: _with_snapshot_example(operation, snapshot) for method, operation in item.items()}
         for path, item in spec["paths"].items()
     }
     return spec | {"paths": paths}
 
 
-def _as_of(operation: dict[str, Any], snapshot: int) -> dict[str, Any]:
+def _with_snapshot_example(operation: dict[str, Any], snapshot: int) -> dict[str, Any]:
     shown = [
         parameter | {"example": str(snapshot)} if parameter["name"] == "as_of" else parameter
         for parameter in operation.get("parameters", [])
@@ -57,22 +57,22 @@ def _as_of(operation: dict[str, Any], snapshot: int) -> dict[str, Any]:
 
 
 @lru_cache(1)  # making it takes 100 ms
-def _made(server: OpenAPI) -> dict[str, Any]:
+def _build_document(server: OpenAPI) -> dict[str, Any]:
     spec = copy.deepcopy(server.api_doc)
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
     spec["components"] = {name: part for name, part in spec["components"].items() if part}
     for item in spec["paths"].values():
         for operation in item.values():
             for parameter in operation.get("parameters", []):
-                parameter["schema"] = _of_text(parameter["schema"])
+                parameter["schema"] = _parameter_schema(parameter["schema"])
                 if parameter["name"] == "fields":
                     answer = operation["responses"]["200"]["content"]["application/json"]
-                    names = _narrow(spec["components"]["schemas"], answer)
+                    names = _allow_partial_items(spec["components"]["schemas"], answer)
                     parameter["schema"]["pattern"] = "^(({0})(,({0}))*)?$".format("|".join(names))
                     parameter["example"] = ",".join(names[:2])
             form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
             if form is not None:
-                _of_form(spec["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]])
+                _form_schema(spec["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]])
             # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
             if "application/json" in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
@@ -83,7 +83,7 @@ def _made(server: OpenAPI) -> dict[str, Any]:
     return spec
 
 
-def _newest(server: OpenAPI) -> int | None:
+def _newest_snapshot(server: OpenAPI) -> int | None:
     """A snapshot that is there, for examples; None where the store cannot be opened."""
     try:
         return server.extensions["regtracker"].store.snapshot().id
@@ -91,14 +91,14 @@ def _newest(server: OpenAPI) -> int | None:
         return None
 
 
-def _of_form(schema: dict[str, Any]) -> None:
+def _form_schema(schema: dict[str, Any]) -> None:
     """A form has no null."""
     for name, field in schema["properties"].items():
         said = {word: field[word] for word in ("title", "description") if word in field}
-        schema["properties"][name] = _of_text(field) | said
+        schema["properties"][name] = _parameter_schema(field) | said
 
 
-def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> list[str]:
+def _allow_partial_items(schemas: dict[str, Any], content: dict[str, Any]) -> list[str]:
     """Say that a list's items hold all fields, or with `fields` some of them; returns the names of all."""
     whole = content["schema"]["$ref"].rpartition("/")[2]
     listed = copy.deepcopy(schemas[whole])
@@ -110,7 +110,7 @@ def _narrow(schemas: dict[str, Any], content: dict[str, Any]) -> list[str]:
     return list(schemas[item]["properties"])
 
 
-def _of_text(schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a parameter without null, which no query string can say, and what the parameter itself says."""
     (option,) = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
     left_out = {"anyOf", "title", "description", "example"} | ({"default"} if schema.get("default") is None else set())
@@ -119,27 +119,33 @@ def _of_text(schema: dict[str, Any]) -> dict[str, Any]:
 
 @routes.get("/openapi.json", doc_ui=False)
 def openapi_json(query: NoQuery) -> Response:
-    return by_content(orjson.dumps(document(current_app)), "application/json")
+    return content_response(orjson.dumps(document(current_app)), "application/json")
 
 
 @pages.get("/api/docs")
-def page() -> str:
+def docs_page() -> str:
     spec = document(current_app)
     groups = {tag["name"]: (tag.get("description", ""), []) for tag in spec["tags"]}
     for path, item in spec["paths"].items():
         for method, operation in item.items():
             groups[operation["tags"][0]][1].append((method.upper(), path, operation))
     return render_template(
-        "api_docs.html", spec=spec, groups=groups, words=_words, call=_call, example=_example, problems=MEANINGS
+        "api_docs.html",
+        spec=spec,
+        groups=groups,
+        words=_markup,
+        call=_curl,
+        example=_response_example,
+        problems=STATUS_DESCRIPTIONS,
     )
 
 
-def _words(text: str | None) -> Markup:
+def _markup(text: str | None) -> Markup:
     """What the document says, its `names` set as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape((text or "").replace("<br/>", " ")))))
 
 
-def _call(method: str, path: str, operation: dict[str, Any]) -> str:
+def _curl(method: str, path: str, operation: dict[str, Any]) -> str:
     """The line of a shell that asks this; what is to be filled in stands in capitals."""
     needed = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query" and p.get("required")]
     query = "&".join(f"{name}={name.upper()}" for name in needed)
@@ -153,7 +159,7 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> str:
     return f"curl -s{f' -X {method}' if method == 'DELETE' else ''} {url}{form}"
 
 
-def _example(operation: dict[str, Any]) -> str:
+def _response_example(operation: dict[str, Any]) -> str:
     for answer in operation["responses"].values():
         example = answer.get("content", {}).get("application/json", {}).get("example")
         if example is not None:

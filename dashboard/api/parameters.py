@@ -40,10 +40,10 @@ _KINDS = f"^(({'|'.join(KINDS)})(,({'|'.join(KINDS)}))*)?$"
 
 @cache
 def _schema(model: type[BaseModel], **options: Any) -> dict[str, Any]:
-    return super(Asking, model).model_json_schema(**options)
+    return super(ApiQuery, model).model_json_schema(**options)
 
 
-class Asking(BaseModel):
+class ApiQuery(BaseModel):
     """Every GET route: the store as it is now, or as it was."""
 
     model_config = ConfigDict(extra="forbid")
@@ -67,13 +67,13 @@ class Asking(BaseModel):
         return Filter.parse(given | fixed)
 
 
-class Exported(BaseModel):
+class ExportOption(BaseModel):
     format: Literal["json", "csv", "parquet", "arrow"] | None = Field(
         None, description="instead of an Accept header; an export is not paged", **like("csv")
     )
 
 
-class Paged(Asking, Exported):
+class PageQuery(ApiQuery, ExportOption):
     """A list: one page of it, or all of it as a file."""
 
     PAGE: ClassVar[int] = 100
@@ -90,25 +90,25 @@ class Paged(Asking, Exported):
     )
 
 
-class Listed(Paged):
+class ListQuery(PageQuery):
     fields: str | None = Field(None, description="only these fields, separated by commas", **like("id,started_at"))
 
 
-class OfRelease(BaseModel):
+class ReleaseFilter(BaseModel):
     release: str | None = Field(None, description="release line", **like("7.0"))
 
 
-class OfRun(BaseModel):
+class RunFilter(BaseModel):
     version: str | None = Field(None, description="version that was tested", **like("7.0.0.9"))
     environment: str | None = Field(None, description="environment that was tested", **like("prod"))
 
 
-class OfPart(BaseModel):
+class PartFilter(BaseModel):
     module: str | None = Field(None, description="owning module", **like("module_3"))
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 
 
-class OfPriority(BaseModel):
+class PriorityFilter(BaseModel):
     """Only for lists of tests and what is counted over them: sums over builds know of no priorities."""
 
     priority: str | None = Field(
@@ -116,23 +116,23 @@ class OfPriority(BaseModel):
     )
 
 
-class OfWindow(BaseModel):
+class WindowOption(BaseModel):
     runs: int | None = Field(None, ge=1, le=MAX_RUNS, description="how many of the newest runs", **like(20))
 
 
-class OfStorms(BaseModel):
+class StormOption(BaseModel):
     include_storms: Literal["0", "1"] | None = Field(None, description="1: judge also what storms and sick hosts broke")
 
 
-class OfNoise(BaseModel):
+class FlakyOption(BaseModel):
     exclude_flaky: Literal["0", "1"] | None = Field(None, description="1: without the results of tests that are noise")
 
 
-class Searched(BaseModel):
+class KeyFilter(BaseModel):
     q: str | None = Field(None, max_length=500, description="part of a test's key, whatever its case")
 
 
-def words_of(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str, ...]:
+def split_choices(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str, ...]:
     """A comma-separated parameter as the words that it names. Raises ValueError."""
     found = tuple(word for word in (text or "").split(",") if word)
     wrong = [word for word in found if word not in allowed]
@@ -141,7 +141,7 @@ def words_of(text: str | None, allowed: tuple[str, ...], name: str) -> tuple[str
     return found
 
 
-class Judged(BaseModel):
+class KindFilter(BaseModel):
     kind: Annotated[str, schema_pattern(_KINDS)] | None = Field(
         None,
         description=f"one or more of {', '.join(KINDS)}, separated by commas",
@@ -151,12 +151,12 @@ class Judged(BaseModel):
     @field_validator("kind")
     @classmethod
     def _words(cls, text: str | None) -> str | None:
-        words_of(text, KINDS, "kind")
+        split_choices(text, KINDS, "kind")
         return text
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return words_of(self.kind, KINDS, "kind")
+        return split_choices(self.kind, KINDS, "kind")
 
 
 class NoQuery(BaseModel):
@@ -165,52 +165,52 @@ class NoQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SnapshotQuery(Asking):
+class SnapshotQuery(ApiQuery):
     pass
 
 
-class ReleasesQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
+class ReleasesQuery(ListQuery, ReleaseFilter, RunFilter, PartFilter, WindowOption, StormOption, FlakyOption):
     pass
 
 
-class ReleaseQuery(Asking, OfRun, OfPart, OfWindow, OfStorms, OfNoise):
+class ReleaseQuery(ApiQuery, RunFilter, PartFilter, WindowOption, StormOption, FlakyOption):
     pass
 
 
-class ReleaseModulesQuery(Listed, OfRun, OfPart, OfNoise):
+class ReleaseModulesQuery(ListQuery, RunFilter, PartFilter, FlakyOption):
     pass
 
 
-class MatrixQuery(Asking, Exported, OfRun, OfStorms):
+class MatrixQuery(ApiQuery, ExportOption, RunFilter, StormOption):
     module: str | None = Field(None, description="owning module", **like("module_3"))
     by: Literal[AXES] = Field("environment", description="what the columns are")
 
 
-class OverallMatrixQuery(Asking, Exported, OfRun, OfStorms):
+class OverallMatrixQuery(ApiQuery, ExportOption, RunFilter, StormOption):
     module: str | None = Field(None, description="owning module", **like("module_3"))
 
 
-class ChoicesQuery(Asking, OfRelease):
+class ChoicesQuery(ApiQuery, ReleaseFilter):
     pass
 
 
-class RunsQuery(Listed, OfRelease, OfRun, OfPart, OfNoise):
+class RunsQuery(ListQuery, ReleaseFilter, RunFilter, PartFilter, FlakyOption):
     pass
 
 
-class RunsOfReleaseQuery(Listed, OfRun, OfPart, OfNoise):
+class RunsOfReleaseQuery(ListQuery, RunFilter, PartFilter, FlakyOption):
     pass
 
 
-class PartQuery(Asking, OfPart, OfNoise):
+class PartQuery(ApiQuery, PartFilter, FlakyOption):
     pass
 
 
-class ModulesQuery(Listed, OfPart, OfNoise):
+class ModulesQuery(ListQuery, PartFilter, FlakyOption):
     base: str | None = Field(None, description="the run to compare with; else the previous one of its environment")
 
 
-class ResultsQuery(Listed, OfPart, OfPriority, Searched):
+class ResultsQuery(ListQuery, PartFilter, PriorityFilter, KeyFilter):
     status: Status | None = Field(None, description="only results with this status", **like("failed"))
 
 
@@ -218,7 +218,7 @@ class RunResultsQuery(ResultsQuery):
     rerun: bool = Field(False, description="only what was run again")
 
 
-class ChangesQuery(Asking, Exported, OfPart, OfPriority):
+class ChangesQuery(ApiQuery, ExportOption, PartFilter, PriorityFilter):
     LISTED: ClassVar[int] = 1000
 
     limit: int | None = Field(
@@ -235,7 +235,7 @@ class CompareQuery(ChangesQuery):
     candidate: str = Field(min_length=1, description="likewise", **like("8.0"))
 
 
-class GateQuery(Asking, OfPart, OfNoise, OfStorms):
+class GateQuery(ApiQuery, PartFilter, FlakyOption, StormOption):
     release: str = Field(min_length=1, description="release line", **like("8.0"))
     run: str | None = Field(None, description="a run's number or id; else the newest", **like("20"))
     baseline: str | None = Field(
@@ -251,15 +251,15 @@ class GateQuery(Asking, OfPart, OfNoise, OfStorms):
     @field_validator("kind")
     @classmethod
     def _classes(cls, text: str | None) -> str | None:
-        words_of(text, FAILING, "kind")
+        split_choices(text, FAILING, "kind")
         return text
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return words_of(self.kind, FAILING, "kind") or NEW
+        return split_choices(self.kind, FAILING, "kind") or NEW
 
 
-class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise):
+class TrendsQuery(ApiQuery, ExportOption, ReleaseFilter, RunFilter, PartFilter, WindowOption, FlakyOption):
     since: Annotated[str, schema_pattern(TIME)] | None = Field(
         None, description="only runs that started at this ISO 8601 time or later", **like("2026-11-01T00:00:00Z")
     )
@@ -270,75 +270,79 @@ class TrendsQuery(Asking, Exported, OfRelease, OfRun, OfPart, OfWindow, OfNoise)
     group: Literal[GROUPS] | None = Field(None, description="a series for each of these")
 
 
-class FlakyQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
+class FlakyQuery(ListQuery, ReleaseFilter, RunFilter, PartFilter, PriorityFilter, WindowOption):
     pass
 
 
-class RegressionsQuery(Listed, OfRun, OfPart, OfPriority, OfWindow, OfStorms):
+class RegressionsQuery(ListQuery, RunFilter, PartFilter, PriorityFilter, WindowOption, StormOption):
     release: str = Field(min_length=1, description="release line", **like("8.0"))
     base: str | None = Field(None, description="the release to compare with; by default its own earlier runs")
 
 
-class SuspectsQuery(Listed, OfRelease, OfRun):
+class SuspectsQuery(ListQuery, ReleaseFilter, RunFilter):
     pass
 
 
-class DurationsQuery(Listed, OfRelease, OfRun, OfPart, OfWindow, OfStorms):
+class DurationsQuery(ListQuery, ReleaseFilter, RunFilter, PartFilter, WindowOption, StormOption):
     pass
 
 
-class TestDurationsQuery(DurationsQuery, OfPriority):
+class TestDurationsQuery(DurationsQuery, PriorityFilter):
     pass
 
 
-class TestsQuery(Listed, OfRelease, OfPriority):
+class TestsQuery(ListQuery, ReleaseFilter, PriorityFilter):
     q: str = Field("", max_length=500, description="words that the key or a case id holds", **like("login"))
     module: str | None = Field(None, description="owning module", **like("module_3"))
 
 
-class SearchQuery(Listed):
+class SearchQuery(ListQuery):
     q: str = Field(
         "", max_length=500, description="words, an id, or an address in Jenkins or the tracker", **like("routing 20")
     )
 
 
-class HistoryQuery(Listed, OfRelease, OfRun):
+class HistoryQuery(ListQuery, ReleaseFilter, RunFilter):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 
 
-class TestVerdictsQuery(Listed, OfRelease, OfRun, OfWindow, OfStorms):
+class TestVerdictsQuery(ListQuery, ReleaseFilter, RunFilter, WindowOption, StormOption):
     pass
 
 
-class AttemptsQuery(Listed):
+class AttemptsQuery(ListQuery):
     topology: str | None = Field(None, description="topology or variant", **like("3s"))
 
 
-class GridQuery(Paged, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, Judged, Searched):
+class GridQuery(
+    PageQuery, ReleaseFilter, RunFilter, PartFilter, PriorityFilter, WindowOption, StormOption, KindFilter, KeyFilter
+):
     order: Literal[ORDERS] = Field("failing", description="which tests come first")
 
 
-class OfThen(BaseModel):
+class AtRunOption(BaseModel):
     at_run: str | None = Field(None, description="a run's id: as it stood after this run, of the runs up to it alone")
 
 
-class VerdictsQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow, OfStorms, OfThen, Judged):
+class VerdictsQuery(
+    ListQuery, ReleaseFilter, RunFilter, PartFilter, PriorityFilter, WindowOption, StormOption, AtRunOption, KindFilter
+):
     pass
 
 
-class ExcludedQuery(Asking, OfRelease, OfRun, OfPart, OfWindow, OfStorms, OfThen):
+class ExcludedQuery(ApiQuery, ReleaseFilter, RunFilter, PartFilter, WindowOption, StormOption, AtRunOption):
     pass
 
 
-class DisturbancesQuery(Listed, OfRelease, OfRun, OfWindow):
+class DisturbancesQuery(ListQuery, ReleaseFilter, RunFilter, WindowOption):
     module: str | None = Field(None, description="owning module, or the job's", **like("module_3"))
 
 
-class HostsQuery(Listed, OfRelease, OfRun, OfWindow):
+class HostsQuery(ListQuery, ReleaseFilter, RunFilter, WindowOption):
     pass
 
 
-class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
+class FailuresQuery(ListQuery, ReleaseFilter, RunFilter, PartFilter, PriorityFilter, WindowOption):
     q: str | None = Field(None, max_length=500, description="part of the pattern, whatever its case")
     new: Literal["0", "1"] | None = Field(None, description="1: only new ones")
     run: str | None = Field(None, description="of this run alone")
@@ -351,11 +355,11 @@ class FailuresQuery(Listed, OfRelease, OfRun, OfPart, OfPriority, OfWindow):
     )
 
 
-class FailureQuery(Asking, OfRelease, OfPart):
+class FailureQuery(ApiQuery, ReleaseFilter, PartFilter):
     pass
 
 
-class BugsQuery(Listed, OfRelease, OfRun):
+class BugsQuery(ListQuery, ReleaseFilter, RunFilter):
     module: str | None = Field(None, description="owning module of a test that it is about", **like("module_3"))
     status: Literal[STATES] | None = Field(
         None, description="open, closed, or gone (no longer in the feed); else open and closed ones", **like("open")
@@ -365,15 +369,15 @@ class BugsQuery(Listed, OfRelease, OfRun):
     run: str | None = Field(None, description="about tests that failed or were skipped in this run (its id)")
 
 
-class BugQuery(Asking, OfRelease, OfRun, OfStorms):
+class BugQuery(ApiQuery, ReleaseFilter, RunFilter, StormOption):
     module: str | None = Field(None, description="only tests of this owning module", **like("module_3"))
 
 
-class RunBugsQuery(Listed, OfPart):
+class RunBugsQuery(ListQuery, PartFilter):
     status: Literal["failed", "skipped"] | None = Field(None, description="only of tests with this status")
 
 
-class BuildsQuery(Listed, OfRelease, OfRun):
+class BuildsQuery(ListQuery, ReleaseFilter, RunFilter):
     module: str | None = Field(None, description="module of the job that executed", **like("module_3"))
     run: str | None = Field(None, description="listed by this run")
 
@@ -383,16 +387,16 @@ class BuildResultsQuery(ResultsQuery):
     attempts: bool = Field(False, description="every attempt, not only the final results")
 
 
-class FileQuery(Asking):
+class FileQuery(ApiQuery):
     path: str = Field(max_length=2000, description="its path in the list of files", **like("reports/junit/network.xml"))
 
 
-class LedgerQuery(Listed):
+class LedgerQuery(ListQuery):
     source: str | None = Field(None, description="a configured source", **like("ci"))
     state: Literal["new", "running", "retry", "recheck", "gone"] | None = Field(None, description="state of the work")
 
 
-class IngestQuery(Listed):
+class IngestQuery(ListQuery):
     pass
 
 

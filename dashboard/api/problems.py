@@ -27,7 +27,7 @@ MIMETYPE = "application/problem+json"
 log = logging.getLogger("regtracker.web")
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """Answered as a problem document with this status. `position`: at which letter of the parameter, from 0."""
 
     def __init__(self, status: int, detail: str, parameter: str | None = None, position: int | None = None) -> None:
@@ -35,24 +35,26 @@ class Problem(Exception):
         self.status, self.detail, self.parameter, self.position = status, detail, parameter, position
 
 
-def unknown(what: str, name: str) -> Problem:
+def not_found(what: str, name: str) -> ProblemError:
     """404 for an id or name that is not in the store."""
-    return Problem(404, f"there is no {what} {name!r}")
+    return ProblemError(404, f"there is no {what} {name!r}")
 
 
-def invalid(error: ValidationError) -> None:
+def validation_problem(error: ValidationError) -> None:
     """flask-openapi3's callback: the first thing that is wrong with the parameters or the body."""
     first = error.errors()[0]
     parameter = ".".join(str(part) for part in first["loc"]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
-        raise Problem(400, f"{parameter!r} is no parameter of this route{_instead(parameter)}", parameter)
+        raise ProblemError(400, f"{parameter!r} is no parameter of this route{_refusal_reason(parameter)}", parameter)
     if first["type"] == "model_type":
-        raise Problem(400, f"{parameter or 'the body'}: must be one JSON object", parameter)
-    given = "" if first["type"] == "missing" else f" (given: {_short(first['input'])})"
-    raise Problem(400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter)
+        raise ProblemError(400, f"{parameter or 'the body'}: must be one JSON object", parameter)
+    given = "" if first["type"] == "missing" else f" (given: {_shortened(first['input'])})"
+    raise ProblemError(
+        400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter
+    )
 
 
-def _instead(parameter: str) -> str:
+def _refusal_reason(parameter: str) -> str:
     """Why a filter that other routes take is refused here."""
     if parameter == "priority":
         return (
@@ -62,7 +64,7 @@ def _instead(parameter: str) -> str:
     return ": its answer would be the same with it" if parameter in Filter.__dataclass_fields__ else ""
 
 
-def answer(status: int, detail: str, parameter: str | None = None, position: int | None = None) -> Response:
+def problem_response(status: int, detail: str, parameter: str | None = None, position: int | None = None) -> Response:
     title = HTTPStatus(status).phrase
     document: dict[str, Any] = {
         "type": f"/api/docs#{status}",
@@ -82,39 +84,39 @@ def answer(status: int, detail: str, parameter: str | None = None, position: int
     return response
 
 
-def handle(api: APIBlueprint) -> None:
+def register_handlers(api: APIBlueprint) -> None:
     """Turn what the routes of this blueprint raise into problem documents."""
 
-    @api.errorhandler(Problem)
-    def problem(error: Problem) -> Response:
-        return answer(error.status, error.detail, error.parameter, error.position)
+    @api.errorhandler(ProblemError)
+    def problem(error: ProblemError) -> Response:
+        return problem_response(error.status, error.detail, error.parameter, error.position)
 
     @api.errorhandler(FilterError)
     def wrong_filter(error: FilterError) -> Response:
-        return answer(400, str(error), error.field)
+        return problem_response(400, str(error), error.field)
 
     @api.errorhandler(SnapshotNotFoundError)
     def no_snapshot(error: SnapshotNotFoundError) -> Response:
-        return answer(404, str(error), "cursor" if "cursor" in request.args else "as_of")
+        return problem_response(404, str(error), "cursor" if "cursor" in request.args else "as_of")
 
     @api.errorhandler(StoreError)
     def no_store(error: StoreError) -> Response:
         log.error("the store cannot be used: %s", error)
-        return answer(503, "the store cannot be opened; the server's log and `regtracker check` tell more")
+        return problem_response(503, "the store cannot be opened; the server's log and `regtracker check` tell more")
 
     @api.errorhandler(duckdb.OperationalError)
     def unreadable(error: duckdb.OperationalError) -> Response:
         log.exception("the store cannot be read", exc_info=error)
-        return answer(503, "the store cannot be read just now; try again, then see the server's log")
+        return problem_response(503, "the store cannot be read just now; try again, then see the server's log")
 
     @api.errorhandler(duckdb.ProgrammingError)
     def before_its_tables(error: duckdb.ProgrammingError) -> Response:
         if "as_of" not in request.args:
             raise error
-        return answer(404, "at that snapshot the store did not have this yet", "as_of")
+        return problem_response(404, "at that snapshot the store did not have this yet", "as_of")
 
 
-def complete(server: Flask) -> None:
+def install(server: Flask) -> None:
     """Whatever error leaves the server under /api (405, 413, a bug) leaves it as a problem document."""
 
     @server.after_request
@@ -128,13 +130,13 @@ def complete(server: Flask) -> None:
             detail = "a fault of the server; its log tells more"
         else:
             detail = HTTPStatus(response.status_code).description or HTTPStatus(response.status_code).phrase
-        replaced = answer(response.status_code, detail)
+        replaced = problem_response(response.status_code, detail)
         for name, value in response.headers:
             if not name.startswith("Content-") or name == "Content-Security-Policy":
                 replaced.headers.setdefault(name, value)
         return replaced
 
 
-def _short(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

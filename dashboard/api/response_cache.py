@@ -17,16 +17,16 @@ from cachetools import LRUCache
 from dashboard.app_state import Services
 from data.lake.connection import StoreError
 
-CACHE_KEY = "regtracker.answer_of"  # in a request's environ: (snapshot, route) that its answer may be kept under
+CACHE_KEY = "regtracker.cacheable_response"  # in a request's environ: (snapshot, route) that its answer may be kept under
 # What an answer depends on, besides the store.
-_ASKED = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_ORIGIN")
-_LEFT_OUT_OF_304 = ("content-type", "content-length", "content-encoding")
+_KEY_VARIABLES = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_ORIGIN")
+_OMITTED_FROM_304 = ("content-type", "content-length", "content-encoding")
 
 Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedResponse:
     snapshot: int
     route: str
     headers: Headers
@@ -47,14 +47,14 @@ class ResponseCache:
         self._application = application
         self._services = services
         self._note = note
-        self.kept: LRUCache[Any, _Kept] = LRUCache(megabytes * 2**20, lambda kept: len(kept.body) + 1_500)
+        self.kept: LRUCache[Any, _CachedResponse] = LRUCache(megabytes * 2**20, lambda kept: len(kept.body) + 1_500)
         self._lock = Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "GET" or not environ["PATH_INFO"].startswith("/api/"):
             return self._application(environ, start_response)
         began = time.perf_counter()
-        key = tuple(map(environ.get, _ASKED))
+        key = tuple(map(environ.get, _KEY_VARIABLES))
         with self._lock:
             kept = self.kept.get(key)
         if kept is None or kept.snapshot != self._snapshot():
@@ -62,7 +62,7 @@ class ResponseCache:
         tags = environ.get("HTTP_IF_NONE_MATCH", "")
         unchanged = kept.etag in tags or tags.strip() == "*"
         if unchanged:
-            start_response("304 NOT MODIFIED", [h for h in kept.headers if h[0].lower() not in _LEFT_OUT_OF_304])
+            start_response("304 NOT MODIFIED", [h for h in kept.headers if h[0].lower() not in _OMITTED_FROM_304])
         else:
             start_response("200 OK", kept.headers.copy())
         self._note(kept.route, "GET", 304 if unchanged else 200, time.perf_counter() - began)
@@ -89,7 +89,7 @@ class ResponseCache:
             chunks.close()
         headers = said[-1][1]
         etag = next(value for name, value in headers if name.lower() == "etag").removeprefix("W/")
-        kept = _Kept(*environ[CACHE_KEY], headers.copy(), etag, body)
+        kept = _CachedResponse(*environ[CACHE_KEY], headers.copy(), etag, body)
         with self._lock:
             if len(body) + 1_500 <= self.kept.maxsize:
                 self.kept[key] = kept

@@ -8,7 +8,7 @@ from functools import cache
 from flask import Flask, Response, request
 from werkzeug.routing import Map, MapAdapter
 
-from dashboard.api.problems import answer
+from dashboard.api.problems import problem_response
 
 
 def install(server: Flask) -> None:
@@ -24,26 +24,26 @@ def install(server: Flask) -> None:
         if not f"{request.path}/".startswith("/api/"):
             return None
         if request.method != "OPTIONS" and request.url_rule is not None and request.url_rule.rule.startswith("/api/"):
-            return _refused()
+            return _reject_ignored_parameters()
         methods = sorted(ours().allowed_methods(request.path))
         if not methods:
-            return answer(404, f"there is no route {request.path}; see /api/docs")
+            return problem_response(404, f"there is no route {request.path}; see /api/docs")
         if request.method == "OPTIONS":
             response = Response()
         else:
-            response = answer(405, f"{request.path} takes {', '.join(methods)}, not {request.method}")
+            response = problem_response(405, f"{request.path} takes {', '.join(methods)}, not {request.method}")
         response.headers["Allow"] = ", ".join(methods)
         return response
 
 
-def _refused() -> Response | None:
+def _reject_ignored_parameters() -> Response | None:
     """What is asked in a way that part of it would be left out."""
     if request.method not in ("GET", "HEAD"):  # what these are told stands in the body
         for name in request.args:
-            return answer(400, f"{name!r} is no parameter of this route", name)
+            return problem_response(400, f"{name!r} is no parameter of this route", name)
     # The first value alone would answer another question. A list is one value with commas; only files come several.
     for given in (request.args, request.form) if request.method == "POST" else (request.args,):
         for name, values in given.lists():
             if len(values) > 1:
-                return answer(400, f"{name!r} is given {len(values)} times", name)
+                return problem_response(400, f"{name!r} is given {len(values)} times", name)
     return None

@@ -9,10 +9,10 @@ from typing import Any
 from flask import Response
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check, with_lookup
-from dashboard.api.openapi import FILES, blueprint, many, one
-from dashboard.api.problems import unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import check_exists, valid_id
+from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
+from dashboard.api.problems import not_found
 from dashboard.api.releases import RUNS
 from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
@@ -23,20 +23,20 @@ from data.queries import compare, releases, results, runs
 routes = blueprint("runs", "Regression runs: which there were, what each brought, what changed.")
 
 
-@routes.get("/runs", summary="Runs, newest first", responses=many(Run))
+@routes.get("/runs", summary="Runs, newest first", responses=list_responses(Run))
 @cached_route()
 def list_runs(query: parameters.RunsQuery) -> Any:
     """With a module or topology, the counts are of that part of each run."""
     return lists.list_response(RUNS, query, query.filter())
 
 
-@routes.get("/runs/<run>", summary="One run", responses=one(RunDetail))
+@routes.get("/runs/<run>", summary="One run", responses=item_responses(RunDetail))
 @cached_route()
 def get_run(path: parameters.RunPath, query: parameters.PartQuery) -> Any:
-    return known_run(path.run, request_context().at(query.filter()))
+    return find_run(path.run, request_context().at(query.filter()))
 
 
-@routes.get("/runs/<run>/modules", summary="The modules of a run", responses=many(Module))
+@routes.get("/runs/<run>/modules", summary="The modules of a run", responses=list_responses(Module))
 @cached_route()
 def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by owning module, with the change against the base run."""
@@ -45,11 +45,11 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
         return runs.modules(store, path.run, flt, base=query.base)
 
     if query.base is not None:
-        check("run", query.base)
-    return lists.list_response(Rows(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
+        check_exists("run", query.base)
+    return lists.list_response(RowSource(Module, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
-@routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=many(Priority))
+@routes.get("/runs/<run>/priorities", summary="The priorities of a run", responses=list_responses(Priority))
 @cached_route()
 def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by priority, with the change against the base run; "unknown" where no metadata names one."""
@@ -58,11 +58,11 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
         return runs.priorities(store, path.run, flt, query.base)
 
     if query.base is not None:
-        check("run", query.base)
-    return lists.list_response(Rows(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
+        check_exists("run", query.base)
+    return lists.list_response(RowSource(Priority, sliced(fetch), of=("run", path.run)), query, query.filter())
 
 
-@routes.get("/runs/<run>/results", summary="The final results of a run", responses=many(Result))
+@routes.get("/runs/<run>/results", summary="The final results of a run", responses=list_responses(Result))
 @cached_route()
 def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) -> Any:
     """The worst first, then by module and key; `fields=test,status` makes them narrow."""
@@ -75,23 +75,29 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
     def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
         return results.all_of_run(store, size, path.run, flt, **wanted)
 
-    return lists.list_response(Rows(Result, fetch, of=("run", path.run), all=every), query, query.filter())
+    return lists.list_response(RowSource(Result, fetch, of=("run", path.run), all=every), query, query.filter())
 
 
-@routes.get("/runs/<run>/changes", summary="What changed since the run before", responses=one(Comparison, FILES))
+@routes.get(
+    "/runs/<run>/changes",
+    summary="What changed since the run before",
+    responses=item_responses(Comparison, FILE_CONTENT),
+)
 @cached_route()
 def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
     """Every test that differs from the previous run of the release and environment, or failed in both, in one of seven
     classes. `base` is null, and the classes empty, where there is no run before. A file has one row a test."""
     flt = request_context().at(query.filter())
-    run = known_run(path.run, flt)
+    run = find_run(path.run, flt)
     if run["previous"] is None:
         empty = {"counts": dict.fromkeys(compare.CLASSES, 0), "classes": {name: [] for name in compare.CLASSES}}
-        return _classes({"base": None, "candidate": run, "delta": None, **empty}, flt)
-    return _classes(compare.compare(store(), run["previous"], path.run, flt, limit=_listed(query)), flt)
+        return _comparison_response({"base": None, "candidate": run, "delta": None, **empty}, flt)
+    return _comparison_response(
+        compare.compare(store(), run["previous"], path.run, flt, limit=_tests_per_class(query)), flt
+    )
 
 
-@routes.get("/compare", summary="Two runs or releases side by side", responses=one(Comparison, FILES))
+@routes.get("/compare", summary="Two runs or releases side by side", responses=item_responses(Comparison, FILE_CONTENT))
 @cached_route()
 def get_comparison(query: parameters.CompareQuery) -> Any:
     """Of two releases: each test in the newest run of an environment in which it was, and which tests fail more often
@@ -99,38 +105,38 @@ def get_comparison(query: parameters.CompareQuery) -> Any:
     flt = request_context().at(query.filter())
     known = releases.choices(store(), Filter(as_of=flt.as_of))["releases"]
     if query.base in known and query.candidate in known:
-        found = compare.releases(store(), query.base, query.candidate, flt, limit=_listed(query))
+        found = compare.releases(store(), query.base, query.candidate, flt, limit=_tests_per_class(query))
         if found is None:
-            raise unknown("run of both releases", f"{query.base}, {query.candidate}")
-        return _classes(found, flt)
-    sides = [_run_of(name, known, flt) for name in (query.base, query.candidate)]
-    return _classes(compare.compare(store(), *sides, flt, limit=_listed(query)), flt)
+            raise not_found("run of both releases", f"{query.base}, {query.candidate}")
+        return _comparison_response(found, flt)
+    sides = [_resolve_run(name, known, flt) for name in (query.base, query.candidate)]
+    return _comparison_response(compare.compare(store(), *sides, flt, limit=_tests_per_class(query)), flt)
 
 
-def _listed(query: parameters.ChangesQuery) -> int:
+def _tests_per_class(query: parameters.ChangesQuery) -> int:
     return query.limit or (query.LISTED if request_context().format == "json" else sys.maxsize)
 
 
-def _classes(found: Row, flt: Filter) -> Row | Response:
+def _comparison_response(found: Row, flt: Filter) -> Row | Response:
     """The comparison, or its tests as the file that was asked for, class after class."""
     if request_context().format == "json":
         return found
 
     tests = [{"class": name} | row for name, rows in found["classes"].items() for row in rows]
-    return lists.export_file(Rows(ComparedFileRow, sliced(lambda _store, _flt: tests)), flt, [])
+    return lists.export_file(RowSource(ComparedFileRow, sliced(lambda _store, _flt: tests)), flt, [])
 
 
-def known_run(run: str, flt: Filter) -> Row:
-    found = runs.run(store(), with_lookup("run", run), flt)
+def find_run(run: str, flt: Filter) -> Row:
+    found = runs.run(store(), valid_id("run", run), flt)
     if found is None:
-        raise unknown("run", run)
+        raise not_found("run", run)
     return found
 
 
-def _run_of(name: str, releases_: list[str], flt: Filter) -> str:
+def _resolve_run(name: str, releases_: list[str], flt: Filter) -> str:
     if name in releases_:
         found = runs.newest_ended(store(), Filter(release=name, as_of=flt.as_of))
         if found is None:
-            raise unknown("run that has ended of release", name)
+            raise not_found("run that has ended of release", name)
         return found
-    return known_run(name, flt)["id"]
+    return find_run(name, flt)["id"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.openapi import blueprint, many
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.openapi import blueprint, list_responses
 from dashboard.api.responses import cached_route
 from dashboard.api.schemas.search import Hit
 from data.lake.store import Store
@@ -17,7 +17,9 @@ routes = blueprint("search", "Everything that has a name.")
 
 
 @routes.get(
-    "/search", summary="Find releases, modules, runs, builds, tests, bugs and failure texts", responses=many(Hit)
+    "/search",
+    summary="Find releases, modules, runs, builds, tests, bugs and failure texts",
+    responses=list_responses(Hit),
 )
 @cached_route()
 def list_hits(query: parameters.SearchQuery) -> Any:
@@ -27,4 +29,4 @@ def list_hits(query: parameters.SearchQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return search.search(store, query.q, flt)
 
-    return lists.list_response(Rows(Hit, sliced(fetch)), query, query.filter())
+    return lists.list_response(RowSource(Hit, sliced(fetch)), query, query.filter())

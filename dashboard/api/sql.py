@@ -15,11 +15,11 @@ from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.api import client_connection, lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import with_lookup
-from dashboard.api.openapi import FILES, blueprint, documented_response, many, problems
-from dashboard.api.problems import Problem, unknown
-from dashboard.api.responses import FORMATS, acceptable, cached_route, store, wanted_format
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import valid_id
+from dashboard.api.openapi import FILE_CONTENT, blueprint, documented_response, list_responses, problem_responses
+from dashboard.api.problems import ProblemError, not_found
+from dashboard.api.responses import FORMATS, cached_route, check_acceptable, requested_format, store
 from dashboard.api.schemas.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.app_state import Services, services, snapshot_of
 from data import export
@@ -37,7 +37,7 @@ from data.sql_console.sandbox import (
 )
 
 routes = blueprint("sql", "Questions that no other route answers.")
-SQL_LETTERS = 100_000
+MAX_SQL_LENGTH = 100_000
 _EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC", "limit": 10}
 
 
@@ -46,7 +46,7 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})
 
-    sql: str = Field(min_length=1, max_length=SQL_LETTERS)
+    sql: str = Field(min_length=1, max_length=MAX_SQL_LENGTH)
     as_of: str | None = Field(
         None, min_length=1, max_length=40, description="a snapshot's number, or an ISO 8601 time", examples=["12"]
     )
@@ -62,8 +62,8 @@ def install(server: Flask) -> None:
     "/sql",
     summary="Run one SELECT",
     responses={
-        200: documented_response(SqlAnswer, files=FILES),
-        **problems(400, 403, 404, 406, 408, 413, 415, 429, 503),
+        200: documented_response(SqlAnswer, files=FILE_CONTENT),
+        **problem_responses(400, 403, 404, 406, 408, 413, 415, 429, 503),
     },
 )
 def run_sql(body: Question) -> Response:
@@ -73,8 +73,8 @@ def run_sql(body: Question) -> Response:
     that JSON cannot hold exactly, a date beyond the year 9999 and an interval are texts, NaN and infinity are null;
     columns of one name are told apart (a, a_1). Hanging up cancels it. Where an error has a place in the query,
     `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
-    form = wanted_format(None, request.headers.get("Accept", "")) or "json"
-    acceptable(FORMATS[form])
+    form = requested_format(None, request.headers.get("Accept", "")) or "json"
+    check_acceptable(FORMATS[form])
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
     store = services().store  # where it cannot be opened, this says so
     snapshot = None
@@ -84,23 +84,25 @@ def run_sql(body: Question) -> Response:
     rows = body.limit if form == "json" else 10**6
     try:
         table = sandbox.query(
-            body.sql, rows, client_connection.hung_up(request.environ), snapshot, form in ("json", "csv")
+            body.sql, rows, client_connection.disconnect_check(request.environ), snapshot, form in ("json", "csv")
         )
     except TooSlowError as error:
-        raise Problem(408, str(error), "sql") from error
+        raise ProblemError(408, str(error), "sql") from error
     except SqlError as error:
-        raise Problem(400, _placed(str(error), body.sql, error.position), "sql", error.position) from error
+        raise ProblemError(
+            400, _with_line_and_column(str(error), body.sql, error.position), "sql", error.position
+        ) from error
     except BusyError as error:
-        raise Problem(429, str(error)) from error
+        raise ProblemError(429, str(error)) from error
     except WorkerUnavailableError as error:
-        raise Problem(503, str(error)) from error
+        raise ProblemError(503, str(error)) from error
     except TooEarlyError as error:
-        raise Problem(404, str(error), "as_of") from error
+        raise ProblemError(404, str(error), "as_of") from error
     if form != "json":
         return _file(table, form)
     answer = {
         "columns": table.columns,
-        "rows": list(islice(_rows(table), body.limit)),
+        "rows": list(islice(_json_rows(table), body.limit)),
         "truncated": table.truncated,
         "seconds": table.seconds,
     }
@@ -109,26 +111,28 @@ def run_sql(body: Question) -> Response:
     return response
 
 
-def _placed(text: str, sql: str, position: int | None) -> str:
+def _with_line_and_column(text: str, sql: str, position: int | None) -> str:
     if position is None:
         return text
     before = sql[:position].split("\n")
     return f"line {len(before)}, column {len(before[-1]) + 1}: {text}"
 
 
-@routes.get("/sql/tables", summary="The tables that SQL may read, and what they mean", responses=many(TableMeaning))
+@routes.get(
+    "/sql/tables", summary="The tables that SQL may read, and what they mean", responses=list_responses(TableMeaning)
+)
 @cached_route()
 def list_tables(query: parameters.IngestQuery) -> Any:
     def fetch(_: Store, flt: Filter) -> list[Row]:
         return dictionary.tables()
 
-    return lists.list_response(Rows(TableMeaning, sliced(fetch)), query, query.filter())
+    return lists.list_response(RowSource(TableMeaning, sliced(fetch)), query, query.filter())
 
 
-@routes.get("/sql/saved", summary="The queries that people keep", responses=many(SavedQuery))
+@routes.get("/sql/saved", summary="The queries that people keep", responses=list_responses(SavedQuery))
 @cached_route()
 def list_saved(query: parameters.IngestQuery) -> Any:
-    return lists.list_response(Rows(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
+    return lists.list_response(RowSource(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
 
 
 class Kept(BaseModel):
@@ -141,14 +145,14 @@ class Kept(BaseModel):
     )
 
     name: str = Field(min_length=1, max_length=200)
-    sql: str = Field(min_length=1, max_length=SQL_LETTERS)
+    sql: str = Field(min_length=1, max_length=MAX_SQL_LENGTH)
     author: str | None = Field(None, min_length=1, max_length=200)
 
 
 @routes.post(
     "/sql/saved",
     summary="Keep a query",
-    responses={201: documented_response(SavedQuery), **problems(400, 403, 413, 415, 503)},
+    responses={201: documented_response(SavedQuery), **problem_responses(400, 403, 413, 415, 503)},
 )
 def save_query(body: Kept) -> Response:
     """It is not run; whoever runs it runs it within the limits of `POST /sql`."""
@@ -161,22 +165,22 @@ def save_query(body: Kept) -> Response:
 @routes.delete(
     "/sql/saved/<query>",
     summary="Forget a query",
-    responses={204: {"description": "it is gone"}, **problems(403, 404, 503)},
+    responses={204: {"description": "it is gone"}, **problem_responses(403, 404, 503)},
 )
 def delete_query(path: parameters.SavedQueryPath) -> Response:
-    if not saved_queries.delete(store(), with_lookup("saved query", path.query)):
-        raise unknown("saved query", path.query)
+    if not saved_queries.delete(store(), valid_id("saved query", path.query)):
+        raise not_found("saved query", path.query)
     return Response(status=204)
 
 
-def _rows(table: Table) -> Iterator[list[Any]]:
-    readers = [_reader(column["type"], field) for column, field in zip(table.columns, table.schema, strict=True)]
+def _json_rows(table: Table) -> Iterator[list[Any]]:
+    readers = [_json_reader(column["type"], field) for column, field in zip(table.columns, table.schema, strict=True)]
     for batch in table.batches:
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield [None if value is None else read(value) for value, read in zip(row, readers, strict=True)]
 
 
-def _reader(kind: str, field: pa.Field) -> Callable[[Any], Any]:
+def _json_reader(kind: str, field: pa.Field) -> Callable[[Any], Any]:
     """From what the sandbox gives for a column of a DuckDB type to what JSON has."""
     if kind.endswith("]") or kind.startswith(("STRUCT(", "MAP(", "UNION(")):
         return _nested if pa.types.is_string(field.type) else lambda value: value
@@ -189,7 +193,7 @@ def _nested(text: str) -> Any:
         parse_int=_number,
         parse_float=_number,
         parse_constant=lambda _: None,  # as orjson has NaN and infinity
-        object_pairs_hook=_object,
+        object_pairs_hook=_struct_or_list,
     )
 
 
@@ -202,14 +206,14 @@ def _number(text: str) -> int | float | str:
     return double if Decimal(repr(double)) == exact else text
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Any:
+def _struct_or_list(pairs: list[tuple[str, Any]]) -> Any:
     """ROW(1, 2) has no names, or rather the same name twice: it is a list."""
     found = dict(pairs)
     return found if len(found) == len(pairs) else [value for _, value in pairs]
 
 
 def _file(table: Table, form: str) -> Response:
-    batches, schema = _flattened(table) if form == "csv" else (table.batches, table.schema)
+    batches, schema = _without_nested(table) if form == "csv" else (table.batches, table.schema)
     # Whole, as the table is: what cannot be written is told before anything is sent.
     content = b"".join(export.encode(form, batches, schema))
     response = Response(content, mimetype=FORMATS[form])
@@ -219,16 +223,16 @@ def _file(table: Table, form: str) -> Response:
     return response
 
 
-def _flattened(table: Table) -> tuple[list[pa.RecordBatch], pa.Schema]:
+def _without_nested(table: Table) -> tuple[list[pa.RecordBatch], pa.Schema]:
     """CSV has no lists and structs: they become JSON."""
     schema = pa.schema([f.with_type(pa.string()) if pa.types.is_nested(f.type) else f for f in table.schema])
     return [
-        pa.RecordBatch.from_arrays([_flat(column) for column in batch.columns], schema=schema)
+        pa.RecordBatch.from_arrays([_nested_as_json(column) for column in batch.columns], schema=schema)
         for batch in table.batches
     ], schema
 
 
-def _flat(column: pa.Array) -> pa.Array:
+def _nested_as_json(column: pa.Array) -> pa.Array:
     if not pa.types.is_nested(column.type):
         return column
     texts = [None if value is None else orjson.dumps(value).decode() for value in column.to_pylist()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.openapi import FILES, blueprint, many, one
-from dashboard.api.problems import unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
+from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route
 from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
 from data.lake.store import Store
@@ -17,7 +17,7 @@ from data.verdicts import durations, failure_rates, flaky, suspects
 routes = blueprint("statistics", "Over many runs: flaky tests, rising failure rates, suspects, changed durations.")
 
 
-@routes.get("/flaky", summary="Flaky tests, those that disturb most first", responses=many(Flaky))
+@routes.get("/flaky", summary="Flaky tests, those that disturb most first", responses=list_responses(Flaky))
 @cached_route()
 def list_flaky(query: parameters.FlakyQuery) -> Any:
     """Of the newest runs (`runs`, by default 60) of each release and environment; the recovered last."""
@@ -25,10 +25,14 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return flaky.flaky(store, flt, limit=limit, offset=position or 0)
 
-    return lists.list_response(Rows(Flaky, fetch), query, query.filter())
+    return lists.list_response(RowSource(Flaky, fetch), query, query.filter())
 
 
-@routes.get("/regressions", summary="Tests that fail more often than they did", responses=one(RisenList, FILES))
+@routes.get(
+    "/regressions",
+    summary="Tests that fail more often than they did",
+    responses=item_responses(RisenList, FILE_CONTENT),
+)
 @cached_route()
 def list_regressions(query: parameters.RegressionsQuery) -> Any:
     """The newest runs of a release (`runs`, by default 10) against the runs before them, or against the release `base`.
@@ -38,15 +42,15 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         found = failure_rates.regressions(store, flt, query.base, limit=limit, offset=position or 0)
         if found is None:
-            raise unknown("run of the releases", f"{query.release}, {query.base or query.release}")
+            raise not_found("run of the releases", f"{query.release}, {query.base or query.release}")
         summary.update({name: value for name, value in found.items() if name != "tests"})
         return found["tests"]
 
-    page = lists.list_response(Rows(Risen, fetch), query, query.filter())
+    page = lists.list_response(RowSource(Risen, fetch), query, query.filter())
     return summary | page if isinstance(page, dict) else page
 
 
-@routes.get("/tests/<test>/suspects", summary="Which commit broke a test", responses=many(Suspects))
+@routes.get("/tests/<test>/suspects", summary="Which commit broke a test", responses=list_responses(Suspects))
 @cached_route()
 def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) -> Any:
     """For every release and environment in which it fails now: the commits since it passed, the likeliest first."""
@@ -54,10 +58,12 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
 
-    return lists.list_response(Rows(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.list_response(RowSource(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
 
 
-@routes.get("/durations/tests", summary="Tests that take longer than they did, or less", responses=many(ChangedTest))
+@routes.get(
+    "/durations/tests", summary="Tests that take longer than they did, or less", responses=list_responses(ChangedTest)
+)
 @cached_route()
 def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
@@ -65,13 +71,15 @@ def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return durations.of_tests(store, flt, limit=limit, offset=position or 0)
 
-    return lists.list_response(Rows(ChangedTest, fetch), query, query.filter())
+    return lists.list_response(RowSource(ChangedTest, fetch), query, query.filter())
 
 
 @routes.get(
-    "/durations/modules", summary="Modules whose tests take longer than they did", responses=many(ChangedDuration)
+    "/durations/modules",
+    summary="Modules whose tests take longer than they did",
+    responses=list_responses(ChangedDuration),
 )
 @cached_route()
 def list_changed_modules(query: parameters.DurationsQuery) -> Any:
     """By the mean duration of a result."""
-    return lists.list_response(Rows(ChangedDuration, sliced(durations.of_modules)), query, query.filter())
+    return lists.list_response(RowSource(ChangedDuration, sliced(durations.of_modules)), query, query.filter())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import with_lookup
-from dashboard.api.openapi import blueprint, many, one
-from dashboard.api.problems import unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import valid_id
+from dashboard.api.openapi import blueprint, item_responses, list_responses
+from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.tests import FoundTest, HistoryRow, TestDetail
 from dashboard.api.schemas.verdicts import Verdict
@@ -20,7 +20,7 @@ from data.verdicts import verdicts
 routes = blueprint("tests", "Tests: who they are, and what became of them.")
 
 
-@routes.get("/tests", summary="Find tests by part of their key or by case id", responses=many(FoundTest))
+@routes.get("/tests", summary="Find tests by part of their key or by case id", responses=list_responses(FoundTest))
 @cached_route()
 def list_tests(query: parameters.TestsQuery) -> Any:
     """Every word of `q` must be in the key, whatever its case, or be a case id. The shortest names come first."""
@@ -28,20 +28,20 @@ def list_tests(query: parameters.TestsQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return tests.find(store, query.q, flt, limit, position or 0)
 
-    return lists.list_response(Rows(FoundTest, fetch), query, query.filter())
+    return lists.list_response(RowSource(FoundTest, fetch), query, query.filter())
 
 
-@routes.get("/tests/<test>", summary="One test", responses=one(TestDetail))
+@routes.get("/tests/<test>", summary="One test", responses=item_responses(TestDetail))
 @cached_route()
 def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
     """With its metadata, the bugs about it and the releases that it ran in."""
-    found = tests.test(store(), with_lookup("test", path.test), request_context().at(query.filter()))
+    found = tests.test(store(), valid_id("test", path.test), request_context().at(query.filter()))
     if found is None:
-        raise unknown("test", path.test)
+        raise not_found("test", path.test)
     return found
 
 
-@routes.get("/tests/<test>/history", summary="The results of a test", responses=many(HistoryRow))
+@routes.get("/tests/<test>/history", summary="The results of a test", responses=list_responses(HistoryRow))
 @cached_route()
 def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> Any:
     """The newest first: one row a build and topology."""
@@ -50,11 +50,11 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
         before = (position[0], position[-1]) if position else None
         return tests.history(store, path.test, flt, limit=limit, before=before)
 
-    rows = Rows(HistoryRow, fetch, lambda row: [row["build"], row["topology"]], of=("test", path.test))
+    rows = RowSource(HistoryRow, fetch, lambda row: [row["build"], row["topology"]], of=("test", path.test))
     return lists.list_response(rows, query, query.filter())
 
 
-@routes.get("/tests/<test>/verdicts", summary="What is said of a test now", responses=many(Verdict))
+@routes.get("/tests/<test>/verdicts", summary="What is said of a test now", responses=list_responses(Verdict))
 @cached_route()
 def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdictsQuery) -> Any:
     """In every release and environment in which it is broken, flaky or fixed."""
@@ -62,4 +62,4 @@ def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdi
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
 
-    return lists.list_response(Rows(Verdict, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.list_response(RowSource(Verdict, sliced(fetch), of=("test", path.test)), query, query.filter())

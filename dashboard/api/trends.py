@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.openapi import FILES, blueprint, one
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses
 from dashboard.api.responses import cached_route, request_context, store
 from dashboard.api.schemas.trends import Grid, GridRow, Point, Trend
 from data.lake.store import Store
@@ -18,7 +18,9 @@ from data.queries import grid, trends
 routes = blueprint("trends", "Many runs at once: series, and the grid of tests x runs.")
 
 
-@routes.get("/trends", summary="Counts, pass rate and duration over time", responses=one(Trend, FILES))
+@routes.get(
+    "/trends", summary="Counts, pass rate and duration over time", responses=item_responses(Trend, FILE_CONTENT)
+)
 @cached_route()
 def get_trends(query: parameters.TrendsQuery) -> Any:
     """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
@@ -32,10 +34,10 @@ def get_trends(query: parameters.TrendsQuery) -> Any:
         found = trends.trend(store, flt, query.by, query.group, since, until)["series"]
         return [{"series": series["name"], **point} for series in found for point in series["points"]]
 
-    return lists.export_file(Rows(Point, sliced(fetch)), request_context().at(query.filter()), [])
+    return lists.export_file(RowSource(Point, sliced(fetch)), request_context().at(query.filter()), [])
 
 
-@routes.get("/grid", summary="Tests x runs", responses=one(Grid, FILES))
+@routes.get("/grid", summary="Tests x runs", responses=item_responses(Grid, FILE_CONTENT))
 @cached_route()
 def get_grid(query: parameters.GridQuery) -> Any:
     """The newest runs (`runs`, by default 30), newest first, and for each test one letter a run: P passed, F failed,
@@ -50,7 +52,7 @@ def get_grid(query: parameters.GridQuery) -> Any:
         columns[:] = found["runs"]
         return [test | {"cells": cells} for test, cells in zip(found["tests"], found["cells"], strict=True)]
 
-    page = lists.list_response(Rows(GridRow, fetch), query, query.filter())
+    page = lists.list_response(RowSource(GridRow, fetch), query, query.filter())
     if isinstance(page, Response):
         return page
     cells = [row.pop("cells") for row in page["items"]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, Rows, sliced
-from dashboard.api.lookups import check, with_lookup
-from dashboard.api.openapi import blueprint, many, one
-from dashboard.api.problems import unknown
+from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import check_exists, valid_id
+from dashboard.api.openapi import blueprint, item_responses, list_responses
+from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context, store
-from dashboard.api.runs import known_run
+from dashboard.api.runs import find_run
 from dashboard.api.schemas.verdicts import Excluded, Failure, FailureDetail, Host, Storm, Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -21,7 +21,7 @@ from data.verdicts.rules import KINDS
 routes = blueprint("verdicts", "What is broken, flaky or fixed; why; and what was left out as disturbed.")
 
 
-@routes.get("/verdicts", summary="What is broken, flaky or fixed", responses=many(Verdict))
+@routes.get("/verdicts", summary="What is broken, flaky or fixed", responses=list_responses(Verdict))
 @cached_route()
 def list_verdicts(query: parameters.VerdictsQuery) -> Any:
     """The worst first, each with the evidence from which it can be computed again. A verdict looks at the newest runs
@@ -31,20 +31,20 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
         return verdicts.verdicts(store, flt, query.kinds or KINDS, limit=limit, offset=position or 0)
 
     if query.at_run is not None:
-        check("run", query.at_run)
-    return lists.list_response(Rows(Verdict, fetch), query, query.filter())
+        check_exists("run", query.at_run)
+    return lists.list_response(RowSource(Verdict, fetch), query, query.filter())
 
 
-@routes.get("/verdicts/excluded", summary="What verdicts leave out", responses=one(Excluded))
+@routes.get("/verdicts/excluded", summary="What verdicts leave out", responses=item_responses(Excluded))
 @cached_route()
 def get_excluded(query: parameters.ExcludedQuery) -> Any:
     """Storms and sick hosts in the runs that verdicts look at, with the failures that were left out for them."""
     if query.at_run is not None:
-        check("run", query.at_run)
+        check_exists("run", query.at_run)
     return verdicts.exclusions(store(), request_context().at(query.filter()))
 
 
-@routes.get("/failures", summary="Failure patterns, the widest first", responses=many(Failure))
+@routes.get("/failures", summary="Failure patterns, the widest first", responses=list_responses(Failure))
 @cached_route()
 def list_failures(query: parameters.FailuresQuery) -> Any:
     """Of the newest runs (`runs`, by default 10) of each release and environment, or of one run. Patterns that differ
@@ -58,31 +58,29 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
 
     for run in (query.run, query.since):
         if run is not None:
-            known_run(run, request_context().at(Filter()))
-    return lists.list_response(Rows(Failure, fetch), query, query.filter())
+            find_run(run, request_context().at(Filter()))
+    return lists.list_response(RowSource(Failure, fetch), query, query.filter())
 
 
-@routes.get("/failures/<signature>", summary="One failure pattern", responses=one(FailureDetail))
+@routes.get("/failures/<signature>", summary="One failure pattern", responses=item_responses(FailureDetail))
 @cached_route()
 def get_failure(path: parameters.SignaturePath, query: parameters.FailureQuery) -> Any:
     """With its counts by day and its newest examples."""
-    found = failures.failure(
-        store(), with_lookup("failure pattern", path.signature), request_context().at(query.filter())
-    )
+    found = failures.failure(store(), valid_id("failure pattern", path.signature), request_context().at(query.filter()))
     if found is None:
-        raise unknown("failure pattern", path.signature)
+        raise not_found("failure pattern", path.signature)
     return found
 
 
-@routes.get("/storms", summary="Builds in which too much failed at once", responses=many(Storm))
+@routes.get("/storms", summary="Builds in which too much failed at once", responses=list_responses(Storm))
 @cached_route()
 def list_storms(query: parameters.DisturbancesQuery) -> Any:
     """The newest first, in the newest runs (`runs`, by default 60) of each release and environment."""
-    return lists.list_response(Rows(Storm, sliced(disturbances.storm_list)), query, query.filter())
+    return lists.list_response(RowSource(Storm, sliced(disturbances.storm_list)), query, query.filter())
 
 
-@routes.get("/hosts", summary="Hosts by how much more fails on them than expected", responses=many(Host))
+@routes.get("/hosts", summary="Hosts by how much more fails on them than expected", responses=list_responses(Host))
 @cached_route()
 def list_hosts(query: parameters.HostsQuery) -> Any:
     """The sick first, in the newest runs (`runs`, by default 60) of each release and environment."""
-    return lists.list_response(Rows(Host, sliced(disturbances.host_list)), query, query.filter())
+    return lists.list_response(RowSource(Host, sliced(disturbances.host_list)), query, query.filter())

@@ -14,7 +14,7 @@ from data.cli import completion
 from data.cli.common import JSON, fail, load_settings
 from data.verdicts.evidence import gate as gate_text
 
-GATE_CODES = {"passed": 0, "closed": 1, "unknown": 2}
+GATE_EXIT_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 
 
 @click.command()
@@ -101,7 +101,7 @@ def gate(
             click.echo(f"{answer['reason']} Waiting ...", err=True)
             time.sleep(min(5.0, left))
     click.echo(json.dumps(answer) if as_json else _gate_text(answer, release))
-    sys.exit(GATE_CODES[answer["state"]])
+    sys.exit(GATE_EXIT_CODES[answer["state"]])
 
 
 def _gate_text(answer: dict[str, Any], release: str) -> str:

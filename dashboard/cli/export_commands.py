@@ -28,7 +28,7 @@ OUTPUT = click.option(
     help="The file; default: standard output. Without --format its name ends in .csv, .parquet or .arrow (.arrows), or "
     "has no ending (csv); any other is refused.",
 )
-CELL = 80  # letters of a table's cell that are shown
+CELL_WIDTH = 80  # letters of a table's cell that are shown
 
 
 @click.command()
@@ -74,7 +74,7 @@ def export(
     """
     from dashboard.api.responses import FORMATS
 
-    form = form or _form_of(output)
+    form = form or _format_from_name(output)
     wrong = [pair for pair in others if "=" not in pair]
     if wrong:
         fail(f"--where {wrong[0]!r}: write NAME=VALUE.")
@@ -82,10 +82,10 @@ def export(
     query |= {"as_of": as_of, "limit": limit, **dict(pair.split("=", 1) for pair in others)}
     with api_from_options(url) as api:
         path = "/" + name.strip("/")
-        known = _lists(api)
+        known = _list_paths(api)
         if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) for template in known):
             fail(f"There is no list {name!r}. There are: {', '.join(template[1:] for template in known)}.")
-        _tell_unknown(api, query)
+        _warn_unknown_names(api, query)
         _write(api, output, form, "GET", path, FORMATS[form], query, None)
 
 
@@ -128,14 +128,14 @@ def sql(
     question = {"sql": select, "as_of": as_of}
     with api_from_options(url) as api:
         if form or output:
-            form = form or _form_of(output)
+            form = form or _format_from_name(output)
             _write(api, output, form, "POST", "/sql", FORMATS[form], {}, question)
             return
         answer = api.post("/sql", question | {"limit": limit})
     click.echo(json.dumps(answer) if as_json else _table(answer))
 
 
-def _form_of(output: Path | None) -> str:
+def _format_from_name(output: Path | None) -> str:
     forms = {"": "csv", ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
     suffix = output.suffix.lower() if output else ""
     if suffix not in forms:
@@ -143,7 +143,7 @@ def _form_of(output: Path | None) -> str:
     return forms[suffix]
 
 
-def _lists(api: Api) -> list[str]:
+def _list_paths(api: Api) -> list[str]:
     """The paths of all routes that give files."""
     paths = api.get("/openapi.json")["paths"]
     return [
@@ -153,7 +153,7 @@ def _lists(api: Api) -> list[str]:
     ]
 
 
-def _tell_unknown(api: Api, query: dict[str, Any]) -> None:
+def _warn_unknown_names(api: Api, query: dict[str, Any]) -> None:
     """Names that the store does not know are told: an empty file does not say why it is."""
     if query["release"] is None and query["environment"] is None:
         return
@@ -206,4 +206,4 @@ def _table(answer: dict[str, Any]) -> str:
 def _cell(value: Any) -> str:
     text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
     text = " ".join(text.split())
-    return text if len(text) <= CELL else text[: CELL - 3] + "..."
+    return text if len(text) <= CELL_WIDTH else text[: CELL_WIDTH - 3] + "..."

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dashboard.api_client import Api, ApiError
 
-TEXT = 3_000
+MAX_TEXT = 3_000
 Row = dict[str, Any]
 _ID = re.compile("[0-9a-f]{16}")
 
@@ -88,8 +88,8 @@ class ApiTools:
 
 def shortened(value: Any) -> Any:
     """A value whose long texts are cut, with a mark that says how much is missing."""
-    if isinstance(value, str) and len(value) > TEXT:
-        return f"{value[:TEXT]} ... [cut: {TEXT} of {len(value)} letters]"
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return f"{value[:MAX_TEXT]} ... [cut: {MAX_TEXT} of {len(value)} letters]"
     if isinstance(value, dict):
         return {name: shortened(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from dashboard.mcp.api_tools import AnyRelease, ApiTools, Environment, Limit, Module, Row, Run
 
-TESTS = 200  # of one bug
-Troubled = Annotated[
+MAX_TESTS = 200  # of one bug
+NotPassed = Annotated[
     Literal["failed", "skipped"] | None, Field(description="only tests with this status; omit for both")
 ]
 
@@ -21,7 +21,7 @@ class BugTools(ApiTools):
         run: Run,
         environment: Environment = None,
         module: Module = None,
-        status: Troubled = None,
+        status: NotPassed = None,
         limit: Limit = 100,
     ) -> Row:
         """How many known bugs the failed and skipped tests of a run have: by module the bugs (in all, open, by type)
@@ -61,4 +61,4 @@ class BugTools(ApiTools):
         query = {"release": release, "environment": environment, "module": module}
         found = self.ask(f"/bugs/{quote(bug, safe='')}", **query)
         affected = found.pop("affected")
-        return {**found, "affected": affected[:TESTS], "cut": len(affected) > TESTS}
+        return {**found, "affected": affected[:MAX_TESTS], "cut": len(affected) > MAX_TESTS}

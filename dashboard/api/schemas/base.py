@@ -11,14 +11,14 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=
 Rate = Annotated[float, Field(ge=0, le=1, examples=[0.9755])]
 Count = Annotated[int, Field(ge=0)]
 Status = Literal["passed", "failed", "skipped"]
-Word = Literal["regression", "new_failure", "always_failing", "flaky", "fixed"]
+VerdictKind = Literal["regression", "new_failure", "always_failing", "flaky", "fixed"]
 
 
-class Shape(BaseModel):
+class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Problem(Shape):
+class Problem(Schema):
     """What went wrong, as RFC 9457 lays it down."""
 
     type: str = Field(description="which sort of problem, as a link into the documentation", examples=["/api/docs#404"])
@@ -30,7 +30,7 @@ class Problem(Shape):
     position: int | None = Field(None, ge=0, description="at which letter of it, from 0: the place of an error in SQL")
 
 
-class Counts(Shape):
+class Counts(Schema):
     """Final results, one per test and topology. Failed includes errors; total = passed + failed + skipped."""
 
     total: Count
@@ -45,7 +45,7 @@ class AllCounts(Counts):
     left_out: Count | None = Field(None, description="results that exclude_flaky took out")
 
 
-class Delta(Shape):
+class Delta(Schema):
     total: int | None = None
     passed: int | None = None
     failed: int | None = None

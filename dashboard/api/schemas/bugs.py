@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Count, Id, Shape, Status, Time, Word
+from dashboard.api.schemas.base import Count, Id, Schema, Status, Time, VerdictKind
 from data.queries.bug_links import STATES
 
 
-class Bug(Shape):
+class Bug(Schema):
     bug: str = Field(description="its id in the tracker", examples=["PROJ-123"])
     type: str = Field(description="the group of the feed that it stands in", examples=["PROJ"])
     url: str = Field(description="in the tracker", examples=["https://tracker.example.com/browse/PROJ-123"])
@@ -33,18 +33,18 @@ class ListedBug(Bug):
     modules: list[str] = Field(description="that own the tests")
 
 
-class AffectedLane(Shape):
+class AffectedLane(Schema):
     release: str
     environment: str
     status: Status
     run: Id
     number: int
     started_at: Time
-    kinds: list[Word] = Field(description="its words today")
+    kinds: list[VerdictKind] = Field(description="its words today")
     sentence: str | None = Field(description="what they follow from")
 
 
-class AffectedTest(Shape):
+class AffectedTest(Schema):
     test: Id
     key: str = Field(description="file::class::name")
     name: str
@@ -60,7 +60,7 @@ class BugDetail(ListedBug):
     affected: list[AffectedTest]
 
 
-class ModuleBugs(Shape):
+class ModuleBugs(Schema):
     module: str
     bugs: Count
     open: Count = Field(description="of these, how many are open")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import AllCounts, Count, Counts, Id, Shape, Time
+from dashboard.api.schemas.base import AllCounts, Count, Counts, Id, Schema, Time
 from dashboard.api.schemas.runs import Result
 
 
@@ -34,7 +34,7 @@ class Build(AllCounts):
     flags: list[str]
 
 
-class Commit(Shape):
+class Commit(Schema):
     revision: str | None
     author: str | None
     message: str | None
@@ -42,12 +42,12 @@ class Commit(Shape):
     committed_at: Time | None
 
 
-class Warning(Shape):
+class Warning(Schema):
     path: str | None
     message: str
 
 
-class Declared(Shape):
+class Declared(Schema):
     """Jenkins' own counts, where it has them."""
 
     total: int | None
@@ -55,7 +55,7 @@ class Declared(Shape):
     skipped: int | None
 
 
-class RunNumber(Shape):
+class RunNumber(Schema):
     id: Id
     number: int
 
@@ -76,14 +76,14 @@ class Facet(Counts):
     value: str | None
 
 
-class Facets(Shape):
+class Facets(Schema):
     status: list[Facet]
     topology: list[Facet]
     host: list[Facet]
     module: list[Facet]
 
 
-class RawFile(Shape):
+class RawFile(Schema):
     """An input of a build, as it came from Jenkins."""
 
     path: str

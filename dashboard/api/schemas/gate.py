@@ -6,37 +6,37 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Count, Id, Shape, Status, Word
+from dashboard.api.schemas.base import Count, Id, Schema, Status, VerdictKind
 from dashboard.api.schemas.runs import Run
 from dashboard.api.schemas.verdicts import Host, Storm
 
 
-class GateCounts(Shape):
+class GateCounts(Schema):
     regression: Count
     new_failure: Count
     still_failing: Count
 
 
-class GateTest(Shape):
+class GateTest(Schema):
     test: Id
     key: str
     name: str
     module: str
     class_: Literal["regression", "new_failure", "still_failing"] = Field(alias="class")
     before: Status | None
-    kinds: list[Word] = Field(description="the words that the test carries today")
+    kinds: list[VerdictKind] = Field(description="the words that the test carries today")
     sentence: str
     evidence: dict[str, Any]
 
 
-class GateLeftOut(Shape):
+class GateLeftOut(Schema):
     failures: Count = Field(description="failures of the run that storms and sick hosts caused")
     noisy: Count = Field(description="failing tests that exclude_flaky took out")
     storms: list[Storm]
     hosts: list[Host]
 
 
-class Gate(Shape):
+class Gate(Schema):
     state: Literal["passed", "closed", "unknown"]
     reason: str
     pending: bool = Field(description="the state is unknown, and waiting may help")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import AllCounts, Count, Id, Shape, Time
+from dashboard.api.schemas.base import AllCounts, Count, Id, Schema, Time
 
 CellState = Literal["failing", "broken", "missing", "ok", "empty"]
 
@@ -34,7 +34,7 @@ class MatrixFileRow(MatrixCell):
     column: str | None = Field(description="an environment or a topology")
 
 
-class MatrixRow(Shape):
+class MatrixRow(Schema):
     module: str
     state: CellState = Field(description="of its worst cell")
     tests: Count = Field(description="broken tests of all cells, each counted once")
@@ -42,7 +42,7 @@ class MatrixRow(Shape):
     cells: list[MatrixCell] = Field(description="one a column")
 
 
-class MatrixRun(Shape):
+class MatrixRun(Schema):
     id: Id
     number: int
     environment: str | None
@@ -50,7 +50,7 @@ class MatrixRun(Shape):
     started_at: Time
 
 
-class MatrixColumn(Shape):
+class MatrixColumn(Schema):
     value: str | None = Field(description="an environment, a topology or a release")
     state: CellState
     tests: Count
@@ -58,7 +58,7 @@ class MatrixColumn(Shape):
     runs: list[MatrixRun] = Field(description="the newest that ended, of each environment: what its cells tell of")
 
 
-class OverallCell(Shape):
+class OverallCell(Schema):
     """A module in one release: the worst of its cells there, and the broken tests of all of them."""
 
     state: CellState
@@ -74,7 +74,7 @@ class OverallFileRow(OverallCell):
     module: str
 
 
-class OverallRow(Shape):
+class OverallRow(Schema):
     module: str
     state: CellState
     tests: Count = Field(description="broken tests of all releases; one that is broken in two counts twice")
@@ -82,7 +82,7 @@ class OverallRow(Shape):
     cells: list[OverallCell] = Field(description="one a release")
 
 
-class OverallMatrix(Shape):
+class OverallMatrix(Schema):
     """The worst rows first, the newest release in the first column."""
 
     release: str | None = Field(description="null: of all of them")
@@ -94,7 +94,7 @@ class OverallMatrix(Shape):
     rows: list[OverallRow]
 
 
-class Matrix(Shape):
+class Matrix(Schema):
     """The worst rows first."""
 
     release: str

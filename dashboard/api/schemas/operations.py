@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.api.schemas.base import Count, Id, Shape, Time
+from dashboard.api.schemas.base import Count, Id, Schema, Time
 
 
-class Snapshot(Shape):
+class Snapshot(Schema):
     snapshot: Count
     committed_at: Time
 
 
-class Live(Shape):
+class Live(Schema):
     status: Literal["ok"]
 
 
@@ -22,7 +22,7 @@ class Ready(Live):
     snapshot: Count
 
 
-class StoreHealth(Shape):
+class StoreHealth(Schema):
     snapshot: Count
     committed_at: Time
     age_s: float
@@ -30,7 +30,7 @@ class StoreHealth(Shape):
     catalog: Literal["sqlite", "postgresql"]
 
 
-class SourceHealth(Shape):
+class SourceHealth(Schema):
     source: str
     last_poll: Time | None
     last_error: str | None
@@ -40,20 +40,20 @@ class SourceHealth(Shape):
     late: bool = Field(description="last polled longer ago than twice its interval")
 
 
-class FeedHealth(Shape):
+class FeedHealth(Schema):
     last_read: Time = Field(description="when the bug feed was asked for last")
     last_error: str | None = Field(description="why it could not be read; the bugs stay as they were")
     next_read: Time | None
 
 
-class Process(Shape):
+class Process(Schema):
     """The one process, of possibly several, that answered."""
 
     pid: int
     uptime_s: float
 
 
-class Health(Shape):
+class Health(Schema):
     status: Literal["ok", "degraded"]
     version: str
     store: StoreHealth
@@ -63,7 +63,7 @@ class Health(Shape):
     process: Process
 
 
-class IngestSource(Shape):
+class IngestSource(Schema):
     source: str
     last_poll: Time | None
     next_poll: Time | None = Field(description="none: not known; past: it is due, or goes on just now")
@@ -86,7 +86,7 @@ class IngestSource(Shape):
     lag_s: float | None = Field(description="since the last poll; by the clock")
 
 
-class LedgerRow(Shape):
+class LedgerRow(Schema):
     source: str
     job: str
     number: int
@@ -99,7 +99,7 @@ class LedgerRow(Shape):
     updated_at: Time | None
 
 
-class Gap(Shape):
+class Gap(Schema):
     """Build numbers of a job that are in no table."""
 
     source: str
@@ -108,7 +108,7 @@ class Gap(Shape):
     last: int
 
 
-class Drop(Shape):
+class Drop(Schema):
     """A job whose newest build has far fewer tests than usual."""
 
     source: str
@@ -118,7 +118,7 @@ class Drop(Shape):
     usual: float
 
 
-class FoundBuild(Shape):
+class FoundBuild(Schema):
     """A build that Jenkins has, and what the source's rules make of it."""
 
     job: str
@@ -137,7 +137,7 @@ class FoundBuild(Shape):
     )
 
 
-class Progress(Shape):
+class Progress(Schema):
     done: Count
     total: Count
 
@@ -154,7 +154,7 @@ class Payload(BaseModel):
     listed: list[FoundBuild] | None = Field(None, description="discover: up to 200, newest first")
 
 
-class Request(Shape):
+class Request(Schema):
     id: Id
     kind: Literal["poll", "discover", "build", "backfill", "upload"] = Field(examples=["build"])
     source: str
@@ -173,19 +173,19 @@ class Request(Shape):
     author: str
 
 
-class SqlColumn(Shape):
+class SqlColumn(Schema):
     name: str
     type: str = Field(description="DuckDB's name of it", examples=["BIGINT"])
 
 
-class SqlAnswer(Shape):
+class SqlAnswer(Schema):
     columns: list[SqlColumn]
     rows: list[list[Any]]
     truncated: bool = Field(description="there were more rows, or bytes, than an answer may hold")
     seconds: float
 
 
-class SavedQuery(Shape):
+class SavedQuery(Schema):
     """A query that somebody kept in the SQL console."""
 
     id: Id
@@ -195,13 +195,13 @@ class SavedQuery(Shape):
     saved_at: Time
 
 
-class ColumnMeaning(Shape):
+class ColumnMeaning(Schema):
     name: str
     type: str = Field(examples=["BIGINT"])
     about: str = Field(description="what it means; empty where the name says it")
 
 
-class TableMeaning(Shape):
+class TableMeaning(Schema):
     """A table that SQL may read."""
 
     name: str = Field(examples=["results"])

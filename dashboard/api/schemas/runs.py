@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import AllCounts, Count, Counts, Delta, Id, Rate, Shape, Status, Time, Word
+from dashboard.api.schemas.base import AllCounts, Count, Counts, Delta, Id, Rate, Schema, Status, Time, VerdictKind
 from dashboard.api.schemas.statistics import Claimed, RisenStatistics
 
 
@@ -67,7 +67,7 @@ class Tile(AllCounts):
     versions: list[str]
 
 
-class Version(Shape):
+class Version(Schema):
     version: str | None
     runs: Count
     first: Time
@@ -75,7 +75,7 @@ class Version(Shape):
     latest: Id = Field(description="its newest run")
 
 
-class Choices(Shape):
+class Choices(Schema):
     """What there is to filter by."""
 
     releases: list[str]
@@ -84,7 +84,7 @@ class Choices(Shape):
     modules: list[str]
 
 
-class ListedBuild(Shape):
+class ListedBuild(Schema):
     id: Id | None = Field(description="null while it has not been ingested")
     job: str
     number: int
@@ -105,7 +105,7 @@ class Priority(AllCounts):
     delta: Delta | None
 
 
-class Result(Shape):
+class Result(Schema):
     test: Id
     key: str = Field(description="file::class::name")
     file: str
@@ -124,14 +124,14 @@ class Result(Shape):
     message: str | None = Field(description="the head of the failure text")
 
 
-class ComparedTest(Shape):
+class ComparedTest(Schema):
     test: Id
     key: str
     name: str
     module: str
     before: Status | None
     after: Status | None
-    kinds: list[Word] = Field(description="its words today, from which noise is told")
+    kinds: list[VerdictKind] = Field(description="its words today, from which noise is told")
     sentence: str
     evidence: dict[str, Any]
     environment: str | None = Field(None, description="of releases")
@@ -144,7 +144,7 @@ class ComparedFileRow(ComparedTest):
     class_: str = Field(alias="class")
 
 
-class Classes(Shape):
+class Classes(Schema):
     regression: list[ComparedTest] = Field(description="passed, now failed")
     new_failure: list[ComparedTest] = Field(description="failed, and absent or skipped before")
     still_failing: list[ComparedTest]
@@ -154,7 +154,7 @@ class Classes(Shape):
     disappeared: list[ComparedTest] = Field(description="absent now")
 
 
-class ClassCounts(Shape):
+class ClassCounts(Schema):
     regression: Count
     new_failure: Count
     still_failing: Count
@@ -164,7 +164,7 @@ class ClassCounts(Shape):
     disappeared: Count
 
 
-class Comparison(Shape):
+class Comparison(Schema):
     base: RunDetail | str | None = Field(description="a run, a release, or null where there is no run before")
     candidate: RunDetail | str
     delta: Delta | None = None

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Shape, Time
+from dashboard.api.schemas.base import Schema, Time
 from data.queries.search import KINDS
 
 
-class Hit(Shape):
+class Hit(Schema):
     kind: Literal[KINDS] = Field(examples=["run"])
     id: str = Field(description="of a release, module or bug: its name", examples=["1f2bafe876aa4794"])
     title: str = Field(examples=["7.0 #20"])

@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Count, Id, Rate, Shape, Time
+from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time
 from dashboard.api.schemas.verdicts import BuildPointer, RunPointer
 
 
-class Concluded(Shape):
+class WithEvidence(Schema):
     sentence: str
     evidence: dict[str, Any] = Field(description="the numbers from which this can be computed again")
 
 
-class OfTest(Shape):
+class TestReference(Schema):
     test: Id
     key: str
     name: str
@@ -24,7 +24,7 @@ class OfTest(Shape):
     environment: str | None
 
 
-class Flaky(OfTest, Concluded):
+class Flaky(TestReference, WithEvidence):
     """A test that was flaky, with how sure that is and what it costs."""
 
     score: float = Field(ge=0, le=100, description="in how many of 100 results it flipped to failing")
@@ -47,7 +47,7 @@ class Flaky(OfTest, Concluded):
     strip: str
 
 
-class RateOf(Shape):
+class RateOf(Schema):
     release: str | None
     failed: Count
     of: Count
@@ -55,7 +55,7 @@ class RateOf(Shape):
     interval_95: list[float]
 
 
-class Claimed(Shape):
+class Claimed(Schema):
     claim: Literal["confirmed", "suspected", "required"] | None = Field(
         description="confirmed: also for all tests at once; suspected: by itself; required: no base to compare with"
     )
@@ -66,7 +66,7 @@ class Claimed(Shape):
     sentence: str
 
 
-class Risen(OfTest, Concluded):
+class Risen(TestReference, WithEvidence):
     """A test that fails more often than it did."""
 
     claim: Literal["confirmed", "suspected", "required"]
@@ -79,7 +79,7 @@ class Risen(OfTest, Concluded):
     strip: str
 
 
-class RisenSummary(Shape):
+class RisenSummary(Schema):
     release: str
     base: str
     sample_runs: Count
@@ -101,7 +101,7 @@ class RisenList(RisenSummary):
     snapshot: Count
 
 
-class SuspectCommit(Shape):
+class SuspectCommit(Schema):
     revision: str | None
     author: str | None
     message: str | None
@@ -111,7 +111,7 @@ class SuspectCommit(Shape):
     build: BuildPointer
 
 
-class Suspects(Concluded):
+class Suspects(WithEvidence):
     """Which commit broke a test, in a release and environment in which it fails now."""
 
     release: str
@@ -123,7 +123,7 @@ class Suspects(Concluded):
     none: Rate = Field(description="the chance that it is none of them")
 
 
-class ChangedDuration(Concluded):
+class ChangedDuration(WithEvidence):
     module: str
     release: str
     environment: str | None

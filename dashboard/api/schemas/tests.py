@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Count, Id, Shape, Status, Time
+from dashboard.api.schemas.base import Count, Id, Schema, Status, Time
 from dashboard.api.schemas.bugs import Bug
 
 
-class Test(Shape):
+class Test(Schema):
     test: Id
     key: str = Field(description="file::class::name")
     file: str
@@ -23,7 +23,7 @@ class FoundTest(Test):
     priority: str | None
 
 
-class Metadata(Shape):
+class Metadata(Schema):
     release: str | None = Field(description="null: of every release")
     priority: str | None
     case_id: str | None
@@ -43,7 +43,7 @@ class TestDetail(Test):
     bugs: list[Bug] = Field(description="of the newest feed, open and urgent ones first")
 
 
-class HistoryRow(Shape):
+class HistoryRow(Schema):
     run: Id | None
     run_number: int | None
     build: Id
@@ -66,7 +66,7 @@ class HistoryRow(Shape):
     message: str | None
 
 
-class Attempt(Shape):
+class Attempt(Schema):
     topology: str
     attempt: Count
     is_final: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import AllCounts, Count, Id, Shape, Time, Word
+from dashboard.api.schemas.base import AllCounts, Count, Id, Schema, Time, VerdictKind
 
 
 class Point(AllCounts):
@@ -23,17 +23,17 @@ class Point(AllCounts):
     running: bool = Field(description="more results are to come")
 
 
-class Series(Shape):
+class Series(Schema):
     name: str
     points: list[Point]
 
 
-class Trend(Shape):
+class Trend(Schema):
     series: list[Series]
     snapshot: Count
 
 
-class GridRun(Shape):
+class GridRun(Schema):
     id: Id
     number: int
     version: str | None
@@ -42,20 +42,20 @@ class GridRun(Shape):
     state: str
 
 
-class GridTest(Shape):
+class GridTest(Schema):
     test: Id
     key: str
     name: str
     module: str
     priority: str | None
-    kinds: list[Word]
+    kinds: list[VerdictKind]
 
 
 class GridRow(GridTest):
     cells: str
 
 
-class Grid(Shape):
+class Grid(Schema):
     """Tests x runs. A cell: P passed, F failed, K passed after a failed attempt, S skipped, - did not run."""
 
     runs: list[GridRun] = Field(description="the columns, newest first")

@@ -6,16 +6,16 @@ from typing import Any
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Count, Id, Rate, Shape, Time, Word
+from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time, VerdictKind
 
 
-class RunPointer(Shape):
+class RunPointer(Schema):
     run: Id
     number: int
     started_at: Time
 
 
-class BuildPointer(Shape):
+class BuildPointer(Schema):
     id: Id
     number: int
     job: str
@@ -25,7 +25,7 @@ class Pointer(RunPointer):
     build: BuildPointer | None
 
 
-class Range(Shape):
+class Range(Schema):
     """Where the change lies with 99 % certainty: run numbers."""
 
     after: int
@@ -38,15 +38,15 @@ class Range(Shape):
     threshold: float
 
 
-class Verdict(Shape):
+class Verdict(Schema):
     test: Id
     key: str
     name: str
     module: str
     release: str
     environment: str | None
-    kind: Word = Field(description="the worst of kinds")
-    kinds: list[Word]
+    kind: VerdictKind = Field(description="the worst of kinds")
+    kinds: list[VerdictKind]
     since_run: Id | None
     first_bad: Pointer | None
     last_good: Pointer | None
@@ -56,13 +56,13 @@ class Verdict(Shape):
     evidence: dict[str, Any] = Field(description="the numbers from which the verdict can be computed again")
 
 
-class Member(Shape):
+class Member(Schema):
     signature: Id
     pattern: str
     count: Count
 
 
-class FailureFacts(Shape):
+class FailureFacts(Schema):
     """A cluster of failure patterns that differ by a few letters; the one seen first stands for it."""
 
     signature: Id
@@ -86,17 +86,17 @@ class Failure(FailureFacts):
     trend: list[Count] = Field(description="failures by run, the oldest first; runs of several lanes by their age")
 
 
-class DayCount(Shape):
+class DayCount(Schema):
     day: str
     count: Count
 
 
-class ModuleCount(Shape):
+class ModuleCount(Schema):
     module: str
     count: Count
 
 
-class FailureExample(Shape):
+class FailureExample(Schema):
     test: Id
     key: str
     name: str
@@ -117,7 +117,7 @@ class FailureDetail(FailureFacts):
     examples: list[FailureExample]
 
 
-class Storm(Shape):
+class Storm(Schema):
     """A build, or a module in it, in which so much failed at once that no test is to blame."""
 
     release: str
@@ -140,7 +140,7 @@ class Storm(Shape):
     evidence: dict[str, Any]
 
 
-class Host(Shape):
+class Host(Schema):
     """A host in a release and environment, over the tests that failed there somewhere."""
 
     host: str
@@ -163,7 +163,7 @@ class SickHost(Host):
     failures: Count = Field(description="left out for it")
 
 
-class Excluded(Shape):
+class Excluded(Schema):
     failures: Count
     storms: list[Storm]
     hosts: list[SickHost]

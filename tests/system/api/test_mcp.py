@@ -242,9 +242,9 @@ def test_an_unknown_argument_is_refused_with_those_that_there_are(over_pipes, en
 
 
 def test_a_long_text_is_cut_and_says_so():
-    from dashboard.mcp.api_tools import TEXT, shortened
+    from dashboard.mcp.api_tools import MAX_TEXT, shortened
 
-    short = {"rows": [{"message": "x" * TEXT, "n": 3, "none": None}]}
+    short = {"rows": [{"message": "x" * MAX_TEXT, "n": 3, "none": None}]}
     assert shortened(short) == short
-    (cut,) = shortened(["y" * (TEXT + 9)])
-    assert cut.startswith("y" * TEXT) and cut.endswith(f"[cut: {TEXT} of {TEXT + 9} letters]")
+    (cut,) = shortened(["y" * (MAX_TEXT + 9)])
+    assert cut.startswith("y" * MAX_TEXT) and cut.endswith(f"[cut: {MAX_TEXT} of {MAX_TEXT + 9} letters]")

@@ -139,5 +139,5 @@ def test_finished_bodies_are_dropped_when_they_take_too_much(filled, serve):
     client = small.test_client()
     for limit in range(1, 200):
         assert client.get(f"/api/v1/builds?limit={limit}").status_code == 200
-    kept = small.extensions["regtracker_recall"].kept
+    kept = small.extensions["regtracker_response_cache"].kept
     assert 0 < kept.currsize <= kept.maxsize == 2**18

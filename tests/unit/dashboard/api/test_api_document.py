@@ -30,7 +30,7 @@ SHAPES = {
     shape
     for module in MODULES
     for shape in vars(module).values()
-    if isinstance(shape, type) and issubclass(shape, base.Shape) and shape is not base.Shape
+    if isinstance(shape, type) and issubclass(shape, base.Schema) and shape is not base.Schema
 }
 PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{release} /releases/{release}/modules
 /releases/{release}/versions /releases/{release}/matrix /matrix /releases/{release}/runs /runs/{run} /runs/{run}/modules
@@ -89,7 +89,7 @@ def test_every_reference_leads_somewhere(document):
 @pytest.mark.parametrize("shape", sorted(SHAPES, key=lambda shape: shape.__name__), ids=lambda shape: shape.__name__)
 def test_examples_fit_their_shapes(shape):
     shape.model_validate(example(shape), strict=True)
-    openapi.page(shape).model_validate(example(openapi.page(shape)), strict=True)
+    openapi.page_model(shape).model_validate(example(openapi.page_model(shape)), strict=True)
 
 
 def test_the_page_shows_every_route_without_scripts_or_other_hosts(client, document):

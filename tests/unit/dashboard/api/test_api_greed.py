@@ -51,7 +51,7 @@ def test_who_waits_in_vain_and_hangs_up_leaves_the_queue(server, quick_limit):
 def test_a_reader_that_takes_nothing_is_given_up():
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        client_connection.give_up({"gunicorn.socket": ours}, 1)
+        client_connection.set_send_timeout({"gunicorn.socket": ours}, 1)
         with pytest.raises(BlockingIOError):
             while True:
                 ours.sendall(bytes(1 << 20))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.api import cursors
-from dashboard.api.problems import Problem
+from dashboard.api.problems import ProblemError
 
 LISTS = ["/runs", "/builds", "/verdicts", "/tests?q=e", "/failures", "/releases"]
 
@@ -89,7 +89,7 @@ def test_a_cursor_reads_back_as_it_was(snapshot, question, position):
 def test_what_is_no_cursor_is_refused(text):
     try:
         cursor = cursors.decode(text)
-    except Problem as problem:
+    except ProblemError as problem:
         assert (problem.status, problem.parameter) == (400, "cursor")
     else:
         assert cursors.encode(cursor)

@@ -85,7 +85,7 @@ def known(server) -> dict[str, list[str]]:
 @cache
 def shape_of(name: str) -> type[BaseModel]:
     found = {shape.__name__: shape for module in MODULES for shape in vars(module).values() if isinstance(shape, type)}
-    return found[name] if name in found else openapi.page(found[name.removesuffix("List")])
+    return found[name] if name in found else openapi.page_model(found[name.removesuffix("List")])
 
 
 def check(answer, operation: dict[str, Any], whole: bool) -> None:

@@ -83,7 +83,7 @@ def get(client, path: str, status: int = 200, **headers: str) -> Any:
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_has_the_promised_shape(client, names, path):
     page = get(client, path.format(**names))
-    openapi.page(LISTS[path]).model_validate(page, strict=True)
+    openapi.page_model(LISTS[path]).model_validate(page, strict=True)
     assert page["items"], "an empty list shows nothing"
 
 

@@ -105,7 +105,7 @@ def test_a_query_is_kept_replaced_and_forgotten(world, own_client):
     again = own_client.post("/api/v1/sql/saved", json={"name": "Broken <b>", "sql": "SELECT 2"})
     assert again.json["id"] == saved.json["id"]
     page = own_client.get("/api/v1/sql/saved")
-    openapi.page(operations.SavedQuery).model_validate(page.json, strict=True)
+    openapi.page_model(operations.SavedQuery).model_validate(page.json, strict=True)
     assert [(row["name"], row["sql"], row["author"]) for row in page.json["items"]] == [
         ("Broken <b>", "SELECT 2", None)
     ]
@@ -125,7 +125,7 @@ def test_what_cannot_be_kept_is_refused(client, body):
 
 def test_the_meaning_of_every_table_and_column_is_told(filled, client):
     told = client.get("/api/v1/sql/tables?limit=1000").json["items"]
-    openapi.page(operations.TableMeaning).model_validate(client.get("/api/v1/sql/tables").json, strict=True)
+    openapi.page_model(operations.TableMeaning).model_validate(client.get("/api/v1/sql/tables").json, strict=True)
     for table in told:
         described = filled.store.rows(f"DESCRIBE {table['name']}")
         columns = [(column["name"], column["type"]) for column in table["columns"]]
