@@ -1,48 +1,50 @@
-"""Under which names the server answers: a page of another site must not reach it by a name of its own (DNS rebinding).
+"""The host names that the server answers to, so that no page of another site reaches it by a name of its own.
 
-To the browser such a page and this server are one site, so neither Origin nor Sec-Fetch-Site tells them apart; only the
-name in `Host` does. An address is no name that somebody else can point here.
+That attack is DNS rebinding: to the browser the page and this server are one site, so neither Origin nor Sec-Fetch-Site
+tells them apart; only the name in `Host` does. Nobody can point an address at another machine.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from flask import Flask
+from werkzeug.sansio.utils import host_is_trusted
 
 from dashboard.api.problems import problem_response
 from data.settings import WebSettings
 
-LOOPBACK = ("localhost", "*.localhost")
+LOOPBACK = ("localhost", ".localhost")
 
 
 class AllowedHosts:
-    """A WSGI application around a server's: in front of the answers that are remembered, too."""
+    """WSGI middleware that answers 421 to other names. It wraps the response cache too."""
 
     def __init__(self, server: Flask, application: Callable[..., Iterable[bytes]], web: WebSettings) -> None:
         self._server, self._application = server, application
-        # Whoever listens to the network has a name that nothing here knows: any will do, until some are configured.
+        # A server on the network has names that nothing here can know: all are allowed until some are configured.
         names = [name.lower() for name in web.hosts] or ([] if _is_loopback(web.host) else ["*"])
-        self._knows = lru_cache(512)(lambda host: is_allowed(host, [*LOOPBACK, *names]))
+        # werkzeug writes *.example.com as .example.com.
+        trusted = [*LOOPBACK, *(name.removeprefix("*") for name in names)]
+        self._is_allowed = lru_cache(512)(lambda host: "*" in names or is_allowed(host, trusted))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "")
-        if self._knows(host):
+        if self._is_allowed(host):
             return self._application(environ, start_response)
         with self._server.request_context(environ):
-            why = f"this server does not go by the name {_name(host)[:200]!r}; web.hosts lists the names that it has"
+            why = f"this server is not called {_name(host)[:200]!r}; add the name to web.hosts to allow it"
             return problem_response(421, why)(environ, start_response)
 
 
-def is_allowed(host: str, names: Iterable[str]) -> bool:
-    """Whether a `Host` header is empty, an address, or one of these names (`*` as in a file's)."""
+def is_allowed(host: str, names: list[str]) -> bool:
+    """Whether a `Host` header is empty, an address, or one of these names (`.example.com`: with all subdomains)."""
     name = _name(host)
-    return not name or _is_address(name) or any(fnmatchcase(name, known) for known in names)
+    return not name or _is_address(name) or host_is_trusted(name, names)
 
 
 def _name(host: str) -> str:

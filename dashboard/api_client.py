@@ -56,12 +56,16 @@ class Api:
             raise ApiError(status, _problem_detail(b"".join(pieces)))
         return pieces
 
-    def _call_in_process(self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> RawResponse:
+    def _call_in_process(
+        self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]
+    ) -> RawResponse:
         assert self._server is not None
         answer = self._server.test_client().open(path, method=method, query_string=query, json=body, headers=headers)
         return answer.status_code, answer.iter_encoded()
 
-    def _call_http(self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]) -> RawResponse:
+    def _call_http(
+        self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]
+    ) -> RawResponse:
         try:
             answer = self._session.request(
                 method, self._url + path, params=query, json=body, headers=headers, timeout=TIMEOUT_S, stream=True

@@ -1,6 +1,6 @@
-"""Answers that were given already, given again before Flask is entered: 30 microseconds in place of 450.
+"""Answers of earlier requests, sent again before Flask is entered: 30 microseconds instead of 450.
 
-Only what `serving.remembered` marks is kept, under the request as it came and the snapshot that it was an answer of.
+Only what `responses.cached_route` marks is kept: by request variables, valid for the snapshot that it was computed on.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from cachetools import LRUCache
 from dashboard.app_state import Services
 from data.lake.connection import StoreError
 
-CACHE_KEY = "regtracker.cacheable_response"  # in a request's environ: (snapshot, route) that its answer may be kept under
+CACHE_KEY = "regtracker.cacheable"  # in a request's environ: (snapshot, route) under which its answer may be kept
 # What an answer depends on, besides the store.
 _KEY_VARIABLES = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_ORIGIN")
 _OMITTED_FROM_304 = ("content-type", "content-length", "content-encoding")
+_ENTRY_BYTES = 1_500  # headers and key of an entry, about
 
+Application = Callable[..., Iterable[bytes]]
 Headers = list[tuple[str, str]]
+# route, method, status, seconds
+ObserveRequest = Callable[[str, str, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,15 @@ class _CachedResponse:
 
 
 class ResponseCache:
-    """A WSGI application around another one. `note(route, method, status, seconds)` is told of what it answers."""
+    """WSGI middleware; reports every answer that it gives itself to `observe`."""
 
-    def __init__(
-        self,
-        application: Callable[..., Iterable[bytes]],
-        services: Services,
-        megabytes: float,
-        note: Callable[[str, str, int, float], None],
-    ) -> None:
+    def __init__(self, application: Application, services: Services, megabytes: float, observe: ObserveRequest) -> None:
         self._application = application
         self._services = services
-        self._note = note
-        self.kept: LRUCache[Any, _CachedResponse] = LRUCache(megabytes * 2**20, lambda kept: len(kept.body) + 1_500)
+        self._observe = observe
+        self.entries: LRUCache[Any, _CachedResponse] = LRUCache(
+            megabytes * 2**20, lambda entry: len(entry.body) + _ENTRY_BYTES
+        )
         self._lock = Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -56,41 +56,43 @@ class ResponseCache:
         began = time.perf_counter()
         key = tuple(map(environ.get, _KEY_VARIABLES))
         with self._lock:
-            kept = self.kept.get(key)
-        if kept is None or kept.snapshot != self._snapshot():
-            return self._ask(key, environ, start_response)
+            cached = self.entries.get(key)
+        if cached is None or cached.snapshot != self._snapshot():
+            return self._call_application(key, environ, start_response)
         tags = environ.get("HTTP_IF_NONE_MATCH", "")
-        unchanged = kept.etag in tags or tags.strip() == "*"
+        unchanged = cached.etag in tags or tags.strip() == "*"
         if unchanged:
-            start_response("304 NOT MODIFIED", [h for h in kept.headers if h[0].lower() not in _OMITTED_FROM_304])
+            start_response("304 NOT MODIFIED", [h for h in cached.headers if h[0].lower() not in _OMITTED_FROM_304])
         else:
-            start_response("200 OK", kept.headers.copy())
-        self._note(kept.route, "GET", 304 if unchanged else 200, time.perf_counter() - began)
-        return [] if unchanged else [kept.body]
+            start_response("200 OK", cached.headers.copy())
+        self._observe(cached.route, "GET", 304 if unchanged else 200, time.perf_counter() - began)
+        return [] if unchanged else [cached.body]
 
     def _snapshot(self) -> int | None:
         try:
             return self._services.store.snapshot().id
         except (StoreError, duckdb.Error):
-            return None  # the application says what is wrong
+            return None  # the application reports the error
 
-    def _ask(self, key: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        said: list[tuple[str, Headers]] = []
+    def _call_application(
+        self, key: Any, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        started: list[tuple[str, Headers]] = []
 
-        def listen(status: str, headers: Headers, *rest: Any) -> Any:
-            said.append((status, headers))
+        def capture(status: str, headers: Headers, *rest: Any) -> Any:
+            started.append((status, headers))
             return start_response(status, headers, *rest)
 
-        chunks = self._application(environ, listen)
-        if CACHE_KEY not in environ or not said[-1][0].startswith("200"):
+        chunks = self._application(environ, capture)
+        if CACHE_KEY not in environ or not started[-1][0].startswith("200"):
             return chunks
         body = b"".join(chunks)
         if hasattr(chunks, "close"):
             chunks.close()
-        headers = said[-1][1]
+        headers = started[-1][1]
         etag = next(value for name, value in headers if name.lower() == "etag").removeprefix("W/")
-        kept = _CachedResponse(*environ[CACHE_KEY], headers.copy(), etag, body)
+        snapshot, route = environ[CACHE_KEY]
         with self._lock:
-            if len(body) + 1_500 <= self.kept.maxsize:
-                self.kept[key] = kept
+            if len(body) + _ENTRY_BYTES <= self.entries.maxsize:
+                self.entries[key] = _CachedResponse(snapshot, route, headers.copy(), etag, body)
         return [body]

@@ -92,7 +92,7 @@ WRITER = """
     import sys
     from pathlib import Path
     sys.path[:0] = ["{root}", "{root}/tests"]
-    from builders import World
+    from support.store_builder import World
     world = World.at(Path({home!r}), memory_tables=False)
     for number in range(1, 13):
         world.run({{"routing": {{"a": "P"}}}}, number=number)
@@ -139,5 +139,5 @@ def test_finished_bodies_are_dropped_when_they_take_too_much(filled, serve):
     client = small.test_client()
     for limit in range(1, 200):
         assert client.get(f"/api/v1/builds?limit={limit}").status_code == 200
-    kept = small.extensions["regtracker_response_cache"].kept
+    kept = small.extensions["regtracker_response_cache"].entries
     assert 0 < kept.currsize <= kept.maxsize == 2**18
