@@ -1,7 +1,7 @@
-// The result that a cell of the grid shows: of its test in its run, in the part of the run that the address asks for.
+// The result behind a cell of the grid: of its test in its run, narrowed as the address says.
 (() => {
   const rt = window.rt;
-  const asked = new Map(); // address -> the results, so that the pointer going back and forth asks once
+  const cache = new Map(); // URL -> results, so that moving the pointer back and forth requests them once
   const FITS = {
     F: (result) => result.status === "failed",
     K: (result) => result.status === "passed" && result.rerun,
@@ -20,21 +20,21 @@
     });
     for (const name of ["module", "topology", "as_of"]) if (here.get(name)) query.set(name, here.get(name));
     const address = `/api/v1/runs/${encodeURIComponent(run)}/results?${query}`;
-    if (!asked.has(address)) {
-      if (asked.size > 200) asked.clear();
+    if (!cache.has(address)) {
+      if (cache.size > 200) cache.clear();
       const answer = fetch(address).then((got) => (got.ok ? got.json() : Promise.reject(got.status)));
-      asked.set(
+      cache.set(
         address,
         answer.catch(() => {
-          asked.delete(address);
+          cache.delete(address);
           return { items: [] };
         }),
       );
     }
-    const found = (await asked.get(address)).items.filter((result) => result.test === test.id);
+    const found = (await cache.get(address)).items.filter((result) => result.test === test.id);
     return found.find(FITS[letter] || (() => true)) || found[0] || null;
   };
 
-  /** New data: what was known of a run that goes on may have changed. */
-  rt.forgetResults = () => asked.clear();
+  /** New data: the results of a run in progress may have changed. */
+  rt.forgetResults = () => cache.clear();
 })();

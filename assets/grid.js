@@ -1,4 +1,4 @@
-// Paints the grid: one string of markup with the names of all rows, laid at once; a row's cells are one canvas, drawn when
+// Paints the grid: one string of markup with the names of all rows, shown at once; a row's cells are one canvas, drawn when
 // the row comes near to sight, for two hundred thousand elements take seconds and forty drawings do not.
 (() => {
   const rt = window.rt;
@@ -24,7 +24,7 @@
     focus = { test: shown.tests[row][TEST], run: shown.runs[column][0], row, column };
   }
 
-  /** [row, column] of the keys' cell: of its test and run wherever they stand now, or of what stands in their place. */
+  /** [row, column] of the cell under the cursor: its test and run may have moved, or be gone. */
   function focused() {
     const [row, column] = [rowOf(focus.test), columnOf(focus.run)];
     return [
@@ -92,7 +92,7 @@
     }
   }
 
-  function drawAnew() {
+  function redraw() {
     const grid = document.querySelector("#grid .cells-grid");
     if (!grid || !shown) return;
     look();
@@ -100,7 +100,7 @@
     drawInSight(grid);
     if (grid.querySelector(".at")) point("at", ...focused());
   }
-  document.addEventListener("rt:themed", drawAnew);
+  document.addEventListener("rt:themed", redraw);
   const resized = new ResizeObserver(([{ target }]) => {
     const grid = target.querySelector(".cells-grid");
     if (!grid) return;
@@ -114,11 +114,11 @@
     const next = data?.tests.length ? data : null;
     const live = next && shown && next.at === shown.at && target.querySelector(".cells-grid"); // it came by itself
     if (live && isRead(live)) follow(live, next);
-    else lay(target, next);
+    else show(target, next);
     narrowAgain();
   };
 
-  function lay(target, data) {
+  function show(target, data) {
     const same = shown && target.firstChild && JSON.stringify(data) === JSON.stringify(shown);
     if (held) rt.notice(null);
     held = null;
@@ -160,7 +160,7 @@
       canvas.remove();
       draw(line);
     });
-    const moved = (one, other) => one.length !== other.length || one.some((item, place) => item[0] !== other[place][0]);
+    const moved = (one, other) => one.length !== other.length || one.some((item, index) => item[0] !== other[index][0]);
     held = moved(runs, next.runs) || moved(tests, next.tests) ? next : null;
     offer();
   }
@@ -173,7 +173,7 @@
     const fresh = (list) => list.filter((one) => !known.has(one[0])).length;
     const runs = fresh(held.runs);
     rt.notice({ rows: runs || fresh(held.tests), noun: runs ? "run" : "test" }, () => {
-      lay(target, held);
+      show(target, held);
       narrowAgain();
       target.querySelector(".cells-grid").focus({ preventScroll: true });
     });
@@ -182,18 +182,18 @@
 
   function paint(target) {
     const old = target.querySelector(".cells-grid");
-    const place = old ? [old.scrollLeft, old.scrollTop, old === document.activeElement] : null;
+    const scroll = old ? [old.scrollLeft, old.scrollTop, old === document.activeElement] : null;
     const marked = old?.querySelector(".at");
     if (!shown) return target.replaceChildren();
-    width = fit(target, shown.runs.length); // what is asked of the page's style is asked before it is made anew
+    width = fit(target, shown.runs.length); // reads the page's style, before the markup is replaced
     look();
     target.innerHTML = rt.gridMarkup(shown, cell, width);
     const grid = target.querySelector(".cells-grid");
     resized.observe(target);
-    if (place) grid.scrollTo(place[0], place[1]);
+    if (scroll) grid.scrollTo(scroll[0], scroll[1]);
     drawInSight(grid);
     if (marked && rowOf(focus.test) >= 0 && columnOf(focus.run) >= 0) point("at", ...focused());
-    if (place?.[2]) grid.focus({ preventScroll: true });
+    if (scroll?.[2]) grid.focus({ preventScroll: true });
     const open = (new URLSearchParams(location.search).get("case") || "").split(/[.@]/)[0];
     const row = shown.tests.findIndex((test) => test[TEST] === open);
     if (open && row >= 0 && open !== focus.test) setFocus(row, Math.max(shown.cells[row].indexOf("F"), 0));
@@ -267,7 +267,7 @@
       tip.textContent = `${description}\n${failed.message.split("\n", 1)[0].slice(0, 300)}`;
   }
 
-  let opened = 0; // how many cells were asked for: what comes late opens nothing
+  let opened = 0; // how many cells were opened: a late answer opens nothing
   let waiting = false; // for the text of the last of them
 
   /** Open a cell's text: its result in that run's build, or the test where the run has none. */

@@ -1,8 +1,8 @@
-// A fragment leads to its heading once the page that has it is laid, and again whenever it changes.
+// Scrolls to the heading that the fragment names when a documentation page is shown, and when the fragment changes.
 (() => {
-  let asked = false;
+  let fragmentChanged = false;
 
-  function lead() {
+  function scrollToHeading() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
     target.tabIndex = -1;
@@ -12,11 +12,11 @@
 
   document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name !== "docs") return;
-    if (asked || !detail.same) lead();
-    asked = false;
+    if (fragmentChanged || !detail.same) scrollToHeading();
+    fragmentChanged = false;
   });
   addEventListener("hashchange", () => {
-    asked = true;
-    lead();
+    fragmentChanged = true;
+    scrollToHeading();
   });
 })();

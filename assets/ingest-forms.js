@@ -1,5 +1,5 @@
-// Forms that ask the server for something hand their fields to a Store; a callback carries them out and answers.
-// A form with data-picks holds a list to pick from: its button says how many are checked.
+// Forms of the Ingest page: a submitted form puts its fields into a Store, and a callback handles the request.
+// A form with data-picks is a list with check boxes; its button shows how many are checked.
 (() => {
   const boxes = (form) => [...form.querySelectorAll("input[type=checkbox]")];
 
@@ -19,11 +19,11 @@
     const form = event.target.closest("form[data-ask]");
     if (!form) return;
     const fields = new FormData(form);
-    const asked = {};
-    for (const name of fields.keys()) asked[name] = name === "urls" ? fields.getAll(name) : fields.get(name);
-    window.dash_clientside.set_props(form.getAttribute("data-ask"), { data: asked });
+    const request = {};
+    for (const name of fields.keys()) request[name] = name === "urls" ? fields.getAll(name) : fields.get(name);
+    window.dash_clientside.set_props(form.getAttribute("data-ask"), { data: request });
     for (const field of form.querySelectorAll("input:not([type=hidden], [type=checkbox])")) field.value = "";
-    if (form.hasAttribute("data-picks")) check(form, () => false); // what was asked for is not asked for twice
+    if (form.hasAttribute("data-picks")) check(form, () => false); // so that the same builds are not requested twice
   });
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-picks]");

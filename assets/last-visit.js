@@ -28,11 +28,11 @@
         JSON.stringify({ at: Date.now(), runs, started, broken: { ...before.broken, ...of("broken") } }),
       );
     } catch {
-      // a browser that keeps nothing has nothing to tell
+      // without storage there is no last visit to compare with
     }
   }
 
-  /** By how many its newly broken tests became more or fewer, in words. */
+  /** How many more or fewer of its tests are newly broken, as text. */
   function moved(tile) {
     const known = before.broken?.[tile.dataset.seen];
     const by = known === undefined ? 0 : tile.dataset.broken - known;
@@ -67,15 +67,15 @@
     const rest = found.length - links.length;
     line.append(
       " Newly broken: ",
-      ...links.flatMap((link, place) => (place ? [", ", link] : [link])),
+      ...links.flatMap((link, index) => (index ? [", ", link] : [link])),
       rest ? ` and ${rest} more.` : ".",
     );
   }
 
-  function tell() {
+  function showNews() {
     const line = document.getElementById("since");
     if (!line || !before.at || NARROWED.test(location.search)) return;
-    const [fresh, came] = [[], []]; // in words, and the releases
+    const [fresh, came] = [[], []]; // texts, and the releases
     for (const tile of document.querySelectorAll("#overview [data-seen]")) {
       const known = before.runs[tile.dataset.seen];
       if (known === tile.dataset.run) continue;
@@ -98,7 +98,7 @@
     if (detail.name !== "overview") return;
     if (left) before = read();
     left = false;
-    tell();
+    showNews();
   });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) remember();

@@ -1,28 +1,28 @@
-// The beat: asks for the store's snapshot id every two seconds, and wakes the callbacks only when it has moved.
+// Polls the store's snapshot id every two seconds and wakes the callbacks only when it has changed.
 (() => {
   const clientside = window.dash_clientside;
   let etag = null;
   let asking = false;
   let failures = 0;
   let newest = null;
-  let asked = Date.now(); // when the screen was last asked for
+  let lastRequest = Date.now(); // when the screen was last requested
   const MINUTE = 60000;
 
-  /** What a screen says of the time left, or of stale releases, ages without a commit. */
+  /** Whether the screen shows times left or stale releases, which age without a commit, and is a minute old. */
   function aged() {
     const follows = location.pathname === "/" || location.pathname.startsWith("/runs/");
-    if (!follows || Date.now() - asked < MINUTE) return false;
-    asked = Date.now();
+    if (!follows || Date.now() - lastRequest < MINUTE) return false;
+    lastRequest = Date.now();
     return true;
   }
 
   /** The snapshot that this page follows: the newest that is known, or the one that the address asks for. */
   window.rt.snapshot = () => new URLSearchParams(location.search).get("as_of") || newest;
 
-  function tell(reachable) {
+  function setReachable(reachable) {
     failures = reachable ? 0 : failures + 1;
     if (reachable) window.rt.heard();
-    const lost = failures > 1; // one lost beat is nothing to speak of
+    const lost = failures > 1; // a single failed poll is not shown
     const banner = document.getElementById("offline");
     if (banner) {
       const text = lost ? "The server cannot be reached. What you see may be old; this page goes on by itself." : "";
@@ -52,19 +52,19 @@
       const headers = etag ? { "If-None-Match": etag } : {};
       const answer = await fetch("/api/v1/snapshot", { headers, cache: "no-store", signal: AbortSignal.timeout(8000) });
       if (answer.status === 304) {
-        tell(true);
+        setReachable(true);
         return aged() ? seen : no_update;
       }
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       const body = await answer.json();
-      tell(true);
+      setReachable(true);
       etag = answer.headers.get("ETag");
       newest = body.snapshot;
       date(body.committed_at);
-      asked = Date.now();
+      lastRequest = Date.now();
       return body.snapshot === seen ? no_update : body.snapshot;
     } catch {
-      tell(false);
+      setReachable(false);
       return no_update;
     } finally {
       asking = false;

@@ -1,4 +1,4 @@
-// The line that says what went wrong is in view as soon as its text is laid; from then on the reader scrolls.
+// Scrolls a log to the line that says what went wrong, once.
 (() => {
   document.addEventListener("rt:rendered", () => {
     for (const mark of document.querySelectorAll(".log .failing-line")) {

@@ -1,4 +1,4 @@
-// Lays new markup over what is shown: standing nodes stay, so scroll, focus, open rows and selections survive.
+// Applies new markup to the nodes that are shown: they stay, so scroll, focus, open rows and selections survive.
 (() => {
   const rt = window.rt;
   let noticed = null; // the slot for which a notice was shown last
@@ -15,7 +15,7 @@
     for (const { name } of [...from.attributes]) {
       if (!to.hasAttribute(name) && !kept(name)) from.removeAttribute(name);
     }
-    const own = from.hasAttribute("data-own"); // what stands in it is the user's alone
+    const own = from.hasAttribute("data-own"); // the user alone writes in it
     if (from.tagName === "INPUT" && from !== document.activeElement && !own) from.value = to.value;
     if (from.tagName === "SELECT" && from !== document.activeElement) {
       const chosen = [...to.options].find((option) => option.hasAttribute("selected"));
@@ -26,18 +26,18 @@
   function morph(from, to, live) {
     const keyed = new Map();
     for (const child of from.childNodes) if (keyOf(child)) keyed.set(keyOf(child), child);
-    let place = from.firstChild;
+    let current = from.firstChild;
     for (const wanted of [...to.childNodes]) {
       const key = keyOf(wanted);
-      let match = key ? keyed.get(key) : place;
+      let match = key ? keyed.get(key) : current;
       while (!key && match && keyOf(match)) match = match.nextSibling;
       if (match && (match.nodeType !== wanted.nodeType || match.nodeName !== wanted.nodeName)) match = null;
       if (!match) {
-        from.insertBefore(wanted, place);
+        from.insertBefore(wanted, current);
         continue;
       }
-      if (match !== place) from.insertBefore(match, place);
-      else place = place.nextSibling;
+      if (match !== current) from.insertBefore(match, current);
+      else current = current.nextSibling;
       if (match.nodeType === 1) {
         const before = live && match.hasAttribute("data-live") ? match.textContent : null;
         attributes(match, wanted);
@@ -51,10 +51,10 @@
         match.data = wanted.data;
       }
     }
-    while (place) {
-      const next = place.nextSibling;
-      place.remove();
-      place = next;
+    while (current) {
+      const next = current.nextSibling;
+      current.remove();
+      current = next;
     }
   }
 
@@ -80,7 +80,7 @@
       const next = later.find(first);
       if (!next || !isRead(list)) return;
       const rows = new Map(keyed(next).map((row) => [keyOf(row), row]));
-      if (old.length === rows.size && [...rows.keys()].every((key, place) => key === keyOf(old[place]))) return;
+      if (old.length === rows.size && [...rows.keys()].every((key, index) => key === keyOf(old[index]))) return;
       const known = new Set(old.map(keyOf));
       waits.rows += [...rows.keys()].filter((key) => !known.has(key)).length;
       waits.held = true;
@@ -91,24 +91,24 @@
     return waits.held ? waits : null;
   }
 
-  /** Offers what waits ({rows, noun}; null: nothing does any more); `show` lays it when asked for. */
+  /** Offer the rows that wait ({rows, noun}; null: none); `show` is called when the user wants them. */
   rt.notice = (waits, show) => {
-    const place = document.getElementById("held");
-    if (!waits) return place.replaceChildren();
+    const slot = document.getElementById("held");
+    if (!waits) return slot.replaceChildren();
     const button = document.createElement("button");
-    const words = waits.rows ? `${waits.rows} new ${waits.noun}${waits.rows === 1 ? "" : "s"}` : "A new order";
-    button.textContent = `${words} – show`;
+    const label = waits.rows ? `${waits.rows} new ${waits.noun}${waits.rows === 1 ? "" : "s"}` : "A new order";
+    button.textContent = `${label} – show`;
     button.addEventListener("click", () => {
       show();
       const heading = document.querySelector("#page h1");
       if (heading && document.activeElement === document.body) heading.focus({ preventScroll: true });
     });
-    const said = place.textContent;
-    if (said !== button.textContent) place.replaceChildren(button);
-    else place.firstChild.replaceWith(button);
+    const shownText = slot.textContent;
+    if (shownText !== button.textContent) slot.replaceChildren(button);
+    else slot.firstChild.replaceWith(button);
   };
 
-  /** The cells of tables that become cards on a phone know the head of their column. */
+  /** Give the cells of tables that become cards on a phone the head of their column. */
   function label(root) {
     for (const table of root.querySelectorAll("table.cards")) {
       const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.replace(/[↑↓]/, "").trim());
@@ -132,7 +132,7 @@
     template.innerHTML = answer.html;
     rt.times(template.content);
     label(template.content);
-    // What is looked up anew is laid whole; what comes by itself does not move the rows that are being read.
+    // An answer to the user's own request is shown whole; a live update does not move rows that are being read.
     const waits = same && !whole && name !== "drawer" ? hold(target, template.content) : null;
     if (waits || noticed === name || (!same && name !== "drawer"))
       rt.notice(waits, () => rt.apply(answer, storeId, true));

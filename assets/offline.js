@@ -1,13 +1,13 @@
-// What is navigated to while the server is away: the old page must not stand under the new address, and the new one
-// comes by itself. Dash asks once and gives up; here its questions are watched, and asked again when the beat is answered.
+// Navigation while the server is away: the old page must not be shown under the new address, and the new page is loaded
+// when the server answers. Dash requests once and gives up; its requests are watched here and repeated.
 (() => {
   const rt = window.rt;
   const ASK = "_dash-update-component";
   const nativeFetch = window.fetch.bind(window);
-  let lost = false; // a question went unanswered since the server was heard of last
-  let laid = ""; // the address whose page is shown
+  let lost = false; // a request has failed since the server last answered
+  let renderedPage = ""; // the address whose page is shown
 
-  /** A page's address, whatever the order of its parameters; an opened text is no other page. */
+  /** A page's address without the order of its parameters and without the open text, which is not another page. */
   function page(href) {
     const url = new URL(href, location.href);
     const query = [...url.searchParams].filter(([name, value]) => value && name !== "case").sort();
@@ -15,16 +15,15 @@
   }
 
   function show() {
-    const place = document.getElementById("unloaded");
-    if (!place) return;
-    const away = lost && page(location.href) !== laid;
-    if (document.documentElement.toggleAttribute("data-unloaded", away) === Boolean(place.firstChild)) return;
-    if (!away) return place.replaceChildren();
-    const [heading, words] = [document.createElement("h1"), document.createElement("p")];
+    const slot = document.getElementById("unloaded");
+    if (!slot) return;
+    const away = lost && page(location.href) !== renderedPage;
+    if (document.documentElement.toggleAttribute("data-unloaded", away) === Boolean(slot.firstChild)) return;
+    if (!away) return slot.replaceChildren();
+    const [heading, paragraph] = [document.createElement("h1"), document.createElement("p")];
     heading.textContent = "This page could not be loaded";
-    words.textContent =
-      "The server does not answer. It is asked again every two seconds, and the page comes by itself.";
-    place.replaceChildren(heading, words);
+    paragraph.textContent = "The server does not answer. This page retries every two seconds.";
+    slot.replaceChildren(heading, paragraph);
   }
 
   window.fetch = async (...parameters) => {
@@ -45,7 +44,7 @@
     show();
   }
 
-  /** The server was heard: what went unanswered is asked again. */
+  /** The server answered: repeat the request that failed. */
   rt.heard = () => {
     if (!lost) return;
     lost = false;
@@ -54,7 +53,7 @@
 
   document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name === "drawer") return;
-    laid = page(detail.at);
+    renderedPage = page(detail.at);
     show();
   });
   addEventListener("popstate", show);

@@ -15,7 +15,7 @@
     failure: "Failure texts",
   };
   const find = (id) => document.getElementById(id);
-  let asked = null; // what aborts the question under way
+  let request = null; // the AbortController of the running search
   let waiting = null;
   let pasted = false;
   let hurried = false; // Enter came before the answer did
@@ -50,10 +50,10 @@
   }
 
   function element(name, attributes, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...children);
-    return made;
+    const node = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children);
+    return node;
   }
 
   function glyph(state) {
@@ -74,16 +74,16 @@
     return title;
   }
 
-  function option(hit, place, words) {
+  function option(hit, index, words) {
     const facts = element("span", { class: "palette-detail" });
     if (hit.release && hit.kind !== "run" && hit.kind !== "release") facts.append(element("span", {}, hit.release));
     if (hit.detail) facts.append(element("span", {}, hit.detail));
     if (hit.at) facts.append(element("span", {}, element("time", { datetime: hit.at, "data-time": "ago" })));
-    const made = element(
+    const node = element(
       "a",
       {
         role: "option",
-        id: `palette-${place}`,
+        id: `palette-${index}`,
         href: address(hit),
         tabindex: -1,
         "aria-selected": "false",
@@ -93,18 +93,18 @@
       marked(hit.title, words),
       facts,
     );
-    made.addEventListener("click", () => {
+    node.addEventListener("click", () => {
       remember(hit);
       find("palette").close();
       find("palette-input").value = "";
     });
-    return made;
+    return node;
   }
 
-  function lay(groups, words, says) {
+  function render(groups, words, status) {
     const list = find("palette-list");
-    let place = 0;
-    const made = groups
+    let index = 0;
+    const sections = groups
       .filter(([, hits]) => hits.length)
       .map(([name, hits]) => {
         const head = element(
@@ -112,21 +112,21 @@
           { class: "palette-head", id: `palette-of-${name}`, role: "presentation" },
           HEADS[name],
         );
-        const options = hits.map((hit) => option(hit, place++, words));
+        const options = hits.map((hit) => option(hit, index++, words));
         return element("div", { role: "group", "aria-labelledby": head.id }, head, ...options);
       });
-    list.replaceChildren(...made);
+    list.replaceChildren(...sections);
     rt.times(list);
-    find("palette-input").setAttribute("aria-expanded", String(place > 0));
-    find("palette-status").textContent = says;
+    find("palette-input").setAttribute("aria-expanded", String(index > 0));
+    find("palette-status").textContent = status;
     choose(0);
   }
 
   const options = () => [...find("palette-list").querySelectorAll("[role=option]")];
 
-  function choose(place) {
+  function choose(index) {
     const all = options();
-    const at = all.length ? (place + all.length) % all.length : -1;
+    const at = all.length ? (index + all.length) % all.length : -1;
     for (const [index, hit] of all.entries()) hit.setAttribute("aria-selected", String(index === at));
     if (at < 0) find("palette-input").removeAttribute("aria-activedescendant");
     else {
@@ -150,19 +150,19 @@
       .toLowerCase()
       .split(/\s+|::/)
       .filter(Boolean);
-    if (asked) asked.abort();
-    waiting = asked = null;
+    if (request) request.abort();
+    waiting = request = null;
     if (!text) {
       const known = recent();
-      lay([["recent", known]], [], known.length ? "" : "Type a part of a name; every word must be found.");
+      render([["recent", known]], [], known.length ? "" : "Type a part of a name; every word must be found.");
       return;
     }
-    asked = new AbortController();
+    request = new AbortController();
     const query = new URLSearchParams({ q: text.slice(0, 500) });
     const past = new URLSearchParams(location.search).get("as_of");
     if (past) query.set("as_of", past);
     try {
-      const answer = await fetch(`/api/v1/search?${query}`, { signal: asked.signal });
+      const answer = await fetch(`/api/v1/search?${query}`, { signal: request.signal });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       const hits = (await answer.json()).items;
       const direct = pasted && hits.length && hits[0].exact;
@@ -171,12 +171,12 @@
         ["screen", screens(words)],
         ...kinds.map((kind) => [kind, hits.filter((hit) => hit.kind === kind)]),
       ];
-      lay(groups, words, hits.length ? `${hits.length} found` : "Nothing has this in its name.");
-      asked = null;
+      render(groups, words, hits.length ? `${hits.length} found` : "Nothing has this in its name.");
+      request = null;
       if ((direct || hurried) && options().length) options()[0].click();
     } catch (error) {
       if (error.name === "AbortError") return;
-      lay([], [], "The server cannot be asked now.");
+      render([], [], "The server does not answer.");
     }
     pasted = hurried = false;
   }
@@ -187,7 +187,7 @@
     PageDown: () => choose(Math.min(chosen() + 8, options().length - 1)),
     PageUp: () => choose(Math.max(chosen() - 8, 0)),
     Enter: () => {
-      hurried = Boolean(waiting || asked);
+      hurried = Boolean(waiting || request);
       const hit = options()[chosen()];
       if (!hurried && hit) hit.click();
     },

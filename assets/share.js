@@ -39,18 +39,18 @@
   }
 
   function offerCharts() {
-    const made = charts().flatMap((plot, place) => {
+    const rows = charts().flatMap((plot, index) => {
       const name = titleOf(plot);
       return ["png", "svg"].map((form) => {
         const button = document.createElement("button");
         button.className = "act";
         button.textContent = `${name} as ${form.toUpperCase()}`;
-        button.addEventListener("click", () => download(place, name, form));
+        button.addEventListener("click", () => download(index, name, form));
         return button;
       });
     });
-    find("share-charts").replaceChildren(...made);
-    for (const row of document.querySelectorAll("[data-charts]")) row.hidden = !made.length;
+    find("share-charts").replaceChildren(...rows);
+    for (const row of document.querySelectorAll("[data-charts]")) row.hidden = !rows.length;
   }
 
   /** How tall the legend becomes at the width of the picture, in px: as many rows as its names take. */
@@ -67,8 +67,8 @@
   }
 
   /** A chart as a file: in the light theme, on white, named, whatever the screen looks like. */
-  async function download(place, name, form) {
-    const plot = charts()[place];
+  async function download(index, name, form) {
+    const plot = charts()[index];
     const figure = rt.printed(plot.id);
     const title = [document.querySelector("#page h1").textContent, name].join(" · ");
     const height = Math.max(plot.clientHeight + 60, LARGE.height);
@@ -99,7 +99,7 @@
     });
     const filename = title.replace(/[^\p{L}\p{N}]+/gu, "-");
     await window.Plotly.downloadImage(figure, { format: form, ...LARGE, height: height + legend, filename });
-    find("share-status").textContent = `${filename}.${form} was made.`;
+    find("share-status").textContent = `${filename}.${form} was saved.`;
   }
 
   document.addEventListener("click", (event) => {

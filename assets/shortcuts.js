@@ -14,7 +14,7 @@
     const links = rows.map((row) => (row.matches("summary") ? row : row.querySelector("a[href]")));
     return links.filter((link) => link?.checkVisibility());
   }
-  const asked = () => new URLSearchParams(location.search).get("case");
+  const openCase = () => new URLSearchParams(location.search).get("case");
 
   /** The link of the list that leads to a case: to this very result, or at least to its test. */
   function linkOf(wanted) {
@@ -28,10 +28,10 @@
     if (document.querySelector("#grid .cells-grid")) return rt.stepGrid(by);
     const links = stops();
     if (!links.length) return;
-    const current = links.indexOf(asked() ? linkOf(asked()) : document.activeElement);
+    const current = links.indexOf(openCase() ? linkOf(openCase()) : document.activeElement);
     const link = links[Math.min(Math.max(current + by, 0), links.length - 1)];
     link.scrollIntoView({ block: "nearest" });
-    if (asked() && link.matches(".case-link")) rt.go(link.href, { replace: true });
+    if (openCase() && link.matches(".case-link")) rt.go(link.href, { replace: true });
     else link.focus({ focusVisible: true });
   }
 
@@ -84,7 +84,7 @@
   document.addEventListener("rt:rendered", ({ detail }) => {
     if (detail.name !== "drawer") return;
     const body = document.querySelector(".drawer-body");
-    const shown = body ? asked() : null;
+    const shown = body ? openCase() : null;
     if (shown && !open) body.focus({ preventScroll: true });
     if (!shown && open) {
       const back = linkOf(open) || document.querySelector("#grid .cells-grid");

@@ -1,4 +1,5 @@
-// The SQL console: asks the API itself, so that hanging up cancels; the query and the chart stand behind the '#'.
+// The SQL console: calls the API itself, so that closing the connection cancels a query. The address keeps query and
+// chart behind the '#'.
 (() => {
   const rt = window.rt;
   const API = "/api/v1/sql";
@@ -7,26 +8,26 @@
   let running = null; // the AbortController of the query that runs
   let sorted = null; // {column, down}
   let opened = null; // the address that was last read
-  let told = ""; // what stands beside the form that keeps a query
+  let savedStatus = ""; // the text beside the form that saves a query
 
   const $ = (id) => document.getElementById(id);
   const here = () => $("sql-text");
-  const asked = () => new URLSearchParams(location.hash.slice(1));
+  const addressParams = () => new URLSearchParams(location.hash.slice(1));
 
   function element(name, attributes, ...children) {
-    const made = document.createElement(name);
+    const node = document.createElement(name);
     for (const [key, value] of Object.entries(attributes || {})) {
       if (value === false || value === null || value === undefined) continue;
-      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else made.setAttribute(key, value === true ? "" : value);
+      if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+      else node.setAttribute(key, value === true ? "" : value);
     }
-    made.append(...children.filter((child) => child !== null));
-    return made;
+    node.append(...children.filter((child) => child !== null));
+    return node;
   }
 
   /** Put the query and what is shown of it into the address; a new query is a new entry of the history. */
   function remember(changes) {
-    const wanted = asked();
+    const wanted = addressParams();
     const before = wanted.get("sql");
     for (const [name, value] of Object.entries(changes)) {
       if (value) wanted.set(name, value);
@@ -38,13 +39,13 @@
     else history.pushState({}, "", address);
   }
 
-  function say(...children) {
+  function showStatus(...children) {
     $("sql-answer").replaceChildren(element("p", { class: "sql-status", role: "status" }, ...children));
     $("sql-chart-frame").hidden = true;
   }
 
-  function tell(text) {
-    told = text;
+  function showSavedStatus(text) {
+    savedStatus = text;
     $("sql-save-status").textContent = text;
   }
 
@@ -54,13 +55,11 @@
     for (const button of document.querySelectorAll("[data-sql-file]")) button.disabled = on;
   }
 
-  /** What to do when a limit is hit, in words. */
+  /** What to do when a limit is hit. */
   function advice(status, detail) {
-    if (status === 408)
-      return "Name a release and a span of started_at, count before you join, or ask for fewer columns.";
-    if (status === 429) return "Another query runs in this process. Run it again in a moment.";
-    if (/memory/i.test(detail))
-      return "Count or filter earlier: what is sorted, joined or collected must fit into memory.";
+    if (status === 408) return "Filter by release and started_at, aggregate before joining, or select fewer columns.";
+    if (status === 429) return "Another query is running. Try again in a moment.";
+    if (/memory/i.test(detail)) return "Filter or aggregate earlier: sorts and joins must fit into memory.";
     if (status === 503) return "Run `regtracker check` on the server.";
     return "";
   }
@@ -97,8 +96,8 @@
     running = mine;
     wait(true);
     const began = Date.now();
-    const clock = setInterval(() => say(`Running, ${Math.round((Date.now() - began) / 1000)} s ...`), 1000);
-    say("Running ...");
+    const clock = setInterval(() => showStatus(`Running, ${Math.round((Date.now() - began) / 1000)} s ...`), 1000);
+    showStatus("Running ...");
     try {
       const response = await fetch(API, {
         method: "POST",
@@ -114,7 +113,7 @@
       return { blob: await response.blob(), cut: response.headers.has("Regtracker-Truncated") };
     } catch (error) {
       if (error.name === "AbortError") {
-        if (running === mine) say("Cancelled.");
+        if (running === mine) showStatus("Cancelled.");
       } else fail({ detail: `The server cannot be reached: ${error.message}` }, sql);
       return null;
     } finally {
@@ -128,8 +127,8 @@
 
   async function run() {
     const sql = here().value.trim();
-    if (!sql) return say("Write a query, or take one of the questions.");
-    if (sql !== asked().get("sql")) remember({ sql, view: "", x: "", y: "", series: "" });
+    if (!sql) return showStatus("Write a query, or choose an example.");
+    if (sql !== addressParams().get("sql")) remember({ sql, view: "", x: "", y: "", series: "" });
     const found = await ask(sql, "application/json", Number($("sql-rows").value));
     if (!found || !$("sql-answer")) return;
     answer = { sql, ...found };
@@ -140,7 +139,7 @@
   const FILES = { csv: ["text/csv", "csv"], parquet: ["application/vnd.apache.parquet", "parquet"] };
   async function download(form) {
     const sql = here().value.trim();
-    if (!sql) return say("Write a query, or take one of the questions.");
+    if (!sql) return showStatus("Write a query, or choose an example.");
     const [accept, suffix] = FILES[form];
     const found = await ask(sql, accept, 1);
     if (!found) return;
@@ -148,8 +147,8 @@
     element("a", { href: url, download: `query.${suffix}` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
     if (answer && answer.sql === sql) show();
-    else say(`Saved as query.${suffix}.`);
-    if (found.cut) tell("The file does not hold every row: it was cut at its limit. Ask for fewer columns or rows.");
+    else showStatus(`Saved as query.${suffix}.`);
+    if (found.cut) showSavedStatus("The file was cut at its limit. Select fewer columns or rows.");
   }
 
   function cell(value, column) {
@@ -220,12 +219,12 @@
     return [
       select("x", "across", names, chosen.x),
       select("y", "up", numbers.length ? numbers : names, chosen.y),
-      select("series", "one for each", [["", "(all in one)"], ...names], chosen.series),
+      select("series", "one series per", [["", "(all in one)"], ...names], chosen.series),
     ];
   }
 
   function show() {
-    const view = asked().get("view") || "table";
+    const view = addressParams().get("view") || "table";
     const tab = (name, text) =>
       element(
         "button",
@@ -260,28 +259,29 @@
         element(
           "p",
           { class: "notice" },
-          "There are more rows than these. Add LIMIT, count with GROUP BY, show more rows, or take the CSV: a file holds all of them, up to its own limit.",
+          "Not all rows are shown. Add LIMIT or GROUP BY, show more rows, or download the CSV, which has all rows up to its own limit.",
         ),
       );
     const drawn = view !== "table" && answer.rows.length > 0;
     if (drawn) {
-      const chosen = axes(answer, asked());
+      const chosen = axes(answer, addressParams());
       head.append(...choices(chosen));
       const { figure: shown, left } = figure(answer, chosen);
-      if (left) parts.push(element("p", { class: "quiet" }, `${left} more are not drawn: choose fewer with WHERE.`));
+      if (left)
+        parts.push(element("p", { class: "quiet" }, `${left} more series are not drawn: select fewer with WHERE.`));
       $("sql-chart-frame").hidden = false;
       rt.draw("sql-chart", shown);
     } else if (answer.rows.length) parts.push(table());
-    else parts.push(element("p", { class: "quiet" }, "No row fits."));
+    else parts.push(element("p", { class: "quiet" }, "No rows."));
     $("sql-chart-frame").hidden = !drawn;
     $("sql-answer").replaceChildren(...parts);
   }
 
-  // kept queries
+  // saved queries
 
   async function keep(form) {
     const sql = here().value.trim();
-    if (!sql) return tell("There is no query to keep.");
+    if (!sql) return showSavedStatus("There is no query to save.");
     const { name, author } = Object.fromEntries(new FormData(form));
     const body = JSON.stringify({ name, sql, ...(author.trim() ? { author } : {}) });
     const response = await fetch(`${API}/saved`, {
@@ -289,30 +289,30 @@
       headers: { "Content-Type": "application/json" },
       body,
     });
-    tell(response.ok ? "Kept." : (await response.json()).detail);
+    showSavedStatus(response.ok ? "Saved." : (await response.json()).detail);
     if (response.ok) form.elements.name.value = "";
     fresh();
   }
 
   async function forget(id) {
     const response = await fetch(`${API}/saved/${id}`, { method: "DELETE" });
-    tell(response.ok ? "Forgotten." : (await response.json()).detail);
+    showSavedStatus(response.ok ? "Deleted." : (await response.json()).detail);
     fresh();
   }
 
-  /** The list follows the snapshot; here it need not wait for the next beat. */
+  /** Update the list of saved queries now, without waiting for the next poll. */
   async function fresh() {
     const response = await fetch("/api/v1/snapshot", { cache: "no-store" });
     if (response.ok) window.dash_clientside.set_props("snapshot", { data: (await response.json()).snapshot });
   }
 
-  // what happens when
+  // events
 
-  /** Show what the address asks for; the address that this page wrote itself is shown already. */
+  /** Show the query of the address, unless this page has just written it. */
   function open() {
     if (!here() || location.hash === opened) return;
     opened = location.hash;
-    const sql = asked().get("sql");
+    const sql = addressParams().get("sql");
     if (sql === null) {
       here().value = "";
       answer = null;
@@ -338,11 +338,11 @@
     if (detail.name !== "sql") return;
     if (!detail.same) {
       opened = null;
-      told = "";
+      savedStatus = "";
       $("sql-rows").value = $("sql-rows").dataset.usual;
     }
     wait(Boolean(running));
-    tell(told);
+    showSavedStatus(savedStatus);
     open();
   });
   const recolour = new MutationObserver(() => answer && $("sql-answer") && show());
@@ -364,10 +364,11 @@
     if (!button) return;
     if (button.id === "sql-cancel" && running) running.abort();
     else if (button.id === "sql-copy") {
-      if (here().value.trim() !== asked().get("sql")) remember({ sql: here().value.trim() });
-      // Browsers give the clipboard only to https and this machine.
-      if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => tell("The link is copied."));
-      else tell("The link stands in the browser's address bar.");
+      if (here().value.trim() !== addressParams().get("sql")) remember({ sql: here().value.trim() });
+      // Browsers allow the clipboard only over https and on localhost.
+      if (navigator.clipboard)
+        navigator.clipboard.writeText(location.href).then(() => showSavedStatus("The link is copied."));
+      else showSavedStatus("Copy the link from the browser's address bar.");
     } else if (button.dataset.sqlInsert) insert(button.dataset.sqlInsert);
     else if (button.dataset.sqlForget) forget(button.dataset.sqlForget);
     else if (button.dataset.sqlFile) download(button.dataset.sqlFile);

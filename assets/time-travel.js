@@ -1,12 +1,12 @@
-// Time travel: `as_of` in the address sends every question to an earlier snapshot. This finds one, and says so.
+// Time travel: `as_of` in the address shows an earlier snapshot. This dialog finds one; a banner says that it is shown.
 (() => {
   const rt = window.rt;
   const clientside = window.dash_clientside;
   const find = (id) => document.getElementById(id);
   const now = () => rt.go(rt.withParams({ as_of: "" }));
-  const asked = () => new URLSearchParams(location.search).get("as_of");
+  const requestedSnapshot = () => new URLSearchParams(location.search).get("as_of");
 
-  const told = (moment) => moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const format = (moment) => moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
   async function snapshot(moment) {
     const answer = await fetch(`/api/v1/snapshot?as_of=${encodeURIComponent(moment)}`);
@@ -16,48 +16,48 @@
   }
 
   let begins = null; // the earliest moment that can be shown
-  let known = null; // when it has been asked for
+  let offered = null; // a promise: done when `begins` is known
 
-  /** What is offered: only moments that the store knows. */
+  /** Disable the jumps to times before the first snapshot. */
   async function offer() {
     const dialog = find("past");
     const answer = await fetch("/api/v1/health").catch(() => null);
     begins = answer?.ok ? new Date(Date.parse((await answer.json()).store.oldest_at) + 1000) : null;
     for (const jump of dialog.querySelectorAll("[data-ago]")) {
       jump.disabled = begins && ago(jump) < begins;
-      jump.title = jump.disabled ? "The store is younger than that." : "";
+      jump.title = jump.disabled ? "The store has no data that old." : "";
     }
-    find("past-begins").textContent = begins ? `The store begins at ${told(begins)}.` : "";
+    find("past-begins").textContent = begins ? `The store begins at ${format(begins)}.` : "";
   }
   const ago = (jump) => new Date(Date.now() - jump.getAttribute("data-ago") * 3600e3);
 
-  function refused(moment) {
-    if (Number.isNaN(moment.getTime())) return "Choose a moment first.";
-    if (moment > new Date()) return `${told(moment)} is still to come: choose a moment that has passed.`;
+  function refusal(moment) {
+    if (Number.isNaN(moment.getTime())) return "Choose a time first.";
+    if (moment > new Date()) return `${format(moment)} is in the future: choose an earlier time.`;
     if (begins && moment < begins)
-      return `The store begins at ${told(begins)}: it cannot say how it stood at ${told(moment)}.`;
+      return `The store begins at ${format(begins)}; it has no data for ${format(moment)}.`;
     return "";
   }
 
   async function travel(moment) {
-    await known;
-    find("past-status").textContent = refused(moment);
-    if (refused(moment)) return;
+    await offered;
+    find("past-status").textContent = refusal(moment);
+    if (refusal(moment)) return;
     const utc = `${moment.toISOString().slice(0, 19)}Z`;
     try {
       const { snapshot: id } = await snapshot(utc);
       find("past").close();
       rt.go(rt.withParams({ as_of: id, offset: "" }));
     } catch (error) {
-      find("past-status").textContent = String(error.message).replace(utc, told(moment));
+      find("past-status").textContent = String(error.message).replace(utc, format(moment));
     }
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     find("past").addEventListener("rt:opened", () => {
       find("past-status").textContent = "";
-      find("past").querySelector("[data-now]").hidden = !asked();
-      known = offer();
+      find("past").querySelector("[data-now]").hidden = !requestedSnapshot();
+      offered = offer();
     });
     find("past-form").addEventListener("submit", () => travel(new Date(find("past-time").value)));
     find("past").addEventListener("click", ({ target }) => {
@@ -71,20 +71,20 @@
   /** The banner of a screen that does not show now. */
   clientside.rt.past = async () => {
     const banner = find("then");
-    const id = asked();
+    const id = requestedSnapshot();
     document.documentElement.toggleAttribute("data-past", Boolean(id));
     if (!id) return banner.replaceChildren();
-    let said = `snapshot ${id}`;
+    let label = `snapshot ${id}`;
     try {
-      said = told(new Date((await snapshot(id)).committed_at));
+      label = format(new Date((await snapshot(id)).committed_at));
     } catch {
-      // the page says what is wrong with it
+      // the page shows the error
     }
-    if (asked() !== id) return;
+    if (requestedSnapshot() !== id) return;
     const back = document.createElement("button");
     back.className = "act";
     back.textContent = "Back to now";
     back.addEventListener("click", now);
-    banner.replaceChildren(`This is how it stood at ${said}. `, back);
+    banner.replaceChildren(`You are looking at ${label}. `, back);
   };
 })();

@@ -80,7 +80,7 @@ def test_what_came_since_the_last_look_is_told_but_not_of_a_narrowed_wall(page):
 def test_an_earlier_moment_is_said_and_left_again(page):
     then = page.world.store.snapshot()
     page.visit(f"/failures?as_of={then.id - 1}")
-    page.reads("#then", "This is how it stood at")
+    page.reads("#then", "You are looking at")
     page.press("go")
     page.until(lambda: page.path == f"/?as_of={then.id - 1}")
     page.reads(".runs-table", "#2")
@@ -95,7 +95,7 @@ def test_an_earlier_moment_is_said_and_left_again(page):
     page.reads("#past-begins", "The store begins at")
     assert page.run("return [...document.querySelectorAll('[data-ago]')].every((jump) => jump.disabled && jump.title)")
     assert page.path == "/"
-    for moment, words in (("", "Choose a moment"), ("2999-01-01T00:00", "still to come")):
+    for moment, words in (("", "Choose a time"), ("2999-01-01T00:00", "in the future")):
         page.run("document.getElementById('past-time').value = arguments[0]", moment)
         page.click("#past-form button")
         page.reads("#past-status", words)
