@@ -13,7 +13,7 @@ import click
 import requests
 
 from data.cli.common import load_settings
-from regtracker.processes import Children, answers, wait_ready
+from regtracker.processes import Children, is_listening, wait_ready
 
 BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go with what breaks
 
@@ -44,7 +44,7 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
     \b
     Example: regtracker demo --size small --port 8050
     """
-    if answers(port):
+    if is_listening(port):
         raise click.ClickException(f"Port {port} is taken: give another, as in `regtracker demo --port {port + 1}`.")
     home.mkdir(parents=True, exist_ok=True)
     world = _world(home / "demo.json", size)

@@ -90,7 +90,7 @@ def wait_ready(children: Children, url: str, patience_s: float = 300) -> None:
     raise click.ClickException(f"{url} did not become ready within {patience_s:.0f} s")
 
 
-def answers(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """Whether something listens there on this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from data.cli.common import load_settings
-from regtracker.processes import Children, answers
+from regtracker.processes import Children, is_listening
 
 
 @click.command()
@@ -24,7 +24,7 @@ def up(host: str | None, port: int | None) -> None:
     if not settings.source:
         click.echo("No [[source]] is configured: the dashboard will say how to connect a Jenkins.", err=True)
     options = [*(("--host", host) if host else ()), *(("--port", str(port)) if port is not None else ())]
-    if answers(port or settings.web.port):
+    if is_listening(port or settings.web.port):
         raise click.ClickException(f"Port {port or settings.web.port} is taken: give another with --port.")
     with Children() as children:
         children.start("ingest", "ingest")

@@ -70,7 +70,7 @@ ACTIONS: dict[str, list[tuple]] = {
 
 
 @dataclass(frozen=True)
-class Load:
+class PageLoad:
     """A screen, cold; median of ROUNDS."""
 
     screen: str
@@ -98,7 +98,7 @@ def main(url: str, as_json: bool) -> None:
         address = url.rstrip("/") + path
         cold = [_cold(driver, address, ready) for _ in range(ROUNDS)]
         usable, kilobytes, requests = (statistics.median(values) for values in zip(*cold, strict=True))
-        loads.append(Load(name, usable, kilobytes, int(requests)))
+        loads.append(PageLoad(name, usable, kilobytes, int(requests)))
         for action, css, text, *answer in ACTIONS.get(name, []):
             event, nth = answer or ("rt:rendered", 1)
             acts = (_act(driver, address, ready, css, text, event, nth) for _ in range(ROUNDS))
@@ -137,7 +137,7 @@ def _act(driver, address: str, ready: str, css: str, text: str, event: str, nth:
     return driver.execute_async_script(_ACT, css, text, event, nth)
 
 
-def _text(loads: list[Load], actions: list[Action]) -> str:
+def _text(loads: list[PageLoad], actions: list[Action]) -> str:
     lines = ["| screen, cold | usable ms | KB | requests |", "| --- | ---: | ---: | ---: |"]
     lines += [f"| {load.screen} | {load.usable_ms:.0f} | {load.kilobytes:.0f} | {load.requests} |" for load in loads]
     lines += ["", "| on | interaction | painted ms | of it server ms |", "| --- | --- | ---: | ---: |"]

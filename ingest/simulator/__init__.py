@@ -3,6 +3,6 @@
 from ingest.simulator.programme import Programme
 from ingest.simulator.server import SimulatorServer, create_app
 from ingest.simulator.sources import extra_sources, sources
-from ingest.simulator.timeline import ReleaseSpec, Size
+from ingest.simulator.timeline import ProgrammeSize, ReleaseSpec
 
-__all__ = ["Programme", "ReleaseSpec", "SimulatorServer", "Size", "create_app", "extra_sources", "sources"]
+__all__ = ["Programme", "ProgrammeSize", "ReleaseSpec", "SimulatorServer", "create_app", "extra_sources", "sources"]

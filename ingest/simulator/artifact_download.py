@@ -7,7 +7,7 @@ import re
 import zipfile
 from datetime import UTC, datetime
 
-from ingest.simulator.jenkins_items import Files
+from ingest.simulator.jenkins_items import ArtifactFiles
 
 ZIP = "*zip*"
 
@@ -22,7 +22,7 @@ def zip_request(segments: list[str]) -> tuple[str, str] | None:
     return "/".join(path[:wild]), "/".join(path[wild:])
 
 
-def zipped(files: Files, folder: str, pattern: str, modified: float) -> bytes | None:
+def zipped(files: ArtifactFiles, folder: str, pattern: str, modified: float) -> bytes | None:
     """Names in the zip are relative to the folder; without a pattern they begin with the folder's own name. None where
     there is no such folder; a pattern that matches nothing gives an empty zip."""
     inside = {path.removeprefix(f"{folder}/" if folder else ""): path for path in files if _below(path, folder)}

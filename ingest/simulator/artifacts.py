@@ -6,7 +6,6 @@ A topology's XML and rerun log appear when its session has ended; its order log 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -15,22 +14,23 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from ingest.simulator import failure_messages
-from ingest.simulator.programme import ERROR, FAILED, NONE, SICK, SKIPPED, STATUS_NAMES, STORM, Programme, Results
-from ingest.simulator.timeline import Execution, Run
+from ingest.simulator.failure_messages import ESCAPE
+from ingest.simulator.jenkins_items import ArtifactFiles
+from ingest.simulator.programme import ERROR, FAILED, NONE, SICK, SKIPPED, STATUS_NAMES, STORM, DrawnResults, Programme
+from ingest.simulator.timeline import Execution, PlannedRun
 
 SKIP_REASON = "needs a testbed with two uplinks"
 PADDED = tuple(f"{name:<7}" for name in STATUS_NAMES)
-Files = dict[str, Callable[[], bytes]]
 
 
-def build_map(run: Run, now: float) -> bytes:
+def build_map(run: PlannedRun, now: float) -> bytes:
     """The orchestrator's record of what it started, module by module."""
     return json.dumps({e.module.map_key: e.number for e in run.listed if e.started <= now}, indent=2).encode()
 
 
-def files(programme: Programme, execution: Execution, now: float) -> Files:
+def files(programme: Programme, execution: Execution, now: float) -> ArtifactFiles:
     """Path -> content of the artifacts that exist at `now`, none for a build that failed before its tests."""
-    found: Files = {}
+    found: ArtifactFiles = {}
     module, results = execution.module, programme.results(execution)
     prefix = f"results/logs/{int(execution.started)}_{module.short}"
     for topology, begin, end, complete in sessions(programme, execution, now):
@@ -96,7 +96,7 @@ def junit_xml(programme: Programme, execution: Execution, begin: int, end: int) 
     return "".join([head, *rows, "</testsuite></testsuites>\n"]).encode()
 
 
-def _outcome(programme: Programme, execution: Execution, results: Results, row: int) -> str:
+def _outcome(programme: Programme, execution: Execution, results: DrawnResults, row: int) -> str:
     if results.first[row] == SKIPPED:
         test = execution.module.tests[execution.module.test[results.slot[row]]]
         where = escape(f"{test.file}:{test.line}: {SKIP_REASON}")
@@ -111,10 +111,10 @@ def _outcome(programme: Programme, execution: Execution, results: Results, row: 
 
 def _printable(text: str) -> str:
     """XML 1.0 has no escape character; pytest writes it out."""
-    return text.replace(failure_messages.ESCAPE, "#x1B")
+    return text.replace(ESCAPE, "#x1B")
 
 
-def failure(programme: Programme, execution: Execution, row: int) -> failure_messages.Failure:
+def failure(programme: Programme, execution: Execution, row: int) -> failure_messages.FailureText:
     """The text of the first attempt that failed at `row` of the results."""
     results, module = programme.results(execution), execution.module
     slot, cause = int(results.slot[row]), int(results.cause[row])
@@ -126,7 +126,7 @@ def failure(programme: Programme, execution: Execution, row: int) -> failure_mes
         family = results.changes[cause].family if cause >= 0 else int(module.test[slot])
         template = families[family % len(families)]
     rng = Random(((programme.seed * 64 + module.index) * 1_000_003 + execution.number) * 8191 + slot)
-    return failure_messages.failure(rng, test, template, _hosts(programme, execution)[results.host[row]])
+    return failure_messages.failure_text(rng, test, template, _hosts(programme, execution)[results.host[row]])
 
 
 def test_report(programme: Programme, execution: Execution, now: float) -> dict | None:
@@ -155,7 +155,7 @@ def report_counts(programme: Programme, execution: Execution, now: float) -> dic
     }
 
 
-def _case(programme: Programme, execution: Execution, results: Results, row: int) -> dict:
+def _case(programme: Programme, execution: Execution, results: DrawnResults, row: int) -> dict:
     module, status = execution.module, int(results.first[row])
     test = module.tests[module.test[results.slot[row]]]
     told = failure(programme, execution, row) if status in (FAILED, ERROR) else None
@@ -180,7 +180,7 @@ def console(programme: Programme, execution: Execution, now: float) -> str:
     if execution.fate == "broken" and now >= execution.ended:
         lines += [
             "tar: release.tar.gz: Cannot open: No such file or directory",
-            f"{failure_messages.ESCAPE}[31mERROR: {execution.run.version} was not installed, no test ran{failure_messages.ESCAPE}[0m",
+            f"{ESCAPE}[31mERROR: {execution.run.version} was not installed, no test ran{ESCAPE}[0m",
             "Build step 'Execute shell' marked build as failure",
         ]
     for row in range(programme.visible(execution, now)):

@@ -9,9 +9,9 @@ from collections import defaultdict
 from random import Random
 from typing import Any
 
-from ingest.simulator import vocabulary as words
+from ingest.simulator import vocabulary
 from ingest.simulator.metadata_csv import case_numbers
-from ingest.simulator.planted_faults import Change
+from ingest.simulator.planted_faults import PlantedChange
 from ingest.simulator.programme import Programme
 
 URL = "https://tracker.example.com/browse/"
@@ -23,7 +23,7 @@ FILED = 0.8  # of what is broken
 def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
     """Bugs by group; the same for the same seed and time."""
     now, cases = programme.now(), case_numbers(programme)
-    together: dict[tuple[Any, ...], list[Change]] = defaultdict(list)
+    together: dict[tuple[Any, ...], list[PlantedChange]] = defaultdict(list)
     for release in programme.releases:
         ended = sum(run.settled <= now for run in release.runs)
         for change in programme.plan.all_changes(release.name, ended):
@@ -45,7 +45,9 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
     return feed
 
 
-def _bug(programme: Programme, rng: Random, name: str, changes: list[Change], cases: dict[str, int]) -> dict[str, Any]:
+def _bug(
+    programme: Programme, rng: Random, name: str, changes: list[PlantedChange], cases: dict[str, int]
+) -> dict[str, Any]:
     tests = [programme.modules[change.module].tests[change.test] for change in changes]
     first, change = tests[0], changes[0]
     works = all(_works(programme, change) for change in changes)
@@ -70,7 +72,7 @@ def _bug(programme: Programme, rng: Random, name: str, changes: list[Change], ca
             "status": rng.choice(("Closed", "Resolved")) if works else rng.choice(("Open", "In Progress", "Reopened")),
             "summary": summary,
             "priority": "Low" if change.kind == "flaky" else rng.choice(("Critical", "High", "High", "Medium")),
-            "assignee": rng.choice(words.AUTHORS)[1] + "@example.com",
+            "assignee": rng.choice(vocabulary.AUTHORS)[1] + "@example.com",
             "component": first.owner,
             "resolution": "Fixed" if works else None,
             "affected_versions": ", ".join(sorted({change.release for change in changes})),
@@ -78,12 +80,7 @@ def _bug(programme: Programme, rng: Random, name: str, changes: list[Change], ca
     }
 
 
-def _case(rng: Random, number: int) -> str:
-    """A test plan knows a case by either id."""
-    return f"C{20000 + number}" if rng.random() < 0.6 else f"TC-{1000 + number}"
-
-
-def _works(programme: Programme, change: Change) -> bool:
+def _works(programme: Programme, change: PlantedChange) -> bool:
     """Whether what was broken has been seen to work again."""
     runs, now = programme.release(change.release).runs, programme.now()
     return change.stop < len(runs) and runs[change.stop].settled <= now

@@ -13,35 +13,35 @@ from urllib.parse import quote
 from flask import Response
 from werkzeug.datastructures import Authorization
 
-from ingest.simulator.http_faults import Fault
-from ingest.simulator.http_server import ConnectionBreak
+from ingest.simulator.http_faults import HttpFault
+from ingest.simulator.http_server import BreakConnectionError
 
 VERSION = "2.528.2"
 HTML = "text/html;charset=utf-8"
 COMPRESSED_FROM = 1024
 
 
-def json_answer(value: object, pretty: bool) -> Response:
+def json_response(value: object, pretty: bool) -> Response:
     layout = {"indent": 2} if pretty else {"separators": (",", ":")}
     return Response(json.dumps(value, **layout), content_type="application/json;charset=utf-8")
 
 
-def not_found(path: str) -> Response:
+def not_found_page(path: str) -> Response:
     return _page(404, "Not Found", f"<h2>HTTP ERROR 404 Not Found</h2><p>URI: {escape(path)}</p>")
 
 
-def oops(reason: str) -> Response:
+def server_error_page(reason: str) -> Response:
     """What a servlet exception looks like, a bad tree among others."""
     text = f"<h1>Oops!</h1><p>A problem occurred while processing the request.</p><!-- {escape(reason)} -->"
     return _page(500, "Jenkins", text)
 
 
-def login() -> Response:
+def login_page() -> Response:
     form = '<form method="post" name="login" action="j_spring_security_check"><input name="j_username"/></form>'
     return _page(200, "Sign in - Jenkins", form)
 
 
-def refused(given: Authorization | None, user: str, token: str | None, path: str) -> Response | None:
+def refusal(given: Authorization | None, user: str, token: str | None, path: str) -> Response | None:
     """None where the client may pass. Jenkins never challenges: without credentials it says 403 at once."""
     if given is None or given.type != "basic":
         target = f"/login?from={quote(path, safe='')}"
@@ -62,7 +62,7 @@ def refused(given: Authorization | None, user: str, token: str | None, path: str
     return None
 
 
-def instead(fault: Fault, path: str) -> Response:
+def fault_response(fault: HttpFault, path: str) -> Response:
     """The answer that a fault gives in place of the real one."""
     if fault.kind == "html":
         return _page(200, "Single sign-on", "<h1>Please sign in</h1>")
@@ -71,7 +71,7 @@ def instead(fault: Fault, path: str) -> Response:
         response.headers["Location"] = f"/login?from={quote(path, safe='')}"
         return response
     if fault.status == 403:
-        response = refused(None, "", None, path)
+        response = refusal(None, "", None, path)
         assert response is not None
     elif fault.status == 503:
         response = _page(503, "Starting Jenkins", "<h1>Please wait while Jenkins is getting ready to work ...</h1>")
@@ -85,7 +85,7 @@ def instead(fault: Fault, path: str) -> Response:
     return response
 
 
-def damaged(response: Response, fault: Fault) -> Response:
+def damaged_response(response: Response, fault: HttpFault) -> Response:
     """The real answer cut short: in good order (truncate), or by the connection's end in the middle (reset)."""
     body = response.get_data()
     kept = body[: int(len(body) * fault.keep)]
@@ -98,10 +98,10 @@ def damaged(response: Response, fault: Fault) -> Response:
 
 def _broken(kept: bytes) -> Iterator[bytes]:
     yield kept
-    raise ConnectionBreak
+    raise BreakConnectionError
 
 
-def finish(response: Response, accepted: str, user: str | None) -> None:
+def finish_response(response: Response, accepted: str, user: str | None) -> None:
     """Headers that every answer of Jenkins has, and compression where the client takes it."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Jenkins"] = VERSION

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ingest.simulator.product_tests import Test
+from ingest.simulator.product_tests import ProductTest
 
 ESCAPE = "\x1b"
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailureText:
     """`trace` is the framework's long text, `output` what the test logged."""
 
     message: str
@@ -55,7 +55,7 @@ STORM = ("LabUnreachable", "lab controller 10.9.0.2:8443 refused the connection:
 SICK = ("SSHException", "error reading SSH protocol banner from {ip} after {n} s", "transport.start_client()")
 
 
-def failure(rng: Random, test: Test, template: tuple[str, str, str], host: str) -> Failure:
+def failure_text(rng: Random, test: ProductTest, template: tuple[str, str, str], host: str) -> FailureText:
     """A failure of `test` on `host` (an address) after `template`; `rng` varies its numbers."""
     exception, message, statement = template
     noun = test.name.split("[")[0].rsplit("_", 1)[-1]
@@ -102,4 +102,4 @@ def failure(rng: Random, test: Test, template: tuple[str, str, str], host: str) 
         f'DEBUG tx <config-request id="{values["port"]}"/> & wait\n'
         f"ERROR {exception} in step 3 of 5\n"
     )
-    return Failure(text, trace, output)
+    return FailureText(text, trace, output)

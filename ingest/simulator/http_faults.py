@@ -18,7 +18,7 @@ STATUSES = (401, 403, 404, 429, 500, 502, 503, 504)
 
 
 @dataclass(slots=True, kw_only=True)
-class Fault:
+class HttpFault:
     """`kind`: slow (answers after `delay_s`), reset (the connection breaks after `keep` of the body), truncate (the
     body ends after `keep` of it, with status 200), html (a page with status 200), login (a redirect to the login page)
     or status (an error page with `status`; `retry_after` seconds are told where given). Raises ValueError on nonsense.
@@ -67,18 +67,18 @@ class Fault:
         return {field.name: getattr(self, field.name) for field in fields(self) if not field.name.startswith("_")}
 
 
-class FaultPlan:
+class HttpFaultPlan:
     def __init__(self, rules: list[dict] | None = None) -> None:
         self._lock = threading.Lock()
         self.set(rules or [])
 
     def set(self, rules: list[dict]) -> None:
         """Replace the plan. Raises ValueError or TypeError where a rule makes no sense, and keeps the old plan then."""
-        faults = [Fault(**rule) for rule in rules]
+        faults = [HttpFault(**rule) for rule in rules]
         with self._lock:
             self._faults = faults
 
-    def strike(self, path: str) -> Fault | None:
+    def strike(self, path: str) -> HttpFault | None:
         with self._lock:
             return next((fault for fault in self._faults if fault.strikes(path)), None)
 

@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 
-class ConnectionBreak(Exception):
+class BreakConnectionError(Exception):
     """Raised by a response's body: the connection is to be reset here."""
 
 
@@ -27,7 +27,7 @@ class _Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
     timeout = 60
-    server: Server
+    server: JenkinsHttpServer
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
@@ -46,7 +46,7 @@ class _Handler(WSGIRequestHandler):
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
             self.wfile.write(b"0\r\n\r\n" if chunked else b"")
             self.wfile.flush()
-        except ConnectionBreak:
+        except BreakConnectionError:
             self._reset()
         finally:
             if hasattr(body, "close"):
@@ -65,7 +65,7 @@ class _Handler(WSGIRequestHandler):
         """Requests are counted, not logged."""
 
 
-class Server(ThreadingHTTPServer):
+class JenkinsHttpServer(ThreadingHTTPServer):
     """`multithread` and its like are what werkzeug's handler wants to know of its server."""
 
     multithread, multiprocess, ssl_context = True, False, None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ingest.simulator.programme import Commit
+from ingest.simulator.programme import ProductCommit
 
-Files = dict[str, Callable[[], bytes]]
+ArtifactFiles = dict[str, Callable[[], bytes]]
 
 FREESTYLE = ("hudson.model.FreeStyleProject", "hudson.model.FreeStyleBuild")
 PIPELINE = ("org.jenkinsci.plugins.workflow.job.WorkflowJob", "org.jenkinsci.plugins.workflow.job.WorkflowRun")
@@ -19,7 +19,7 @@ MULTIBRANCH = "org.jenkinsci.plugins.workflow.multibranch.WorkflowMultiBranchPro
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class UpstreamBuild:
     """The build that started a build."""
 
     job: str
@@ -27,7 +27,7 @@ class Upstream:
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Build:
+class JenkinsBuild:
     """One build. Between `ended` and `ended + post` it is in post-production: not building, still in progress."""
 
     number: int
@@ -36,7 +36,7 @@ class Build:
     post: float = 0.0
     display_name: str = ""
     parameters: dict[str, object] = field(default_factory=dict)
-    upstream: Upstream | None = None
+    upstream: UpstreamBuild | None = None
     agent: str = ""
     revision: str = ""
 
@@ -53,10 +53,10 @@ class Build:
         """The result in the end."""
         return "SUCCESS"
 
-    def commits(self) -> list[Commit]:
+    def commits(self) -> list[ProductCommit]:
         return []
 
-    def files(self, now: float) -> Files:
+    def files(self, now: float) -> ArtifactFiles:
         """Artifacts: relative path -> what renders it."""
         return {}
 
@@ -74,7 +74,7 @@ class Build:
         """The log so far, without what Jenkins itself writes at its head and end."""
         return ""
 
-    def sub_builds(self) -> list[tuple[Job, Build]]:
+    def sub_builds(self) -> list[tuple[JenkinsJob, JenkinsBuild]]:
         """Of a matrix build its axis builds (inherited ones too), of a multijob build what its phases started."""
         return []
 
@@ -92,23 +92,23 @@ def report_counts(report: dict) -> dict[str, int]:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class JenkinsJob:
     """`history` gives the builds that have begun by a moment, oldest first. Builds whose numbers are `missing` are
     listed but gone, those `deleted` are gone; `edits` are properties changed by hand after the build."""
 
     full_name: str
     kind: tuple[str, str]
-    history: Callable[[float], list[Build]]
+    history: Callable[[float], list[JenkinsBuild]]
     missing: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
     edits: dict[int, dict[str, object]] = field(default_factory=dict)
-    axes: dict[str, Job] = field(default_factory=dict)
+    axes: dict[str, JenkinsJob] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.full_name.rsplit("/", 1)[-1]
 
-    def builds(self, now: float) -> list[Build]:
+    def builds(self, now: float) -> list[JenkinsBuild]:
         """Newest first."""
         return [build for build in reversed(self.history(now)) if build.number not in self.deleted]
 
@@ -116,42 +116,42 @@ class Job:
         history = self.history(now)
         return history[-1].number + 1 if history else 1
 
-    def build(self, number: int, now: float) -> Build | None:
+    def build(self, number: int, now: float) -> JenkinsBuild | None:
         if number in self.missing:
             return None
         return next((build for build in self.builds(now) if build.number == number), None)
 
 
 @dataclass(slots=True, eq=False)
-class Folder:
+class JenkinsFolder:
     """A folder, a multibranch project or, with an empty name, the root. `views` name jobs by full name."""
 
     full_name: str
     kind: str = FOLDER
-    items: dict[str, Folder | Job] = field(default_factory=dict)
+    items: dict[str, JenkinsFolder | JenkinsJob] = field(default_factory=dict)
     views: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.full_name.rsplit("/", 1)[-1]
 
-    def add(self, item: Folder | Job) -> None:
+    def add(self, item: JenkinsFolder | JenkinsJob) -> None:
         self.items[item.name.lower()] = item
 
-    def folder(self, path: str) -> Folder:
+    def folder(self, path: str) -> JenkinsFolder:
         """The folder at `path` below this one, made where it is not there."""
         here = self
         for name in path.split("/"):
             if name.lower() not in here.items:
-                here.add(Folder(f"{here.full_name}/{name}".lstrip("/")))
+                here.add(JenkinsFolder(f"{here.full_name}/{name}".lstrip("/")))
             here = here.items[name.lower()]
         return here
 
-    def find(self, names: list[str]) -> Folder | Job | None:
+    def find(self, names: list[str]) -> JenkinsFolder | JenkinsJob | None:
         """The item at that path; upper and lower case are the same to Jenkins."""
-        here: Folder | Job | None = self
+        here: JenkinsFolder | JenkinsJob | None = self
         for name in names:
-            inside = here.items if isinstance(here, Folder) else here.axes
+            inside = here.items if isinstance(here, JenkinsFolder) else here.axes
             here = inside.get(name.lower())
             if here is None:
                 return None

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ingest.simulator import jenkins_items
-from ingest.simulator.jenkins_items import Build, Folder, Job, report_counts
-from ingest.simulator.programme import Commit
-from ingest.simulator.tree_query import Bean, Many
+from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob, report_counts
+from ingest.simulator.programme import ProductCommit
+from ingest.simulator.tree_query import ExportedBean, ExportedList
 
 LISTED_BUILDS = 100
 COLOURS = {"SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red", "ABORTED": "aborted", None: "notbuilt"}
@@ -46,16 +46,16 @@ class Exporter:
     root: str
     now: float
 
-    def url(self, item: Folder | Job) -> str:
-        if isinstance(item, Job) and item.kind == jenkins_items.MATRIX_AXIS:
+    def url(self, item: JenkinsFolder | JenkinsJob) -> str:
+        if isinstance(item, JenkinsJob) and item.kind == jenkins_items.MATRIX_AXIS:
             project, axis = item.full_name.rsplit("/", 1)
             return f"{self.root}{item_path(project)}{raw_encode(axis)}/"
         return self.root + item_path(item.full_name)
 
-    def item(self, item: Folder | Job) -> Bean:
-        return self.folder(item) if isinstance(item, Folder) else self.job(item)
+    def item(self, item: JenkinsFolder | JenkinsJob) -> ExportedBean:
+        return self.folder(item) if isinstance(item, JenkinsFolder) else self.job(item)
 
-    def server(self, root: Folder) -> Bean:
+    def server(self, root: JenkinsFolder) -> ExportedBean:
         views = [self._all_view(root), *(self.view(root, name) for name in root.views)]
         properties = {
             "assignedLabels": [{"name": "built-in"}],
@@ -69,30 +69,30 @@ class Exporter:
             "primaryView": views[0],
             "quietingDown": False,
             "slaveAgentPort": 50000,
-            "unlabeledLoad": Bean("jenkins.model.UnlabeledLoadStatistics"),
+            "unlabeledLoad": ExportedBean("jenkins.model.UnlabeledLoadStatistics"),
             "url": self.root,
             "useCrumbs": True,
             "useSecurity": True,
             "views": views,
         }
-        return Bean("hudson.model.Hudson", properties, visibility=1)
+        return ExportedBean("hudson.model.Hudson", properties, visibility=1)
 
-    def view(self, root: Folder, name: str) -> Bean:
+    def view(self, root: JenkinsFolder, name: str) -> ExportedBean:
         listed = [root.find(job.split("/")) for job in root.views[name]]
-        properties = {"description": None, "jobs": Many(listed, self.item), "property": []}
+        properties = {"description": None, "jobs": ExportedList(listed, self.item), "property": []}
         names = {"name": name, "url": f"{self.root}view/{raw_encode(name)}/"}
-        return Bean("hudson.model.ListView", properties | names, visibility=1)
+        return ExportedBean("hudson.model.ListView", properties | names, visibility=1)
 
-    def _all_view(self, root: Folder) -> Bean:
+    def _all_view(self, root: JenkinsFolder) -> ExportedBean:
         properties = {"description": None, "jobs": self._jobs(root), "property": [], "name": "all", "url": self.root}
-        return Bean("hudson.model.AllView", properties, visibility=1)
+        return ExportedBean("hudson.model.AllView", properties, visibility=1)
 
-    def _jobs(self, folder: Folder) -> Many:
-        return Many(sorted(folder.items.values(), key=lambda item: item.name.lower()), self.item)
+    def _jobs(self, folder: JenkinsFolder) -> ExportedList:
+        return ExportedList(sorted(folder.items.values(), key=lambda item: item.name.lower()), self.item)
 
-    def _names(self, item: Folder | Job) -> dict[str, object]:
+    def _names(self, item: JenkinsFolder | JenkinsJob) -> dict[str, object]:
         return {
-            "actions": [Bean(""), Bean("com.cloudbees.plugins.credentials.ViewCredentialsAction")],
+            "actions": [ExportedBean(""), ExportedBean("com.cloudbees.plugins.credentials.ViewCredentialsAction")],
             "description": None,
             "displayName": item.name.replace("%2F", "/"),
             "displayNameOrNull": None,
@@ -102,14 +102,14 @@ class Exporter:
             "url": self.url(item),
         }
 
-    def folder(self, folder: Folder) -> Bean:
+    def folder(self, folder: JenkinsFolder) -> ExportedBean:
         properties = self._names(folder) | {"healthReport": [], "jobs": self._jobs(folder), "views": []}
-        return Bean(folder.kind, properties, visibility=1)
+        return ExportedBean(folder.kind, properties, visibility=1)
 
-    def job(self, job: Job) -> Bean:
+    def job(self, job: JenkinsJob) -> ExportedBean:
         builds = job.builds(self.now)
 
-        def make(build: Build) -> Bean:
+        def make(build: JenkinsBuild) -> ExportedBean:
             return self.build(job, build)
 
         def latest(name: str):
@@ -118,8 +118,8 @@ class Exporter:
 
         properties = self._names(job) | {
             "buildable": True,
-            "builds": Many(builds[:LISTED_BUILDS], make),
-            "allBuilds": Many(builds, make),
+            "builds": ExportedList(builds[:LISTED_BUILDS], make),
+            "allBuilds": ExportedList(builds, make),
             "color": lambda: self._colour(builds),
             "concurrentBuild": True,
             "firstBuild": make(builds[-1]) if builds else None,
@@ -132,15 +132,15 @@ class Exporter:
             **{name: (lambda name=name: latest(name)) for name in PERMALINKS},
         }
         if job.axes:
-            properties["activeConfigurations"] = Many(list(job.axes.values()), self.job)
-        return Bean(job.kind[0], properties, visibility=1)
+            properties["activeConfigurations"] = ExportedList(list(job.axes.values()), self.job)
+        return ExportedBean(job.kind[0], properties, visibility=1)
 
-    def _colour(self, builds: list[Build]) -> str:
+    def _colour(self, builds: list[JenkinsBuild]) -> str:
         done = next((build for build in builds if not build.building(self.now)), None)
         running = "_anime" if builds and builds[0].building(self.now) else ""
         return COLOURS[done.outcome() if done else None] + running
 
-    def build(self, job: Job, build: Build) -> Bean:
+    def build(self, job: JenkinsJob, build: JenkinsBuild) -> ExportedBean:
         name = build.display_name or f"#{build.number}"
         properties: dict[str, object] = {
             "actions": lambda: self._actions(build),
@@ -150,7 +150,7 @@ class Exporter:
             "displayName": name,
             "duration": lambda: 0 if build.building(self.now) else int((build.ended - build.started) * 1000),
             "estimatedDuration": int((build.ended - build.started) * 1010),
-            "executor": lambda: Bean("hudson.model.Executor") if build.building(self.now) else None,
+            "executor": lambda: ExportedBean("hudson.model.Executor") if build.building(self.now) else None,
             "fullDisplayName": f"{_shown(job.full_name)} {name}",
             "id": str(build.number),
             "inProgress": lambda: build.in_progress(self.now),
@@ -169,16 +169,16 @@ class Exporter:
             properties["changeSet"] = lambda: self._changes(build.commits())
         properties["culprits"] = lambda: [self._person(commit) for commit in build.commits()]
         if job.kind == jenkins_items.MATRIX:
-            properties["runs"] = Many(build.sub_builds(), lambda pair: self.build(*pair))
+            properties["runs"] = ExportedList(build.sub_builds(), lambda pair: self.build(*pair))
         elif job.kind == jenkins_items.MULTIJOB:
             properties["subBuilds"] = [self._sub_build(job, build, *pair) for pair in build.sub_builds()]
-        return Bean(job.kind[1], properties | job.edits.get(build.number, {}), visibility=1)
+        return ExportedBean(job.kind[1], properties | job.edits.get(build.number, {}), visibility=1)
 
-    def _neighbour(self, job: Job, build: Build) -> Bean | None:
+    def _neighbour(self, job: JenkinsJob, build: JenkinsBuild) -> ExportedBean | None:
         older = next((other for other in job.builds(self.now) if other.number < build.number), None)
         return self.build(job, older) if older else None
 
-    def _sub_build(self, job: Job, build: Build, started: Job, sub: Build) -> Bean:
+    def _sub_build(self, job: JenkinsJob, build: JenkinsBuild, started: JenkinsJob, sub: JenkinsBuild) -> ExportedBean:
         properties = {
             "abort": False,
             "build": self.build(started, sub),
@@ -193,30 +193,32 @@ class Exporter:
             "retry": False,
             "url": f"{item_path(started.full_name)}{sub.number}/",
         }
-        return Bean("com.tikal.jenkins.plugins.multijob.MultiJobBuild$SubBuild", properties)
+        return ExportedBean("com.tikal.jenkins.plugins.multijob.MultiJobBuild$SubBuild", properties)
 
-    def _actions(self, build: Build) -> list[Bean]:
-        actions = [Bean("hudson.model.CauseAction", {"causes": [self._cause(build)]})]
+    def _actions(self, build: JenkinsBuild) -> list[ExportedBean]:
+        actions = [ExportedBean("hudson.model.CauseAction", {"causes": [self._cause(build)]})]
         if build.parameters:
             parameters = [_parameter(name, value) for name, value in build.parameters.items()]
-            actions.append(Bean("hudson.model.ParametersAction", {"parameters": parameters}))
-        actions.append(Bean(""))
+            actions.append(ExportedBean("hudson.model.ParametersAction", {"parameters": parameters}))
+        actions.append(ExportedBean(""))
         if build.revision:
             branch = {
                 "SHA1": build.revision,
                 "branch": [{"SHA1": build.revision, "name": "refs/remotes/origin/master"}],
             }
             git = {"lastBuiltRevision": branch, "remoteUrls": ["git@git.internal:product/core.git"], "scmName": ""}
-            actions.append(Bean("hudson.plugins.git.util.BuildData", git))
-        actions.append(Bean(""))
+            actions.append(ExportedBean("hudson.plugins.git.util.BuildData", git))
+        actions.append(ExportedBean(""))
         if counts := build.counts(self.now):
             kind = "hudson.tasks.test.MatrixTestResult" if build.sub_builds() else "hudson.tasks.junit.TestResultAction"
-            actions.append(Bean(kind, {**counts, "urlName": "testReport"}))
+            actions.append(ExportedBean(kind, {**counts, "urlName": "testReport"}))
         return actions
 
-    def _cause(self, build: Build) -> Bean:
+    def _cause(self, build: JenkinsBuild) -> ExportedBean:
         if not build.upstream:
-            return Bean("hudson.triggers.TimerTrigger$TimerTriggerCause", {"shortDescription": "Started by timer"})
+            return ExportedBean(
+                "hudson.triggers.TimerTrigger$TimerTriggerCause", {"shortDescription": "Started by timer"}
+            )
         job, number = build.upstream.job, build.upstream.number
         properties = {
             "shortDescription": f'Started by upstream project "{job}" build number {number}',
@@ -224,13 +226,13 @@ class Exporter:
             "upstreamProject": job,
             "upstreamUrl": item_path(job),
         }
-        return Bean("hudson.model.Cause$UpstreamCause", properties)
+        return ExportedBean("hudson.model.Cause$UpstreamCause", properties)
 
-    def _changes(self, commits: list[Commit]) -> Bean:
+    def _changes(self, commits: list[ProductCommit]) -> ExportedBean:
         if not commits:
-            return Bean("hudson.scm.EmptyChangeLogSet", {"items": [], "kind": None})
+            return ExportedBean("hudson.scm.EmptyChangeLogSet", {"items": [], "kind": None})
         made = [
-            Bean(
+            ExportedBean(
                 "hudson.plugins.git.GitChangeSet",
                 {
                     "affectedPaths": list(commit.paths),
@@ -246,16 +248,18 @@ class Exporter:
             )
             for commit in commits
         ]
-        return Bean("hudson.plugins.git.GitChangeSetList", {"items": made, "kind": "git"})
+        return ExportedBean("hudson.plugins.git.GitChangeSetList", {"items": made, "kind": "git"})
 
-    def _person(self, commit: Commit) -> Bean:
-        return Bean("", {"absoluteUrl": f"{self.root}user/{raw_encode(commit.user)}", "fullName": commit.author})
+    def _person(self, commit: ProductCommit) -> ExportedBean:
+        return ExportedBean(
+            "", {"absoluteUrl": f"{self.root}user/{raw_encode(commit.user)}", "fullName": commit.author}
+        )
 
-    def _artifact(self, path: str) -> Bean:
+    def _artifact(self, path: str) -> ExportedBean:
         name = path.rsplit("/", 1)[-1]
-        return Bean("", {"displayPath": name, "fileName": name, "relativePath": path})
+        return ExportedBean("", {"displayPath": name, "fileName": name, "relativePath": path})
 
-    def report(self, build: Build) -> Bean | None:
+    def report(self, build: JenkinsBuild) -> ExportedBean | None:
         """The build's test report, None where it has none."""
         found = build.report(self.now)
         if not found:
@@ -263,22 +267,22 @@ class Exporter:
         if "children" not in found:
             return junit(found)
         children = [
-            Bean("", {"child": self._child(job, axis), "result": junit(report)})
+            ExportedBean("", {"child": self._child(job, axis), "result": junit(report)})
             for job, axis, report in found["children"]
         ]
         properties = {**report_counts(found), "urlName": "testReport", "childReports": children}
-        return Bean("hudson.tasks.test.MatrixTestResult", properties)
+        return ExportedBean("hudson.tasks.test.MatrixTestResult", properties)
 
-    def _child(self, job: Job, build: Build) -> Bean:
-        return Bean(job.kind[1], {"number": build.number, "url": f"{self.url(job)}{build.number}/"})
+    def _child(self, job: JenkinsJob, build: JenkinsBuild) -> ExportedBean:
+        return ExportedBean(job.kind[1], {"number": build.number, "url": f"{self.url(job)}{build.number}/"})
 
 
-def _parameter(name: str, value: object) -> Bean:
+def _parameter(name: str, value: object) -> ExportedBean:
     kind = "Boolean" if isinstance(value, bool) else "String"
-    return Bean(f"hudson.model.{kind}ParameterValue", {"name": name, "value": value})
+    return ExportedBean(f"hudson.model.{kind}ParameterValue", {"name": name, "value": value})
 
 
-def junit(report: dict) -> Bean:
+def junit(report: dict) -> ExportedBean:
     """`hudson.tasks.junit.TestResult`; unlike the aggregate it has a passCount and no totalCount."""
     found = report_counts(report)
     suites = [_suite(suite) for suite in report["suites"]]
@@ -291,10 +295,10 @@ def junit(report: dict) -> Bean:
         "skipCount": found["skipCount"],
         "suites": suites,
     }
-    return Bean("hudson.tasks.junit.TestResult", properties)
+    return ExportedBean("hudson.tasks.junit.TestResult", properties)
 
 
-def _suite(suite: dict) -> Bean:
+def _suite(suite: dict) -> ExportedBean:
     usual = {
         "enclosingBlockNames": [],
         "enclosingBlocks": [],
@@ -304,4 +308,6 @@ def _suite(suite: dict) -> Bean:
         "stderr": None,
     }
     case = {"testActions": [], "age": 0, "failedSince": 0, "flakyFailures": [], "rerunFailures": [], "properties": {}}
-    return Bean("", {**usual, **suite, "cases": [Bean("", {**case, **told}) for told in suite["cases"]]})
+    return ExportedBean(
+        "", {**usual, **suite, "cases": [ExportedBean("", {**case, **told}) for told in suite["cases"]]}
+    )

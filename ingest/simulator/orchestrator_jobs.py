@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from functools import cache
 
 from ingest.simulator import artifacts
-from ingest.simulator.jenkins_items import FREESTYLE, PIPELINE, Build, Files, Folder, Job, Upstream
-from ingest.simulator.programme import Commit, Programme
-from ingest.simulator.timeline import Execution, Release, Run
+from ingest.simulator.jenkins_items import (
+    FREESTYLE,
+    PIPELINE,
+    ArtifactFiles,
+    JenkinsBuild,
+    JenkinsFolder,
+    JenkinsJob,
+    UpstreamBuild,
+)
+from ingest.simulator.programme import ProductCommit, Programme
+from ingest.simulator.timeline import Execution, PlannedRelease, PlannedRun
 
 PARENT = "MODULE-RUN"
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class ParentBuild(Build):
+class ParentBuild(JenkinsBuild):
     programme: Programme
-    run: Run
+    run: PlannedRun
 
     def outcome(self) -> str:
         if self.run.fate != "tests":
@@ -24,10 +32,10 @@ class ParentBuild(Build):
         outcomes = {self.programme.outcome(execution) for execution in self.run.listed}
         return next((o for o in ("FAILURE", "ABORTED", "UNSTABLE") if o in outcomes), "SUCCESS")
 
-    def commits(self) -> list[Commit]:
+    def commits(self) -> list[ProductCommit]:
         return list(self.programme.commits(self.run.release, self.run.index))
 
-    def files(self, now: float) -> Files:
+    def files(self, now: float) -> ArtifactFiles:
         if not any(execution.started <= now for execution in self.run.listed):
             return {}
         return {"build_map.json": lambda: artifacts.build_map(self.run, now)}
@@ -41,7 +49,7 @@ class ParentBuild(Build):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class ModuleBuild(Build):
+class ModuleBuild(JenkinsBuild):
     programme: Programme
     execution: Execution
 
@@ -50,15 +58,15 @@ class ModuleBuild(Build):
         early = self.execution.ended - 0.2 * (self.execution.ended - self.execution.started)
         if now >= early and self.execution.number % 4 == 0 and self.execution.fate == "tests":
             return self.outcome()
-        return Build.result(self, now)
+        return JenkinsBuild.result(self, now)
 
     def outcome(self) -> str:
         return self.programme.outcome(self.execution)
 
-    def commits(self) -> list[Commit]:
+    def commits(self) -> list[ProductCommit]:
         return self.programme.commits_of(self.execution)
 
-    def files(self, now: float) -> Files:
+    def files(self, now: float) -> ArtifactFiles:
         return artifacts.files(self.programme, self.execution, now)
 
     def report(self, now: float) -> dict | None:
@@ -77,25 +85,25 @@ class ModuleBuild(Build):
         return artifacts.console(self.programme, self.execution, now)
 
 
-def add_jobs(programme: Programme, root: Folder) -> None:
+def add_jobs(programme: Programme, root: JenkinsFolder) -> None:
     for release in programme.releases:
         folder = root.folder(release.folder)
-        folder.add(Job(f"{release.folder}/{PARENT}", PIPELINE, _parents(programme, release)))
+        folder.add(JenkinsJob(f"{release.folder}/{PARENT}", PIPELINE, _parents(programme, release)))
         for module in programme.modules:
             name = f"{release.folder}/{module.job}"
-            folder.add(Job(name, FREESTYLE, _module_builds(programme, release, module.index)))
+            folder.add(JenkinsJob(name, FREESTYLE, _module_builds(programme, release, module.index)))
 
 
-def _parents(programme: Programme, release: Release):
+def _parents(programme: Programme, release: PlannedRelease):
     made = cache(lambda run: _parent(programme, run))
 
-    def history(now: float) -> list[Build]:
+    def history(now: float) -> list[JenkinsBuild]:
         return [made(run) for run in release.runs if run.started <= now]
 
     return history
 
 
-def _parent(programme: Programme, run: Run) -> Build:
+def _parent(programme: Programme, run: PlannedRun) -> JenkinsBuild:
     return ParentBuild(
         number=run.number,
         started=run.started,
@@ -109,17 +117,17 @@ def _parent(programme: Programme, run: Run) -> Build:
     )
 
 
-def _module_builds(programme: Programme, release: Release, module: int):
+def _module_builds(programme: Programme, release: PlannedRelease, module: int):
     made = cache(lambda execution: _module_build(programme, release, execution))
 
-    def history(now: float) -> list[Build]:
+    def history(now: float) -> list[JenkinsBuild]:
         executions = programme.executions(release.name, module, now)
         return [made(execution) for execution in executions if not execution.rotated]
 
     return history
 
 
-def _module_build(programme: Programme, release: Release, execution: Execution) -> Build:
+def _module_build(programme: Programme, release: PlannedRelease, execution: Execution) -> JenkinsBuild:
     run, module = execution.run, execution.module
     # Some builds keep the default name: their version is known from the parent only.
     named = execution.number % 7 != 3
@@ -130,7 +138,7 @@ def _module_build(programme: Programme, release: Release, execution: Execution) 
         post=execution.post,
         display_name=_display_name(run, module.name.upper()) if named else "",
         parameters={"BRANCH": "master", "TESTBED": f"tb-{module.short}"},
-        upstream=Upstream(f"{release.folder}/{PARENT}", run.number),
+        upstream=UpstreamBuild(f"{release.folder}/{PARENT}", run.number),
         agent=artifacts.agent(execution),
         revision=programme.revision(run),
         programme=programme,
@@ -138,5 +146,5 @@ def _module_build(programme: Programme, release: Release, execution: Execution) 
     )
 
 
-def _display_name(run: Run, module: str) -> str:
+def _display_name(run: PlannedRun, module: str) -> str:
     return f"REL: Release_{run.release} | VER: {run.version} | MOD: {module} | PRIO: ALL | master"

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from ingest.simulator.product_tests import Module
-from ingest.simulator.timeline import Release, Timeline
+from ingest.simulator.product_tests import ProductModule
+from ingest.simulator.timeline import PlannedRelease, Timeline
 
 FOREVER = 10**9
 STORM_RATE, SICK_RATE = 0.96, 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlantedChange:
     """One test behaving otherwise from run `start` (index) until before run `stop`.
 
     `kind` is broken (fails at `rate`), flaky (fails at `rate`) or slower (takes `factor` times as long). `commit` names
@@ -39,7 +39,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class PlantedBadHost:
     """A sick host: from run `start` of its release on, tests on it fail at SICK_RATE."""
 
     release: str
@@ -48,16 +48,16 @@ class Host:
     start: int
 
 
-class Plan:
+class FaultSchedule:
     """`storms` are (release, run index, module index); `appears`/`disappears` map (release, module) to {test: run}."""
 
-    def __init__(self, seed: int, timeline: Timeline, modules: list[Module]) -> None:
+    def __init__(self, seed: int, timeline: Timeline, modules: list[ProductModule]) -> None:
         self._seed, self._modules = seed, modules
         self._releases = {release.name: release for release in timeline.releases}
-        self._by_module: defaultdict[tuple[str, int], list[Change]] = defaultdict(list)
+        self._by_module: defaultdict[tuple[str, int], list[PlantedChange]] = defaultdict(list)
         self._taken: dict[tuple[str, int], set[int]] = {(r, m.index): set() for r in self._releases for m in modules}
         self.storms: set[tuple[str, int, int]] = set()
-        self.hosts: list[Host] = []
+        self.hosts: list[PlantedBadHost] = []
         self.appears: defaultdict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         self.disappears: defaultdict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         self.forwarded: defaultdict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
@@ -72,14 +72,14 @@ class Plan:
         self._culprits = {c.commit for changes in self._by_module.values() for c in changes if c.commit}
         self._later = lru_cache(maxsize=None)(self._draw_later)
 
-    def changes(self, release: str, module: int, run: int) -> list[Change]:
+    def changes(self, release: str, module: int, run: int) -> list[PlantedChange]:
         """The changes in force in that run, those of runs after the history included."""
         active = [c for c in self._by_module[release, module] if c.start <= run < c.stop]
         return active + [
             c for c in self._later_in_force(release, run) if c.module == module and c.start <= run < c.stop
         ]
 
-    def all_changes(self, release: str, runs: int) -> list[Change]:
+    def all_changes(self, release: str, runs: int) -> list[PlantedChange]:
         """Every change of the release that begins within its first `runs` runs."""
         planned = [c for m in self._modules for c in self._by_module[release, m.index] if c.start < runs]
         history = self._releases[release].spec.runs
@@ -94,11 +94,11 @@ class Plan:
     def is_taken(self, release: str, module: int, test: int) -> bool:
         return test in self._taken[release, module]
 
-    def _later_in_force(self, release: str, run: int) -> list[Change]:
+    def _later_in_force(self, release: str, run: int) -> list[PlantedChange]:
         first = max(self._releases[release].spec.runs, run - 7)
         return [change for start in range(first, run + 1) for change in self._later(release, start)]
 
-    def _draw_later(self, release: str, run: int) -> list[Change]:
+    def _draw_later(self, release: str, run: int) -> list[PlantedChange]:
         """Breakages after the history: fixed again within seven runs, on tests that differ from run to run."""
         rng = Random(f"{self._seed}:later:{release}:{run}")
         if rng.random() > 0.4:
@@ -109,9 +109,9 @@ class Plan:
         tests = rng.sample(free, min(len(free), rng.randint(1, 3)))
         stop, family = run + rng.randint(2, 7), rng.randrange(1000)
         commit = (release, run)
-        return [Change("broken", release, module.index, t, run, stop, 1.0, 1.0, commit, family) for t in tests]
+        return [PlantedChange("broken", release, module.index, t, run, stop, 1.0, 1.0, commit, family) for t in tests]
 
-    def _take(self, rng: Random, release: str, module: Module, count: int = 1) -> list[int]:
+    def _take(self, rng: Random, release: str, module: ProductModule, count: int = 1) -> list[int]:
         """Up to `count` undisturbed tests of the module, neighbours in one file where there are any."""
         taken = self._taken[release, module.index]
         free = [test for test in map(int, module.steady) if test not in taken]
@@ -123,7 +123,7 @@ class Plan:
         taken.update(chosen)
         return chosen
 
-    def _add(self, change: Change) -> None:
+    def _add(self, change: PlantedChange) -> None:
         self._by_module[change.release, change.module].append(change)
 
     def _amount(self, per_thousand: float, least: int) -> int:
@@ -138,9 +138,9 @@ class Plan:
                 rate, family = round(rng.uniform(0.05, 0.35), 3), rng.randrange(1000)
                 for release in self._releases:
                     self._taken[release, module.index].add(test)
-                    self._add(Change("flaky", release, module.index, test, rate=rate, family=family))
+                    self._add(PlantedChange("flaky", release, module.index, test, rate=rate, family=family))
 
-    def _plan_disturbances(self, rng: Random, release: Release, position: int) -> None:
+    def _plan_disturbances(self, rng: Random, release: PlannedRelease, position: int) -> None:
         runs = release.finished_history
         for run in rng.sample(runs[1:-3], 1 + len(runs) // 40):
             built = [e for e in release.runs[run].own if e.fate == "tests"]
@@ -148,9 +148,9 @@ class Plan:
                 self.storms.add((release.name, run, rng.choice(built).module.index))
         if release.spec.active:
             topology = self._modules[position % len(self._modules)].topologies[0]
-            self.hosts.append(Host(release.name, topology, rng.randrange(6), runs[-max(2, len(runs) // 4)]))
+            self.hosts.append(PlantedBadHost(release.name, topology, rng.randrange(6), runs[-max(2, len(runs) // 4)]))
 
-    def _plan_coming_and_going(self, rng: Random, release: Release, position: int) -> None:
+    def _plan_coming_and_going(self, rng: Random, release: PlannedRelease, position: int) -> None:
         for module in self._modules:
             if position == 0:  # the oldest release lacks the newest tests
                 taken = self._taken[release.name, module.index]
@@ -162,19 +162,21 @@ class Plan:
             for test in self._take(rng, release.name, module, len(module.tests) // 60):
                 self.disappears[release.name, module.index][test] = rng.choice(release.finished_history[2:])
 
-    def _plan_lasting(self, rng: Random, release: Release) -> None:
+    def _plan_lasting(self, rng: Random, release: PlannedRelease) -> None:
         for _ in range(self._amount(3, 1)):
             module = rng.choice(self._modules)
             for test in self._take(rng, release.name, module):
-                self._add(Change("broken", release.name, module.index, test, rate=1.0, family=rng.randrange(1000)))
+                self._add(
+                    PlantedChange("broken", release.name, module.index, test, rate=1.0, family=rng.randrange(1000))
+                )
         runs = release.finished_history
         for _ in range(self._amount(4, 2)):
             module = rng.choice(self._modules)
             start, factor = runs[int(len(runs) * rng.uniform(0.35, 0.75))], round(rng.uniform(1.5, 4), 2)
             for test in self._take(rng, release.name, module):
-                self._add(Change("slower", release.name, module.index, test, start, factor=factor))
+                self._add(PlantedChange("slower", release.name, module.index, test, start, factor=factor))
 
-    def _plan_breakages(self, rng: Random, release: Release, newer: Release | None) -> None:
+    def _plan_breakages(self, rng: Random, release: PlannedRelease, newer: PlannedRelease | None) -> None:
         runs = release.finished_history
         stormy = {run for name, run, _ in self.storms if name == release.name}
         calm = [p for p in range(3, len(runs)) if not stormy.intersection(runs[p - 1 : p + 2])]
@@ -197,7 +199,9 @@ class Plan:
             self._break(rng, release, runs[last], FOREVER, 1.0, 2)
             self._break(rng, release, runs[rng.choice(lasting)], runs[last], 1.0, 2)
 
-    def _break(self, rng: Random, release: Release, start: int, stop: int, rate: float, count: int) -> list[Change]:
+    def _break(
+        self, rng: Random, release: PlannedRelease, start: int, stop: int, rate: float, count: int
+    ) -> list[PlantedChange]:
         built = [e.module for e in release.runs[start].own if e.fate == "tests"]
         # A rerun would hide most failures of a test that fails half of the time.
         built = [module for module in built if rate == 1.0 or not module.reruns] or built
@@ -206,14 +210,16 @@ class Plan:
         module, family = rng.choice(built), rng.randrange(1000)
         commit = (release.name, start)
         changes = [
-            Change("broken", release.name, module.index, test, start, stop, rate, 1.0, commit, family)
+            PlantedChange("broken", release.name, module.index, test, start, stop, rate, 1.0, commit, family)
             for test in self._take(rng, release.name, module, count)
         ]
         for change in changes:
             self._add(change)
         return changes
 
-    def _forward(self, changes: list[Change], release: Release, start: int, newer: Release) -> None:
+    def _forward(
+        self, changes: list[PlantedChange], release: PlannedRelease, start: int, newer: PlannedRelease
+    ) -> None:
         """The commit is merged into the newer release too, and breaks the same tests there a run later."""
         merged = release.runs[start].started + 6 * 3600
         runs = newer.finished_history
@@ -229,5 +235,7 @@ class Plan:
             self._taken[newer.name, module.index].add(change.test)
             commit, family = change.commit, change.family
             self._add(
-                Change("broken", newer.name, module.index, change.test, target, FOREVER, 1.0, 1.0, commit, family)
+                PlantedChange(
+                    "broken", newer.name, module.index, change.test, target, FOREVER, 1.0, 1.0, commit, family
+                )
             )

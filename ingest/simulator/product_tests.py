@@ -13,11 +13,11 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from ingest.simulator import vocabulary as words
+from ingest.simulator import vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class ProductTest:
     """`class_name` is empty for a test that is a plain function of its file."""
 
     file: str
@@ -43,7 +43,7 @@ class Test:
         return self.file.split("/")[2]
 
 
-class Module:
+class ProductModule:
     """One module job: its tests and, as arrays over its slots, what is known of them before any run.
 
     Arrays: `test` (index into `tests`), `topology` (index into `topologies`), `seconds` (usual duration), `skip` and
@@ -52,11 +52,11 @@ class Module:
 
     def __init__(self, seed: int, index: int, tests: int) -> None:
         self.index = index
-        self.map_key, self.name, self.short, areas = words.MODULES[index]
+        self.map_key, self.name, self.short, areas = vocabulary.MODULES[index]
         self.job = self.map_key.replace("_", "-")
         self.reruns = index % 2 == 0
         rng = Random(f"{seed}:module:{self.name}")
-        self.topologies = [words.TOPOLOGIES[0], words.TOPOLOGIES[1 + index % 4]]
+        self.topologies = [vocabulary.TOPOLOGIES[0], vocabulary.TOPOLOGIES[1 + index % 4]]
         self.tests = _tests(rng, self.name, areas, tests)
         self._lay_out_slots(rng)
 
@@ -89,7 +89,7 @@ class Module:
         self.xml_text = [_opening(test) for test in tests]
 
 
-def _opening(test: Test) -> str:
+def _opening(test: ProductTest) -> str:
     attributes = (("classname", test.dotted_class), ("name", test.name), ("file", test.file), ("line", str(test.line)))
     return "<testcase " + " ".join(f"{name}={_quoted(value)}" for name, value in attributes) + ' time="'
 
@@ -98,11 +98,11 @@ def _quoted(value: str) -> str:
     return quoteattr(value, {'"': "&quot;"})
 
 
-def _tests(rng: Random, module: str, areas: tuple[str, ...], count: int) -> list[Test]:
+def _tests(rng: Random, module: str, areas: tuple[str, ...], count: int) -> list[ProductTest]:
     """`count` tests in classes of 5 to 14; every eighth class lies in another module's folder, and is owned by it."""
-    others = [name for _, name, _, _ in words.MODULES if name != module]
-    places = [(area, topic) for topic in words.TOPICS for area in areas]
-    tests: list[Test] = []
+    others = [name for _, name, _, _ in vocabulary.MODULES if name != module]
+    places = [(area, topic) for topic in vocabulary.TOPICS for area in areas]
+    tests: list[ProductTest] = []
     for number in range(10**6):
         if len(tests) >= count:
             return tests[:count]
@@ -118,13 +118,15 @@ def _tests(rng: Random, module: str, areas: tuple[str, ...], count: int) -> list
     raise AssertionError("unreachable: every class adds tests")
 
 
-def _class(rng: Random, file: str, class_name: str) -> list[Test]:
+def _class(rng: Random, file: str, class_name: str) -> list[ProductTest]:
     names: list[str] = []
-    for pair in rng.sample(range(len(words.VERBS) * len(words.OBJECTS)), rng.randint(5, 12)):
-        name = f"test_{words.VERBS[pair % len(words.VERBS)]}_{words.OBJECTS[pair // len(words.VERBS)]}"
+    for pair in rng.sample(range(len(vocabulary.VERBS) * len(vocabulary.OBJECTS)), rng.randint(5, 12)):
+        name = (
+            f"test_{vocabulary.VERBS[pair % len(vocabulary.VERBS)]}_{vocabulary.OBJECTS[pair // len(vocabulary.VERBS)]}"
+        )
         # A plain function with "::" among its parameters could be read in two ways, so it gets none.
         if class_name and rng.random() < 0.12:
-            names += [f"{name}[{value}]" for value in rng.choice(words.PARAMETERS)]
+            names += [f"{name}[{value}]" for value in rng.choice(vocabulary.PARAMETERS)]
         else:
             names.append(name)
-    return [Test(file, class_name, name, 20 + 14 * position) for position, name in enumerate(names)]
+    return [ProductTest(file, class_name, name, 20 + 14 * position) for position, name in enumerate(names)]

@@ -16,10 +16,10 @@ from random import Random
 
 import numpy as np
 
-from ingest.simulator import vocabulary as words
-from ingest.simulator.planted_faults import SICK_RATE, STORM_RATE, Change, Plan
-from ingest.simulator.product_tests import Module
-from ingest.simulator.timeline import SIZES, Execution, Release, Run, Size, Timeline
+from ingest.simulator import vocabulary
+from ingest.simulator.planted_faults import SICK_RATE, STORM_RATE, FaultSchedule, PlantedChange
+from ingest.simulator.product_tests import ProductModule
+from ingest.simulator.timeline import SIZES, Execution, PlannedRelease, PlannedRun, ProgrammeSize, Timeline
 
 PASSED, FAILED, ERROR, SKIPPED, NONE = 0, 1, 2, 3, -1
 STATUS_NAMES = ("PASSED", "FAILED", "ERROR", "SKIPPED")
@@ -28,7 +28,7 @@ HOSTS_PER_TOPOLOGY = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class ProductCommit:
     """`timestamp` in seconds since the epoch."""
 
     id: str
@@ -40,7 +40,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class DrawnResults:
     """One build's results as arrays, one entry per slot that ran, in the order of execution.
 
     `slot` indexes the module's slots; `first`, `rerun` (NONE where there was no rerun) and `final` are statuses;
@@ -54,7 +54,7 @@ class Results:
     duration: np.ndarray
     host: np.ndarray
     cause: np.ndarray
-    changes: tuple[Change, ...]
+    changes: tuple[PlantedChange, ...]
 
     def count(self, status: int, upto: int | None = None) -> int:
         return int(np.count_nonzero(self.final[:upto] == status))
@@ -65,16 +65,16 @@ class Programme:
     `advance` moves it. Equal arguments give equal worlds, byte for byte."""
 
     def __init__(
-        self, size: str | Size = "small", seed: int = 7, started: datetime | None = None, live: bool = False
+        self, size: str | ProgrammeSize = "small", seed: int = 7, started: datetime | None = None, live: bool = False
     ) -> None:
         self.size_name = size if isinstance(size, str) else "custom"
         self.size = SIZES[size] if isinstance(size, str) else size
         self.seed, self.live = seed, live
         # Whole seconds, as a start that went through a configuration file would be.
         self.started = float(int((started or datetime.now(UTC)).timestamp()))
-        self.modules = [Module(seed, index, self.size.tests) for index in range(self.size.modules)]
+        self.modules = [ProductModule(seed, index, self.size.tests) for index in range(self.size.modules)]
         self.timeline = Timeline(seed, self.size, self.modules, self.started, live)
-        self.plan = Plan(seed, self.timeline, self.modules)
+        self.plan = FaultSchedule(seed, self.timeline, self.modules)
         self._releases = {release.name: release for release in self.timeline.releases}
         self._advanced = 0.0
         self._lock = threading.Lock()
@@ -85,10 +85,10 @@ class Programme:
         self.undisturbed = lru_cache(maxsize=None)(self._undisturbed)
 
     @property
-    def releases(self) -> list[Release]:
+    def releases(self) -> list[PlannedRelease]:
         return self.timeline.releases
 
-    def release(self, name: str) -> Release:
+    def release(self, name: str) -> PlannedRelease:
         return self._releases[name]
 
     def now(self) -> float:
@@ -125,13 +125,13 @@ class Programme:
         return max(0, min(full, int(full * (share - 0.1) / 0.9)))
 
     def _outcome(self, execution: Execution) -> str:
-        """The result in Jenkins' words."""
+        """The result in Jenkins' vocabulary."""
         if execution.fate != "tests":
             return "FAILURE" if execution.fate == "broken" else "ABORTED"
         results = self.results(execution)
         return "UNSTABLE" if results.count(FAILED) + results.count(ERROR) else "SUCCESS"
 
-    def _commits(self, release: str, run: int) -> tuple[Commit, ...]:
+    def _commits(self, release: str, run: int) -> tuple[ProductCommit, ...]:
         """The commits that the run is the first to test, the culprit of what breaks in it first."""
         rng = Random(f"{self.seed}:commits:{release}:{run}")
         own = rng.choices((0, 1, 2, 3, 5), (15, 62, 14, 6, 3))[0]
@@ -141,32 +141,32 @@ class Programme:
         merged = [self.commits(*origin)[0] for origin in self.plan.forwarded[release, run]]
         return (*commits, *merged)
 
-    def _commit(self, rng: Random, release: str, run: int, place: int, started: float) -> Commit:
-        author, user = rng.choice(words.AUTHORS)
+    def _commit(self, rng: Random, release: str, run: int, place: int, started: float) -> ProductCommit:
+        author, user = rng.choice(vocabulary.AUTHORS)
         module = rng.choice(self.modules)
         if place == 0 and self.plan.breaks_in(release, run) and rng.random() < 0.85:
             broken = [c for c in self.plan.all_changes(release, run + 1) if c.commit == (release, run)]
             module = self.modules[broken[0].module]
-        area = rng.choice(words.MODULES[module.index][3])
-        message = f"{module.name}: {area}: {rng.choice(words.CHANGES)}"
+        area = rng.choice(vocabulary.MODULES[module.index][3])
+        message = f"{module.name}: {area}: {rng.choice(vocabulary.CHANGES)}"
         paths = (f"src/{module.name}/{area}.c", f"src/{module.name}/{area}.h")[: rng.randint(1, 2)]
         digest = hashlib.sha1(f"{self.seed}:{release}:{run}:{place}".encode()).hexdigest()
-        return Commit(digest, author, user, message, float(int(started - rng.uniform(600, 39000))), paths)
+        return ProductCommit(digest, author, user, message, float(int(started - rng.uniform(600, 39000))), paths)
 
-    def commits_of(self, execution: Execution) -> list[Commit]:
+    def commits_of(self, execution: Execution) -> list[ProductCommit]:
         """The change set of a module build: all commits since the job's previous build."""
         release, last = execution.run.release, execution.run.index
         seen = {c.id: c for run in range(execution.since, last + 1) for c in self.commits(release, run)}
         return list(seen.values())
 
-    def revision(self, run: Run) -> str:
+    def revision(self, run: PlannedRun) -> str:
         """The commit that the run tested: the latest of its release's history."""
         for index in range(run.index, -1, -1):
             if commits := self.commits(run.release, index):
                 return commits[-1].id
         return hashlib.sha1(f"{self.seed}:{run.release}:base".encode()).hexdigest()
 
-    def _results(self, execution: Execution) -> Results:
+    def _results(self, execution: Execution) -> DrawnResults:
         module, run = execution.module, execution.run
         release = self._releases[run.release]
         slot = np.flatnonzero(self._running(release, module, run))
@@ -207,19 +207,19 @@ class Programme:
         duration = (1000 * module.seconds[slot] * spread * factor * np.where(failed, 0.5 + draw[3], 1.0)).astype(int)
         duration[first == SKIPPED] = 0
         host = module.topology[slot] * HOSTS_PER_TOPOLOGY + place
-        return Results(slot, first, rerun, final, duration, host, cause, changes)
+        return DrawnResults(slot, first, rerun, final, duration, host, cause, changes)
 
-    def _host_names(self, release: str, module: Module) -> list[str]:
+    def _host_names(self, release: str, module: ProductModule) -> list[str]:
         """The addresses that `Results.host` indexes. Modules of a release share the hosts of a topology."""
         net = 20 + self._releases[release].index
-        places = [words.TOPOLOGIES.index(topology) for topology in module.topologies]
+        places = [vocabulary.TOPOLOGIES.index(topology) for topology in module.topologies]
         return [f"10.{net}.{30 + place}.{11 + n}" for place in places for n in range(HOSTS_PER_TOPOLOGY)]
 
     def exists(self, release: str, module: int, test: int, run: int) -> bool:
         appears, disappears = self.plan.appears[release, module], self.plan.disappears[release, module]
         return appears.get(test, 0) <= run and (test not in disappears or run < disappears[test])
 
-    def _running(self, release: Release, module: Module, run: Run) -> np.ndarray:
+    def _running(self, release: PlannedRelease, module: ProductModule, run: PlannedRun) -> np.ndarray:
         mask = module.staging if run.environment == "staging" else ~module.staging
         mask = mask.copy()
         for test in (*self.plan.appears[release.name, module.index], *self.plan.disappears[release.name, module.index]):
@@ -227,6 +227,6 @@ class Programme:
                 mask[module.slots_of[test]] = False
         return mask
 
-    def _undisturbed(self, release: str, module: Module) -> np.ndarray:
+    def _undisturbed(self, release: str, module: ProductModule) -> np.ndarray:
         """Slots of tests to which nothing else is planned to happen: only these fail on a sick host."""
         return np.array([not self.plan.is_taken(release, module.index, test) for test in module.test])

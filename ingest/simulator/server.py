@@ -14,26 +14,26 @@ from flask import Flask, Response, jsonify, request
 from ingest.simulator import console_log, error_pages, http_server, orchestrator_jobs, side_jobs
 from ingest.simulator.artifact_download import zip_request, zipped
 from ingest.simulator.bug_feed import bug_feed
-from ingest.simulator.http_faults import FaultPlan
-from ingest.simulator.jenkins_items import Build, Folder, Job
+from ingest.simulator.http_faults import HttpFaultPlan
+from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob
 from ingest.simulator.json_api import PERMALINKS, Exporter
 from ingest.simulator.metadata_csv import metadata_csv
 from ingest.simulator.programme import Programme
+from ingest.simulator.request_counter import RequestCounter
 from ingest.simulator.sources import extra_sources, sources
-from ingest.simulator.traffic import Traffic
-from ingest.simulator.tree_query import Bean, Depth, parse, render
+from ingest.simulator.tree_query import DepthSelection, ExportedBean, parse, render
 from ingest.simulator.truth import truth
 
 WRONG_ROOT = "http://jenkins.internal:8080/"
 ZIP_CACHE_BYTES = 200 << 20
 
 
-class Jenkins:
+class FakeJenkins:
     """The items of one server and its answers to one GET. `root_url` None means that it knows its own address."""
 
     def __init__(self, programme: Programme, root_url: str | None) -> None:
         self.programme, self.root_url = programme, root_url
-        self.root = Folder("")
+        self.root = JenkinsFolder("")
         orchestrator_jobs.add_jobs(programme, self.root)
         side_jobs.add_jobs(programme.seed, programme.started, self.root, programme.size)
         self._zips: LRUCache = LRUCache(ZIP_CACHE_BYTES, getsizeof=len)
@@ -46,7 +46,7 @@ class Jenkins:
         if segments[:1] == ["view"] and len(segments) > 1:
             view, segments = segments[1], segments[2:]
             if view not in self.root.views and view != "all":
-                return error_pages.not_found(path)
+                return error_pages.not_found_page(path)
             if segments == ["api", "json"] and view != "all":
                 return _json(exporter.view(self.root, view))
             # What is asked for through a view says so in its addresses.
@@ -55,16 +55,16 @@ class Jenkins:
             return _json(exporter.server(self.root))
         item, rest = self._item(segments)
         if item is None:
-            return error_pages.not_found(path)
+            return error_pages.not_found_page(path)
         if rest == ["api", "json"]:
             return _json(exporter.item(item))
-        if isinstance(item, Job) and rest:
+        if isinstance(item, JenkinsJob) and rest:
             build = self._build(item, rest[0], now)
             if build:
                 return self._build_page(exporter, item, build, rest[1:], path)
-        return error_pages.not_found(path)
+        return error_pages.not_found_page(path)
 
-    def _item(self, segments: list[str]) -> tuple[Folder | Job | None, list[str]]:
+    def _item(self, segments: list[str]) -> tuple[JenkinsFolder | JenkinsJob | None, list[str]]:
         names, place = [], 0
         while segments[place : place + 1] == ["job"] and place + 1 < len(segments):
             names.append(segments[place + 1])
@@ -74,18 +74,20 @@ class Jenkins:
             place += 1
         return (self.root.find(names) if names else None), segments[place:]
 
-    def _build(self, job: Job, which: str, now: float) -> Build | None:
+    def _build(self, job: JenkinsJob, which: str, now: float) -> JenkinsBuild | None:
         if which in PERMALINKS:
             return next((build for build in job.builds(now) if PERMALINKS[which](build, now)), None)
         return job.build(int(which), now) if which.isdigit() else None
 
-    def _build_page(self, exporter: Exporter, job: Job, build: Build, rest: list[str], path: str) -> Response:
+    def _build_page(
+        self, exporter: Exporter, job: JenkinsJob, build: JenkinsBuild, rest: list[str], path: str
+    ) -> Response:
         now = exporter.now
         if rest == ["api", "json"]:
             return _json(exporter.build(job, build))
         if rest == ["testReport", "api", "json"]:
             report = exporter.report(build)
-            return _json(report) if report else error_pages.not_found(path)
+            return _json(report) if report else error_pages.not_found_page(path)
         if rest == ["logText", "progressiveText"]:
             body, size, more = console_log.progressive(build, now, request.args.get("start", 0, int))
             response = Response(body, content_type="text/plain;charset=utf-8", headers={"X-Text-Size": str(size)})
@@ -95,10 +97,10 @@ class Jenkins:
         if rest == ["consoleText"]:
             return Response(console_log.text(build, now), content_type="text/plain;charset=utf-8")
         if rest[:1] == ["artifact"]:
-            return self._artifact(job, build, rest[1:], now) or error_pages.not_found(path)
-        return error_pages.not_found(path)
+            return self._artifact(job, build, rest[1:], now) or error_pages.not_found_page(path)
+        return error_pages.not_found_page(path)
 
-    def _artifact(self, job: Job, build: Build, segments: list[str], now: float) -> Response | None:
+    def _artifact(self, job: JenkinsJob, build: JenkinsBuild, segments: list[str], now: float) -> Response | None:
         if wanted := zip_request(segments):
             body = self._zip(job, build, wanted, now)
             # Made while it is sent: no length, no range.
@@ -113,7 +115,7 @@ class Jenkins:
         response.last_modified = int(min(now, build.ended))
         return response.make_conditional(request.environ, accept_ranges=True, complete_length=len(body))
 
-    def _zip(self, job: Job, build: Build, wanted: tuple[str, str], now: float) -> bytes | None:
+    def _zip(self, job: JenkinsJob, build: JenkinsBuild, wanted: tuple[str, str], now: float) -> bytes | None:
         key = (job.full_name, build.number, build.started, wanted)
         with self._lock:
             if (body := self._zips.get(key)) is not None:
@@ -125,13 +127,13 @@ class Jenkins:
         return body
 
 
-def _json(bean: Bean) -> Response:
+def _json(bean: ExportedBean) -> Response:
     wanted = request.args.get("tree")
     try:
-        shown = parse(wanted) if wanted is not None else Depth(1 - request.args.get("depth", 0, int))
+        shown = parse(wanted) if wanted is not None else DepthSelection(1 - request.args.get("depth", 0, int))
     except ValueError as error:
-        return error_pages.oops(str(error))
-    return error_pages.json_answer(render(bean, shown), pretty="pretty" in request.args)
+        return error_pages.server_error_page(str(error))
+    return error_pages.json_response(render(bean, shown), pretty="pretty" in request.args)
 
 
 def create_app(
@@ -146,7 +148,7 @@ def create_app(
     it often is; with `user` and `token` it wants them and nobody else's."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
-    jenkins, plan, traffic = Jenkins(programme, root_url), FaultPlan(faults), Traffic()
+    jenkins, plan, traffic = FakeJenkins(programme, root_url), HttpFaultPlan(faults), RequestCounter()
     app.extensions["jenkins"] = jenkins
 
     @app.get("/")
@@ -166,16 +168,16 @@ def create_app(
         if fault and fault.kind == "slow":
             time.sleep(fault.delay_s)
         if fault and fault.kind in ("html", "login", "status"):
-            response = error_pages.instead(fault, path)
+            response = error_pages.fault_response(fault, path)
         elif path == "/login":
-            response = error_pages.login()
-        elif user and (refused := error_pages.refused(request.authorization, user, token, path)):
+            response = error_pages.login_page()
+        elif user and (refused := error_pages.refusal(request.authorization, user, token, path)):
             response = refused
         else:
             response = jenkins.get(path)
             if fault and fault.kind in ("truncate", "reset"):
-                response = error_pages.damaged(response, fault)
-        error_pages.finish(response, request.headers.get("Accept-Encoding", ""), user)
+                response = error_pages.damaged_response(response, fault)
+        error_pages.finish_response(response, request.headers.get("Accept-Encoding", ""), user)
         return response
 
     @app.get("/metadata.csv")
@@ -216,7 +218,7 @@ def create_app(
     def change(action: str) -> Response | tuple[Response, int]:
         told = request.get_json()
         job = jenkins.root.find(told["job"].split("/"))
-        if not isinstance(job, Job) or action not in ("delete", "recreate", "edit"):
+        if not isinstance(job, JenkinsJob) or action not in ("delete", "recreate", "edit"):
             return jsonify({"error": f"no job {told['job']!r}, or nothing called {action!r} can be done to it"}), 404
         if action == "delete":
             job.deleted.add(int(told["number"]))
@@ -235,7 +237,7 @@ class SimulatorServer(AbstractContextManager):
     def __init__(self, programme: Programme, port: int = 0, host: str = "127.0.0.1", **options) -> None:
         self.programme = programme
         self.app = create_app(programme, **options)
-        self._server = http_server.Server(self.app, host, port)
+        self._server = http_server.JenkinsHttpServer(self.app, host, port)
         self.port = self._server.port
         self.url = f"http://{host}:{self.port}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)

@@ -16,9 +16,9 @@ from random import Random
 from xml.sax.saxutils import escape, quoteattr
 
 from ingest.simulator import jenkins_items, vocabulary
-from ingest.simulator.jenkins_items import Build, Files, Folder, Job, Upstream
-from ingest.simulator.programme import Commit
-from ingest.simulator.timeline import Size
+from ingest.simulator.jenkins_items import ArtifactFiles, JenkinsBuild, JenkinsFolder, JenkinsJob, UpstreamBuild
+from ingest.simulator.programme import ProductCommit
+from ingest.simulator.timeline import ProgrammeSize
 
 VIEW = "nightly"
 ARCHIVE = "archive"
@@ -28,7 +28,7 @@ NIGHTLY = ("platform/nightly/api/unit", "platform/nightly/api/e2e", "platform/ni
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class SideCase:
     """`retried`: failed at first and ran again, as surefire tells it."""
 
     class_name: str
@@ -40,7 +40,7 @@ class Case:
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class SideBuild(Build):
+class SideBuild(JenkinsBuild):
     """`style`: surefire, pytest, report (nothing archived), axes (the axis builds have it all) or none (no tests).
     `bad_from` is the first build in which the job's fifth test fails for good."""
 
@@ -49,52 +49,52 @@ class SideBuild(Build):
     style: str
     tests: int = 0
     bad_from: int = 10**9
-    inherited: tuple[tuple[Job, Build], ...] = ()
-    started_jobs: tuple[tuple[Job, Build], ...] = ()
+    inherited: tuple[tuple[JenkinsJob, JenkinsBuild], ...] = ()
+    started_jobs: tuple[tuple[JenkinsJob, JenkinsBuild], ...] = ()
 
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[SideCase]:
         return _cases(self)
 
-    def draw_cases(self) -> list[Case]:
+    def draw_cases(self) -> list[SideCase]:
         rng = Random(f"{self.seed}:{self.job}:{self.number}")
         return [self._case(rng, test) for test in range(self.tests)]
 
-    def _case(self, rng: Random, test: int) -> Case:
+    def _case(self, rng: Random, test: int) -> SideCase:
         draw, seconds = rng.random(), round(rng.lognormvariate(-2, 1), 3)
         class_name = f"com.example.{self.job.split('/')[0].replace('-', '_')}.Part{test // 8}Test"
         name = f"keeps{vocabulary.OBJECTS[test % 18].title().replace('_', '')}{test % 8}"
         if test == 11:
-            return Case(class_name, name, "skipped", 0.0, "needs a network")
+            return SideCase(class_name, name, "skipped", 0.0, "needs a network")
         if test == 5 and self.number >= self.bad_from:
-            return Case(class_name, name, "failed", seconds, f"expected:<{test}> but was:<{rng.randrange(90)}>")
+            return SideCase(class_name, name, "failed", seconds, f"expected:<{test}> but was:<{rng.randrange(90)}>")
         if test in (3, 17) and draw < 0.2:
             status = "passed" if self.style == "surefire" and test == 3 else "failed"
             message = f"timeout after {rng.randrange(100, 999)} ms"
-            return Case(class_name, name, status, seconds, message, self.style == "surefire")
+            return SideCase(class_name, name, status, seconds, message, self.style == "surefire")
         if test == 7:
             seconds = 1234.56 if self.number % 2 else float("nan") if self.number % 10 == 8 else 4321.0
-        return Case(class_name, name, "passed", seconds)
+        return SideCase(class_name, name, "passed", seconds)
 
     def outcome(self) -> str:
         built = [build.outcome() for _, build in (*self.inherited, *self.started_jobs)]
         return "UNSTABLE" if "UNSTABLE" in built or any(c.status == "failed" for c in self.cases()) else "SUCCESS"
 
-    def commits(self) -> list[Commit]:
+    def commits(self) -> list[ProductCommit]:
         if self.style in ("report", "none", "axes"):
             return []
         rng = Random(f"{self.seed}:{self.job}:{self.number}:commits")
         return [self._commit(rng, place) for place in range(1 if self.number == self.bad_from else rng.randrange(3))]
 
-    def _commit(self, rng: Random, place: int) -> Commit:
+    def _commit(self, rng: Random, place: int) -> ProductCommit:
         author, user = rng.choice(vocabulary.AUTHORS)
         digest = hashlib.sha1(f"{self.seed}:{self.job}:{self.number}:{place}".encode()).hexdigest()
         when = float(int(self.started - rng.uniform(60, 9000)))
-        return Commit(digest, author, user, rng.choice(vocabulary.CHANGES), when, ("src/main.c",))
+        return ProductCommit(digest, author, user, rng.choice(vocabulary.CHANGES), when, ("src/main.c",))
 
-    def files(self, now: float) -> Files:
+    def files(self, now: float) -> ArtifactFiles:
         if self.building(now) or self.style not in ("surefire", "pytest"):
             return {}
-        by_class: dict[str, list[Case]] = {}
+        by_class: dict[str, list[SideCase]] = {}
         for case in self.cases():
             by_class.setdefault(case.class_name, []).append(case)
         if self.style == "surefire":
@@ -128,7 +128,7 @@ class SideBuild(Build):
         started = datetime.fromtimestamp(self.started, UTC).isoformat()
         return {"suites": [{"name": self.job, "duration": 12.5, "timestamp": started, "cases": cases}]}
 
-    def sub_builds(self) -> list[tuple[Job, Build]]:
+    def sub_builds(self) -> list[tuple[JenkinsJob, JenkinsBuild]]:
         return [*self.inherited, *self.started_jobs]
 
 
@@ -136,7 +136,7 @@ class SideBuild(Build):
 _cases = lru_cache(32)(SideBuild.draw_cases)
 
 
-def _xml(suite: str, cases: list[Case]) -> str:
+def _xml(suite: str, cases: list[SideCase]) -> str:
     return (
         f'<testsuite name="{suite}" tests="{len(cases)}" errors="0" '
         f'skipped="{sum(c.status == "skipped" for c in cases)}" failures="{sum(c.status == "failed" for c in cases)}">'
@@ -146,7 +146,7 @@ def _xml(suite: str, cases: list[Case]) -> str:
     )
 
 
-def _xml_case(case: Case) -> str:
+def _xml_case(case: SideCase) -> str:
     seconds = f"{case.seconds:,}" if case.seconds == case.seconds else "NaN"
     message = quoteattr(case.message)
     trace = escape(f"{case.message}\n\tat Main.run(Main.java:42)")
@@ -167,7 +167,7 @@ def _xml_case(case: Case) -> str:
 
 
 @dataclass(slots=True)
-class _Maker:
+class _BuildSeries:
     """Draws the builds of one job, one every `hours` up to the programme's start."""
 
     seed: int
@@ -186,19 +186,19 @@ class _Maker:
         common = {"number": number, "started": started, "ended": started + 300 + number % 60, "agent": "agent-01"}
         return SideBuild(**common, **same, **self.extra(number))
 
-    def builds(self) -> list[Build]:
+    def builds(self) -> list[JenkinsBuild]:
         return [self.build(number) for number in range(1, self.count + 1)]
 
 
-def _job(full_name: str, kind: tuple[str, str], builds: list[Build]) -> Job:
-    return Job(full_name, kind, lambda now: [build for build in builds if build.started <= now])
+def _job(full_name: str, kind: tuple[str, str], builds: list[JenkinsBuild]) -> JenkinsJob:
+    return JenkinsJob(full_name, kind, lambda now: [build for build in builds if build.started <= now])
 
 
-def add_jobs(seed: int, started: float, root: Folder, size: Size) -> None:
+def add_jobs(seed: int, started: float, root: JenkinsFolder, size: ProgrammeSize) -> None:
     """The side jobs below `root`, and those that the size asks for beside them."""
 
-    def make(job: str, count: int, hours: float, style: str, tests: int = 0, **more) -> _Maker:
-        return _Maker(seed, started, job, count, hours, style, tests, **more)
+    def make(job: str, count: int, hours: float, style: str, tests: int = 0, **more) -> _BuildSeries:
+        return _BuildSeries(seed, started, job, count, hours, style, tests, **more)
 
     name = "libcore-nightly"
     version = lambda number: {"parameters": {"VERSION": f"3.{number // 40}.{number % 40}"}}  # noqa: E731
@@ -218,10 +218,10 @@ def add_jobs(seed: int, started: float, root: Folder, size: Size) -> None:
         )
     if size.archive:
         builds = make(ARCHIVE, size.archive, 1, "pytest", 500).builds()
-        root.add(Job(ARCHIVE, jenkins_items.FREESTYLE, lambda now: builds))
+        root.add(JenkinsJob(ARCHIVE, jenkins_items.FREESTYLE, lambda now: builds))
 
 
-def _matrix(make: Callable[..., _Maker], name: str, count: int, style: str, axis_style: str) -> Job:
+def _matrix(make: Callable[..., _BuildSeries], name: str, count: int, style: str, axis_style: str) -> JenkinsJob:
     """Every fifth build leaves its last axis to the build before it."""
     axes = {axis: make(f"{name}/{axis}", count, 24, axis_style, 20, bad_from=count - 3).builds() for axis in AXES}
     jobs = {axis: _job(f"{name}/{axis}", jenkins_items.MATRIX_AXIS, builds) for axis, builds in axes.items()}
@@ -237,18 +237,18 @@ def _matrix(make: Callable[..., _Maker], name: str, count: int, style: str, axis
     return matrix
 
 
-def _multibranch(make: Callable[..., _Maker]) -> Folder:
-    project = Folder("webapp", jenkins_items.MULTIBRANCH)
+def _multibranch(make: Callable[..., _BuildSeries]) -> JenkinsFolder:
+    project = JenkinsFolder("webapp", jenkins_items.MULTIBRANCH)
     for branch, count in BRANCHES.items():
         builds = make(f"webapp/{branch}", count, 8, "pytest", 24, bad_from=count - 1).builds()
         project.add(_job(f"webapp/{branch}", jenkins_items.PIPELINE, builds))
     return project
 
 
-def _add_platform(make: Callable[..., _Maker], root: Folder) -> None:
+def _add_platform(make: Callable[..., _BuildSeries], root: JenkinsFolder) -> None:
     def joined(number: int) -> dict:
         parameters = {"RUN_ID": f"nightly-{number:03d}", "VERSION": f"4.2.{number}"}
-        return {"parameters": parameters, "upstream": Upstream("platform/trigger", number)}
+        return {"parameters": parameters, "upstream": UpstreamBuild("platform/trigger", number)}
 
     trigger = make("platform/trigger", 20, 24, "none", extra=lambda n: {"parameters": joined(n)["parameters"]})
     root.folder("platform").add(_job("platform/trigger", jenkins_items.PIPELINE, trigger.builds()))
@@ -257,9 +257,9 @@ def _add_platform(make: Callable[..., _Maker], root: Folder) -> None:
         root.folder(name.rsplit("/", 1)[0]).add(_job(name, jenkins_items.FREESTYLE, builds))
 
 
-def _add_suite(make: Callable[..., _Maker], root: Folder) -> None:
+def _add_suite(make: Callable[..., _BuildSeries], root: JenkinsFolder) -> None:
     def below(number: int) -> dict:
-        return {"upstream": Upstream("suite", number)}
+        return {"upstream": UpstreamBuild("suite", number)}
 
     phases = {}
     for name in ("suite-unit", "suite-system"):
@@ -273,9 +273,9 @@ def _add_suite(make: Callable[..., _Maker], root: Folder) -> None:
     root.add(_job("suite", jenkins_items.MULTIJOB, make("suite", 12, 24, "none", extra=started).builds()))
 
 
-def recreate(seed: int, job: Job, now: float) -> None:
+def recreate(seed: int, job: JenkinsJob, now: float) -> None:
     """Delete the job and make it anew: three builds, numbered from 1, begun just now."""
-    maker = _Maker(seed + 1, now, job.full_name, 3, 0.1, "pytest", 20)
+    maker = _BuildSeries(seed + 1, now, job.full_name, 3, 0.1, "pytest", 20)
     builds = maker.builds()
     job.deleted.clear()
     job.missing.clear()

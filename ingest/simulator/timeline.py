@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 
-from ingest.simulator.product_tests import Module
+from ingest.simulator.product_tests import ProductModule
 
 HOUR = 3600.0
 CADENCE = 12 * HOUR
@@ -37,7 +37,7 @@ class ReleaseSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ProgrammeSize:
     """`tests` are per module; `fleet` adds a folder of that many idle jobs, to count what a poll of many jobs costs;
     `archive` a job with that many builds of 500 tests, to measure what a backfill of a long history costs."""
 
@@ -51,7 +51,7 @@ class Size:
 LEAST_RUNS = 8
 RUNNING_AGE_H = 50 / 60
 SIZES = {
-    "tiny": Size(
+    "tiny": ProgrammeSize(
         (
             ReleaseSpec("7.0", 8, 230, 180),
             ReleaseSpec("7.1", 10, RUNNING_AGE_H, 96, no_map=(-8,)),
@@ -60,7 +60,7 @@ SIZES = {
         modules=3,
         tests=26,
     ),
-    "small": Size(
+    "small": ProgrammeSize(
         (
             ReleaseSpec("7.0", 24, 230, 180),
             ReleaseSpec("7.1", 30, RUNNING_AGE_H, 96, no_map=(-8,)),
@@ -69,7 +69,7 @@ SIZES = {
         modules=8,
         tests=85,
     ),
-    "medium": Size(
+    "medium": ProgrammeSize(
         (
             ReleaseSpec("7.0", 44, 230, 180),
             ReleaseSpec("7.1", 106, RUNNING_AGE_H, 96, no_map=(-8,)),
@@ -79,7 +79,7 @@ SIZES = {
         modules=14,
         tests=328,
     ),
-    "large": Size(
+    "large": ProgrammeSize(
         (
             ReleaseSpec("6.4", 90, 400, 410),
             ReleaseSpec("7.0", 110, 230, 180),
@@ -101,8 +101,8 @@ class Execution:
     but deleted from Jenkins. Times are seconds since the epoch; results are final `post` seconds after `ended`.
     """
 
-    run: Run
-    module: Module
+    run: PlannedRun
+    module: ProductModule
     number: int
     started: float
     ended: float
@@ -117,7 +117,7 @@ class Execution:
 
 
 @dataclass(slots=True, eq=False)
-class Run:
+class PlannedRun:
     """One build of the orchestrating job, and the module builds it lists: its own and those it took over."""
 
     release: str
@@ -137,13 +137,13 @@ class Run:
         return self.ended + 60 * self.pace
 
 
-class Release:
+class PlannedRelease:
     """The runs of one release line, drawn one after the other because build numbers count on."""
 
-    def __init__(self, seed: int, spec: ReleaseSpec, index: int, modules: list[Module], first: float) -> None:
+    def __init__(self, seed: int, spec: ReleaseSpec, index: int, modules: list[ProductModule], first: float) -> None:
         self.seed, self.spec, self.index, self.modules, self.first = seed, spec, index, modules, first
         self.name = spec.name
-        self.runs: list[Run] = []
+        self.runs: list[PlannedRun] = []
         self.executions: list[list[Execution]] = [[] for _ in modules]
         self._next_number = [17 + 9 * module.index + 5 * index for module in modules]
         self._since = [0] * len(modules)
@@ -165,7 +165,7 @@ class Release:
         fate = "broken" if from_end in self.spec.broken else "no_map" if from_end in self.spec.no_map else "tests"
         environment = "staging" if (from_end + 1) % 6 == 3 else "prod"
         version = f"{self.name}.0.{4 + index // 2}"
-        run = Run(self.name, index, self.spec.first_number + index, version, environment, fate, started, pace)
+        run = PlannedRun(self.name, index, self.spec.first_number + index, version, environment, fate, started, pace)
         previous = self.runs[-1] if self.runs else None
         for position, module in enumerate(self.modules):
             if fate == "no_map":
@@ -182,7 +182,7 @@ class Release:
         run.ended = max([e.settled for e in run.own], default=started + 9 * pace * 60) + 180 * pace
         self.runs.append(run)
 
-    def _execution(self, run: Run, position: int, draw: float, rng: Random) -> Execution:
+    def _execution(self, run: PlannedRun, position: int, draw: float, rng: Random) -> Execution:
         module = self.modules[position]
         minute = 60 * run.pace
         started = run.started + minute * ((3, 38, 73)[position * 3 // len(self.modules)] + rng.uniform(0, 1.5))
@@ -202,21 +202,23 @@ class Release:
 
 
 class Timeline:
-    def __init__(self, seed: int, size: Size, modules: list[Module], started: float, live: bool) -> None:
+    def __init__(
+        self, seed: int, size: ProgrammeSize, modules: list[ProductModule], started: float, live: bool
+    ) -> None:
         self.live, self.started, self._seed = live, started, seed
         if any(spec.runs < LEAST_RUNS for spec in size.releases):
             raise ValueError(f"every release needs at least {LEAST_RUNS} runs, so that faults have room")
         self.releases = []
         for index, spec in enumerate(size.releases):
             first = started - spec.age_h * HOUR - (spec.runs - 1) * CADENCE
-            self.releases.append(Release(seed, spec, index, modules, first))
+            self.releases.append(PlannedRelease(seed, spec, index, modules, first))
         # Newest first, so that a run that is under way at the start ends before the next of its release begins.
         self._active = [release for release in reversed(self.releases) if release.spec.active]
         for release in self.releases:
             for _ in range(release.spec.runs):
                 release.add_run(*self._when(release))
 
-    def _when(self, release: Release) -> tuple[float, float]:
+    def _when(self, release: PlannedRelease) -> tuple[float, float]:
         """Start (seconds since the epoch) and pace of the release's next run."""
         index, runs = len(release.runs), release.spec.runs
         jitter = Random(f"{self._seed}:start:{release.name}:{index}").uniform(-1, 1)
@@ -233,5 +235,5 @@ class Timeline:
             while (when := self._when(release))[0] <= now:
                 release.add_run(*when)
 
-    def runs(self, now: float) -> Iterable[Run]:
+    def runs(self, now: float) -> Iterable[PlannedRun]:
         return (run for release in self.releases for run in release.runs if run.started <= now)

@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"[\[\]{},]|[^\[\]{},]+")
 
 
 @dataclass(slots=True)
-class Bean:
+class ExportedBean:
     """An exported object. Values may be functions of no argument, called only when the property is asked for."""
 
     kind: str
@@ -26,7 +26,7 @@ class Bean:
 
 
 @dataclass(slots=True)
-class Many:
+class ExportedList:
     """An array of objects that are made into beans only after a range has cut it."""
 
     handles: Sequence
@@ -34,28 +34,28 @@ class Many:
 
 
 @dataclass(slots=True)
-class Tree:
-    children: dict[str, Tree] = field(default_factory=dict)
+class TreeSelection:
+    children: dict[str, TreeSelection] = field(default_factory=dict)
     start: int = 0
     stop: int = EVERYTHING
 
-    def accept(self, name: str, visibility: int) -> Tree | None:
+    def accept(self, name: str, visibility: int) -> TreeSelection | None:
         return self.children.get(name) or self.children.get("*")
 
 
 @dataclass(slots=True)
-class Depth:
+class DepthSelection:
     """What is shown without a tree: properties of at least this visibility, one more for each level down."""
 
     least: int = 1
     start: int = 0
     stop: int = EVERYTHING
 
-    def accept(self, name: str, visibility: int) -> Depth | None:
-        return Depth(self.least + 1) if visibility >= self.least else None
+    def accept(self, name: str, visibility: int) -> DepthSelection | None:
+        return DepthSelection(self.least + 1) if visibility >= self.least else None
 
 
-def parse(text: str) -> Tree:
+def parse(text: str) -> TreeSelection:
     """Raises ValueError where Jenkins raises."""
     tokens = [*_TOKEN.findall(text), ""]
     position = 0
@@ -87,12 +87,12 @@ def parse(text: str) -> Tree:
         take(",")
         return first, EVERYTHING if peek() == "}" else number()
 
-    def names(tree: Tree) -> None:
+    def names(tree: TreeSelection) -> None:
         while True:
             name = take()
             if name in {"", *"[]{},"}:
                 raise ValueError(f"expected a name but found {name!r}")
-            child = tree.children[name] = Tree()
+            child = tree.children[name] = TreeSelection()
             if peek() == "[":
                 take()
                 names(child)
@@ -105,22 +105,22 @@ def parse(text: str) -> Tree:
                 return
             take()
 
-    tree = Tree()
+    tree = TreeSelection()
     names(tree)
     take("")
     return tree
 
 
-def render(value: object, shown: Tree | Depth) -> object:
+def render(value: object, shown: TreeSelection | DepthSelection) -> object:
     """The value as plain dicts and lists, cut down to what is shown."""
-    if isinstance(value, Bean):
+    if isinstance(value, ExportedBean):
         out: dict[str, object] = {"_class": value.kind} if value.kind else {}
         for name, inner in value.properties.items():
             below = shown.accept(name, VISIBILITY.get(name, value.visibility))
             if below is not None:
                 out[name] = render(inner() if callable(inner) else inner, below)
         return out
-    if isinstance(value, Many):
+    if isinstance(value, ExportedList):
         return [render(value.make(handle), shown) for handle in value.handles[shown.start : shown.stop]]
     if isinstance(value, list | tuple):
         return [render(item, shown) for item in value[shown.start : shown.stop]]

@@ -12,11 +12,11 @@ import numpy as np
 
 from ingest.simulator import failure_messages
 from ingest.simulator.artifacts import sessions
-from ingest.simulator.jenkins_items import Folder
-from ingest.simulator.planted_faults import FOREVER, SICK_RATE, Change
+from ingest.simulator.jenkins_items import JenkinsFolder
+from ingest.simulator.planted_faults import FOREVER, SICK_RATE, PlantedChange
 from ingest.simulator.programme import ERROR, FAILED, HOSTS_PER_TOPOLOGY, NONE, PASSED, SKIPPED, Programme
 from ingest.simulator.side_jobs import BRANCHES, NIGHTLY
-from ingest.simulator.timeline import Execution, Release
+from ingest.simulator.timeline import Execution, PlannedRelease
 
 SIDE_JOBS = {
     "libcore": ["libcore-nightly"],
@@ -29,7 +29,7 @@ SIDE_JOBS = {
 }
 
 
-def truth(programme: Programme, root: Folder, detail: bool = False) -> dict:
+def truth(programme: Programme, root: JenkinsFolder, detail: bool = False) -> dict:
     """The contract's keys and, beside them: new_failures (bad in one build so far), always_failing, appeared,
     disappeared, runs, sources (counts by source name) and, with `detail`, builds (counts of each)."""
     now = programme.now()
@@ -60,7 +60,7 @@ def truth(programme: Programme, root: Folder, detail: bool = False) -> dict:
     return told
 
 
-def _final(release: Release, now: float) -> list[Execution]:
+def _final(release: PlannedRelease, now: float) -> list[Execution]:
     return [e for builds in release.executions for e in builds if e.settled <= now and not e.rotated]
 
 
@@ -97,7 +97,7 @@ def _counts(builds: list[dict]) -> dict[str, int]:
     return dict(total)
 
 
-def _side_counts(root: Folder, jobs: list[str], now: float) -> dict[str, int]:
+def _side_counts(root: JenkinsFolder, jobs: list[str], now: float) -> dict[str, int]:
     total: Counter[str] = Counter()
     for name in jobs:
         job = root.find(name.split("/"))
@@ -111,7 +111,7 @@ def _side_counts(root: Folder, jobs: list[str], now: float) -> dict[str, int]:
     return dict(total)
 
 
-def _add_changes(programme: Programme, release: Release, now: float, told: dict) -> None:
+def _add_changes(programme: Programme, release: PlannedRelease, now: float, told: dict) -> None:
     for change in programme.plan.all_changes(release.name, len(release.runs)):
         module = programme.modules[change.module]
         test = module.tests[change.test]
@@ -138,7 +138,7 @@ def _add_changes(programme: Programme, release: Release, now: float, told: dict)
             told[kind].append(entry | bounds)
 
 
-def _bounds(programme: Programme, change: Change, ran: list[Execution]) -> tuple[str, dict]:
+def _bounds(programme: Programme, change: PlantedChange, ran: list[Execution]) -> tuple[str, dict]:
     """What a breakage has come to, and the builds that bound it. The first bad build is the first to contain the
     commit, which for one that fails at a rate below 1 need not be the first to fail."""
     before = [e for e in ran if e.run.index < change.start]

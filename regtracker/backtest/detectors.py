@@ -13,15 +13,16 @@ from data.verdicts.evidence.failure_rates import FISHER
 from data.verdicts.lanes import HISTORY_RUNS, MASK_BITS, TestLane
 from data.verdicts.rules import NEW_FAILURE, REGRESSION, classify
 from data.verdicts.statistics.fisher import Status, compare
-from regtracker.backtest.past import Look
+from regtracker.backtest.history import Look
 
-Find = Callable[[Look, set[int]], set[int]]  # a look, the tests that were broken at the look before -> those that are
+# (a look, the tests broken at the previous look) -> the tests broken at this look
+FindBroken = Callable[[Look, set[int]], set[int]]
 
 
 @dataclass(frozen=True)
 class Detector:
     name: str
-    find: Find
+    find: FindBroken
     default: bool = False  # what the product does when nothing is configured
 
 
@@ -29,7 +30,7 @@ def _letters(line: TestLane, look: Look, runs: int) -> str:
     return line.status_string(min(runs, look.runs)).replace("S", "")
 
 
-def by_words(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
+def by_verdict(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
     found = set()
     for line in look.raw if storms else look.calm:
         letters = _letters(line, look, 2 * window + 1)[-window - 1 :]
@@ -38,7 +39,7 @@ def by_words(look: Look, before: set[int], wanted: frozenset[str], window: int, 
     return found
 
 
-def by_tail(look: Look, before: set[int], length: int) -> set[int]:
+def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
     """So many failures in a row after a pass: TestGrid's alert."""
     found = set()
     for line in look.calm:
@@ -48,7 +49,7 @@ def by_tail(look: Look, before: set[int], length: int) -> set[int]:
     return found
 
 
-def by_change(look: Look, before: set[int], threshold: float) -> set[int]:
+def by_change_point(look: Look, before: set[int], threshold: float) -> set[int]:
     found = set()
     for line in look.calm:
         letters = _letters(line, look, HISTORY_RUNS)
@@ -79,18 +80,18 @@ def _counts(lines: Sequence[TestLane], newest: int, oldest: int) -> np.ndarray:
 
 _BROKEN = frozenset({REGRESSION})
 DETECTORS = (
-    Detector("regression, window 10", partial(by_words, wanted=_BROKEN, window=10), True),
-    Detector("regression, window 5", partial(by_words, wanted=_BROKEN, window=5)),
-    Detector("regression, window 20", partial(by_words, wanted=_BROKEN, window=20)),
-    Detector("new failure or regression", partial(by_words, wanted=_BROKEN | {NEW_FAILURE}, window=10)),
+    Detector("regression, window 10", partial(by_verdict, wanted=_BROKEN, window=10), True),
+    Detector("regression, window 5", partial(by_verdict, wanted=_BROKEN, window=5)),
+    Detector("regression, window 20", partial(by_verdict, wanted=_BROKEN, window=20)),
+    Detector("new failure or regression", partial(by_verdict, wanted=_BROKEN | {NEW_FAILURE}, window=10)),
     Detector(
         "new failure or regression, storms and sick hosts included",
-        partial(by_words, wanted=_BROKEN | {NEW_FAILURE}, window=10, storms=True),
+        partial(by_verdict, wanted=_BROKEN | {NEW_FAILURE}, window=10, storms=True),
     ),
-    Detector("three failures in a row", partial(by_tail, length=3)),
-    Detector("change point, L = 0.01", partial(by_change, threshold=0.01)),
-    Detector("change point, L = 0.001", partial(by_change, threshold=0.001), True),
-    Detector("change point, L = 0.0001", partial(by_change, threshold=0.0001)),
+    Detector("three failures in a row", partial(by_failure_streak, length=3)),
+    Detector("change point, L = 0.01", partial(by_change_point, threshold=0.01)),
+    Detector("change point, L = 0.001", partial(by_change_point, threshold=0.001), True),
+    Detector("change point, L = 0.0001", partial(by_change_point, threshold=0.0001)),
     Detector("Fisher, 10 runs, suspected", partial(by_rate, runs=10, confirmed=False), True),
     Detector("Fisher, 10 runs, confirmed", partial(by_rate, runs=10, confirmed=True), True),
     Detector("Fisher, 5 runs, confirmed", partial(by_rate, runs=5, confirmed=True)),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from regtracker.backtest.detectors import Detector
-from regtracker.backtest.past import Lane
-from regtracker.backtest.truth import Fault, Truth
+from regtracker.backtest.history import PastLane
+from regtracker.backtest.known_faults import KnownFault, KnownFaults
 
 
 @dataclass
@@ -18,9 +18,10 @@ class Score:
     detector: Detector
     alarms: int = 0
     false: int = 0
-    delays: dict[Fault, int] = field(default_factory=dict)  # builds from the first bad one to the alarm; 1: at once
+    # Builds from the first bad one to the alarm; 1 where it is the first bad one itself.
+    delays: dict[KnownFault, int] = field(default_factory=dict)
     exposure: float = 0.0  # thousands of tests x weeks
-    lasting: set[Fault] = field(default_factory=set)  # the faults that stood for two builds or more
+    lasting: set[KnownFault] = field(default_factory=set)  # the faults that lasted two builds or more
 
     def row(self) -> dict[str, object]:
         whole = [fault for fault in self.lasting if fault.rate == 1]
@@ -37,7 +38,7 @@ class Score:
         }
 
 
-def _share(found: dict[Fault, int], faults: Sequence[Fault]) -> float | None:
+def _share(found: dict[KnownFault, int], faults: Sequence[KnownFault]) -> float | None:
     return sum(fault in found for fault in faults) / len(faults) if faults else None
 
 
@@ -46,17 +47,17 @@ def _median(delays: Sequence[int]) -> float | None:
 
 
 def replay(
-    lanes: Iterable[Lane],
-    truth: Truth,
+    lanes: Iterable[PastLane],
+    truth: KnownFaults,
     detectors: Sequence[Detector],
-    progress: Callable[[Lane], None] = lambda lane: None,
+    progress: Callable[[PastLane], None] = lambda lane: None,
 ) -> list[Score]:
     """The scores of the detectors over all looks at the lanes."""
     scores = [Score(detector) for detector in detectors]
     for lane in lanes:
         progress(lane)
         here = [f for f in truth.faults if (f.release, f.environment) == (lane.release, lane.environment)]
-        by_test: dict[int, list[Fault]] = {}
+        by_test: dict[int, list[KnownFault]] = {}
         for fault in here:
             by_test.setdefault(fault.test, []).append(fault)
         ran = {line.test: line.failed | line.passed for line in lane.lines}
@@ -80,7 +81,7 @@ def replay(
     return scores
 
 
-def _builds(lane: Lane, ran: int, first: int, end: int | None) -> int:
+def _builds(lane: PastLane, ran: int, first: int, end: int | None) -> int:
     """In how many runs from number `first` to before number `end` the test ran."""
     within = sum(1 << run.age for run in lane.runs if first <= run.number and (end is None or run.number < end))
     return (ran & within).bit_count()

@@ -14,8 +14,7 @@ from data.model.filters import EVERYTHING, Filter
 from data.verdicts.disturbances import releases
 from data.verdicts.suspects import suspects
 from data.verdicts.verdicts import verdicts
-from regtracker.backtest import past, simulate
-from regtracker.backtest import truth as truths
+from regtracker.backtest import history, known_faults, simulated_histories
 from regtracker.backtest.detectors import DETECTORS
 from regtracker.backtest.replay import replay
 
@@ -36,9 +35,9 @@ def replayed(
 ) -> dict[str, Any]:
     """{"lanes", "faults", "detectors", "measures"} over the store's releases (or `only` these). `document` is the
     simulator's truth, else hindsight judges. `say` is told what is being replayed. KeyError for no such document."""
-    lanes = [lane for release in only or releases(store, EVERYTHING) for lane in past.lanes(store, release)]
+    lanes = [lane for release in only or releases(store, EVERYTHING) for lane in history.past_lanes(store, release)]
     lanes = [lane for lane in lanes if len(lane.runs) > 1]
-    known = truths.told(document) if document is not None else truths.hindsight(lanes)
+    known = known_faults.from_simulator(document) if document is not None else known_faults.from_hindsight(lanes)
     at = {(lane.release, lane.environment) for lane in lanes}
     known.faults[:] = [fault for fault in known.faults if (fault.release, fault.environment) in at]
     scores = replay(
@@ -63,7 +62,7 @@ def replayed(
     }
 
 
-def _judged_now(store: Store, known: truths.Truth) -> list[dict[str, Any]]:
+def _judged_now(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
     """How well the faults that still hold are bounded, and their commits found, by today's verdicts."""
     inside, first, third, wide = [], [], [], []
     for release in sorted({fault.release for fault in known.faults}):
@@ -81,8 +80,8 @@ def _judged_now(store: Store, known: truths.Truth) -> list[dict[str, Any]]:
                 revisions = [suspect["revision"] for suspect in lane["suspects"]]
                 place = revisions.index(fault.commit) if fault.commit in revisions else -1
                 chances = [suspect["probability"] for suspect in lane["suspects"]]
-                first.append(simulate.chance_of_rank(chances, place, 1))
-                third.append(simulate.chance_of_rank(chances, place, 3))
+                first.append(simulated_histories.chance_of_rank(chances, place, 1))
+                third.append(simulated_histories.chance_of_rank(chances, place, 3))
     rows = [
         ("first bad run within its 99 % range", inside, 0.97),
         ("culprit ranked first", first, 0.8),
@@ -103,7 +102,7 @@ def simulated(looks: int, histories: int) -> dict[str, Any]:
     return {
         "looks": looks,
         "histories": histories,
-        "measures": list(simulate.measure(looks=looks, histories=histories)),
+        "measures": list(simulated_histories.measure(looks=looks, histories=histories)),
     }
 
 

@@ -16,10 +16,9 @@ from data.cli.common import JSON, load_settings
 from data.lake.store import Store
 from data.settings import SourceSettings, StoreSettings
 from regtracker.bench import ingest as ingest_bench
-from regtracker.bench import questions as data_bench
-from regtracker.bench import report
-from regtracker.bench.http import answers, load
-from regtracker.bench.synthetic import Shape, fill
+from regtracker.bench import queries, report
+from regtracker.bench.routes import time_load, time_routes
+from regtracker.bench.synthetic import StoreShape, fill
 from regtracker.processes import Children, free_port, wait_ready
 
 
@@ -99,10 +98,10 @@ def _questions(home: Path, size: int) -> dict:
     store = Store.open(settings, memory_tables=True)
     if not store.value("SELECT count(*) FROM releases"):
         click.echo(f"Filling a store with about {size:,} results ...", err=True)
-        fill(store, Shape.of(size))
+        fill(store, StoreShape.of(size))
     results = store.value("SELECT count(*) FROM results")
     click.echo(f"Asking about {results:,} results ...", err=True)
-    timings = [asdict(timing) for timing in data_bench.measure(store)]
+    timings = [asdict(timing) for timing in queries.measure(store)]
     store.close()
     files = [
         file for file in home.rglob("*") if file.is_file() and (file.suffix == ".parquet" or "sqlite" in file.name)
@@ -127,8 +126,8 @@ def _http(children: Children, home: Path, paths: list[str]) -> dict:
         url = f"http://127.0.0.1:{port}/api/v1"
         wait_ready(children, f"{url}/health/ready")
         run_view = next(path for path in paths if path.endswith("/modules") and path.startswith("/runs/"))
-        figures[f"http_{name}"] = [asdict(answer) for answer in answers(url, paths)]
-        figures[f"load_{name}"] = [asdict(load(url, run_view, clients)) for clients in (1, 8, 32)]
+        figures[f"http_{name}"] = [asdict(answer) for answer in time_routes(url, paths)]
+        figures[f"load_{name}"] = [asdict(time_load(url, run_view, clients)) for clients in (1, 8, 32)]
         figures[f"memory_mb_{name}"] = children.memory_mb("web")
         children.stop("web")
     return figures

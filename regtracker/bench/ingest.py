@@ -38,15 +38,15 @@ from ingest.layouts import layout_of
 from ingest.pipeline import BATCH_RESULTS, Pipeline
 from ingest.simulator.artifact_download import zipped
 from ingest.simulator.programme import Programme
-from ingest.simulator.server import Jenkins, SimulatorServer
+from ingest.simulator.server import FakeJenkins, SimulatorServer
 from ingest.simulator.side_jobs import ARCHIVE
-from ingest.simulator.timeline import ReleaseSpec, Size
+from ingest.simulator.timeline import ProgrammeSize, ReleaseSpec
 
 START = datetime(2025, 1, 1)
 
 
 @dataclass(frozen=True)
-class Rate:
+class IngestRate:
     """What was read from nothing. `attempts` counts rows of results; times in seconds, of this process."""
 
     builds: int
@@ -59,7 +59,7 @@ class Rate:
     raw_bytes_per_result: float
 
 
-def measure(settings: Settings) -> Rate:
+def measure(settings: Settings) -> IngestRate:
     """Poll every source of the settings once, into an empty store."""
     store = Store.open(single_threaded(settings))
     wall, cpu = time.perf_counter(), time.process_time()
@@ -69,7 +69,7 @@ def measure(settings: Settings) -> Rate:
     return _rate(store, builds, requests, wall, cpu)
 
 
-def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float) -> Rate:
+def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float) -> IngestRate:
     """Closes the store."""
     attempts = store.value("SELECT count(*) FROM results")
     sizes = dict(
@@ -78,7 +78,7 @@ def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float)
         .fetchall()
     )
     store.close()
-    return Rate(
+    return IngestRate(
         builds=builds,
         attempts=attempts,
         wall_s=wall_s,
@@ -91,7 +91,7 @@ def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float)
 
 
 @dataclass(frozen=True)
-class Stages:
+class StageRates:
     """Results a second of one core (CPU time of all threads, wherever it was spent) of XML that is in memory already:
     zip to columns, columns to a committed snapshot, and both."""
 
@@ -105,7 +105,7 @@ class Stages:
 def archived(builds: int) -> Iterator[tuple[int, bytes]]:
     """(number, zip) of the simulator's builds: suites of eight tests, some failures and odd durations."""
     job = Programme(_archive(builds), live=False)
-    for build in Jenkins(job, None).root.find([ARCHIVE]).builds(job.now()):
+    for build in FakeJenkins(job, None).root.find([ARCHIVE]).builds(job.now()):
         yield build.number, zipped(build.files(job.now()), "", "**/*.xml", build.ended)
 
 
@@ -138,7 +138,7 @@ DIALECTS = {
 }
 
 
-def stages(home: Path, builds: int, dialect: str) -> Stages:
+def stages(home: Path, builds: int, dialect: str) -> StageRates:
     """What the way from a zip of JUnit XML to the lake costs without a network: `builds` builds of 500 results."""
     source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=ARCHIVE, release_fixed="1.0")
     layout, store = layout_of(source), Store.open(single_threaded(Settings(home=home)))
@@ -161,10 +161,10 @@ def stages(home: Path, builds: int, dialect: str) -> Stages:
             committed += time.process_time() - clock
             batch = []
     store.close()
-    return Stages(dialect, results, results / read, results / committed, results / (read + committed))
+    return StageRates(dialect, results, results / read, results / committed, results / (read + committed))
 
 
-def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> Rate:
+def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> IngestRate:
     """Backfill `builds` builds of 500 results over HTTP from a simulator in a process of its own."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -189,8 +189,8 @@ def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> Ra
     return _rate(store, pipeline.tally.ingested, pipeline.jenkins.requests, wall, cpu)
 
 
-def _archive(builds: int) -> Size:
-    return Size((ReleaseSpec("1.0", 8, 5.0, 1),), modules=1, tests=10, archive=builds)
+def _archive(builds: int) -> ProgrammeSize:
+    return ProgrammeSize((ReleaseSpec("1.0", 8, 5.0, 1),), modules=1, tests=10, archive=builds)
 
 
 def _serve(builds: int, pipe: Connection) -> None:

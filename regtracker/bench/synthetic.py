@@ -13,7 +13,7 @@ from data.lake.store import Store
 
 
 @dataclass(frozen=True)
-class Shape:
+class StoreShape:
     """releases x modules x runs x tests (per module and run) = results."""
 
     releases: int
@@ -26,7 +26,7 @@ class Shape:
         return self.releases * self.modules * self.runs * self.tests
 
     @classmethod
-    def of(cls, results: int) -> Shape:
+    def of(cls, results: int) -> StoreShape:
         """About so many results, in the proportions of a real programme. Raises ValueError below 1,000."""
         if results < 1_000:
             raise ValueError("a store to measure holds at least 1,000 results")
@@ -37,7 +37,7 @@ class Shape:
         return cls(4, 20, 120, results // 9_600)
 
 
-def fill(store: Store, shape: Shape) -> int:
+def fill(store: Store, shape: StoreShape) -> int:
     """Fill an empty store. Returns the number of results."""
     for release in range(shape.releases):
 

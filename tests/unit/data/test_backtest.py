@@ -13,14 +13,14 @@ from data.model.filters import Filter
 from data.verdicts import failure_rates, verdicts
 from data.verdicts.rules import NEW_FAILURE, REGRESSION
 from regtracker import main
-from regtracker.backtest import past, report, simulate, truth
-from regtracker.backtest.detectors import DETECTORS, by_words
+from regtracker.backtest import history, known_faults, report, simulated_histories
+from regtracker.backtest.detectors import DETECTORS, by_verdict
 from regtracker.backtest.replay import replay
 
 
 @pytest.fixture(scope="module")
 def lane(programme):
-    (lane,) = past.lanes(programme, "7.0")
+    (lane,) = history.past_lanes(programme, "7.0")
     return lane
 
 
@@ -33,7 +33,7 @@ def test_the_last_look_judges_as_the_product_does_now(programme, lane):
     assert (last.number, last.hidden) == (RUNS, 0)
     broken = frozenset({REGRESSION, NEW_FAILURE})
     rows = verdicts.verdicts(programme, Filter(release="7.0"), (REGRESSION, NEW_FAILURE))
-    assert {ids.text(test) for test in by_words(last, set(), broken, 10)} == {row["test"] for row in rows}
+    assert {ids.text(test) for test in by_verdict(last, set(), broken, 10)} == {row["test"] for row in rows}
     scores = {detector.name: detector.find(last, set()) for detector in DETECTORS}
     claimed = {row["test"] for row in failure_rates.regressions(programme, Filter(release="7.0"))["tests"]}
     # Without the looks before, nothing is open yet: the product may keep more.
@@ -52,7 +52,7 @@ def test_an_earlier_look_knows_nothing_of_later_runs(lane):
 
 
 def test_hindsight_knows_what_lasted(lane):
-    known = truth.hindsight([lane])
+    known = known_faults.from_hindsight([lane])
     faults = {fault.test: fault for fault in known.faults}
     assert set(faults) == {ids.of(key("breaks")), ids.of(key("mended"))}
     assert (faults[ids.of(key("mended"))].first, faults[ids.of(key("mended"))].end) == (30, RUNS)
@@ -61,7 +61,7 @@ def test_hindsight_knows_what_lasted(lane):
 
 
 def test_scores_tell_how_soon_and_how_often_for_nothing(lane):
-    known = truth.hindsight([lane])
+    known = known_faults.from_hindsight([lane])
     rows = {score.detector.name: score.row() for score in replay([lane], known, DETECTORS)}
     two, at_once = rows["regression, window 10"], rows["new failure or regression"]
     assert (two["recall"], two["delay"]) == (1.0, 2.0)
@@ -84,18 +84,18 @@ def test_the_simulators_truth_is_understood():
         "fixed": [entry | {"fixed_run": 9}],
         "always_failing": [],
     }
-    known = truth.told(document)
+    known = known_faults.from_simulator(document)
     assert [(fault.first, fault.end, fault.rate, fault.commit) for fault in known.faults] == [
         (4, None, 0.5, "abc"),
         (4, 9, 0.5, "abc"),
     ]
     assert [known.faults[1].holds(number) for number in (3, 4, 8, 9)] == [False, True, True, False]
     with pytest.raises(KeyError):
-        truth.told({"seed": 7})
+        known_faults.from_simulator({"seed": 7})
 
 
 def test_the_measures_come_out_near_their_aims():
-    measures = {row["measure"]: row for row in simulate.measure(seed=3, looks=8, histories=60)}
+    measures = {row["measure"]: row for row in simulated_histories.measure(seed=3, looks=8, histories=60)}
     aims = {name: row for name, row in measures.items() if row["aim"] is not None}
     assert len(aims) == 6
     assert next(row["value"] for name, row in aims.items() if "99 % range" in name) >= 0.95
@@ -105,10 +105,10 @@ def test_the_measures_come_out_near_their_aims():
 
 
 def test_equal_suspects_share_a_rank():
-    assert simulate.chance_of_rank([0.4, 0.4, 0.2], 1, 1) == 0.5
-    assert simulate.chance_of_rank([0.4, 0.4, 0.2], 2, 3) == 1.0
-    assert simulate.chance_of_rank([0.4, 0.4, 0.2], -1, 3) == 0.0
-    assert simulate.chance_of_rank([0.25, 0.25, 0.25, 0.25], 0, 3) == 0.75
+    assert simulated_histories.chance_of_rank([0.4, 0.4, 0.2], 1, 1) == 0.5
+    assert simulated_histories.chance_of_rank([0.4, 0.4, 0.2], 2, 3) == 1.0
+    assert simulated_histories.chance_of_rank([0.4, 0.4, 0.2], -1, 3) == 0.0
+    assert simulated_histories.chance_of_rank([0.25, 0.25, 0.25, 0.25], 0, 3) == 0.75
 
 
 def test_the_command_tells_and_writes_the_same_tables(programme, tmp_path, monkeypatch):

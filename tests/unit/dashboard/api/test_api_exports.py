@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.live_server import served
 
 from data import export
-from regtracker.bench.synthetic import Shape, fill
+from regtracker.bench.synthetic import StoreShape, fill
 
 TYPES = {
     "csv": "text/csv",
@@ -140,7 +140,7 @@ def test_no_csv_cell_begins_like_a_formula(texts):
 
 def test_a_long_export_comes_in_pieces_of_one_snapshot(world, serve):
     """More rows than one batch, read over a socket, while a commit changes what is exported."""
-    shape = Shape(releases=1, modules=2, runs=1, tests=export.BATCH_ROWS)
+    shape = StoreShape(releases=1, modules=2, runs=1, tests=export.BATCH_ROWS)
     fill(world.store, shape)
     server = serve(world.store.settings.home)
     with served(server) as address:

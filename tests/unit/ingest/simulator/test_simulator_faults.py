@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from ingest.simulator import Programme, SimulatorServer
-from ingest.simulator.http_faults import FaultPlan
+from ingest.simulator.http_faults import HttpFaultPlan
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 ROOT = "api/json"
@@ -111,7 +111,7 @@ def test_unavailable_for_a_while(ask):
 
 def test_chance_repeats_itself_by_its_seed():
     def strikes(seed: int) -> list[bool]:
-        plan = FaultPlan([{"kind": "reset", "probability": 0.3, "seed": seed}])
+        plan = HttpFaultPlan([{"kind": "reset", "probability": 0.3, "seed": seed}])
         return [plan.strike("/x") is not None for _ in range(200)]
 
     assert strikes(1) == strikes(1) != strikes(2)

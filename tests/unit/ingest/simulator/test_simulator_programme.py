@@ -12,16 +12,16 @@ import pytest
 from lxml import etree
 from support.paths import ROOT
 
-from ingest.simulator import Programme, ReleaseSpec, Size, artifacts
+from ingest.simulator import Programme, ProgrammeSize, ReleaseSpec, artifacts
 from ingest.simulator.programme import ERROR, FAILED, PASSED, SKIPPED
-from ingest.simulator.server import Jenkins
+from ingest.simulator.server import FakeJenkins
 from ingest.simulator.truth import truth
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def tell(programme: Programme) -> dict:
-    return truth(programme, Jenkins(programme, None).root, detail=True)
+    return truth(programme, FakeJenkins(programme, None).root, detail=True)
 
 
 def executions(programme: Programme):
@@ -48,7 +48,11 @@ def test_the_same_arguments_give_the_same_bytes_in_another_process():
         "from tests.unit.ingest.simulator.test_simulator_programme import *\n"
         "import sys; sys.stdout.write(fingerprint(Programme('tiny', 5, START)))"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": "12345",
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests"))),
+    }
     there = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert there.stdout == here
     assert fingerprint(Programme("tiny", 6, START)) != here
@@ -237,7 +241,7 @@ def test_skipped_and_every_other_status_occur():
 
 
 def test_a_size_of_ones_own_and_one_that_is_too_small():
-    size = Size((ReleaseSpec("1.0", 12, 3.0, 1),), modules=2, tests=15)
+    size = ProgrammeSize((ReleaseSpec("1.0", 12, 3.0, 1),), modules=2, tests=15)
     assert tell(Programme(size, 3, START))["counts"]["builds"] > 20
     with pytest.raises(ValueError, match="at least 8 runs"):
-        Programme(Size((ReleaseSpec("1.0", 3, 3.0, 1),), modules=2, tests=15), 3, START)
+        Programme(ProgrammeSize((ReleaseSpec("1.0", 3, 3.0, 1),), modules=2, tests=15), 3, START)

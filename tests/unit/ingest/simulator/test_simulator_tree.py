@@ -4,18 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.simulator.tree_query import EVERYTHING, Bean, Depth, Many, Tree, parse, render
+from ingest.simulator.tree_query import (
+    EVERYTHING,
+    DepthSelection,
+    ExportedBean,
+    ExportedList,
+    TreeSelection,
+    parse,
+    render,
+)
 
 NAMES = st.text(st.characters(blacklist_characters="[]{},", blacklist_categories=["Cs"]), min_size=1, max_size=5)
 BOUNDS = st.tuples(st.integers(0, 300), st.integers(0, 300) | st.just(EVERYTHING))
 
 
-def build(number: int) -> Bean:
-    return Bean("Run", {"number": number, "result": "SUCCESS", "url": f"u/{number}", "actions": [Bean("")]}, 1)
+def build(number: int) -> ExportedBean:
+    return ExportedBean(
+        "Run", {"number": number, "result": "SUCCESS", "url": f"u/{number}", "actions": [ExportedBean("")]}, 1
+    )
 
 
-JOB = Bean(
-    "Job", {"name": "j", "builds": Many(range(9, 0, -1), build), "lastBuild": lambda: build(9), "color": "blue"}, 1
+JOB = ExportedBean(
+    "Job",
+    {"name": "j", "builds": ExportedList(range(9, 0, -1), build), "lastBuild": lambda: build(9), "color": "blue"},
+    1,
 )
 
 
@@ -89,7 +101,7 @@ def test_any_text_is_a_tree_or_a_value_error(text):
     assert tree.children
 
 
-def written(tree: Tree) -> str:
+def written(tree: TreeSelection) -> str:
     parts = []
     for name, child in tree.children.items():
         inside = f"[{written(child)}]" if child.children else ""
@@ -101,9 +113,9 @@ def written(tree: Tree) -> str:
 
 
 TREES = st.recursive(
-    st.builds(lambda bounds: Tree({}, *bounds), BOUNDS),
+    st.builds(lambda bounds: TreeSelection({}, *bounds), BOUNDS),
     lambda inner: st.builds(
-        lambda kids, b: Tree(kids, *b), st.dictionaries(NAMES, inner, min_size=1, max_size=4), BOUNDS
+        lambda kids, b: TreeSelection(kids, *b), st.dictionaries(NAMES, inner, min_size=1, max_size=4), BOUNDS
     ),
     max_leaves=12,
 )
@@ -111,11 +123,11 @@ TREES = st.recursive(
 
 @given(st.dictionaries(NAMES, TREES, min_size=1, max_size=4))
 def test_what_is_written_is_what_is_parsed(children):
-    assert parse(written(Tree(children))) == Tree(children)
+    assert parse(written(TreeSelection(children))) == TreeSelection(children)
 
 
 def test_depth_shows_names_at_any_level_and_the_rest_one_level_at_a_time():
-    shallow, deep = render(JOB, Depth(1)), render(JOB, Depth(0))
+    shallow, deep = render(JOB, DepthSelection(1)), render(JOB, DepthSelection(0))
     assert shallow["builds"][0] == {"_class": "Run", "number": 9, "url": "u/9"}
     assert deep["builds"][0]["result"] == "SUCCESS"
 
@@ -124,4 +136,7 @@ def test_values_that_are_not_asked_for_are_not_made():
     def expensive():
         raise AssertionError("made although nobody asked")
 
-    assert render(Bean("Job", {"name": "j", "builds": expensive}, 1), parse("name")) == {"_class": "Job", "name": "j"}
+    assert render(ExportedBean("Job", {"name": "j", "builds": expensive}, 1), parse("name")) == {
+        "_class": "Job",
+        "name": "j",
+    }

@@ -18,7 +18,7 @@ _KINDS = (
 )
 
 
-class Traffic:
+class RequestCounter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._in_flight = 0

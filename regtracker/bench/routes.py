@@ -16,7 +16,7 @@ ROUNDS = 20  # of each route
 
 
 @dataclass(frozen=True)
-class Answer:
+class RouteTiming:
     """One route, asked by one client; milliseconds."""
 
     path: str
@@ -27,7 +27,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadResult:
     """Requests a second of `clients` threads on one route."""
 
     path: str
@@ -37,17 +37,17 @@ class Load:
     p95_ms: float
 
 
-def answers(url: str, paths: list[str]) -> list[Answer]:
+def time_routes(url: str, paths: list[str]) -> list[RouteTiming]:
     """Each route ROUNDS times, after each was asked once. Raises ConnectionError where one does not answer."""
     with _Client(url) as client:
         first = {path: client.get(path) for path in paths}
         return [_answer(client, path, etag, length) for path, (etag, length) in first.items()]
 
 
-def _answer(client: _Client, path: str, etag: str, length: int) -> Answer:
+def _answer(client: _Client, path: str, etag: str, length: int) -> RouteTiming:
     whole = sorted(_times(lambda: client.get(path)))
     unchanged = statistics.median(_times(lambda: client.get(path, f"If-None-Match: {etag}\r\n")))
-    return Answer(path, statistics.median(whole), whole[int(ROUNDS * 0.95)], unchanged, length / 1024)
+    return RouteTiming(path, statistics.median(whole), whole[int(ROUNDS * 0.95)], unchanged, length / 1024)
 
 
 def _times(ask: Callable[[], object]) -> list[float]:
@@ -59,7 +59,7 @@ def _times(ask: Callable[[], object]) -> list[float]:
     return times
 
 
-def load(url: str, path: str, clients: int) -> Load:
+def time_load(url: str, path: str, clients: int) -> LoadResult:
     """So many clients ask for one route as fast as they can."""
     times: list[float] = []
     end = time.perf_counter() + SECONDS
@@ -78,7 +78,7 @@ def load(url: str, path: str, clients: int) -> Load:
     for thread in threads:
         thread.join()
     times.sort()
-    return Load(path, clients, len(times) / SECONDS, times[len(times) // 2], times[int(len(times) * 0.95)])
+    return LoadResult(path, clients, len(times) / SECONDS, times[len(times) // 2], times[int(len(times) * 0.95)])
 
 
 class _Client:

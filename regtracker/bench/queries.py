@@ -72,7 +72,7 @@ _BARE = {
 
 
 @dataclass(frozen=True)
-class Timing:
+class QueryTiming:
     """One question; times in milliseconds. `path` is the API's route with the same answer."""
 
     question: str
@@ -82,7 +82,7 @@ class Timing:
     p95_ms: float
 
 
-def measure(store: Store) -> list[Timing]:
+def measure(store: Store) -> list[QueryTiming]:
     """Every question ROUNDS times, nothing remembered, about the newest run of the first release.
 
     Raises ValueError where the store is empty.
@@ -100,7 +100,7 @@ def measure(store: Store) -> list[Timing]:
             # __wrapped__: the question itself, not the answer that @question remembers.
             times = _times(lambda ask=ask, arguments=arguments: ask.__wrapped__(store, *arguments))
             timings.append(
-                Timing(name, path, statistics.median(floor), statistics.median(times), percentile(times, 0.95))
+                QueryTiming(name, path, statistics.median(floor), statistics.median(times), percentile(times, 0.95))
             )
     return timings
 

@@ -30,7 +30,7 @@ HOST_DEPTH = 21  # runs that hosts are judged on, as verdicts do
 
 
 @dataclass(frozen=True)
-class Lane:
+class PastLane:
     """All runs of a release in one environment, newest first, and the tests that ever failed there."""
 
     release: str
@@ -55,7 +55,7 @@ class Lane:
 class Look:
     """A lane as it was when `hidden` of its runs were still to come."""
 
-    lane: Lane
+    lane: PastLane
     hidden: int
 
     @property
@@ -115,7 +115,7 @@ def _masked(part: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
     )
 
 
-def lanes(store: Store, release: str) -> list[Lane]:
+def past_lanes(store: Store, release: str) -> list[PastLane]:
     """The lanes of a release with all of their runs."""
     view = lane_window(store, Filter(release), 1_000_000)
     of = module_counts(store, view)
@@ -138,7 +138,7 @@ def lanes(store: Store, release: str) -> list[Lane]:
     every, stormy = storm_candidates(store, view, of)
     counted = _tests(store, view.builds)
     return [
-        Lane(
+        PastLane(
             release,
             environment,
             view.runs[lane],

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.model import ids
-from regtracker.backtest.past import Lane
+from regtracker.backtest.history import PastLane
 
 LASTED = 5  # failures in a row after a pass: in hindsight, a breakage
 
 
 @dataclass(frozen=True)
-class Fault:
+class KnownFault:
     """A test that was broken from run `first` until before run `end` (numbers; None: to this day). `rate` is how often
     it failed; `commit` what broke it, where that is known."""
 
@@ -30,17 +30,17 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Truth:
+class KnownFaults:
     """The faults, and the tests (release, test) about which there is nothing to find out, as they always failed."""
 
-    faults: list[Fault]
+    faults: list[KnownFault]
     hopeless: set[tuple[str, int]]
 
 
-def told(document: Mapping[str, Any], environment: str = "prod") -> Truth:
+def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> KnownFaults:
     """From the simulator's truth.json; its faults are of production runs. KeyError where it is no such document."""
     faults = [
-        Fault(
+        KnownFault(
             entry["release"],
             environment,
             ids.of(entry["key"]),
@@ -53,10 +53,10 @@ def told(document: Mapping[str, Any], environment: str = "prod") -> Truth:
         for entry in document[kind]
         if entry["first_bad_run"] is not None and entry["last_good_run"] is not None
     ]
-    return Truth(faults, {(entry["release"], ids.of(entry["key"])) for entry in document["always_failing"]})
+    return KnownFaults(faults, {(entry["release"], ids.of(entry["key"])) for entry in document["always_failing"]})
 
 
-def hindsight(lanes: Iterable[Lane]) -> Truth:
+def from_hindsight(lanes: Iterable[PastLane]) -> KnownFaults:
     """Stretches of at least five failures after a pass, storms left out."""
     faults, hopeless = [], set()
     for lane in lanes:
@@ -73,6 +73,6 @@ def hindsight(lanes: Iterable[Lane]) -> Truth:
                 end = outcomes.find("P", at + 1)
                 if (len(outcomes) if end < 0 else end) - at - 1 >= LASTED:
                     until = None if end < 0 else ran[end][1]
-                    faults.append(Fault(lane.release, lane.environment, line.test, ran[at + 1][1], until, 1.0))
+                    faults.append(KnownFault(lane.release, lane.environment, line.test, ran[at + 1][1], until, 1.0))
                 at = outcomes.find("PF", at + 1)
-    return Truth(faults, hopeless)
+    return KnownFaults(faults, hopeless)
