@@ -88,12 +88,12 @@ def _judged_now(store: Store, known: known_faults.KnownFaults) -> list[dict[str,
         ("culprit among the first three", third, 0.95),
     ]
     answer = [
-        simulate.row(f"{name} ({len(values)} standing faults)", sum(values) / len(values), at_least=aim)
+        simulated_histories.row(f"{name} ({len(values)} standing faults)", sum(values) / len(values), at_least=aim)
         for name, values, aim in rows
         if values
     ]
     if wide:
-        answer.append(simulate.row("runs in that range, median", median(wide)))
+        answer.append(simulated_histories.row("runs in that range, median", median(wide)))
     return answer
 
 
