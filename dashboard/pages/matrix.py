@@ -13,7 +13,7 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
-from data.queries import bugs, matrix, releases
+from data.queries import bugs, matrix, matrix_tests, releases
 
 PATH, NAME = "/matrix", "Matrix"
 # What each state of a cell means; the legend and the hover say the same.
@@ -49,10 +49,10 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
     if found is None:
         return context
-    tests = matrix.broken(store, release, replace(flt, module=row or flt.module), by, column)
+    tests = matrix_tests.broken(store, release, replace(flt, module=row or flt.module), by, column)
     offset = offset_of(url)
     shown = tests[offset : offset + PAGE_SIZE]
-    seldom = matrix.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
+    seldom = matrix_tests.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
     return context | {
         "row": row,
         "column": column,

@@ -1,4 +1,4 @@
-"""What the tables and columns mean: read from the comments of the migrations, which say it where it is laid down."""
+"""The data dictionary: tables and columns with their meaning, read from the comments in the migrations."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ADDED = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+);\s*(?:-- (.*))?$
 
 @cache
 def tables() -> list[dict[str, Any]]:
-    """[{"name", "about", "columns": [{"name", "type", "about"}]}]: what SQL from outside may read, as laid down.
-    `about` is "" where nothing needs to be said."""
+    """[{"name", "about", "columns": [{"name", "type", "about"}]}]: the tables that the SQL console may read.
+    `about` is "" without a comment."""
     found: dict[str, dict[str, Any]] = {}
     columns: list[dict[str, str]] = []
     for _, sql in migrations.available():

@@ -1,4 +1,4 @@
-"""Questions that the SQL console offers: real ones that no screen answers just so, with the chart that shows each."""
+"""Example queries of the SQL console: questions that no screen answers directly, each with a chart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Example:
-    """`chart`: kind (bar or line), x, y and series, columns of the answer; None where a table says it best."""
+    """`chart`: kind (bar or line) and the columns for x, y and series; None for a plain table."""
 
     question: str
     sql: str
@@ -16,7 +16,7 @@ class Example:
 
 EXAMPLES = (
     Example(
-        "Which modules lose most tests in each release's newest 10 runs?",
+        "Which modules fail most in the 10 newest runs of each release?",
         """WITH newest AS (
     SELECT run, release FROM runs
     QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC) <= 10)
@@ -27,7 +27,7 @@ GROUP BY ALL HAVING sum(c.failed) > 0 ORDER BY failed DESC LIMIT 50""",
         ("bar", "module", "failed", "release"),
     ),
     Example(
-        "How did the pass rate move, day by day?",
+        "How has the pass rate changed from day to day?",
         """SELECT date_trunc('day', started_at)::DATE AS day, release, sum(passed) / sum(total) AS pass_rate
 FROM build_counts
 WHERE started_at > (SELECT max(started_at) FROM builds) - INTERVAL 30 DAY
@@ -35,7 +35,7 @@ GROUP BY ALL ORDER BY day, release""",
         ("line", "day", "pass_rate", "release"),
     ),
     Example(
-        "Which tests passed only when they were repeated, in the last two weeks?",
+        "Which tests passed only on a rerun in the last two weeks?",
         """SELECT r.release, t.file, t.name, count(*) AS rescued, r.test
 FROM results r JOIN tests t USING (test)
 WHERE r.started_at > (SELECT max(started_at) FROM builds) - INTERVAL 14 DAY
@@ -43,7 +43,7 @@ WHERE r.started_at > (SELECT max(started_at) FROM builds) - INTERVAL 14 DAY
 GROUP BY ALL ORDER BY rescued DESC LIMIT 50""",
     ),
     Example(
-        "Where does the test time go?",
+        "Which files take the most test time?",
         """SELECT r.module, t.file, round(sum(r.duration_s) / 3600, 2) AS hours, count(*) AS attempts
 FROM results r JOIN tests t USING (test)
 WHERE r.started_at > (SELECT max(started_at) FROM builds) - INTERVAL 7 DAY
@@ -51,7 +51,7 @@ GROUP BY ALL ORDER BY hours DESC LIMIT 25""",
         ("bar", "file", "hours", "module"),
     ),
     Example(
-        "Which hosts fail more than the others?",
+        "Which hosts fail most often?",
         """SELECT host, count(*) AS ran, count(*) FILTER (status = 'failed') AS failed,
     round(failed / ran, 4) AS share
 FROM results
@@ -61,14 +61,14 @@ GROUP BY ALL ORDER BY share DESC LIMIT 40""",
         ("bar", "host", "share", ""),
     ),
     Example(
-        "Which messages broke most tests, and when were they first seen?",
+        "Which failure patterns affect the most tests, and when were they first seen?",
         """SELECT s.pattern, count(DISTINCT f.test) AS tests, count(*) AS failures, s.first_seen, f.signature
 FROM failures f JOIN signatures s USING (signature)
 WHERE f.started_at > (SELECT max(started_at) FROM builds) - INTERVAL 7 DAY
 GROUP BY ALL ORDER BY tests DESC LIMIT 25""",
     ),
     Example(
-        "Which P0 and P1 tests failed in the newest run of a release?",
+        "Which P0 and P1 tests failed in the newest run of each release?",
         """WITH newest AS (
     SELECT run, release FROM runs WHERE state = 'final'
     QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC) = 1)

@@ -1,7 +1,7 @@
-"""What SQL from outside may say: one SELECT over our tables, with functions that only compute.
+"""The allow list for SQL from outside: one SELECT over our tables, with functions that only compute.
 
-DuckDB's own parser gives the tree (json_serialize_sql); whatever in it is not named here is refused, so a feature of a
-later DuckDB is closed until somebody opens it.
+DuckDB's own parser gives the tree (json_serialize_sql). Everything in it that is not listed here is refused, also
+whatever a later DuckDB adds.
 """
 
 from __future__ import annotations
@@ -68,40 +68,40 @@ _NODES_TEXT = """
     STRING_TYPE_INFO ARRAY_TYPE_INFO PIVOT
 """
 _NODES = frozenset(_NODES_TEXT.split())
-_DEEPEST = 200
+_MAX_DEPTH = 200
 
 
-# DuckLake gives every table these columns: where its files are on this machine.
+# DuckLake gives every table these columns, which show where its files are on this machine.
 _HIDDEN = frozenset(("filename", "file_row_number", "file_index"))
-_NOWHERE = 2**64 - 1  # DuckDB's place of what has none
+_NO_POSITION = 2**64 - 1  # DuckDB's position of what has none
 
 
 class RefusedError(ValueError):
-    """This SQL is not run; the text says why, `position` at which byte of it (None: nowhere in particular)."""
+    """The SQL is not allowed; `position` is the index of the byte at fault (None: none)."""
 
     def __init__(self, why: str, position: int | None = None) -> None:
         super().__init__(why)
-        self.position = position if position != _NOWHERE else None
+        self.position = position if position != _NO_POSITION else None
 
 
 def check(tree: dict[str, Any]) -> None:
     """Raise RefusedError unless a tree of json_serialize_sql is one harmless SELECT."""
     if tree.get("error"):
         position = tree.get("position")
-        why = tree.get("error_message") or "this cannot be parsed"
-        if "serialized to json" in why:  # how DuckDB says that it parses, and is no SELECT
-            why = "only SELECT is allowed here; PIVOT is one if it has its values: ON status IN ('passed', 'failed')"
+        why = tree.get("error_message") or "the SQL cannot be parsed"
+        if "serialized to json" in why:  # DuckDB's message for statements other than SELECT
+            why = "only SELECT is allowed here; PIVOT needs its values: ON status IN ('passed', 'failed')"
         raise RefusedError(why, int(position) if position else None)
     statements = tree.get("statements", [])
     if len(statements) != 1:
-        raise RefusedError("send one statement")
+        raise RefusedError("exactly one statement is allowed")
     _walk(statements[0], frozenset(), 0)
 
 
 def _walk(node: Any, visible: frozenset[str], depth: int) -> None:
-    """`visible`: names of the common table expressions in whose scope the node stands."""
-    if depth > _DEEPEST:
-        raise RefusedError("this is nested too deeply")
+    """`visible`: names of the common table expressions in scope at the node."""
+    if depth > _MAX_DEPTH:
+        raise RefusedError("the query is nested too deeply")
     if isinstance(node, list):
         for item in node:
             _walk(item, visible, depth + 1)
@@ -118,7 +118,7 @@ def _walk(node: Any, visible: frozenset[str], depth: int) -> None:
 
 
 def _ctes(node: dict[str, Any], visible: frozenset[str], depth: int) -> frozenset[str]:
-    # One sees those before it, not itself: WITH pg_class AS (FROM pg_class) reads the system's table.
+    # A CTE sees the ones before it, not itself: WITH pg_class AS (FROM pg_class) reads the system's table.
     for entry in (node.get("cte_map") or {}).get("map", []):
         _walk(entry["value"], visible, depth + 1)
         visible |= {entry["key"].lower()}
@@ -138,9 +138,9 @@ def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
             _check_function(node, FUNCTIONS)
     elif isinstance(kind, str):
         if kind == "SHOW_REF":
-            known = ", ".join(sorted(TABLES))
+            tables = ", ".join(sorted(TABLES))
             raise RefusedError(
-                f"SHOW, DESCRIBE and SUMMARIZE are not allowed here; try FROM runs LIMIT 5. Tables: {known}"
+                f"SHOW, DESCRIBE and SUMMARIZE are not allowed here; try FROM runs LIMIT 5. Tables: {tables}"
             )
         if kind not in _NODES:
             raise RefusedError(f"{kind.lower().replace('_', ' ')} is not allowed here", node.get("query_location"))
@@ -151,7 +151,7 @@ def _check_node(node: dict[str, Any], visible: frozenset[str]) -> None:
 
 
 def _texts(node: Any) -> set[str]:
-    """All texts below a node, in small letters: a pivot names columns by mere texts."""
+    """All texts below a node, in lower case: a pivot names columns by plain texts."""
     if isinstance(node, str):
         return {node.lower()}
     below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
@@ -172,5 +172,5 @@ def _check_table(node: dict[str, Any], visible: frozenset[str]) -> None:
         return
     if table not in TABLES or catalog not in ("", "lake") or schema not in ("", "main"):
         name = ".".join(part for part in (catalog, schema, table) if part)
-        known = ", ".join(sorted(TABLES))
-        raise RefusedError(f"there is no table {name} here; there are {known}", node.get("query_location"))
+        tables = ", ".join(sorted(TABLES))
+        raise RefusedError(f"no table {name} here; tables: {tables}", node.get("query_location"))

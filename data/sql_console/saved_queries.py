@@ -1,9 +1,11 @@
-"""Queries that people keep in the SQL console: a name stands for one query, and saving it again replaces that."""
+"""The saved queries of the SQL console. Saving under a name that exists replaces the query."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+
+import duckdb
 
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
@@ -14,7 +16,7 @@ from data.model.measures import iso
 
 @cached_query
 def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    """All of them by name: id, name, sql, author (or None), saved_at."""
+    """All saved queries by name: id, name, sql, author (or None), saved_at."""
     rows = store.rows("SELECT * FROM saved_queries ORDER BY lower(name), name")
     return [
         {
@@ -29,10 +31,10 @@ def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
 
 
 def save(store: Store, name: str, sql: str, author: str | None = None) -> dict[str, Any]:
-    """Keep a query; one of the same name is replaced. Answers its row."""
+    """Save a query, replacing one of the same name, and return its row."""
     number, now = ids.of("saved query", name), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
-    def write(cursor) -> None:
+    def write(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute("DELETE FROM saved_queries WHERE query = ?", [number])
         cursor.execute("INSERT INTO saved_queries VALUES (?, ?, ?, ?, ?)", [number, name, sql, author, now])
 
@@ -41,11 +43,12 @@ def save(store: Store, name: str, sql: str, author: str | None = None) -> dict[s
 
 
 def delete(store: Store, query: str) -> bool:
-    """Forget a query (id); False where there was none. Raises ValueError for what is no id."""
+    """Delete a query by id; False if it does not exist. Raises ValueError for an invalid id."""
     number = ids.number(query)
 
-    def write(cursor) -> bool:
-        return bool(cursor.execute("DELETE FROM saved_queries WHERE query = ?", [number]).fetchone()[0])
+    def write(cursor: duckdb.DuckDBPyConnection) -> bool:
+        ((deleted,),) = cursor.execute("DELETE FROM saved_queries WHERE query = ?", [number]).fetchall()
+        return bool(deleted)
 
     if not store.value("SELECT count(*) FROM saved_queries WHERE query = ?", [number]):
         return False

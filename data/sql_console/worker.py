@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, BinaryIO
+from io import BufferedReader, BufferedWriter
+from typing import Any
 
 import duckdb
 import orjson
@@ -33,14 +34,14 @@ _SETTING = re.compile(r'\s*Use "SET [^"]*"[^.]*\.')  # a hint about what is lock
 def main() -> None:
     """Requests come as JSON lines on standard input; the first one says where the lake is, and the limits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the web process ends this one
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
     try:
-        _serve(source, sink)
+        with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as sink:
+            _serve(source, sink)
     except BrokenPipeError:  # the web process is gone
         os._exit(1)
 
 
-def _serve(source: BinaryIO, sink: BinaryIO) -> None:
+def _serve(source: BufferedReader, sink: BufferedWriter) -> None:
     limits = json.loads(source.readline())
     try:
         cursor = _open(limits)
@@ -96,10 +97,10 @@ def _exit_with(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: BinaryIO) -> None:
+def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: BufferedWriter) -> None:
     """Write a line with the columns (or the error), an Arrow stream, and a line that says whether it was cut."""
     try:
-        tree = cursor.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchone()[0]
+        ((tree,),) = cursor.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchall()
         check(orjson.loads(tree))
         (statement,) = cursor.extract_statements(request["sql"])
         if statement.type != duckdb.StatementType.SELECT:
@@ -167,7 +168,7 @@ def _message(error: BaseException) -> tuple[str, int | None]:
     return " ".join([_SETTING.sub("", first), *names]), position
 
 
-def _write(sink: BinaryIO, message: dict[str, Any]) -> None:
+def _write(sink: BufferedWriter, message: dict[str, Any]) -> None:
     sink.write(orjson.dumps(message) + b"\n")
     sink.flush()
 

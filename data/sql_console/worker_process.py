@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
+from io import BufferedReader
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,7 +28,7 @@ class Answer(NamedTuple):
     """`head`: the columns, or the error. `tail`: whether the answer was cut, and an error that came later."""
 
     head: dict[str, Any]
-    schema: pa.Schema | None
+    schema: pa.Schema
     batches: list[pa.RecordBatch]
     tail: dict[str, Any]
 
@@ -84,9 +85,11 @@ class WorkerProcess:
         """The answer to the query sent last. Raises WorkerEndedError."""
         head = self._line()
         if "error" in head:
-            return Answer(head, None, [], {"error": None, "truncated": False})
+            return Answer(head, pa.schema([]), [], {"error": None, "truncated": False})
+        stdout = self._process.stdout
+        assert isinstance(stdout, BufferedReader)
         try:
-            with pa.ipc.open_stream(self._process.stdout) as reader:
+            with pa.ipc.open_stream(stdout) as reader:
                 schema, batches = reader.schema, list(reader)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise WorkerEndedError(f"the answer of the SQL process broke off: {error}") from error

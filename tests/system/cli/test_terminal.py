@@ -161,7 +161,7 @@ def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None
 def test_a_pivot_without_its_values_is_told_what_it_needs(run, tmp_path: Path) -> None:
     World.at(tmp_path / "home").history({"steady": "PP"})
     refused = run("sql", "PIVOT results ON status USING count(*)")
-    assert refused.exit_code == 2 and "PIVOT is one if it has its values: ON status IN (" in refused.stderr
+    assert refused.exit_code == 2 and "PIVOT needs its values: ON status IN (" in refused.stderr
     assert run("sql", "PIVOT results ON status IN ('passed', 'failed') USING count(*)").exit_code == 0
 
 

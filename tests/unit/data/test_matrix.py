@@ -8,7 +8,8 @@ from support.store_builder import World, cases
 
 from data.model.filters import Filter
 from data.queries import releases
-from data.queries.matrix import broken, matrix, unjudged
+from data.queries.matrix import matrix
+from data.queries.matrix_tests import broken, unjudged
 
 
 @pytest.fixture

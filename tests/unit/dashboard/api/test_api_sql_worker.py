@@ -56,7 +56,7 @@ def during_the_write(monkeypatch) -> None:
     def send(worker, original, message):
         if "sql" in message:
             os.kill(worker.pid, 19)  # SIGSTOP: it reads nothing, so that the write fills the pipe and waits
-            threading.Timer(0.3, kill, [worker]).start()
+            threading.Timer(0.3, os.kill, [worker.pid, 9]).start()
         original(worker, message)
 
     replace(monkeypatch, "send", send)

@@ -1,0 +1,178 @@
+"""What the matrix counts in each cell (module x environment or topology): results, builds, and the tests that fail."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import Filter
+from data.model.measures import COUNTS
+from data.queries.runs import runs
+from data.verdicts.disturbances import analyse_lanes, stormy_columns
+from data.verdicts.lanes import LaneWindow, span
+from data.verdicts.rules import KINDS, worst_kind
+from data.verdicts.verdicts import judge, window_runs
+
+SEARCHED_RUNS = 60  # runs of the release in which an environment's newest is searched
+EARLIER_RUNS = 10  # runs of an environment that show where a module is tested at all
+UNJUDGED, BAD_HOST = "unjudged", "sick"  # why a failure has no verdict: its test ran only once, or its host is bad
+
+Key = tuple[str, str]  # module, column
+
+
+@dataclass
+class Cell:
+    """`counts`: results in the newest finished runs. `tests`: by verdict kind, UNJUDGED or BAD_HOST."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    stormy: int = 0  # results in mass failures
+    stormy_failures: int = 0
+    expected: bool = False  # the module was tested here in an earlier run
+    ended: bool = False  # a build of the module ended without a result
+    tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
+
+
+def matrix_lane(release: str, flt: Filter) -> Filter:
+    return Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
+
+
+def finished_runs(store: Store, lane: Filter) -> dict[str, list[dict[str, Any]]]:
+    """By environment: its finished runs, newest first."""
+    by_environment: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run in runs(store, replace(lane, include_storms=False), SEARCHED_RUNS):
+        if run["state"] != "running":
+            by_environment[run["environment"]].append(run)
+    return by_environment
+
+
+def newest_runs(finished: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """By run id: the newest finished run of each environment."""
+    return {of_environment[0]["id"]: of_environment[0] for of_environment in finished.values()}
+
+
+def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dict[str, Any]]]) -> dict[Key, Cell]:
+    """The cells in which a module was tested lately."""
+    newest = newest_runs(finished)
+    environment_of = {
+        ids.number(run["id"]): environment
+        for environment, of_environment in finished.items()
+        for run in of_environment[:EARLIER_RUNS]
+    }
+    by_environment = by == "environment"
+    cells: dict[Key, Cell] = defaultdict(Cell)
+    stormy = _stormy_columns(store, lane)
+    newest_numbers = {ids.number(run) for run in newest}
+    for row in _counts(store, list(environment_of)):
+        cell = cells[row["module"], environment_of[row["run"]] if by_environment else row["topology"]]
+        cell.expected = True
+        if row["run"] in newest_numbers:
+            for name in COUNTS:
+                cell.counts[name] += row[name]
+            if (row["build"], row["module"]) in stormy:
+                cell.stormy += row["total"]
+                cell.stormy_failures += row["failed"]
+    for module, run in _ended_without_results(store, sorted(newest_numbers)):
+        columns = [environment_of[run]] if by_environment else [key[1] for key in cells if key[0] == module]
+        for column in columns:
+            cells[module, column].ended = True
+    for key, kinds, test in verdict_kinds(store, lane, by):
+        worst = worst_kind(frozenset(kinds))
+        if key in cells and worst is not None:
+            cells[key].tests[worst].add(test)
+    for key, why, test, _ in without_verdict(store, lane, by, newest):
+        if key in cells:
+            cells[key].tests[why].add(test)
+    return cells
+
+
+def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[str], int]]:
+    """(cell, verdict kinds, test) of each test with a verdict; by topology, those on which it failed last."""
+    window, judged = judge(store, lane)
+    if by == "environment":
+        for verdict in judged:
+            yield (verdict.line.module, window.lanes[verdict.line.lane][1]), verdict.kinds, verdict.line.test
+        return
+    failing = {(verdict.line.test, verdict.line.lane): verdict for verdict in judged if verdict.line.failed}
+    for test, lane_index, age, topology in _failed_topologies(store, window, failing):
+        failed = failing.get((test, lane_index))
+        if failed is not None and failed.line.failed & -failed.line.failed == 1 << age:  # its newest failure
+            yield (failed.line.module, topology), failed.kinds, test
+
+
+def without_verdict(
+    store: Store, lane: Filter, by: str, newest: Collection[str]
+) -> Iterable[tuple[Key, str, int, str]]:
+    """(cell, UNJUDGED or BAD_HOST, test, run id) of the failures in these runs that have no verdict: of tests that ran
+    only once, and on bad hosts."""
+    analysis = analyse_lanes(store, lane, window_runs(store, lane))
+    window = analysis.window
+    ages = [next((run.age for run in of_lane if ids.text(run.run) in newest), None) for of_lane in window.runs]
+    found: dict[tuple[int, int], tuple[str, str, str]] = {}
+    for line in analysis.lines:
+        age = ages[line.lane]
+        if age is None:
+            continue
+        bit = 1 << age
+        once = line.failed == bit and not line.passed & ~bit
+        if once or line.sick & bit:
+            run = ids.text(window.runs[line.lane][age].run)
+            found[line.test, line.lane] = (UNJUDGED if once else BAD_HOST, line.module, run)
+    if by == "environment":
+        for (test, lane_index), (why, module, run) in found.items():
+            yield (module, window.lanes[lane_index][1]), why, test, run
+        return
+    for test, lane_index, age, topology in _failed_topologies(store, window, found):
+        if (test, lane_index) in found and age == ages[lane_index]:
+            why, module, run = found[test, lane_index]
+            yield (module, topology), why, test, run
+
+
+def _failed_topologies(
+    store: Store, window: LaneWindow, tests: Collection[tuple[int, int]]
+) -> list[tuple[int, int, int, str]]:
+    """(test, lane, age, topology) of the failures of these tests (test, lane) in the newest runs."""
+    if not tests:
+        return []
+    where, parameters = span(window.builds)
+    results = store.table_source(
+        "results", {build.release for build in window.builds}, [build.started_at for build in window.builds]
+    )
+    rows = store.cursor().execute(
+        f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM {results} r
+        JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
+        WHERE {where} AND r.is_final AND r.status = 'failed' AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
+        parameters
+        | {name: [getattr(build, name) for build in window.builds] for name in ("build", "lane", "age")}
+        | {"tests": sorted({test for test, _ in tests})},
+    )
+    return rows.fetchall()
+
+
+def _counts(store: Store, runs: list[int]) -> list[dict[str, Any]]:
+    return store.rows(
+        """SELECT rb.run, c.build, c.module, c.topology, c.total, c.passed, c.failed, c.errors, c.skipped
+        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
+        {"runs": runs},
+    )
+
+
+def _ended_without_results(store: Store, runs: list[int]) -> list[tuple[str, int]]:
+    """(module, run) of the builds that ended without a result."""
+    rows = store.rows(
+        """SELECT DISTINCT rb.module, rb.run FROM run_builds rb JOIN builds b USING (build)
+        WHERE b.state = 'final' AND b.total = 0 AND rb.run IN (SELECT unnest($runs::BIGINT[]))""",
+        {"runs": runs},
+    )
+    return [(row["module"], row["run"]) for row in rows]
+
+
+def _stormy_columns(store: Store, lane: Filter) -> set[tuple[int, str]]:
+    """(build, module) of the mass failures."""
+    if lane.include_storms:
+        return set()
+    analysis = analyse_lanes(store, lane, window_runs(store, lane))
+    return stormy_columns(analysis.columns, analysis.storms)
