@@ -38,7 +38,7 @@ class Page:
             "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText).join('\\n')", selector
         )
 
-    def until(self, condition: Callable[[], Any], within_s: float = 20) -> Any:
+    def until(self, condition: Callable[[], Any], within_s: float = 60) -> Any:
         try:
             return eventually(condition, within_s)
         except AssertionError as error:
@@ -74,7 +74,7 @@ def texts(browser: Browser, selector: str) -> list[str]:
     return [" ".join(text.split()) for text in browser.driver.execute_script(_TEXTS, selector)]
 
 
-def wait_for_text(browser: Browser, selector: str, text: str, timeout: float = 20) -> None:
+def wait_for_text(browser: Browser, selector: str, text: str, timeout: float = 60) -> None:
     until(lambda: any(text in found for found in texts(browser, selector)), timeout)
 
 
@@ -86,7 +86,7 @@ def visiting(browser: Browser, app: Dash) -> Iterator[Callable[[str], None]]:
 
         def go(path: str) -> None:
             driver.get(url + path)
-            browser.wait_for_element("#page h1", timeout=20)
+            browser.wait_for_element("#page h1", timeout=60)
 
         yield go
         logs = browser.get_logs()

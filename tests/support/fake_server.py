@@ -1,9 +1,10 @@
-"""A small web server that answers as it is told, and stores to ingest into: helpers of the tests of ingestion."""
+"""A small web server with prepared answers, stores to ingest into, and a wait for a condition."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,8 @@ class WebServer:
         self.asked: list[Asked] = []
         self.in_flight = self.most_in_flight = 0
         self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._failures: list[BaseException] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,7 +64,7 @@ class WebServer:
                     outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
                 try:
                     answer = outer.answer(asked)
-                    time.sleep(answer.pause_s)
+                    outer._closing.wait(answer.pause_s)
                 finally:  # before the last byte is out: with it the client may ask again
                     with outer._lock:
                         outer.in_flight -= 1
@@ -85,8 +88,17 @@ class WebServer:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, *_: object) -> None:
+                """A client may hang up, as those that are tested do; `close` raises everything else."""
+                error = sys.exception()
+                if error is not None and not isinstance(error, ConnectionError):
+                    outer._failures.append(error)
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -102,8 +114,11 @@ class WebServer:
         return found if isinstance(found, Answer) else Answer(found)
 
     def close(self) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
+        if self._failures:
+            raise self._failures[0]
 
 
 JUNIT = b"""<testsuite name="s"><testcase classname="c" name="a"/><testcase classname="c" name="b"><error/></testcase>\
@@ -142,12 +157,12 @@ def store_of(home: Path, *sources: SourceSettings) -> Iterator[Store]:
         store.close()
 
 
-def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
-    """The first true value of a condition that is asked again and again, ever more seldom: to ask a store or a browser
-    takes the time of what is waited for."""
+def eventually(condition: Callable[[], Any], within_s: float = 120.0) -> Any:
+    """Poll a condition until it is true, and return its value. The pauses grow: to ask a store or a browser takes time
+    from what is waited for. The limit only ends a run that hangs, so it is long enough for a busy machine."""
     deadline, pause = time.monotonic() + within_s, 0.02
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not so within {within_s} s"
+        assert time.monotonic() < deadline, f"the condition was not met within {within_s} s"
         time.sleep(pause)
         pause = min(1.5 * pause, 0.25)
     return value

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """Print nothing: the output belongs to the test that runs at the moment. The application logs its errors."""
 
 
 @contextmanager
 def served(application: Any, port: int = 0) -> Iterator[str]:
     """Serves a WSGI application on a port (0: any that is free); gives its address. It ends with its last answer."""
-    server = make_server("127.0.0.1", port, application, threaded=True)
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=QuietHandler)
     server.daemon_threads = False  # so that it waits for them
     # It looks so often, in seconds, whether it should end.
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

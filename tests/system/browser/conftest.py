@@ -61,7 +61,9 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite
         options=[_options()],
         download_path=str(tmp_path_factory.mktemp("download")),
         percy_run=False,
+        wait_timeout=60,
     ) as browser:
+        browser.driver.implicitly_wait(30)  # for an element to appear: no test waits for one to stay away
         yield browser
 
 

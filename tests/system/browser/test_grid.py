@@ -23,7 +23,7 @@ for (const type of arguments[1]) canvas.dispatchEvent(new MouseEvent(type, where
 
 
 def painted(duo: Browser, rows: int) -> None:
-    until(lambda: len(duo.find_elements("#grid canvas")) == rows, 20)
+    until(lambda: len(duo.find_elements("#grid canvas")) == rows, 60)
 
 
 def on_topologies(**letters: str) -> pa.Table:
@@ -65,13 +65,13 @@ def test_rows_and_cursor_keep_their_place_while_the_grid_is_read(world, visit, d
     wait_for_text(dash_duo, "#grid-tip", "test_b in run #3")
     for hours in (5, 4, 3, 2):
         run(hours, test_b="F", test_c="P", test_new="F")
-    wait_for_text(dash_duo, "#held", "4 new runs – show", timeout=30)
+    wait_for_text(dash_duo, "#held", "4 new runs – show", timeout=60)
     names = [name.split()[0] for name in texts(dash_duo, "#grid [data-row] .cells-name")]
     assert names == ["test_a", "test_b", "test_c"]
     grid.send_keys(Keys.HOME)
     wait_for_text(dash_duo, "#grid-tip", "test_b in run #3")
     dash_duo.find_element("#held button").click()
-    until(lambda: len(dash_duo.find_elements("#grid [data-row]")) == 4, 10)
+    until(lambda: len(dash_duo.find_elements("#grid [data-row]")) == 4, 60)
     assert texts(dash_duo, "#held") == [""]
     names = [name.split()[0] for name in texts(dash_duo, "#grid [data-row] .cells-name")]
     assert names[0] == "test_b"
@@ -90,7 +90,7 @@ def test_values_of_a_grid_that_is_read_change_where_they_stand(world, visit, das
     wait_for_text(dash_duo, "#grid-tip", "test_b in run #2 prod: did not run")
     dash_duo.driver.execute_script("window.kept = document.querySelector('.cells-grid')")
     world.run(both | {"storage": {"test_b": "F"}}, "7.2", started_at=at, number=2)
-    until(lambda: len(dash_duo.find_elements(".cells-head .s-failing")) == 2, 30)
+    until(lambda: len(dash_duo.find_elements(".cells-head .s-failing")) == 2, 60)
     dash_duo.find_element(".cells-grid").send_keys(Keys.HOME)
     wait_for_text(dash_duo, "#grid-tip", "test_b in run #2 prod: failed")
     assert dash_duo.driver.execute_script("return window.kept.isConnected") and texts(dash_duo, "#held") == [""]

@@ -55,7 +55,7 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
 
     held = "SELECT count(*) FROM runs WHERE state = 'final'"
     visit("/ingest")
-    dash_duo.wait_for_text_to_equal(".page-head h1", "1 source, not polled yet", timeout=20)
+    dash_duo.wait_for_text_to_equal(".page-head h1", "1 source, not polled yet", timeout=60)
     click("form.ask input[value=discover] ~ button")
     eventually(lambda: "request=" in dash_duo.driver.current_url and dash_duo.find_elements("[name=urls]"))
     runs = len(dash_duo.find_elements("[name=urls]"))
@@ -90,8 +90,8 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
 
     world.store.transact("test", "a build that was given up, and a remark", write)
     again = f"button[aria-label='Try {row['job']} #{row['number']} again']"
-    dash_duo.wait_for_element(again, timeout=20)
-    link = dash_duo.wait_for_element("[data-key='Remarks on reports'] a[download]", timeout=20).get_attribute("href")
+    dash_duo.wait_for_element(again, timeout=60)
+    link = dash_duo.wait_for_element("[data-key='Remarks on reports'] a[download]", timeout=60).get_attribute("href")
     with urlopen(link) as answer:
         assert answer.read() == raw_files.read(world.store, row["build"], row["started_at"], path)
     click(again)
