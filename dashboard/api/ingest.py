@@ -34,7 +34,7 @@ MAX_URLS = 200
 
 @routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=list_responses(IngestSource))
 @cached_route(clock_s=ETAG_LIFETIME_S)
-def list_sources(query: parameters.IngestQuery) -> Any:
+def list_sources(query: parameters.ListQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return ingest_status.status(store if flt.as_of is None else store.at(flt.as_of))
 
@@ -54,7 +54,7 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
 
 @routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=list_responses(Gap))
 @cached_route()
-def list_gaps(query: parameters.IngestQuery) -> Any:
+def list_gaps(query: parameters.ListQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
         return ingest_status.gaps(store, flt, limit=start + limit)[start:]
@@ -64,7 +64,7 @@ def list_gaps(query: parameters.IngestQuery) -> Any:
 
 @routes.get("/ingest/drops", summary="Jobs whose newest build has far fewer tests", responses=list_responses(Drop))
 @cached_route()
-def list_drops(query: parameters.IngestQuery) -> Any:
+def list_drops(query: parameters.ListQuery) -> Any:
     return lists.list_response(RowSource(Drop, sliced(ingest_status.drops)), query, query.filter())
 
 
@@ -145,7 +145,7 @@ def create_request(body: Work) -> Response:
 
 @routes.get("/ingest/requests", summary="What was asked for, newest first", responses=list_responses(Request))
 @cached_route()
-def list_requests(query: parameters.IngestQuery) -> Any:
+def list_requests(query: parameters.ListQuery) -> Any:
     """Without the lists of discoveries: those come with a single request."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:

@@ -69,7 +69,7 @@ def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
         valid_id(*rows.of)
     if request_context().format != "json":
         return export_file(rows, flt, fields, query.limit)
-    limit = query.limit or PageQuery.PAGE
+    limit = query.limit or PageQuery.PAGE_ROWS
     position = _position(query.cursor, rows)
     found = rows.fetch(store(), flt, position, limit + 1)
     if rows.of is not None and not found:

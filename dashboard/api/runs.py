@@ -114,7 +114,7 @@ def get_comparison(query: parameters.CompareQuery) -> Any:
 
 
 def _tests_per_class(query: parameters.ChangesQuery) -> int:
-    return query.limit or (query.LISTED if request_context().format == "json" else sys.maxsize)
+    return query.limit or (query.TESTS_PER_CLASS if request_context().format == "json" else sys.maxsize)
 
 
 def _comparison_response(found: Row, flt: Filter) -> Row | Response:

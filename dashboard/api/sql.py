@@ -122,7 +122,7 @@ def _with_line_and_column(text: str, sql: str, position: int | None) -> str:
     "/sql/tables", summary="The tables that SQL may read, and what they mean", responses=list_responses(TableMeaning)
 )
 @cached_route()
-def list_tables(query: parameters.IngestQuery) -> Any:
+def list_tables(query: parameters.ListQuery) -> Any:
     def fetch(_: Store, flt: Filter) -> list[Row]:
         return dictionary.tables()
 
@@ -131,7 +131,7 @@ def list_tables(query: parameters.IngestQuery) -> Any:
 
 @routes.get("/sql/saved", summary="The queries that people keep", responses=list_responses(SavedQuery))
 @cached_route()
-def list_saved(query: parameters.IngestQuery) -> Any:
+def list_saved(query: parameters.ListQuery) -> Any:
     return lists.list_response(RowSource(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
 
 

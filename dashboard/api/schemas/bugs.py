@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from dashboard.api.schemas.base import Count, Id, Schema, Status, Time, VerdictKind
-from data.queries.bug_links import STATES
 
 
 class Bug(Schema):
@@ -21,7 +20,7 @@ class Bug(Schema):
     component: str | None
     resolution: str | None = Field(examples=["Fixed"])
     versions: str | None = Field(description="affected ones, separated by commas", examples=["7.0, 8.0"])
-    state: Literal[STATES] = Field(description="gone: no longer in the feed", examples=["open"])
+    state: Literal["open", "closed", "gone"] = Field(description="gone: no longer in the feed", examples=["open"])
     labels: list[str] = Field(examples=[["links"]])
     first_seen: Time | None
     updated_at: Time | None = Field(description="when the feed told something new of it last")

@@ -7,11 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from dashboard.api.schemas.base import Schema, Time
-from data.queries.search import KINDS
 
 
 class Hit(Schema):
-    kind: Literal[KINDS] = Field(examples=["run"])
+    kind: Literal["release", "module", "run", "build", "test", "bug", "failure"] = Field(examples=["run"])
     id: str = Field(description="of a release, module or bug: its name", examples=["1f2bafe876aa4794"])
     title: str = Field(examples=["7.0 #20"])
     detail: str = Field(examples=["7.0.0.9 · prod"])
