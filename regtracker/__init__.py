@@ -1,50 +1,55 @@
-"""The command line of Regression Tracker: which verb stands where.
+"""Regression Tracker's front door: the command line (`main`) and the Python door for notebooks (`connect`).
 
-The verbs of one package live in its `commands.py`; in this package are those that need several packages or processes at
+The verbs of one package live in its `cli` package; this package has those that need several packages or processes at
 once. Nothing else may import both `ingest` and `dashboard`.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
-# What it is about -> verb -> (where it stands, what it does in a line). The line stands here because a verb is imported
+if TYPE_CHECKING:
+    from regtracker.notebook import Tracker
+
+# Section -> verb -> (module:function, one-line description). Descriptions are kept here because a verb is imported only
 # when it is called: `--help`, the completion and `parse` do not wait for Dash and SciPy.
 _SECTIONS = {
-    "Run it": {
-        "demo": ("regtracker.demo:demo", "A simulated Jenkins, ingest and dashboard together."),
-        "up": ("regtracker.up:up", "Ingest and dashboard together."),
+    "Run": {
+        "demo": ("regtracker.demo:demo", "Run a simulated Jenkins, ingest and the dashboard."),
+        "up": ("regtracker.up:up", "Run ingest and the dashboard."),
         "ingest": ("ingest.cli.source_commands:ingest", "Watch every source until stopped."),
         "web": ("dashboard.cli.commands:web", "Serve the dashboard and the JSON API."),
-        "simulator": ("ingest.simulator.command:simulator", "Serve a fake Jenkins whose truth is known."),
+        "simulator": ("ingest.simulator.command:simulator", "Serve a simulated Jenkins with known faults."),
     },
-    "Bring results in": {
-        "check": ("ingest.cli.source_commands:check", "What the rules make of a Jenkins, before anything is stored."),
-        "poll": ("ingest.cli.source_commands:poll", "Look once for new builds, and read them."),
-        "backfill": ("ingest.cli.source_commands:backfill", "Read older builds, by numbers or dates."),
+    "Read results": {
+        "check": ("ingest.cli.source_commands:check", "Preview what would be read from a Jenkins; store nothing."),
+        "poll": ("ingest.cli.source_commands:poll", "Look for new builds once and read them."),
+        "backfill": ("ingest.cli.source_commands:backfill", "Read older builds, by number or date."),
         "import": ("ingest.cli.import_commands:import_", "Store reports from files, folders and zips."),
-        "bugs": ("ingest.cli.import_commands:bugs", "Read the bug tracker's feed."),
+        "bugs": ("ingest.cli.import_commands:bugs", "Read the bug tracker's feed once."),
         "parse": ("ingest.cli.import_commands:parse", "Read report files without storing anything."),
-        "rebuild": ("ingest.cli.import_commands:rebuild", "Derive the tables anew from the raw files that were kept."),
+        "rebuild": ("ingest.cli.import_commands:rebuild", "Recreate the tables from the stored raw files."),
     },
-    "Ask": {
-        "gate": ("dashboard.cli.commands:gate", "May this run go on? For a CI job."),
+    "Query": {
+        "gate": ("dashboard.cli.commands:gate", "Pass or block a CI job on a run's new failures."),
         "sql": ("dashboard.cli.export_commands:sql", "Run one SELECT over the tables."),
-        "export": ("dashboard.cli.export_commands:export", "Write a list of the API into a file."),
-        "mcp": ("dashboard.cli.commands:mcp", "Answer a language model's questions."),
-        "backtest": ("regtracker.backtest.command:backtest", "How often are the verdicts right?"),
+        "export": ("dashboard.cli.export_commands:export", "Write a list of the API to a file."),
+        "mcp": ("dashboard.cli.commands:mcp", "Serve the data to language models (MCP)."),
+        "backtest": ("regtracker.backtest.command:backtest", "Measure how often the verdicts are right."),
     },
-    "Keep it": {
-        "maintain": ("data.cli.commands:maintain", "Merge small files, expire old snapshots."),
-        "bench": ("regtracker.bench.command:bench", "Measure ingest, questions and API."),
-        "completion": ("regtracker.completion:completion", "Let a shell complete verbs, options and names."),
+    "Maintain": {
+        "maintain": ("data.cli.commands:maintain", "Merge small files and expire old snapshots."),
+        "bench": ("regtracker.bench.command:bench", "Measure the speed of ingest, queries and API."),
+        "completion": ("regtracker.completion:completion", "Print the shell completion script."),
     },
 }
-_VERBS = {verb: told for verbs in _SECTIONS.values() for verb, told in verbs.items()}
+_VERBS = {verb: entry for verbs in _SECTIONS.values() for verb, entry in verbs.items()}
 
 
 class _Lazy(click.Group):
@@ -86,6 +91,20 @@ def main() -> None:
     See it at once:      regtracker demo
     Watch your Jenkins:  cp regtracker.example.toml regtracker.toml; regtracker check; regtracker up
 
-    Each verb tells its exit codes. Besides: 2 where something goes wrong that it does not tell of, and where a disk is
-    full; 130 where Ctrl-C ends it; 141 where nobody reads what it prints.
+    Each command lists its exit codes. All of them also exit with 2 on an unexpected error or a full disk, 130 after
+    Ctrl-C, and 141 when the reader of their output has gone.
     """
+
+
+def connect(
+    home_or_config: str | os.PathLike[str] | None = None, *, as_of: int | str | datetime | None = None
+) -> Tracker:
+    """Open a store for reading; its questions answer pandas data frames (docs/python.md).
+
+    `home_or_config`: the store's folder or a `.toml` configuration; default: as the command line, from the environment
+    and `regtracker.toml`. `as_of`: a snapshot id or a time, for the store as it was then. Never creates a store: raises
+    StoreError where there is none, ConfigError for a wrong configuration.
+    """
+    from regtracker import notebook
+
+    return notebook.connect(home_or_config, as_of)
