@@ -1,7 +1,7 @@
 """Rows as CSV, Parquet or an Arrow stream, in batches: memory holds one batch, however long the export.
 
-CSV opened in a spreadsheet runs what looks like a formula, so texts and column names that begin like one, whatever
-space is before it, get an apostrophe in front; numbers do not.
+A spreadsheet runs any text in a CSV file that looks like a formula. So texts and column names that begin like one,
+after any white space, get a leading apostrophe; numbers do not.
 """
 
 from __future__ import annotations
@@ -17,80 +17,72 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 BATCH_ROWS = 5_000
-# OWASP, "CSV Injection": also the full-width signs, and what a spreadsheet trims.
+# OWASP, "CSV Injection": includes the full-width signs, and white space that a spreadsheet trims.
 _FORMULA = "^([\\s\\pZ\\pC]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 _NUMBER = "^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
 def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Lists of row dicts as record batches. A column that a row lacks is null, a nested value becomes JSON, an ISO time
-    becomes what the schema says: text or a timestamp."""
-    given = pa.schema(
-        [field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in schema]
-    )
+    """Lists of row dicts as record batches. A missing column is null, a nested value becomes JSON, an ISO time becomes text
+    or a timestamp as the schema says."""
+    raw = pa.schema([field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in schema])
     for chunk in rows:
-        columns = [pa.array(_flat([row.get(field.name) for row in chunk]), field.type) for field in given]
-        yield pa.RecordBatch.from_arrays(columns, schema=given).cast(schema)
+        columns = [pa.array(_flat([row.get(field.name) for row in chunk]), field.type) for field in raw]
+        yield pa.RecordBatch.from_arrays(columns, schema=raw).cast(schema)
 
 
-def encode(form: str, parts: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
-    """The bytes of an export, a piece for each batch. `form` is a key of FORMS. Raises KeyError for another."""
+def encode(form: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
+    """The bytes of an export, one chunk per batch. `form` is a key of FORMS; any other raises KeyError."""
     writer_of = FORMS[form]
     if form == "csv":
-        names = _harmless(pa.array(schema.names, pa.string())).to_pylist()
+        names = [str(name) for name in _harmless(pa.array(schema.names, pa.string()))]
         schema = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
-    sink = _Sink()
-    writer = writer_of(sink, schema)
-    for part in parts:
-        if part.num_rows:
-            writer.write_batch(_all_harmless(part, schema) if form == "csv" else part)
-        if sink.pieces:
-            yield sink.drain()
+    output = _Output()
+    writer = writer_of(output, schema)
+    for batch in batches:
+        if batch.num_rows:
+            writer.write_batch(_all_harmless(batch, schema) if form == "csv" else batch)
+        if chunk := output.drain():
+            yield chunk
     writer.close()
-    yield sink.drain()
+    yield output.drain()
 
 
-def _csv(sink: io.RawIOBase, schema: pa.Schema) -> Any:
-    return pacsv.CSVWriter(sink, schema, write_options=pacsv.WriteOptions(quoting_style="needed"))
+def _csv(output: io.BytesIO, schema: pa.Schema) -> Any:
+    return pacsv.CSVWriter(output, schema, write_options=pacsv.WriteOptions(quoting_style="needed"))
 
 
-def _parquet(sink: io.RawIOBase, schema: pa.Schema) -> Any:
-    return pq.ParquetWriter(sink, schema, compression="zstd")
+def _parquet(output: io.BytesIO, schema: pa.Schema) -> Any:
+    return pq.ParquetWriter(output, schema, compression="zstd")
 
 
-def _arrow(sink: io.RawIOBase, schema: pa.Schema) -> Any:
-    return pa.ipc.new_stream(sink, schema)
+def _arrow(output: io.BytesIO, schema: pa.Schema) -> Any:
+    return pa.ipc.new_stream(output, schema)
 
 
-FORMS: dict[str, Callable[[io.RawIOBase, pa.Schema], Any]] = {"csv": _csv, "parquet": _parquet, "arrow": _arrow}
+FORMS: dict[str, Callable[[io.BytesIO, pa.Schema], Any]] = {"csv": _csv, "parquet": _parquet, "arrow": _arrow}
 
 
-class _Sink(io.RawIOBase):
-    """A file to Arrow's writers; what they wrote is taken out piece by piece."""
+class _Output(io.BytesIO):
+    """The file that Arrow writes to; `drain` takes out what was written since the last call."""
 
     def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self._written = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        piece = bytes(data)
-        self.pieces.append(piece)
-        self._written += len(piece)
-        return len(piece)
+        super().__init__()
+        self._drained = 0
 
     def tell(self) -> int:
-        return self._written
+        return self._drained + super().tell()
 
     def drain(self) -> bytes:
-        pieces, self.pieces = self.pieces, []
-        return b"".join(pieces)
+        chunk = self.getvalue()
+        self._drained += len(chunk)
+        self.seek(0)
+        self.truncate()
+        return chunk
 
 
 def _flat(values: list[Any]) -> list[Any]:
-    """The values of a column, the nested ones as JSON."""
+    """The values of a column, with nested ones as JSON."""
     if {list, dict}.isdisjoint(map(type, values)):
         return values
     return [orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value for value in values]
@@ -104,4 +96,4 @@ def _all_harmless(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _harmless(texts: pa.Array) -> pa.Array:
     formula = pc.match_substring_regex(texts, _FORMULA)
     formula = pc.and_not(formula, pc.match_substring_regex(texts, _NUMBER))
-    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)
+    return pc.if_else(formula, pc.utf8_replace_slice(texts, 0, 0, "'"), texts)

@@ -1,4 +1,4 @@
-"""The configuration: one TOML file, every key overridable by `REGTRACKER_*`, checked whole before anything starts.
+"""The configuration: one TOML file, every key overridable by `REGTRACKER_*`, fully checked before anything starts.
 
 This is the only module that reads the environment. Secrets come from the environment or a file, never from the TOML.
 """
@@ -31,17 +31,19 @@ from pydantic_settings import (
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the text names each key, its value and what is allowed."""
+    """The configuration is invalid. The text names each wrong key, its value and what is allowed."""
 
 
-def _compiles(group: str | None = None):
+def _compiles(group: str | None = None) -> AfterValidator:
+    """A validator for a regular expression, which must have the named group."""
+
     def check(pattern: str | None) -> str | None:
         if pattern is None:
             return None
         try:
             compiled = re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
+            raise ValueError(f"is not a valid regular expression: {error}") from error
         if group and group not in compiled.groupindex:
             raise ValueError(f"needs a group named (?P<{group}>...)")
         return pattern
@@ -54,7 +56,7 @@ class _Table(BaseModel):
 
 
 class StoreSettings(_Table):
-    """Where the lake stands and what one process may take for it."""
+    """Where the lake is, and the threads and memory that one process may use for it."""
 
     catalog: str = ""  # a path of a SQLite file or postgresql://user@host/dbname; empty: HOME/catalog.sqlite
     data_path: str = ""  # a folder or s3://bucket/prefix; empty: HOME/lake
@@ -68,23 +70,22 @@ class WebSettings(_Table):
     workers: int = Field(2, ge=1, le=64)
     threads: int = Field(8, ge=1, le=256)
     cors_origins: list[str] = []
-    hosts: list[
-        str
-    ] = []  # names in `Host` that are answered, besides loopback ones and addresses (dashboard/allowed_hosts.py)
+    # Accepted names in `Host`, besides loopback names and addresses (dashboard/allowed_hosts.py).
+    hosts: list[str] = []
     cache_mb: int = Field(128, ge=0)
 
 
 class MeasureSettings(_Table):
-    """What the words mean where a team may choose."""
+    """Definitions that a team may choose."""
 
     skipped_in_pass_rate: bool = True  # passed / total; false: passed / (passed + failed)
-    window: int = Field(10, ge=2, le=60)  # runs that a verdict looks at
+    window: int = Field(10, ge=2, le=60)  # runs that a verdict is based on
     stale_hours: float = Field(48, gt=0)  # a release without a new run for longer is stale
     change_point_l: float = Field(1e-3, gt=0, lt=1)  # smaller: fewer false changes, found later (docs/verdicts.md)
 
 
 class EnvironmentRule(_Table):
-    """Which environment a run tested: the value of a build parameter, mapped to a name."""
+    """The environment of a run: the value of a build parameter, mapped to a name."""
 
     parameter: str = ""
     map: dict[str, str] = {}
@@ -94,12 +95,12 @@ class EnvironmentRule(_Table):
         value = parameters.get(self.parameter)
         if value is None:
             return self.default
-        known = {key.lower(): name for key, name in self.map.items()}
-        return known.get(value.lower(), self.default if known else value)
+        names = {key.lower(): name for key, name in self.map.items()}
+        return names.get(value.lower(), self.default if names else value)
 
 
 class ConsoleRule(_Table):
-    """A line pattern of a console log: groups name and status; file, class, duration, message where it has them."""
+    """A line pattern of a console log: groups name and status, and optionally file, class, duration and message."""
 
     pattern: Annotated[str, _compiles("name"), _compiles("status")]
 
@@ -108,7 +109,7 @@ RESULT_KINDS = ("junit", "order", "testng", "tap", "robot", "trx", "console", "t
 
 
 class SourceSettings(_Table):
-    """One Jenkins, or one part of it, that is watched."""
+    """A Jenkins, or a part of one, to read builds from."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     url: str
@@ -122,7 +123,7 @@ class SourceSettings(_Table):
     job: str  # folder: "" or "/" is the root of the Jenkins
     include: list[str] = ["*"]
     exclude: list[str] = []
-    group_by: str = ""  # folder: "", "upstream" or "parameter:NAME": what makes builds of several jobs one run
+    group_by: str = ""  # folder: "", "upstream" or "parameter:NAME": how builds of several jobs form a run
     module: Annotated[str, _compiles("module")] = r"(?i)^(?P<module>.+?)([_-]module)?([_-]esxi)?$"
     version: Annotated[str, _compiles("version")] = r"VER:\s*(?P<version>\d+(\.\d+)+)"
     release: Annotated[str, _compiles("release")] = r"^(?P<release>\d+\.\d+)"
@@ -132,7 +133,7 @@ class SourceSettings(_Table):
     topology: Annotated[str | None, _compiles("topology")] = None
     results: list[str] = ["junit:**/*.xml", "order:**/*.order.txt", "test_report"]
     console: list[ConsoleRule] = []
-    history: int = Field(100, ge=1, le=100_000)  # builds of a job taken at the first sight of it; older ones: backfill
+    history: int = Field(100, ge=1, le=100_000)  # builds of a job to read at first; for older ones: backfill
     max_in_flight: int = Field(4, ge=1, le=64)
     timeout_s: float = Field(60, gt=0)
     recheck_minutes: float = Field(10, ge=0)
@@ -148,7 +149,7 @@ class SourceSettings(_Table):
     @classmethod
     def _named(cls, job: str, info: ValidationInfo) -> str:
         if not job.strip("/ ") and info.data.get("layout", "folder") != "folder":
-            raise ValueError('names no job; only with layout = "folder" the root of a Jenkins can be watched')
+            raise ValueError('is empty; only layout = "folder" can read the root of a Jenkins')
         return job.strip()
 
     @field_validator("group_by")
@@ -164,9 +165,7 @@ class SourceSettings(_Table):
         for entry in results:
             kind, _, glob = entry.partition(":")
             if kind not in RESULT_KINDS or (kind not in ("test_report", "console") and not glob):
-                raise ValueError(
-                    f"{entry!r} is none of: test_report, console, or KIND:GLOB with KIND in {RESULT_KINDS}"
-                )
+                raise ValueError(f"{entry!r} must be test_report, console, or KIND:GLOB with KIND in {RESULT_KINDS}")
         return results
 
 
@@ -175,17 +174,17 @@ _CLOSED = "closed done resolved fixed verified released rejected cancelled cance
 
 
 class BugSettings(_Table):
-    """The feed of the bug tracker; without a url, bugs come only by `regtracker bugs FILE`."""
+    """The feed of the bug tracker. Without a url, bugs are only read by `regtracker bugs FILE`."""
 
     url: str = ""
-    hours: float = Field(24, gt=0, le=24 * 31)  # between two looks of the ingest process
+    hours: float = Field(24, gt=0, le=24 * 31)  # between two reads by the ingest process
     user: str = ""
     token: SecretStr | None = None  # filled from REGTRACKER_BUGS_TOKEN or token_file, never from the TOML
     token_file: Path | None = None
     verify_tls: bool = True
     ca_bundle: Path | None = None
     timeout_s: float = Field(30, gt=0)
-    closed: list[str] = [*_CLOSED.split(), "won't fix", "won't do"]  # statuses that mean it, whatever their case
+    closed: list[str] = [*_CLOSED.split(), "won't fix", "won't do"]  # statuses of closed bugs; case does not matter
 
     @field_validator("url")
     @classmethod
@@ -194,17 +193,17 @@ class BugSettings(_Table):
 
 
 def web_address(url: str) -> str:
-    """The address, if a feed can be asked for at it. Raises ValueError."""
+    """Check the URL of a feed. Raises ValueError."""
     parts = re.match(r"^https?://(?P<host>[^/?#\s]+)\S*$", url)
     if not parts:
         raise ValueError("must start with http:// or https:// and name a host")
     if "@" in parts["host"]:
-        raise ValueError(f"must not hold a password; set user and {BUGS_TOKEN}")
+        raise ValueError(f"must not contain a password; set user and {BUGS_TOKEN}")
     return url
 
 
 class Settings(BaseSettings):
-    """All settings of one process. `load()` builds it; nothing else should."""
+    """All settings of one process. Built by `load()`, and by nothing else."""
 
     model_config = SettingsConfigDict(
         env_prefix="REGTRACKER_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
@@ -219,7 +218,12 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings, env_settings, dotenv_settings, file_secret_settings
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         toml = TomlConfigSettingsSource(settings_cls, toml_file=config_path())
         return init_settings, env_settings, dotenv_settings, toml
@@ -250,13 +254,13 @@ def config_path() -> Path:
 
 
 def load(**overrides: Any) -> Settings:
-    """Read and check the configuration. Raises ConfigError with one line for each key that is wrong.
+    """Read and check the configuration. Raises ConfigError with one line per wrong key.
 
-    `overrides` win over the environment and the file (the command line's options).
+    `overrides` (command-line options) take precedence over the environment and the file.
     """
     path = config_path()
     if "REGTRACKER_CONFIG" in os.environ and not path.is_file():
-        raise ConfigError(f"REGTRACKER_CONFIG names {path}, which is no file. Copy regtracker.example.toml there.")
+        raise ConfigError(f"REGTRACKER_CONFIG names {path}, which is not a file. Copy regtracker.example.toml there.")
     try:
         document = tomllib.loads(path.read_text()) if path.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -264,7 +268,7 @@ def load(**overrides: Any) -> Settings:
     unknown = sorted(set(document) - set(Settings.model_fields))
     if unknown:
         allowed = ", ".join(Settings.model_fields)
-        raise ConfigError("\n".join(f"{path}: {key}: no such key; allowed are {allowed}" for key in unknown))
+        raise ConfigError("\n".join(f"{path}: {key}: unknown key; allowed are {allowed}" for key in unknown))
     for source in document.get("source", []):
         if isinstance(source, dict) and "token" in source:
             variable = token_variable(source.get("name", "NAME"))
@@ -303,14 +307,14 @@ def _explain(item: Any, path: Path, document: dict[str, Any]) -> str:
         value = re.sub(r"//[^/@\s]*@", "//...@", os.environ[variable])
         return f"environment variable {variable} = {value!r}: {message}"
     if item["type"] == "extra_forbidden":
-        return f"{path}: {key}: no such key"
+        return f"{path}: {key}: unknown key"
     value = "" if item["type"] == "missing" else f" = {item['input']!r}"
-    value = re.sub(r"//[^/@\s]*@", "//...@", value)  # a password stays where it is
+    value = re.sub(r"//[^/@\s]*@", "//...@", value)  # never show a password
     return f"{path}: {key}{value}: {message}"
 
 
 def _by_name(loc: tuple[str | int, ...], document: dict[str, Any]) -> tuple[str | int, ...]:
-    """The place of an error, with the name of a source that has one in place of its number."""
+    """The path of an error, with the name of a source instead of its number where it has one."""
     if len(loc) < 2 or loc[0] != "source" or "REGTRACKER_SOURCE" in os.environ:
         return loc
     name = document["source"][loc[1]].get("name")

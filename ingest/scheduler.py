@@ -184,8 +184,8 @@ class IngestScheduler:
         try:
             with self._store_in_use():
                 maintenance.run(self.store)
-                worn = maintenance.worn(self.store, utc_now())
-                if len(worn) > maintenance.MOST_WORN:
+                worn = maintenance.redundant(self.store, utc_now())
+                if len(worn) > maintenance.MAX_REDUNDANT:
                     maintenance.expire(self.store, worn)
                     log.info("%d old snapshots forgotten", len(worn))
         except Exception:

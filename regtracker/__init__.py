@@ -68,9 +68,9 @@ class _Lazy(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except (KeyboardInterrupt, Exception) as error:
-            from data.cli.common import ended
+            from data.cli.common import exit_after
 
-            ended(error)
+            exit_after(error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, verbs in _SECTIONS.items():

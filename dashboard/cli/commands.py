@@ -11,7 +11,7 @@ import click
 
 from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_from_options
 from data.cli import completion
-from data.cli.common import JSON, fail, load_settings
+from data.cli.common import fail, json_option, load_settings
 from data.verdicts.evidence import gate as gate_text
 
 GATE_EXIT_CODES = {"passed": 0, "closed": 1, "unknown": 2}
@@ -58,7 +58,7 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
     "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait so long for the run to be complete."
 )
 @URL
-@JSON
+@json_option()
 def gate(
     release: str,
     run: str | None,

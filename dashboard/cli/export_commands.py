@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dashboard.cli.options import ENVIRONMENT, MODULE, RELEASE, URL, api_from_options
-from data.cli.common import JSON, fail
+from data.cli.common import fail, json_option
 
 if TYPE_CHECKING:
     from dashboard.api_client import Api
@@ -96,7 +96,7 @@ def export(
 @FORMAT
 @OUTPUT
 @URL
-@JSON
+@json_option()
 def sql(
     select: str | None,
     limit: int,

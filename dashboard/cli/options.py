@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.cli import completion
-from data.cli.common import existing, fail, load_settings
+from data.cli.common import fail, load_settings, require_store
 
 if TYPE_CHECKING:
     from dashboard.api_client import Api
@@ -28,7 +28,7 @@ def api_from_options(url: str | None) -> Iterator[Api]:
     from dashboard.api_client import ApiError, open_api
 
     try:
-        with open_api(None if url else existing(load_settings()), url) as api:
+        with open_api(None if url else require_store(load_settings()), url) as api:
             yield api
     except (ApiError, ValueError) as error:
         fail(error)

@@ -1,1 +1,1 @@
-"""What a process keeps in memory so that a question need not read it again."""
+"""What a process keeps in memory: answers, result arrays, copies of small tables, the index of Parquet files."""

@@ -1,4 +1,4 @@
-"""An LRU cache of answers, by question and snapshot: a commit moves the snapshot, so an answer is never stale."""
+"""An LRU cache of answers by question and snapshot. A commit changes the snapshot, so an answer is never stale."""
 
 from __future__ import annotations
 
@@ -13,45 +13,48 @@ from cachetools import LRUCache
 T = TypeVar("T")
 
 
-def _as_json(answer: Any) -> int:
+def _json_size(answer: Any) -> int:
     return len(orjson.dumps(answer, default=str))
 
 
 class AnswerCache:
-    """An LRU cache of at most `megabytes` (measured as JSON); one a process.
+    """An LRU cache of at most `megabytes` (measured as JSON), one per process.
 
-    What several threads ask at once is computed by the first: after a commit every open page asks the same.
+    If several threads request the same key, the first computes the answer and the others wait: after a commit every
+    open page requests the same.
     """
 
     def __init__(self, megabytes: float) -> None:
         self._answers: LRUCache[Any, tuple[Any, int]] = LRUCache(megabytes * 2**20, getsizeof=lambda entry: entry[1])
-        self._under_way: dict[Any, Future[Any]] = {}
+        self._in_progress: dict[Any, Future[Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Any, compute: Callable[[], T], weigh: Callable[[T], int] = _as_json) -> T:
-        """What is remembered under the key, or what `compute` answers; what it raises, every waiting thread raises.
-        `weigh` tells its bytes, where that is cheaper than to write it as JSON."""
+    def get(self, key: Any, compute: Callable[[], T], size_of: Callable[[T], int] = _json_size) -> T:
+        """The cached answer of the key, else the answer of `compute`. Every waiting thread raises what it raises.
+
+        `size_of` gives the size of an answer in bytes, if that is cheaper than encoding it as JSON.
+        """
         with self._lock:
             entry = self._answers.get(key)
             if entry is not None:
                 return entry[0]
-            waited_for = self._under_way.get(key)
-            if waited_for is None:
-                mine = self._under_way[key] = Future()
-        if waited_for is not None:
-            return waited_for.result()
+            other = self._in_progress.get(key)
+            if other is None:
+                own = self._in_progress[key] = Future()
+        if other is not None:
+            return other.result()
         try:
             answer = compute()
         except BaseException as error:
-            mine.set_exception(error)
+            own.set_exception(error)
             raise
         else:
-            mine.set_result(answer)
-            self._keep(key, answer, weigh(answer) + 200)
+            own.set_result(answer)
+            self._keep(key, answer, size_of(answer) + 200)
             return answer
         finally:
             with self._lock:
-                del self._under_way[key]
+                del self._in_progress[key]
 
     def _keep(self, key: Any, answer: Any, size: int) -> None:
         if size <= self._answers.maxsize:

@@ -1,13 +1,13 @@
-"""Which Parquet files hold the large tables: a question reads them itself, in place of having the lake plan it.
+"""The index of the Parquet files of the large tables: queries read the files directly, without the lake's planner.
 
-The lake plans each table that a query names anew, by a dozen queries to its catalogue: 20-60 ms, whatever is read. What
-it finds changes only with a commit, so it is asked once a snapshot, and a question about one build opens one file in 3
-ms. Only tables whose rows never stand in the catalogue (data/lake/migrations.py) can be read so.
+For each table that a query names, the lake sends a dozen queries to its catalog: 20-60 ms, whatever is read. The
+answers change only with a commit, so they are read once per snapshot, and a query about one build opens one file in
+3 ms. Only tables whose rows are never inlined in the catalog (data/lake/migrations.py) can be read this way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,15 +17,16 @@ TABLES = ("results", "failures", "commits", "warnings")
 
 
 @dataclass(frozen=True)
-class File:
-    """`first` and `last`: of started_at, and `release`; None where the table has none, or it is not known."""
+class DataFile:
+    """One Parquet file. `first` and `last` bound its started_at; they and `release` are None if the table lacks the
+    column or the value is unknown."""
 
     path: str
-    deletes: str | None  # the file that tells which of its rows are gone
+    deletes: str | None  # the file that lists its deleted rows
     release: str | None
     first: datetime | None
     last: datetime | None
-    current: bool  # no column of the table is younger: it holds them all under their names
+    current: bool  # written after the last change of the columns, so it has all of them by name
 
     def may_hold(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> bool:
         return (
@@ -37,47 +38,47 @@ class File:
 
 @dataclass(frozen=True)
 class TableFiles:
-    """The files of one table, and its columns: field id, name, type."""
+    """The files of one table, and its columns as (field id, name, type)."""
 
-    files: tuple[File, ...]
+    files: tuple[DataFile, ...]
     columns: tuple[tuple[int, str, str], ...]
 
     def sql(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> str:
-        """What stands in FROM for the rows of these releases that started between these moments: at least those."""
+        """FROM clause that yields at least the rows of these releases that started between these moments."""
         chosen = [file for file in self.files if file.may_hold(releases, first, last)]
         whole = [file.path for file in chosen if file.deletes is None]
         current = all(file.current for file in chosen)
-        parts = [f"FROM {self._read(whole, current)}"] if whole else []
-        thinned = {file.path: file.deletes for file in chosen if file.deletes is not None}
-        if thinned:  # one join for all of them: a store that lives has hundreds, and a join of each took a gigabyte
-            listed = [f"[{', '.join(map(_text, paths))}]" for paths in (thinned.keys(), thinned.values())]
-            numbered = self._read(list(thinned), current, ", file_row_number = true, filename = true")
-            parts.append(
+        selects = [f"FROM {self._read(whole, current)}"] if whole else []
+        with_deletes = {file.path: file.deletes for file in chosen if file.deletes is not None}
+        if with_deletes:  # one join for all: a busy store has hundreds, and a join for each took a gigabyte
+            paths, delete_paths = _text_list(with_deletes.keys()), _text_list(with_deletes.values())
+            numbered = self._read(list(with_deletes), current, ", file_row_number = true, filename = true")
+            selects.append(
                 f"""SELECT * EXCLUDE (file_row_number, filename) FROM {numbered} r ANTI JOIN (
-                SELECT of.path, d.pos FROM read_parquet({listed[1]}, filename = true) d
-                JOIN (SELECT unnest({listed[0]}) AS path, unnest({listed[1]}) AS deletes) of ON d.filename = of.deletes
+                SELECT of.path, d.pos FROM read_parquet({delete_paths}, filename = true) d
+                JOIN (SELECT unnest({paths}) AS path, unnest({delete_paths}) AS deletes) of ON d.filename = of.deletes
                 ) gone ON r.filename = gone.path AND r.file_row_number = gone.pos"""
             )
-        if not parts:
+        if not selects:
             empty = ", ".join(f'NULL::{kind} AS "{name}"' for _, name, kind in self.columns)
-            parts = [f"SELECT {empty} WHERE false"]
-        return f"({' UNION ALL '.join(parts)})"
+            selects = [f"SELECT {empty} WHERE false"]
+        return f"({' UNION ALL '.join(selects)})"
 
     def _read(self, paths: list[str], current: bool, options: str = "") -> str:
-        listed = f"[{', '.join(map(_text, paths))}]"
-        if current:  # each column by name: merged files hold columns of the lake's own besides
-            named = ", ".join(name for _, name, _ in self.columns)
-            named += ", file_row_number, filename" if options else ""
-            return f"(SELECT {named} FROM read_parquet({listed}, hive_partitioning = false{options}))"
-        # By field id, as the lake reads; that takes 0.7 ms more to plan.
+        files = _text_list(paths)
+        if current:  # columns by name: merged files also have internal columns of the lake
+            columns = ", ".join(name for _, name, _ in self.columns)
+            columns += ", file_row_number, filename" if options else ""
+            return f"(SELECT {columns} FROM read_parquet({files}, hive_partitioning = false{options}))"
+        # Columns by field id, as the lake does; planning takes 0.7 ms more.
         fields = ", ".join(
             f"{field}: {{name: '{name}', type: '{kind}', default_value: NULL}}" for field, name, kind in self.columns
         )
-        return f"read_parquet({listed}, schema = MAP {{{fields}}}{options})"
+        return f"read_parquet({files}, schema = MAP {{{fields}}}{options})"
 
 
 class FileIndex:
-    """The catalogue of an open lake, whose data stands at `data_path`."""
+    """Reads the list of files from the catalog of an open lake, whose data files are under `data_path`."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
         self._cursor = cursor
@@ -86,19 +87,19 @@ class FileIndex:
         self._tables = {table: self._table(lake, table) for table in TABLES}
 
     def _table(self, lake: str, table: str) -> tuple[int, tuple[tuple[int, str, str], ...]]:
-        """Its id and its columns: (field id, name, type)."""
+        """The id of a table and its columns as (field id, name, type)."""
         fields = self._cursor.execute(
             f"""SELECT column_name, (table_id, column_id) FROM {self._catalog}.ducklake_column c
             JOIN {self._catalog}.ducklake_table t USING (table_id)
             WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND table_name = ?""",
             [table],
         ).fetchall()
-        known = dict(fields)
+        id_of = dict(fields)
         described = self._cursor.execute(f"DESCRIBE {lake}.main.{table}").fetchall()
-        return fields[0][1][0], tuple((known[name][1], name, kind) for name, kind, *_ in described)
+        return fields[0][1][0], tuple((id_of[name][1], name, kind) for name, kind, *_ in described)
 
     def files(self) -> dict[str, TableFiles]:
-        """The files of TABLES in the newest snapshot."""
+        """The files of each of TABLES in the newest snapshot."""
         ids = {number: table for table, (number, _) in self._tables.items()}
         started = [
             (number, field)
@@ -137,10 +138,11 @@ class FileIndex:
             {"root": self._root},
         ).fetchall()
         return {
-            table: TableFiles(tuple(File(*facts) for of, *facts in rows if of == number), columns)
+            table: TableFiles(tuple(DataFile(*facts) for of, *facts in rows if of == number), columns)
             for table, (number, columns) in self._tables.items()
         }
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _text_list(values: Iterable[str]) -> str:
+    """A SQL list of string literals."""
+    return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"

@@ -1,7 +1,8 @@
-"""The results of the newest builds in this process's memory: what verdicts, storms, hosts and grids are judged from.
+"""The results of the newest builds as NumPy arrays in memory: the input of verdicts, storms, hosts and grids.
 
-A build's results stay as they are unless it is ingested again, so each build is read once, and a new run costs no more
-than its own builds. A row takes 13 bytes; mostly 5, as builds of one job run the same tests and share what is equal.
+The results of a build change only when it is ingested again, so each build is read once, and a new run costs no more
+than its own builds. A row takes 13 bytes; mostly 5, because builds of one job run the same tests and equal arrays are
+shared.
 """
 
 from __future__ import annotations
@@ -9,30 +10,38 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
+import duckdb
 import numpy as np
 
+from data.cache.value_index import ValueIndex, by_stretch
 from data.model.filter_sql import partitions
 
-if TYPE_CHECKING:
-    from data.lake.store import Store
+MAX_ROWS = 20_000_000  # kept per process
+BUILDS_PER_QUERY = 2_000
 
-MOST_ROWS = 20_000_000  # kept a process
-AT_ONCE = 2_000  # builds read by one query
-
-# Bits of a row's flag; a result that neither passed nor failed was skipped.
-# AGAIN: not the first attempt; ERROR, FAILURE: of this kind
+# Bits of the flag of a row. A result that neither passed nor failed was skipped. RERUN: not the first attempt;
+# ERROR, FAILURE: the kind of a failed result.
 FAILED, PASSED, FINAL, RERUN, ERROR, FAILURE = 1, 2, 4, 8, 16, 32
 
 
+class ResultSource(Protocol):
+    """What this cache reads results from: the store."""
+
+    def cursor(self) -> duckdb.DuckDBPyConnection: ...
+    def table_source(
+        self, table: str, releases: Collection[str] | None = None, times: Sequence[datetime | None] = ()
+    ) -> str: ...
+
+
 class BuildVersion(Protocol):
-    """What must be known of a build to read its results."""
+    """The facts of a build that its results are found by."""
 
     @property
     def build(self) -> int: ...
@@ -45,23 +54,27 @@ class BuildVersion(Protocol):
 
 
 class ResultGroup(NamedTuple):
+    """What neighboring results share."""
+
     module: str
     topology: str
     host: str | None
 
 
-class _Held(NamedTuple):
-    tests: np.ndarray
-    groups: np.ndarray
+class _BuildArrays(NamedTuple):
+    """The results of one build, one element per row unless noted."""
+
+    tests: np.ndarray  # numbers of tests
+    groups: np.ndarray  # numbers of groups
     flags: np.ndarray
-    seconds: np.ndarray  # NaN where the report told none
-    failed: np.ndarray  # rows of this build
-    signatures: np.ndarray  # of those; -1 for none
+    seconds: np.ndarray  # NaN: not reported
+    failed: np.ndarray  # the row numbers of failed attempts
+    signatures: np.ndarray  # one per element of `failed`; -1: none
     attempts: np.ndarray
 
 
 class Result(NamedTuple):
-    """One result of a test as `results` has it; `build` is the place among the builds asked for."""
+    """One row of `results`. `build` is the index among the requested builds."""
 
     build: int
     module: str
@@ -76,150 +89,159 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class ResultRows:
-    """The results of some builds, every attempt one row; a build's rows stand together, in the order asked for.
+    """The results of some builds, one row per attempt; the rows of a build are adjacent, builds in the requested order.
 
-    `test` and `group` are places in `tests` (ids) and `groups`; `build` is the place among the builds asked for.
+    `test` and `group` are indexes into `tests` (ids) and `groups`; `build` is the index among the requested builds.
     """
 
     build: np.ndarray
     test: np.ndarray
     group: np.ndarray
     flag: np.ndarray
-    ends: np.ndarray  # where the rows of each build end
+    ends: np.ndarray  # per build, the end of its rows
     tests: np.ndarray
     groups: list[ResultGroup]
-    held: list[_Held]
+    builds: list[_BuildArrays]
 
-    def part(self, module: str | None, topology: str | None) -> np.ndarray:
-        """Which `groups` are of this module and topology (None: any)."""
-        its = [module in (None, group.module) and topology in (None, group.topology) for group in self.groups]
-        return np.array(its, dtype=bool)
+    def group_mask(self, module: str | None, topology: str | None) -> np.ndarray:
+        """For each of `groups`, whether it is of this module and topology (None: any)."""
+        matches = [module in (None, group.module) and topology in (None, group.topology) for group in self.groups]
+        return np.array(matches, dtype=bool)
 
     @cached_property
     def failed(self) -> np.ndarray:
         """The rows of failed attempts."""
         starts = np.concatenate([[0], self.ends[:-1]])
-        failures = [len(build.failed) for build in self.held]
-        return _joined([build.failed for build in self.held], np.int64) + np.repeat(starts[: len(failures)], failures)
+        failures = [len(build.failed) for build in self.builds]
+        return _joined([build.failed for build in self.builds], np.int64) + np.repeat(starts[: len(failures)], failures)
 
     @cached_property
     def signature(self) -> np.ndarray:
-        """The signatures of `failed`, -1 for none."""
-        return _joined([build.signatures for build in self.held], np.int64)
+        """The signature of each of `failed`; -1: none."""
+        return _joined([build.signatures for build in self.builds], np.int64)
 
     @cached_property
     def seconds(self) -> np.ndarray:
-        """What each row took, NaN where that is not known."""
-        return _joined([build.seconds for build in self.held], np.float32)
+        """The duration of each row; NaN: not reported."""
+        return _joined([build.seconds for build in self.builds], np.float32)
 
-    def of(self, build: int) -> slice:
+    def rows_of(self, build: int) -> slice:
+        """The rows of a build, given its index."""
         return slice(int(self.ends[build - 1]) if build else 0, int(self.ends[build]))
 
 
 class ResultArrays:
-    """Threads share it; builds are dropped that nobody has asked for the longest."""
+    """A thread-safe LRU cache of the results of builds."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[Hashable, _Held] = OrderedDict()
+        self._builds: OrderedDict[Hashable, _BuildArrays] = OrderedDict()
         self._rows = 0
-        self._equal: WeakValueDictionary[bytes, np.ndarray] = WeakValueDictionary()
-        self._tests = _Index(np.int64)
-        self._hashes = _Index(np.uint64)
+        self._shared_arrays: WeakValueDictionary[bytes, np.ndarray] = WeakValueDictionary()
+        self._tests = ValueIndex(np.int64)
+        self._group_hashes = ValueIndex(np.uint64)
         self._groups: list[ResultGroup] = []
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many builds are kept."""
-        return len(self._held)
+        """The number of builds in the cache."""
+        return len(self._builds)
 
-    def rows(self, store: Store, builds: Sequence[BuildVersion], rebuilt: int) -> ResultRows:
-        """The results of these builds; `rebuilt` is the snapshot since which a rebuild may have changed them."""
-        keys = [key_of(build.build, build.ingested_at, rebuilt) for build in builds]
+    def rows(self, store: ResultSource, builds: Sequence[BuildVersion], rebuilt: int) -> ResultRows:
+        """The results of these builds. `rebuilt` is the snapshot of the last rebuild, which may have changed them."""
+        keys = [results_key(build.build, build.ingested_at, rebuilt) for build in builds]
         with self._lock:
-            missing = {key: build for key, build in zip(keys, builds, strict=True) if key not in self._held}
+            missing = {key: build for key, build in zip(keys, builds, strict=True) if key not in self._builds}
             by_time = sorted(missing.items(), key=lambda item: item[1].started_at)
-            for first in range(0, len(by_time), AT_ONCE):
-                self._read(store, dict(by_time[first : first + AT_ONCE]))
-            held = [self._held[key] for key in keys]
+            for first in range(0, len(by_time), BUILDS_PER_QUERY):
+                self._read(store, dict(by_time[first : first + BUILDS_PER_QUERY]))
+            found = [self._builds[key] for key in keys]
             for key in keys:
-                self._held.move_to_end(key)
-            while self._rows > MOST_ROWS:
-                self._rows -= len(self._held.popitem(last=False)[1].flags)
+                self._builds.move_to_end(key)
+            while self._rows > MAX_ROWS:
+                self._rows -= len(self._builds.popitem(last=False)[1].flags)
             tests, groups = self._tests.values, self._groups
-        lengths = np.array([len(build.flags) for build in held], dtype=np.int64)
-        ends = np.cumsum(lengths)
+        lengths = np.array([len(build.flags) for build in found], dtype=np.int64)
         return ResultRows(
-            np.repeat(np.arange(len(held), dtype=np.int32), lengths),
-            _joined([build.tests for build in held], np.int32),
-            _joined([build.groups for build in held], np.int32),
-            _joined([build.flags for build in held], np.uint8),
-            ends,
+            np.repeat(np.arange(len(found), dtype=np.int32), lengths),
+            _joined([build.tests for build in found], np.int32),
+            _joined([build.groups for build in found], np.int32),
+            _joined([build.flags for build in found], np.uint8),
+            np.cumsum(lengths),
             tests,
             groups,
-            held,
+            found,
         )
 
-    def of_test(
-        self, keys: Sequence[Hashable], test: int, topology: str | None, below: str | None, wanted: int
+    def test_results(
+        self, keys: Sequence[Hashable], test: int, topology: str | None, below: str | None, limit: int
     ) -> list[Result] | None:
-        """The first `wanted` final results of a test in these builds (`key_of`), the builds in this order, topologies
-        backwards; of the first build only topologies before `below`. None where a build is needed that is not kept."""
+        """The first `limit` final results of a test in these builds (`results_key`).
+
+        Builds come in the given order, topologies in descending order; of the first build only topologies before
+        `below`. None if a needed build is not in the cache.
+        """
         known = np.flatnonzero(self._tests.values == test)
-        if not len(known):  # after all are seen to be kept: what is kept has its tests in there
-            return [] if all(key in self._held for key in keys) and test not in self._tests.values else None
-        where: dict[int, list[int]] = {}  # builds share their tests
+        if not len(known):  # checked again after the builds: a build in the cache has its tests in the index
+            return [] if all(key in self._builds for key in keys) and test not in self._tests.values else None
+        rows_in: dict[int, list[int]] = {}  # by array of tests, which builds share
         found: list[Result] = []
         for number, key in enumerate(keys):
-            held = self._held.get(key)  # without the lock, which a reader keeps for long
-            if held is None:
+            arrays = self._builds.get(key)  # without the lock, which a reader may hold for long
+            if arrays is None:
                 return None
-            at = where.get(id(held.tests))
-            if at is None:
-                at = where[id(held.tests)] = np.flatnonzero(held.tests == known[0]).tolist()
-            if at:
-                its = [self._result(number, held, row) for row in at if held.flags[row] & FINAL]
-                its = [result for result in its if topology in (None, result.topology)]
+            rows = rows_in.get(id(arrays.tests))
+            if rows is None:
+                rows = rows_in[id(arrays.tests)] = np.flatnonzero(arrays.tests == known[0]).tolist()
+            if rows:
+                results = [self._result(number, arrays, row) for row in rows if arrays.flags[row] & FINAL]
+                results = [result for result in results if topology in (None, result.topology)]
                 if number == 0 and below is not None:
-                    its = [result for result in its if result.topology < below]
-                found += sorted(its, key=lambda result: result.topology, reverse=True)
-                if len(found) >= wanted:
+                    results = [result for result in results if result.topology < below]
+                found += sorted(results, key=lambda result: result.topology, reverse=True)
+                if len(found) >= limit:
                     break
-        return found[:wanted]
+        return found[:limit]
 
-    def _result(self, number: int, held: _Held, row: int) -> Result:
-        flag, seconds = int(held.flags[row]), float(held.seconds[row])
-        signature = int(held.signatures[np.searchsorted(held.failed, row)]) if flag & FAILED else -1
+    def _result(self, number: int, arrays: _BuildArrays, row: int) -> Result:
+        flag, seconds = int(arrays.flags[row]), float(arrays.seconds[row])
+        signature = int(arrays.signatures[np.searchsorted(arrays.failed, row)]) if flag & FAILED else -1
+        group = self._groups[int(arrays.groups[row])]
         return Result(
             number,
-            *self._groups[held.groups[row]],
+            group.module,
+            group.topology,
+            group.host,
             "failed" if flag & FAILED else "passed" if flag & PASSED else "skipped",
             "error" if flag & ERROR else "failure" if flag & FAILURE else None,
-            int(held.attempts[row]),
+            int(arrays.attempts[row]),
             None if np.isnan(seconds) else seconds,
             None if signature == -1 else signature,
         )
 
-    def _read(self, store: Store, missing: dict[Hashable, BuildVersion]) -> None:
-        lies = {b.release for b in missing.values()}, [b.started_at for b in missing.values()]
-        where, parameters = partitions(*lies)
+    def _read(self, store: ResultSource, missing: Mapping[Hashable, BuildVersion]) -> None:
+        """Read the results of these builds by one query."""
+        releases = {build.release for build in missing.values()}
+        times = [build.started_at for build in missing.values()]
+        where, parameters = partitions(releases, times)
         ids = [build.build for build in missing.values()]
-        modules = [
-            row["module"]
-            for row in store.rows(
-                "SELECT DISTINCT module FROM build_counts WHERE build IN (SELECT unnest($ids::BIGINT[]))", {"ids": ids}
-            )
-        ]
-        if len(modules) == 1:  # row groups of others are left out
-            where += " AND r.module = $module"
-            parameters["module"] = modules[0]
-        parameters |= {"build": ids, "place": list(range(len(ids)))}
-        of_builds = f"""FROM {store.table_source("results", *lies)} r JOIN (
-            SELECT unnest($build::BIGINT[]) AS build, unnest($place::SMALLINT[]) AS place) w USING (build)
-            WHERE {where}"""
-        found = (
+        modules = (
             store.cursor()
             .execute(
-                f"""SELECT w.place, r.test, hash(r.module, r.topology, r.host) AS of_group,
+                "SELECT DISTINCT module FROM build_counts WHERE build IN (SELECT unnest($ids::BIGINT[]))", {"ids": ids}
+            )
+            .fetchall()
+        )
+        if len(modules) == 1:  # skips the row groups of other modules
+            where += " AND r.module = $module"
+            parameters["module"] = modules[0][0]
+        parameters |= {"build": ids, "number": list(range(len(ids)))}
+        of_builds = f"""FROM {store.table_source("results", releases, times)} r JOIN (
+            SELECT unnest($build::BIGINT[]) AS build, unnest($number::SMALLINT[]) AS number) w USING (build)
+            WHERE {where}"""
+        columns = (
+            store.cursor()
+            .execute(
+                f"""SELECT w.number, r.test, hash(r.module, r.topology, r.host) AS of_group,
                 ((r.status = 'failed')::UTINYINT * {FAILED} + (r.status = 'passed')::UTINYINT * {PASSED}
                     + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {RERUN}
                     + coalesce(r.kind = 'error', false)::UTINYINT * {ERROR}
@@ -229,76 +251,58 @@ class ResultArrays:
             )
             .fetchnumpy()
         )
-        # Neighbours are mostly of one test and group: each stretch is looked up once.
-        tests = _by_stretch(found["test"], self._tests.places)
-        groups = _by_stretch(found["of_group"], lambda hashes: self._codes(store, hashes, of_builds, parameters))
-        place = found["place"]
-        order = np.argsort(place, kind="stable")
-        place, tests, groups = place[order], tests[order], groups[order]
+        found = {name: np.asarray(column) for name, column in columns.items()}
+        # Neighboring rows mostly share test and group: each stretch of equal values is looked up once.
+        tests = by_stretch(found["test"], self._tests.numbers)
+        groups = by_stretch(found["of_group"], lambda hashes: self._group_numbers(store, hashes, of_builds, parameters))
+        numbers = found["number"]
+        order = np.argsort(numbers, kind="stable")
+        numbers, tests, groups = numbers[order], tests[order], groups[order]
         flags, signatures, seconds, attempts = (
             found[name][order] for name in ("flag", "signature", "seconds", "attempt")
         )
-        edges = np.searchsorted(place, np.arange(len(ids) + 1))
-        for at, key in enumerate(missing):
-            part = slice(edges[at], edges[at + 1])
-            failed = np.flatnonzero(flags[part] & FAILED).astype(np.int32)
-            self._held[key] = _Held(
-                self._shared(tests[part]),
-                self._shared(groups[part]),
-                flags[part].copy(),
-                seconds[part].copy(),
+        edges = np.searchsorted(numbers, np.arange(len(ids) + 1))
+        for number, key in enumerate(missing):
+            rows = slice(edges[number], edges[number + 1])
+            failed = np.flatnonzero(flags[rows] & FAILED).astype(np.int32)
+            self._builds[key] = _BuildArrays(
+                self._shared(tests[rows]),
+                self._shared(groups[rows]),
+                flags[rows].copy(),
+                seconds[rows].copy(),
                 failed,
-                signatures[part][failed],
-                self._shared(attempts[part]),
+                signatures[rows][failed],
+                self._shared(attempts[rows]),
             )
-            self._rows += int(edges[at + 1] - edges[at])
+            self._rows += int(edges[number + 1] - edges[number])
 
-    def _codes(self, store: Store, hashes: np.ndarray, of_builds: str, parameters: dict) -> np.ndarray:
-        unknown = self._hashes.unknown(hashes)
+    def _group_numbers(
+        self, store: ResultSource, hashes: np.ndarray, of_builds: str, parameters: dict[str, Any]
+    ) -> np.ndarray:
+        """The numbers of groups by their hash; unknown groups are read first."""
+        unknown = self._group_hashes.unknown(hashes)
         if len(unknown):
             rows = store.cursor().execute(
                 f"""SELECT hash(r.module, r.topology, r.host) AS of_group, any_value(r.module), any_value(r.topology),
                     any_value(r.host) {of_builds} GROUP BY of_group""",
                 parameters,
             )
-            told = {of_group: ResultGroup(*row) for of_group, *row in rows.fetchall()}
-            self._groups = [*self._groups, *(told[of_group] for of_group in unknown.tolist())]
-        return self._hashes.places(hashes)
+            by_hash = {of_group: ResultGroup(*row) for of_group, *row in rows.fetchall()}
+            self._groups = [*self._groups, *(by_hash[of_group] for of_group in unknown.tolist())]
+        return self._group_hashes.numbers(hashes)
 
     def _shared(self, values: np.ndarray) -> np.ndarray:
+        """An array equal to `values` that all builds share."""
         digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
-        known = self._equal.get(digest)
-        if known is None:
-            known = self._equal[digest] = values.copy()
-        return known
+        shared = self._shared_arrays.get(digest)
+        if shared is None:
+            shared = self._shared_arrays[digest] = values.copy()
+        return shared
 
 
-def key_of(build: int, ingested_at: datetime, rebuilt: int) -> Hashable:
-    """What the results of a build are kept under: they change only where it is ingested again, or derived again."""
+def results_key(build: int, ingested_at: datetime, rebuilt: int) -> Hashable:
+    """The cache key of the results of a build: they change only when it is ingested or rebuilt again."""
     return build, ingested_at, rebuilt
-
-
-class _Index:
-    """Distinct values in the order in which they were first met, and the place of each."""
-
-    def __init__(self, kind: type[np.generic]) -> None:
-        self.values = np.empty(0, dtype=kind)
-        self._order = np.empty(0, dtype=np.int64)
-
-    def unknown(self, values: np.ndarray) -> np.ndarray:
-        return np.setdiff1d(values, self.values)
-
-    def places(self, values: np.ndarray) -> np.ndarray:
-        new = self.unknown(values)
-        if len(new):
-            self.values = np.concatenate([self.values, new])
-            self._order = np.argsort(self.values)
-        return self._order[np.searchsorted(self.values, values, sorter=self._order)].astype(np.int32)
-
-
-def _by_stretch(values: np.ndarray, look_up) -> np.ndarray:
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]])) if len(values) else np.empty(0, int)
-    return np.repeat(look_up(values[starts]), np.diff(np.append(starts, len(values))))
 
 
 def _joined(arrays: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""Commands of the data layer."""
+"""Commands of the data layer, and what all commands share on a terminal."""

@@ -1,4 +1,4 @@
-"""The verbs of the data layer."""
+"""The command `maintain`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 import click
 
-from data.cli.common import JSON, existing, load_settings, opened_store
+from data.cli.common import json_option, load_settings, opened_store, require_store
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option(
     "--expire",
     "days",
     type=click.FloatRange(0),
     metavar="DAYS",
-    help="Forget snapshots older than so many days: `as_of` cannot name them any more, and what only they held goes.",
+    help="Also expire snapshots older than DAYS: `as_of` no longer accepts them; data that only they use is deleted.",
 )
-@JSON
+@json_option()
 def maintain(dry_run: bool, days: float | None, as_json: bool) -> None:
-    """Merge small files, and write rows that stand in the catalogue to Parquet; tell files and sizes before and after.
+    """Merge small files and move rows from the catalog to Parquet; show files and sizes before and after.
 
-    `regtracker ingest` does so by itself every few minutes, for tables of many files; this does it for every table of
-    two or more. What any snapshot shows stays as it is. Files that nothing needs are deleted an hour later.
+    `regtracker ingest` does this every few minutes for tables with many files; this command does it for every table
+    with two or more. What a snapshot shows does not change. Unused files are deleted an hour later.
 
     Exit code 0: done; 2: the configuration or the store cannot be used.
 
@@ -35,7 +35,7 @@ def maintain(dry_run: bool, days: float | None, as_json: bool) -> None:
     """
     from data.lake import maintenance
 
-    with opened_store(existing(load_settings())) as store:
+    with opened_store(require_store(load_settings())) as store:
         before = after = maintenance.sizes(store)
         tables = maintenance.due(store, 2)
         moment = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days or 0)
@@ -49,10 +49,10 @@ def maintain(dry_run: bool, days: float | None, as_json: bool) -> None:
                 maintenance.expire(store, snapshots)
             after = maintenance.sizes(store)
     answer = {"dry_run": dry_run, "merged": tables, "expired": snapshots, "before": before, "after": after}
-    click.echo(json.dumps(answer) if as_json else _maintained(answer))
+    click.echo(json.dumps(answer) if as_json else _summary(answer))
 
 
-def _maintained(answer: dict[str, Any]) -> str:
+def _summary(answer: dict[str, Any]) -> str:
     done = "would be " if answer["dry_run"] else ""
     lines = [f"{'table':<16} {'files':>7} {'MB':>10}"]
     for table, size in answer["before"].items():

@@ -1,6 +1,6 @@
 """Numbered SQL files, forward only: each is applied once, with its record, in one transaction.
 
-The lake itself keeps the record, so a copy of the lake knows its own version.
+The record is in the lake itself, so a copy of the lake knows its own version.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from importlib import resources
 
 import duckdb
 
-# Tables written a few rows at a time keep them in the catalogue until maintenance flushes them to Parquet; the others
-# must not, whatever the size of an insert (a raw file in the catalogue would be read at every open).
+from data.lake.cursors import one_row
+
+# Tables written a few rows at a time: small inserts stay in the catalog until maintenance flushes them to Parquet. No
+# insert into any other table may (a raw file in the catalog would be read at every open).
 INLINED_ROWS = {
     "bugs": 1_000,
     "bug_cases": 1_000,
@@ -27,7 +29,7 @@ INLINED_ROWS = {
 }
 
 
-# Of the catalogue's database, beside the lake: data/work/poll_status.py.
+# A table in the catalog database, outside the lake: data/work/poll_status.py.
 POLL_STATUS_TABLE = "__ducklake_metadata_lake.regtracker_polls"
 _POLLS_COLUMNS = """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
     requests INTEGER, error VARCHAR, next_at VARCHAR"""  # times as ISO 8601: SQLite has no type for them
@@ -40,17 +42,17 @@ def available() -> list[tuple[int, str]]:
 
 
 def applied(cursor: duckdb.DuckDBPyConnection) -> set[int]:
-    """The numbers already applied; read only."""
-    (lake,) = cursor.execute("SELECT current_database()").fetchone()
-    known = cursor.execute(
+    """The numbers already applied."""
+    (lake,) = one_row(cursor.execute("SELECT current_database()"))
+    recorded = cursor.execute(
         f"SELECT 1 FROM __ducklake_metadata_{lake}.ducklake_table "
         "WHERE table_name = 'migrations' AND end_snapshot IS NULL"
     ).fetchone()
-    return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if known else set()
+    return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if recorded else set()
 
 
 def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
-    """Apply what is pending. Returns the numbers applied. Raises duckdb.Error; a failed step leaves nothing behind."""
+    """Apply the pending migrations. Returns their numbers. Raises duckdb.Error; a failed migration is rolled back."""
     done = applied(cursor)
     pending = [(number, sql) for number, sql in available() if number not in done]
     for number, sql in pending:

@@ -1,1 +1,1 @@
-"""What things are: ids, the filter of a question, the measures."""
+"""The terms of the domain: ids, filters, measures, and the records of builds, runs and bugs that ingest writes."""

@@ -24,25 +24,24 @@ from data.model import ids
 BuildKey = tuple[str, str, int]  # source, job, number
 
 # One row per attempt. `test` is `ids.of(file, class, name)` of a TestIdentity, `signature` that of `pattern`.
-CASE_SCHEMA = pa.schema(
-    [
-        pa.field("test", pa.int64()),
-        pa.field("module", pa.string()),
-        pa.field("topology", pa.string()),
-        pa.field("attempt", pa.int32()),
-        pa.field("is_final", pa.bool_()),
-        pa.field("status", pa.string()),
-        pa.field("kind", pa.string()),
-        pa.field("duration_s", pa.float32()),
-        pa.field("host", pa.string()),
-        pa.field("position", pa.int32()),
-        pa.field("signature", pa.int64()),
-        pa.field("pattern", pa.string()),
-        pa.field("message", pa.string()),
-        pa.field("trace", pa.string()),
-        pa.field("output", pa.string()),
-    ]
-)
+_CASE_COLUMNS: dict[str, pa.DataType] = {
+    "test": pa.int64(),
+    "module": pa.string(),
+    "topology": pa.string(),
+    "attempt": pa.int32(),
+    "is_final": pa.bool_(),
+    "status": pa.string(),
+    "kind": pa.string(),
+    "duration_s": pa.float32(),
+    "host": pa.string(),
+    "position": pa.int32(),
+    "signature": pa.int64(),
+    "pattern": pa.string(),
+    "message": pa.string(),
+    "trace": pa.string(),
+    "output": pa.string(),
+}
+CASE_SCHEMA = pa.schema(_CASE_COLUMNS)
 
 # The flags of a build and what each means. Ingest sets them; the table `builds` keeps them joined by blanks.
 FLAGS = {

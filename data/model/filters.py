@@ -1,4 +1,4 @@
-"""What a question is about: one frozen object, parsed once from a query string and passed whole to every query."""
+"""The filter of a query: one frozen object, parsed once from a query string and passed whole to every query."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_RUNS = 1_000
 
 
 class FilterError(ValueError):
-    """A parameter that cannot be used; says which, its value, and what is allowed."""
+    """A parameter with a value that is not allowed. The text names the parameter, its value and what is allowed."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
         super().__init__(f"{field}={value!r}: {allowed}")
@@ -20,7 +20,7 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class Filter:
-    """The part of the store that is asked about. None means: no restriction."""
+    """The part of the store that a query covers. None means no restriction."""
 
     release: str | None = None
     version: str | None = None
@@ -30,13 +30,13 @@ class Filter:
     topology: str | None = None
     runs: int | None = None  # how many of the newest runs
     exclude_flaky: bool = False
-    include_storms: bool = False  # judge also what storms and sick hosts broke
-    at_run: str | None = None  # run id: of the runs up to this one alone, as it stood then
-    as_of: int | None = None  # snapshot id: the store as it was then
+    include_storms: bool = False  # include failures from storms and bad hosts
+    at_run: str | None = None  # run id: only the runs up to this one
+    as_of: int | None = None  # snapshot id: the store at that snapshot
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Filter:
-        """From a query string's parameters; unknown ones are left alone. Raises FilterError."""
+        """Parse the parameters of a query string; unknown ones are ignored. Raises FilterError."""
         values: dict[str, Any] = {
             name: query[name]
             for name in ("release", "version", "environment", "module", "priority", "topology", "at_run")
@@ -52,7 +52,7 @@ class Filter:
         return cls(**values)
 
     def query(self) -> dict[str, str]:
-        """The query string's parameters that `parse` reads back as this filter."""
+        """The query string parameters that `parse` reads back as this filter."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)
@@ -79,26 +79,28 @@ def moment(text: str, field: str = "time") -> datetime:
     try:
         value = datetime.fromisoformat(text)
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    except (ValueError, OverflowError):  # in UTC it may lie beyond the years 1 to 9999
+    except (ValueError, OverflowError):  # in UTC it may be outside the years 1 to 9999
         raise FilterError(field, text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
 
 
 def past(moment: datetime) -> datetime:
-    """A naive UTC time at which something may have started: a clock may be wrong by a day. Raises ValueError."""
+    """Check that a naive UTC time is not in the future; a day is allowed for wrong clocks. Raises ValueError."""
     if moment > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
-        raise ValueError(f"{moment.isoformat()}Z is in the future: nothing has started then")
+        raise ValueError(f"{moment.isoformat()}Z is in the future")
     return moment
 
 
 def name(text: str) -> str:
-    """A release or module that is handed in: it becomes part of a job's name and of addresses. Raises ValueError."""
+    """Check the name of a release or module, which becomes part of job names and URLs. Raises ValueError."""
     if len(text) > 200 or not text.isprintable() or "/" in text or "\\" in text or not text.strip(" ."):
-        raise ValueError(f"{text[:80]!r} is no name: 200 letters at most, no slash or control character, not only dots")
+        raise ValueError(
+            f"{text[:80]!r} is not a valid name: at most 200 characters, no slash, no control character, not only dots"
+        )
     return text
 
 
 def span(query: Mapping[str, str | None]) -> tuple[datetime | None, datetime | None]:
     """The parameters `since` and `until` as naive UTC. Raises FilterError."""
-    given = ((name, query.get(name)) for name in ("since", "until"))
-    since, until = (moment(text, name) if text else None for name, text in given)
+    texts = ((name, query.get(name)) for name in ("since", "until"))
+    since, until = (moment(text, name) if text else None for name, text in texts)
     return since, until

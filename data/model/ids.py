@@ -1,6 +1,6 @@
-"""Ids are hashes of natural keys: the lake has no sequences, and two writers must give one thing one id.
+"""Ids are hashes of natural keys: the lake has no sequences, and two writers must give the same thing the same id.
 
-63 bits of MD5 (not for security), shown outside as 16 hex digits, because JavaScript cannot hold a 64-bit integer.
+63 bits of MD5 (not for security), shown to users as 16 hex digits, because JavaScript has no 64-bit integers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ def of(*key: object) -> int:
 
 @lru_cache(maxsize=65_536)
 def text(number: int) -> str:
+    """An id as 16 hex digits."""
     return f"{number:016x}"
 
 
 def number(text: str) -> int:
-    """The inverse of `text`. Raises ValueError where the text is no id."""
+    """The inverse of `text`. Raises ValueError if the text is not an id."""
     if len(text) != 16:
-        raise ValueError(f"{text!r} is no id: an id has 16 hexadecimal digits")
+        raise ValueError(f"{text!r} is not a valid id: an id has 16 hexadecimal digits")
     value = int(text, 16)
     if value >> 63:
-        raise ValueError(f"{text!r} is no id: it is too large")
+        raise ValueError(f"{text!r} is not a valid id: it is too large")
     return value

@@ -265,7 +265,7 @@ def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) ->
     if not builds:
         return {}
     held = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = (held.flag & FINAL > 0) & held.part(flt.module, flt.topology)[held.group]
+    its = (held.flag & FINAL > 0) & held.group_mask(flt.module, flt.topology)[held.group]
     its &= np.isin(_status(held.flag), [STATUSES.index(status) for status in statuses])
     return {
         int(held.tests[test]): held.groups[group].module

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from data.cache.result_arrays import key_of
+from data.cache.result_arrays import results_key
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
@@ -148,7 +148,7 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     newest = f"{_told_of(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MOST_BUILDS}"
     table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds = table["build"].to_pylist()
-    keys = [key_of(*of, rebuilt) for of in zip(builds, table["ingested_at"].to_pylist(), strict=True)]
+    keys = [results_key(*of, rebuilt) for of in zip(builds, table["ingested_at"].to_pylist(), strict=True)]
     return _Builds(table, keys, {build: place for place, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
 
 
@@ -169,7 +169,7 @@ def _kept(
     first, below = (0, None) if before is None else (builds.places.get(ids.number(before[0])), before[1])
     if first is None:
         return None
-    found = store.result_arrays.of_test(builds.keys[first:], test, flt.topology, below, limit)
+    found = store.result_arrays.test_results(builds.keys[first:], test, flt.topology, below, limit)
     if found is None or (len(found) < limit and not builds.whole):
         return None
     told = builds.table.select(["build", "release", "started_at"])

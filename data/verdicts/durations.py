@@ -100,7 +100,7 @@ def _find(store: Store, flt: Filter, view: LaneWindow) -> list[Found]:
 def _steep(store: Store, flt: Filter, view: LaneWindow) -> Iterable[tuple[tuple[int, str, int], str, Series]]:
     """((test, topology, lane), module, series) of those that may hold a change."""
     rows = store.result_arrays.rows(store, view.builds, view.rebuilt)
-    its = rows.part(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
+    its = rows.group_mask(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
     its &= rows.flag & (PASSED | FINAL) == PASSED | FINAL
     at = np.flatnonzero(its & outside_storms(rows, view.builds, stormy(store, flt, view)))
     topologies = sorted({group.topology for group in rows.groups})

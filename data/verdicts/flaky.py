@@ -138,7 +138,7 @@ def _time_lost(
 def _repeats(store: Store, flt: Filter, window: LaneWindow, tests: set[int]) -> Iterable[tuple[int, LaneBuild, float]]:
     """(test, build, seconds) of each failed attempt and rerun of these tests."""
     rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
-    wanted = rows.part(None, flt.topology)
+    wanted = rows.group_mask(None, flt.topology)
     at = np.flatnonzero(
         np.isin(rows.tests, list(tests))[rows.test] & (rows.flag & (FAILED | RERUN) > 0) & wanted[rows.group]
     )

@@ -190,7 +190,7 @@ def status_codes(
     chosen = np.zeros(len(rows.tests), dtype=bool)
     chosen[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
     at = np.flatnonzero(chosen[rows.test] & (rows.flag & FINAL > 0) & (rows.flag & (FAILED | PASSED) > 0))
-    at = at[rows.part(None, topology)[rows.group[at]]]
+    at = at[rows.group_mask(None, topology)[rows.group[at]]]
     at = at[outside_storms(rows, seen.builds, stormy)[at]]
     if not len(at):
         return {}
@@ -217,7 +217,7 @@ def test_lanes(
     """The tests that failed in some calm column, at any attempt, or these `tests`; `stormy` are (build, module)."""
     rows = store.result_arrays.rows(store, seen.builds, seen.rebuilt)
     quiet = outside_storms(rows, seen.builds, stormy)
-    wanted = rows.part(None, topology)
+    wanted = rows.group_mask(None, topology)
     troubled = np.zeros(len(rows.tests), dtype=bool)
     if tests is None:
         failed = rows.failed[quiet[rows.failed] & wanted[rows.group[rows.failed]]]
@@ -238,7 +238,7 @@ def outside_storms(rows: ResultRows, builds: Sequence[LaneBuild], stormy: set[tu
         broken.setdefault(build, set()).add(module)
     for place, build in enumerate(builds):
         if build.build in broken:
-            part = rows.of(place)
+            part = rows.rows_of(place)
             names = broken[build.build]
             calm[part] = [rows.groups[group].module not in names for group in rows.group[part]]
     return calm

@@ -86,7 +86,7 @@ def prioritized(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str
 
 def within(store: Store, flt: Filter, rows: ResultRows, builds: Sequence[BuildVersion]) -> np.ndarray:
     """Which rows (of these builds) are of the filter's module, topology and priority."""
-    its = rows.part(flt.module, flt.topology)[rows.group]
+    its = rows.group_mask(flt.module, flt.topology)[rows.group]
     if flt.priority is None:
         return its
     release = np.array([build.release for build in builds], dtype=object)[rows.build]

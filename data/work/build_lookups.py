@@ -71,10 +71,10 @@ def entry_contexts(store: Store, entries: Sequence[LedgerEntry]) -> dict[BuildKe
             JOIN wanted_keys USING (source, job, number) JOIN runs o USING (run)"""
         ).fetchall():
             answer[source, job, number].parents.append(RunRecord(**dict(zip(RUN_FACTS, values, strict=True))))
-        for values in cursor.execute(
+        for row in cursor.execute(
             f"SELECT {facts} FROM runs o JOIN wanted_keys USING (source, job, number) ORDER BY started_at DESC"
         ).fetchall():
-            run = RunRecord(**dict(zip(RUN_FACTS, values, strict=True)))
+            run = RunRecord(**dict(zip(RUN_FACTS, row, strict=True)))
             answer[run.parent_key].runs.append(run)
         for source, job, number, started_at, state in cursor.execute(
             """SELECT source, job, number, started_at, state FROM builds

@@ -22,12 +22,18 @@ from data.work.retry import GONE_FOR
 NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
 RUN, BUILD = "run", "build"
 
-_KEYS = pa.schema([pa.field("source", pa.string()), pa.field("job", pa.string()), pa.field("number", pa.int32())])
-_LEDGER = pa.schema(
-    [*_KEYS, pa.field("kind", pa.string()), pa.field("state", pa.string())]
-    + [pa.field("attempts", pa.int32()), pa.field("error", pa.string())]
-    + [pa.field(name, pa.timestamp("us")) for name in ("next_try", "first_seen", "updated_at")]
-)
+_KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
+_LEDGER_COLUMNS: dict[str, pa.DataType] = {
+    **_KEY_COLUMNS,
+    "kind": pa.string(),
+    "state": pa.string(),
+    "attempts": pa.int32(),
+    "error": pa.string(),
+    "next_try": pa.timestamp("us"),
+    "first_seen": pa.timestamp("us"),
+    "updated_at": pa.timestamp("us"),
+}
+_KEYS, _LEDGER = pa.schema(_KEY_COLUMNS), pa.schema(_LEDGER_COLUMNS)
 
 
 @dataclass(frozen=True)

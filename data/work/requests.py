@@ -1,7 +1,7 @@
-"""Work that people and scripts ask the ingest process for: a row here, carried out by whichever ingest process sees it.
+"""Work requests from people and scripts: one row each, handled by the first ingest process that claims it.
 
 Kinds and their payload: poll {}; build {"url"} or {"urls"}; discover and backfill {"from", "to"} (build numbers, or ISO
-dates; either may be missing); upload {"release", "module", ...} with files. Uploaded files are kept in `raw_files`
+dates; both optional); upload {"release", "module", ...} with files. Uploaded files are kept in `raw_files`
 under the request's id until it is done.
 """
 
@@ -14,20 +14,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
+
 from data.lake.store import Store
 from data.model.build_record import RawFile
 from data.write.raw_files import files_of, replace_raw_files
 
 KINDS = ("poll", "discover", "build", "backfill", "upload")
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
-# A request that an ingest process died over is taken up by the next one after this time.
+# After this time without progress a request is claimed again: its ingest process has died.
 LOST_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
 class WorkRequest:
-    """`payload` also holds what the work reports: `progress` {"done", "total"}; `builds`, ids of what was uploaded; and
-    of a discovery `found`, how many builds it lists, `cut`, whether there are more, and `listed`, one dict a build."""
+    """One request. `payload` also has what the work reports: `progress` {"done", "total"}; `builds`, the ids of uploaded
+    builds; for a discovery `found`, the number of builds, `cut`, whether there are more, and `listed`, a dict per
+    build."""
 
     request: int
     kind: str
@@ -43,12 +46,12 @@ class WorkRequest:
 def submit(
     store: Store, kind: str, source: str, payload: dict[str, Any], author: str, files: Sequence[RawFile] = ()
 ) -> int:
-    """Ask for work. Returns the request's id. Raises ValueError for a kind that does not exist."""
+    """Add a request. Returns its id. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
-        raise ValueError(f"{kind!r} is no kind of request; there are {', '.join(KINDS)}")
+        raise ValueError(f"{kind!r} is not a kind of request; the kinds are {', '.join(KINDS)}")
     request, now = secrets.randbits(63), _now()
 
-    def write(cursor) -> None:
+    def write(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(
             "INSERT INTO requests VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?)",
             [request, kind, source, json.dumps(payload), WAITING, now, now, author],
@@ -56,17 +59,17 @@ def submit(
         if files:
             replace_raw_files(cursor, request, now, files)
 
-    store.transact(author, f"asked for {kind} of {source}", write)
+    store.transact(author, f"request {kind} of {source}", write)
     return request
 
 
 def status(store: Store, request: int) -> WorkRequest | None:
-    """A request as it stands; None where there is none of that id."""
+    """The request of this id; None if there is none."""
     return next(iter(_read(store, "request = ?", [request])), None)
 
 
 def recent(store: Store, limit: int = 100) -> list[WorkRequest]:
-    """The newest first, without what a discovery listed."""
+    """The newest requests first, without the builds that a discovery listed."""
     found = _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
     for request in found:
         request.payload.pop("listed", None)
@@ -74,40 +77,40 @@ def recent(store: Store, limit: int = 100) -> list[WorkRequest]:
 
 
 def uploaded_files(store: Store, request: WorkRequest) -> list[RawFile]:
-    """The files that came with a request."""
+    """The files of an upload."""
     return files_of(store, request.request, request.created_at)
 
 
 def claim(store: Store) -> list[WorkRequest]:
-    """Take what is waiting, oldest first; no other process gets it then."""
+    """Claim the waiting requests for this process, and those whose process has died; oldest first."""
     where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
     arguments = [_now() - LOST_AFTER]
     if not _read(store, where, arguments):
         return []
 
-    def take(cursor) -> list[int]:
+    def take(cursor: duckdb.DuckDBPyConnection) -> list[int]:
         found = cursor.execute(f"SELECT request FROM requests WHERE {where}", arguments).fetchall()
         taken = [row[0] for row in found]
-        _set(cursor, taken, WORKING)
+        _set_state(cursor, taken, WORKING)
         return taken
 
-    taken = store.transact("ingest", "requests taken", take)
+    taken = store.transact("ingest", "requests claimed", take)
     marks = ", ".join("?" for _ in taken)
     return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
 
 
 def renew_leases(store: Store, taken: Sequence[int]) -> None:
-    """Say that the work on these goes on, lest another process take them for lost."""
+    """Renew the leases on these requests, so that no other process claims them."""
     marks = ", ".join("?" for _ in taken)
     sql = f"UPDATE requests SET updated_at = ? WHERE state = 'working' AND request IN ({marks})"
-    store.transact("ingest", f"{len(taken)} requests go on", lambda cursor: cursor.execute(sql, [_now(), *taken]))
+    store.transact("ingest", f"{len(taken)} leases renewed", lambda cursor: cursor.execute(sql, [_now(), *taken]))
 
 
 def report_progress(store: Store, request: WorkRequest, state: str, error: str | None = None, **facts: Any) -> None:
-    """Note how far the work is. When it has ended, its files are dropped."""
+    """Record the progress of a request. When it has ended, its uploaded files are deleted."""
     payload = json.dumps(request.payload | facts)
 
-    def write(cursor) -> None:
+    def write(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(
             "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ? WHERE request = ?",
             [state, error, payload, _now(), request.request],
@@ -118,7 +121,7 @@ def report_progress(store: Store, request: WorkRequest, state: str, error: str |
     store.transact("ingest", f"request {request.kind} of {request.source}: {state}", write)
 
 
-def _set(cursor, taken: Sequence[int], state: str) -> None:
+def _set_state(cursor: duckdb.DuckDBPyConnection, taken: Sequence[int], state: str) -> None:
     marks = ", ".join("?" for _ in taken)
     if taken:
         cursor.execute(

@@ -15,26 +15,36 @@ from data.model.build_record import BuildRecord, TestIdentity
 
 # Fields of a BuildRecord that have tables of their own.
 _CHILDREN = ("cases", "tests", "commits", "warnings", "raw")
-_COLUMN_TYPES = {str: pa.string(), int: pa.int32(), float: pa.float64(), datetime: pa.timestamp("us")}
+_COLUMN_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int32(),
+    float: pa.float64(),
+    datetime: pa.timestamp("us"),
+}
 
 
 def _column_type(hint: Any) -> pa.DataType:
-    """The Arrow type of a field: by its type, None left out; collections are stored as text."""
+    """The Arrow type of a field by its type, ignoring None; collections are stored as text."""
     kind = next((member for member in get_args(hint) if member in _COLUMN_TYPES), hint)
     return _COLUMN_TYPES.get(kind, pa.string())
 
 
 _HINTS = get_type_hints(BuildRecord)
-_BUILDS = pa.schema(
-    [pa.field("build", pa.int64())]
-    + [pa.field(one.name, _column_type(_HINTS[one.name])) for one in fields(BuildRecord) if one.name not in _CHILDREN]
-)
-_COMMITS = pa.schema(
-    [pa.field("build", pa.int64()), pa.field("position", pa.int32())]
-    + [pa.field(name, pa.string()) for name in ("revision", "author", "message")]
-    + [pa.field("committed_at", pa.timestamp("us")), pa.field("url", pa.string())]
-)
-_WARNINGS = pa.schema([pa.field("build", pa.int64()), pa.field("path", pa.string()), pa.field("message", pa.string())])
+_BUILD_COLUMNS: dict[str, pa.DataType] = {
+    "build": pa.int64(),
+    **{one.name: _column_type(_HINTS[one.name]) for one in fields(BuildRecord) if one.name not in _CHILDREN},
+}
+_COMMIT_COLUMNS: dict[str, pa.DataType] = {
+    "build": pa.int64(),
+    "position": pa.int32(),
+    "revision": pa.string(),
+    "author": pa.string(),
+    "message": pa.string(),
+    "committed_at": pa.timestamp("us"),
+    "url": pa.string(),
+}
+_WARNING_COLUMNS: dict[str, pa.DataType] = {"build": pa.int64(), "path": pa.string(), "message": pa.string()}
+_BUILDS, _COMMITS, _WARNINGS = (pa.schema(columns) for columns in (_BUILD_COLUMNS, _COMMIT_COLUMNS, _WARNING_COLUMNS))
 # DuckDB sorts and groups repeating texts twice as fast when they are dictionary-encoded.
 _REPEATING = ("release", "module", "topology", "status", "kind", "host")
 
@@ -61,7 +71,7 @@ def case_table(builds: Sequence[BuildRecord]) -> pa.Table:
     In the order of the table `results`: sorting sorted rows again takes a third of the time.
     """
     table = pa.concat_tables([build.cases for build in builds]).combine_chunks()
-    of_build = pa.array(np.repeat(np.arange(len(builds), dtype=np.int32), [len(build.cases) for build in builds]))
+    of_build = np.repeat(np.arange(len(builds), dtype=np.int32), [len(build.cases) for build in builds])
     columns: tuple[tuple[str, list[Any], pa.DataType], ...] = (
         ("build", [build.id for build in builds], pa.int64()),
         ("release", [build.release for build in builds], pa.string()),
@@ -73,7 +83,7 @@ def case_table(builds: Sequence[BuildRecord]) -> pa.Table:
         table = table.set_column(table.schema.get_field_index(name), name, table[name].dictionary_encode())
     if not len(table):
         return table
-    modules = table["module"].chunk(0)
+    modules = table["module"].chunks[0]
     assert isinstance(modules, pa.DictionaryArray)
     rank = np.argsort(np.argsort(modules.dictionary.to_numpy(zero_copy_only=False)))[modules.indices]
     return table.take(np.lexsort((table["started_at"], table["test"], rank)))

@@ -24,16 +24,27 @@ Row = dict[str, Any]
 
 # Facts of the orchestrating build, which all its runs share.
 _PARENT_FACTS = ("version", "environment", "duration_s", "state", "result", "display_name")
-_KEYS = pa.schema([pa.field("source", pa.string()), pa.field("job", pa.string()), pa.field("number", pa.int32())])
-_RUNS = pa.schema(
-    [pa.field("run", pa.int64()), *_KEYS]
-    + [pa.field(name, pa.string()) for name in ("release", "version", "environment")]
-    + [pa.field("started_at", pa.timestamp("us")), pa.field("duration_s", pa.float64())]
-    + [pa.field(name, pa.string()) for name in ("state", "result", "display_name", "url")]
-)
-_RUN_BUILDS = pa.schema(
-    [pa.field("run", pa.int64()), *_KEYS, pa.field("module", pa.string()), pa.field("build", pa.int64())]
-)
+_KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
+_RUN_COLUMNS: dict[str, pa.DataType] = {
+    "run": pa.int64(),
+    **_KEY_COLUMNS,
+    "release": pa.string(),
+    "version": pa.string(),
+    "environment": pa.string(),
+    "started_at": pa.timestamp("us"),
+    "duration_s": pa.float64(),
+    "state": pa.string(),
+    "result": pa.string(),
+    "display_name": pa.string(),
+    "url": pa.string(),
+}
+_RUN_BUILD_COLUMNS: dict[str, pa.DataType] = {
+    "run": pa.int64(),
+    **_KEY_COLUMNS,
+    "module": pa.string(),
+    "build": pa.int64(),
+}
+_KEYS, _RUNS, _RUN_BUILDS = (pa.schema(columns) for columns in (_KEY_COLUMNS, _RUN_COLUMNS, _RUN_BUILD_COLUMNS))
 
 
 def update_runs(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from data.cli.common import JSON, existing, fail, json_option, load_settings, opened_store
+from data.cli.common import fail, json_option, load_settings, opened_store, require_store
 from ingest.cli.progress import SOURCE, ProgressBar, chosen_sources, progress, single_threaded, tune_gc_for_batches
 
 
@@ -165,7 +165,7 @@ def _sentence(answer: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("feeds", nargs=-1, metavar="[FILE_OR_URL]...")
-@JSON
+@json_option()
 def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
     """Read the bug tracker's feed: which bugs there are, and which test cases each is about.
 
@@ -210,7 +210,7 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
 @SOURCE
 @click.option("--since", help="Only builds that began at this ISO 8601 time (UTC) or later.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would change.")
-@JSON
+@json_option()
 def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
     """Derive every table anew from the raw files that were kept, by today's parsers and rules.
 
@@ -225,7 +225,7 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     from ingest.importer import read_moment
     from ingest.rebuild import rebuild as derive_anew
 
-    settings = existing(load_settings())
+    settings = require_store(load_settings())
     if name not in (None, *importer.SOURCES):
         chosen_sources(settings, name)
     try:

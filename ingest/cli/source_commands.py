@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from data.cli import completion
-from data.cli.common import JSON, fail, load_settings, opened_store
+from data.cli.common import fail, json_option, load_settings, opened_store
 from data.lake.connection import StoreError
 from data.settings import Settings, config_path
 from ingest.cli.progress import (
@@ -30,7 +30,7 @@ from ingest.cli.progress import (
 
 @click.command()
 @SOURCE
-@JSON
+@json_option()
 def poll(name: str | None, as_json: bool) -> None:
     """Look once for new builds, read whatever is due, and exit.
 
@@ -107,7 +107,7 @@ def ingest() -> None:
 @click.option("--source", "name", required=True, help="The source, by its name.", shell_complete=completion.sources)
 @click.option("--from", "first", help="First build number, or ISO 8601 date (UTC).")
 @click.option("--to", "last", help="Last build number, or date; default: the newest.")
-@JSON
+@json_option()
 def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> None:
     """Read builds older than those that a poll takes at first sight, by numbers or dates.
 
@@ -159,7 +159,7 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
 
 @click.command()
 @SOURCE
-@JSON
+@json_option()
 def check(name: str | None, as_json: bool) -> None:
     """Tell whether configuration, store and every Jenkins can be used, and what the rules make of the last builds.
 

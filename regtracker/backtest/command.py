@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from data.cli.common import JSON, existing, fail, load_settings, opened_store
+from data.cli.common import fail, json_option, load_settings, opened_store, require_store
 
 
 def _document(where: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def _document(where: str) -> dict[str, Any]:
 @click.option(
     "--write", "target", type=click.Path(path_type=Path, dir_okay=False), help="Put the tables into this file."
 )
-@JSON
+@json_option()
 def backtest(
     truth: str | None,
     only: tuple[str, ...],
@@ -62,7 +62,7 @@ def backtest(
     if simulate:
         found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
     else:
-        with opened_store(existing(load_settings()), memory_tables=True) as store:
+        with opened_store(require_store(load_settings()), memory_tables=True) as store:
             known = choices(store, EVERYTHING)["releases"]
             if unknown := sorted(set(only) - set(known)):
                 fail(f"There is no release {unknown[0]!r} here; there are: {', '.join(known) or 'none'}.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from data.cli.common import JSON, load_settings
+from data.cli.common import json_option, load_settings
 from data.lake.store import Store
 from data.settings import SourceSettings, StoreSettings
 from regtracker.bench import ingest as ingest_bench
@@ -51,7 +51,7 @@ from regtracker.processes import Children, free_port, wait_ready
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Put the tables between the marks of this Markdown file, as in docs/performance.md.",
 )
-@JSON
+@json_option()
 def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document: Path | None, as_json: bool) -> None:
     """Fill stores and time ingest, every screen's question beside a bare query, and the API over HTTP.
 

@@ -21,7 +21,7 @@ from random import Random
 
 import click
 
-from data.cli.common import JSON
+from data.cli.common import json_option
 from data.lake.store import Store
 from data.model.build_record import BuildRecord
 from data.model.run_record import RunRecord
@@ -201,7 +201,7 @@ def _serve(builds: int, pipe: Connection) -> None:
 
 @click.command()
 @click.option("--builds", type=click.IntRange(1), default=10_000, show_default=True, help="Builds of 500 results each.")
-@JSON
+@json_option()
 def main(builds: int, as_json: bool) -> None:
     """Time ingest on one core, and a backfill over HTTP: rate, requests and peak memory.
 

@@ -32,7 +32,7 @@ def test_what_is_not_there_is_said_and_an_empty_store_says_how_to_begin(world, v
     assert texts(dash_duo, "#page h1") == ["Nothing has been read yet"]
     for address, words in {
         "/runs/0123456789abcdef": "No run has the id",
-        "/runs/nonsense": "is no id",
+        "/runs/nonsense": "is not a valid id",
         "/tests/0123456789abcdef": "No test has the id",
         "/builds/0123456789abcdef": "No build has the id",
         "/trends?runs=many": "must be a whole number",

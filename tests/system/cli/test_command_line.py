@@ -77,7 +77,7 @@ def test_a_wrong_key_is_named_with_what_is_allowed(tmp_path, monkeypatch):
     monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
     answer = subprocess.run([sys.executable, "-m", "regtracker", "poll"], capture_output=True, text=True, cwd=tmp_path)
     assert answer.returncode == 2
-    assert "store.memori: no such key" in answer.stderr
+    assert "store.memori: unknown key" in answer.stderr
     assert "web.port = 99999" in answer.stderr and "65535" in answer.stderr
     assert "Traceback" not in answer.stderr
 

@@ -98,7 +98,7 @@ def test_a_gate_that_is_interrupted_is_not_closed(start) -> None:
     [
         (KeyboardInterrupt(), 130, "Stopped."),
         (RuntimeError("Query interrupted"), 130, "Stopped."),
-        (KeyError("state"), 2, "This is a fault of regtracker: KeyError: 'state'"),
+        (KeyError("state"), 2, "This is a bug in regtracker: KeyError: 'state'"),
     ],
 )
 def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, broken, code: int, words: str) -> None:
@@ -133,7 +133,7 @@ def test_a_full_disk_is_told_in_a_line(start, arguments: tuple[str, ...]) -> Non
         verb = start(*arguments, stdout=full)
         _, stderr = verb.communicate(timeout=60)
     assert verb.returncode == 2
-    assert stderr == "What was to be printed cannot be written: No space left on device.\n"
+    assert stderr == "Cannot write the output: No space left on device.\n"
 
 
 def test_nobody_who_reads_is_no_closed_gate(start) -> None:

@@ -114,7 +114,7 @@ def test_the_case_of_the_address_opens_with_every_attempt(world, show):
 def test_wrong_addresses_are_answered_and_not_failed(world, show):
     world.run({"routing": {"a": "P"}})
     assert "Not found" in show("run", "/runs/0123456789abcdef")["html"]
-    assert "is no id" in show("run", "/runs/xyz")["html"]
+    assert "is not a valid id" in show("run", "/runs/xyz")["html"]
     assert "must be a whole number" in show("overview", "/?runs=x")["html"]
     assert "No release 9.9" in show("overview", "/?release=9.9")["html"]
     assert "there is no snapshot 999" in (gone := show("overview", "/?as_of=999")["html"])
@@ -141,7 +141,7 @@ def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, s
         html = unescape(show(slot, address)["html"])
         assert f"take <code>{name}</code> away" in html, address
         assert "nonsense" in html or "-3" in html
-    assert "is no id" in show("drawer", "/?case=nonsense")["html"]
+    assert "is not a valid id" in show("drawer", "/?case=nonsense")["html"]
 
 
 def test_a_page_takes_a_time_as_the_api_does(world, show):

@@ -44,7 +44,7 @@ def test_messages_are_escaped(world, show):
 def test_an_unknown_pattern_is_answered(world, show):
     world.run({"routing": {"a": "F"}})
     assert "No failure pattern has the id" in show("failure", "/failures/0123456789abcdef")["html"]
-    assert "is no id" in show("failure", "/failures/xyz")["html"]
+    assert "is not a valid id" in show("failure", "/failures/xyz")["html"]
 
 
 def test_days_without_failures_stand_as_gaps_and_old_days_are_left_out():

@@ -72,7 +72,7 @@ def both_ways(world: World, monkeypatch, *filters: Filter) -> list[list]:
     fresh.close()
     with monkeypatch.context() as patch:
         part = world.store.table_source
-        patch.setattr(world.store, "part", lambda table, *of: part(table, *of) if table != "results" else 1 / 0)
+        patch.setattr(world.store, "table_source", lambda table, *of: part(table, *of) if table != "results" else 1 / 0)
         assert [asked(world.store, test, flt) for flt in filters for test in TESTS] == filed
     return filed
 

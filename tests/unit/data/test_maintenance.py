@@ -64,7 +64,7 @@ def test_files_with_replaced_builds_are_merged_too(tmp_path: Path) -> None:
 
 
 def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(maintenance, "MOST_INLINED", 4)
+    monkeypatch.setattr(maintenance, "MAX_INLINED", 4)
     store = World.at(tmp_path).store
     try:
         builds = [BuildRecord("ci", "a", number, NOW + timedelta(hours=number), "7.0", "m") for number in range(6)]
@@ -88,15 +88,15 @@ def test_old_snapshots_are_thinned_and_what_is_pinned_stays(tmp_path: Path) -> N
             )
             store.transact("test", "test", lambda cursor, build=build: upsert_builds(cursor, [build], NOW))
         newest = store.snapshot()
-        assert maintenance.worn(store, newest.committed_at) == []
+        assert maintenance.redundant(store, newest.committed_at) == []
         pinned = newest.id - 2
-        worn = maintenance.worn(store, newest.committed_at + timedelta(days=100), {pinned})
+        worn = maintenance.redundant(store, newest.committed_at + timedelta(days=100), {pinned})
         assert newest.id - 1 in worn and not {pinned, newest.id} & set(worn)
-        assert set(worn) < set(maintenance.worn(store, newest.committed_at + timedelta(days=100)))
+        assert set(worn) < set(maintenance.redundant(store, newest.committed_at + timedelta(days=100)))
         maintenance.expire(store, worn)
         assert len(store.at(pinned).rows("SELECT * FROM builds")) == 2
         assert store.value("SELECT count(*) FROM builds") == 4
-        assert maintenance.worn(store, newest.committed_at + timedelta(days=100), {pinned}) == []
+        assert maintenance.redundant(store, newest.committed_at + timedelta(days=100), {pinned}) == []
     finally:
         store.close()
 

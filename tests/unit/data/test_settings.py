@@ -44,9 +44,9 @@ def test_a_source_needs_little(configured: Callable[[str], Settings]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("hom = 'x'", ["hom", "no such key", "home"]),
+        ("hom = 'x'", ["hom", "unknown key", "home"]),
         ("[web]\nport = 99999", ["web.port = 99999", "65535"]),
-        ("[web]\nprot = 1", ["web.prot", "no such key"]),
+        ("[web]\nprot = 1", ["web.prot", "unknown key"]),
         (SOURCE + "layout = 'tree'", ["source.ci.layout = 'tree'", "'orchestrator'"]),
         (SOURCE + "version = '('", ["source.ci.version = '('", "no regular expression"]),
         (SOURCE + "version = 'x'", ["source.ci.version", "(?P<version>...)"]),
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_named(configured: Callable[[str], Settings], text: str
 
 def test_a_configuration_that_is_named_but_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REGTRACKER_CONFIG", str(tmp_path / "nowhere.toml"))
-    with pytest.raises(ConfigError, match="is no file"):
+    with pytest.raises(ConfigError, match="is not a file"):
         load()
 
 

@@ -33,7 +33,7 @@ def kept(world: World, builds) -> Counter:
     for row, (place, test, group, flag) in enumerate(
         zip(rows.build.tolist(), rows.test.tolist(), rows.group.tolist(), rows.flag.tolist(), strict=True)
     ):
-        assert row in range(*rows.of(place).indices(len(rows.flag)))
+        assert row in range(*rows.rows_of(place).indices(len(rows.flag)))
         status = "failed" if flag & result_arrays.FAILED else "passed" if flag & result_arrays.PASSED else "skipped"
         said = (builds[place].build, int(rows.tests[test]), *rows.groups[group], status)
         said += (bool(flag & result_arrays.FINAL), bool(flag & result_arrays.RERUN), signatures.get(row, -1))
@@ -69,8 +69,8 @@ def test_every_row_is_there_as_the_lake_holds_it(world):
 
 
 def test_more_than_may_be_kept_is_answered_all_the_same(world, monkeypatch):
-    monkeypatch.setattr(result_arrays, "MOST_ROWS", 12)
-    monkeypatch.setattr(result_arrays, "AT_ONCE", 3)
+    monkeypatch.setattr(result_arrays, "MAX_ROWS", 12)
+    monkeypatch.setattr(result_arrays, "BUILDS_PER_QUERY", 3)
     fill(world)
     builds = lane_window(world.store, SEVEN, 10).builds
     for _ in range(2):
