@@ -23,8 +23,8 @@ _NUMBER = "^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
 def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Lists of row dicts as record batches. A missing column is null, a nested value becomes JSON, an ISO time becomes text
-    or a timestamp as the schema says."""
+    """Lists of row dicts as record batches. A missing column is null, a nested value becomes JSON, an ISO time becomes
+    text or a timestamp as the schema says."""
     raw = pa.schema([field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in schema])
     for chunk in rows:
         columns = [pa.array(_flat([row.get(field.name) for row in chunk]), field.type) for field in raw]

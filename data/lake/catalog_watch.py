@@ -3,8 +3,9 @@
 When its last connection closes, SQLite checkpoints the WAL under an exclusive lock, and DuckDB's SQLite waits for a
 lock in steps of a whole second. DuckDB opens and closes a connection for every transaction, so without an idle one the
 last to close stalls everyone: measured with 2 writers and 2 readers, an idle connection cuts a reader's p99 from
-1,025 ms to 65 ms. It must belong to DuckDB's own SQLite: POSIX drops all locks of a process on a file when any library closes that
-file, so a connection of Python's sqlite3 would not help. It is renewed at every read, so that it never pins an old WAL.
+1,025 ms to 65 ms. It must belong to DuckDB's own SQLite: POSIX drops all locks of a process on a file when any library
+closes that file, so a connection of Python's sqlite3 would not help. It is renewed at every read, so that it never pins
+an old WAL.
 
 Whether something was committed is read from the header of the WAL index (https://sqlite.org/walformat.html), which a
 writer writes last and SQLite itself goes by. File times are not enough: on a busy machine a writer may be suspended

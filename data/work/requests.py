@@ -28,9 +28,9 @@ LOST_AFTER = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class WorkRequest:
-    """One request. `payload` also has what the work reports: `progress` {"done", "total"}; `builds`, the ids of uploaded
-    builds; for a discovery `found`, the number of builds, `cut`, whether there are more, and `listed`, a dict per
-    build."""
+    """One request. `payload` also has what the work reports: `progress` {"done", "total"}; `builds`, the ids of the
+    uploaded builds; for a discovery `found`, the number of builds, `cut`, whether there are more, and `listed`, a dict
+    per build."""
 
     request: int
     kind: str
