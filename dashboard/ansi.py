@@ -1,4 +1,4 @@
-"""A log's ANSI colours as markup: text is escaped first, only colour and weight survive, every other sequence goes."""
+"""A log's ANSI colours as markup: text is escaped, colour and bold are kept, all other sequences are removed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from markupsafe import Markup, escape
 
-LIMIT = 64 * 1024  # characters shown; the API gives the whole text
-# ECMA-48 lets a parameter begin with '<' too; in a log that is markup after a stray escape, and must stay to be read.
+LIMIT = 64 * 1024  # characters shown; the API has the full text
+# ECMA-48 lets a parameter begin with '<' too; in a log that is markup after a stray escape, so it stays.
 _SEQUENCE = re.compile(r"\x1b(?:\[([0-9:;=>?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -25,7 +25,7 @@ def ansi(text: str | None) -> Markup:
             state = _after(state, found.group(1) or "")
     pieces.append(_piece(text[start:], state))
     if cut:
-        pieces.append(Markup('\n<em class="cut">cut after 64 KB; the API has the whole text</em>'))
+        pieces.append(Markup('\n<em class="cut">cut at 64 KB; the API has the full text</em>'))
     return Markup("").join(pieces)
 
 
@@ -59,6 +59,6 @@ def _after(state: frozenset[str], codes: str) -> frozenset[str]:
             state = frozenset(colourless | {f"a-{code % 10}"})
         elif code == 39:
             state = frozenset(colourless)
-        elif code in (38, 48):  # a colour of the large palettes: its parameters are no codes of their own
+        elif code in (38, 48):  # a colour of the large palettes: skip its parameters
             del numbers[: 2 if numbers[:1] == [5] else 4]
     return state

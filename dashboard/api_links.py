@@ -1,4 +1,4 @@
-"""What a screen shows as one call of the JSON API: what "copy as API call" copies and what an export asks for."""
+"""The data of a screen as one call of the JSON API, for "Copy API call" and exports."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dashboard.page_url import PageUrl
 
 @dataclass(frozen=True)
 class ApiCall:
-    """`path` with its query, below the server's root; `files`: the route also answers CSV and Parquet."""
+    """`path` includes the query; `files`: the route also returns CSV and Parquet."""
 
     path: str
     files: bool
 
 
 def api_call(route: tuple[str, ...], query: type[BaseModel], url: PageUrl, **changes: object) -> ApiCall:
-    """The route with what the address says of the parameters that it takes; None or "" leaves one out."""
+    """The route with the URL's values of its parameters; `changes` override them, None or "" removes one."""
     given = {name: url.get(name) for name in query.model_fields.keys() - ListQuery.model_fields.keys() | {"as_of"}}
     given |= changes
     wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}

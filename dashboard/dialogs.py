@@ -1,7 +1,7 @@
-"""What opens over any screen: the search palette, the sheet of keys, sharing and exporting, looking at the past.
+"""The dialogs of all screens: search, keyboard shortcuts, share and export, time travel.
 
-They stand in the page's own HTML and not among Dash's components: `<dialog>` traps the focus and closes at Escape by
-itself, and nothing of it is mounted again when a screen changes.
+They are in the page's own HTML, not Dash components: `<dialog>` traps the focus and closes on Escape, and nothing is
+mounted again when the screen changes.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templa
 _KEYS = {
     "Anywhere": [
         (("/", "Ctrl K"), "search everything"),
-        (("f",), "the first filter of the screen"),
-        (("j", "k"), "next and previous of a list: tile, run, module, pattern or test; an open text follows"),
-        (("[", "]"), "previous and next run; elsewhere newer and older page or failure"),
-        (("Enter",), "open what has the focus"),
-        (("Esc",), "close what is open"),
-        (("y",), "copy or export what is shown"),
-        (("?",), "this sheet"),
+        (("f",), "first filter of the screen"),
+        (("j", "k"), "next or previous item: tile, run, module, pattern or test; an open drawer follows"),
+        (("[", "]"), "previous or next run, page or failure"),
+        (("Enter",), "open the focused item"),
+        (("Esc",), "close the drawer or dialog"),
+        (("y",), "share or export this screen"),
+        (("?",), "this list"),
     ],
     "In the grid": [
-        (("← ↑ ↓ →",), "from cell to cell"),
-        (("j", "k"), "next and previous test that failed in the chosen run"),
-        (("Home", "End"), "newest and oldest run"),
-        (("Enter",), "the text of the cell"),
+        (("← ↑ ↓ →",), "move between cells"),
+        (("j", "k"), "next or previous failed test of the run"),
+        (("Home", "End"), "newest or oldest run"),
+        (("Enter",), "open the cell's test"),
     ],
 }
 
 
 def letters(pages: tuple[ModuleType, ...]) -> dict[str, str]:
-    """Path -> the letter that leads there after `g`: the first of the screen's name that is still free."""
+    """Path -> its letter after `g`: the first letter of the screen's name that is still free."""
     taken: dict[str, str] = {}
     for page in pages:
         if page.NAME:
@@ -43,6 +43,6 @@ def letters(pages: tuple[ModuleType, ...]) -> dict[str, str]:
 
 
 def markup(pages: tuple[ModuleType, ...]) -> str:
-    known = letters(pages)
-    going = [(("g " + known[page.PATH],), page.NAME) for page in pages if page.PATH in known]
-    return _TEMPLATES.get_template("dialogs.html").render(sheets=_KEYS | {"Go to": going})
+    shortcuts = letters(pages)
+    targets = [(("g " + shortcuts[page.PATH],), page.NAME) for page in pages if page.PATH in shortcuts]
+    return _TEMPLATES.get_template("dialogs.html").render(sheets=_KEYS | {"Go to": targets})

@@ -1,4 +1,4 @@
-"""Which line of a failure's text says what went wrong, so that it is in view before anybody scrolls."""
+"""The line of a failure's text that shows what went wrong, so that it can be scrolled into view."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from dashboard.ansi import ansi, plain
 
-# The first of these that some line matches decides, and of its lines the last: a test fails where its text ends.
-_TELLING = (
+# The first pattern with a match wins. Its last match is taken, as a log ends at the failure; for pytest the first.
+_PATTERNS = (
     re.compile(r"^E\s+\S"),  # pytest
     re.compile(r"^\s*(?:\w+\.)*\w*(?:Error|Exception|Failure|Timeout)\b\s*(?::|$)"),
     re.compile(r"\b(?:FATAL|ERROR|FAILED|FAIL|panic|assert(?:ion)?)\b", re.IGNORECASE),
@@ -18,16 +18,16 @@ CONTEXT = 3
 
 
 def failing_line(lines: list[str]) -> int | None:
-    """The index of the line that says what went wrong; None where no line looks like it."""
-    for pattern in _TELLING:
+    """The index of the line that shows what went wrong; None if no line looks like it."""
+    for pattern in _PATTERNS:
         found = [index for index, line in enumerate(lines) if pattern.search(line)]
         if found:
-            return found[0] if pattern is _TELLING[0] else found[-1]
+            return found[0] if pattern is _PATTERNS[0] else found[-1]
     return None
 
 
 def log(text: str | None) -> Markup:
-    """A text with its colours, its telling line marked (assets/logs.js brings it into view)."""
+    """The text with its colours and the failing line marked (assets/log-scroll.js scrolls it into view)."""
     lines = (text or "").splitlines()
     index = failing_line([plain(line) for line in lines])
     if index is None or len(lines) < 2:
@@ -39,10 +39,10 @@ def log(text: str | None) -> Markup:
 
 
 def excerpts(text: str, limit: int = 12) -> list[tuple[int, str]]:
-    """Of a long log the lines that look like failures, each stretch with its context: (number of its first line, text);
-    at most `limit` stretches, the last ones."""
+    """The lines of a long log that look like failures, with context: (number of the first line, text); the last `limit`
+    stretches."""
     lines = text.splitlines()
-    found = [index for index, line in enumerate(lines) if any(rule.search(plain(line)) for rule in _TELLING)]
+    found = [index for index, line in enumerate(lines) if any(rule.search(plain(line)) for rule in _PATTERNS)]
     stretches: list[list[int]] = []
     for index in found:
         start, end = max(index - CONTEXT, 0), min(index + CONTEXT + 1, len(lines))

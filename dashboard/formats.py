@@ -1,4 +1,4 @@
-"""How numbers and times are written, everywhere the same: template filters, all of them total on None."""
+"""How numbers and times are written on all screens: template filters that accept None."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ THIN = "\u202f"
 
 
 def number(value: float | None) -> str:
-    """12 731: groups of three, set apart by a narrow no-break space."""
+    """12 731: groups of three, separated by narrow no-break spaces."""
     return NONE if value is None else f"{value:,.0f}".replace(",", THIN)
 
 
 def percent(rate: float | None) -> str:
-    """Two decimals, cut and not rounded: nothing short of all passes reads 100."""
+    """Two decimals, truncated, so that only a full pass reads 100."""
     return NONE if rate is None else f"{math.floor(rate * 10_000 + 1e-9) / 100:.2f}"
 
 
@@ -57,8 +57,8 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def when(moment: str | None, style: str = "full") -> Markup | str:
-    """A time element: UTC without scripts, local with them (assets/times.js), UTC in its title. `style` is full, ago or
-    clock."""
+    """A time element: UTC without scripts, local time with them (assets/local-times.js), UTC in its tooltip. `style` is
+    full, ago or clock."""
     if not moment:
         return NONE
     at = datetime.fromisoformat(moment.rstrip("Z"))
@@ -66,7 +66,7 @@ def when(moment: str | None, style: str = "full") -> Markup | str:
 
 
 def shorten(text: str | None, length: int = 160) -> str:
-    """The first line that says something."""
+    """The first line that is not blank."""
     for line in plain(text or "").splitlines():
         if line.strip():
             return line.strip() if len(line.strip()) <= length else line.strip()[: length - 1] + "…"
@@ -74,7 +74,7 @@ def shorten(text: str | None, length: int = 160) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A long identifier that may wrap after its separators, so that a phone can show it whole."""
+    """A long identifier that may wrap after its separators, so that it fits a phone."""
     text = str(escape(name))
     for separator in ("/", "::", "_", "."):
         text = text.replace(separator, separator + "<wbr>")
@@ -82,7 +82,7 @@ def breakable(name: str) -> Markup:
 
 
 def web(url: str | None) -> str:
-    """An address that a link may lead to; what is no web address (a script, a file) leads nowhere."""
+    """The URL if it is a web address, else "": links never lead to a script or a file."""
     return url if url and url.startswith(("https://", "http://")) else ""
 
 

@@ -1,4 +1,4 @@
-"""The status glyphs: one shape a meaning, so that no colour carries one alone. 16 by 16, drawn in currentColor."""
+"""The status icons: one shape per meaning, so that colour is never the only sign. 16 by 16, in currentColor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the user is: a page's path and everything the URL says of it. The URL is the only state of a screen."""
+"""A page's path and query. The URL is the only state of a screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from dashboard.app_state import snapshot_of
 from data.model.filters import Filter, FilterError
 
-# What follows the user from screen to screen; all else belongs to one screen.
+# Parameters that links to other screens keep; all others belong to one screen.
 SCOPE = ("release", "version", "environment", "module", "topology", "priority", "exclude_flaky", "as_of")
 
 PAGE_SIZE = 50  # rows of a paged list
@@ -18,28 +18,29 @@ PAGE_SIZE = 50  # rows of a paged list
 
 @dataclass(frozen=True)
 class PageUrl:
-    """A location of the dashboard. Links are made from it, so that they keep what they should keep."""
+    """A URL of the dashboard, from which links are made that keep the right parameters."""
 
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, href: str | None) -> PageUrl:
-        """From what the browser's location says; of a repeated parameter the last one holds."""
+        """Parse the browser's location; the last of a repeated parameter counts."""
         parts = urlsplit(href or "/")
         return cls(parts.path or "/", dict(parse_qsl(parts.query)))
 
     @cached_property
     def filter(self) -> Filter:
-        """Raises FilterError where a parameter cannot be used, NoSnapshot for a time before the store's first."""
-        then = self.get("as_of")
-        return Filter.parse({**self.query, "as_of": str(snapshot_of(then))} if then else self.query)
+        """The filter of the query. Raises FilterError for an invalid parameter, SnapshotNotFoundError for a time before
+        the store's first snapshot."""
+        as_of = self.get("as_of")
+        return Filter.parse({**self.query, "as_of": str(snapshot_of(as_of))} if as_of else self.query)
 
     def get(self, name: str, default: str = "") -> str:
         return self.query.get(name, default)
 
     def choice(self, name: str, allowed: Collection[str], default: str = "") -> str:
-        """A parameter that has few values, or the default where the URL does not say. Raises FilterError."""
+        """A parameter with a fixed set of values, or the default. Raises FilterError for any other value."""
         value = self.get(name)
         if value and value not in allowed:
             raise FilterError(name, value, f"must be one of {', '.join(allowed)}")
@@ -50,23 +51,23 @@ class PageUrl:
         return _url(self.path, {**self.query, **changes})
 
     def to(self, *segments: object, **changes: object) -> str:
-        """Another screen; the scope goes along."""
+        """Another screen with the same scope."""
         kept = {name: value for name, value in self.query.items() if name in SCOPE}
         return _url("/" + "/".join(quote(str(segment), safe="") for segment in segments), {**kept, **changes})
 
 
 def _url(path: str, query: Mapping[str, object]) -> str:
-    wanted = {name: str(value) for name, value in query.items() if value not in (None, "", False)}
-    return path + ("?" + urlencode(wanted, quote_via=quote) if wanted else "")
+    present = {name: str(value) for name, value in query.items() if value not in (None, "", False)}
+    return path + ("?" + urlencode(present, quote_via=quote) if present else "")
 
 
 def match(pattern: str, path: str) -> dict[str, str] | None:
-    """The named segments of a path under a pattern such as `/runs/<run>`; None where it does not fit."""
-    wanted, given = pattern.strip("/").split("/"), path.strip("/").split("/")
-    if len(wanted) != len(given):
+    """The named segments of a path by a pattern such as `/runs/<run>`; None if it does not match."""
+    expected_parts, parts = pattern.strip("/").split("/"), path.strip("/").split("/")
+    if len(expected_parts) != len(parts):
         return None
     names = {}
-    for expected, segment in zip(wanted, given, strict=True):
+    for expected, segment in zip(expected_parts, parts, strict=True):
         if expected.startswith("<"):
             if not segment:
                 return None
@@ -77,8 +78,8 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
 
 
 def offset_of(url: PageUrl) -> int:
-    """Where a paged list starts. Raises FilterError."""
+    """The index of the first row of a paged list. Raises FilterError."""
     text = url.get("offset", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise FilterError("offset", text, "must be a whole number: where the list starts")
+        raise FilterError("offset", text, "must be a whole number: the index of the first row")
     return int(text)

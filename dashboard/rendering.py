@@ -1,8 +1,8 @@
-"""Screens as HTML text: templates make markup of an answer, and assets/morph.js lays it over what is shown.
+"""Screens as HTML text: templates render the data, and assets/morph.js applies the markup to the page.
 
-Dash components are right for charts and selectors, but a table of them is quadratic in the browser and every callback
-mounts it anew (measured: 2,000 components 2.7 s, hover and focus lost). Text in a Store, laid over the standing nodes,
-costs milliseconds, keeps scroll, focus and open rows, and Jinja escapes whatever a test is called.
+Dash components suit charts and selectors, but a table of them is quadratic in the browser, and every callback mounts it
+again (measured: 2,000 components take 2.7 s and lose hover and focus). HTML text in a Store, applied to the existing
+nodes, costs milliseconds, keeps scroll position, focus and open rows, and Jinja escapes all names.
 """
 
 from __future__ import annotations
@@ -26,57 +26,56 @@ from data.verdicts.evidence import gate
 
 
 class UnknownError(Exception):
-    """The URL names something that the store does not hold; the text says what, and what may have happened."""
+    """The URL names something that the store does not have; the message says what, and a possible reason."""
 
 
 class EmptyScopeError(Exception):
-    """What the URL names is there, and has nothing in the URL's scope; `href` leads to all of it."""
+    """What the URL names exists but has no data in the URL's scope; `href` links to it without the scope."""
 
     def __init__(self, text: str, href: str) -> None:
         super().__init__(text)
         self.href = href
 
 
-View = Callable[..., dict[str, Any]]
+PageData = Callable[..., dict[str, Any]]  # (store, url, **segments) -> the template's variables
 
 
 def install(server: Flask) -> None:
-    """Give the templates their filters."""
+    """Register the filters and functions of the templates."""
     server.jinja_env.trim_blocks = server.jinja_env.lstrip_blocks = True
     server.jinja_env.filters.update(formats.FILTERS)
     server.jinja_env.globals.update(sparklines.FUNCTIONS | terms.FUNCTIONS, gate_headlines=gate.HEADLINES)
 
 
 def html_slot(name: str, **attributes: Any) -> list[Any]:
-    """A url for markup: filled by the callback that `register` makes for the same name."""
+    """An element for markup, filled by the callback that `register` makes for the same name."""
     return [dcc.Store(id=f"{name}-html"), html.Div(id=name, className="slot", **attributes)]
 
 
-def register(app: Dash, name: str, pattern: str | None, template: str, view: View) -> None:
-    """Keep slot `name` showing `view(store, url, **segments)` whenever the URL fits `pattern` (None: always).
+def register(app: Dash, name: str, pattern: str | None, template: str, page_data: PageData) -> None:
+    """Render `template` into slot `name` whenever the URL matches `pattern` (None: always).
 
-    The view answers the template's variables. It runs when the URL changes and when the store does.
-    """
+    Its variables are `page_data(store, url, **segments)`. It runs when the URL or the store changes."""
 
     @app.callback(Output(f"{name}-html", "data"), Input("url", "href"), Input("snapshot", "data"))
     def show(href: str, _snapshot: int | None) -> Any:
         url = PageUrl.of(href)
         segments = match(pattern, url.path) if pattern else {}
-        return no_update if segments is None else render_screen(template, url, view, segments)
+        return no_update if segments is None else render_screen(template, url, page_data, segments)
 
     app.clientside_callback(
         ClientsideFunction("rt", "apply"), Input(f"{name}-html", "data"), State(f"{name}-html", "id")
     )
 
 
-def render_screen(template: str, url: PageUrl, view: View, segments: dict[str, str]) -> dict[str, Any]:
-    """The markup with the question and the snapshot it answers, so that the browser can drop what comes too late."""
+def render_screen(template: str, url: PageUrl, page_data: PageData, segments: dict[str, str]) -> dict[str, Any]:
+    """The markup with its URL and snapshot, so that the browser can drop a response that arrives too late."""
     at = url.here()
     try:
-        asked = store(url.filter.as_of)  # every question of the view is asked of that moment
-        snapshot = asked.snapshot().id
-        shown = {"bare": not releases.choices(asked, EVERYTHING)["releases"]} | view(asked, url, **segments)
-        return {"html": render_markup(template, url, shown), "at": at, "snapshot": snapshot}
+        opened = store(url.filter.as_of)  # all queries of the page use this snapshot
+        snapshot = opened.snapshot().id
+        context = {"bare": not releases.choices(opened, EVERYTHING)["releases"]} | page_data(opened, url, **segments)
+        return {"html": render_markup(template, url, context), "at": at, "snapshot": snapshot}
     except (UnknownError, SnapshotNotFoundError) as error:
         markup = render_template("error_state.html", url=url, kind="unknown", text=str(error))
     except EmptyScopeError as error:
@@ -86,7 +85,7 @@ def render_screen(template: str, url: PageUrl, view: View, segments: dict[str, s
             "error_state.html", url=url, kind="wrong", text=str(error), field=getattr(error, "field", None)
         )
     except (StoreError, duckdb.Error) as error:
-        log.error("the store does not answer", exc_info=error)
+        log.error("the store is unavailable", exc_info=error)
         markup = render_template("error_state.html", url=url, kind="store", text=str(error))
     return {"html": markup, "at": at, "snapshot": None}
 
@@ -95,7 +94,7 @@ def render_markup(template: str, url: PageUrl, context: dict[str, Any]) -> str:
     return render_template(template, url=url, measures=services().settings.measures, **context)
 
 
-def window_label(store: Store) -> str:
-    """How the pass rate is defined here, in words."""
+def pass_rate_definition(store: Store) -> str:
+    """How the pass rate is defined by the settings."""
     skipped = store.settings.measures.skipped_in_pass_rate
-    return "passed / all results, skipped ones included" if skipped else "passed / (passed + failed), skipped left out"
+    return "passed / all results, including skipped" if skipped else "passed / (passed + failed), without skipped"

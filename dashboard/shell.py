@@ -1,4 +1,4 @@
-"""What stands around every screen: navigation, scope, theme, the live beat, the drawer, and which page is shown."""
+"""The frame of every screen: navigation, scope, theme, live updates, the drawer, and the router."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from data.lake.store import Store
 from data.model.filters import Filter, FilterError
 from data.queries import builds, releases, runs
 
-# Before the first paint, or a dark room is lit by a white page.
+# Set before the first paint, so that a dark theme does not flash white.
 _THEME = (
     "(function(){var t;try{t=localStorage.getItem('rt-theme')}catch(e){}"
     "if(t!=='dark'&&t!=='light')t=matchMedia('(prefers-color-scheme: dark)').matches?'dark':'light';"
@@ -57,12 +57,12 @@ SCOPES = {
     "version": "All versions",
     "module": "All modules",
 }
-EVERY = "*"  # a selector without a choice; an empty value is taken by its placeholder
-BEAT_MS = 2_000
+EVERY = "*"  # the option for all; an empty value means the placeholder
+POLL_MS = 2_000
 
 
 def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.Div:
-    """The whole, with a page where it is known which one is asked for; else the router puts it there."""
+    """The whole layout, with the page if it is known; otherwise the router adds it."""
     return html.Div(
         [
             dcc.Location(id="url", refresh="callback-nav"),
@@ -71,7 +71,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             dcc.Store(id="scope-shown"),
             dcc.Store(id="share-request"),
             dcc.Store(id="share-call"),
-            dcc.Interval(id="beat", interval=BEAT_MS),
+            dcc.Interval(id="beat", interval=POLL_MS),
             html.A("Skip to content", href="#main", className="skip"),
             html.Header([_top(), _scope()], className="shell"),
             html.Div(id="offline", className="offline", role="status"),
@@ -87,7 +87,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
                 tabIndex=-1,
             ),
             html.Aside(
-                rendering.html_slot("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Opened text"}
+                rendering.html_slot("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Test details"}
             ),
             dbc.Toast(
                 id="toast",
@@ -103,12 +103,12 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
 
 
 def register(app: Dash) -> None:
-    """Lay the shell round all pages and register every page's callbacks."""
+    """Set the layout and register the callbacks of the shell and of every page."""
     for page in PAGES:
         page.register(app)
     drawer.register(app)
     app.validation_layout = html.Div([layout(), *(page.layout() for page in (*PAGES, not_found))])
-    app.layout = lambda: layout(*_asked())
+    app.layout = lambda: layout(*_requested())
     _register_router(app)
     _register_scope(app)
     _register_share(app)
@@ -123,7 +123,7 @@ def register(app: Dash) -> None:
 
 
 def _top() -> html.Div:
-    known = dialogs.letters(PAGES)
+    shortcuts = dialogs.letters(PAGES)
     return html.Div(
         [
             html.A(
@@ -137,8 +137,8 @@ def _top() -> html.Div:
                         page.NAME,
                         href=page.PATH,
                         className="nav-item",
-                        title=f"g {known[page.PATH]}",
-                        **{"data-nav": page.PATH, "data-letter": known[page.PATH]},
+                        title=f"g {shortcuts[page.PATH]}",
+                        **{"data-nav": page.PATH, "data-letter": shortcuts[page.PATH]},
                     )
                     for page in PAGES
                     if page.NAME
@@ -157,14 +157,14 @@ def _top() -> html.Div:
             _opener(
                 "palette", [html.Span("Search"), html.Kbd("/")], "Search everything (/ or Ctrl K)", "search-button"
             ),
-            _opener("share", "Share", "Copy or export what is shown (y)", "text-button"),
-            _opener("keys", "?", "Keys (?)", "text-button"),
+            _opener("share", "Share", "Share or export this screen (y)", "text-button"),
+            _opener("keys", "?", "Keyboard shortcuts (?)", "text-button"),
             html.Button(
                 html.Span(className="theme-mark", **{"aria-hidden": "true"}),
                 id="theme-switch",
                 className="icon-button",
-                title="Dark or light",
-                **{"aria-label": "Switch between dark and light"},
+                title="Dark or light theme",
+                **{"aria-label": "Switch between dark and light theme"},
             ),
         ],
         className="top",
@@ -176,7 +176,7 @@ def _opener(dialog: str, words: Any, title: str, look: str) -> html.Button:
 
 
 def _scope() -> html.Div:
-    """The selectors; on a phone one line that says what is chosen and opens them."""
+    """The scope selectors; on a phone, one line with the selection that opens them."""
     selectors = [
         dbc.Select(
             id={"type": "scope", "name": name},
@@ -187,7 +187,7 @@ def _scope() -> html.Div:
         )
         for name, every in SCOPES.items()
     ]
-    labelled = [
+    labels = [
         html.Label([html.Span(name.capitalize(), className="scope-label"), selector])
         for name, selector in zip(SCOPES, selectors, strict=True)
     ]
@@ -197,7 +197,7 @@ def _scope() -> html.Div:
         className="scope-fold",
         **{"aria-expanded": "false", "aria-controls": "scope"},
     )
-    scope = html.Div(labelled, id="scope", className="scope", role="group", **{"aria-label": "Scope"})
+    scope = html.Div(labels, id="scope", className="scope", role="group", **{"aria-label": "Scope"})
     return html.Div([fold, scope], className="scope-bar")
 
 
@@ -205,16 +205,16 @@ def _waiting() -> html.Div:
     return html.Div([html.Div(className="skeleton") for _ in range(3)], className="skeletons", **{"aria-busy": "true"})
 
 
-def _asked() -> tuple[int | None, ModuleType | None]:
-    """The newest snapshot, and the page whose address the browser says it is at, so that a page that is opened waits
-    for one answer less; while Dash sets itself up nothing may be opened."""
+def _requested() -> tuple[int | None, ModuleType | None]:
+    """The newest snapshot and the page of the browser's address, so that opening a page takes one request less. Nothing
+    is opened while Dash sets itself up, outside a request."""
     if not has_request_context() or not request.path.endswith("_dash-layout"):
         return None, None
     page = _page(urlsplit(request.referrer).path) if request.referrer else None
     try:
         return store().snapshot().id, page
     except StoreError:
-        return None, page  # the page's own answer says what is wrong
+        return None, page  # the page shows the error
 
 
 def _page(path: str) -> ModuleType:
@@ -235,18 +235,18 @@ def _register_share(app: Dash) -> None:
     @app.callback(
         Output("share-call", "data"), Input("share-request", "data"), State("url", "href"), prevent_initial_call=True
     )
-    def share(asked: int | None, href: str) -> Any:
-        """The API call of the screen that is shown: {path, files}, or {} where there is none."""
+    def share(request_id: int | None, href: str) -> Any:
+        """The API call of the current screen: {path, files}, or neither if it has none."""
         url = PageUrl.of(href)
         for page in PAGES:
             segments = match(page.PATH, url.path)
             if segments is not None:
                 try:
                     found = page.as_api_call(store(url.filter.as_of), url, **segments)
-                except (ValueError, StoreError, rendering.UnknownError):  # the page says what is wrong
+                except (ValueError, StoreError, rendering.UnknownError):  # the page shows the error
                     found = None
-                return asdict(found) | {"asked": asked} if found else {"asked": asked}
-        return {"asked": asked}
+                return asdict(found) | {"asked": request_id} if found else {"asked": request_id}
+        return {"asked": request_id}
 
 
 def _register_scope(app: Dash) -> None:
@@ -257,11 +257,11 @@ def _register_scope(app: Dash) -> None:
         Input("url", "href"),
         Input("snapshot", "data"),
     )
-    def offer(href: str, _snapshot: int | None) -> Any:
+    def update_scope(href: str, _snapshot: int | None) -> Any:
         try:
             return scope(PageUrl.of(href))
         except (FilterError, StoreError) as error:
-            raise PreventUpdate from error  # the page says what is wrong
+            raise PreventUpdate from error  # the page shows the error
 
     app.clientside_callback(
         ClientsideFunction("rt", "scope"),
@@ -270,34 +270,34 @@ def _register_scope(app: Dash) -> None:
     )
 
 
-def _build(held: Store, url: PageUrl) -> dict[str, Any] | None:
+def _build(opened: Store, url: PageUrl) -> dict[str, Any] | None:
     segments = match("/builds/<build>", url.path)
     try:
-        return builds.build(held, segments["build"]) if segments else None
-    except ValueError:  # the page says what is wrong
+        return builds.build(opened, segments["build"]) if segments else None
+    except ValueError:  # the page shows the error
         return None
 
 
 def scope(url: PageUrl) -> tuple[list[Any], list[str], list[str]]:
-    """(options, values, values) of the selectors: what the store offers under the URL's filter, or this run's."""
-    chosen, held = url.filter, store(url.filter.as_of)
+    """(options, values, values) of the selectors, from the URL's filter or from the run or build shown."""
+    chosen, opened = url.filter, store(url.filter.as_of)
     segments = match("/runs/<run>", url.path)
     run = None
     if segments and segments["run"] != "latest":
         try:
-            run = runs.run(held, segments["run"])
+            run = runs.run(opened, segments["run"])
         except ValueError:
             run = None
-    here = run or _build(held, url)
+    here = run or _build(opened, url)
     if here:
         chosen = Filter(here["release"], here["version"], here["environment"], chosen.module)
-    offered = releases.choices(held, Filter(chosen.release, chosen.version, chosen.environment))
+    offered = releases.choices(opened, Filter(chosen.release, chosen.version, chosen.environment))
     options, values = [], []
     for name, every in SCOPES.items():
         value = getattr(chosen, name) or EVERY
-        known = offered[name + "s"]
-        extra = [value] if value not in (EVERY, *known) else []
-        named = [{"label": item, "value": item} for item in (*extra, *known)]
+        items = offered[name + "s"]
+        extra = [value] if value not in (EVERY, *items) else []
+        named = [{"label": item, "value": item} for item in (*extra, *items)]
         options.append([{"label": every, "value": EVERY}, *named])
         values.append(value)
     return options, values, values

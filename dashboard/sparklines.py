@@ -1,4 +1,4 @@
-"""Small drawings inside text: a spark of runs, a strip of statuses, a bar of counts. SVG and markup, no library."""
+"""Small charts inside text: a spark of runs, a strip of statuses, a bar of counts."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from dashboard.formats import percent
 
 _STEP, _HEIGHT = 10, 44
-# A spark shows 90-100 % unless a run fell below; then the next of these floors.
+# Lower ends of a spark's scale.
 _FLOORS = (0.99, 0.95, 0.90, 0.75, 0.50, 0.0)
 LETTERS = {"P": ("passed", "passed"), "F": ("failed", "failed"), "S": ("skipped", "skipped"),
-           "K": ("flaky", "passed after a failed attempt"), "-": ("none", "did not run")}  # fmt: skip
+           "K": ("flaky", "passed on a rerun"), "-": ("none", "did not run")}  # fmt: skip
 
 
 def floor_of(points: list[dict[str, Any]]) -> float:
-    """The lower end of a spark's scale: the highest floor that leaves every finished run a visible body."""
+    """The lower end of a spark's scale: the highest floor at which every finished run has a visible bar."""
     rates = [point["pass_rate"] for point in points if point["pass_rate"] is not None and point["state"] != "running"]
     worst = min(rates, default=1.0)
     return next(floor for floor in _FLOORS if worst - floor > (1 - floor) * 0.15 or floor == 0.0)
 
 
 def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
-    """Geometry of a spark: one bar a run, its full height 100 %, from the top what failed and what was skipped.
+    """Geometry of a spark: one bar per run; full height is 100 %, with failed and skipped at the top.
 
-    Answers {width, height, floor, bars: [{x, state, id, number, parts: [(class, y, height)], title}]}.
+    Returns {width, height, floor, bars: [{x, state, id, number, parts: [(class, y, height)], title}]}.
     """
     floor = floor_of(points)
     bars = []
@@ -69,7 +69,7 @@ def _title(point: dict[str, Any]) -> str:
 
 
 def bar(row: dict[str, Any]) -> list[tuple[str, float]]:
-    """Shares of a counts bar in percent: (class, width); something small but there is at least one percent wide."""
+    """Shares of a counts bar in percent: (class, width); any share above 0 is at least 1 % wide."""
     if not row["total"]:
         return []
     shares = {name: row[name] / row["total"] * 100 for name in ("passed", "failed", "skipped") if row[name]}
@@ -79,12 +79,12 @@ def bar(row: dict[str, Any]) -> list[tuple[str, float]]:
 
 
 def letters(text: str) -> list[tuple[str, str]]:
-    """The statuses of a strip: (class, what it means), oldest first."""
+    """The statuses of a strip, oldest first: (class, meaning)."""
     return [LETTERS[letter] for letter in text]
 
 
 def columns(counts: list[int], most: int) -> list[tuple[int, float, float]]:
-    """Counts as columns of a small drawing, 5 wide and 20 high: (x, y, height); what is there can be seen."""
+    """Counts as columns 5 wide and 20 high: (x, y, height); any count above 0 is visible."""
     tall = [max(20 * count / most, 2.0) if count else 0.0 for count in counts]
     return [(5 * index, round(20 - height, 1), round(height, 1)) for index, height in enumerate(tall)]
 

@@ -41,7 +41,8 @@ class App(Dash):
 
 @cache
 def bundle(kind: str) -> bytes:
-    """All files of ours of a kind (js, css), by name; the style sheets after Bootstrap's, the scripts in strict mode."""
+    """All files of ours of a kind (js, css), by name; the style sheets after Bootstrap's, the scripts in strict
+    mode."""
     files = sorted(ASSETS.glob(f"*.{kind}"))
     first = BOOTSTRAP.read_bytes() if kind == "css" else b'"use strict";'
     return b"\n".join([first, *(file.read_bytes() for file in files)])

@@ -1,37 +1,54 @@
-"""The product's words at hand: one sentence each, and where docs/verdicts.md says it whole."""
+"""The terms that screens explain: definitions, and the headings of docs/verdicts.md with the rules."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 PAGE = "/docs/verdicts"
-# word -> (its heading in docs/verdicts.md, the rule in a sentence)
+
+
+class Term(NamedTuple):
+    heading: str  # in docs/verdicts.md
+    definition: str
+
+    @property
+    def label(self) -> str:
+        """The term in running text."""
+        return self.heading.lower()
+
+
 TERMS = {
-    "regression": ("Regression", "It failed in its last two runs or more, after passing."),
-    "new_failure": ("New failure", "It failed in its last run, after passing in the run before."),
-    "always_failing": ("Always failing", "It failed in every one of the last runs in which it ran."),
-    "flaky": ("Flaky", "It failed and recovered, or both failed and passed in one run or on one commit."),
-    "fixed": ("Fixed", "It passed in its last run, after failing in the run before."),
-    "first_bad_run": ("First bad run", "Its failure rate changed within these runs, with 99 % probability."),
-    "suspects": ("Suspects", "The commits between good and bad, each with the probability that it broke the test."),
-    "storm": ("Storm", "A build, or a module in it, that failed as a whole: it says nothing of any one test."),
-    "sick_host": ("Sick host", "A host on which far more fails than the same tests fail elsewhere."),
-    "duration": ("Duration", "It takes lastingly longer, or shorter, than before."),
-    "failure_pattern": ("Failure pattern", "A message with its numbers, addresses and ids taken out."),
-    "comparison": ("Comparison", "Every test that differs between two runs stands in one of seven classes."),
-    "exclude_flaky": ("Exclude flaky", "Without the results of tests that are flaky now, and nothing worse."),
+    "regression": Term("Regression", "Failed in its last two or more runs, after passing."),
+    "new_failure": Term("New failure", "Failed in its last run, after passing in the run before."),
+    "always_failing": Term("Always failing", "Failed in every recent run."),
+    "flaky": Term("Flaky", "Failed and recovered, or both failed and passed in one run or on one commit."),
+    "fixed": Term("Fixed", "Passed in its last run, after failing in the run before."),
+    "first_bad_run": Term("First bad run", "The failure rate changed between these runs, with 99 % probability."),
+    "suspects": Term("Suspects", "The commits between good and bad, each with the probability that it broke the test."),
+    "storm": Term("Mass failure", "Most tests of a build or module failed at once: not counted against single tests."),
+    "sick_host": Term("Bad host", "A host where tests fail far more often than on other hosts."),
+    "duration": Term("Duration", "The test takes lastingly longer or shorter than before."),
+    "failure_pattern": Term("Failure pattern", "A message without its numbers, addresses and ids."),
+    "comparison": Term("Comparison", "Each changed or failing test is in one of seven classes."),
+    "exclude_flaky": Term("Exclude flaky", "Leaves out results of tests that are flaky and have no worse verdict."),
 }
 
 
 def anchor(heading: str) -> str:
-    """The fragment that leads to a heading of a page of docs/."""
+    """The fragment of a heading in the documentation."""
     return "-".join("".join(letter for letter in heading.lower() if letter.isalnum() or letter in " -").split())
 
 
-def definition(word: str) -> str:
-    return TERMS[word][1]
+def definition(name: str) -> str:
+    return TERMS[name].definition
 
 
-def term_link(word: str) -> str:
-    return f"{PAGE}#{anchor(TERMS[word][0])}"
+def term_label(name: str) -> str:
+    return TERMS[name].label
 
 
-FUNCTIONS = {"definition": definition, "term_link": term_link}
+def term_link(name: str) -> str:
+    return f"{PAGE}#{anchor(TERMS[name].heading)}"
+
+
+FUNCTIONS = {"definition": definition, "term_label": term_label, "term_link": term_link}

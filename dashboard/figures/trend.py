@@ -24,26 +24,26 @@ Point = dict[str, Any]
 
 
 def rates(series: Series) -> dict[str, Any]:
-    """One line a series: pass rate in percent. A point that brought no results is a gap, never a zero."""
+    """Pass rate in percent, one line per series. A point without results is a gap, not zero."""
     yaxis = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
-    return _lined(series, 340, yaxis, lambda point: _times(point["pass_rate"], 100))
+    return _line_chart(series, 340, yaxis, lambda point: _times(point["pass_rate"], 100))
 
 
 def durations(series: Series) -> dict[str, Any]:
-    """One line a series: test time, summed over the results, in hours."""
+    """Test time in hours, summed over the results, one line per series."""
     yaxis = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
-    return _lined(series, 240, yaxis, lambda point: _times(point["duration_s"], 1 / 3600))
+    return _line_chart(series, 240, yaxis, lambda point: _times(point["duration_s"], 1 / 3600))
 
 
 def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _lined(
+def _line_chart(
     series: Series, height: int, yaxis: dict[str, Any], value: Callable[[Point], float | None]
 ) -> dict[str, Any]:
-    """A trace a series; the point of a run that still goes on is hollow."""
-    at = _places(series)
+    """One trace per series; points of running runs are hollow."""
+    at = _positions(series)
     traces = []
     for (colour, dash), line in zip(_looks(series), series, strict=True):
         points = line["points"]
@@ -54,7 +54,7 @@ def _lined(
                 "mode": "lines+markers",
                 "name": _plain(line["name"]),
                 "y": [value(point) for point in points],
-                **_told(line, at),
+                **_points(line, at),
                 "line": {
                     "color": f"var(--s{colour % PALETTE + 1}c)",
                     "width": 1.8,
@@ -72,8 +72,8 @@ def _lined(
 
 
 def _looks(series: Series) -> list[tuple[int, int]]:
-    """(colour, dash) of each line. Where lines are environments of several releases, a release has one colour and an
-    environment one dash."""
+    """(colour, dash) of each line. If lines are environments of several releases, each release has a colour and each
+    environment a dash."""
     lanes = [{(point.get("release"), point.get("environment")) for point in line["points"]} for line in series]
     if all(len(found) == 1 for found in lanes):
         own = [found.pop() for found in lanes]
@@ -88,15 +88,15 @@ def _looks(series: Series) -> list[tuple[int, int]]:
 
 
 def counts(series: Series, passed: bool = False) -> dict[str, Any]:
-    """A row of stacked bars a series, for the six that have the newest points: failed at the base, then skipped, and on
-    top `passed`, under which small numbers of the others cannot be read. A run that still goes on is pale."""
+    """Rows of stacked bars for the six series with the newest points: failed at the base, then skipped, then passed if
+    `passed` (which makes small numbers of the others unreadable). Running runs are pale."""
     newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
     shown = [line for line in series if line in newest]
     stacked = _COUNTS[: 3 if passed else 2]
-    at = _places(series)
+    at = _positions(series)
     tallest = [max((sum(point[name] for name, *_ in stacked) for point in line["points"]), default=0) for line in shown]
     seen = [most for most in tallest if most]
-    # One scale for all rows, unless on it the smallest could not be read: then each says its own.
+    # One scale for all rows, unless the smallest would be unreadable; then each row has its own.
     one_scale = not seen or max(seen) <= READABLE * min(seen)
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = _axes(at) | {
@@ -135,7 +135,7 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
             layout[f"xaxis{axis}"]["matches"] = "x"
         if len(shown) > 1:
             note = "" if one_scale else f" (own scale, up to {number(most)})"
-            note = note if tallest[row] else ": none failed, none skipped"
+            note = note if tallest[row] else ": no failures, no skips"
             layout["annotations"].append(
                 {
                     "text": _plain(line["name"] + note), "x": 0, "xref": "paper", "xanchor": "left", "y": top,
@@ -151,7 +151,7 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
                     "legendgroup": name,
                     "showlegend": row == 0,
                     "y": [point[name] for point in points],
-                    **_told(line, at),
+                    **_points(line, at),
                     **({"width": 0.82} if at else {}),
                     "textposition": "none",
                     "marker": {
@@ -173,8 +173,8 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
-def _places(series: Series) -> dict[str, int] | None:
-    """Run -> its index among all runs that are shown; None where points are days. A key begins with the moment."""
+def _positions(series: Series) -> dict[str, int] | None:
+    """Run -> its position among all runs shown; None if points are days. A key begins with the start time."""
     points = [point for line in series for point in line["points"]]
     if points and "run" not in points[0]:
         return None
@@ -186,8 +186,8 @@ def _at(point: Point, at: dict[str, int] | None) -> int | str:
     return point["day"] if at is None else at[f"{point['started_at']} {point['run']}"]
 
 
-def _told(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
-    """Where the points stand, what is said of each, and the run that a click opens."""
+def _points(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
+    """The positions and tooltips of the points, and the run that a click opens."""
     return {
         "x": [_at(point, at) for point in line["points"]],
         "text": [_hover(point, line["name"]) for point in line["points"]],
@@ -197,8 +197,8 @@ def _told(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
 
 
 def _axes(at: dict[str, int] | None) -> dict[str, Any]:
-    """The axis of all charts. `meta.moments` are the starts of the runs by index: the browser writes them under the
-    axis, in its own time, and makes a chosen range of them."""
+    """The x axis of all charts. `meta.moments` are the start times of the runs by position, which the browser shows as
+    tick labels in local time and uses for a selected range."""
     if at is None:
         return {"xaxis": {"type": "date"}}
     axis = {"type": "linear", "range": [-0.6, max(len(at), 1) - 0.4], "showgrid": False}
@@ -210,7 +210,7 @@ def _moment(point: Point) -> str:
 
 
 def _hover(point: Point, name: str) -> str:
-    """Both denominators, in words. Plotly reads a few tags in a text, so nothing of the data may look like one."""
+    """The tooltip of a point. Plotly interprets some tags, so the data is escaped."""
     where = f"{point['release']} #{point['number']}" if "run" in point else point["day"]
     head = where if name == "all" or where.startswith(name) else f"{name} · {where}"
     if not point["total"]:
@@ -224,7 +224,7 @@ def _hover(point: Point, name: str) -> str:
     if point.get("version"):
         lines.append(f"{point['version']} · {point['environment']}")
     if point["running"]:
-        lines.append("still running: more results are to come")
+        lines.append("still running")
     return "<br>".join([_plain(head), *(_plain(line) for line in lines)])
 
 

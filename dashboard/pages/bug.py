@@ -1,4 +1,4 @@
-"""One bug of the tracker: what is said of it there, and how the tests fare that it is about, module by module."""
+"""One bug of the tracker: its fields there, and the state of its tests by module."""
 
 from __future__ import annotations
 
@@ -31,29 +31,39 @@ def register(app: Dash) -> None:
 def page_data(store: Store, url: PageUrl, bug: str) -> dict[str, Any]:
     this = bugs.bug(store, unquote(bug), url.filter)
     if this is None:
-        raise rendering.UnknownError(f"No bug feed has held {unquote(bug)}. The id may be misspelt.")
+        raise rendering.UnknownError(f"No bug {unquote(bug)}. Check the id.")
     by_module = sorted(this["affected"], key=lambda row: row["module"])
     modules = [
-        (module, [_shown(row) for row in this["affected"] if row["module"] == module])
+        (module, [_with_worst_lane(row) for row in this["affected"] if row["module"] == module])
         for module, _ in groupby(by_module, key=lambda row: row["module"])
     ]
     return {
         "bug": this,
         "facts": [(name, this[name]) for name in _FACTS if this[name]],
+        "empty_reason": _empty_reason(this),
         "modules": sorted(modules, key=lambda item: -sum(row["status"] == "failed" for row in item[1])),
     }
 
 
-def _shown(test: dict[str, Any]) -> dict[str, Any]:
-    """A test with the lane in which it does worst, and that lane's worst word (or None)."""
+def _empty_reason(bug: dict[str, Any]) -> str:
+    """Why no test is listed."""
+    if not bug["case_ids"]:
+        return "This bug has no test case ids."
+    if len(bug["unmatched"]) < len(bug["case_ids"]):
+        return "None of its tests ran recently in this scope."
+    return f"No known test for its case ids: {', '.join(bug['case_ids'][:20])}."
+
+
+def _with_worst_lane(test: dict[str, Any]) -> dict[str, Any]:
+    """A test with its worst lane and the worst verdict kind there (or None)."""
 
     def badness(lane: dict[str, Any]) -> tuple[int, int]:
-        words = [KINDS.index(word) for word in lane["kinds"]]
-        return bugs.STATUSES.index(lane["status"]), min(words, default=len(KINDS))
+        ranks = [KINDS.index(kind) for kind in lane["kinds"]]
+        return bugs.STATUSES.index(lane["status"]), min(ranks, default=len(KINDS))
 
     lane = min(test["lanes"], key=badness, default=None)
-    word = min(lane["kinds"], key=KINDS.index, default=None) if lane else None
-    return test | {"lane": lane, "word": word}
+    kind = min(lane["kinds"], key=KINDS.index, default=None) if lane else None
+    return test | {"lane": lane, "kind": kind}
 
 
 def as_api_call(store: Store, url: PageUrl, bug: str) -> ApiCall:

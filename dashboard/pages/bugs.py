@@ -1,4 +1,4 @@
-"""The tracker's bugs: which break tests now, in which modules, and what people say of them."""
+"""The tracker's bugs: which have failing tests, and in which modules."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from dash import Dash, html
 from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
+from dashboard.formats import number
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.queries import bugs, runs, tests
 
 PATH, NAME = "/bugs", "Bugs"
-ALL = "all"  # open and closed ones
+ALL = "all"  # open and closed
 MOST = 100_000
 
 
@@ -29,21 +30,21 @@ def register(app: Dash) -> None:
 
 
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    """`run` leaves the bugs of its failed and skipped tests, `test` those of one test."""
+    """`run` keeps the bugs of its failed and skipped tests, `test` those of one test."""
     flt, offset, status = url.filter, offset_of(url), _status(url)
-    of = {"q": url.get("q"), "test": url.get("test") or None, "run": url.get("run") or None}
-    run = runs.run(store, of["run"]) if of["run"] else None
-    if of["run"] and run is None:
-        raise rendering.UnknownError(f"No run has the id {of['run']}. It may come from another store.")
-    everywhere = bugs.bugs(store, replace(flt, module=None), _asked(status), limit=MOST, **of)
-    found = bugs.bugs(store, flt, _asked(status), limit=MOST, **of) if flt.module else everywhere
+    selection = {"q": url.get("q"), "test": url.get("test") or None, "run": url.get("run") or None}
+    run = runs.run(store, selection["run"]) if selection["run"] else None
+    if selection["run"] and run is None:
+        raise rendering.UnknownError(f"No run {selection['run']}. The link may belong to another installation.")
+    everywhere = bugs.bugs(store, replace(flt, module=None), _status_parameter(status), limit=MOST, **selection)
+    found = bugs.bugs(store, flt, _status_parameter(status), limit=MOST, **selection) if flt.module else everywhere
     modules = Counter(module for row in everywhere for module in row["modules"])
     return {
-        "known": bugs.known(store),
+        "state_counts": bugs.known(store),
         "status": status,
         "offered": (*bugs.STATES, ALL),
         "run": run,
-        "test": tests.test(store, of["test"]) if of["test"] else None,
+        "test": tests.test(store, selection["test"]) if selection["test"] else None,
         "modules": modules.most_common(),
         "module": flt.module,
         "found": len(found),
@@ -51,20 +52,44 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "rows": found[offset : offset + PAGE_SIZE],
         "offset": offset,
         "more": offset + PAGE_SIZE < len(found),
+        "heading": _heading(status, len(found)),
+        "empty_reason": _empty_reason(url, status, flt.module),
     }
 
 
+_ADJECTIVES = {"open": "open ", "closed": "closed ", "gone": "", ALL: ""}
+
+
+def _heading(status: str, count: int) -> str:
+    bugs_in_words = f"{_ADJECTIVES[status]}bug" + ("" if count == 1 else "s")
+    return (f"{number(count)} {bugs_in_words}" if count else f"No {bugs_in_words}") + (
+        " no longer in the feed" if status == "gone" else ""
+    )
+
+
+def _empty_reason(url: PageUrl, status: str, module: str | None) -> str:
+    """Why no bug is listed."""
+    parts = [f"No {_ADJECTIVES[status]}bug"]
+    if url.get("q"):
+        parts.append(f"matches “{url.get('q')}”")
+    if module:
+        parts.append(f"{'and' if url.get('q') else 'has'} tests of {module}")
+    if any(url.get(name) for name in ("release", "environment", "version")):
+        parts.append("in this scope")
+    return " ".join(parts) + "."
+
+
 def _status(url: PageUrl) -> str:
-    """Which bugs are shown: open ones, unless told or asked about a run or test, where a closed one is news."""
+    """The chosen status; by default open, or all for the bugs of a run or test, where a closed bug matters too."""
     status = url.get("status")
     if status in (*bugs.STATES, ALL):
         return status
     return ALL if url.get("run") or url.get("test") else bugs.STATES[0]
 
 
-def _asked(status: str) -> str | None:
+def _status_parameter(status: str) -> str | None:
     return None if status == ALL else status
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
-    return api_call(("bugs",), parameters.BugsQuery, url, status=_asked(_status(url)))
+    return api_call(("bugs",), parameters.BugsQuery, url, status=_status_parameter(_status(url)))

@@ -1,4 +1,4 @@
-"""One Jenkins build: where it ran, what it was made of, and every result in it by status, topology, host and module."""
+"""One Jenkins build: its facts and files, and its results by status, topology, host and module."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FACETS = ("topology", "host", "module")
 STATUSES = ("failed", "skipped", "passed", "all")
 GROUPED = 1_000  # results shown by topology and host
 CONSOLE = 8 << 20  # bytes of a console log that are searched
-# What a build's flags mean to the person who reads its numbers.
+# What a build's flags mean for its numbers.
 FLAGS = {
-    "no_results": "no report was found: its tests are missing, not failed",
-    "recovered": "a report was damaged and read as far as it goes",
-    "count_mismatch": "the reports hold another number of results than Jenkins counted",
+    "no_results": "no report was found, so its tests are missing, not failed",
+    "recovered": "a report was damaged; the readable part is shown",
+    "count_mismatch": "the number of results in the reports differs from Jenkins' count",
 }
 
 
@@ -41,18 +41,18 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
     this = builds.build(store, build)
     if this is None:
         raise rendering.UnknownError(
-            f"No build has the id {build}. It may have been deleted, or the address may come from another store."
+            f"No build {build}. It may have been deleted, or the link may belong to another installation."
         )
     facets = builds.facets(store, build)
-    kept = builds.files(store, build)
+    files = builds.files(store, build)
     grouped = url.choice("group", ("host",)) == "host"
     status = url.choice("status", STATUSES, "failed" if this["failed"] else "all")
     offset = offset_of(url)
-    part = Filter(module=url.filter.module, topology=url.filter.topology)
+    scope = Filter(module=url.filter.module, topology=url.filter.topology)
     rows = results.of_build(
         store,
         build,
-        part,
+        scope,
         status=None if status == "all" else status,
         text=url.get("q") or None,
         host=url.get("host") or None,
@@ -70,31 +70,31 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
         "results": rows[: GROUPED if grouped else PAGE_SIZE],
         "groups": _groups(rows[:GROUPED]) if grouped else None,
         "cut": grouped and len(rows) > GROUPED,
-        "files": kept,
-        "console": _console(store, build, kept),
+        "files": files,
+        "console": _console(store, build, files),
         "kinds": {},
         "bugs": bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
         "module": url.filter.module,
-        "measured": rendering.window_label(store),
+        "pass_rate_definition": rendering.pass_rate_definition(store),
     }
 
 
 def _groups(rows: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """(topology, host, results), those with the most failures first within a topology."""
+    """(topology, host, results) by topology, those with the most failures first."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row["topology"] or "", row["host"] or ""].append(row)
 
     def key(item: tuple[tuple[str, str], list[dict[str, Any]]]) -> tuple[str, int, str]:
-        (topology, host), its = item
-        return topology, -sum(row["status"] == "failed" for row in its), host
+        (topology, host), group = item
+        return topology, -sum(row["status"] == "failed" for row in group), host
 
-    return [(topology, host, its) for (topology, host), its in sorted(found.items(), key=key)]
+    return [(topology, host, group) for (topology, host), group in sorted(found.items(), key=key)]
 
 
-def _console(store: Store, build: str, kept: list[dict[str, Any]]) -> list[tuple[int, str]] | None:
-    """The failing lines of the console log, where one is kept: it is wherever results were read from it."""
-    path = next((file["path"] for file in kept if file["kind"] == "console"), None)
+def _console(store: Store, build: str, files: list[dict[str, Any]]) -> list[tuple[int, str]] | None:
+    """The failing lines of the console log, if it is stored."""
+    path = next((file["path"] for file in files if file["kind"] == "console"), None)
     content = builds.file(store, build, path, CONSOLE) if path else None
     return None if content is None else excerpts(content.decode("utf-8", "replace"))
 

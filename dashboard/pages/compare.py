@@ -1,4 +1,4 @@
-"""Two runs or two releases side by side: which tests moved between them, and how."""
+"""Two runs or two releases side by side: which tests changed between them, and how."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from data.queries.lookups import runs_named
 
 PATH, NAME = "/compare", "Compare"
 OFFERED = 60
-LISTED = 1_000  # tests of a class
-# What each class means to a person, and the glyph that it has.
+MOST_ROWS = 1_000  # tests of a class
+# Class -> (its glyph, what it means).
 MEANINGS = {
     "regression": ("regression", "passed before, fails now"),
-    "new_failure": ("new_failure", "fails now; was skipped or not there before"),
+    "new_failure": ("new_failure", "fails now, was skipped or missing before"),
     "still_failing": ("always_failing", "fails in both"),
     "fixed": ("fixed", "failed before, passes now"),
-    "new_pass": ("ok", "passes now; was skipped or not there before"),
-    "appeared": ("skipped", "skipped now; not there before"),
-    "disappeared": ("missing", "not there any more"),
+    "new_pass": ("ok", "passes now, was skipped or missing before"),
+    "appeared": ("skipped", "skipped now, missing before"),
+    "disappeared": ("missing", "no longer has a result"),
 }
 
 
@@ -40,10 +40,10 @@ def register(app: Dash) -> None:
 
 
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); without them the newest
-    run and the one before it. Two releases are compared as such; beside a run, one stands for its newest run."""
+    """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); by default the latest run
+    and the one before it. Two releases are compared as releases; a release and a run by the release's latest run."""
     flt = url.filter
-    part = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
+    scope = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
     sides = _sides(store, url)
     context = {
         "offered": sides.offered,
@@ -59,21 +59,26 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     if sides.unclear or not sides.base or not sides.candidate:
         return context
     if sides.of_releases:
-        found = compare.releases(store, sides.base, sides.candidate, part, LISTED)
+        found = compare.releases(store, sides.base, sides.candidate, scope, MOST_ROWS)
         if found is None:
-            raise rendering.UnknownError("One of these releases has no run in this scope.")
+            raise rendering.UnknownError("One of these releases has no runs in this scope.")
         release = sides.candidate
     else:
-        found = compare.compare(store, sides.base, sides.candidate, part, LISTED)
+        found = compare.compare(store, sides.base, sides.candidate, scope, MOST_ROWS)
         release = found["candidate"]["release"]
-    rows = listed(url, found)
+    rows = class_rows(url, found)
     known = bugs.of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
-    shown = {"found": found, "of_releases": sides.of_releases, "measured": rendering.window_label(store), "bugs": known}
-    return context | shown | rows
+    result = {
+        "found": found,
+        "of_releases": sides.of_releases,
+        "pass_rate_definition": rendering.pass_rate_definition(store),
+        "bugs": known,
+    }
+    return context | result | rows
 
 
-def listed(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
-    """What comparison_classes.html shows of a comparison: the class that the URL names (else the first that is not empty)."""
+def class_rows(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
+    """The variables of comparison_classes.html: the class in the URL, by default the first that is not empty."""
     chosen = url.get("class")
     if chosen not in compare.CLASSES:
         chosen = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
@@ -84,13 +89,13 @@ def listed(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
         "rows": rows[offset : offset + PAGE_SIZE],
         "offset": offset,
         "more": offset + PAGE_SIZE < len(rows),
-        "listed": len(rows),
+        "row_count": len(rows),
     }
 
 
 @dataclass(frozen=True)
 class Unclear:
-    """What an address says of a side and no run or only one of several can be: the runs that it may mean."""
+    """A side of the URL that matches no run or several: `runs` are the matches."""
 
     side: str
     name: str
@@ -99,7 +104,7 @@ class Unclear:
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: two releases, or two runs (ids); "" where there is none. `offered` are runs to choose from."""
+    """What is compared: two releases or two run ids, "" if unknown. `offered` are the runs to choose from."""
 
     offered: list[dict[str, Any]]
     releases: list[str]
@@ -122,10 +127,10 @@ def _sides(store: Store, url: PageUrl) -> Sides:
         return Sides(offered, known, named["base"], named["candidate"], [])
     found, unclear = {}, []
     for side, name in named.items():
-        fitting = _meant(store, name, known, scope) if name else []
-        found[side] = fitting[0] if len(fitting) == 1 else ""
-        if name and len(fitting) != 1:
-            some = (runs.run(store, run, Filter(as_of=flt.as_of)) for run in fitting[:OFFERED])
+        matches = _matching_runs(store, name, known, scope) if name else []
+        found[side] = matches[0] if len(matches) == 1 else ""
+        if name and len(matches) != 1:
+            some = (runs.run(store, run, Filter(as_of=flt.as_of)) for run in matches[:OFFERED])
             unclear.append(Unclear(side, name, [run for run in some if run]))
     candidate = found["candidate"]
     if not named["candidate"]:
@@ -136,11 +141,11 @@ def _sides(store: Store, url: PageUrl) -> Sides:
     return Sides(offered, known, base, candidate, unclear)
 
 
-def _meant(store: Store, name: str, known: list[str], scope: Filter) -> list[str]:
-    """The runs that a name may mean: of a release, its newest that has ended."""
+def _matching_runs(store: Store, name: str, known: list[str], scope: Filter) -> list[str]:
+    """The ids of the runs that a name matches: a release matches its latest finished run."""
     if name in known:
-        its = runs.runs(store, Filter(name, as_of=scope.as_of), OFFERED)
-        return [run["id"] for run in its if run["state"] != "running"][:1]
+        newest = runs.runs(store, Filter(name, as_of=scope.as_of), OFFERED)
+        return [run["id"] for run in newest if run["state"] != "running"][:1]
     return runs_named(store, name, scope)
 
 

@@ -1,4 +1,4 @@
-"""The pages of docs/, served by the application itself: what a word means is a click away, also without a network."""
+"""The pages of docs/, served by the application so that they need no network."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def register(app: Dash) -> None:
 def page_data(store: Store, url: PageUrl, name: str) -> dict[str, Any]:
     pages = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
     if name not in pages:
-        raise rendering.UnknownError(f"There is no page {name!r} in the documentation. There are: {', '.join(pages)}.")
+        raise rendering.UnknownError(f"No documentation page {name!r}. Available: {', '.join(pages)}.")
     title, markup, headings = rendered(pages[name])
     return {"name": name, "pages": list(pages), "title": title, "markup": markup, "headings": headings}
 
 
 @cache
 def rendered(path: Path) -> tuple[str, str, list[tuple[str, str]]]:
-    """(title, markup, [(anchor, heading) of the second level]); HTML in the text stays text."""
+    """(title, markup, [(anchor, second-level heading)]). HTML in the source is escaped."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(path.read_text(encoding="utf-8"))
     headings = []
@@ -59,8 +59,8 @@ def rendered(path: Path) -> tuple[str, str, list[tuple[str, str]]]:
 
 
 def _relink(inline: Token) -> None:
-    """A link to another page of the folder leads to that page here; a page that is only named becomes a link. A line
-    that begins with a bold word stays a line of its own."""
+    """Point links between pages of docs/ to the served pages, link page names in code font, and keep a line that begins
+    with a bold word on its own line."""
     children: list[Token] = []
     inside = False
     for child in inline.children or []:
@@ -80,4 +80,4 @@ def _relink(inline: Token) -> None:
 
 
 def as_api_call(store: Store, url: PageUrl, name: str) -> None:
-    """The documentation is no answer of the store."""
+    """None: the documentation is not in the API."""

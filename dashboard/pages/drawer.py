@@ -1,4 +1,4 @@
-"""One failing test's text beside the list that it was found in; open whenever the URL carries `case`."""
+"""The drawer with one test's failure text next to a list; open while the URL has `case`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def register(app: Dash) -> None:
 
 
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    """`case` is TEST (its newest failure in the scope), TEST@RELEASE/ENVIRONMENT (in that lane, whatever the scope),
-    TEST~RUN@RELEASE/ENVIRONMENT (likewise, of what had come by that run), TEST.BUILD or TEST.BUILD.TOPOLOGY."""
+    """`case` is TEST (its latest failure in the scope), TEST@RELEASE/ENVIRONMENT (in that lane, ignoring the scope),
+    TEST~RUN@RELEASE/ENVIRONMENT (in that lane, as of that run), TEST.BUILD or TEST.BUILD.TOPOLOGY."""
     case, _, lane = url.get("case").partition("@")
     if not case:
         return {"test": None}
@@ -31,7 +31,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     test_id, build_id, topology = [*case.split(".", 2), None, None][:3]
     test = tests.test(store, test_id)
     if test is None:
-        raise rendering.UnknownError(f"No test has the id {test_id}. It may come from another store.")
+        raise rendering.UnknownError(f"No test {test_id}. The link may belong to another installation.")
     release, _, environment = lane.rpartition("/")
     in_lane = Filter(release, environment=environment, at_run=then or None)
     scope = in_lane if lane else replace(url.filter, module=None, topology=None)
@@ -40,14 +40,14 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     build_id = build_id or (here["build"] if here else None)
     build = builds.build(store, build_id) if build_id else None
     if build_id and build is None:
-        raise rendering.UnknownError(f"No build has the id {build_id}.")
+        raise rendering.UnknownError(f"No build {build_id}.")
     topology = topology if topology is not None else (here["topology"] if here else None)
     if build and topology is not None:
         # the strip follows the same release, environment and topology as the case
         same = Filter(build["release"], environment=build["environment"], topology=topology, at_run=then or None)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
-    out = _left_out(store, test_id, build, url.filter.as_of) if build else {}
+    excluded = _excluded_runs(store, test_id, build, url.filter.as_of) if build else {}
     return {
         "test": test,
         "build": build,
@@ -55,31 +55,35 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "attempts": attempts,
         "history": history[::-1],
         "bugs": bugs.of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
-        "out": out,
-        "left_out": _why(history, build_id, out),
-        "first_bad": _first_bad([row for row in history if row["run"] not in out], build_id),
+        "excluded": excluded,
+        "exclusion": _exclusion(history, build_id, excluded),
+        "first_bad": _first_bad([row for row in history if row["run"] not in excluded], build_id),
     }
 
 
-def _left_out(store: Store, test: str, build: dict[str, Any], as_of: int | None) -> dict[str, str]:
-    """Run id -> storm or host: where a failure of the test is left out of verdicts, as they are now; what lies before
-    the runs that they look at, as it stood then."""
+def _excluded_runs(store: Store, test: str, build: dict[str, Any], as_of: int | None) -> dict[str, str]:
+    """Run id -> "storm" or "host" for the runs whose failure of the test today's verdicts exclude; for a run before
+    those that they use, as of that run."""
     lane = Filter(build["release"], environment=build["environment"], as_of=as_of)
     if lane.environment is None or not build["runs"]:
         return {}
-    found, looked_at = verdicts.excluded_runs(store, test, lane)
+    excluded, judged_runs = verdicts.excluded_runs(store, test, lane)
     run = build["runs"][0]["id"]
-    return found if run in looked_at else found | verdicts.excluded_runs(store, test, replace(lane, at_run=run))[0]
+    return (
+        excluded if run in judged_runs else excluded | verdicts.excluded_runs(store, test, replace(lane, at_run=run))[0]
+    )
 
 
-def _why(history: list[dict[str, Any]], build: str | None, out: dict[str, str]) -> str | None:
-    """Why the failure in this build is left out of verdicts; None where it is not, or did not fail."""
-    return next((out.get(row["run"]) for row in history if row["build"] == build and row["status"] == "failed"), None)
+def _exclusion(history: list[dict[str, Any]], build: str | None, excluded: dict[str, str]) -> str | None:
+    """Why verdicts exclude the failure in this build; None if they count it or the test did not fail."""
+    return next(
+        (excluded.get(row["run"]) for row in history if row["build"] == build and row["status"] == "failed"), None
+    )
 
 
 def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, Any] | None:
-    """Of results newest first, the first failed one of the stretch that a build's failure stands in; None where it did
-    not fail there, or no result before it is known."""
+    """The first failed result of the streak that a build's failure belongs to, from results newest first; None if the
+    test did not fail there or no earlier result is known."""
     start = next((at for at, row in enumerate(history) if row["build"] == build), len(history))
     ran = [row for row in history[start:] if row["status"] != "skipped"]
     good = next((at for at, row in enumerate(ran) if row["status"] == "passed"), 0)
@@ -87,7 +91,7 @@ def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, An
 
 
 def _chosen(history: list[dict[str, Any]], build: str | None, topology: str | None) -> dict[str, Any] | None:
-    """Of a test's results, newest first, the one that is meant; a failed one where the URL leaves a choice."""
+    """The result that the URL selects from results newest first, preferring a failed one."""
     fitting = [
         row
         for row in history

@@ -1,4 +1,4 @@
-"""One failure pattern: when it came, how often on each day, where it was told, and its newest examples."""
+"""One failure pattern: when and where it occurs, how often per day, and its latest examples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def page_data(store: Store, url: PageUrl, signature: str) -> dict[str, Any]:
     offset = offset_of(url)
     pattern = failures.failure(store, signature, url.filter, PAGE_SIZE, offset)
     if pattern is None:
-        raise rendering.UnknownError(f"No failure pattern has the id {signature}. It may come from another store.")
+        raise rendering.UnknownError(f"No failure pattern {signature}. The link may belong to another installation.")
     hosts = Counter(row["host"] or "no host" for row in pattern["examples"])
     return {
         "pattern": pattern,
@@ -45,7 +45,7 @@ def page_data(store: Store, url: PageUrl, signature: str) -> dict[str, Any]:
 
 
 def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The `DAYS` days up to the newest, those without a failure too, with heights in percent of the worst."""
+    """The last `DAYS` days including those without failures; heights in percent of the worst day."""
     if not days:
         return []
     counts = {row["day"]: row["count"] for row in days}

@@ -1,4 +1,4 @@
-"""Failure patterns: the few messages that many failures come down to, the new ones first, then the widest."""
+"""Failure patterns: failures grouped by message, new ones first, then by number of tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     found = failures.failures(store, flt, failures.MOST)
     shown = failures.narrowed(found, url.get("q"), bool(url.get("new")))
     sort = url.choice("sort", SORTS, "new")
-    # A stable sort: equal ones stay widest first. Of first seen, the newest stands first.
+    # The sort is stable: equal rows keep the most tests first. By first seen, the newest comes first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
     return {
         "patterns": shown[offset : offset + PAGE_SIZE],
@@ -49,7 +49,15 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "sort": sort,
         "runs": str(flt.runs or failures.RECENT_RUNS),
         "runs_offered": RUNS,
+        "empty_reason": _empty_reason(url, flt.runs or failures.RECENT_RUNS),
     }
+
+
+def _empty_reason(url: PageUrl, count: int) -> str:
+    """Why no pattern is listed."""
+    kind = "new failure pattern" if url.get("new") else "failure"
+    matches = f"matches “{url.get('q')}”" if url.get("q") else "in this scope"
+    return f"No {kind} of the last {count} runs {matches}."
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:

@@ -1,7 +1,7 @@
-"""Tests by runs: a small cell a result, so that a thousand tests over two hundred runs are seen at once.
+"""Tests by runs: one small cell per result, so that 1,000 tests over 200 runs fit on a screen.
 
-The server sends names and one string of letters a test; assets/grid.js paints them. As markup the same grid would be
-two hundred thousand elements from a template, morphed one by one.
+The server sends names and one string of status letters per test; assets/grid.js paints them. As markup the same grid
+would be 200,000 elements.
 """
 
 from __future__ import annotations
@@ -49,18 +49,19 @@ def register(app: Dash) -> None:
         if url.path != PATH:
             return no_update
         try:
-            return answer(the_store(url.filter.as_of), url)
-        except (FilterError, ValueError, StoreError):  # the head of the page says what is wrong
+            return grid_data(the_store(url.filter.as_of), url)
+        except (FilterError, ValueError, StoreError):  # the head of the page shows the error
             return None
 
     app.clientside_callback(ClientsideFunction("rt", "grid"), Input("grid-data", "data"), State("grid", "id"))
 
 
-def answer(store: Store, url: PageUrl) -> dict[str, Any]:
-    """What is painted: {"at" (the address that it answers), "release",
+def grid_data(store: Store, url: PageUrl) -> dict[str, Any]:
+    """What grid.js paints: {"at" (the URL), "release",
     "runs": [[id, number, started_at, environment, version, state]],
-    "tests": [[test, name, key, note, kinds, what tells it from its namesakes]], "cells": [the letters of a test]}."""
-    found = ask(store, url)
+    "tests": [[test, name, key, note, kinds, what distinguishes it from tests of the same name]],
+    "cells": [the status letters of a test]}."""
+    found = query(store, url)
     facts = ("id", "number", "started_at", "environment", "version", "state")
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
@@ -69,15 +70,15 @@ def answer(store: Store, url: PageUrl) -> dict[str, Any]:
         "runs": [[run[name] for name in facts] for run in found["runs"]],
         "tests": [
             [row["test"], row["name"], row["key"], note, row["kinds"], label]
-            for row, note, label in zip(found["tests"], notes, apart(found["tests"]), strict=True)
+            for row, note, label in zip(found["tests"], notes, distinguishing_labels(found["tests"]), strict=True)
         ],
         "cells": found["cells"],
     }
 
 
-def apart(tests: list[dict[str, Any]]) -> list[str]:
+def distinguishing_labels(tests: list[dict[str, Any]]) -> list[str]:
     """For each test the shortest part of its key that no other test of the same name has: its class, its file's name,
-    or as much as it takes; "" where the name is enough."""
+    or more; "" if the name is unique."""
     namesakes: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(tests):
         namesakes[row["name"]].append(index)
@@ -100,22 +101,22 @@ def apart(tests: list[dict[str, Any]]) -> list[str]:
     return labels
 
 
-def ask(store: Store, url: PageUrl) -> dict[str, Any]:
-    """The grid of the release that the address names, or else of the one with the newest activity: runs of several
-    releases are no one history."""
+def query(store: Store, url: PageUrl) -> dict[str, Any]:
+    """The grid of the release in the URL, by default of the one with the latest activity: runs of several releases are
+    not one history."""
     flt = url.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
     kind, order = url.choice("kind", KINDS), url.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
-    asked = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
-    return grid.grid(store, asked, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {"release": release}
+    scope = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
+    return grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {"release": release}
 
 
 def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    found, offset = ask(store, url), offset_of(url)
+    found, offset = query(store, url), offset_of(url)
     return {
         "release": found["release"],
-        "releases": [] if url.filter.release else _known(store, url),
+        "releases": [] if url.filter.release else _releases(store, url),
         "unknown": None if found["runs"] else _others(store, url),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
@@ -132,25 +133,36 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "offset": offset,
         "size": ROWS,
         "more": len(found["tests"]) == ROWS,
+        "plurals": {"priority": "priorities", "topology": "topologies"},
+        "empty_reason": _empty_reason(url),
     }
 
 
-def _known(store: Store, url: PageUrl) -> list[str]:
+def _empty_reason(url: PageUrl) -> str:
+    """Why no test is listed."""
+    kind = url.get("kind").replace("_", " ")
+    text = (
+        f"No test in this scope matches “{url.get('q')}”" if url.get("q") else "No test in this scope ran in these runs"
+    )
+    return text + (f" and is {kind}." if kind else ".")
+
+
+def _releases(store: Store, url: PageUrl) -> list[str]:
     return releases.choices(store, Filter(as_of=url.filter.as_of))["releases"]
 
 
 def _others(store: Store, url: PageUrl) -> list[str] | None:
-    """The releases that there are, where the address names one that is not among them."""
-    known = _known(store, url)
+    """The known releases, if the one in the URL is not among them."""
+    known = _releases(store, url)
     return known if url.filter.release and url.filter.release not in known else None
 
 
 def _offered(known: list[str], chosen: str | None) -> list[str]:
-    """What a selector offers; what the address names stands there even where the store does not know it."""
+    """The options of a selector; the chosen value is among them even if the store does not know it."""
     return known if chosen is None or chosen in known else [chosen, *known]
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
     kind = url.get("kind") if url.get("kind") in KINDS else None
     runs = min(url.filter.runs or int(RUNS[0]), MOST_RUNS)
-    return api_call(("grid",), parameters.GridQuery, url, release=ask(store, url)["release"], runs=runs, kind=kind)
+    return api_call(("grid",), parameters.GridQuery, url, release=query(store, url)["release"], runs=runs, kind=kind)

@@ -1,6 +1,6 @@
-"""Is everything here: every source's state, what is still open and why, what is missing, and asking for more.
+"""Is the data complete: the state of each source, waiting builds and their errors, missing data, and fetching more.
 
-Asking is a callback of its own: the browser hands over the form, and the answer is laid over the page like any other.
+The forms are sent by a callback of their own; its answer fills a slot like any other.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ PATH, NAME = "/ingest", "Ingest"
 STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
 AUTHOR = "dashboard"
 REQUESTS = 20
-LISTED = 100
-# A source that was not polled for so many of its intervals is stale; a poll may take a minute.
+MOST_ROWS = 100
+# A source that was not polled for this many of its intervals is stale; a poll may take a minute.
 _LATE = 3
-RENEWED_S = 10  # polls leave no snapshot that would renew the page
+REFRESH_S = 10  # polls make no snapshot that would refresh the page
 
 
 def layout() -> html.Div:
     return html.Div(
         [
             dcc.Store(id="ingest-request"),
-            dcc.Interval("ingest-clock", RENEWED_S * 1000),
+            dcc.Interval("ingest-clock", REFRESH_S * 1000),
             *rendering.html_slot("ingest-result", role="status"),
             *rendering.html_slot("ingest"),
         ],
@@ -62,7 +62,7 @@ def register(app: Dash) -> None:
         State("url", "href"),
         prevent_initial_call=True,
     )
-    def renew(_beats: int, href: str) -> Any:
+    def refresh(_beats: int, href: str) -> Any:
         return rendering.render_screen("ingest.html", PageUrl.of(href), page_data, {})
 
     @app.callback(
@@ -72,33 +72,32 @@ def register(app: Dash) -> None:
         State("url", "href"),
         prevent_initial_call=True,
     )
-    def take(asked: dict[str, Any] | None, href: str) -> Any:
-        if not asked:
+    def submit(form: dict[str, Any] | None, href: str) -> Any:
+        if not form:
             raise PreventUpdate
         url = PageUrl.of(href)
         store = services().store
         try:
-            text, found = ask(store, asked)
-            said = {"text": text, "failed": False, "found": found}
+            text, found = submit_request(store, form)
+            result = {"text": text, "failed": False, "found": found}
         except (ValueError, FilterError) as error:
-            said = {"text": _reason(error), "failed": True}
+            result = {"text": _reason(error), "failed": True}
         except StoreError as error:
             log.error("a request was not stored", exc_info=error)
-            said = {"text": str(error), "failed": True}
+            result = {"text": str(error), "failed": True}
         snapshot = store.snapshot().id
-        markup = rendering.render_markup("ingest_result.html", url, said)
+        markup = rendering.render_markup("ingest_result.html", url, result)
         return {"html": markup, "at": url.here(), "snapshot": snapshot}, snapshot
 
 
-def ask(store: Store, asked: dict[str, Any]) -> tuple[str, str | None]:
-    """Store what a form asks for; answers what was asked in words, and the request's id where its answer is to be
-    shown. Raises ValueError for what cannot be."""
-    urls = asked.get("urls") or []
-    given = {name: str(value).strip() for name, value in asked.items() if name != "urls" and str(value).strip()}
+def submit_request(store: Store, form: dict[str, Any]) -> tuple[str, str | None]:
+    """Store the request of a form. Returns the text of the confirmation, and the request's id if its result is to be
+    shown. Raises ValueError for an invalid form."""
+    urls = form.get("urls") or []
+    given = {name: str(value).strip() for name, value in form.items() if name != "urls" and str(value).strip()}
     kind, source = given.pop("kind", ""), given.get("source", "")
-    known = [one.name for one in services().settings.source]
-    if source not in known:
-        raise ValueError(f"There is no source {source!r} in the configuration.")
+    if source not in [one.name for one in services().settings.source]:
+        raise ValueError(f"No source {source!r} in the configuration.")
     if kind == "again":
         job, number = given.get("job", ""), given.get("number", "")
         if (
@@ -106,20 +105,20 @@ def ask(store: Store, asked: dict[str, Any]) -> tuple[str, str | None]:
             or not number.isdigit()
             or not ledger.retry_now(store, AUTHOR, source, job, int(number))
         ):
-            raise ValueError(f"{job} #{number} is not waiting any more.")
+            raise ValueError(f"{job} #{number} is no longer waiting.")
         requests.submit(store, "poll", source, {}, AUTHOR)
-        return f"{job} #{number} will be tried again within seconds.", None
+        return f"Retrying {job} #{number} within seconds.", None
     picked = {"urls": [urls] if isinstance(urls, str) else urls} if urls else {}
     work = Work.model_validate({"kind": kind} | given | picked)
     request = requests.submit(store, work.kind, source, work.payload, AUTHOR)
     several = "1 build" if len(work.urls or []) == 1 else f"{len(work.urls or [])} builds"
-    said = {
-        "poll": f"{source} will be looked at within seconds.",
-        "discover": f"The builds of {source} are being listed.",
-        "build": f"{work.url or several} will be read within seconds.",
-        "backfill": f"{source} will be read back within seconds; its progress stands below.",
+    confirmation = {
+        "poll": f"Polling {source} within seconds.",
+        "discover": f"Listing the builds of {source}.",
+        "build": f"Fetching {work.url or several} within seconds.",
+        "backfill": f"Backfilling {source} within seconds; see the progress below.",
     }[work.kind]
-    return said, ids.text(request) if work.kind == "discover" else None
+    return confirmation, ids.text(request) if work.kind == "discover" else None
 
 
 def _reason(error: ValueError) -> str:
@@ -130,7 +129,7 @@ def _reason(error: ValueError) -> str:
 
 
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    url.filter  # noqa: B018 - a parameter that cannot be used is answered as everywhere
+    url.filter  # noqa: B018 - raises FilterError as on every screen
     source, state, offset = url.get("source") or None, url.get("state") or None, offset_of(url)
     sources = [_source(row) for row in ingest_status.status(store)]
     rows = ingest_status.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
@@ -148,23 +147,23 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "ledger": rows[:PAGE_SIZE],
-        "requests": (asked := _requests(store)),
-        "found": _found(store, url, asked),
-        "gaps": ingest_status.gaps(store, limit=LISTED),
+        "requests": (recent := _requests(store)),
+        "discovery": _discovery(store, url, recent),
+        "gaps": ingest_status.gaps(store, limit=MOST_ROWS),
         "drops": ingest_status.drops(store),
-        "empty_runs": ingest_status.empty_runs(store, LISTED),
-        "empty_builds": ingest_status.empty_builds(store, LISTED),
-        "remarks": ingest_status.remarks(store, LISTED),
+        "empty_runs": ingest_status.empty_runs(store, MOST_ROWS),
+        "empty_builds": ingest_status.empty_builds(store, MOST_ROWS),
+        "remarks": ingest_status.remarks(store, MOST_ROWS),
     }
 
 
 def _source(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `ingest_status.status` with the word for how it is, and whether its next poll begins or goes on now."""
+    """A row of `ingest_status.status` with its state, and whether its next poll is due."""
     minutes, lag = row["poll_minutes"], row["lag_s"]
-    if row["last_error"] and not row["last_failed"]:  # not a single build of it: the source itself
+    if row["last_error"] and not row["last_failed"]:  # the source itself, not single builds
         state = "failing"
     elif minutes is None:
-        state = ""  # files that were handed in, or a source that is no longer configured
+        state = ""  # uploaded files, or a source that is no longer configured
     elif lag is None and not row["is_read"]:
         state = "empty"
     elif row["is_read"]:
@@ -175,15 +174,15 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"state": state, "is_due": row["next_poll"] is not None and row["next_poll"] <= now}
 
 
-def _found(store: Store, url: PageUrl, asked: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The discovery that the address names: its request, the builds with how each stands now, and what is being read
-    of the same source."""
+def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The discovery in the URL: its request, the builds with their current state, and running requests for builds of
+    the same source."""
     name = url.get("request")
     if not name:
         return None
     request = requests.status(store, ids.number(name))
     if request is None or request.kind != "discover":
-        raise rendering.UnknownError(f"There is no list of builds {name!r}. It may have been asked of another store.")
+        raise rendering.UnknownError(f"No list of builds {name!r}. The link may belong to another installation.")
     rows = request.payload.get("listed") or []
     started = [None if row["started_at"] is None else datetime.fromisoformat(row["started_at"][:-1]) for row in rows]
     wanted = [(row["job"], row["number"], start) for row, start in zip(rows, started, strict=True)]
@@ -202,7 +201,7 @@ def _found(store: Store, url: PageUrl, asked: list[dict[str, Any]]) -> dict[str,
                 "build": None if here.build is None else ids.text(here.build),
             }
         )
-    reading = [one for one in asked if one["kind"] == "build" and one["source"] == request.source and one["total"]]
+    reading = [one for one in recent if one["kind"] == "build" and one["source"] == request.source and one["total"]]
     return {
         "request": _request(request),
         "builds": builds,
@@ -213,17 +212,16 @@ def _found(store: Store, url: PageUrl, asked: list[dict[str, Any]]) -> dict[str,
 
 
 def _requests(store: Store) -> list[dict[str, Any]]:
-    """The newest requests; what an upload became is told by what it is."""
-    asked = [_request(found) for found in requests.recent(store, REQUESTS)]
-    names = ingest_status.named(store, tuple(build for one in asked for build in one["builds"]))
-    for one in asked:
+    """The newest requests, with the names of the builds that they became."""
+    recent = [_request(found) for found in requests.recent(store, REQUESTS)]
+    names = ingest_status.named(store, tuple(build for one in recent for build in one["builds"]))
+    for one in recent:
         one["builds"] = [(build, names.get(build, "build")) for build in one["builds"]]
-    return asked
+    return recent
 
 
 def _request(found: requests.WorkRequest) -> dict[str, Any]:
-    """A request as the list shows it; its progress as a share where it reports one, with builds a second and the
-    seconds left at that rate."""
+    """A request as the list shows it; if it reports progress, with its share, builds per second and seconds left."""
     progress = found.payload.get("progress") or {}
     total, done = progress.get("total"), progress.get("done", 0)
     rate = done / max((found.updated_at - found.created_at).total_seconds(), 1.0)
@@ -239,7 +237,7 @@ def _request(found: requests.WorkRequest) -> dict[str, Any]:
         or " to ".join(str(found.payload[name]) for name in ("from", "to") if name in found.payload)
         or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload)
         + (f" #{found.payload['number']}" if "number" in found.payload else "")
-        or (f"{len(found.payload['urls'])} picked" if "urls" in found.payload else ""),
+        or (f"{len(found.payload['urls'])} selected" if "urls" in found.payload else ""),
         "found": found.payload.get("found"),
         "done": done,
         "total": total,

@@ -1,4 +1,4 @@
-"""May a release ship? Modules against environments or topologies, and the broken tests behind each red cell."""
+"""Is a release ready to ship? Modules by environment or topology, and the broken tests of each red cell."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from dash import Dash, html
 from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
+from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, matrix, matrix_tests, releases
 
 PATH, NAME = "/matrix", "Matrix"
-# What each state of a cell means; the legend and the hover say the same.
+# What each state of a cell means, for the legend and the tooltips.
 MEANINGS = {
     "ok": "no broken test",
-    "failing": "broken tests, and how many",
-    "unjudged": "failed the only time they ran: too seldom to be judged",
-    "broken": "the build brought nothing, or only a storm",
+    "failing": "broken tests",
+    "unjudged": "failed on its only run: not enough data",
+    "broken": "no usable results, or a mass failure",
     "missing": "ran here before, no result now",
     "empty": "not tested here",
 }
@@ -36,44 +37,100 @@ def register(app: Dash) -> None:
 
 
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    """`by` chooses the columns; `row` and `column` the cells whose tests are listed. Without a release the columns are
-    the releases, and a cell leads to its own matrix."""
+    """`by` sets the columns, `row` and `column` select the cells whose tests are listed. Without a release the columns
+    are the releases, and a cell links to its release's matrix."""
     flt = url.filter
     release = _release(store, flt)
     if release is None:
         found = matrix.overall(store, flt)
-        return {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
+        context = {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
+        return context | (_headline(found) if found else {})
     by, row, column = url.choice("by", matrix.AXES, "environment"), url.get("row"), url.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by)
     context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
     if found is None:
         return context
+    context |= _headline(found, release)
     tests = matrix_tests.broken(store, release, replace(flt, module=row or flt.module), by, column)
     offset = offset_of(url)
     shown = tests[offset : offset + PAGE_SIZE]
-    seldom = matrix_tests.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
+    unjudged = matrix_tests.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
     return context | {
         "row": row,
         "column": column,
         "cell": _cell(found, row, column),
+        "plurals": {"environment": "environments", "topology": "topologies", "release": "releases"},
         "tests": shown,
         "bugs": bugs.of_tests(store, tuple(verdict["test"] for verdict in shown), Filter(release)),
-        "unjudged": seldom,
+        "unjudged": unjudged,
         "of": len({verdict["test"] for verdict in tests}),
         "offset": offset,
         "more": offset + PAGE_SIZE < len(tests),
     }
 
 
+def _headline(found: dict[str, Any], release: str | None = None) -> dict[str, Any]:
+    """The page's title as `headline` (parts; "bad" is red) and `details`, and per release `ship`: (column, verdict,
+    why)."""
+    columns, rows = found["columns"], found["rows"]
+    modules = plural(len(rows), "module")
+    silent = sum(row["state"] in ("broken", "missing") for row in rows)
+    if release is None:
+        blocked = sum(column["state"] == "failing" for column in columns)
+        if blocked:
+            verb = "is" if blocked == 1 else "are"
+            title, details = f"of {plural(len(columns), 'release')} {verb} not ready", ""
+        elif silent:
+            title, details = "No verdict on some releases", f"{silent} of {modules} without results"
+        else:
+            title, details = ("The release" if len(columns) == 1 else "All releases") + " may ship", ""
+        return {"count": blocked, "headline": title, "details": details, "ship": _ship(found)}
+    if any(row["state"] == "failing" for row in rows):
+        broken = sum(bool(row["tests"]) for row in rows)
+        once = sum(bool(row["unjudged"]) for row in rows)
+        details = _why(found, f"{broken} of {modules}", f"{once} of {modules}")
+        return {"headline": "is not ready", "blocked": True, "details": details}
+    if silent:
+        return {"headline": "no verdict", "blocked": False, "details": f"{silent} of {modules} without results"}
+    return {"headline": "may ship", "blocked": False, "details": f"no broken tests in {modules}"}
+
+
+def _why(counts: dict[str, Any], broken_in: str, once_in: str) -> str:
+    """Why a release is not ready: its broken tests, and those that failed on their only run."""
+    parts = []
+    if counts["tests"]:
+        parts.append(f"{plural(counts['tests'], 'broken test')} in {broken_in}")
+    if counts["unjudged"]:
+        owner = "its" if counts["unjudged"] == 1 else "their"
+        parts.append(f"{plural(counts['unjudged'], 'test')} failed on {owner} only run in {once_in}")
+    return ", ".join(parts)
+
+
+_SHIP = {"failing": "is not ready", "ok": "may ship", "empty": "is not tested"}
+
+
+def _ship(found: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
+    answer = []
+    for index, column in enumerate(found["columns"]):
+        cells = [row["cells"][index] for row in found["rows"]]
+        if column["state"] == "failing":
+            broken = plural(sum(bool(cell["tests"]) for cell in cells), "module")
+            why = _why(column, broken, plural(sum(bool(cell["unjudged"]) for cell in cells), "module"))
+        else:
+            why = "no broken tests" if column["state"] == "ok" else "a module has no results"
+        answer.append((column, _SHIP.get(column["state"], "no verdict"), why))
+    return answer
+
+
 def _release(store: Store, flt: Filter) -> str | None:
-    """The release that is asked about, or the only one that there is; None: all of them."""
+    """The release of the filter, or the only one there is; None for all releases."""
     known = releases.choices(store, Filter(as_of=flt.as_of))["releases"]
     return flt.release or (known[0] if len(known) == 1 else None)
 
 
 def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, Any] | None:
-    index = next((index for index, known in enumerate(found["columns"]) if known["value"] == column), None)
+    index = next((index for index, one in enumerate(found["columns"]) if one["value"] == column), None)
     row = next((row for row in found["rows"] if row["module"] == module), None)
     return row["cells"][index] if row and index is not None else None
 

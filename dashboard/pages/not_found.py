@@ -1,4 +1,4 @@
-"""What stands at an address that no screen has."""
+"""The page for an unknown path."""
 
 from dash import html
 
@@ -6,8 +6,8 @@ from dash import html
 def layout() -> html.Div:
     return html.Div(
         [
-            html.H1("There is no such page"),
-            html.P("The address may have been mistyped, or cut when it was copied."),
+            html.H1("Page not found"),
+            html.P("Check the address: it may have been mistyped or cut off."),
             html.P(html.A("Go to the overview", href="/")),
         ],
         className="state-page",

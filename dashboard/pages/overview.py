@@ -1,4 +1,4 @@
-"""The wall: a tile per release line, and the newest runs."""
+"""The wall: one tile per release, and the latest runs."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     found = releases.tiles(store, flt)
     tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}
     tiles = [tile if tile["release"] in tested else tile | _EMPTY for tile in found]
-    tiles.sort(key=lambda tile: _ORDER.index(tile["state"]))  # within a state: newest activity first, as they came
+    tiles.sort(key=lambda tile: _ORDER.index(tile["state"]))  # within a state the order stays: latest activity first
     narrowed = [name for name in ("environment", "module", "topology") if url.query.get(name)]
     return {
         "narrowed": [f"{name} {url.get(name)}" for name in narrowed],
         "wider": url.here(**dict.fromkeys(narrowed)),
         "tiles": [tile | {"running": progress(_expecting(store, tile["running_run"]), store.now())} for tile in tiles],
         "recent": [run for run in runs.runs(store, url.filter, RECENT) if run["release"] in tested],
-        "nothing": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
+        "is_empty": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
-        "measured": rendering.window_label(store),
+        "pass_rate_definition": rendering.pass_rate_definition(store),
         "window": store.settings.measures.window,
     }
 
 
 def _tested(store: Store, release: str, flt: Filter) -> bool:
-    """Whether the release ever had the module and topology that are asked for; else nothing of it is broken."""
+    """Whether the release ever ran the module and topology of the filter."""
     if flt.module is not None:
         known = releases.choices(store, Filter(release, as_of=flt.as_of))["modules"]
         if flt.module not in known:
@@ -64,8 +64,8 @@ def _expecting(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | Non
 
 
 def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
-    """How far a running run is: its share of builds that have ended, and the seconds left and the moment of its end if
-    it takes as long as those before it did. `over`: in Jenkins it has ended, and only ingest has yet to read some."""
+    """The progress of a running run: the share of finished builds, and the seconds left and expected end by the
+    duration of earlier runs. `over`: finished in Jenkins, with results still to be read."""
     if run is None:
         return None
     started = datetime.fromisoformat(run["started_at"].rstrip("Z"))

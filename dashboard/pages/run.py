@@ -1,4 +1,4 @@
-"""One regression run: what changed against another, what broke and why, by module and priority, down to each result."""
+"""One regression run: verdicts, gate, changes since another run, and results by module and priority."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from dashboard.pages.compare import LISTED, MEANINGS, listed
+from dashboard.pages.compare import MEANINGS, MOST_ROWS, class_rows
 from dashboard.pages.overview import progress
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -24,10 +24,10 @@ PATH, NAME = "/runs/<run>", ""
 VERDICT_LIMIT = 2_000
 VIEWS = ("modules", "gate", "broken", "changes", "patterns", "failed")
 STATUSES = ("failed", "skipped", "passed", "all")
-OTHERS = 60  # newest runs of all releases among which other lanes are offered as baselines
-BESIDE = 40  # runs of its lane that one can go to
+OTHERS = 60  # newest runs of all releases from which baselines of other lanes are offered
+LANE_RUNS = 40  # runs of the same lane in the run selector
 PATTERNS = 300
-# What a column of the modules is sorted by; None counts as least.
+# Sort key of each column of the modules; None sorts first.
 _STATES = ("failing", "broken", "missing", "running", "ok")
 SORTS = {
     "state": lambda row: (_STATES.index(row["state"]), -row["failed"]),
@@ -51,27 +51,27 @@ def register(app: Dash) -> None:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What every view of a run is made of. `base` is the run that it is held against, None for the first of its lane;
-    `judged` are the verdicts of its lane: today's where it is the newest, else as they stood after it."""
+class RunData:
+    """The data that all views of a run share. `base` is the run to compare with, None for the first run of its lane;
+    `verdicts` are those of its lane: current for the newest run, else as of this run."""
 
     run: dict[str, Any]
     base: dict[str, Any] | None
-    part: Filter
+    scope: Filter
     changes: dict[str, Any] | None
-    judged: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
 
 
 def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     flt = url.filter
-    part = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
-    this = _run(store, flt, run, part)
-    _in_scope(store, url, this, part)
+    scope = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
+    this = _run(store, flt, run, scope)
+    _check_scope(store, url, this, scope)
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
-    beside = runs.runs(store, lane, BESIDE)
-    then = None if this["id"] in _current(beside) else this["id"]
+    lane_runs = runs.runs(store, lane, LANE_RUNS)
+    then = None if this["id"] in _current(lane_runs) else this["id"]
     base_id = url.get("base") or this["previous"]
-    base = _known(store, base_id, part) if base_id else None
+    base = _load_run(store, base_id, scope) if base_id else None
     here = replace(
         lane,
         module=flt.module,
@@ -79,11 +79,11 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         include_storms=flt.include_storms,
         at_run=then,
     )
-    shown = Shown(
+    data = RunData(
         this,
         base,
-        part,
-        _against(store, base, this, part) if base else None,
+        scope,
+        _changes_since(store, base, this, scope) if base else None,
         verdicts.verdicts(store, here, KINDS, VERDICT_LIMIT),
     )
     kind = url.choice("view", VIEWS, VIEWS[0])
@@ -91,40 +91,40 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     context = {
         "run": this,
         "base": base,
-        "bases": _bases(store, this, beside, flt),
-        "beside": beside,
+        "bases": _bases(store, this, lane_runs, flt),
+        "lane_runs": lane_runs,
         "running": progress(this, store.now()) if this["state"] == "running" else None,
-        "measured": rendering.window_label(store),
+        "pass_rate_definition": rendering.pass_rate_definition(store),
         "window": store.settings.measures.window,
         "then": then,
         "everywhere": bool(url.get("everywhere")),
         "view": kind,
-        "words": KINDS,
-        "by_kind": {word: len({row["test"] for row in shown.judged if word in row["kinds"]}) for word in KINDS},
+        "verdict_kinds": KINDS,
+        "by_kind": {kind: len({row["test"] for row in data.verdicts if kind in row["kinds"]}) for kind in KINDS},
         "classes": MEANINGS,
-        "changes": shown.changes,
-        "gate": _gate(store, shown, flt),
+        "changes": data.changes,
+        "gate": _gate(store, data, flt),
         "patterns": sorted(patterns, key=lambda row: not row["new"]),
-        "disturbed": _disturbed(store, replace(lane, module=flt.module, at_run=then), this),
+        "exclusions": _exclusions(store, replace(lane, module=flt.module, at_run=then), this),
         "module": flt.module,
         "flt": flt,
     }
-    return context | (_SHOWS[kind](store, url, shown) if kind in _SHOWS else {})
+    return context | (_VIEW_DATA[kind](store, url, data) if kind in _VIEW_DATA else {})
 
 
-def _against(store: Store, base: dict[str, Any], this: dict[str, Any], part: Filter) -> dict[str, Any]:
-    changes = compare.compare(store, base["id"], this["id"], replace(part, exclude_flaky=False), LISTED)
+def _changes_since(store: Store, base: dict[str, Any], this: dict[str, Any], scope: Filter) -> dict[str, Any]:
+    changes = compare.compare(store, base["id"], this["id"], replace(scope, exclude_flaky=False), MOST_ROWS)
     if this["state"] != "running":
         return changes
-    # What has not come in yet has not disappeared.
+    # A result that has not arrived yet has not disappeared.
     counts, classes = changes["counts"] | {"disappeared": 0}, changes["classes"] | {"disappeared": []}
     return changes | {"counts": counts, "classes": classes}
 
 
-def _gate(store: Store, shown: Shown, flt: Filter) -> dict[str, Any]:
-    """What `regtracker gate` says of this run against the same baseline, number for number."""
-    this, base = shown.run, shown.base
-    asked = Filter(
+def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
+    """The answer of `regtracker gate` for this run and baseline."""
+    this, base = data.run, data.base
+    gate_filter = Filter(
         this["release"],
         environment=this["environment"],
         module=flt.module,
@@ -133,90 +133,90 @@ def _gate(store: Store, shown: Shown, flt: Filter) -> dict[str, Any]:
         include_storms=flt.include_storms,
         as_of=flt.as_of,
     )
-    # of another release the gate takes the newest run, in the same environment
+    # for another release the gate takes its newest run in the same environment
     baseline = base and (base["release"] if base["release"] != this["release"] else base["id"])
-    return gate.gate(store, asked, this["id"], baseline, limit=LISTED)
+    return gate.gate(store, gate_filter, this["id"], baseline, limit=MOST_ROWS)
 
 
 def _bases(
-    store: Store, this: dict[str, Any], beside: Iterable[dict[str, Any]], flt: Filter
+    store: Store, this: dict[str, Any], lane_runs: Iterable[dict[str, Any]], flt: Filter
 ) -> list[tuple[str, list[dict[str, Any]]]]:
-    """What this run can be held against: (name of the group, runs): its own lane, and the newest of every other."""
+    """Runs to compare with, as (group name, runs): those of its lane, and the newest of every other lane."""
     lanes: dict[tuple[str, str], dict[str, Any]] = {}
     for run in runs.runs(store, Filter(as_of=flt.as_of), OTHERS):
         if run["state"] != "running":
             lanes.setdefault((run["release"], run["environment"]), run)
     lanes.pop((this["release"], this["environment"]), None)
-    own = [run for run in beside if run["id"] != this["id"] and run["state"] != "running"]
-    return [(f"{this['release']} {this['environment']}", own), ("newest of others", list(lanes.values()))]
+    own = [run for run in lane_runs if run["id"] != this["id"] and run["state"] != "running"]
+    return [(f"{this['release']} {this['environment']}", own), ("latest of other environments", list(lanes.values()))]
 
 
-def _disturbed(store: Store, lane: Filter, this: dict[str, Any]) -> dict[str, Any]:
-    """What the verdicts leave out of this lane, the storms of this run first."""
+def _exclusions(store: Store, lane: Filter, this: dict[str, Any]) -> dict[str, Any]:
+    """What verdicts exclude in this lane, the mass failures of this run first."""
     found = verdicts.exclusions(store, lane)
     return found | {"storms": sorted(found["storms"], key=lambda storm: storm["run"] != this["id"])}
 
 
-def _run(store: Store, flt: Filter, run: str, part: Filter) -> dict[str, Any]:
+def _run(store: Store, flt: Filter, run: str, scope: Filter) -> dict[str, Any]:
     if run == "latest":
         newest = runs.runs(store, replace(flt, module=None, topology=None), 1)
         if not newest:
-            raise rendering.UnknownError("No run of this release, version and environment has been read yet.")
+            raise rendering.UnknownError("No runs of this release, version and environment yet.")
         run = newest[0]["id"]
-    return _known(store, run, part)
+    return _load_run(store, run, scope)
 
 
-def _known(store: Store, run: str, part: Filter) -> dict[str, Any]:
-    found = runs.run(store, run, part)
+def _load_run(store: Store, run: str, scope: Filter) -> dict[str, Any]:
+    found = runs.run(store, run, scope)
     if found is None:
         raise rendering.UnknownError(
-            f"No run has the id {run}. It may have been deleted, or the address may come from another store."
+            f"No run {run}. It may have been deleted, or the link may belong to another installation."
         )
     return found
 
 
-def _in_scope(store: Store, url: PageUrl, this: dict[str, Any], part: Filter) -> None:
-    """Raises NothingHere where the run has results, and none of the module and topology that the address names; a
-    module that it listed and that brought none is broken instead."""
-    if this["total"] or (part.module is None and part.topology is None):
+def _check_scope(store: Store, url: PageUrl, this: dict[str, Any], scope: Filter) -> None:
+    """Raise EmptyScopeError if the run has results but none of the module and topology in the URL. A module that the
+    run lists without results is shown as broken instead."""
+    if this["total"] or (scope.module is None and scope.topology is None):
         return
-    listed = runs.modules(store, this["id"])
-    known = part.module is None or part.module in {row["module"] for row in listed}
-    if (known and part.topology is None) or not any(row["total"] for row in listed):
+    modules = runs.modules(store, this["id"])
+    known = scope.module is None or scope.module in {row["module"] for row in modules}
+    if (known and scope.topology is None) or not any(row["total"] for row in modules):
         return
-    names = [f"{name} {getattr(part, name)}" for name in ("module", "topology") if getattr(part, name) is not None]
-    text = f"Run {this['release']} #{this['number']} has no result of {' on '.join(names)}."
+    names = [f"{name} {getattr(scope, name)}" for name in ("module", "topology") if getattr(scope, name) is not None]
+    text = f"Run {this['release']} #{this['number']} has no results of {' on '.join(names)}."
     raise rendering.EmptyScopeError(text, url.here(module=None, topology=None, offset=None, case=None))
 
 
-def _current(beside: list[dict[str, Any]]) -> set[str]:
-    """The runs, newest first, that today's verdicts speak of: those that run, and the newest that has ended."""
-    ended = next((index for index, run in enumerate(beside) if run["state"] != "running"), len(beside))
-    return {run["id"] for run in beside[: ended + 1]}
+def _current(lane_runs: list[dict[str, Any]]) -> set[str]:
+    """The ids of the runs that current verdicts cover: running ones and the newest finished one."""
+    ended = next((index for index, run in enumerate(lane_runs) if run["state"] != "running"), len(lane_runs))
+    return {run["id"] for run in lane_runs[: ended + 1]}
 
 
-def _modules(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
-    run, base = shown.run["id"], shown.base and shown.base["id"]
-    rows = runs.modules(store, run, shown.part, base)
+def _modules(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
+    run, base = data.run["id"], data.base and data.base["id"]
+    rows = runs.modules(store, run, data.scope, base)
     name = url.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
     key = SORTS[name.removeprefix("-")]
     rows = sorted(sorted(rows, key=SORTS["module"]), key=key, reverse=name.startswith("-"))
     return {
         "modules": rows,
         "sort": name,
-        "priorities": runs.priorities(store, run, shown.part, base),
-        "bugs": {row["module"]: row for row in bugs.by_module(store, run, shown.part)},
+        "priorities": runs.priorities(store, run, data.scope, base),
+        "bugs": {row["module"]: row for row in bugs.by_module(store, run, data.scope)},
     }
 
 
-def _bugs(store: Store, shown: Shown, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The bugs of the tests that are listed."""
-    return bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(shown.run["release"]))
+def _bugs(store: Store, data: RunData, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The bugs of the tests in `rows`."""
+    return bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(data.run["release"]))
 
 
-def _broken(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
+def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     kind, offset = url.choice("kind", KINDS), offset_of(url)
-    rows = [verdict for verdict in shown.judged if not kind or kind in verdict["kinds"]]
+    rows = [verdict for verdict in data.verdicts if not kind or kind in verdict["kinds"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
         "kind": kind,
@@ -224,58 +224,60 @@ def _broken(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
         "found": len(rows),
         "more": offset + PAGE_SIZE < len(rows),
         "verdicts": page,
-        "bugs": _bugs(store, shown, page),
+        "bugs": _bugs(store, data, page),
     }
 
 
-def _changes(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
-    if not shown.changes:
+def _changes(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
+    if not data.changes:
         return {"found": None}
-    rows = listed(url, shown.changes)
-    return {"found": shown.changes, "bugs": _bugs(store, shown, rows["rows"])} | rows
+    rows = class_rows(url, data.changes)
+    return {"found": data.changes, "bugs": _bugs(store, data, rows["rows"])} | rows
 
 
-def _failed(store: Store, url: PageUrl, shown: Shown) -> dict[str, Any]:
+def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     offset, status = offset_of(url), url.choice("status", STATUSES, "failed")
-    run = shown.run["id"]
+    run = data.run["id"]
     rows = results.of_run(
-        store, run, shown.part, None if status == "all" else status, url.get("q") or None, PAGE_SIZE + 1, offset
+        store, run, data.scope, None if status == "all" else status, url.get("q") or None, PAGE_SIZE + 1, offset
     )
     return {
         "status": status,
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "results": rows[:PAGE_SIZE],
-        "kinds": {verdict["test"]: verdict["kinds"] for verdict in shown.judged},
-        "bugs": _bugs(store, shown, rows[:PAGE_SIZE]),
+        "kinds": {verdict["test"]: verdict["kinds"] for verdict in data.verdicts},
+        "bugs": _bugs(store, data, rows[:PAGE_SIZE]),
         "modules": sorted({row["module"] for row in runs.modules(store, run)}),
     }
 
 
-_SHOWS = {"modules": _modules, "broken": _broken, "changes": _changes, "failed": _failed}
+_VIEW_DATA = {"modules": _modules, "broken": _broken, "changes": _changes, "failed": _failed}
 
 
 def as_api_call(store: Store, url: PageUrl, run: str) -> ApiCall:
-    """The table of the view that is open."""
-    part = Filter(module=url.filter.module, topology=url.filter.topology, as_of=url.filter.as_of)
-    this = _run(store, url.filter, run, part)
+    """The API call for the open view."""
+    scope = Filter(module=url.filter.module, topology=url.filter.topology, as_of=url.filter.as_of)
+    this = _run(store, url.filter, run, scope)
     lane = {"release": this["release"], "environment": this["environment"], "version": None, "runs": None}
-    shown, base = url.get("view"), url.get("base") or this["previous"]
-    if shown == "broken":
+    kind, base = url.get("view"), url.get("base") or this["previous"]
+    if kind == "broken":
         lane |= {"environment": None} if url.get("everywhere") else {}
-        beside = runs.runs(store, Filter(this["release"], environment=this["environment"], as_of=part.as_of), BESIDE)
-        then = None if this["id"] in _current(beside) else this["id"]
+        lane_runs = runs.runs(
+            store, Filter(this["release"], environment=this["environment"], as_of=scope.as_of), LANE_RUNS
+        )
+        then = None if this["id"] in _current(lane_runs) else this["id"]
         return api_call(("verdicts",), parameters.VerdictsQuery, url, topology=None, at_run=then, **lane)
-    if shown == "gate":
-        known = runs.run(store, base) if base else None
-        baseline = known and (known["release"] if known["release"] != this["release"] else base)
+    if kind == "gate":
+        baseline_run = runs.run(store, base) if base else None
+        baseline = baseline_run and (baseline_run["release"] if baseline_run["release"] != this["release"] else base)
         whole = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
         return api_call(("gate",), parameters.GateQuery, url, baseline=baseline, kind=None, **whole)
-    if shown == "changes" and base:
+    if kind == "changes" and base:
         return api_call(("compare",), parameters.CompareQuery, url, base=base, candidate=this["id"])
-    if shown == "patterns":
+    if kind == "patterns":
         return api_call(("failures",), parameters.FailuresQuery, url, run=this["id"], **lane)
-    if shown == "failed":
+    if kind == "failed":
         status = url.get("status", "failed")
         return api_call(
             ("runs", this["id"], "results"), parameters.ResultsQuery, url, status=None if status == "all" else status

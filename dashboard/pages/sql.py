@@ -1,7 +1,7 @@
-"""The SQL console: an editor beside what the tables mean, examples, kept queries, and the answer as table or chart.
+"""The SQL console: an editor, the tables, examples, saved queries, and the result as a table or chart.
 
-The query stands in the URL behind the '#', because that part never goes to a server: it may be long, and no log holds
-it. The browser asks `POST /api/v1/sql` itself (assets/sql-console.js), so that a query can be cancelled by hanging up.
+The query is in the URL's fragment, which is never sent to a server: it may be long, and no log keeps it. The browser
+calls `POST /api/v1/sql` itself (assets/sql-console.js), so that closing the connection cancels a query.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def layout() -> html.Div:
         id="sql-chart-frame",
         hidden=True,
         role="group",
-        **{"aria-label": "Chart of the answer; the table holds its data"},
+        **{"aria-label": "Chart of the result; the table has the data"},
     )
     found = html.Div([html.Div(id="sql-answer"), chart], className="sql-answer")
     return html.Div(
         [
             html.Div([*rendering.html_slot("sql"), found], className="sql-main"),
-            html.Aside(rendering.html_slot("sql-side"), **{"aria-label": "Questions and tables"}),
+            html.Aside(rendering.html_slot("sql-side"), **{"aria-label": "Examples and tables"}),
         ],
         className="page sql-columns",
     )
@@ -66,11 +66,11 @@ def side_data(store: Store, url: PageUrl) -> dict[str, Any]:
 
 
 def link(sql: str, chart: tuple[str, str, str, str] | None = None) -> str:
-    """The address of a query, shown as a chart where one is named (kind, x, y, series)."""
+    """The URL of a query, with its chart if given (kind, x, y, series)."""
     named = dict(zip(("view", "x", "y", "series"), chart, strict=True)) if chart else {}
     wanted = {"sql": sql} | {name: value for name, value in named.items() if value}
     return f"{PATH}#{urlencode(wanted, quote_via=quote)}"
 
 
 def as_api_call(store: Store, url: PageUrl) -> None:
-    """The browser asks it: its query stands behind the '#' (assets/share.js makes the call)."""
+    """None: the query is in the URL's fragment, and the browser makes the call (assets/share.js)."""

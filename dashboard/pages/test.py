@@ -1,4 +1,4 @@
-"""One test: what became of it in every run, on each topology and environment, and the reasons for which it failed."""
+"""One test: its results in every run by topology and environment, and why it failed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ HISTORY = 300
 STRIP = 60
 SPLITS = ("release", "environment", "topology")
 SUSPECTS = 5
-MEDIAN = 5  # passed results over which the line of the durations runs
-VERDICTS = 4  # lines of the head; the worst first
+MEDIAN = 5  # passed results per median of the duration line
+VERDICTS = 4  # in the head, worst first
 
 
 def layout() -> html.Div:
@@ -38,12 +38,12 @@ def register(app: Dash) -> None:
 def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
     this = tests.test(store, test)
     if this is None:
-        raise rendering.UnknownError(f"No test has the id {test}. The address may come from another store.")
+        raise rendering.UnknownError(f"No test {test}. The link may belong to another installation.")
     flt = replace(url.filter, module=None)
     history = tests.history(store, test, flt, HISTORY)
     offset = offset_of(url)
     lane = replace(flt, module=this["module"], topology=None)
-    judged = verdicts.verdicts(store, lane, KINDS, VERDICTS, tests=(test,))
+    test_verdicts = verdicts.verdicts(store, lane, KINDS, VERDICTS, tests=(test,))
     split = tuple(name for name in SPLITS if name in url.get("split", ",".join(SPLITS)).split(","))
     found = reasons(history)
     return {
@@ -60,14 +60,16 @@ def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
         "segments": rate_segments.segments(store, test, replace(lane, topology=flt.topology)),
         "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
         "chart": durations(history),
-        "verdicts": judged,
+        "verdicts": test_verdicts,
         "bugs": bugs.of_tests(store, (test,), flt).get(test, []),
-        "counts": {word: sum(row["status"] == word for row in history) for word in ("passed", "failed", "skipped")},
+        "counts": {
+            status: sum(row["status"] == status for row in history) for status in ("passed", "failed", "skipped")
+        },
     }
 
 
 def _failure(store: Store, url: PageUrl, history: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The failure whose text is shown: the URL's `failure` counts from the newest, `reason` leaves one pattern."""
+    """The failure whose text is shown: `failure` in the URL counts from the newest, `reason` selects one pattern."""
     reason = url.get("reason")
     failed = [row for row in history if row["status"] == "failed" and reason in ("", row["signature"])]
     if not failed:
@@ -80,7 +82,7 @@ def _failure(store: Store, url: PageUrl, history: list[dict[str, Any]]) -> dict[
 
 
 def lanes(history: list[dict[str, Any]], split: tuple[str, ...] = SPLITS) -> list[dict[str, Any]]:
-    """A strip for each release, environment and topology (or what `split` names): the newest results, oldest first;
+    """One strip per release, environment and topology (or the fields in `split`): the newest results, oldest first;
     `height` is the duration in percent of the strip's longest."""
     found: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in history:
@@ -94,7 +96,7 @@ def lanes(history: list[dict[str, Any]], split: tuple[str, ...] = SPLITS) -> lis
         answer.append(
             {
                 "key": "-".join(key),
-                "names": [name for name in key if name] or ["every result"],
+                "names": [name for name in key if name] or ["all results"],
                 "bars": bars,
                 "longest": longest,
                 "failed": sum(row["status"] == "failed" for row in rows),
@@ -104,7 +106,7 @@ def lanes(history: list[dict[str, Any]], split: tuple[str, ...] = SPLITS) -> lis
 
 
 def _height(seconds: float | None, longest: float) -> int:
-    """Percent of the strip's height, never so low that it cannot be hit."""
+    """Percent of the strip's height, at least enough to be clicked."""
     return max(round(100 * (seconds or 0) / longest), 12) if longest else 60
 
 
@@ -129,7 +131,7 @@ def reasons(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _letter(row: dict[str, Any], signature: str | None) -> str:
-    """A result in the strip of one reason: F where it failed for it, nothing where it failed for another."""
+    """The status letter of a result in one reason's strip; "-" if it failed for another reason."""
     if row["status"] == "failed":
         return "F" if row["signature"] == signature else "-"
     return "S" if row["status"] == "skipped" else "P"
@@ -137,7 +139,7 @@ def _letter(row: dict[str, Any], signature: str | None) -> str:
 
 def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 150) -> dict[str, Any] | None:
     """Geometry of the durations: {width, height, top (seconds), dots: [{x, y, status, title}] oldest first, lines:
-    [(topology, SVG points of the median over the last five passes)]}. None where no result has a duration."""
+    [(topology, SVG points of the median over the last five passes)]}. None if no result has a duration."""
     timed = [row for row in reversed(history) if row["duration_s"] is not None]
     if len(timed) < 2:
         return None

@@ -1,4 +1,4 @@
-"""How pass rate, counts and duration moved, over runs or days, for one line or several side by side."""
+"""Pass rate, counts and duration over runs or days, in one line or several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from data.model.measures import iso
 from data.queries import trends
 
 PATH, NAME = "/trends", "Trends"
-# What a line is for, in words.
+# Value of `group` -> its label.
 GROUPS = {
     "lane": "release and environment",
     "release": "release",
@@ -45,7 +45,7 @@ def layout() -> html.Div:
                         id=f"trend-{name}",
                         className="chart",
                         role="group",
-                        **{"aria-label": f"Chart of {title.lower()}; the table below holds its data"},
+                        **{"aria-label": f"Chart of {title.lower()}; the table below has the data"},
                     ),
                 ],
                 className="chart-section",
@@ -65,8 +65,8 @@ def register(app: Dash) -> None:
     rendering.register(app, "trends-head", PATH, "trends.html", head_data)
 
     @app.server.after_request
-    def hasten(response: Response) -> Response:
-        """Plotly is on its way while the page's own scripts are still being read."""
+    def preload_plotly(response: Response) -> Response:
+        """Let the browser load Plotly while it still reads the page's own scripts."""
         if request.path == PATH:
             response.headers["Link"] = f"<{static_files.PLOTLY_PATH}>; rel=preload; as=script"
         return response
@@ -83,31 +83,31 @@ def register(app: Dash) -> None:
         if url.path != PATH:
             return no_update, no_update, no_update
         try:
-            series = ask(the_store(url.filter.as_of), url)
-        except (FilterError, StoreError):  # the page's head says what is wrong
+            series = query(the_store(url.filter.as_of), url)
+        except (FilterError, StoreError):  # the head of the page shows the error
             series = []
-        # A figure keeps zoom and hidden lines while this stays the same: while the question does.
+        # Plotly keeps zoom and hidden lines while this stays the same.
         same = {"uirevision": url.here()}
-        drawn = (
+        plots = (
             figures.rates(series),
             figures.counts(series, passed=url.get("bars") == "all"),
             figures.durations(series),
         )
-        return tuple(figure | {"layout": figure["layout"] | same} for figure in drawn)
+        return tuple(figure | {"layout": figure["layout"] | same} for figure in plots)
 
     for name in _CHARTS:
         figure = f"trend-{name}-figure"
         app.clientside_callback(ClientsideFunction("rt", "chart"), Input(figure, "data"), State(figure, "id"))
 
 
-def ask(store: Store, url: PageUrl) -> list[dict[str, Any]]:
-    flt, by, group = _question(url)
+def query(store: Store, url: PageUrl) -> list[dict[str, Any]]:
+    flt, by, group = _parameters(url)
     return trends.trend(store, flt, by, group, *span(url.query))["series"]
 
 
 def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    flt, by, group = _question(url)
-    series = ask(store, url)
+    flt, by, group = _parameters(url)
+    series = query(store, url)
     return {
         "by": by,
         "group": group,
@@ -120,32 +120,34 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "mixed": _mixed(series) if by == "run" else [],
         "span": [iso(moment) for moment in span(url.query)],
         "points": sum(len(line["points"]) for line in series),
-        "measured": rendering.window_label(store),
+        "pass_rate_definition": rendering.pass_rate_definition(store),
     }
 
 
 def _mixed(series: list[dict[str, Any]]) -> list[str]:
-    """The environments that stand in one line, where some do."""
+    """The environments that share a line."""
     found = [{point["environment"] for point in line["points"]} for line in series]
     return sorted({name or "none" for names in found if len(names) > 1 for name in names})
 
 
 def table_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    rows = [point | {"series": line["name"]} for line in ask(store, url) for point in line["points"]]
+    rows = [point | {"series": line["name"]} for line in query(store, url) for point in line["points"]]
     rows.sort(key=lambda point: point.get("started_at") or point["day"], reverse=True)
-    return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _question(url)[1]}
+    return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _parameters(url)[1]}
 
 
-def _question(url: PageUrl) -> tuple[Filter, str, str | None]:
-    """(filter, by, group); what is not the same is drawn apart unless the URL says otherwise."""
+def _parameters(url: PageUrl) -> tuple[Filter, str, str | None]:
+    """(filter, by, group); by default releases and environments get lines of their own."""
     flt = url.filter
     by = url.choice("by", ("run", "day"), "run")
-    # one line never holds two environments unless it was asked for
-    usual = ("all" if flt.environment else "environment") if flt.release else "release" if flt.environment else "lane"
-    group = url.choice("group", (*GROUPS, "all"), usual)
+    # a line mixes environments only if the URL says so
+    default_group = (
+        ("all" if flt.environment else "environment") if flt.release else "release" if flt.environment else "lane"
+    )
+    group = url.choice("group", (*GROUPS, "all"), default_group)
     return replace(flt, runs=flt.runs or int(RUNS[1])), by, None if group == "all" else group
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
-    flt, by, group = _question(url)
+    flt, by, group = _parameters(url)
     return api_call(("trends",), parameters.TrendsQuery, url, runs=flt.runs, by=by, group=group)

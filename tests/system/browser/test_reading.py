@@ -42,7 +42,7 @@ def test_the_grid_is_filtered_at_once_walked_by_keys_and_has_the_focus_again_whe
     search = page.driver.find_element("css selector", "#grid-head input[type=search]")
     search.send_keys("zzz")
     assert page.run("return [...document.querySelectorAll('#grid [data-row]')].every((line) => line.hidden)")
-    page.reads("#grid-head", "No tests here")
+    page.reads("#grid-head", "No matching tests")
 
 
 def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(page):

@@ -29,14 +29,14 @@ def test_names_and_messages_are_text_wherever_they_stand(world, visit, dash_duo)
 
 def test_what_is_not_there_is_said_and_an_empty_store_says_how_to_begin(world, visit, dash_duo):
     visit("/")
-    assert texts(dash_duo, "#page h1") == ["Nothing has been read yet"]
+    assert texts(dash_duo, "#page h1") == ["No data yet"]
     for address, words in {
-        "/runs/0123456789abcdef": "No run has the id",
+        "/runs/0123456789abcdef": "No run 0123",
         "/runs/nonsense": "is not a valid id",
-        "/tests/0123456789abcdef": "No test has the id",
-        "/builds/0123456789abcdef": "No build has the id",
+        "/tests/0123456789abcdef": "No test 0123",
+        "/builds/0123456789abcdef": "No build 0123",
         "/trends?runs=many": "must be a whole number",
-        "/?utm=1": "Nothing has been read yet",
+        "/?utm=1": "No data yet",
     }.items():
         visit(address)
         wait_for_text(dash_duo, "#page", words)

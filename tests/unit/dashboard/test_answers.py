@@ -31,14 +31,14 @@ def test_an_address_of_another_page_leaves_a_sink_alone(app, call):
 def test_a_build_without_results_is_broken_and_not_zero_percent(world, show):
     world.run({"routing": {}})
     html = show("run", "/runs/latest")["html"]
-    assert "This run brought no results" in html and "no results" in html
+    assert "No results: the builds finished" in html and "no results" in html
     assert "0.00" not in html
 
 
 def test_a_missing_build_is_hatched_and_a_failing_module_is_not_hidden_by_it(world, show):
     world.run({"routing": {"a": "F"}, "late": None})
     html = show("run", "/runs/latest")["html"]
-    assert html.count("b-missing") == 1 and "its build has not been read" in html
+    assert html.count("b-missing") == 1 and "build not read" in html
     assert "1 without results" in html
 
 
@@ -59,7 +59,7 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
     html = show("run", f"/runs/{ended}?view=broken&kind=regression&everywhere=1")["html"]
     assert "regression <b>3</b>" in html and html.count('class="case"') == 4
     assert show("run", f"/runs/{ended}?view=broken&kind=regression")["html"].count('class="case"') == 2
-    assert "As it stood after #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
+    assert "Verdicts as of #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
 
 
 def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
@@ -98,8 +98,8 @@ def test_a_case_leads_to_the_first_bad_build(world, show):
     html = show("drawer", f"/?case={first}")["html"]
     assert "failing since" in html and re.search(r"failing since <a[^>]*>build #\d+</a> in run #\d+", html)
     bad = re.search(r'failing since <a href="(/builds/\w+)', html)[1]
-    assert "its first bad build" in show("drawer", f"/?case={first}.{bad.rpartition('/')[2]}")["html"]
-    assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no result before it is known"
+    assert "<span>first bad build" in show("drawer", f"/?case={first}.{bad.rpartition('/')[2]}")["html"]
+    assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no earlier result is known"
 
 
 def test_the_case_of_the_address_opens_with_every_attempt(world, show):
@@ -119,7 +119,7 @@ def test_wrong_addresses_are_answered_and_not_failed(world, show):
     assert "No release 9.9" in show("overview", "/?release=9.9")["html"]
     assert "there is no snapshot 999" in (gone := show("overview", "/?as_of=999")["html"])
     assert "regtracker check" not in gone
-    assert "No run of this release" in show("run", "/runs/latest?release=9.9")["html"]
+    assert "No runs of this release" in show("run", "/runs/latest?release=9.9")["html"]
 
 
 def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, show):
@@ -139,7 +139,7 @@ def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, s
         ("overview", "/?as_of=nonsense", "as_of"),
     ):
         html = unescape(show(slot, address)["html"])
-        assert f"take <code>{name}</code> away" in html, address
+        assert f"remove <code>{name}</code>" in html, address
         assert "nonsense" in html or "-3" in html
     assert "is not a valid id" in show("drawer", "/?case=nonsense")["html"]
 
@@ -186,7 +186,7 @@ def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, 
     assert isinstance(second, Dash) and set(second.callback_map) == set(app.callback_map)
     for one in (app, second):
         answer = call(one, "overview-html.data", {"url.href": "/", "snapshot.data": None})
-        assert "Nothing has been read yet" in answer.json["response"]["overview-html"]["data"]["html"]
+        assert "No data yet" in answer.json["response"]["overview-html"]["data"]["html"]
 
 
 def test_a_failure_that_is_left_out_is_no_first_bad_build(world, show):
@@ -195,8 +195,12 @@ def test_a_failure_that_is_left_out_is_no_first_bad_build(world, show):
     world.series([*storm, {"routing": dict.fromkeys(tests, "P") | {"t0": "F"}}])
     build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4"))
     case = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "t0"))
-    stormy = show("drawer", f"/?case={case}.{build}.")["html"]
-    assert "<span>left out of verdicts" in stormy and ">storm<" in stormy and "first bad build" not in stormy
+    during_storm = show("drawer", f"/?case={case}.{build}.")["html"]
+    assert (
+        "<span>not counted in verdicts" in during_storm
+        and ">mass failure<" in during_storm
+        and "first bad build" not in during_storm
+    )
     newest = show("drawer", f"/?case={case}")["html"]
-    assert "its first bad build" in newest and "<span>left out of verdicts" not in newest
+    assert "<span>first bad build" in newest and "<span>not counted in verdicts" not in newest
     assert "build #5</a>" in newest and ">run #5<" in newest

@@ -46,8 +46,8 @@ def test_the_list_is_of_open_bugs_and_can_be_narrowed(filled, show):
     one = show("bugs", f"/bugs?test={B}")["html"]
     assert "LAB-3" in one and "NET-1" not in one
     run = ids.text(filled.runs[-1].id)
-    assert "of what failed or was skipped in" in show("bugs", f"/bugs?run={run}&module=routing")["html"]
-    assert "No run has the id" in show("bugs", "/bugs?run=" + "0" * 16)["html"]
+    assert "for failed and skipped tests of" in show("bugs", f"/bugs?run={run}&module=routing")["html"]
+    assert "No run 0000" in show("bugs", "/bugs?run=" + "0" * 16)["html"]
 
 
 def test_a_bug_lists_its_tests_with_their_words(filled, show):

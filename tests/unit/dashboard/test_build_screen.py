@@ -48,7 +48,7 @@ def test_results_stand_in_one_list_or_by_topology_and_host(build, show):
 
 def test_what_jenkins_deletes_can_still_be_downloaded(build, app, show):
     html = show("build", f"/builds/{build}")["html"]
-    assert "it has deleted this one" in html and "/console" in html and "reports/a%20b.xml" in html
+    assert "it has deleted the build" in html and "/console" in html and "reports/a%20b.xml" in html
     client = app.server.test_client()
     listed = client.get(f"/api/v1/builds/{build}/files").json["items"]
     assert [(row["path"], row["kind"], row["size"]) for row in listed] == [
@@ -72,7 +72,7 @@ def test_a_build_without_kept_files_says_so(world, show):
     world.run({"routing": {"a": "P"}})
     (row,) = world.store.rows("SELECT build FROM builds")
     html = show("build", f"/builds/{ids.text(row['build'])}")["html"]
-    assert "its raw files are not" in html and "Console" not in html
+    assert "files are not stored here" in html and "Console" not in html
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_build_without_kept_files_says_so(world, show):
         ([], None),
     ],
 )
-def test_the_telling_line_is_found(text, place):
+def test_the_failing_line_is_found(text, place):
     assert failing_line(text) == place
 
 

@@ -21,7 +21,7 @@ def test_an_address_chooses_runs_and_class(world, show):
     first, second = (ids.text(run.id) for run in world.runs)
     html = show("compare", f"/compare?base={second}&candidate={first}&class=disappeared")["html"]
     assert ">came<" in html and "regression <b>1" in html
-    assert "Nothing of this class" in show("compare", f"/compare?base={first}&candidate={first}&class=fixed")["html"]
+    assert "No tests in this class" in show("compare", f"/compare?base={first}&candidate={first}&class=fixed")["html"]
 
 
 def test_the_run_page_leads_to_the_comparison(world, show):
@@ -34,7 +34,7 @@ def test_the_run_page_leads_to_the_comparison(world, show):
 def test_what_cannot_be_compared_is_said(world, show):
     assert "No runs here" in show("compare", "/compare")["html"]
     world.run({"routing": {"a": "P"}})
-    assert "One run to compare with is missing" in show("compare", "/compare")["html"]
+    assert "Nothing to compare with" in show("compare", "/compare")["html"]
     known = ids.text(world.runs[0].id)
     unknown = show("compare", f"/compare?base=0123456789abcdef&candidate={known}")["html"]
     assert "There is no run or release “0123456789abcdef”" in unknown and f"base=7.0&amp;candidate={known}" in unknown
@@ -60,8 +60,8 @@ def test_without_a_release_it_says_which_one_is_shown(world, show):
     for release in ("7.1", "7.2"):
         world.history({"a": "PF"}, release=release)
     html = show("compare", "/compare")["html"]
-    assert "is of one release" in html and 'href="/compare?release=7.1"' in html
-    assert "is of one release" not in show("compare", "/compare?release=7.1")["html"]
+    assert "shows one release" in html and 'href="/compare?release=7.1"' in html
+    assert "shows one release" not in show("compare", "/compare?release=7.1")["html"]
 
 
 def test_names_are_escaped(world, show):

@@ -37,7 +37,7 @@ def test_markup_in_a_page_stays_text_and_unknown_pages_are_said(tmp_path, show):
     page.write_text("# A <script>\n\n<img src=x onerror=alert(1)> [x](javascript:alert(1))\n", encoding="utf-8")
     markup = rendered(page)[1]
     assert "<img" not in markup and "<script" not in markup and 'href="javascript' not in markup
-    assert "There is no page" in show("docs", "/docs/nothing")["html"]
+    assert "No documentation page" in show("docs", "/docs/nothing")["html"]
     assert anchor("First bad run") == "first-bad-run"
 
 

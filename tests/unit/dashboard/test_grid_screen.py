@@ -51,15 +51,15 @@ def test_without_a_release_it_says_which_one_is_shown_and_offers_the_others(worl
     for release in ("7.0", "8.0"):
         world.history({"a": "PF"}, release=release)
     html = show("grid-head", "/grid?q=a")["html"]
-    assert "A grid is of one release" in html and 'href="/grid?q=a&amp;release=7.0"' in html
-    assert "is of one release" not in show("grid-head", "/grid?release=7.0")["html"]
+    assert "The grid shows one release" in html and 'href="/grid?q=a&amp;release=7.0"' in html
+    assert "shows one release" not in show("grid-head", "/grid?release=7.0")["html"]
 
 
 def test_nothing_to_paint_is_said(world, painted, show):
-    assert painted("/grid")["tests"] == [] and "No tests here" in show("grid-head", "/grid")["html"]
+    assert painted("/grid")["tests"] == [] and "No matching tests" in show("grid-head", "/grid")["html"]
     world.run({"routing": {"a": "P"}})
     html = show("grid-head", "/grid?q=%3Cimg%3E&kind=flaky")["html"]
-    assert "No tests here" in html and "&lt;img&gt;" in html and "<img" not in html
+    assert "No matching tests" in html and "&lt;img&gt;" in html and "<img" not in html
 
 
 def test_an_order_that_does_not_exist_is_answered_and_another_page_is_left_alone(world, painted, show):

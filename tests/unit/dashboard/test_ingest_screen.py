@@ -105,10 +105,10 @@ def test_a_source_that_is_read_now_is_not_stale_and_a_dead_process_reads_nothing
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
     with poll_status.poll_in_progress(world.store, "ci"):
         html = show("ingest", "/ingest")["html"]
-        assert "No ingest process is running" in html and "last sign" not in html and "<span>stale</span>" in html
+        assert "Ingestion is not running" in html and "Ingestion stopped" not in html and "<span>stale</span>" in html
         poll_status.record_heartbeat(world.store)
         html = show("ingest", "/ingest")["html"]
-        assert "reading" in html and "stale" not in html and "No ingest process" not in html
+        assert "reading" in html and "stale" not in html and "Ingestion" not in html
     assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
 
 
@@ -150,7 +150,7 @@ def test_the_ledger_is_narrowed_by_source_and_state(world, show):
     open_work(world, GONE, WAITS)
     html = show("ingest", "/ingest?state=retry")["html"]
     assert "503 from Jenkins" in html and "404" not in html
-    assert "Nothing open" in show("ingest", "/ingest?source=other")["html"]
+    assert "Nothing waiting" in show("ingest", "/ingest?source=other")["html"]
 
 
 def test_open_work_begins_with_what_failed_and_counts_rechecks_apart(world, show):
@@ -184,8 +184,8 @@ def test_gaps_drops_and_remarks_are_listed(world, show):
 
 def test_what_a_form_asks_for_is_stored_and_listed(world, ask, show):
     assert "looked at" in ask(kind="poll", source="ci")
-    assert "will be read" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
-    assert "read back" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
+    assert "Fetching https://" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
+    assert "Backfilling ci" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
     assert "2 builds will be read" in ask(kind="build", source="ci", urls=[f"https://j/job/a/{n}/" for n in (8, 9)])
     assert "2 picked" in show("ingest", "/ingest")["html"]
     found = {one.kind: one for one in requests.recent(world.store)}
@@ -202,7 +202,7 @@ def test_what_cannot_be_asked_is_said_and_nothing_is_stored(world, ask):
     assert "from" in ask(**{"kind": "backfill", "source": "ci", "from": "yesterday"})
     assert "kind" in ask(kind="upload", source="ci")
     assert "url" in ask(kind="build", source="ci") and "urls" in ask(kind="build", source="ci", urls=["javascript:1"])
-    assert "not waiting" in ask(kind="again", source="ci", job="<b>x", number="1")
+    assert "no longer waiting" in ask(kind="again", source="ci", job="<b>x", number="1")
     assert requests.recent(world.store) == []
 
 
@@ -228,11 +228,11 @@ def test_a_list_of_builds_is_asked_for_and_shows_how_each_stands_now(world, ask,
     (request,) = requests.claim(world.store)
     name = ids.text(request.request)
     assert f'data-go-to="/ingest?request={name}"' in said
-    assert "Jenkins is being asked" in show("ingest", f"/ingest?request={name}")["html"]
+    assert "Asking Jenkins" in show("ingest", f"/ingest?request={name}")["html"]
     builds = [found_build(3), found_build(2), found_build(1)]
     requests.report_progress(world.store, request, requests.DONE, found=3, cut=True, listed=builds)
     html = show("ingest", f"/ingest?request={name}")["html"]
-    assert html.count(" checked data-new") == 3 and "Read 3 builds" in html and "Jenkins has more" in html
+    assert html.count(" checked data-new") == 3 and "Fetch 3 builds" in html and "Showing the latest builds" in html
     assert "<b>x" not in html and "<u>" not in html
     held = BuildRecord(source="ci", job="qa/<b>x", number=3, started_at=NOW, release="7.0", module="x")
     world.store.transact("test", "held", lambda cursor: upsert_builds(cursor, [held], NOW))
@@ -242,19 +242,19 @@ def test_a_list_of_builds_is_asked_for_and_shows_how_each_stands_now(world, ask,
 
 
 def test_a_list_that_does_not_exist_or_failed_is_told(world, ask, show):
-    assert "There is no list of builds" in show("ingest", "/ingest?request=00000000000000ab")["html"]
+    assert "No list of builds" in show("ingest", "/ingest?request=00000000000000ab")["html"]
     ask(kind="discover", source="ci", to="2026-11-01")
     (request,) = requests.claim(world.store)
     requests.report_progress(world.store, request, requests.FAILED, "503 <b>from Jenkins")
     html = show("ingest", f"/ingest?request={ids.text(request.request)}")["html"]
     assert "503 &lt;b&gt;from Jenkins" in html and "checkbox" not in html
     requests.report_progress(world.store, request, requests.DONE, found=0, cut=False, listed=[])
-    assert "No build in this range" in show("ingest", f"/ingest?request={ids.text(request.request)}")["html"]
+    assert "No builds in this range" in show("ingest", f"/ingest?request={ids.text(request.request)}")["html"]
 
 
 def test_try_again_makes_a_build_that_was_given_up_due(world, ask):
     open_work(world, GONE)
-    assert "tried again" in ask(kind="again", source="ci", job="qa/NVS", number="3")
+    assert "Retrying" in ask(kind="again", source="ci", job="qa/NVS", number="3")
     again = ledger.find_entry(world.store, GONE)
     assert again.state == ledger.RETRY and again.attempts == 0 and again.next_try is not None
     assert [one.kind for one in requests.recent(world.store)] == ["poll"]
