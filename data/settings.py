@@ -149,7 +149,7 @@ class SourceSettings(_Table):
     @classmethod
     def _named(cls, job: str, info: ValidationInfo) -> str:
         if not job.strip("/ ") and info.data.get("layout", "folder") != "folder":
-            raise ValueError('is empty; only layout = "folder" can read the root of a Jenkins')
+            raise ValueError('is empty; only with layout = "folder" can a source be the root of a Jenkins')
         return job.strip()
 
     @field_validator("group_by")

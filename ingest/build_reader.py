@@ -160,7 +160,7 @@ class BuildReader:
         outcome.found = [
             LedgerEntry(run.source, job, number, BUILD, next_try=utc_now())
             for job, number, _ in listed
-            if number and (started_at, job, number) not in context.listed
+            if number and (started_at, job, number) not in context.read_builds
         ]
         if build_map is None and not detail.sub_builds and detail.final:
             # Nothing is wrong with Jenkins or the build. In the end it is a run that lists no builds, and shown as one.

@@ -47,13 +47,13 @@ class EntryContext:
     """What the store has about a ledger entry.
 
     `parents`: the runs that list it. `stored`: (start, state) of the builds under its number. For an orchestrating
-    build, `runs`: its runs, and `listed`: (run's start, job, number) of the listed builds that have been read.
+    build, `runs`: its runs, and `read_builds`: (run's start, job, number) of the listed builds that have been read.
     """
 
     parents: list[RunRecord] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)
     stored: list[tuple[datetime, str]] = field(default_factory=list)
-    listed: set[tuple[datetime, str, int]] = field(default_factory=set)
+    read_builds: set[tuple[datetime, str, int]] = field(default_factory=set)
 
 
 def entry_contexts(store: Store, entries: Sequence[LedgerEntry]) -> dict[BuildKey, EntryContext]:
@@ -81,11 +81,11 @@ def entry_contexts(store: Store, entries: Sequence[LedgerEntry]) -> dict[BuildKe
             JOIN wanted_keys USING (source, job, number)"""
         ).fetchall():
             answer[source, job, number].stored.append((started_at, state))
-        for source, job, number, *listed in cursor.execute(
+        for source, job, number, started_at, listed_job, listed_number in cursor.execute(
             """SELECT o.source, o.job, o.number, o.started_at, r.job, r.number FROM runs o
             JOIN wanted_keys USING (source, job, number) JOIN run_builds r USING (run) WHERE r.build IS NOT NULL"""
         ).fetchall():
-            answer[source, job, number].listed.add((listed[0], listed[1], listed[2]))
+            answer[source, job, number].read_builds.add((started_at, listed_job, listed_number))
     return answer
 
 

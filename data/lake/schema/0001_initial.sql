@@ -1,37 +1,37 @@
 -- The tables of the lake. Ids are 63-bit hashes of natural keys (data/model/ids.py); times are UTC; durations are seconds.
--- There are no keys or constraints: a writer replaces a build's rows inside one transaction (data/write/builds.py).
+-- There are no keys or constraints: a writer replaces all rows of a build in one transaction (data/write/builds.py).
 
-CREATE TABLE releases (          -- one row per release line; settings of an administrator join here
+CREATE TABLE releases (          -- one row per release line
     release VARCHAR,             -- the line, such as 7.0
-    active BOOLEAN,              -- whether it is shown
+    active BOOLEAN,              -- whether screens show it
     first_seen TIMESTAMP         -- when its first run was read
 );
 
-CREATE TABLE jobs (              -- one row per Jenkins job seen: the cheap change detector
+CREATE TABLE jobs (              -- one row per known Jenkins job, to detect new builds cheaply
     source VARCHAR,
     job VARCHAR,                 -- full name
     next_build INTEGER,          -- nextBuildNumber at the last sweep
     seen_at TIMESTAMP,
-    missing INTEGER              -- sweeps in a row that did not find the job
+    missing INTEGER              -- consecutive sweeps that did not find the job
 );
 
-CREATE TABLE runs (              -- one row per regression run: an orchestrating build and a release, or a build alone
+CREATE TABLE runs (              -- one row per regression run: an orchestrating build and a release, or a single build
     run BIGINT,                  -- id: a hash of source, job, number, start and release
     source VARCHAR,              -- the configured Jenkins
     job VARCHAR,                 -- full name of the orchestrating job
     number INTEGER,              -- Jenkins' number of the orchestrating build
     release VARCHAR,             -- release line
-    version VARCHAR,             -- what was tested, such as 7.0.0.9
+    version VARCHAR,             -- the version that was tested, such as 7.0.0.9
     environment VARCHAR,         -- such as prod or staging
     started_at TIMESTAMP,        -- UTC
     duration_s DOUBLE,           -- NULL while it runs
     state VARCHAR,               -- running | final
-    result VARCHAR,              -- Jenkins' own word; NULL while it runs
+    result VARCHAR,              -- Jenkins' result, such as UNSTABLE; NULL while it runs
     display_name VARCHAR,        -- Jenkins' display name
     url VARCHAR                  -- in Jenkins
 );
 
-CREATE TABLE run_builds (        -- many builds to many runs; build is NULL until it is ingested
+CREATE TABLE run_builds (        -- which builds a run lists; many to many; build is NULL until it is ingested
     run BIGINT,                  -- the run that listed the build
     source VARCHAR,              -- of the build
     job VARCHAR,                 -- of the build
@@ -48,39 +48,39 @@ CREATE TABLE builds (            -- one row per Jenkins build of a module job, o
     started_at TIMESTAMP,        -- UTC
     duration_s DOUBLE,           -- NULL while it runs
     state VARCHAR,               -- running | final
-    result VARCHAR,              -- Jenkins' own word; NULL while it runs
+    result VARCHAR,              -- Jenkins' result, such as UNSTABLE; NULL while it runs
     release VARCHAR,             -- release line
-    version VARCHAR,             -- what was tested, such as 7.0.0.9
+    version VARCHAR,             -- the version that was tested, such as 7.0.0.9
     environment VARCHAR,         -- such as prod or staging
-    module VARCHAR,              -- the job's module: what executed; results.module is what owns
+    module VARCHAR,              -- the module that the job executes; results.module is the owning module
     display_name VARCHAR,        -- Jenkins' display name
     url VARCHAR,                 -- in Jenkins
     agent VARCHAR,               -- the Jenkins node
-    revision VARCHAR,            -- the commit that was built: two runs of one revision that disagree make a test flaky
+    revision VARCHAR,            -- the commit that was built; different results on one revision make a test flaky
     parameters VARCHAR,          -- JSON object
     causes VARCHAR,              -- JSON list
-    artifacts INTEGER,           -- how many files it left
-    declared_total INTEGER,      -- Jenkins' own counters, to compare with; NULL where it has none
+    artifacts INTEGER,           -- number of artifacts
+    declared_total INTEGER,      -- Jenkins' own count, for comparison; NULL if it has none
     declared_failed INTEGER,
     declared_skipped INTEGER,
     total INTEGER,               -- final results, one per test and topology
     passed INTEGER,              -- of these
     failed INTEGER,              -- includes errors
-    errors INTEGER,              -- of the failed: the test could not run
+    errors INTEGER,              -- of the failed: tests that could not run
     skipped INTEGER,             -- of these
-    flags VARCHAR,               -- words joined by a blank; see FLAGS in data/model/build_record.py
-    ingested_at TIMESTAMP        -- when it was read
+    flags VARCHAR,               -- flags separated by spaces; for their meaning see FLAGS in data/model/build_record.py
+    ingested_at TIMESTAMP        -- when ingest read it
 );
 
-CREATE TABLE build_counts (      -- one row per build, owning module and topology: what every dashboard number is made of
+CREATE TABLE build_counts (      -- one row per build, owning module and topology: the source of all counts on screens
     build BIGINT,
     release VARCHAR,             -- of the build
     started_at TIMESTAMP,        -- of the build
     module VARCHAR,              -- owning module
-    topology VARCHAR,            -- or variant; empty where there is none
+    topology VARCHAR,            -- or variant; empty if there is none
     total INTEGER,               -- final results
     passed INTEGER,              -- of these
-    failed INTEGER,              -- of these, errors included
+    failed INTEGER,              -- of these; includes errors
     errors INTEGER,              -- of the failed
     skipped INTEGER,             -- of these
     duration_s DOUBLE            -- summed over the final results
@@ -88,24 +88,24 @@ CREATE TABLE build_counts (      -- one row per build, owning module and topolog
 
 CREATE TABLE results (           -- one row per attempt of a test in a build on one topology
     release VARCHAR,             -- of the build
-    started_at TIMESTAMP,        -- of the build: every window of runs carries its bound, or nothing is pruned
+    started_at TIMESTAMP,        -- of the build; queries bound it, so that partitions are pruned
     build BIGINT,
     module VARCHAR,              -- owning module
     test BIGINT,
-    topology VARCHAR,            -- or variant; empty where there is none
-    attempt INTEGER,             -- 1, 2, ... of a test that was repeated
-    is_final BOOLEAN,            -- the last attempt: the one that counts
-    status VARCHAR,              -- failed | passed | skipped: in this alphabetical order, so that min() is the worst
-    kind VARCHAR,                -- failure | error where failed
+    topology VARCHAR,            -- or variant; empty if there is none
+    attempt INTEGER,             -- 1, 2, ...; more than 1 if the test was repeated
+    is_final BOOLEAN,            -- whether it is the last attempt, the one that counts
+    status VARCHAR,              -- failed | passed | skipped: in alphabetical order min() is the worst
+    kind VARCHAR,                -- failure | error; NULL unless failed
     duration_s FLOAT,
-    host VARCHAR,                -- that it ran on
+    host VARCHAR,                -- the host it ran on
     position INTEGER,            -- order of execution within the report
-    signature BIGINT             -- failure pattern; NULL where there is no text
+    signature BIGINT             -- failure pattern; NULL if there is no text
 );
 ALTER TABLE results SET PARTITIONED BY (release, year(started_at), month(started_at));
 ALTER TABLE results SET SORTED BY (module, test, started_at);
 
-CREATE TABLE failures (          -- one row per failed attempt that left a text
+CREATE TABLE failures (          -- one row per failed attempt with a text
     release VARCHAR,             -- of the build
     started_at TIMESTAMP,        -- of the build
     build BIGINT,
@@ -114,9 +114,9 @@ CREATE TABLE failures (          -- one row per failed attempt that left a text
     topology VARCHAR,            -- or variant
     attempt INTEGER,
     signature BIGINT,            -- failure pattern
-    message VARCHAR,             -- the failure, in one line or few
+    message VARCHAR,             -- failure message, one or a few lines
     trace VARCHAR,               -- stack trace
-    output VARCHAR               -- tail of what the test printed
+    output VARCHAR               -- end of what the test printed
 );
 ALTER TABLE failures SET PARTITIONED BY (release, year(started_at), month(started_at));
 ALTER TABLE failures SET SORTED BY (module, test, started_at);
@@ -127,32 +127,32 @@ CREATE TABLE tests (             -- one row per test identity
     class VARCHAR,
     name VARCHAR,                -- with its parameters
     base_name VARCHAR,           -- the name without its parameters
-    module VARCHAR,              -- owning module at first sight
+    module VARCHAR,              -- owning module when first seen
     first_seen TIMESTAMP         -- when it first ran
 );
 ALTER TABLE tests SET SORTED BY (module, test);
 
-CREATE TABLE test_metadata (     -- overlay by base name; a row of a release wins over the global one (release is NULL)
+CREATE TABLE test_metadata (     -- facts by base name; the row of a release overrides the global one (release is NULL)
     base_name VARCHAR,           -- tests.base_name
-    release VARCHAR,             -- NULL: of every release
+    release VARCHAR,             -- NULL: every release
     priority VARCHAR,            -- P0 (highest) to P3
     case_id VARCHAR,             -- the test plan's id
     testrail_id VARCHAR,
     component VARCHAR,
     owner VARCHAR,               -- person or team
-    topology VARCHAR,            -- that it is meant for
-    state VARCHAR,               -- the test plan's word
-    removed BOOLEAN              -- taken out of the plan
+    topology VARCHAR,            -- the topology it is meant for
+    state VARCHAR,               -- state in the test plan
+    removed BOOLEAN              -- removed from the test plan
 );
 
 CREATE TABLE signatures (        -- one row per failure pattern
     signature BIGINT,            -- id
     pattern VARCHAR,             -- also a LIKE pattern
-    example VARCHAR,             -- a message that has it
+    example VARCHAR,             -- a message that matches
     first_seen TIMESTAMP
 );
 
-CREATE TABLE commits (           -- one row per change in a build's change set
+CREATE TABLE commits (           -- one row per commit in the change set of a build
     build BIGINT,
     position INTEGER,            -- within the change set
     revision VARCHAR,
@@ -162,31 +162,31 @@ CREATE TABLE commits (           -- one row per change in a build's change set
     url VARCHAR
 );
 
-CREATE TABLE warnings (          -- one row per remark of a parser about a raw file of a build
+CREATE TABLE warnings (          -- one row per parser warning about a raw file of a build
     build BIGINT,
     path VARCHAR,                -- of the file
-    message VARCHAR              -- what the parser remarked
+    message VARCHAR              -- the warning
 );
 
 CREATE TABLE raw_files (         -- one row per raw input of a build: feeds `rebuild`
-    build BIGINT,                -- or a run, whose orchestrating build is kept too; or a request's upload
+    build BIGINT,                -- id of the build; or of a run (its orchestrating build), or of a request (its upload)
     started_at TIMESTAMP,
-    path VARCHAR,                -- within the build's artifacts; of a zip, the pattern that it was asked for with
+    path VARCHAR,                -- within the artifacts of the build; for a zip, the pattern it was requested with
     kind VARCHAR,                -- build (its API object) | junit | order | test_report | console ... | build_map
-    encoding VARCHAR,            -- zstd | zip (several files, as they came)
-    size BIGINT,                 -- bytes as they came
+    encoding VARCHAR,            -- zstd | zip (several files, as received)
+    size BIGINT,                 -- bytes as received
     content BLOB
 );
 ALTER TABLE raw_files SET PARTITIONED BY (year(started_at), month(started_at));
 
-CREATE TABLE ledger (            -- one row per discovered build that is not done: open work only
+CREATE TABLE ledger (            -- one row per discovered build that is not finished
     source VARCHAR,
     job VARCHAR,
     number INTEGER,
     kind VARCHAR,                -- run (an orchestrating build) | build
     state VARCHAR,               -- new | running | retry | recheck | gone
     attempts INTEGER,            -- so far
-    error VARCHAR,               -- of the last try
+    error VARCHAR,               -- of the last attempt
     next_try TIMESTAMP,
     first_seen TIMESTAMP,
     updated_at TIMESTAMP
@@ -198,21 +198,21 @@ CREATE TABLE poll_log (          -- one row per poll cycle of a source
     duration_s DOUBLE,
     found INTEGER,               -- builds discovered
     ingested INTEGER,            -- builds read
-    running INTEGER,             -- builds that still run
+    running INTEGER,             -- builds still running
     failed INTEGER,              -- builds that could not be read
     results BIGINT,              -- results read
     requests INTEGER,            -- HTTP requests sent
-    error VARCHAR                -- that ended the cycle
+    error VARCHAR                -- the error that ended the cycle
 );
 
-CREATE TABLE requests (          -- one row per piece of work asked for through the UI or API
+CREATE TABLE requests (          -- one row per piece of work requested on screens, by API or by command
     request BIGINT,              -- id
-    kind VARCHAR,                -- poll | backfill | build
+    kind VARCHAR,                -- poll | discover | build | backfill | upload
     source VARCHAR,
     payload VARCHAR,             -- JSON object
     state VARCHAR,               -- waiting | working | done | failed
     error VARCHAR,
     created_at TIMESTAMP,
     updated_at TIMESTAMP,
-    author VARCHAR               -- who asked: api, dashboard or a program
+    author VARCHAR               -- api, dashboard or the name of a program
 );

@@ -1,9 +1,9 @@
--- The SQL console keeps what its users want to ask again.
+-- The saved queries of the SQL console.
 
-CREATE TABLE saved_queries (     -- one row per query kept in the SQL console; a name is unique
+CREATE TABLE saved_queries (     -- one row per saved query; names are unique
     query BIGINT,                -- id: a hash of the name
     name VARCHAR,
     sql VARCHAR,
-    author VARCHAR,              -- NULL where nobody said
+    author VARCHAR,              -- NULL if not given
     saved_at TIMESTAMP
 );

@@ -1,21 +1,21 @@
--- The bug feed: what the tracker says of the product's bugs, and which test cases each of them is about.
+-- The bug feed: the bugs of the product from the tracker, and the test cases that each of them names.
 
-CREATE TABLE bugs (              -- one row per bug of a feed; one that has left the feed stays, and is not active
+CREATE TABLE bugs (              -- one row per bug of a feed; one that left the feed is kept as not active
     bug VARCHAR,                 -- its id in the tracker, such as PROJ-123
-    type VARCHAR,                -- the group of the feed that it stands in, such as PROJ
+    type VARCHAR,                -- its group in the feed, such as PROJ
     url VARCHAR,                 -- in the tracker
-    status VARCHAR,              -- the tracker's word; NULL where the feed tells none
-    open BOOLEAN,                -- whether that word is none of those that mean closed
+    status VARCHAR,              -- in the tracker; NULL if the feed gives none
+    open BOOLEAN,                -- whether the status is not one of those that mean closed
     summary VARCHAR,
-    priority VARCHAR,            -- the tracker's word
+    priority VARCHAR,            -- in the tracker
     assignee VARCHAR,
     component VARCHAR,
-    resolution VARCHAR,          -- the tracker's word; NULL while there is none
-    versions VARCHAR,            -- affected ones, separated by commas
+    resolution VARCHAR,          -- in the tracker; NULL while there is none
+    versions VARCHAR,            -- affected versions, separated by commas
     labels VARCHAR,              -- JSON list
-    active BOOLEAN,              -- stands in the newest feed
-    first_seen TIMESTAMP,        -- when a feed held it first
-    updated_at TIMESTAMP         -- when anything of it changed last
+    active BOOLEAN,              -- whether it is in the newest feed
+    first_seen TIMESTAMP,        -- when a feed first contained it
+    updated_at TIMESTAMP         -- when it last changed
 );
 
 CREATE TABLE bug_cases (         -- one row per test case that a bug names

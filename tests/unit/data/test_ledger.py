@@ -125,7 +125,7 @@ def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
     first, second, parent = entry_contexts(store, keys).values()
     assert first.parents == second.parents == [run]
     assert (first.stored, second.stored) == ([(NOW + HOUR, "final")], [])
-    assert parent.runs == [run] and parent.listed == {(NOW, "a", 1)}
+    assert parent.runs == [run] and parent.read_builds == {(NOW, "a", 1)}
     assert entry_contexts(store, []) == {}
 
 
