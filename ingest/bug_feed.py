@@ -65,7 +65,7 @@ def import_bugs(
         "changed": changes.changed,
         "gone": changes.gone,
         "links": changes.links,
-        "matched": known.matched(store),
+        "matched": known.matched_count(store),
         "left_out": left_out,
         "warnings": warnings,
     }

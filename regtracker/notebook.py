@@ -107,7 +107,7 @@ class Tracker:
     ) -> pd.DataFrame:
         """The final results of a run, the worst first; `text` is searched for in names and messages."""
         flt = self._filter(scope)
-        return _frame(results.of_run(self._store, self._run(run, flt), flt, status, text, limit), "runs.Result")
+        return _frame(results.run_results(self._store, self._run(run, flt), flt, status, text, limit), "runs.Result")
 
     def verdicts(self, *kinds: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """The tests with a verdict, the worst first; `kinds` such as "regression" and "new_failure" narrow it."""
@@ -185,7 +185,7 @@ class Tracker:
         return flt
 
     def _run(self, name: str, flt: Filter) -> str:
-        found = lookups.runs_named(self._store, name, flt)
+        found = lookups.runs_by_name(self._store, name, flt)
         if not found:
             raise LookupError(f'No run {name!r} in this store: give an id of `runs()`, or a name such as "8.0 #42".')
         return found[0]

@@ -54,10 +54,10 @@ def list_build_results(path: parameters.BuildPath, query: parameters.BuildResult
     wanted = {"status": query.status, "text": query.q, "host": query.host, "attempts": query.attempts}
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return results.of_build(store, path.build, flt, **wanted, limit=limit, offset=position or 0)
+        return results.build_results(store, path.build, flt, **wanted, limit=limit, offset=position or 0)
 
     def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
-        return results.all_of_build(store, size, path.build, flt, **wanted)
+        return results.all_build_results(store, size, path.build, flt, **wanted)
 
     rows = RowSource(BuildResult, fetch, of=("build", path.build), all=every)
     return lists.list_response(rows, query, query.filter())

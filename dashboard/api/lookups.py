@@ -6,14 +6,14 @@ from dashboard.api.problems import not_found
 from dashboard.api.responses import request_context, store
 from data.model import ids
 from data.model.filters import Filter
-from data.queries.lookups import known
+from data.queries.lookups import exists
 
 
 def check_exists(what: str, name: str) -> None:
     """Raises Problem 404 where the snapshot that is asked has no such run, build, test or release."""
     if what != "release":
         valid_id(what, name)
-    if not known(store(), what, name, request_context().at(Filter())):
+    if not exists(store(), what, name, request_context().at(Filter())):
         raise not_found(what, name)
 
 

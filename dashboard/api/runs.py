@@ -70,10 +70,10 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
     wanted = {"status": query.status, "text": query.q, "rerun": query.rerun}
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return results.of_run(store, path.run, flt, **wanted, limit=limit, offset=position or 0)
+        return results.run_results(store, path.run, flt, **wanted, limit=limit, offset=position or 0)
 
     def every(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
-        return results.all_of_run(store, size, path.run, flt, **wanted)
+        return results.all_run_results(store, size, path.run, flt, **wanted)
 
     return lists.list_response(RowSource(Result, fetch, of=("run", path.run), all=every), query, query.filter())
 

@@ -54,7 +54,7 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
         start = position or 0
         some = start + limit if not query.q and query.new != "1" else failures.MOST
         found = failures.failures(store, flt, limit=some, run=query.run, since=query.since, like=query.like)
-        return failures.narrowed(found, query.q or "", query.new == "1")[start : start + limit]
+        return failures.matching_pattern(found, query.q or "", query.new == "1")[start : start + limit]
 
     for run in (query.run, query.since):
         if run is not None:

@@ -40,7 +40,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     found = bugs.bugs(store, flt, _status_parameter(status), limit=MOST, **selection) if flt.module else everywhere
     modules = Counter(module for row in everywhere for module in row["modules"])
     return {
-        "state_counts": bugs.known(store),
+        "state_counts": bugs.state_counts(store),
         "status": status,
         "offered": (*bugs.STATES, ALL),
         "run": run,

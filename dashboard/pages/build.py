@@ -49,7 +49,7 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
     status = url.choice("status", STATUSES, "failed" if this["failed"] else "all")
     offset = offset_of(url)
     scope = Filter(module=url.filter.module, topology=url.filter.topology)
-    rows = results.of_build(
+    rows = results.build_results(
         store,
         build,
         scope,
@@ -73,7 +73,7 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
         "files": files,
         "console": _console(store, build, files),
         "kinds": {},
-        "bugs": bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
+        "bugs": bugs.bugs_of_tests(store, tuple(row["test"] for row in rows), Filter(this["release"])),
         "module": url.filter.module,
         "pass_rate_definition": rendering.pass_rate_definition(store),
     }

@@ -14,7 +14,7 @@ from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, releases, runs
-from data.queries.lookups import runs_named
+from data.queries.lookups import runs_by_name
 
 PATH, NAME = "/compare", "Compare"
 OFFERED = 60
@@ -67,7 +67,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         found = compare.compare(store, sides.base, sides.candidate, scope, MOST_ROWS)
         release = found["candidate"]["release"]
     rows = class_rows(url, found)
-    known = bugs.of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
+    known = bugs.bugs_of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
     result = {
         "found": found,
         "of_releases": sides.of_releases,
@@ -146,7 +146,7 @@ def _matching_runs(store: Store, name: str, known: list[str], scope: Filter) -> 
     if name in known:
         newest = runs.runs(store, Filter(name, as_of=scope.as_of), OFFERED)
         return [run["id"] for run in newest if run["state"] != "running"][:1]
-    return runs_named(store, name, scope)
+    return runs_by_name(store, name, scope)
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall | None:

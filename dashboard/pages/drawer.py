@@ -54,7 +54,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "topology": topology,
         "attempts": attempts,
         "history": history[::-1],
-        "bugs": bugs.of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
+        "bugs": bugs.bugs_of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
         "excluded": excluded,
         "exclusion": _exclusion(history, build_id, excluded),
         "first_bad": _first_bad([row for row in history if row["run"] not in excluded], build_id),

@@ -214,7 +214,7 @@ def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict
 def _requests(store: Store) -> list[dict[str, Any]]:
     """The newest requests, with the names of the builds that they became."""
     recent = [_request(found) for found in requests.recent(store, REQUESTS)]
-    names = ingest_status.named(store, tuple(build for one in recent for build in one["builds"]))
+    names = ingest_status.build_names(store, tuple(build for one in recent for build in one["builds"]))
     for one in recent:
         one["builds"] = [(build, names.get(build, "build")) for build in one["builds"]]
     return recent

@@ -62,7 +62,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "cell": _cell(found, row, column),
         "plurals": {"environment": "environments", "topology": "topologies", "release": "releases"},
         "tests": shown,
-        "bugs": bugs.of_tests(store, tuple(verdict["test"] for verdict in shown), Filter(release)),
+        "bugs": bugs.bugs_of_tests(store, tuple(verdict["test"] for verdict in shown), Filter(release)),
         "unjudged": unjudged,
         "of": len({verdict["test"] for verdict in tests}),
         "offset": offset,

@@ -211,7 +211,7 @@ def _modules(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
 
 def _bugs(store: Store, data: RunData, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The bugs of the tests in `rows`."""
-    return bugs.of_tests(store, tuple(row["test"] for row in rows), Filter(data.run["release"]))
+    return bugs.bugs_of_tests(store, tuple(row["test"] for row in rows), Filter(data.run["release"]))
 
 
 def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def _changes(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
 def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     offset, status = offset_of(url), url.choice("status", STATUSES, "failed")
     run = data.run["id"]
-    rows = results.of_run(
+    rows = results.run_results(
         store, run, data.scope, None if status == "all" else status, url.get("q") or None, PAGE_SIZE + 1, offset
     )
     return {

@@ -61,7 +61,7 @@ def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
         "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
         "chart": durations(history),
         "verdicts": test_verdicts,
-        "bugs": bugs.of_tests(store, (test,), flt).get(test, []),
+        "bugs": bugs.bugs_of_tests(store, (test,), flt).get(test, []),
         "counts": {
             status: sum(row["status"] == status for row in history) for status in ("passed", "failed", "skipped")
         },

@@ -16,7 +16,7 @@ from data.model.measures import iso
 
 STATES = ("open", "closed", "gone")  # gone: no longer in the feed
 # SQL over `b`: what each state means; None stands for open or closed.
-SAID = {
+STATE_CONDITIONS = {
     None: "b.active",
     "open": "b.active AND b.open",
     "closed": "b.active AND NOT b.open",
@@ -30,14 +30,14 @@ _TOLD = ("bug", "type", "url", "status", "summary", "priority", "assignee", "com
 _SEARCHED = ("bug", "summary", "status", "priority", "assignee", "component", "labels")
 
 
-def rows(store: Store, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def bug_rows(store: Store, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     try:
         return store.rows(sql, dict(parameters or {}))
     except duckdb.CatalogException:
         return []  # a moment of the past in which the store knew of no bugs yet
 
 
-def cases(flt: Filter) -> str:
+def case_sql(flt: Filter) -> str:
     """SQL: base_name and case_id (in small letters) of the tests, as the metadata of the filter's release tells them;
     of all releases together, as that of any does."""
     if flt.release is None:
@@ -47,7 +47,7 @@ def cases(flt: Filter) -> str:
         FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
 
 
-def parameters(flt: Filter) -> dict[str, Any]:
+def case_parameters(flt: Filter) -> dict[str, Any]:
     """Of the SQL of `cases`."""
     return {} if flt.release is None else {"metadata_release": flt.release}
 
@@ -62,31 +62,31 @@ def links_of(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
 
 def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
     answer: dict[str, dict[int, str]] = defaultdict(dict)
-    for row in rows(
+    for row in bug_rows(
         store,
         f"""SELECT DISTINCT c.bug, t.test, t.module FROM bug_cases c
-        JOIN ({cases(flt)}) m ON lower(c.case_id) = m.case_id JOIN tests t USING (base_name)""",
-        parameters(flt),
+        JOIN ({case_sql(flt)}) m ON lower(c.case_id) = m.case_id JOIN tests t USING (base_name)""",
+        case_parameters(flt),
     ):
         answer[row["bug"]][row["test"]] = row["module"]
     return dict(answer)
 
 
-def found(store: Store, where: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+def search_bugs(store: Store, where: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The bugs `s` of a search's condition."""
     order = ORDER.replace("b.", "s.")
     return [
-        told(row) for row in rows(store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters)
+        bug_row(row) for row in bug_rows(store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters)
     ]
 
 
-def says(row: Mapping[str, Any], q: str) -> bool:
+def matches_words(row: Mapping[str, Any], q: str) -> bool:
     """Whether every word of `q` stands in the row."""
     text = " ".join(row[name] or "" for name in _SEARCHED).lower()
     return all(word in text for word in q.lower().split())
 
 
-def told(row: Mapping[str, Any]) -> dict[str, Any]:
+def bug_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `bugs` in the shape of the API."""
     return {name: row[name] for name in _TOLD} | {
         "state": "gone" if not row["active"] else "open" if row["open"] else "closed",

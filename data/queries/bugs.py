@@ -20,7 +20,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.queries.bug_links import ORDER, SAID, STATES, cases, links_of, parameters, rows, says, told
+from data.queries.bug_links import ORDER, STATE_CONDITIONS, STATES, case_sql, links_of, case_parameters, bug_rows, matches_words, bug_row
 from data.verdicts.lanes import LaneRun, lane_window, listed_builds
 from data.verdicts.verdicts import test_names, verdicts, window_runs
 
@@ -36,19 +36,19 @@ class _Newest(NamedTuple):
 
 
 @cached_query
-def of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
+def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """By test (ids): the bugs of the newest feed that are about it, open and urgent ones first. Tests that have none
     are left out."""
-    found = rows(
+    found = bug_rows(
         store,
-        f"""SELECT DISTINCT t.test, b.* FROM tests t JOIN ({cases(flt)}) m USING (base_name)
+        f"""SELECT DISTINCT t.test, b.* FROM tests t JOIN ({case_sql(flt)}) m USING (base_name)
         JOIN bug_cases c ON lower(c.case_id) = m.case_id JOIN bugs b USING (bug)
         WHERE b.active AND t.test IN (SELECT unnest($tests::BIGINT[])) ORDER BY {ORDER}""",
-        parameters(flt) | {"tests": [ids.number(test) for test in tests]},
+        case_parameters(flt) | {"tests": [ids.number(test) for test in tests]},
     )
     answer: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in found:
-        answer[ids.text(row["test"])].append(told(row))
+        answer[ids.text(row["test"])].append(bug_row(row))
     return dict(answer)
 
 
@@ -70,7 +70,7 @@ def bugs(
     A release, version or environment leaves the bugs whose tests ran there lately, `run` those whose tests failed or
     were skipped in it, `test` those of one test, a module those of its tests.
     """
-    found = {row["bug"]: row for row in rows(store, f"SELECT b.* FROM bugs b WHERE {SAID[state]} ORDER BY {ORDER}")}
+    found = {row["bug"]: row for row in bug_rows(store, f"SELECT b.* FROM bugs b WHERE {STATE_CONDITIONS[state]} ORDER BY {ORDER}")}
     links = links_of(store, _of_run(store, run, flt))
     newest = _newest(store, flt, {link for of in links.values() for link in of})
     wanted = _wanted(store, flt, test, run, newest)
@@ -82,9 +82,9 @@ def bugs(
             for number, module in links.get(name, {}).items()
             if (wanted is None or number in wanted) and flt.module in (None, module)
         }
-        if (narrowed and not tests) or not says(row, q):
+        if (narrowed and not tests) or not matches_words(row, q):
             continue
-        answer.append(told(row) | _counted(tests, newest))
+        answer.append(bug_row(row) | _counted(tests, newest))
     answer.sort(key=lambda row: (STATES.index(row["state"]), -row["failing"]))
     return answer[offset : offset + limit]
 
@@ -94,15 +94,15 @@ def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | N
     """One bug with the tests it is about, the failing first. `affected`: [{test facts, case_ids, status (the worst of
     the lanes; None where it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
     sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has. None if unknown."""
-    found = rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
+    found = bug_rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
     if not found:
         return None
-    links = rows(
+    links = bug_rows(
         store,
         f"""SELECT c.case_id, t.test, t.module FROM bug_cases c
-        LEFT JOIN ({cases(flt)}) m ON lower(c.case_id) = m.case_id LEFT JOIN tests t USING (base_name)
+        LEFT JOIN ({case_sql(flt)}) m ON lower(c.case_id) = m.case_id LEFT JOIN tests t USING (base_name)
         WHERE c.bug = $bug ORDER BY c.case_id""",
-        parameters(flt) | {"bug": name},
+        case_parameters(flt) | {"bug": name},
     )
     modules = {row["test"]: row["module"] for row in links if row["test"] is not None}
     if flt.module is not None:
@@ -113,7 +113,7 @@ def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | N
     matched = {row["case_id"] for row in links if row["test"] is not None}
     named = sorted({row["case_id"] for row in links})
     return {
-        **told(found[0]),
+        **bug_row(found[0]),
         **_counted(modules, newest),
         "case_ids": named,
         "unmatched": [case for case in named if case not in matched],
@@ -177,7 +177,7 @@ def by_module(
     {module, bugs, open, tests (that have a bug), types: {type: bugs}}."""
     release = _of_run(store, run, flt)
     troubled = _troubled(store, run, flt, statuses)
-    states = {row["bug"]: row for row in rows(store, "SELECT b.* FROM bugs b WHERE b.active")}
+    states = {row["bug"]: row for row in bug_rows(store, "SELECT b.* FROM bugs b WHERE b.active")}
     found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for name, tests in links_of(store, release).items():
         for number in tests.keys() & troubled.keys() if name in states else ():
@@ -196,17 +196,17 @@ def by_module(
 
 
 @cached_query
-def matched(store: Store, flt: Filter = EVERYTHING) -> int:
+def matched_count(store: Store, flt: Filter = EVERYTHING) -> int:
     """How many bugs of the newest feed are about a test that is known."""
-    active = {row["bug"] for row in rows(store, "SELECT bug FROM bugs WHERE active")}
+    active = {row["bug"] for row in bug_rows(store, "SELECT bug FROM bugs WHERE active")}
     return len(active & links_of(store, flt).keys())
 
 
 @cached_query
-def known(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
+def state_counts(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
     """How many bugs there are of each of STATES."""
-    counts = ", ".join(f"count(*) FILTER ({SAID[state]}) AS {state}" for state in STATES)
-    return next(iter(rows(store, f"SELECT {counts} FROM bugs b")), dict.fromkeys(STATES, 0))
+    counts = ", ".join(f"count(*) FILTER ({STATE_CONDITIONS[state]}) AS {state}" for state in STATES)
+    return next(iter(bug_rows(store, f"SELECT {counts} FROM bugs b")), dict.fromkeys(STATES, 0))
 
 
 def _of_run(store: Store, run: str | None, flt: Filter) -> Filter:

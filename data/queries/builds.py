@@ -79,11 +79,11 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
 @cached_query
 def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """Counts of a build's final results by status, topology, host and module."""
-    here = bounds(store, build_id)
+    here = partition(store, build_id)
     if here is None:
         return {}
     rows = store.rows(
-        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM {part(store, "results", here)} r
+        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM {build_table(store, "results", here)} r
         WHERE r.release = $release AND r.started_at = $at AND r.build = $build AND r.is_final GROUP BY ALL""",
         here,
     )
@@ -101,7 +101,7 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
 @cached_query
 def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The raw inputs that are kept of a build, by path, those inside of zips too: {"path", "kind", "size" (bytes)}."""
-    here = bounds(store, build_id)
+    here = partition(store, build_id)
     if here is None:
         return []
     found = raw_files.members(store, here["build"], here["at"])
@@ -112,17 +112,17 @@ def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[st
 
 def file(store: Store, build_id: str, path: str, limit: int = 32 << 20) -> bytes | None:
     """The first `limit` bytes of one of them, as they came; None where there is none of that path."""
-    here = bounds(store, build_id)
+    here = partition(store, build_id)
     return None if here is None else raw_files.read(store, here["build"], here["at"], path, limit)
 
 
-def bounds(store: Store, build_id: str) -> dict[str, Any] | None:
+def partition(store: Store, build_id: str) -> dict[str, Any] | None:
     """The partition of a build, so that a question about it opens one month's files."""
     rows = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
     return rows[0] if rows else None
 
 
-def part(store: Store, table: str, here: dict[str, Any]) -> str:
+def build_table(store: Store, table: str, here: dict[str, Any]) -> str:
     return store.table_source(table, [here["release"]], [here["at"]])
 
 

@@ -13,7 +13,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import deltas
-from data.queries.comparison_sides import Side, classed, side, split
+from data.queries.comparison_sides import ComparisonSide, classify_pairs, read_side, split_keys
 from data.queries.runs import run
 from data.verdicts import evidence
 from data.verdicts.evidence.comparison import CLASSES
@@ -40,10 +40,10 @@ def compare(
     if runs[0] is None or runs[1] is None:
         return None
     sides = [
-        side(store, builds, store.last_rebuild(), [0] * len(builds), flt)
+        read_side(store, builds, store.last_rebuild(), [0] * len(builds), flt)
         for builds in (listed_builds(store, {ids.number(this): (0, 0)}) for this in (base, candidate))
     ]
-    keys, found = classed(*sides)
+    keys, found = classify_pairs(*sides)
     names = [f"#{this['number']}" for this in runs]
     kinds = _kinds(store, flt, runs[1]["release"], runs[1]["environment"])
     rows = _rows(store, sides, keys, found, names, limit, lambda _, test: kinds.get(test, []))
@@ -69,8 +69,8 @@ def releases(
     sides = []
     for view in views:
         place = [environments.index(environment) for _, environment in view.lanes]
-        sides.append(side(store, view.builds, view.rebuilt, [place[build.lane] for build in view.builds], flt))
-    keys, found = classed(*sides)
+        sides.append(read_side(store, view.builds, view.rebuilt, [place[build.lane] for build in view.builds], flt))
+    keys, found = classify_pairs(*sides)
     kinds = [_kinds(store, flt, candidate, environment) for environment in environments]
     rows = _rows(store, sides, keys, found, [base, candidate], limit, lambda lane, test: kinds[lane].get(test, []))
     statistics = regressions(store, replace(flt, release=candidate), base, 10_000)
@@ -84,7 +84,7 @@ def releases(
 
 def _rows(
     store: Store,
-    sides: Sequence[Side],
+    sides: Sequence[ComparisonSide],
     keys: np.ndarray,
     found: np.ndarray,
     names: Sequence[str],
@@ -93,7 +93,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """At most `limit` tests of each class, by module and name; `kinds` tells the words of a test in a lane."""
     base, candidate = sides
-    lanes, tests = split(candidate, keys)
+    lanes, tests = split_keys(candidate, keys)
     modules = [candidate.module(key) or base.module(key) for key in keys.tolist()]
     listed = store.rows(
         """SELECT k.*, t.file, t.class AS class_name, t.name FROM (

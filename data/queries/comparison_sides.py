@@ -34,7 +34,7 @@ _CLASSES = np.array([[_class_of(before, after) for after in range(ABSENT + 1)] f
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparisonSide:
     """The tests that were there; `keys` are test and environment as one number, rising, and the rest goes along."""
 
     rows: ResultRows
@@ -76,7 +76,7 @@ class Side:
         return self.rows.groups[self.rows.group[self.worst[at]]].module
 
 
-def side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter) -> Side:
+def read_side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter) -> ComparisonSide:
     """What these builds say of each test in each environment (a number for each build): its final results in the
     newest run (by `age`) of those in which it was there. The filter's module and topology apply."""
     rows = store.result_arrays.rows(store, builds, rebuilt)
@@ -92,16 +92,16 @@ def side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: 
     line = np.cumsum(first) - 1
     newest = age == age[first][line]
     counts = np.bincount(line[newest] * ABSENT + status[newest], minlength=int(first.sum()) * ABSENT)
-    return Side(rows, builds, key[first], counts.reshape(-1, ABSENT), at[first])
+    return ComparisonSide(rows, builds, key[first], counts.reshape(-1, ABSENT), at[first])
 
 
-def classed(base: Side, candidate: Side) -> tuple[np.ndarray, np.ndarray]:
+def classify_pairs(base: ComparisonSide, candidate: ComparisonSide) -> tuple[np.ndarray, np.ndarray]:
     """The keys of the tests that fall into a class, and its place in CLASSES."""
     keys = np.union1d(base.keys, candidate.keys)
     found = _CLASSES[base.status(keys), candidate.status(keys)]
     return keys[found >= 0], found[found >= 0]
 
 
-def split(side: Side, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def split_keys(side: ComparisonSide, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The environments and tests (ids) of keys. Tests are numbered alike on all sides; the last one made knows all."""
     return keys >> 32, side.rows.tests[keys & 0xFFFFFFFF]

@@ -34,5 +34,5 @@ def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]
     return {tuple(attempt): message for *attempt, message in found.fetchall()}
 
 
-def attempt(row: dict[str, Any]) -> Attempt:
+def attempt_key(row: dict[str, Any]) -> Attempt:
     return row["build"], row["test"], row["topology"], row["attempt"]

@@ -74,7 +74,7 @@ def _start(store: Store, run: str) -> Any:
     return store.value("SELECT started_at FROM runs WHERE run = ?", [ids.number(run)])
 
 
-def narrowed(found: list[dict[str, Any]], text: str, new: bool) -> list[dict[str, Any]]:
+def matching_pattern(found: list[dict[str, Any]], text: str, new: bool) -> list[dict[str, Any]]:
     """Of the rows of `failures` those whose pattern holds a text, whatever its case, and of them the new ones."""
     return [row for row in found if text.lower() in row["pattern"].lower() and (row["new"] or not new)]
 

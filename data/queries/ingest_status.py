@@ -102,7 +102,7 @@ def rechecks(store: Store, source: str | None = None) -> int:
 
 
 @cached_query
-def named(store: Store, builds: Sequence[str]) -> dict[str, str]:
+def build_names(store: Store, builds: Sequence[str]) -> dict[str, str]:
     """By id of a build: what it is, in words."""
     rows = store.rows(
         "SELECT build, release, module, number FROM builds WHERE build IN (SELECT unnest($builds))",

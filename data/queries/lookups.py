@@ -15,7 +15,7 @@ _TABLES = {"run": "runs", "build": "builds", "test": "tests", "release": "releas
 
 
 @cached_query
-def known(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
+def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
     """`what`: run, build or test, by id, or release. Raises ValueError where `name` is no id."""
     value = name if what == "release" else ids.number(name)
     return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [value])
@@ -25,13 +25,13 @@ _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
 
 
 @cached_query
-def runs_named(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]:
+def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]:
     """The ids of the runs that somebody may mean by `name`, newest first: an id, or a number such as "12", "#12" or
     "7.1 #12", of the filter's release and environment."""
     found = _RUN.fullmatch(name.strip())
     if found is None or len(name) == 16:
         try:
-            return [name] if known(store, "run", name, EVERYTHING) else []
+            return [name] if exists(store, "run", name, EVERYTHING) else []
         except ValueError:
             return []
     where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")

@@ -26,7 +26,7 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     Not remembered as a whole: freshness and staleness follow the clock.
     """
     now = (store if flt.as_of is None else store.at(flt.as_of)).now()
-    return [_tile(line, now, store) for line in facts(store, flt)]
+    return [_tile(line, now, store) for line in release_runs(store, flt)]
 
 
 def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
@@ -35,7 +35,7 @@ def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any]
 
 
 @cached_query
-def facts(store: Store, flt: Filter) -> list[dict[str, Any]]:
+def release_runs(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """What the tiles are made of, without the clock: release, its newest runs, and its tests' words counted."""
     known = store.rows("SELECT release, active FROM releases ORDER BY release")
     words = verdicts.counts(store, flt)

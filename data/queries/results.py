@@ -9,8 +9,8 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.queries.builds import bounds, part
-from data.queries.failure_texts import attempt, messages
+from data.queries.builds import partition, build_table
+from data.queries.failure_texts import attempt_key, messages
 from data.verdicts.priorities import prioritized
 from data.verdicts.verdicts import test_names
 
@@ -20,7 +20,7 @@ _NOTHING: _Asked = "FROM results WHERE false", {}
 
 
 @cached_query
-def of_run(
+def run_results(
     store: Store,
     run_id: str,
     flt: Filter = EVERYTHING,
@@ -35,7 +35,7 @@ def of_run(
     return _told_of_run(store, _page(store, _run(store, run_id, flt, status, text, rerun), limit, offset))
 
 
-def all_of_run(
+def all_run_results(
     store: Store,
     size: int,
     run_id: str,
@@ -51,7 +51,7 @@ def all_of_run(
 
 
 @cached_query
-def of_build(
+def build_results(
     store: Store,
     build_id: str,
     flt: Filter = EVERYTHING,
@@ -67,7 +67,7 @@ def of_build(
     return _told_of_build(store, _page(store, asked, limit, offset))
 
 
-def all_of_build(
+def all_build_results(
     store: Store,
     size: int,
     build_id: str,
@@ -116,13 +116,13 @@ def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str |
 
 def _told_of_run(store: Store, rows: list[Row]) -> list[Row]:
     said = messages(store, rows)
-    return [_result(row | {"message": said.get(attempt(row))}) for row in rows]
+    return [_result(row | {"message": said.get(attempt_key(row))}) for row in rows]
 
 
 def _build(
     store: Store, build_id: str, flt: Filter, status: str | None, text: str | None, host: str | None, attempts: bool
 ) -> _Asked:
-    here = bounds(store, build_id)
+    here = partition(store, build_id)
     if here is None:
         return _NOTHING
     where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here
@@ -140,7 +140,7 @@ def _build(
             SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))"""
         parameters["text"] = text
     return (
-        f"""SELECT * FROM {part(store, "results", here)} r WHERE {where}
+        f"""SELECT * FROM {build_table(store, "results", here)} r WHERE {where}
         ORDER BY r.status, r.topology, r.position, r.test, r.attempt""",
         parameters,
     )
@@ -150,7 +150,7 @@ def _told_of_build(store: Store, rows: list[Row]) -> list[Row]:
     # Asked afterwards: to plan a join costs more than to look a page's names up.
     named, said = test_names(store, [row["test"] for row in rows]), messages(store, rows)
     return [
-        _result(row | named[row["test"]] | {"message": said.get(attempt(row))})
+        _result(row | named[row["test"]] | {"message": said.get(attempt_key(row))})
         | {"is_final": row["is_final"], "position": row["position"]}
         for row in rows
     ]

@@ -193,7 +193,7 @@ def _failures(store: Store, where: str, parameters: dict[str, Any]) -> list[dict
 
 
 def _bugs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = bug_links.found(store, where, parameters)
+    rows = bug_links.search_bugs(store, where, parameters)
     told = {"gone": "no longer in the feed"}
     return [
         _hit("bug", row["bug"], row["bug"], _joined(told.get(row["state"], row["status"]), row["summary"]))

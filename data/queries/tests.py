@@ -14,8 +14,8 @@ from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.queries.bugs import of_tests
-from data.queries.failure_texts import attempt, messages
+from data.queries.bugs import bugs_of_tests
+from data.queries.failure_texts import attempt_key, messages
 from data.verdicts.priorities import METADATA, UNKNOWN
 
 MOST_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
@@ -38,7 +38,7 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
         [rows[0]["base_name"]],
     )
     ran_in = f"SELECT DISTINCT release FROM {store.table_source('results')} WHERE test = ? ORDER BY 1"
-    answer["bugs"] = of_tests(store, (test_id,)).get(test_id, [])
+    answer["bugs"] = bugs_of_tests(store, (test_id,)).get(test_id, [])
     answer["releases"] = [row["release"] for row in store.rows(ran_in, [ids.number(test_id)])]
     return answer
 
@@ -105,7 +105,7 @@ def history(
             "rerun": row["attempt"] > 1,
             "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
             "signature": None if row["signature"] is None else ids.text(row["signature"]),
-            "message": said.get(attempt(row)),
+            "message": said.get(attempt_key(row)),
         }
         for its, row in zip(facts, rows, strict=True)
     ]

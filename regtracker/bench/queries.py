@@ -112,7 +112,7 @@ def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[
     run, before = newest[0]["id"], newest[1]["id"]
     module = runs.modules(store, run)[0]["module"]
     build = builds.builds(store, flt, 1, run=run)[0]["id"]
-    test = results.of_build(store, build, limit=1)[0]["test"]
+    test = results.build_results(store, build, limit=1)[0]["test"]
     span = "SELECT min(started_at), max(started_at) FROM builds JOIN run_builds USING (build) WHERE run = ?"
     first, last = store.cursor().execute(span, [ids.number(run)]).fetchone()
     window, _ = store.cursor().execute(span, [ids.number(newest[-1]["id"])]).fetchone()
@@ -120,11 +120,11 @@ def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[
     parameters |= {"test": ids.number(test), "first": first, "last": last, "window": window}
     one = Filter(release=release, module=module)
     return parameters, {
-        "overview": ("/releases", releases.facts, flt),
+        "overview": ("/releases", releases.release_runs, flt),
         "module list": (f"/releases/{release}/modules", releases.choices, flt),
         "run view, all modules": (f"/runs/{run}/modules", runs.modules, run),
         "priorities with deltas": (f"/runs/{run}/priorities", runs.priorities, run),
-        "failed tests of a run": (f"/runs/{run}/results?status=failed", results.of_run, run, flt, "failed"),
+        "failed tests of a run": (f"/runs/{run}/results?status=failed", results.run_results, run, flt, "failed"),
         "verdicts of a module": (f"/verdicts?release={release}&module={module}", verdicts.verdicts, one),
         "verdicts of a release": (f"/verdicts?release={release}", verdicts.verdicts, flt),
         "grid, 5 runs x 100 tests": (
@@ -140,7 +140,7 @@ def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[
             1000,
         ),
         "trend, 100 runs": (f"/trends?release={release}", trends.trend, flt),
-        "build's results, a page": (f"/builds/{build}/results", results.of_build, build),
+        "build's results, a page": (f"/builds/{build}/results", results.build_results, build),
         "build's results, grouped": (f"/builds/{build}/facets", builds.facets, build),
         "search by name": ("/tests?q=case_7", tests.find, "case_7"),
         "one test's history": (f"/tests/{test}/history?release={release}", tests.history, test, flt),

@@ -68,7 +68,7 @@ def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
                 "priorities": runs.priorities(store, run),
             },
         ),
-        "get_run_results": ({"run": run}, results.of_run(store, run, Filter(), status="failed")),
+        "get_run_results": ({"run": run}, results.run_results(store, run, Filter(), status="failed")),
         "get_run_changes": ({"run": run}, {"counts": changes["counts"]}),
         "compare": ({"base": "7.0", "candidate": "8.0"}, {"counts": compared["counts"]}),
         "check_gate": (seven | {"run": str(number)}, gate.gate(store, SEVEN, str(number))),

@@ -89,7 +89,7 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
             thread.join()
         found = builds.builds(reader, Filter(release="7.0"))
         assert [row["number"] for row in found] == list(range(8))
-        assert [row["status"] for row in results.of_build(reader, found[0]["id"])] == ["failed"]
+        assert [row["status"] for row in results.build_results(reader, found[0]["id"])] == ["failed"]
         for store in writers:
             poll_status.record_poll(store, PollRecord("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
         (source,) = ingest_status.status(reader)

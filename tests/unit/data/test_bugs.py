@@ -59,7 +59,7 @@ def world(request, tmp_path_factory) -> World:
 
 def of(world: World, name: str, release: str | None = None, module: str = "routing") -> list[str]:
     test = test_id(name, module)
-    found = bugs.of_tests(world.store, (test, test_id("nobody")), Filter(release=release))
+    found = bugs.bugs_of_tests(world.store, (test, test_id("nobody")), Filter(release=release))
     return [row["bug"] for row in found.get(test, [])]
 
 
@@ -89,8 +89,8 @@ def test_the_list_tells_what_fails_and_is_narrowed(world):
     ten = bugs.bugs(world.store)[0]
     assert (ten["tests"], ten["failing"], ten["modules"]) == (3, 1, ["routing"])
     assert names(limit=1, offset=1) == ["NET-2"]
-    assert bugs.known(world.store) == {"open": 3, "closed": 1, "gone": 1}
-    assert bugs.matched(world.store) == 4
+    assert bugs.state_counts(world.store) == {"open": 3, "closed": 1, "gone": 1}
+    assert bugs.matched_count(world.store) == 4
 
 
 def test_one_bug_tells_how_its_tests_fare_and_which_cases_nobody_has(world):
@@ -137,5 +137,5 @@ def test_a_moment_before_there_were_bugs_knows_none(world):
     for snapshot in (1, world.store.snapshot().id - 1):
         then = Filter(as_of=snapshot)
         assert bugs.bugs(world.store, then, "gone") == [] or snapshot > 1
-    assert bugs.known(world.store, Filter(as_of=1)) == {"open": 0, "closed": 0, "gone": 0}
+    assert bugs.state_counts(world.store, Filter(as_of=1)) == {"open": 0, "closed": 0, "gone": 0}
     assert bugs.bug(world.store, "NET-2", Filter(as_of=1)) is None

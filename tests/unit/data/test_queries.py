@@ -99,13 +99,13 @@ def test_priorities_come_from_the_overlay_and_a_release_wins_over_the_global_row
         ("P1", 1, 1),
         ("unknown", 1, 0),
     ]
-    assert results.of_run(world.store, ids.text(run.id), status="failed")[0]["name"] == "a[y]"
+    assert results.run_results(world.store, ids.text(run.id), status="failed")[0]["name"] == "a[y]"
 
 
 def test_every_attempt_is_kept_and_only_failed_ones_carry_text(world):
     run = world.run({"routing": {"a": "FP", "b": "FF"}})
     (build,) = builds.builds(world.store, SEVEN)
-    by_name = {row["name"]: row for row in results.of_build(world.store, build["id"])}
+    by_name = {row["name"]: row for row in results.build_results(world.store, build["id"])}
     assert by_name["a"]["status"] == "passed" and by_name["a"]["rerun"] and by_name["a"]["message"] is None
     assert by_name["b"]["attempt"] == 2 and "b saw" in by_name["b"]["message"]
     attempts = tests.attempts(world.store, build["id"], by_name["a"]["test"])
@@ -219,7 +219,7 @@ def test_every_screen_counts_the_same(tmp_path_factory, programme):
         assert {name: points[row["id"]][name] for name in counts} == counts
         by_module = runs.modules(world.store, row["id"])
         assert {name: sum(module[name] for module in by_module) for name in counts} == counts
-        assert len(results.of_run(world.store, row["id"])) == expected.total()
+        assert len(results.run_results(world.store, row["id"])) == expected.total()
         column = [run_["id"] for run_ in sheet["runs"]].index(ids.text(run.id))
         shown = Counter(line[column] for line in sheet["cells"])
         cells = Counter(
