@@ -177,7 +177,7 @@ class Tracker:
 
     def _filter(self, scope: Scope) -> Filter:
         flt = Filter(**scope)
-        if flt.release is not None and not lookups.known(self._store, "release", flt.release):
+        if flt.release is not None and not lookups.exists(self._store, "release", flt.release):
             known = ", ".join(releases.choices(self._store, EVERYTHING)["releases"])
             raise LookupError(f"No release {flt.release!r} in this store; the releases are {known or '(none yet)'}.")
         if flt.at_run is not None:
@@ -192,7 +192,7 @@ class Tracker:
 
     def _test(self, name: str) -> str:
         test = ids.text(ids.of(name)) if "::" in name else name
-        if not lookups.known(self._store, "test", test):
+        if not lookups.exists(self._store, "test", test):
             raise LookupError(f"No test {name!r} in this store: give an id or a key, as `tests(text)` lists them.")
         return test
 
