@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from dash import Dash
+from support.light_plans import light_plans
 from support.store_builder import World
 
 from dashboard.app import create_app
 from data.settings import load
+
+__all__ = ["app", "call", "filled_app", "light_plans", "show", "world"]
 
 
 @pytest.fixture
@@ -19,9 +22,18 @@ def world(tmp_path: Path) -> World:
     return World.at(tmp_path / "home", memory_tables=False)
 
 
+@pytest.fixture(scope="module")
+def filled_app(filled: World) -> Dash:
+    """On the module's `filled`, a store that its tests only read."""
+    return create_app(load(home=filled.store.settings.home))
+
+
 @pytest.fixture
-def app(world: World) -> Dash:
-    return create_app(load(home=world.store.settings.home))
+def app(request: pytest.FixtureRequest) -> Dash:
+    """On `filled` in a test that takes it, else on the test's own `world`."""
+    if "filled" in request.fixturenames:
+        return request.getfixturevalue("filled_app")
+    return create_app(load(home=request.getfixturevalue("world").store.settings.home))
 
 
 @pytest.fixture

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from support.ingest_fixtures import quick, regtracker, web
+from support.light_plans import light_plans
 
-__all__ = ["quick", "regtracker", "web"]
+__all__ = ["light_plans", "quick", "regtracker", "web"]
