@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ingest.simulator.jenkins_items import ArtifactFiles
@@ -13,17 +14,17 @@ ZIP = "*zip*"
 
 
 def zip_request(segments: list[str]) -> tuple[str, str] | None:
-    """(folder, pattern) of a path like `a/b/**/*.xml/*zip*/r.zip` split at its slashes; the folder is what stands
-    before the first wildcard. None where it asks for no zip."""
+    """(folder, pattern) of a path like `a/b/**/*.xml/*zip*/r.zip` split at its slashes; the folder ends
+    before the first wildcard. None if this is not a request for a zip."""
     if ZIP not in segments:
         return None
     path = segments[: segments.index(ZIP)]
-    wild = next((place for place, name in enumerate(path) if "*" in name or "?" in name), len(path))
+    wild = next((position for position, name in enumerate(path) if "*" in name or "?" in name), len(path))
     return "/".join(path[:wild]), "/".join(path[wild:])
 
 
 def zipped(files: ArtifactFiles, folder: str, pattern: str, modified: float) -> bytes | None:
-    """Names in the zip are relative to the folder; without a pattern they begin with the folder's own name. None where
+    """Names in the zip are relative to the folder; without a pattern they begin with the folder's own name. None if
     there is no such folder; a pattern that matches nothing gives an empty zip."""
     inside = {path.removeprefix(f"{folder}/" if folder else ""): path for path in files if _below(path, folder)}
     if not inside:
@@ -45,7 +46,7 @@ def _below(path: str, folder: str) -> bool:
     return not folder or path.startswith(f"{folder}/")
 
 
-def ant_pattern(patterns: str):
+def ant_pattern(patterns: str) -> Callable[[str], bool]:
     """A predicate on relative paths for patterns joined by commas. `**` stands for any number of folders, `*` and `?`
     stay within a name."""
     expressions = [re.compile(_expression(pattern.strip())) for pattern in patterns.split(",") if pattern.strip()]
@@ -57,14 +58,14 @@ def _expression(pattern: str) -> str:
         pattern += "**"
     parts = pattern.split("/")
     out = ""
-    for place, part in enumerate(parts):
-        last = place == len(parts) - 1
+    for position, part in enumerate(parts):
+        last = position == len(parts) - 1
         if part == "**":
             out += ".*" if last else "(?:[^/]+/)*"
         else:
             name = "".join({"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char)) for char in part)
             # "a/**" matches a itself too, so the slash belongs to what follows.
-            out += name if last or parts[place + 1 :] == ["**"] else f"{name}/"
-            if not last and parts[place + 1 :] == ["**"]:
+            out += name if last or parts[position + 1 :] == ["**"] else f"{name}/"
+            if not last and parts[position + 1 :] == ["**"]:
                 return f"{out}(?:/.*)?"
     return out

@@ -16,7 +16,17 @@ import numpy as np
 from ingest.simulator import failure_messages
 from ingest.simulator.failure_messages import ESCAPE
 from ingest.simulator.jenkins_items import ArtifactFiles
-from ingest.simulator.programme import ERROR, FAILED, NONE, SICK, SKIPPED, STATUS_NAMES, STORM, DrawnResults, Programme
+from ingest.simulator.programme import (
+    BAD_HOST,
+    ERROR,
+    FAILED,
+    NONE,
+    SKIPPED,
+    STATUS_NAMES,
+    STORM,
+    DrawnResults,
+    Programme,
+)
 from ingest.simulator.timeline import Execution, PlannedRun
 
 SKIP_REASON = "needs a testbed with two uplinks"
@@ -25,7 +35,7 @@ PADDED = tuple(f"{name:<7}" for name in STATUS_NAMES)
 
 def build_map(run: PlannedRun, now: float) -> bytes:
     """The orchestrator's record of what it started, module by module."""
-    return json.dumps({e.module.map_key: e.number for e in run.listed if e.started <= now}, indent=2).encode()
+    return json.dumps({e.module.map_key: e.number for e in run.all_builds if e.started <= now}, indent=2).encode()
 
 
 def files(programme: Programme, execution: Execution, now: float) -> ArtifactFiles:
@@ -69,7 +79,9 @@ def rerun_log(programme: Programme, execution: Execution, begin: int, end: int) 
     return _log_lines(programme, execution, results.slot[rows], results.host[rows], results.rerun[rows])
 
 
-def _log_lines(programme: Programme, execution: Execution, slot, host, status) -> bytes:
+def _log_lines(
+    programme: Programme, execution: Execution, slot: np.ndarray, host: np.ndarray, status: np.ndarray
+) -> bytes:
     text = execution.module.log_text
     marks = [f"  [{name}] {status} " for name in _hosts(programme, execution) for status in PADDED]
     rows = zip(slot.tolist(), (host * len(PADDED) + status).tolist(), strict=True)
@@ -101,11 +113,11 @@ def _outcome(programme: Programme, execution: Execution, results: DrawnResults, 
         test = execution.module.tests[execution.module.test[results.slot[row]]]
         where = escape(f"{test.file}:{test.line}: {SKIP_REASON}")
         return f'<skipped type="pytest.skip" message="{SKIP_REASON}">{where}</skipped>'
-    told = failure(programme, execution, row)
+    texts = failure(programme, execution, row)
     tag = "error" if results.first[row] == ERROR else "failure"
     return (
-        f"<{tag} message={quoteattr(_printable(told.message))}>{escape(_printable(told.trace))}</{tag}>"
-        f"<system-out>{escape(_printable(told.output))}</system-out>"
+        f"<{tag} message={quoteattr(_printable(texts.message))}>{escape(_printable(texts.trace))}</{tag}>"
+        f"<system-out>{escape(_printable(texts.output))}</system-out>"
     )
 
 
@@ -120,8 +132,8 @@ def failure(programme: Programme, execution: Execution, row: int) -> failure_mes
     slot, cause = int(results.slot[row]), int(results.cause[row])
     test = module.tests[module.test[slot]]
     families = failure_messages.ERRORS if results.first[row] == ERROR else failure_messages.FAILURES
-    if cause in (STORM, SICK):
-        template = failure_messages.STORM if cause == STORM else failure_messages.SICK
+    if cause in (STORM, BAD_HOST):
+        template = failure_messages.STORM if cause == STORM else failure_messages.BAD_HOST
     else:
         family = results.changes[cause].family if cause >= 0 else int(module.test[slot])
         template = families[family % len(families)]
@@ -130,7 +142,7 @@ def failure(programme: Programme, execution: Execution, row: int) -> failure_mes
 
 
 def test_report(programme: Programme, execution: Execution, now: float) -> dict | None:
-    """What Jenkins makes of the XML; None where there is none yet."""
+    """What Jenkins makes of the XML; None while there is none."""
     results = programme.results(execution)
     suites = []
     for _, begin, end, complete in sessions(programme, execution, now):
@@ -158,17 +170,17 @@ def report_counts(programme: Programme, execution: Execution, now: float) -> dic
 def _case(programme: Programme, execution: Execution, results: DrawnResults, row: int) -> dict:
     module, status = execution.module, int(results.first[row])
     test = module.tests[module.test[results.slot[row]]]
-    told = failure(programme, execution, row) if status in (FAILED, ERROR) else None
+    texts = failure(programme, execution, row) if status in (FAILED, ERROR) else None
     return {
         "className": test.dotted_class,
         "name": test.name,
         "duration": int(results.duration[row]) / 1000,
-        "status": "FAILED" if told else STATUS_NAMES[status],
+        "status": "FAILED" if texts else STATUS_NAMES[status],
         "skipped": status == SKIPPED,
         "skippedMessage": SKIP_REASON if status == SKIPPED else None,
-        "errorDetails": _printable(told.message) if told else None,
-        "errorStackTrace": _printable(told.trace) if told else None,
-        "stdout": _printable(told.output) if told else None,
+        "errorDetails": _printable(texts.message) if texts else None,
+        "errorStackTrace": _printable(texts.trace) if texts else None,
+        "stdout": _printable(texts.output) if texts else None,
         "stderr": None,
     }
 

@@ -1,4 +1,4 @@
-"""The simulated product's bug tracker: a feed of bugs about what is planted, as of the simulated clock.
+"""The simulated product's bug tracker: a feed of bugs about the planted faults, as of the simulated clock.
 
 People file a bug once something has failed for some runs, not for everything, and close it when it works again.
 """
@@ -34,11 +34,11 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
     feed: dict[str, list[dict[str, Any]]] = {PRODUCT: [], LAB: []}
     for key, changes in together.items():
         rng = Random(f"{programme.seed}:bug:{key}")
-        number = rng.randrange(1_000, 200_000)  # follows from what is wrong alone: the next feed knows it by the same
+        number = rng.randrange(1_000, 200_000)  # depends on the fault alone: the same in the next feed
         if rng.random() < FILED:
             group = LAB if key[0] == "flaky" else PRODUCT
             feed[group].append(_bug(programme, rng, f"{group}-{number}", changes, cases))
-    # As in real feeds: one that nobody has told anything of, and no test case.
+    # As in real feeds: one bug without any details or test case.
     feed[LAB].append(
         {"defect_id": f"{LAB}-7", "URL": f"{URL}{LAB}-7", "labels": [], "case_id": None, "jira_info": None}
     )

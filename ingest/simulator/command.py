@@ -1,4 +1,4 @@
-"""`regtracker simulator`: the fake Jenkins as a process of its own."""
+"""`regtracker simulator`: the fake Jenkins as its own process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ingest.simulator.server import SimulatorServer
 @click.command()
 @click.option("--size", type=click.Choice(["tiny", "small", "medium", "large"]), default="small", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on (default: a free one).")
-@click.option("--live/--no-live", default=True, help="New builds start, progress and finish as time goes by.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another programme.")
-@click.option("--started", help="ISO 8601 time at which history ends (default: now).")
+@click.option("--live/--no-live", default=True, help="Start and finish new builds as time goes by.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Each seed gives another programme.")
+@click.option("--started", help="End of the history, ISO 8601 (default: now).")
 @click.option("--exit-with-parent", is_flag=True, hidden=True)
 def simulator(size: str, port: int, live: bool, seed: int, started: str | None, exit_with_parent: bool) -> None:
-    """Serve a fake Jenkins with a regression programme behind it; its truth stands at /truth.json.
+    """Serve a simulated Jenkins with a regression programme; /truth.json lists its planted faults.
 
-    Exit code 2: the port is taken, or what is given is no time; 130: it was stopped (Ctrl-C).
+    Exit code 2: the port is taken, or --started is not a time; 130: stopped with Ctrl-C.
 
     \b
     Example: regtracker simulator --size small --port 8081

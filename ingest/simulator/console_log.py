@@ -29,7 +29,7 @@ def progressive(build: JenkinsBuild, now: float, start: int) -> tuple[bytes, int
     """`logText/progressiveText`: (body from raw byte `start` on, next start, whether more may come).
 
     Line ends of the body are normalised, so its length says nothing about the next start. A start beyond the end
-    begins anew, as if the log had been rolled over.
+    is 0, as if the log had been rotated.
     """
     raw = raw_log(build, now)
     if start > len(raw):

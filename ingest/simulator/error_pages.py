@@ -1,4 +1,4 @@
-"""What the fake Jenkins answers besides data: error pages, refusals, headers, and bodies damaged on purpose."""
+"""Responses of the fake Jenkins other than data: error pages, refusals, headers, and deliberately damaged bodies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def not_found_page(path: str) -> Response:
 
 
 def server_error_page(reason: str) -> Response:
-    """What a servlet exception looks like, a bad tree among others."""
+    """Jenkins' page for a servlet exception, such as a bad tree."""
     text = f"<h1>Oops!</h1><p>A problem occurred while processing the request.</p><!-- {escape(reason)} -->"
     return _page(500, "Jenkins", text)
 
@@ -42,7 +42,7 @@ def login_page() -> Response:
 
 
 def refusal(given: Authorization | None, user: str, token: str | None, path: str) -> Response | None:
-    """None where the client may pass. Jenkins never challenges: without credentials it says 403 at once."""
+    """None if the client may pass. Jenkins never challenges: without credentials it answers 403 at once."""
     if given is None or given.type != "basic":
         target = f"/login?from={quote(path, safe='')}"
         body = (
@@ -63,7 +63,7 @@ def refusal(given: Authorization | None, user: str, token: str | None, path: str
 
 
 def fault_response(fault: HttpFault, path: str) -> Response:
-    """The answer that a fault gives in place of the real one."""
+    """The response of a fault that replaces the real one."""
     if fault.kind == "html":
         return _page(200, "Single sign-on", "<h1>Please sign in</h1>")
     if fault.kind == "login":
@@ -71,8 +71,9 @@ def fault_response(fault: HttpFault, path: str) -> Response:
         response.headers["Location"] = f"/login?from={quote(path, safe='')}"
         return response
     if fault.status == 403:
-        response = refusal(None, "", None, path)
-        assert response is not None
+        page = refusal(None, "", None, path)
+        assert page is not None
+        response = page
     elif fault.status == 503:
         response = _page(503, "Starting Jenkins", "<h1>Please wait while Jenkins is getting ready to work ...</h1>")
     else:
@@ -86,7 +87,7 @@ def fault_response(fault: HttpFault, path: str) -> Response:
 
 
 def damaged_response(response: Response, fault: HttpFault) -> Response:
-    """The real answer cut short: in good order (truncate), or by the connection's end in the middle (reset)."""
+    """The real response cut short: cleanly (truncate), or by a reset of the connection (reset)."""
     body = response.get_data()
     kept = body[: int(len(body) * fault.keep)]
     headers = {name: value for name, value in response.headers if name != "Content-Length"}
@@ -102,7 +103,7 @@ def _broken(kept: bytes) -> Iterator[bytes]:
 
 
 def finish_response(response: Response, accepted: str, user: str | None) -> None:
-    """Headers that every answer of Jenkins has, and compression where the client takes it."""
+    """Add the headers that every response of Jenkins has; compress if the client accepts it."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Jenkins"] = VERSION
     response.headers["X-Jenkins-Session"] = "5f1d2c3b"

@@ -52,7 +52,7 @@ ERRORS = (
     ),
 )
 STORM = ("LabUnreachable", "lab controller 10.9.0.2:8443 refused the connection: maintenance mode", "controller.book()")
-SICK = ("SSHException", "error reading SSH protocol banner from {ip} after {n} s", "transport.start_client()")
+BAD_HOST = ("SSHException", "error reading SSH protocol banner from {ip} after {n} s", "transport.start_client()")
 
 
 def failure_text(rng: Random, test: ProductTest, template: tuple[str, str, str], host: str) -> FailureText:

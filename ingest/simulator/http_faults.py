@@ -1,4 +1,4 @@
-"""Faults on demand: which requests go wrong, how, and how often, after a plan that tests send to /_sim/faults.
+"""Faults on demand: which requests fail, how, and how often, by a plan that tests send to /_sim/faults.
 
 A rule matches the path with its query. Of the matching requests it lets the first `after` pass, then strikes with
 `probability` (drawn from `seed`, so that a plan repeats itself), at most `times` times and for at most `for_s` seconds.
@@ -19,9 +19,11 @@ STATUSES = (401, 403, 404, 429, 500, 502, 503, 504)
 
 @dataclass(slots=True, kw_only=True)
 class HttpFault:
-    """`kind`: slow (answers after `delay_s`), reset (the connection breaks after `keep` of the body), truncate (the
-    body ends after `keep` of it, with status 200), html (a page with status 200), login (a redirect to the login page)
-    or status (an error page with `status`; `retry_after` seconds are told where given). Raises ValueError on nonsense.
+    """One rule. Raises ValueError for a rule that cannot work.
+
+    `kind`: slow (responds after `delay_s`), reset (the connection breaks after `keep` of the body), truncate (the body
+    ends after `keep` of it, with status 200), html (a page with status 200), login (a redirect to the login page) or
+    status (an error page with `status`, and a Retry-After header of `retry_after` seconds).
     """
 
     kind: str
@@ -48,7 +50,7 @@ class HttpFault:
         try:
             re.compile(self.path)
         except re.error as error:
-            raise ValueError(f"path {self.path!r} is no regular expression: {error}") from error
+            raise ValueError(f"path {self.path!r} is not a regular expression: {error}") from error
         self._rng, self._begun = Random(self.seed), time.monotonic()
 
     def strikes(self, path: str) -> bool:
@@ -73,7 +75,7 @@ class HttpFaultPlan:
         self.set(rules or [])
 
     def set(self, rules: list[dict]) -> None:
-        """Replace the plan. Raises ValueError or TypeError where a rule makes no sense, and keeps the old plan then."""
+        """Replace the plan. Raises ValueError or TypeError for a wrong rule; the old plan stays then."""
         faults = [HttpFault(**rule) for rule in rules]
         with self._lock:
             self._faults = faults

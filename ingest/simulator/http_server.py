@@ -12,6 +12,7 @@ import threading
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 from werkzeug.serving import WSGIRequestHandler
@@ -19,7 +20,7 @@ from werkzeug.test import run_wsgi_app
 
 
 class BreakConnectionError(Exception):
-    """Raised by a response's body: the connection is to be reset here."""
+    """Raised by a response's body: reset the connection here."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -27,7 +28,6 @@ class _Handler(WSGIRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
     timeout = 60
-    server: JenkinsHttpServer
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
@@ -53,7 +53,7 @@ class _Handler(WSGIRequestHandler):
                 body.close()
 
     def _reset(self) -> None:
-        """Send what is written so far, then a reset instead of an end."""
+        """Send what is written so far, then reset the connection."""
         self.close_connection = True
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -66,7 +66,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class JenkinsHttpServer(ThreadingHTTPServer):
-    """`multithread` and its like are what werkzeug's handler wants to know of its server."""
+    """Werkzeug's handler reads `multithread`, `multiprocess` and `ssl_context` of its server."""
 
     multithread, multiprocess, ssl_context = True, False, None
     request_queue_size = 128
@@ -82,26 +82,28 @@ class JenkinsHttpServer(ThreadingHTTPServer):
     def port(self) -> int:
         return self.server_address[1]
 
-    def process_request(self, request: socket.socket, client_address: tuple) -> None:
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
+        assert isinstance(request, socket.socket)  # the pairs of the base class are for datagrams
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: socket.socket) -> None:
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        assert isinstance(request, socket.socket)
         with self._lock:
             self._open.discard(request)
         linger = struct.unpack("ii", request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
         if linger[0]:
-            self.close_request(request)  # a shutdown first would end the connection in order
+            self.close_request(request)  # after a shutdown the connection would end cleanly
         else:
             super().shutdown_request(request)
 
     def close_connections(self) -> None:
-        """End the connections that clients keep alive, so that no thread outlives the server."""
+        """Close the connections that clients keep alive, so that no thread outlives the server."""
         with self._lock:
             for request in self._open:
-                with suppress(OSError):  # the client was faster
+                with suppress(OSError):  # the client has closed it already
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
+        """Stay silent: clients may disconnect at any time."""

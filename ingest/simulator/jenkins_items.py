@@ -1,8 +1,8 @@
-"""What the fake server serves: folders, jobs and builds, as Jenkins sees them at a moment `now` (epoch seconds)."""
+"""Folders, jobs and builds of the fake Jenkins, as they are at a time `now` (epoch seconds)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ingest.simulator.programme import ProductCommit
@@ -50,14 +50,14 @@ class JenkinsBuild:
         return None if self.building(now) else self.outcome()
 
     def outcome(self) -> str:
-        """The result in the end."""
+        """The final result."""
         return "SUCCESS"
 
     def commits(self) -> list[ProductCommit]:
         return []
 
     def files(self, now: float) -> ArtifactFiles:
-        """Artifacts: relative path -> what renders it."""
+        """Artifacts: relative path -> function that renders it."""
         return {}
 
     def report(self, now: float) -> dict | None:
@@ -71,11 +71,11 @@ class JenkinsBuild:
         return report_counts(report) if report else None
 
     def console(self, now: float) -> str:
-        """The log so far, without what Jenkins itself writes at its head and end."""
+        """The log so far, without the lines that Jenkins itself adds at its start and end."""
         return ""
 
     def sub_builds(self) -> list[tuple[JenkinsJob, JenkinsBuild]]:
-        """Of a matrix build its axis builds (inherited ones too), of a multijob build what its phases started."""
+        """The axis builds of a matrix build (inherited ones too), or the builds that a multijob's phases started."""
         return []
 
 
@@ -139,20 +139,33 @@ class JenkinsFolder:
         self.items[item.name.lower()] = item
 
     def folder(self, path: str) -> JenkinsFolder:
-        """The folder at `path` below this one, made where it is not there."""
+        """The folder at `path` below this one, created if missing."""
         here = self
         for name in path.split("/"):
-            if name.lower() not in here.items:
-                here.add(JenkinsFolder(f"{here.full_name}/{name}".lstrip("/")))
-            here = here.items[name.lower()]
+            item = here.items.get(name.lower())
+            if item is None:
+                item = JenkinsFolder(f"{here.full_name}/{name}".lstrip("/"))
+                here.add(item)
+            if not isinstance(item, JenkinsFolder):
+                raise LookupError(f"{item.full_name} is a job, not a folder")
+            here = item
         return here
 
+    def job(self, path: str) -> JenkinsJob:
+        """The job at `path` below this folder. Raises LookupError."""
+        item = self.find(path.split("/"))
+        if not isinstance(item, JenkinsJob):
+            raise LookupError(f"no job {path}")
+        return item
+
     def find(self, names: list[str]) -> JenkinsFolder | JenkinsJob | None:
-        """The item at that path; upper and lower case are the same to Jenkins."""
-        here: JenkinsFolder | JenkinsJob | None = self
+        """The item at that path; Jenkins ignores case."""
+        here: JenkinsFolder | JenkinsJob = self
         for name in names:
+            inside: Mapping[str, JenkinsFolder | JenkinsJob]
             inside = here.items if isinstance(here, JenkinsFolder) else here.axes
-            here = inside.get(name.lower())
-            if here is None:
+            item = inside.get(name.lower())
+            if item is None:
                 return None
+            here = item
         return here

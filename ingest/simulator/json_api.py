@@ -1,6 +1,6 @@
-"""Folders, jobs, builds and reports in the shape in which Jenkins exports them.
+"""Folders, jobs and builds as Jenkins exports them.
 
-Every `url` is built from the configured root, which on real servers is often not the address one asked.
+Every `url` begins with the configured root, which on real servers is often not the address of the request.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ingest.simulator import jenkins_items
-from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob, report_counts
+from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob
 from ingest.simulator.programme import ProductCommit
 from ingest.simulator.tree_query import ExportedBean, ExportedList
 
 LISTED_BUILDS = 100
-COLOURS = {"SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red", "ABORTED": "aborted", None: "notbuilt"}
+COLORS = {"SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red", "ABORTED": "aborted", None: "notbuilt"}
 PERMALINKS = {
     "lastBuild": lambda build, now: True,
     "lastCompletedBuild": lambda build, now: not build.building(now),
@@ -41,7 +41,7 @@ def _shown(full_name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """`root` is the configured Jenkins URL, `now` the moment all answers of one request speak of."""
+    """`root`: the configured Jenkins URL. `now`: the time that every answer of one request is about."""
 
     root: str
     now: float
@@ -51,6 +51,9 @@ class Exporter:
             project, axis = item.full_name.rsplit("/", 1)
             return f"{self.root}{item_path(project)}{raw_encode(axis)}/"
         return self.root + item_path(item.full_name)
+
+    def build_url(self, job: JenkinsJob, build: JenkinsBuild) -> str:
+        return f"{self.url(job)}{build.number}/"
 
     def item(self, item: JenkinsFolder | JenkinsJob) -> ExportedBean:
         return self.folder(item) if isinstance(item, JenkinsFolder) else self.job(item)
@@ -78,13 +81,19 @@ class Exporter:
         return ExportedBean("hudson.model.Hudson", properties, visibility=1)
 
     def view(self, root: JenkinsFolder, name: str) -> ExportedBean:
-        listed = [root.find(job.split("/")) for job in root.views[name]]
-        properties = {"description": None, "jobs": ExportedList(listed, self.item), "property": []}
+        jobs = [root.find(job.split("/")) for job in root.views[name]]
+        properties: dict[str, object] = {"description": None, "jobs": ExportedList(jobs, self.item), "property": []}
         names = {"name": name, "url": f"{self.root}view/{raw_encode(name)}/"}
         return ExportedBean("hudson.model.ListView", properties | names, visibility=1)
 
     def _all_view(self, root: JenkinsFolder) -> ExportedBean:
-        properties = {"description": None, "jobs": self._jobs(root), "property": [], "name": "all", "url": self.root}
+        properties: dict[str, object] = {
+            "description": None,
+            "jobs": self._jobs(root),
+            "property": [],
+            "name": "all",
+            "url": self.root,
+        }
         return ExportedBean("hudson.model.AllView", properties, visibility=1)
 
     def _jobs(self, folder: JenkinsFolder) -> ExportedList:
@@ -112,7 +121,7 @@ class Exporter:
         def make(build: JenkinsBuild) -> ExportedBean:
             return self.build(job, build)
 
-        def latest(name: str):
+        def latest(name: str) -> ExportedBean | None:
             found = next((build for build in builds if PERMALINKS[name](build, self.now)), None)
             return make(found) if found else None
 
@@ -120,7 +129,7 @@ class Exporter:
             "buildable": True,
             "builds": ExportedList(builds[:LISTED_BUILDS], make),
             "allBuilds": ExportedList(builds, make),
-            "color": lambda: self._colour(builds),
+            "color": lambda: self._color(builds),
             "concurrentBuild": True,
             "firstBuild": make(builds[-1]) if builds else None,
             "healthReport": [],
@@ -135,10 +144,10 @@ class Exporter:
             properties["activeConfigurations"] = ExportedList(list(job.axes.values()), self.job)
         return ExportedBean(job.kind[0], properties, visibility=1)
 
-    def _colour(self, builds: list[JenkinsBuild]) -> str:
+    def _color(self, builds: list[JenkinsBuild]) -> str:
         done = next((build for build in builds if not build.building(self.now)), None)
         running = "_anime" if builds and builds[0].building(self.now) else ""
-        return COLOURS[done.outcome() if done else None] + running
+        return COLORS[done.outcome() if done else None] + running
 
     def build(self, job: JenkinsJob, build: JenkinsBuild) -> ExportedBean:
         name = build.display_name or f"#{build.number}"
@@ -159,7 +168,7 @@ class Exporter:
             "queueId": int(build.started) % 10**7,
             "result": lambda: build.result(self.now),
             "timestamp": int(build.started * 1000),
-            "url": f"{self.url(job)}{build.number}/",
+            "url": self.build_url(job, build),
         }
         if job.kind == jenkins_items.PIPELINE:
             properties["changeSets"] = lambda: [self._changes(build.commits())] if build.commits() else []
@@ -206,7 +215,11 @@ class Exporter:
                 "SHA1": build.revision,
                 "branch": [{"SHA1": build.revision, "name": "refs/remotes/origin/master"}],
             }
-            git = {"lastBuiltRevision": branch, "remoteUrls": ["git@git.internal:product/core.git"], "scmName": ""}
+            git: dict[str, object] = {
+                "lastBuiltRevision": branch,
+                "remoteUrls": ["git@git.internal:product/core.git"],
+                "scmName": "",
+            }
             actions.append(ExportedBean("hudson.plugins.git.util.BuildData", git))
         actions.append(ExportedBean(""))
         if counts := build.counts(self.now):
@@ -231,7 +244,7 @@ class Exporter:
     def _changes(self, commits: list[ProductCommit]) -> ExportedBean:
         if not commits:
             return ExportedBean("hudson.scm.EmptyChangeLogSet", {"items": [], "kind": None})
-        made = [
+        items = [
             ExportedBean(
                 "hudson.plugins.git.GitChangeSet",
                 {
@@ -248,7 +261,7 @@ class Exporter:
             )
             for commit in commits
         ]
-        return ExportedBean("hudson.plugins.git.GitChangeSetList", {"items": made, "kind": "git"})
+        return ExportedBean("hudson.plugins.git.GitChangeSetList", {"items": items, "kind": "git"})
 
     def _person(self, commit: ProductCommit) -> ExportedBean:
         return ExportedBean(
@@ -259,55 +272,7 @@ class Exporter:
         name = path.rsplit("/", 1)[-1]
         return ExportedBean("", {"displayPath": name, "fileName": name, "relativePath": path})
 
-    def report(self, build: JenkinsBuild) -> ExportedBean | None:
-        """The build's test report, None where it has none."""
-        found = build.report(self.now)
-        if not found:
-            return None
-        if "children" not in found:
-            return junit(found)
-        children = [
-            ExportedBean("", {"child": self._child(job, axis), "result": junit(report)})
-            for job, axis, report in found["children"]
-        ]
-        properties = {**report_counts(found), "urlName": "testReport", "childReports": children}
-        return ExportedBean("hudson.tasks.test.MatrixTestResult", properties)
-
-    def _child(self, job: JenkinsJob, build: JenkinsBuild) -> ExportedBean:
-        return ExportedBean(job.kind[1], {"number": build.number, "url": f"{self.url(job)}{build.number}/"})
-
 
 def _parameter(name: str, value: object) -> ExportedBean:
     kind = "Boolean" if isinstance(value, bool) else "String"
     return ExportedBean(f"hudson.model.{kind}ParameterValue", {"name": name, "value": value})
-
-
-def junit(report: dict) -> ExportedBean:
-    """`hudson.tasks.junit.TestResult`; unlike the aggregate it has a passCount and no totalCount."""
-    found = report_counts(report)
-    suites = [_suite(suite) for suite in report["suites"]]
-    properties = {
-        "testActions": [],
-        "duration": sum(suite["duration"] for suite in report["suites"]),
-        "empty": found["totalCount"] == 0,
-        "failCount": found["failCount"],
-        "passCount": found["totalCount"] - found["failCount"] - found["skipCount"],
-        "skipCount": found["skipCount"],
-        "suites": suites,
-    }
-    return ExportedBean("hudson.tasks.junit.TestResult", properties)
-
-
-def _suite(suite: dict) -> ExportedBean:
-    usual = {
-        "enclosingBlockNames": [],
-        "enclosingBlocks": [],
-        "id": None,
-        "nodeId": None,
-        "stdout": None,
-        "stderr": None,
-    }
-    case = {"testActions": [], "age": 0, "failedSince": 0, "flakyFailures": [], "rerunFailures": [], "properties": {}}
-    return ExportedBean(
-        "", {**usual, **suite, "cases": [ExportedBean("", {**case, **told}) for told in suite["cases"]]}
-    )

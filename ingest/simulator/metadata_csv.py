@@ -1,4 +1,4 @@
-"""What the simulated product's test management says of its tests: the CSV that a team would export."""
+"""The test metadata of the simulated product: the CSV that a team would export from its test management."""
 
 from __future__ import annotations
 

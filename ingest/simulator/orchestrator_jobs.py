@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -29,14 +30,14 @@ class ParentBuild(JenkinsBuild):
     def outcome(self) -> str:
         if self.run.fate != "tests":
             return "FAILURE"
-        outcomes = {self.programme.outcome(execution) for execution in self.run.listed}
+        outcomes = {self.programme.outcome(execution) for execution in self.run.all_builds}
         return next((o for o in ("FAILURE", "ABORTED", "UNSTABLE") if o in outcomes), "SUCCESS")
 
     def commits(self) -> list[ProductCommit]:
         return list(self.programme.commits(self.run.release, self.run.index))
 
     def files(self, now: float) -> ArtifactFiles:
-        if not any(execution.started <= now for execution in self.run.listed):
+        if not any(execution.started <= now for execution in self.run.all_builds):
             return {}
         return {"build_map.json": lambda: artifacts.build_map(self.run, now)}
 
@@ -94,11 +95,11 @@ def add_jobs(programme: Programme, root: JenkinsFolder) -> None:
             folder.add(JenkinsJob(name, FREESTYLE, _module_builds(programme, release, module.index)))
 
 
-def _parents(programme: Programme, release: PlannedRelease):
-    made = cache(lambda run: _parent(programme, run))
+def _parents(programme: Programme, release: PlannedRelease) -> Callable[[float], list[JenkinsBuild]]:
+    build_of = cache(lambda run: _parent(programme, run))
 
     def history(now: float) -> list[JenkinsBuild]:
-        return [made(run) for run in release.runs if run.started <= now]
+        return [build_of(run) for run in release.runs if run.started <= now]
 
     return history
 
@@ -117,12 +118,12 @@ def _parent(programme: Programme, run: PlannedRun) -> JenkinsBuild:
     )
 
 
-def _module_builds(programme: Programme, release: PlannedRelease, module: int):
-    made = cache(lambda execution: _module_build(programme, release, execution))
+def _module_builds(programme: Programme, release: PlannedRelease, module: int) -> Callable[[float], list[JenkinsBuild]]:
+    build_of = cache(lambda execution: _module_build(programme, release, execution))
 
     def history(now: float) -> list[JenkinsBuild]:
         executions = programme.executions(release.name, module, now)
-        return [made(execution) for execution in executions if not execution.rotated]
+        return [build_of(execution) for execution in executions if not execution.rotated]
 
     return history
 

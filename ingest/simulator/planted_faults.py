@@ -1,6 +1,6 @@
-"""What is wrong with the simulated product, on purpose: every fault that a tracker should find, placed by the seed.
+"""The planted faults of the simulated product: everything that a tracker should find, chosen by the seed.
 
-Faults are placed where their truth is certain: a regression begins in a run that built its module, next to no storm,
+Faults are planted where their truth is certain: a regression begins in a run that built its module, next to no storm,
 on a test that nothing else disturbs. The history is planned at once; later runs get their own breakages one by one.
 """
 
@@ -15,12 +15,12 @@ from ingest.simulator.product_tests import ProductModule
 from ingest.simulator.timeline import PlannedRelease, Timeline
 
 FOREVER = 10**9
-STORM_RATE, SICK_RATE = 0.96, 0.2
+STORM_RATE, BAD_HOST_RATE = 0.96, 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class PlantedChange:
-    """One test behaving otherwise from run `start` (index) until before run `stop`.
+    """One test that behaves differently from run `start` (index) until before run `stop`.
 
     `kind` is broken (fails at `rate`), flaky (fails at `rate`) or slower (takes `factor` times as long). `commit` names
     what broke it as (release, run index): the first commit of that run. `family` chooses its failure text.
@@ -40,11 +40,11 @@ class PlantedChange:
 
 @dataclass(frozen=True, slots=True)
 class PlantedBadHost:
-    """A sick host: from run `start` of its release on, tests on it fail at SICK_RATE."""
+    """A bad host: from run `start` of its release on, tests on it fail at BAD_HOST_RATE."""
 
     release: str
     topology: str
-    place: int
+    position: int
     start: int
 
 
@@ -57,7 +57,7 @@ class FaultSchedule:
         self._by_module: defaultdict[tuple[str, int], list[PlantedChange]] = defaultdict(list)
         self._taken: dict[tuple[str, int], set[int]] = {(r, m.index): set() for r in self._releases for m in modules}
         self.storms: set[tuple[str, int, int]] = set()
-        self.hosts: list[PlantedBadHost] = []
+        self.bad_hosts: list[PlantedBadHost] = []
         self.appears: defaultdict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         self.disappears: defaultdict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         self.forwarded: defaultdict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
@@ -148,7 +148,9 @@ class FaultSchedule:
                 self.storms.add((release.name, run, rng.choice(built).module.index))
         if release.spec.active:
             topology = self._modules[position % len(self._modules)].topologies[0]
-            self.hosts.append(PlantedBadHost(release.name, topology, rng.randrange(6), runs[-max(2, len(runs) // 4)]))
+            self.bad_hosts.append(
+                PlantedBadHost(release.name, topology, rng.randrange(6), runs[-max(2, len(runs) // 4)])
+            )
 
     def _plan_coming_and_going(self, rng: Random, release: PlannedRelease, position: int) -> None:
         for module in self._modules:
@@ -178,13 +180,13 @@ class FaultSchedule:
 
     def _plan_breakages(self, rng: Random, release: PlannedRelease, newer: PlannedRelease | None) -> None:
         runs = release.finished_history
-        stormy = {run for name, run, _ in self.storms if name == release.name}
-        calm = [p for p in range(3, len(runs)) if not stormy.intersection(runs[p - 1 : p + 2])]
-        lasting = [p for p in calm if p < len(runs) - 1]
+        in_storm = {run for name, run, _ in self.storms if name == release.name}
+        undisturbed = [p for p in range(3, len(runs)) if not in_storm.intersection(runs[p - 1 : p + 2])]
+        lasting = [p for p in undisturbed if p < len(runs) - 1]
         middle = [p for p in lasting if len(runs) / 3 < p < len(runs) * 2 / 3] or lasting
         for number in range(self._amount(7, 3)):
             rate = 1.0
-            # Half of them are recent enough to be seen as regressions, not as tests that always fail.
+            # Half are recent enough to be seen as regressions, not as tests that always fail.
             start = runs[rng.choice(lasting if number % 2 else lasting[-7:])]
             if number % 4 == 3:  # a partial one needs builds enough to show its rate
                 rate, start = round(rng.uniform(0.3, 0.6), 2), runs[rng.choice(middle)]
@@ -192,7 +194,7 @@ class FaultSchedule:
             if newer and rate == 1.0 and rng.random() < 0.3:
                 self._forward(tests, release, start, newer)
         for _ in range(self._amount(4, 2)):
-            start, stop = sorted(rng.sample(calm, 2))
+            start, stop = sorted(rng.sample(undisturbed, 2))
             self._break(rng, release, runs[start], runs[stop], 1.0, rng.randint(1, 3))
         if release.spec.active:
             last = len(runs) - 1

@@ -1,8 +1,8 @@
 """The tests of the simulated product: which exist, where they live, on what topology they run, how long they take.
 
 A module job is a list of slots, one per test and topology, ordered topology by topology as a session executes them.
-Whatever does not change from build to build stands here, text for logs and XML included, so that rendering a build is
-one pass of string joins.
+Everything that does not change from build to build is prepared here, including text for logs and XML, so that rendering
+a build is one pass of string joins.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ProductTest:
 
 
 class ProductModule:
-    """One module job: its tests and, as arrays over its slots, what is known of them before any run.
+    """One module job: its tests and, as arrays over its slots, their properties.
 
     Arrays: `test` (index into `tests`), `topology` (index into `topologies`), `seconds` (usual duration), `skip` and
     `noise` (probabilities), `staging` (run in the staging environment only), `block` (slots of one block share a host).
@@ -99,7 +99,7 @@ def _quoted(value: str) -> str:
 
 
 def _tests(rng: Random, module: str, areas: tuple[str, ...], count: int) -> list[ProductTest]:
-    """`count` tests in classes of 5 to 14; every eighth class lies in another module's folder, and is owned by it."""
+    """`count` tests in classes of 5 to 14; every eighth class is in another module's folder, which then owns it."""
     others = [name for _, name, _, _ in vocabulary.MODULES if name != module]
     places = [(area, topic) for topic in vocabulary.TOPICS for area in areas]
     tests: list[ProductTest] = []

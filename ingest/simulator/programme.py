@@ -1,7 +1,7 @@
-"""The simulated world: a pure function of (size, seed, start) and the clock.
+"""The simulated regression programme: a pure function of (size, seed, start) and the clock.
 
-Nothing is kept of a build but its place in the timeline: results are drawn again whenever they are asked for, from
-(seed, release, module, build number), so that ten million of them need no memory.
+Of a build, only its position in the timeline is kept: results are drawn on demand from (seed, release, module, build
+number), so that ten million of them need no memory.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from random import Random
 import numpy as np
 
 from ingest.simulator import vocabulary
-from ingest.simulator.planted_faults import SICK_RATE, STORM_RATE, FaultSchedule, PlantedChange
+from ingest.simulator.planted_faults import BAD_HOST_RATE, STORM_RATE, FaultSchedule, PlantedChange
 from ingest.simulator.product_tests import ProductModule
 from ingest.simulator.timeline import SIZES, Execution, PlannedRelease, PlannedRun, ProgrammeSize, Timeline
 
 PASSED, FAILED, ERROR, SKIPPED, NONE = 0, 1, 2, 3, -1
 STATUS_NAMES = ("PASSED", "FAILED", "ERROR", "SKIPPED")
-BACKGROUND, STORM, SICK = -1, -2, -3  # causes; a cause of 0 or more is an index into `Results.changes`
+BACKGROUND, STORM, BAD_HOST = -1, -2, -3  # causes; a cause of 0 or more is an index into `Results.changes`
 HOSTS_PER_TOPOLOGY = 6
 
 
@@ -44,7 +44,7 @@ class DrawnResults:
     """One build's results as arrays, one entry per slot that ran, in the order of execution.
 
     `slot` indexes the module's slots; `first`, `rerun` (NONE where there was no rerun) and `final` are statuses;
-    `duration` is in milliseconds; `host` indexes `Programme.host_names`; `cause` says what made it fail.
+    `duration` is in milliseconds; `host` indexes `Programme.host_names`; `cause` is what made it fail.
     """
 
     slot: np.ndarray
@@ -61,7 +61,7 @@ class DrawnResults:
 
 
 class Programme:
-    """`started` (default: now) is where history ends and the clock begins. The clock stands still unless `live`;
+    """`started` (default: now) is where history ends and the clock begins. The clock stops there unless `live`;
     `advance` moves it. Equal arguments give equal worlds, byte for byte."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Programme:
         return self._releases[name]
 
     def now(self) -> float:
-        """The simulated time in seconds since the epoch; what has begun by then is drawn."""
+        """The simulated time in seconds since the epoch. Extends the timeline to it."""
         with self._lock:
             now = (time.time() if self.live else self.started) + self._advanced
             self.timeline.extend(now)
@@ -104,7 +104,7 @@ class Programme:
         return self.now()
 
     def finish(self) -> float:
-        """Move the clock to where every run that has begun is final; runs that begin on the way go on running."""
+        """Move the clock to when every run that has begun is final; runs that begin meanwhile go on."""
         now = self.now()
         return self.advance(max([run.settled - now for run in self.timeline.runs(now)] + [0.0]))
 
@@ -137,20 +137,22 @@ class Programme:
         own = rng.choices((0, 1, 2, 3, 5), (15, 62, 14, 6, 3))[0]
         breaks = self.plan.breaks_in(release, run)
         started = self._releases[release].runs[run].started
-        commits = [self._commit(rng, release, run, place, started) for place in range(max(own, 1) if breaks else own)]
+        commits = [
+            self._commit(rng, release, run, position, started) for position in range(max(own, 1) if breaks else own)
+        ]
         merged = [self.commits(*origin)[0] for origin in self.plan.forwarded[release, run]]
         return (*commits, *merged)
 
-    def _commit(self, rng: Random, release: str, run: int, place: int, started: float) -> ProductCommit:
+    def _commit(self, rng: Random, release: str, run: int, position: int, started: float) -> ProductCommit:
         author, user = rng.choice(vocabulary.AUTHORS)
         module = rng.choice(self.modules)
-        if place == 0 and self.plan.breaks_in(release, run) and rng.random() < 0.85:
+        if position == 0 and self.plan.breaks_in(release, run) and rng.random() < 0.85:
             broken = [c for c in self.plan.all_changes(release, run + 1) if c.commit == (release, run)]
             module = self.modules[broken[0].module]
         area = rng.choice(vocabulary.MODULES[module.index][3])
         message = f"{module.name}: {area}: {rng.choice(vocabulary.CHANGES)}"
         paths = (f"src/{module.name}/{area}.c", f"src/{module.name}/{area}.h")[: rng.randint(1, 2)]
-        digest = hashlib.sha1(f"{self.seed}:{release}:{run}:{place}".encode()).hexdigest()
+        digest = hashlib.sha1(f"{self.seed}:{release}:{run}:{position}".encode()).hexdigest()
         return ProductCommit(digest, author, user, message, float(int(started - rng.uniform(600, 39000))), paths)
 
     def commits_of(self, execution: Execution) -> list[ProductCommit]:
@@ -175,7 +177,7 @@ class Programme:
         spread = np.exp(0.07 * rng.standard_normal(len(module.test)))[slot]
 
         block = module.block[slot] + run.index
-        place = block % HOSTS_PER_TOPOLOGY
+        position = block % HOSTS_PER_TOPOLOGY
         rate, factor = module.noise.copy(), np.ones(len(module.test))
         cause = np.full(len(module.test), BACKGROUND)
         changes = tuple(self.plan.changes(release.name, module.index, run.index))
@@ -185,11 +187,11 @@ class Programme:
             if change.kind != "slower":
                 rate[where], cause[where] = change.rate, index
         rate, factor, cause = rate[slot], factor[slot], cause[slot]
-        for host in self.plan.hosts:
-            if host.release == release.name and host.start <= run.index and host.topology in module.topologies:
-                here = (place == host.place) & (module.topology[slot] == module.topologies.index(host.topology))
+        for bad in self.plan.bad_hosts:
+            if bad.release == release.name and bad.start <= run.index and bad.topology in module.topologies:
+                here = (position == bad.position) & (module.topology[slot] == module.topologies.index(bad.topology))
                 here &= self.undisturbed(release.name, module)[slot]
-                rate[here], cause[here] = SICK_RATE, SICK
+                rate[here], cause[here] = BAD_HOST_RATE, BAD_HOST
         if (release.name, run.index, module.index) in self.plan.storms:
             rate, cause = np.maximum(rate, STORM_RATE), np.full(len(slot), STORM)
 
@@ -201,19 +203,19 @@ class Programme:
         rerun = np.full(len(slot), NONE)
         if module.reruns:
             again = (first == FAILED) | (first == ERROR)
-            lasting = np.where(cause == BACKGROUND, 0.05, np.where(cause == SICK, 0.4, rate))
+            lasting = np.where(cause == BACKGROUND, 0.05, np.where(cause == BAD_HOST, 0.4, rate))
             rerun[again] = np.where(draw[2] < lasting, first, PASSED)[again]
         final = np.where(rerun == NONE, first, rerun)
         duration = (1000 * module.seconds[slot] * spread * factor * np.where(failed, 0.5 + draw[3], 1.0)).astype(int)
         duration[first == SKIPPED] = 0
-        host = module.topology[slot] * HOSTS_PER_TOPOLOGY + place
+        host = module.topology[slot] * HOSTS_PER_TOPOLOGY + position
         return DrawnResults(slot, first, rerun, final, duration, host, cause, changes)
 
     def _host_names(self, release: str, module: ProductModule) -> list[str]:
         """The addresses that `Results.host` indexes. Modules of a release share the hosts of a topology."""
         net = 20 + self._releases[release].index
-        places = [vocabulary.TOPOLOGIES.index(topology) for topology in module.topologies]
-        return [f"10.{net}.{30 + place}.{11 + n}" for place in places for n in range(HOSTS_PER_TOPOLOGY)]
+        positions = [vocabulary.TOPOLOGIES.index(topology) for topology in module.topologies]
+        return [f"10.{net}.{30 + position}.{11 + n}" for position in positions for n in range(HOSTS_PER_TOPOLOGY)]
 
     def exists(self, release: str, module: int, test: int, run: int) -> bool:
         appears, disappears = self.plan.appears[release, module], self.plan.disappears[release, module]
@@ -228,5 +230,5 @@ class Programme:
         return mask
 
     def _undisturbed(self, release: str, module: ProductModule) -> np.ndarray:
-        """Slots of tests to which nothing else is planned to happen: only these fail on a sick host."""
+        """Slots of tests to which nothing else is planned to happen: only these fail on a bad host."""
         return np.array([not self.plan.is_taken(release, module.index, test) for test in module.test])

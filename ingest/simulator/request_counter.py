@@ -1,4 +1,4 @@
-"""Counts what clients ask for, so that tests can tell a polite poller from a rude one."""
+"""Counts the requests of clients, so that tests can distinguish a polite poller from a rude one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""When what ran: releases, their regression runs, and the module builds of each run, as a pure function of the seed.
+"""The timeline: releases, their regression runs, and the module builds of each run, as a pure function of the seed.
 
-History ends at `started`. Beyond it the timeline is drawn as far as it is asked for: at the pace of history, or, live,
+History ends at `started`. Beyond it the timeline is extended on demand: at the pace of history, or, live,
 a run every 50 s or so that takes about a minute.
 """
 
@@ -118,7 +118,7 @@ class Execution:
 
 @dataclass(slots=True, eq=False)
 class PlannedRun:
-    """One build of the orchestrating job, and the module builds it lists: its own and those it took over."""
+    """One build of the orchestrating job, and the module builds it lists: `own` and taken over from the run before."""
 
     release: str
     index: int
@@ -130,7 +130,7 @@ class PlannedRun:
     pace: float
     ended: float = 0.0
     own: list[Execution] = field(default_factory=list)
-    listed: list[Execution] = field(default_factory=list)
+    all_builds: list[Execution] = field(default_factory=list)
 
     @property
     def settled(self) -> float:
@@ -171,14 +171,15 @@ class PlannedRelease:
             if fate == "no_map":
                 break
             draw = rng.random()
-            taken_over = next((e for e in previous.own if e.module is module), None) if previous else None
-            reusable = taken_over and taken_over.fate == "tests" and previous.environment == environment
+            earlier = None
+            if previous and previous.environment == environment:
+                earlier = next((e for e in previous.own if e.module is module and e.fate == "tests"), None)
             # What runs now and what has just run must show every module, so only older runs take builds over.
-            if draw < 0.03 and reusable and fate == "tests" and from_end < -2:
-                run.listed.append(taken_over)
+            if draw < 0.03 and earlier and fate == "tests" and from_end < -2:
+                run.all_builds.append(earlier)
                 continue
             run.own.append(self._execution(run, position, draw, rng))
-            run.listed.append(run.own[-1])
+            run.all_builds.append(run.own[-1])
         run.ended = max([e.settled for e in run.own], default=started + 9 * pace * 60) + 180 * pace
         self.runs.append(run)
 

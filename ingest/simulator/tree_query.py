@@ -1,7 +1,7 @@
 """The query language of Jenkins' remote API: `tree=a,b[c,d]{M,N}`, and `depth=` where there is no tree.
 
 Kept as strict and as forgiving as the original: blanks are part of a name, unknown names give nothing, bad syntax is an
-error, a range cuts whatever array it stands at, and `_class` cannot be left out.
+error, a range cuts the array that it follows, and `_class` cannot be left out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 EVERYTHING = 2**31
-# Properties shown however deep the object lies, or only in the depth asked for; everything else as its bean says.
+# Properties shown at any depth, or only at the requested depth; all others as their bean's visibility.
 VISIBILITY = {"name": 999, "url": 999, "number": 999, "color": 2, "allBuilds": -2}
 _TOKEN = re.compile(r"[\[\]{},]|[^\[\]{},]+")
 

@@ -1,6 +1,6 @@
 """What a tracker that has read everything must find: counts, and every planted fault with the builds that bound it.
 
-Told as of the simulated clock, from what is final and still on the server by then.
+As of the simulated clock, from what is final and still on the server by then.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from ingest.simulator import failure_messages
 from ingest.simulator.artifacts import sessions
 from ingest.simulator.jenkins_items import JenkinsFolder
-from ingest.simulator.planted_faults import FOREVER, SICK_RATE, PlantedChange
+from ingest.simulator.planted_faults import BAD_HOST_RATE, FOREVER, PlantedChange
 from ingest.simulator.programme import ERROR, FAILED, HOSTS_PER_TOPOLOGY, NONE, PASSED, SKIPPED, Programme
+from ingest.simulator.side_builds import SideBuild
 from ingest.simulator.side_jobs import BRANCHES, NIGHTLY
 from ingest.simulator.timeline import Execution, PlannedRelease
 
@@ -34,30 +35,30 @@ def truth(programme: Programme, root: JenkinsFolder, detail: bool = False) -> di
     disappeared, runs, sources (counts by source name) and, with `detail`, builds (counts of each)."""
     now = programme.now()
     builds = [_build(programme, e, now) for release in programme.releases for e in _final(release, now)]
-    told: dict = {"seed": programme.seed, "size": programme.size_name, "now": _time(now), "counts": _counts(builds)}
-    told["sources"] = {
+    document: dict = {"seed": programme.seed, "size": programme.size_name, "now": _time(now), "counts": _counts(builds)}
+    document["sources"] = {
         **{f"sim-{r.name}": _counts([b for b in builds if b["release"] == r.name]) for r in programme.releases},
         **{name: _side_counts(root, jobs, now) for name, jobs in SIDE_JOBS.items()},
     }
     for name in ("regressions", "new_failures", "always_failing", "fixed", "flaky", "slower"):
-        told[name] = []
+        document[name] = []
     for release in programme.releases:
-        _add_changes(programme, release, now, told)
-    told |= _disturbances(programme, now)
-    told["runs"] = [
+        _add_changes(programme, release, now, document)
+    document |= _disturbances(programme, now)
+    document["runs"] = [
         {
             "release": run.release,
             "run": run.number,
             "version": run.version,
             "environment": run.environment,
             "state": "running" if now < run.settled else {"tests": "final"}.get(run.fate, "broken"),
-            "builds": [{"job": e.module.job, "build": e.number} for e in run.listed if e.started <= now],
+            "builds": [{"job": e.module.job, "build": e.number} for e in run.all_builds if e.started <= now],
         }
         for run in programme.timeline.runs(now)
     ]
     if detail:
-        told["builds"] = builds
-    return told
+        document["builds"] = builds
+    return document
 
 
 def _final(release: PlannedRelease, now: float) -> list[Execution]:
@@ -100,18 +101,18 @@ def _counts(builds: list[dict]) -> dict[str, int]:
 def _side_counts(root: JenkinsFolder, jobs: list[str], now: float) -> dict[str, int]:
     total: Counter[str] = Counter()
     for name in jobs:
-        job = root.find(name.split("/"))
+        job = root.job(name)
         builds = [build for build in job.builds(now) if build.number not in job.missing and not build.in_progress(now)]
         total["builds"] += len(builds)
         for build in builds:
             # Axis builds that a matrix build took over from an older one are counted with that one.
             parts = [part for _, part in build.sub_builds() if part.number == build.number] or [build]
-            cases = [case for part in parts for case in part.cases()]
+            cases = [case for part in parts if isinstance(part, SideBuild) for case in part.cases()]
             total.update(results=len(cases), **Counter(case.status for case in cases))
     return dict(total)
 
 
-def _add_changes(programme: Programme, release: PlannedRelease, now: float, told: dict) -> None:
+def _add_changes(programme: Programme, release: PlannedRelease, now: float, document: dict) -> None:
     for change in programme.plan.all_changes(release.name, len(release.runs)):
         module = programme.modules[change.module]
         test = module.tests[change.test]
@@ -127,19 +128,21 @@ def _add_changes(programme: Programme, release: PlannedRelease, now: float, told
         if not after:
             continue
         if change.kind == "flaky":
-            told["flaky"].append({**entry, "rate": change.rate, "rerun": module.reruns})
+            document["flaky"].append({**entry, "rate": change.rate, "rerun": module.reruns})
         elif change.kind == "slower":
             first = {"from_run": after[0].run.number, "from_build": after[0].number}
-            told["slower"].append({**entry, **first, "factor": change.factor})
+            document["slower"].append({**entry, **first, "factor": change.factor})
         elif change.commit is None:
-            told["always_failing"].append(entry)
+            document["always_failing"].append(entry)
         else:
-            kind, bounds = _bounds(programme, change, ran)
-            told[kind].append(entry | bounds)
+            kind, bounds = _bounds(programme, change, change.commit, ran)
+            document[kind].append(entry | bounds)
 
 
-def _bounds(programme: Programme, change: PlantedChange, ran: list[Execution]) -> tuple[str, dict]:
-    """What a breakage has come to, and the builds that bound it. The first bad build is the first to contain the
+def _bounds(
+    programme: Programme, change: PlantedChange, commit: tuple[str, int], ran: list[Execution]
+) -> tuple[str, dict]:
+    """The kind of a breakage today, and the builds that bound it. The first bad build is the first to contain the
     commit, which for one that fails at a rate below 1 need not be the first to fail."""
     before = [e for e in ran if e.run.index < change.start]
     bad = [e for e in ran if change.start <= e.run.index < change.stop]
@@ -150,7 +153,7 @@ def _bounds(programme: Programme, change: PlantedChange, ran: list[Execution]) -
         "first_bad_build": bad[0].number if bad else None,
         "last_good_run": good.run.number if good else None,
         "first_bad_run": bad[0].run.number if bad else None,
-        "commit": programme.commits(*change.commit)[0].id,
+        "commit": programme.commits(*commit)[0].id,
         "rate": change.rate,
         "bad_builds": len(bad),
     }
@@ -178,26 +181,28 @@ def _passed(programme: Programme, execution: Execution, test: int) -> bool:
 
 
 def _disturbances(programme: Programme, now: float) -> dict:
-    storms, hosts, appeared, disappeared = [], [], [], []
+    storms, hosts = [], []
+    appeared: list[dict] = []
+    disappeared: list[dict] = []
     for name, index, module in sorted(programme.plan.storms):
-        run, place = programme.release(name).runs[index], programme.modules[module]
-        build = next(e.number for e in run.own if e.module is place)
+        run, job = programme.release(name).runs[index], programme.modules[module]
+        build = next(e.number for e in run.own if e.module is job)
         message = ": ".join(failure_messages.STORM[:2])
-        storms.append({"release": name, "run": run.number, "module": place.name, "build": build, "message": message})
-    for host in programme.plan.hosts:
+        storms.append({"release": name, "run": run.number, "module": job.name, "build": build, "message": message})
+    for host in programme.plan.bad_hosts:
         release = programme.release(host.release)
-        module = next(m for m in programme.modules if host.topology in m.topologies)
-        names = programme.host_names(release.name, module)
-        place = module.topologies.index(host.topology) * HOSTS_PER_TOPOLOGY + host.place
+        job = next(m for m in programme.modules if host.topology in m.topologies)
+        names = programme.host_names(release.name, job)
+        index = job.topologies.index(host.topology) * HOSTS_PER_TOPOLOGY + host.position
         from_run = release.runs[host.start].number
-        hosts.append({"host": names[place], "from_run": from_run, "release": release.name, "rate": SICK_RATE})
-    for told, planned in ((appeared, programme.plan.appears), (disappeared, programme.plan.disappears)):
+        hosts.append({"host": names[index], "from_run": from_run, "release": release.name, "rate": BAD_HOST_RATE})
+    for tests_found, planned in ((appeared, programme.plan.appears), (disappeared, programme.plan.disappears)):
         for (name, module), tests in planned.items():
             runs = programme.release(name).runs
             for test, index in tests.items():
                 if index != FOREVER:
                     key = programme.modules[module].tests[test].key
-                    told.append({"release": name, "key": key, "from_run": runs[index].number})
+                    tests_found.append({"release": name, "key": key, "from_run": runs[index].number})
     return {"storms": storms, "sick_hosts": hosts, "appeared": appeared, "disappeared": disappeared}
 
 

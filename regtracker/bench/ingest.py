@@ -37,8 +37,9 @@ from ingest.jenkins.build_details import BuildDetail
 from ingest.layouts import layout_of
 from ingest.pipeline import BATCH_RESULTS, Pipeline
 from ingest.simulator.artifact_download import zipped
+from ingest.simulator.fake_jenkins import FakeJenkins
 from ingest.simulator.programme import Programme
-from ingest.simulator.server import FakeJenkins, SimulatorServer
+from ingest.simulator.server import SimulatorServer
 from ingest.simulator.side_jobs import ARCHIVE
 from ingest.simulator.timeline import ProgrammeSize, ReleaseSpec
 

@@ -13,8 +13,8 @@ from lxml import etree
 from support.paths import ROOT
 
 from ingest.simulator import Programme, ProgrammeSize, ReleaseSpec, artifacts
+from ingest.simulator.fake_jenkins import FakeJenkins
 from ingest.simulator.programme import ERROR, FAILED, PASSED, SKIPPED
-from ingest.simulator.server import FakeJenkins
 from ingest.simulator.truth import truth
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -72,9 +72,9 @@ def test_sizes_are_what_they_are_called(size, results):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_kind_of_fault_is_planted_whatever_the_seed(seed):
-    told = tell(Programme("tiny", seed, START))
+    planted = tell(Programme("tiny", seed, START))
     kinds = ("regressions", "new_failures", "always_failing", "fixed", "flaky", "slower", "storms", "sick_hosts")
-    assert all(told[kind] for kind in (*kinds, "appeared"))
+    assert all(planted[kind] for kind in (*kinds, "appeared"))
 
 
 def history(programme: Programme, entry: dict) -> dict[int, bool]:
@@ -96,9 +96,9 @@ def history(programme: Programme, entry: dict) -> dict[int, bool]:
 
 def test_regressions_have_the_bounds_that_the_truth_names():
     programme = Programme("small", 7, START)
-    told = tell(programme)
-    assert len(told["regressions"]) >= 20
-    for entry in told["regressions"]:
+    planted = tell(programme)
+    assert len(planted["regressions"]) >= 20
+    for entry in planted["regressions"]:
         ran = history(programme, entry)
         good, bad = entry["last_good_build"], entry["first_bad_build"]
         assert not ran[good]
@@ -151,22 +151,22 @@ def test_flaky_tests_fail_at_their_rate_and_reruns_rescue_some():
 
 def test_storms_and_sick_hosts_show_in_the_results():
     programme = Programme("small", 7, START)
-    told = tell(programme)
-    for storm in told["storms"]:
+    planted = tell(programme)
+    for storm in planted["storms"]:
         build = next(
             b
-            for b in told["builds"]
+            for b in planted["builds"]
             if (b["release"], b["module"], b["build"]) == (storm["release"], storm["module"], storm["build"])
         )
         assert build["failed"] > 0.85 * build["total"]
-    for sick in told["sick_hosts"]:
+    for bad_host in planted["sick_hosts"]:
         rates = {True: [], False: []}
         for execution in executions(programme):
             run, results = execution.run, programme.results(execution)
-            if run.release != sick["release"] or run.number < sick["from_run"] or execution.fate != "tests":
+            if run.release != bad_host["release"] or run.number < bad_host["from_run"] or execution.fate != "tests":
                 continue
             names = programme.host_names(run.release, execution.module)
-            on_it = np.array([names[host] == sick["host"] for host in results.host])
+            on_it = np.array([names[host] == bad_host["host"] for host in results.host])
             failed = (results.first == FAILED) | (results.first == ERROR)
             rates[True] += failed[on_it].tolist()
             rates[False] += failed[~on_it].tolist()
@@ -174,8 +174,8 @@ def test_storms_and_sick_hosts_show_in_the_results():
 
 
 def test_pass_rates_look_real():
-    told = tell(Programme("small", 7, START))
-    assert 0.94 < told["counts"]["passed"] / told["counts"]["results"] < 0.99
+    planted = tell(Programme("small", 7, START))
+    assert 0.94 < planted["counts"]["passed"] / planted["counts"]["results"] < 0.99
 
 
 def test_a_running_build_grows_and_ends_as_the_finished_one():
@@ -229,8 +229,8 @@ def test_failure_texts_are_well_formed_in_every_family():
 
 
 def test_staging_runs_have_tests_of_their_own():
-    told = tell(Programme("small", 7, START))
-    totals = {name: [b["total"] for b in told["builds"] if b["environment"] == name] for name in ("prod", "staging")}
+    planted = tell(Programme("small", 7, START))
+    totals = {name: [b["total"] for b in planted["builds"] if b["environment"] == name] for name in ("prod", "staging")}
     assert 0 < np.mean(totals["staging"]) < np.mean(totals["prod"]) / 3
 
 

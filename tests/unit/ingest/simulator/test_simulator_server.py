@@ -77,8 +77,8 @@ def module_builds(client: Client, release: str) -> set[tuple[str, int]]:
 
 def test_what_is_served_is_what_the_truth_says(jenkins):
     jenkins.post("_sim/advance", {"finish": True})
-    told = jenkins.get("truth.json", params={"detail": 1}).json()
-    expected = {(b["job"], b["build"]): b for b in told["builds"]}
+    expected_truth = jenkins.get("truth.json", params={"detail": 1}).json()
+    expected = {(b["job"], b["build"]): b for b in expected_truth["builds"]}
     served, gone = {}, 0
     for release in ("7.0", "7.1", "8.0"):
         for job, number in module_builds(jenkins, release):
@@ -99,8 +99,8 @@ def test_what_is_served_is_what_the_truth_says(jenkins):
             assert build["result"] == wanted["result"]
             served[full_name, number] = counts.total()
     assert gone == 6
-    assert len(served) == told["counts"]["builds"]
-    assert sum(served.values()) == told["counts"]["results"]
+    assert len(served) == expected_truth["counts"]["builds"]
+    assert sum(served.values()) == expected_truth["counts"]["results"]
 
 
 def test_xml_holds_the_first_attempts_of_the_same_tests(jenkins):
@@ -263,7 +263,7 @@ def test_some_runs_take_over_a_module_build_of_the_run_before():
 
 
 def test_side_jobs_serve_what_the_truth_counts(jenkins):
-    told = jenkins.get("truth.json").json()["sources"]["libcore"]
+    expected_truth = jenkins.get("truth.json").json()["sources"]["libcore"]
     counts, builds = Counter(), 0
     for number in range(1, 121):
         answer = jenkins.get(f"job/libcore-nightly/{number}/artifact/**/TEST-*.xml/*zip*/r.zip")
@@ -274,8 +274,12 @@ def test_side_jobs_serve_what_the_truth_counts(jenkins):
             for case in etree.fromstring(content).iter("testcase"):
                 outcome = {child.tag for child in case} & {"failure", "skipped"}
                 counts[outcome.pop() if outcome else "passed"] += 1
-    assert builds == told["builds"] == 119
-    assert counts == {"passed": told["passed"], "failure": told["failed"], "skipped": told["skipped"]}
+    assert builds == expected_truth["builds"] == 119
+    assert counts == {
+        "passed": expected_truth["passed"],
+        "failure": expected_truth["failed"],
+        "skipped": expected_truth["skipped"],
+    }
 
 
 def test_jobs_can_be_recreated_edited_and_lose_builds(jenkins):
