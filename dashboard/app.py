@@ -1,10 +1,12 @@
-"""The dashboard's application: screens (Dash) and JSON (Flask) on one server, made anew by every call.
+"""The dashboard's application: screens (Dash) and JSON API (Flask) on one server.
 
 Nothing is registered at import: Dash's module-level callbacks and page registry belong to the process, and a second
 application in it would lose them.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from dash import Dash
 
@@ -15,17 +17,18 @@ from data.settings import Settings
 def create_app(settings: Settings) -> Dash:
     """The application, ready to serve; `app.server.extensions["regtracker"]` holds its Services.
 
-    The store is opened at the first request that needs it, not here: workers fork after this.
+    The store is opened by the first request that needs it, not here: workers fork after this.
     """
     server = api.create_server(settings)
+    dash_server: Any = server  # Dash takes any Flask application; its stubs know only a factory
     rendering.install(server)
     app = static_files.App(
         "dashboard",
-        server=server,
+        server=dash_server,
         assets_folder=str(static_files.ASSETS),
         include_assets_files=False,  # they are bundled
         title="Regression Tracker",
-        update_title=None,
+        update_title="",
         index_string=shell.INDEX,
         on_error=callback_errors.report,
         use_async=False,  # otherwise on wherever asgiref is installed, at half the throughput

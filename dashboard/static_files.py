@@ -1,7 +1,7 @@
-"""Files that never change while the process lives: served from our own origin, compressed once, kept by the browser.
+"""Static files: served from our own origin, compressed once per process, cached by the browser.
 
-A cold load waits for the number of files as much as for their size: our scripts are one file, our style sheets another,
-and what Dash would load for browsers and components that nobody here uses is left out.
+A cold load waits for the number of files as much as for their size. So our scripts are one file, our style sheets
+another, and scripts of Dash for old browsers and unused components are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flask_compress import Compress
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
-# `make install` fetches this bundle where npm is there: what our charts use of Plotly, a fourth of its size.
+# `make install` fetches this bundle if npm is installed: the part of Plotly that our charts use, a quarter of its size.
 PLOTLY = ASSETS / "vendor" / "plotly-basic.min.js"
 PLOTLY_PATH = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 BOOTSTRAP = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "css" / "bootstrap.min.css"
@@ -33,23 +33,23 @@ _DAY = "public, max-age=86400"
 
 
 class App(Dash):
-    """Dash, without the scripts that nothing here uses."""
+    """Dash without unused scripts."""
 
-    def interpolate_index(self, **parts: Any) -> str:
-        return super().interpolate_index(**parts | {"scripts": _UNUSED.sub("", parts["scripts"])})
+    def interpolate_index(self, *args: Any, **parts: Any) -> str:
+        parts["scripts"] = _UNUSED.sub("", parts["scripts"])
+        return super().interpolate_index(*args, **parts)
 
 
 @cache
 def bundle(kind: str) -> bytes:
-    """All files of ours of a kind (js, css), by name; the style sheets after Bootstrap's, the scripts in strict
-    mode."""
+    """All our files of a kind (js, css), by name: style sheets after Bootstrap's, scripts in strict mode."""
     files = sorted(ASSETS.glob(f"*.{kind}"))
     first = BOOTSTRAP.read_bytes() if kind == "css" else b'"use strict";'
     return b"\n".join([first, *(file.read_bytes() for file in files)])
 
 
 def bundle_url(kind: str) -> str:
-    """Where a bundle is served; another content has another address."""
+    """The URL of a bundle; it changes with the content."""
     return f"/app.{kind}?m={zlib.crc32(bundle(kind)):08x}"
 
 
@@ -76,10 +76,11 @@ def install(app: Dash) -> None:
         kind = request.path.rpartition(".")[2]
         response = Response(bundle(kind), mimetype=_TYPES[kind])
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     if PLOTLY.is_file():
-        # The address under which Dash has the whole of it.
+        # Dash serves all of Plotly at this URL.
         @server.get(PLOTLY_PATH)
         def plotly() -> Response:
             return send_file(PLOTLY, mimetype=_TYPES["js"], conditional=True)
@@ -88,14 +89,14 @@ def install(app: Dash) -> None:
     def keep(response: Response) -> Response:
         if request.path.startswith(_STATIC) and response.status_code in (200, 304):
             response.headers["Cache-Control"] = _YEAR if request.args.get("m") or ".v" in request.path else _DAY
-            if response.status_code == 200:  # a body in one piece can be compressed once and remembered
+            if response.status_code == 200:  # a body in one piece can be compressed once and cached
                 response.direct_passthrough = False
                 response.set_data(response.get_data())
         return response
 
 
 class _StaticCache:
-    """Compressed bodies of static paths; every other answer is compressed as it comes."""
+    """Compressed bodies of static paths; other answers are compressed each time."""
 
     def __init__(self) -> None:
         self._bodies: dict[str, bytes] = {}

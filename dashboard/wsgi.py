@@ -1,6 +1,6 @@
-"""The production server: gunicorn with threads, or waitress where gunicorn cannot run.
+"""The production server: gunicorn with threads, or waitress on Windows.
 
-The application is made in each worker, after the fork, because DuckDB does not survive one.
+Each worker creates the application after the fork, because DuckDB does not survive a fork.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def serve(
     threads: int | None = None,
     dev: bool = False,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; None takes the configuration's value. `dev`: one worker, reloaded on a change."""
+    """Serve until SIGINT or SIGTERM; None means the configured value. `dev`: one worker that reloads on changes."""
     host, port = host or settings.web.host, settings.web.port if port is None else port
     settings = settings.model_copy(update={"web": settings.web.model_copy(update={"host": host})})
     workers, threads = workers or settings.web.workers, threads or settings.web.threads
@@ -46,7 +46,7 @@ def serve(
         "graceful_timeout": 5,
         "timeout": 120,
         "keepalive": 30,
-        "limit_request_line": 8190,  # 500 letters to search for, percent-encoded, are 6000 bytes
+        "limit_request_line": 8190,  # a search for 500 characters, percent-encoded, is 6000 bytes
         "loglevel": "warning",
         "post_worker_init": _open_store,
         "worker_exit": _exit_worker,
@@ -58,23 +58,23 @@ def serve(
 
 
 def _open_store(worker: Any) -> None:
-    """Open the store before somebody waits for it: a second, with a large store."""
+    """Open the store before the first request: a large one takes a second."""
     services = worker.wsgi.extensions["regtracker"]
 
-    def opened() -> None:
-        with suppress(StoreError):  # the first request says what is wrong
+    def open_and_freeze() -> None:
+        with suppress(StoreError):  # the first request reports it
             services.store.refresh()
-        # What stands by now stays: looking through it for garbage held single requests up for 0.2 s.
+        # These objects live as long as the process: collecting garbage among them delayed requests by 0.2 s.
         gc.collect()
         gc.freeze()
 
-    threading.Thread(target=opened, daemon=True).start()
+    threading.Thread(target=open_and_freeze, daemon=True).start()
 
 
 def _exit_worker(server: Any, worker: Any) -> None:
-    """End at once: while the interpreter takes itself apart, DuckDB's threads may run into what is gone (SIGSEGV)."""
+    """Exit without finalizing the interpreter: DuckDB's threads may use freed memory meanwhile (SIGSEGV)."""
     if not worker.booted:
-        return  # gunicorn's exit code says so
+        return  # gunicorn reports it by its exit code
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -86,6 +86,7 @@ def _gunicorn(settings: Settings, options: dict[str, Any]) -> None:
 
     class Server(BaseApplication):
         def load_config(self) -> None:
+            assert self.cfg is not None
             for name, value in options.items():
                 self.cfg.set(name, value)
 

@@ -1,8 +1,8 @@
-"""The JSON API: a screen's answer is one call, cached by snapshot; `register` puts it on the dashboard's server."""
+"""The JSON API: everything that a screen shows is one call, cached by snapshot."""
 
 from __future__ import annotations
 
-from flask_openapi3 import APIBlueprint, OpenAPI
+from flask_openapi3 import APIBlueprint
 
 from dashboard import allowed_hosts
 from dashboard.api import (
@@ -27,26 +27,27 @@ from dashboard.api import (
     trends,
     verdicts,
 )
+from dashboard.api.server import ApiServer
 from dashboard.app_state import Services
 from data.settings import Settings
 
 
-def create_server(settings: Settings) -> OpenAPI:
-    """A server of the API alone: `app.create_app` adds the screens, `client.local` asks it without a socket."""
-    server = OpenAPI("dashboard", static_folder=None, doc_ui=False)
+def create_server(settings: Settings) -> ApiServer:
+    """A server of the API alone: `app.create_app` adds the screens, `api_client` calls it without a socket."""
+    server = ApiServer("dashboard")
     server.extensions["regtracker"] = Services(settings)
     register(server)
-    server.wsgi_app = allowed_hosts.AllowedHosts(server, server.wsgi_app, settings.web)
+    server.add_middleware(lambda application: allowed_hosts.AllowedHosts(server, application, settings.web))
     return server
 
 
-def register(server: OpenAPI) -> None:
+def register(server: ApiServer) -> None:
     """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services."""
     problems.install(server)
-    note = metrics.install(server)
+    observe = metrics.install(server)
     cross_site.install(server)
     routing.install(server)
-    responses.install(server, note)
+    responses.install(server, observe)
     sql.install(server)
     openapi_page.install(server)
     api = APIBlueprint("api", __name__, url_prefix="/api/v1")
@@ -75,7 +76,7 @@ def register(server: OpenAPI) -> None:
 
 
 def _add(api: APIBlueprint, routes: APIBlueprint) -> None:
-    """Of a path that two modules serve, register_api alone would document the methods of the later one only."""
+    """Register routes, and document all methods of a path that two modules serve; register_api keeps the last only."""
     earlier = dict(api.paths)
     api.register_api(routes)
     for path, item in earlier.items():

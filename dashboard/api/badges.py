@@ -9,7 +9,8 @@ from dashboard.api import parameters
 from dashboard.api.openapi import NOT_MODIFIED, blueprint, problem_responses
 from dashboard.api.problems import not_found
 from dashboard.api.releases import ETAG_LIFETIME_S
-from dashboard.api.responses import cached_route, request_context, store
+from dashboard.api.responses import cached_route, request_context
+from dashboard.app_state import store
 from data.queries import releases
 
 routes = blueprint("badges", "A release's health as a picture.")

@@ -9,9 +9,10 @@ from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.lookups import check_exists
 from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
-from dashboard.api.responses import cached_route, request_context, store
+from dashboard.api.responses import cached_route, request_context
 from dashboard.api.runs import find_run
 from dashboard.api.schemas.bugs import BugDetail, ListedBug, ModuleBugs
+from dashboard.app_state import store
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs

@@ -1,7 +1,7 @@
-"""Cursors: where a list goes on, and in which snapshot, so that pages fit together while data arrives.
+"""Cursors: where a list continues, and in which snapshot, so that pages fit together while data arrives.
 
-A cursor is opaque to clients and bound to the question it came from; it holds the snapshot of the first page and
-either the sort key of the last row or, for lists in an order of their own, how many rows came before.
+A cursor is opaque to clients and valid for one list and filter. It holds the snapshot of the first page and either the
+sort key of the last row or, for lists without one, the number of rows before.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ def encode(cursor: Cursor) -> str:
 
 
 def decode(text: str) -> Cursor:
-    """Raises Problem 400 for what this server never gave out."""
+    """Raises ProblemError 400 for text that this server never issued."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         snapshot, question, position = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
         _validate(snapshot, position)
         return Cursor(snapshot, question, position)
     except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
-        raise ProblemError(400, "this is no cursor of this list; take `next` of the page before", "cursor") from None
+        raise ProblemError(400, "invalid cursor; use `next` of the previous page", "cursor") from None
 
 
 def question_key(path: str, query: Iterable[tuple[str, str]]) -> int:
-    """A checksum of what is listed, whatever the page."""
+    """A checksum of the list and its filters, the same for all pages."""
     return zlib.crc32(
         repr((path, [pair for pair in query if pair[0] not in _PAGE_PARAMETERS])).encode("utf-8", "surrogatepass")
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, item_responses
-from dashboard.api.responses import cached_route, request_context, store
+from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.gate import Gate
+from dashboard.app_state import store
 from data.queries.gate import gate
 
 routes = blueprint("gate", "May this run go on? For CI jobs.")

@@ -14,9 +14,9 @@ from flask import Response
 
 from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, documented_response, item_responses, problem_responses
-from dashboard.api.responses import VERSION, cached_route, request_context, store
+from dashboard.api.responses import VERSION, cached_route, request_context
 from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
-from dashboard.app_state import services
+from dashboard.app_state import services, store
 from data.lake.connection import LAKE, StoreError
 from data.lake.store import Store
 from data.model.measures import iso

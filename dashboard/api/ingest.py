@@ -1,4 +1,4 @@
-"""Routes about ingestion: is everything here; and asking the ingest process for work, or handing it reports."""
+"""Routes about ingestion: its completeness, requests to the ingest process, and uploads of reports."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.lookups import valid_id
-from dashboard.api.openapi import blueprint, documented_response, item_responses, list_responses, problem_responses
+from dashboard.api.openapi import (
+    OpenApiConfig,
+    blueprint,
+    documented_response,
+    item_responses,
+    list_responses,
+    problem_responses,
+)
 from dashboard.api.problems import ProblemError, not_found
-from dashboard.api.responses import cached_route, request_context, store
+from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
-from dashboard.app_state import services
+from dashboard.app_state import services, store
 from data.lake.store import Store
 from data.model import filters, ids
 from data.model.filters import Filter
@@ -25,14 +32,14 @@ from data.queries import ingest_status
 from data.work import requests
 from data.write.raw_files import pack, pack_zip
 
-routes = blueprint("ingest", "Ingestion: is everything here, and asking for more.")
+routes = blueprint("ingest", "Ingestion: is the data complete; request polls and builds, upload reports.")
 AUTHOR = "api"
-UPLOAD_SOURCE = "upload"  # the source of builds that were handed in
+UPLOAD_SOURCE = "upload"  # the source of uploaded builds
 ETAG_LIFETIME_S = 60
 MAX_URLS = 200
 
 
-@routes.get("/ingest/status", summary="Every source: last poll, open work, lag", responses=list_responses(IngestSource))
+@routes.get("/ingest/status", summary="Sources: last poll, lag, open builds", responses=list_responses(IngestSource))
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def list_sources(query: parameters.ListQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
@@ -41,10 +48,10 @@ def list_sources(query: parameters.ListQuery) -> Any:
     return lists.list_response(RowSource(IngestSource, sliced(fetch)), query, query.filter())
 
 
-@routes.get("/ingest/ledger", summary="Discovered builds that are not done", responses=list_responses(LedgerRow))
+@routes.get("/ingest/ledger", summary="Discovered builds that are not finished", responses=list_responses(LedgerRow))
 @cached_route()
 def list_ledger(query: parameters.LedgerQuery) -> Any:
-    """What failed first, with the error of the last try, then what waits; last what will only be looked at again."""
+    """Failed builds first, with the error of the last attempt; then waiting builds; last those to be rechecked."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
@@ -52,7 +59,7 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
     return lists.list_response(RowSource(LedgerRow, fetch), query, query.filter())
 
 
-@routes.get("/ingest/gaps", summary="Build numbers that are in no table", responses=list_responses(Gap))
+@routes.get("/ingest/gaps", summary="Missing build numbers", responses=list_responses(Gap))
 @cached_route()
 def list_gaps(query: parameters.ListQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
@@ -74,26 +81,26 @@ Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
 
 
 class Work(BaseModel):
-    """What the ingest process is asked for."""
+    """A request to the ingest process."""
 
-    model_config = ConfigDict(
+    model_config = OpenApiConfig(
         extra="forbid",
         openapi_extra={"example": {"kind": "backfill", "source": "ci", "from": 100, "to": 150}},
     )
 
     kind: Literal["poll", "discover", "build", "backfill"]
-    source: str = Field(description="a configured source: `GET /ingest/status` lists them")
-    url: Url | None = Field(None, description="build: its address in Jenkins")
+    source: str = Field(description="a configured source (`GET /ingest/status` lists them)")
+    url: Url | None = Field(None, description="build: its Jenkins URL")
     urls: list[Url] | None = Field(
-        None, min_length=1, max_length=MAX_URLS, description="build: several, such as a discovery listed"
+        None, min_length=1, max_length=MAX_URLS, description="build: several Jenkins URLs, such as a discovery lists"
     )
     from_: Bound = Field(None, alias="from", description="discover, backfill: the first build number, or ISO date")
     to: Bound = Field(None, description="discover, backfill: the last build number, or ISO date")
 
     @field_validator("from_", "to", mode="before")
     @classmethod
-    def _no_truth(cls, bound: Any) -> Any:
-        if isinstance(bound, bool):  # which pydantic takes for 0 and 1
+    def _reject_boolean(cls, bound: Any) -> Any:
+        if isinstance(bound, bool):  # pydantic would read it as 0 or 1
             raise ValueError("must be a build number or an ISO date")
         return bound
 
@@ -109,16 +116,16 @@ class Work(BaseModel):
         return bound
 
     @model_validator(mode="after")
-    def _goes_together(self) -> Work:
+    def _check_combination(self) -> Work:
         if sum(one is not None for one in (self.url, self.urls)) != (self.kind == "build"):
-            raise ValueError("url or urls goes with kind build, and build needs one of them")
+            raise ValueError("kind build needs either url or urls; other kinds take neither")
         bounds = {type(bound) for bound in (self.from_, self.to) if bound is not None}
         if self.kind not in ("discover", "backfill") and bounds:
-            raise ValueError("from and to go with the kinds discover and backfill")
+            raise ValueError("from and to are only for the kinds discover and backfill")
         if len(bounds) > 1:
-            raise ValueError("a range goes from number to number or from date to date")
+            raise ValueError("from and to must both be build numbers or both be dates")
         if isinstance(self.from_, int) and isinstance(self.to, int) and self.from_ > self.to:
-            raise ValueError("the range is empty: from is the earlier end")
+            raise ValueError("the range is empty: from is after to")
         return self
 
     @property
@@ -130,40 +137,40 @@ class Work(BaseModel):
 
 @routes.post(
     "/ingest/requests",
-    summary="Ask for a poll, for the builds that Jenkins has, for some of them, or for a range",
+    summary="Request a poll, a list of Jenkins builds, single builds, or a range",
     responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
 )
 def create_request(body: Work) -> Response:
-    """The ingest process takes it up within seconds; follow it at the address in Location. A discovery ends with
-    `found`, `cut` and `listed` in its payload: the builds that Jenkins has and what the source's rules make of each.
-    Nothing is read then; hand the addresses of those that you want to kind build."""
-    known = [source.name for source in services().settings.source]
-    if body.source not in known:
-        raise ProblemError(400, f"there is no source {body.source!r}; there are {', '.join(known) or 'none'}", "source")
+    """The ingest process starts it within seconds; follow it at the URL in `Location`. A discovery reads no results: it
+    puts `found`, `cut` and `listed` into its payload, the builds in Jenkins with their release, version and environment
+    by the source's rules. Request the ones you want with kind build."""
+    sources = [source.name for source in services().settings.source]
+    if body.source not in sources:
+        raise ProblemError(400, f"no such source: {body.source!r}; known: {', '.join(sources) or 'none'}", "source")
     return _accepted(requests.submit(store(), body.kind, body.source, body.payload, AUTHOR))
 
 
-@routes.get("/ingest/requests", summary="What was asked for, newest first", responses=list_responses(Request))
+@routes.get("/ingest/requests", summary="Requests, newest first", responses=list_responses(Request))
 @cached_route()
 def list_requests(query: parameters.ListQuery) -> Any:
-    """Without the lists of discoveries: those come with a single request."""
+    """Without the build lists of discoveries; `GET /ingest/requests/{request}` has them."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
-        then = store if flt.as_of is None else store.at(flt.as_of)
-        return [_request_row(found) for found in requests.recent(then, 1000)]
+        store = store if flt.as_of is None else store.at(flt.as_of)
+        return [_request_row(found) for found in requests.recent(store, 1000)]
 
     return lists.list_response(RowSource(Request, sliced(fetch)), query, query.filter())
 
 
 @routes.get(
     "/ingest/requests/<request>",
-    summary="How far a request is",
+    summary="One request and its progress",
     responses=item_responses(Request),
 )
 @cached_route()
 def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
-    then = store().at(request_context().snapshot) if request_context().pinned else store()
-    found = requests.status(then, ids.number(valid_id("request", path.request)))
+    pinned = store().at(request_context().snapshot) if request_context().pinned else store()
+    found = requests.status(pinned, ids.number(valid_id("request", path.request)))
     if found is None:
         raise not_found("request", path.request)
     return _request_row(found)
@@ -173,25 +180,25 @@ _TEXT_FIELDS = ("release", "module", "version", "environment", "revision", "url"
 
 
 class Upload(BaseModel):
-    """A build of any CI: what it tested, and its reports."""
+    """Reports of one build of any CI system."""
 
     model_config = ConfigDict(extra="forbid")
 
     files: list[FileStorage] = Field(
-        min_length=1, description="JUnit XML or another known report; several, or a zip of them"
+        min_length=1, description="JUnit XML or another supported report; several, or a zip of them"
     )
     release: str = Field(min_length=1, max_length=200, description="release line, such as 7.0")
-    module: str = Field(min_length=1, max_length=200, description="what was tested, such as network")
-    number: int | None = Field(None, ge=1, lt=2**31, description="the build's; by default the next one of the module")
+    module: str = Field(min_length=1, max_length=200, description="tested module, such as network")
+    number: int | None = Field(None, ge=1, lt=2**31, description="build number; default: the next one of the module")
     version: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=200)
-    started_at: Moment | None = Field(None, description="ISO 8601 time that is not to come; by default now")
-    revision: str | None = Field(None, max_length=200, description="the commit that was built")
-    url: str | None = Field(None, pattern="^https?://", max_length=2000, description="where the build stands in its CI")
+    started_at: Moment | None = Field(None, description="ISO 8601 time, not in the future; default: now")
+    revision: str | None = Field(None, max_length=200, description="commit that was built")
+    url: str | None = Field(None, pattern="^https?://", max_length=2000, description="URL of the build in its CI")
     run: str | None = Field(
-        None, max_length=200, description="builds of a release with one run are one run; by default the number"
+        None, max_length=200, description="builds of a release with the same value form one run; default: the number"
     )
-    parameters: dict[str, str] | None = Field(None, description="a JSON object of texts")
+    parameters: dict[str, str] | None = Field(None, description="build parameters: a JSON object of strings")
 
     @field_validator(*_TEXT_FIELDS, mode="before")
     @classmethod
@@ -211,11 +218,11 @@ class Upload(BaseModel):
 
 @routes.post(
     "/builds",
-    summary="Hand in the reports of a build of any CI",
+    summary="Upload the reports of a build",
     responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
 )
 def create_build(form: Upload) -> Response:
-    """The ingest process reads them within seconds; follow it at the address in Location. An upload with the same
+    """The ingest process reads them within seconds; follow it at the URL in `Location`. An upload with the same
     release, module, number and start replaces the earlier one."""
     raw = []
     for file in form.files:
@@ -227,6 +234,7 @@ def create_build(form: Upload) -> Response:
 
 def _accepted(number: int) -> Response:
     found = requests.status(store(), number)
+    assert found is not None  # just submitted
     response = Response(
         orjson.dumps(_request_row(found), option=orjson.OPT_APPEND_NEWLINE), 202, mimetype="application/json"
     )

@@ -1,4 +1,4 @@
-"""A list as a page of JSON, or whole as CSV, Parquet or an Arrow stream: one description of the rows serves both."""
+"""Lists: a page of JSON, or all rows as CSV, Parquet or an Arrow stream."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from dashboard.api.cursors import Cursor, Position
 from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.parameters import ListQuery, PageQuery
 from dashboard.api.problems import ProblemError
-from dashboard.api.responses import FORMATS, request_context, store
+from dashboard.api.responses import FORMATS, request_context
 from dashboard.api.schemas.base import Time
+from dashboard.app_state import store
 from data import export
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -25,25 +26,28 @@ from data.model.filters import Filter
 Row = dict[str, Any]
 Fetch = Callable[[Store, Filter, Any, int], list[Row]]
 FetchBatches = Callable[[Store, Filter, int], Iterator[list[Row]]]
-READ_TIMEOUT_S = 60  # a file that its reader takes nothing of for so long is given up: it holds one of few threads
-_SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+READ_TIMEOUT_S = 60  # a download that stalls this long is aborted: it holds one of few threads
+_SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @dataclass(frozen=True)
 class RowSource:
-    """`fetch(store, filter, position, limit)` gives at most `limit` rows after a position: None (the start), a
-    row's sort key (`key`), or, where there is no `key`, the number of rows before.
+    """The rows of a list.
 
-    `of`: what the list is of, such as ("run", id). Where nothing is found it is looked up, to answer 404 if there is no
-    such thing; to look it up before each list would cost a query more.
+    `fetch(store, filter, position, limit)` returns at most `limit` rows after a position: None (the start), a row's
+    sort key (`key`), or, without `key`, the number of rows before.
 
-    `all(store, filter, size)` gives every row, `size` at a time: for a file of what each `fetch` would sort anew."""
+    `parent`: the object that the list belongs to, such as ("run", id). It is looked up only when the list is empty, to
+    answer 404 if it does not exist: looking it up first would cost every list a query.
+
+    `batches(store, filter, size)` yields all rows, `size` at a time: for files, where each `fetch` would sort again.
+    """
 
     model: type[BaseModel]
     fetch: Fetch
     key: Callable[[Row], list[str]] | None = None
-    of: tuple[str, str] | None = None
-    all: FetchBatches | None = None
+    parent: tuple[str, str] | None = None
+    batches: FetchBatches | None = None
 
     def after(self, position: Position | None, rows: list[Row]) -> Position:
         if self.key is not None:
@@ -51,36 +55,36 @@ class RowSource:
         return (position if isinstance(position, int) else 0) + len(rows)
 
 
-def sliced(ask: Callable[[Store, Filter], list[Row]]) -> Fetch:
-    """A `fetch` over a question that always answers whole."""
+def sliced(query: Callable[[Store, Filter], list[Row]]) -> Fetch:
+    """A `fetch` over a query that always returns all rows."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        return ask(store, flt)[start : start + limit]
+        return query(store, flt)[start : start + limit]
 
     return fetch
 
 
 def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
-    """What a list route returns: `{"items", "next", "snapshot"}`, or the export that the request asked for."""
+    """`{"items", "next", "snapshot"}`, or the file that the request asks for."""
     fields = _fields(query.fields if isinstance(query, ListQuery) else None, rows.model)
     flt = request_context().at(flt)
-    if rows.of is not None and rows.of[0] != "release":
-        valid_id(*rows.of)
+    if rows.parent is not None and rows.parent[0] != "release":
+        valid_id(*rows.parent)
     if request_context().format != "json":
         return export_file(rows, flt, fields, query.limit)
     limit = query.limit or PageQuery.PAGE_ROWS
     position = _position(query.cursor, rows)
     found = rows.fetch(store(), flt, position, limit + 1)
-    if rows.of is not None and not found:
-        check_exists(*rows.of)
-    shown = found[:limit]
-    following = None
+    if rows.parent is not None and not found:
+        check_exists(*rows.parent)
+    page_rows = found[:limit]
+    next_cursor = None
     if len(found) > limit:
         question = cursors.question_key(request_context().path, request_context().query)
-        following = cursors.encode(Cursor(request_context().snapshot, question, rows.after(position, shown)))
-    items = [{name: row[name] for name in fields} for row in shown] if fields else shown
-    return {"items": items, "next": following, "snapshot": request_context().snapshot}
+        next_cursor = cursors.encode(Cursor(request_context().snapshot, question, rows.after(position, page_rows)))
+    items = [{name: row[name] for name in fields} for row in page_rows] if fields else page_rows
+    return {"items": items, "next": next_cursor, "snapshot": request_context().snapshot}
 
 
 def _position(cursor: str | None, rows: RowSource) -> Position | None:
@@ -88,31 +92,33 @@ def _position(cursor: str | None, rows: RowSource) -> Position | None:
         return None
     found = cursors.decode(cursor)
     if found.question != cursors.question_key(request_context().path, request_context().query):
-        raise ProblemError(400, "this cursor belongs to another list or filter", "cursor")
+        raise ProblemError(
+            400, "this cursor belongs to another list or filter; use `next` of the previous page", "cursor"
+        )
     if isinstance(found.position, list) != (rows.key is not None):
-        raise ProblemError(400, "this is no cursor of this list", "cursor")
+        raise ProblemError(400, "invalid cursor; use `next` of the previous page", "cursor")
     return found.position
 
 
 def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
-    wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    for name in wanted:
-        if name not in known:
-            raise ProblemError(400, f"there is no field {name!r}; the fields are {', '.join(known)}", "fields")
-    return wanted
+    chosen = [name.strip() for name in (names or "").split(",") if name.strip()]
+    allowed = [field.alias or name for name, field in model.model_fields.items()]
+    for name in chosen:
+        if name not in allowed:
+            raise ProblemError(400, f"no such field: {name!r}; the fields are {', '.join(allowed)}", "fields")
+    return chosen
 
 
 def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
-    """The rows as a file in the format that the request asked for, streamed."""
+    """The rows as a file in the requested format, streamed."""
     form = request_context().format
-    if rows.all is not None:
-        chunks = _first_rows(rows.all(store(), flt, export.BATCH_ROWS), limit)
+    if rows.batches is not None:
+        chunks = _first_rows(rows.batches(store(), flt, export.BATCH_ROWS), limit)
     else:
         chunks = _fetch_pages(rows, store(), flt, request_context().snapshot, limit)
-    first = next(chunks, [])  # what is wrong with the question shows here, while an error can still be answered
-    if rows.of is not None and not first:
-        check_exists(*rows.of)
+    first = next(chunks, [])  # an invalid question fails here, before the headers are sent
+    if rows.parent is not None and not first:
+        check_exists(*rows.parent)
     schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
 
     def all_chunks() -> Iterator[list[Row]]:
@@ -138,7 +144,7 @@ def _first_rows(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list
 
 
 def _fetch_pages(rows: RowSource, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:
-    # It goes on when the request's context is gone.
+    # Runs on after the request context has ended.
     position: Position | None = None
     left = limit
     while left is None or left > 0:
@@ -149,13 +155,15 @@ def _fetch_pages(rows: RowSource, store: Store, flt: Filter, snapshot: int, limi
         if len(found) < size:
             return
         position = rows.after(position, found)
-        flt = replace(flt, as_of=snapshot)  # whatever is committed while this streams
+        flt = replace(flt, as_of=snapshot)  # commits during the download change nothing
         left = None if left is None else left - len(found)
 
 
 def arrow_schema(model: type[BaseModel], fields: list[str], order: list[str], form: str) -> pa.Schema:
-    """The columns of an export: `fields`, or all of the JSON items in their `order`; nested values are JSON texts, and
-    times are texts in CSV."""
+    """The columns of a file: `fields`, or those of the JSON items in their `order`.
+
+    Nested values are JSON text; times are text in CSV.
+    """
     hints = get_type_hints(model, include_extras=True)
     columns = {field.alias or name: _arrow_type(hints[name], form) for name, field in model.model_fields.items()}
     names = fields or [*(name for name in order if name in columns), *(name for name in columns if name not in order)]

@@ -1,16 +1,17 @@
-"""404 for an address that names what is not in this request's snapshot."""
+"""404 for ids and names that are not in this request's snapshot."""
 
 from __future__ import annotations
 
 from dashboard.api.problems import not_found
-from dashboard.api.responses import request_context, store
+from dashboard.api.responses import request_context
+from dashboard.app_state import store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries.lookups import exists
 
 
 def check_exists(what: str, name: str) -> None:
-    """Raises Problem 404 where the snapshot that is asked has no such run, build, test or release."""
+    """Raises ProblemError 404 where this request's snapshot has no such run, build, test or release."""
     if what != "release":
         valid_id(what, name)
     if not exists(store(), what, name, request_context().at(Filter())):
@@ -18,7 +19,7 @@ def check_exists(what: str, name: str) -> None:
 
 
 def valid_id(what: str, name: str) -> str:
-    """The id, if it can be one. Raises Problem 404: what is no id names nothing."""
+    """The id. Raises ProblemError 404 for text that is not a valid id."""
     try:
         ids.number(name)
     except ValueError:

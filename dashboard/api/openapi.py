@@ -1,10 +1,12 @@
-"""What every route says of itself in the OpenAPI document: its tag, its answers with an example, its problems."""
+"""How a route is described in the OpenAPI document: its tag, its answers with an example, its problems."""
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import Any
 
 from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, create_model
 
 from dashboard.api.openapi_examples import example
@@ -13,21 +15,30 @@ from dashboard.api.responses import FORMATS
 from dashboard.api.schemas.base import Count
 
 STATUS_DESCRIPTIONS = {
-    400: "a parameter is unknown or wrong",
-    403: "a page of another site sent this",
-    404: "an id or name in the path, or the snapshot, is unknown",
-    405: "the route does not take this method; Allow names those that it takes",
-    406: "Accept names no type that this can be",
-    408: "it took too long",
+    400: "a parameter is unknown or invalid",
+    403: "the request came from a page of another site",
+    404: "unknown id, name or snapshot",
+    405: "the route does not support this method; `Allow` lists those it does",
+    406: "the answer has none of the types in Accept",
+    408: "the query took too long",
     413: "the body is too large",
-    415: "the body is of another type",
-    429: "too many at once",
+    415: "the body has the wrong type",
+    429: "too many requests at once",
     503: "the store cannot be read",
 }
-_ETAG = {"description": "the snapshot and the question: send it as If-None-Match", "schema": {"type": "string"}}
-NOT_MODIFIED = {"description": "nothing has changed since the answer whose ETag was sent"}
+_ETAG = {
+    "description": "identifies the snapshot and the question; send it as If-None-Match",
+    "schema": {"type": "string"},
+}
+NOT_MODIFIED = {"description": "unchanged since the answer with this ETag"}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_CONTENT = {mimetype: _BINARY for name, mimetype in FORMATS.items() if name != "json"}
+
+
+class OpenApiConfig(ConfigDict, total=False):
+    """The configuration of a model, with what flask-openapi3 adds to its description."""
+
+    openapi_extra: dict[str, Any]
 
 
 def blueprint(name: str, description: str) -> APIBlueprint:
@@ -35,13 +46,13 @@ def blueprint(name: str, description: str) -> APIBlueprint:
     return APIBlueprint(name, __name__, abp_tags=[tag], operation_id_callback=lambda name, path, method: name)
 
 
-def problem_responses(*statuses: int) -> dict[int, Any]:
+def problem_responses(*statuses: int) -> ResponseDict:
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {status: {"description": STATUS_DESCRIPTIONS[status], "content": {MIMETYPE: schema}} for status in statuses}
 
 
-def item_responses(model: type[BaseModel], files: dict[str, Any] | None = None) -> dict[int, Any]:
-    """The answers of a GET route that gives one thing."""
+def item_responses(model: type[BaseModel], files: dict[str, Any] | None = None) -> ResponseDict:
+    """The answers of a GET route that returns one object."""
     return {
         200: documented_response(model, {"ETag": _ETAG}, files),
         304: NOT_MODIFIED,
@@ -49,8 +60,8 @@ def item_responses(model: type[BaseModel], files: dict[str, Any] | None = None) 
     }
 
 
-def list_responses(item: type[BaseModel]) -> dict[int, Any]:
-    """The answers of a GET route that gives a list: a page of JSON, or a file."""
+def list_responses(item: type[BaseModel]) -> ResponseDict:
+    """The answers of a GET route that returns a list: a page of JSON, or a file."""
     return {
         200: documented_response(page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
         304: NOT_MODIFIED,
@@ -59,11 +70,12 @@ def list_responses(item: type[BaseModel]) -> dict[int, Any]:
 
 
 def page_model(item: type[BaseModel]) -> type[BaseModel]:
+    rows: Any = GenericAlias(list, (item,))
     return create_model(
         f"{item.__name__}List",
         __config__=ConfigDict(extra="forbid"),
         __doc__="One page of a list; `next` is the cursor of the following one.",
-        items=(list[item], ...),
+        items=(rows, ...),
         next=(str | None, ...),
         snapshot=(Count, ...),
     )
@@ -72,6 +84,8 @@ def page_model(item: type[BaseModel]) -> type[BaseModel]:
 def documented_response(
     model: type[BaseModel], headers: dict[str, Any] | None = None, files: dict[str, Any] | None = None
 ) -> type[BaseModel]:
-    """The model, as flask-openapi3 wants an answer described."""
+    """The model with example, headers and other types, in the form that flask-openapi3 reads."""
     extra: dict[str, Any] = {"example": example(model), "headers": headers or {}, "content": files or {}}
-    return type(model.__name__, (model,), {"model_config": ConfigDict(openapi_extra=extra), "__doc__": model.__doc__})
+    return type(
+        model.__name__, (model,), {"model_config": OpenApiConfig(openapi_extra=extra), "__doc__": model.__doc__}
+    )

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the routes, and a page that shows it: one file, no script, nothing from elsewhere."""
+"""The OpenAPI document, generated from the routes, and a page that shows it without scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import orjson
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Flask, Response, current_app, render_template, request
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from markupsafe import Markup, escape
 
@@ -23,20 +23,20 @@ from data.lake.connection import StoreError
 
 routes = APIBlueprint("document", __name__)
 pages = Blueprint("api_docs", __name__, template_folder="templates")
-_TEXT = """Everything a screen shows is one call. Times are ISO 8601 in UTC, durations seconds, rates 0 to 1, ids 16
-hexadecimal digits. Lists page by `cursor` and stay in the snapshot they began in; `as_of` asks for the store as it
-was; every GET has an `ETag` that lasts until the next commit."""
+_TEXT = """Everything that a screen shows is one call. Times are ISO 8601 in UTC, durations are seconds, rates 0 to 1,
+ids 16 hexadecimal digits. Lists page by `cursor` within one snapshot; `as_of` reads the store as of an earlier
+snapshot; every GET has an `ETag` that is valid until the next commit."""
 
 
 def install(server: OpenAPI) -> None:
-    """Set what flask-openapi3 needs to know of the whole."""
+    """Set the title, the description and the error format of the document."""
     server.info = Info(title="Regression Tracker", version=VERSION, description=_TEXT)
     server.validation_error_status = "400"
     server.validation_error_callback = validation_problem
     server.validation_error_model = Problem
 
 
-def document(server: OpenAPI) -> dict[str, Any]:
+def document(server: Flask) -> dict[str, Any]:
     """The OpenAPI 3.1 document; the example of `as_of` is the newest snapshot, because older ones expire."""
     spec, snapshot = _build_document(server), _newest_snapshot(server)
     if snapshot is None:
@@ -56,8 +56,9 @@ def _with_snapshot_example(operation: dict[str, Any], snapshot: int) -> dict[str
     return operation | {"parameters": shown} if shown else operation
 
 
-@lru_cache(1)  # making it takes 100 ms
-def _build_document(server: OpenAPI) -> dict[str, Any]:
+@lru_cache(1)  # it takes 100 ms
+def _build_document(server: Flask) -> dict[str, Any]:
+    assert isinstance(server, OpenAPI)
     spec = copy.deepcopy(server.api_doc)
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
     spec["components"] = {name: part for name, part in spec["components"].items() if part}
@@ -73,7 +74,7 @@ def _build_document(server: OpenAPI) -> dict[str, Any]:
             form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
             if form is not None:
                 _form_schema(spec["components"]["schemas"][form["schema"]["$ref"].rpartition("/")[2]])
-            # flask-openapi3 adds its own kind of error to routes that have no wrong parameters.
+            # flask-openapi3 adds its own error format to routes without parameters.
             if "application/json" in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
     sources = server.extensions["regtracker"].settings.source
@@ -83,8 +84,8 @@ def _build_document(server: OpenAPI) -> dict[str, Any]:
     return spec
 
 
-def _newest_snapshot(server: OpenAPI) -> int | None:
-    """A snapshot that is there, for examples; None where the store cannot be opened."""
+def _newest_snapshot(server: Flask) -> int | None:
+    """The newest snapshot, for examples; None where the store cannot be opened."""
     try:
         return server.extensions["regtracker"].store.snapshot().id
     except (StoreError, duckdb.Error):
@@ -92,29 +93,29 @@ def _newest_snapshot(server: OpenAPI) -> int | None:
 
 
 def _form_schema(schema: dict[str, Any]) -> None:
-    """A form has no null."""
+    """Remove null from the fields: a form cannot send it."""
     for name, field in schema["properties"].items():
-        said = {word: field[word] for word in ("title", "description") if word in field}
-        schema["properties"][name] = _parameter_schema(field) | said
+        texts = {key: field[key] for key in ("title", "description") if key in field}
+        schema["properties"][name] = _parameter_schema(field) | texts
 
 
 def _allow_partial_items(schemas: dict[str, Any], content: dict[str, Any]) -> list[str]:
-    """Say that a list's items hold all fields, or with `fields` some of them; returns the names of all."""
+    """Allow items with some of the fields, as `fields` selects; returns the names of all fields."""
     whole = content["schema"]["$ref"].rpartition("/")[2]
-    listed = copy.deepcopy(schemas[whole])
-    item = listed["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
+    partial = copy.deepcopy(schemas[whole])
+    item = partial["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
     schemas[f"Some{item}"] = {name: value for name, value in schemas[item].items() if name != "required"}
-    listed["properties"]["items"]["items"] = {"$ref": f"#/components/schemas/Some{item}"}
-    schemas[f"Some{whole}"] = listed
+    partial["properties"]["items"]["items"] = {"$ref": f"#/components/schemas/Some{item}"}
+    schemas[f"Some{whole}"] = partial
     content["schema"] = {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/Some{whole}"}]}
     return list(schemas[item]["properties"])
 
 
 def _parameter_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter without null, which no query string can say, and what the parameter itself says."""
+    """The schema of a parameter without null, which a query string cannot send, and without its own texts."""
     (option,) = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
-    left_out = {"anyOf", "title", "description", "example"} | ({"default"} if schema.get("default") is None else set())
-    return {name: value for name, value in (schema | option).items() if name not in left_out}
+    omitted = {"anyOf", "title", "description", "example"} | ({"default"} if schema.get("default") is None else set())
+    return {name: value for name, value in (schema | option).items() if name not in omitted}
 
 
 @routes.get("/openapi.json", doc_ui=False)
@@ -125,7 +126,9 @@ def openapi_json(query: NoQuery) -> Response:
 @pages.get("/api/docs")
 def docs_page() -> str:
     spec = document(current_app)
-    groups = {tag["name"]: (tag.get("description", ""), []) for tag in spec["tags"]}
+    groups: dict[str, tuple[str, list[tuple[str, str, dict[str, Any]]]]] = {
+        tag["name"]: (tag.get("description", ""), []) for tag in spec["tags"]
+    }
     for path, item in spec["paths"].items():
         for method, operation in item.items():
             groups[operation["tags"][0]][1].append((method.upper(), path, operation))
@@ -141,12 +144,12 @@ def docs_page() -> str:
 
 
 def _markup(text: str | None) -> Markup:
-    """What the document says, its `names` set as code."""
+    """Text as HTML, with `names` as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape((text or "").replace("<br/>", " ")))))
 
 
 def _curl(method: str, path: str, operation: dict[str, Any]) -> str:
-    """The line of a shell that asks this; what is to be filled in stands in capitals."""
+    """The curl command of an operation; placeholders are in capitals."""
     needed = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query" and p.get("required")]
     query = "&".join(f"{name}={name.upper()}" for name in needed)
     filled = re.sub(r"{(\w+)}", lambda name: name[1].upper(), path) + (query and f"?{query}")

@@ -1,8 +1,8 @@
-"""Every error under /api is an RFC 9457 problem document: scripts read `status` and `parameter`, people read `detail`.
+"""Every error under /api is an RFC 9457 problem document: scripts read `status` and `parameter`, people `detail`.
 
-Problem                 an answer that is an error, raised anywhere below a route
+ProblemError            an error answer, raised anywhere below a route
 FilterError             400: a filter's value (data/model/filters.py)
-NoSnapshot              404: `as_of` or a cursor names a snapshot that is not there
+SnapshotNotFoundError   404: `as_of` or a cursor names a snapshot that does not exist
 StoreError, duckdb's I/O errors   503: the store cannot be opened or read
 """
 
@@ -28,7 +28,7 @@ log = logging.getLogger("regtracker.web")
 
 
 class ProblemError(Exception):
-    """Answered as a problem document with this status. `position`: at which letter of the parameter, from 0."""
+    """Answered as a problem document with this status. `position`: index of the character in the parameter."""
 
     def __init__(self, status: int, detail: str, parameter: str | None = None, position: int | None = None) -> None:
         super().__init__(detail)
@@ -37,31 +37,30 @@ class ProblemError(Exception):
 
 def not_found(what: str, name: str) -> ProblemError:
     """404 for an id or name that is not in the store."""
-    return ProblemError(404, f"there is no {what} {name!r}")
+    return ProblemError(404, f"no such {what}: {name!r}")
 
 
 def validation_problem(error: ValidationError) -> None:
-    """flask-openapi3's callback: the first thing that is wrong with the parameters or the body."""
+    """Report the first invalid parameter or field: flask-openapi3's callback."""
     first = error.errors()[0]
     parameter = ".".join(str(part) for part in first["loc"]) if first["loc"] else None
     if first["type"] == "extra_forbidden":
-        raise ProblemError(400, f"{parameter!r} is no parameter of this route{_refusal_reason(parameter)}", parameter)
+        raise ProblemError(400, f"unknown parameter {parameter!r}{_refusal_reason(parameter)}", parameter)
     if first["type"] == "model_type":
-        raise ProblemError(400, f"{parameter or 'the body'}: must be one JSON object", parameter)
+        raise ProblemError(400, f"{parameter or 'the body'}: must be a JSON object", parameter)
     given = "" if first["type"] == "missing" else f" (given: {_shortened(first['input'])})"
     raise ProblemError(
         400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter
     )
 
 
-def _refusal_reason(parameter: str) -> str:
-    """Why a filter that other routes take is refused here."""
+def _refusal_reason(parameter: str | None) -> str:
+    """Why this route refuses a filter that other routes take."""
     if parameter == "priority":
         return (
-            ": its numbers are sums over builds, which know of no priorities; /runs/{run}/priorities counts by "
-            "priority, and lists of tests take it"
+            ": this route counts whole builds, which have no priority; use /runs/{run}/priorities, or a list of tests"
         )
-    return ": its answer would be the same with it" if parameter in Filter.__dataclass_fields__ else ""
+    return ": it does not change the answer of this route" if parameter in Filter.__dataclass_fields__ else ""
 
 
 def problem_response(status: int, detail: str, parameter: str | None = None, position: int | None = None) -> Response:
@@ -85,7 +84,7 @@ def problem_response(status: int, detail: str, parameter: str | None = None, pos
 
 
 def register_handlers(api: APIBlueprint) -> None:
-    """Turn what the routes of this blueprint raise into problem documents."""
+    """Turn the exceptions of this blueprint's routes into problem documents."""
 
     @api.errorhandler(ProblemError)
     def problem(error: ProblemError) -> Response:
@@ -96,28 +95,28 @@ def register_handlers(api: APIBlueprint) -> None:
         return problem_response(400, str(error), error.field)
 
     @api.errorhandler(SnapshotNotFoundError)
-    def no_snapshot(error: SnapshotNotFoundError) -> Response:
+    def unknown_snapshot(error: SnapshotNotFoundError) -> Response:
         return problem_response(404, str(error), "cursor" if "cursor" in request.args else "as_of")
 
     @api.errorhandler(StoreError)
-    def no_store(error: StoreError) -> Response:
-        log.error("the store cannot be used: %s", error)
-        return problem_response(503, "the store cannot be opened; the server's log and `regtracker check` tell more")
+    def unusable_store(error: StoreError) -> Response:
+        log.error("the store cannot be opened: %s", error)
+        return problem_response(503, "the store cannot be opened; see the server's log and `regtracker check`")
 
     @api.errorhandler(duckdb.OperationalError)
     def unreadable(error: duckdb.OperationalError) -> Response:
         log.exception("the store cannot be read", exc_info=error)
-        return problem_response(503, "the store cannot be read just now; try again, then see the server's log")
+        return problem_response(503, "the store cannot be read; try again, then see the server's log")
 
     @api.errorhandler(duckdb.ProgrammingError)
-    def before_its_tables(error: duckdb.ProgrammingError) -> Response:
+    def missing_table(error: duckdb.ProgrammingError) -> Response:
         if "as_of" not in request.args:
             raise error
-        return problem_response(404, "at that snapshot the store did not have this yet", "as_of")
+        return problem_response(404, "the store did not have these tables at that snapshot", "as_of")
 
 
 def install(server: Flask) -> None:
-    """Whatever error leaves the server under /api (405, 413, a bug) leaves it as a problem document."""
+    """Turn every other error under /api (405, 413, a bug) into a problem document."""
 
     @server.after_request
     def as_problem(response: Response) -> Response:
@@ -127,7 +126,7 @@ def install(server: Flask) -> None:
         if isinstance(error, HTTPException) and error.code == response.status_code and error.description:
             detail = error.description
         elif response.status_code == 500:
-            detail = "a fault of the server; its log tells more"
+            detail = "internal error; see the server's log"
         else:
             detail = HTTPStatus(response.status_code).description or HTTPStatus(response.status_code).phrase
         replaced = problem_response(response.status_code, detail)

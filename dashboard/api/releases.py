@@ -10,9 +10,10 @@ from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import check_exists
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
-from dashboard.api.responses import cached_route, request_context, store
+from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
 from dashboard.api.schemas.runs import Choices, Module, Run, Tile, Version
+from dashboard.app_state import store
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import matrix, releases, runs
@@ -48,7 +49,7 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
         latest = runs.newest_ended(store, flt)
         return runs.modules(store, latest, flt) if latest else []
 
-    rows = RowSource(Module, sliced(fetch), of=("release", path.release))
+    rows = RowSource(Module, sliced(fetch), parent=("release", path.release))
     return lists.list_response(rows, query, query.filter(release=path.release))
 
 
@@ -60,14 +61,18 @@ def list_versions(path: parameters.ReleasePath, query: parameters.ListQuery) -> 
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         return releases.versions(store, path.release, flt)
 
-    return lists.list_response(RowSource(Version, sliced(fetch), of=("release", path.release)), query, query.filter())
+    return lists.list_response(
+        RowSource(Version, sliced(fetch), parent=("release", path.release)), query, query.filter()
+    )
 
 
 @routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=list_responses(Run))
 @cached_route()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
     """The newest first. With a module or topology, the counts are of that part of each run."""
-    return lists.list_response(replace(RUNS, of=("release", path.release)), query, query.filter(release=path.release))
+    return lists.list_response(
+        replace(RUNS, parent=("release", path.release)), query, query.filter(release=path.release)
+    )
 
 
 @routes.get(

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 from cachetools import LRUCache
 
+from dashboard.api.server import Application
 from dashboard.app_state import Services
 from data.lake.connection import StoreError
 
@@ -23,7 +24,6 @@ _KEY_VARIABLES = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCOD
 _OMITTED_FROM_304 = ("content-type", "content-length", "content-encoding")
 _ENTRY_BYTES = 1_500  # headers and key of an entry, about
 
-Application = Callable[..., Iterable[bytes]]
 Headers = list[tuple[str, str]]
 # route, method, status, seconds
 ObserveRequest = Callable[[str, str, int, float], None]

@@ -1,7 +1,7 @@
-"""How an answer leaves: which snapshot it is of, in which format, remembered as bytes, 304 where nothing has changed.
+"""How an answer leaves: its snapshot, its format, its ETag, 304 where nothing has changed, and compression.
 
-The ETag names the snapshot, and the exact question by a checksum, so that a tag is only ever matched by the answer it
-was given for; the checksum also covers the settings and the version, which change answers without a commit.
+An ETag names the snapshot and a checksum of the question, so that it matches only the answer it was made for. The
+checksum also covers the settings and the version, which change answers without a commit.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 from importlib.metadata import version
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import orjson
 import pyarrow as pa
-from flask import Flask, Response, current_app, g, request
+from flask import Response, current_app, g, request
 from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from dashboard.api import cursors
 from dashboard.api.problems import ProblemError
-from dashboard.api.response_cache import CACHE_KEY, ResponseCache
-from dashboard.app_state import Services, services, snapshot_of
+from dashboard.api.response_cache import CACHE_KEY, ObserveRequest, ResponseCache
+from dashboard.api.server import ApiServer, Application
+from dashboard.app_state import Services, snapshot_of, store
 from data.lake.store import Store
 from data.model import filters
 from data.settings import Settings
@@ -35,16 +36,20 @@ FORMATS = {
     "parquet": "application/vnd.apache.parquet",
     "arrow": "application/vnd.apache.arrow.stream",
 }
-# The quickest first, with Arrow's name and level: zstd makes 40 KB as small as Brotli's default level, in a tenth of
+# The fastest first, with Arrow's name and level: zstd makes 40 KB as small as Brotli's default level, in a tenth of
 # its 0.5-1 ms; at these levels the others take 0.2 ms for a tenth more bytes.
-ENCODINGS = {"zstd": ("zstd", 1), "br": ("brotli", 3), "gzip": ("gzip", 1)}
+ENCODINGS: dict[str, tuple[Literal["zstd", "brotli", "gzip"], int]] = {
+    "zstd": ("zstd", 1),
+    "br": ("brotli", 3),
+    "gzip": ("gzip", 1),
+}
 MIN_COMPRESSED_BYTES = 500  # bytes; below, a header costs what compression saves
 VERSION = version("regtracker")
 
 
 @dataclass
 class RequestContext:
-    """What this request asks: of which snapshot, in which format; `pinned` where that is not simply the newest."""
+    """Snapshot, format and question of the current request; `pinned`: the snapshot is not simply the newest."""
 
     snapshot: int
     pinned: bool
@@ -54,74 +59,78 @@ class RequestContext:
     etag: str
 
     def at(self, flt: filters.Filter) -> filters.Filter:
-        """The filter, sent to this request's snapshot."""
+        """The filter, reading this request's snapshot."""
         return replace(flt, as_of=self.snapshot if self.pinned else None)
 
 
-def install(server: Flask, note: Callable[[str, str, int, float], None]) -> None:
-    """Answer what was answered before without entering a route; `note` is told of what Flask does not see."""
+def install(server: ApiServer, observe: ObserveRequest) -> None:
+    """Repeat earlier answers without entering a route; `observe` records the requests that Flask does not see."""
     services: Services = server.extensions["regtracker"]
     settings = services.settings
-    server.wsgi_app = server.extensions["regtracker_response_cache"] = ResponseCache(
-        server.wsgi_app, services, settings.web.cache_mb / 4, note
-    )
+
+    def response_cache(application: Application) -> Application:
+        cache = ResponseCache(application, services, settings.web.cache_mb / 4, observe)
+        server.extensions["regtracker_response_cache"] = cache
+        return cache
+
+    server.add_middleware(response_cache)
     salt = _salt(settings)
 
     @server.before_request
     def unchanged() -> Response | None:
         view = current_app.view_functions.get(request.endpoint or "")
-        if not hasattr(view, "clock_s") or request.method not in ("GET", "HEAD"):
+        clock_s: int | None = getattr(view, "clock_s", None)
+        if clock_s is None or request.method not in ("GET", "HEAD"):
             return None
-        asked = g.asked = _new_context(services.store, view.clock_s, salt)
+        context = g.request_context = _new_context(services.store, clock_s, salt)
         tags = request.if_none_match
-        if not tags.star_tag and tags.contains_weak(asked.etag):
-            return _with_cache_headers(Response(status=304), asked.etag)
+        if not tags.star_tag and tags.contains_weak(context.etag):
+            return _with_cache_headers(Response(status=304), context.etag)
         return None
 
 
-def store() -> Store:
-    return services().store
-
-
 def request_context() -> RequestContext:
-    return g.asked
+    return g.request_context
 
 
 def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
-    """A GET route whose answer follows from the store's snapshot alone: remembered, with ETag and 304.
+    """A GET route whose answer depends only on the store's snapshot: cached, with ETag and 304.
 
-    `clock_s`: the answer also follows the clock (ages); its ETag then holds for so many seconds at most, and it is
-    computed at every request. The route returns plain data for JSON, or a Response.
+    `clock_s`: the answer also depends on the clock (ages). It is computed at every request, and its ETag is valid for
+    at most that many seconds. The route returns plain data for JSON, (bytes, mimetype), or a Response.
     """
 
     def decorate(route: Callable[P, Any]) -> Callable[P, Response]:
         @wraps(route)
         def serve(*args: P.args, **kwargs: P.kwargs) -> Response:
-            asked = g.asked
-            newest = store().snapshot().id if asked.pinned else asked.snapshot
+            context = request_context()
+            newest = store().snapshot().id if context.pinned else context.snapshot
             answer = route(*args, **kwargs)
-            if not asked.pinned and store().snapshot().id != asked.snapshot:
-                # A commit came in between, and the answer may hold some of it: ask for what was promised.
-                asked.pinned = True
+            if not context.pinned and store().snapshot().id != context.snapshot:
+                # A commit came in between, and the answer may mix both snapshots: read the one of the ETag.
+                context.pinned = True
                 answer = route(*args, **kwargs)
-            if request.if_none_match.star_tag:  # "unless there is something", and there is
-                return _with_cache_headers(Response(status=304), asked.etag)
+            if request.if_none_match.star_tag:  # matches any existing answer
+                return _with_cache_headers(Response(status=304), context.etag)
             if isinstance(answer, Response):
-                return _with_cache_headers(answer, asked.etag)
-            content, mimetype = answer if isinstance(answer, tuple) else (_json(answer), FORMATS["json"])
+                return _with_cache_headers(answer, context.etag)
+            if isinstance(answer, tuple):
+                content, mimetype = answer
+            else:
+                content, mimetype = orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), FORMATS["json"]
             check_acceptable(mimetype)
             if not clock_s:
-                request.environ[CACHE_KEY] = (newest, request.url_rule.rule)
-            return _compressed(content, mimetype, asked.etag)
+                request.environ[CACHE_KEY] = (newest, str(request.url_rule))
+            return _compressed(content, mimetype, context.etag)
 
-        serve.clock_s = clock_s
+        vars(serve)["clock_s"] = clock_s  # copied by the decorators around, and read before the route is entered
         return serve
 
     return decorate
 
 
 def content_response(content: bytes, mimetype: str) -> Response:
-    """The answer of a GET route that is no question to the store: its ETag is a checksum."""
+    """The answer of a GET route that does not read the store: its ETag is a checksum."""
     check_acceptable(mimetype)
     etag = f"{zlib.crc32(content):08x}"
     if request.if_none_match.contains_weak(etag):
@@ -136,35 +145,35 @@ def _new_context(store: Store, clock_s: int, salt: int) -> RequestContext:
     if arguments.get("cursor"):
         snapshot = cursors.decode(arguments["cursor"]).snapshot
         if "as_of" in arguments:
-            _check_cursor_snapshot(arguments["as_of"], snapshot, store)
+            _check_same_snapshot(arguments["as_of"], snapshot, store)
     elif "as_of" in arguments:
         snapshot = snapshot_of(arguments["as_of"])
-    wanted = requested_format(arguments.get("format"), request.headers.get("Accept", ""))
-    left_out = {"as_of", "format"} if wanted else {"as_of"}
-    query = tuple(sorted(pair for pair in arguments.items(multi=True) if pair[0] not in left_out))
-    form = wanted or "json"
+    chosen = requested_format(arguments.get("format"), request.headers.get("Accept", ""))
+    excluded = {"as_of", "format"} if chosen else {"as_of"}
+    query = tuple(sorted(pair for pair in arguments.items(multi=True) if pair[0] not in excluded))
+    form = chosen or "json"
     clock = int(time.time()) // clock_s if clock_s else 0
     checksum = zlib.crc32(repr((request.path, query, form, clock)).encode("utf-8", "surrogatepass"), salt)
     return RequestContext(snapshot, snapshot != newest.id, form, request.path, query, f"{snapshot}-{checksum:08x}")
 
 
-def _check_cursor_snapshot(as_of: str, snapshot: int, store: Store) -> None:
-    """Raise Problem 400 where a cursor of this snapshot cannot come from a page that was asked for as of that."""
-    meant = snapshot_of(as_of)
-    # What is the newest as of now, or of a time to come, was another when the first page was asked for.
-    if meant != snapshot and (as_of.isdecimal() or meant != store.snapshot().id):
-        raise ProblemError(400, f"this cursor pages through snapshot {snapshot}, and as_of means {meant}", "as_of")
+def _check_same_snapshot(as_of: str, snapshot: int, store: Store) -> None:
+    """Raises ProblemError 400 where `as_of` contradicts the snapshot of the cursor."""
+    other = snapshot_of(as_of)
+    # A time after the newest commit meant an earlier snapshot when the first page was read.
+    if other != snapshot and (as_of.isdecimal() or other != store.snapshot().id):
+        raise ProblemError(400, f"as_of means snapshot {other}, but this cursor reads snapshot {snapshot}", "as_of")
 
 
 def check_acceptable(mimetype: str) -> None:
-    """Raise Problem 406 where the request takes no answer of this type."""
+    """Raises ProblemError 406 where the request does not accept this type."""
     accept = request.headers.get("Accept", "")
     if accept and "format" not in request.args and not _media_types(accept).quality(mimetype):
-        raise ProblemError(406, f"this is {mimetype}, which Accept leaves out")
+        raise ProblemError(406, f"the answer is {mimetype}, which Accept does not allow")
 
 
 def requested_format(name: str | None, accept: str) -> str | None:
-    """The format of an answer: the `format` parameter, else what is accepted; None where the parameter is wrong."""
+    """The format from the `format` parameter, else from Accept; None where the parameter is wrong."""
     if name is not None:
         return name if name in FORMATS else None
     return _accepted_format(accept)
@@ -177,35 +186,28 @@ def _accepted_format(header: str) -> str:
 
 
 def _media_types(header: str) -> MIMEAccept:
-    """What is accepted, whatever parameters it has: there is one CSV here, and one JSON."""
+    """The accepted types without their parameters: there is one CSV here, and one JSON."""
     accept = parse_accept_header(header, MIMEAccept)
     return MIMEAccept((kind.partition(";")[0].rstrip(), quality) for kind, quality in accept)
 
 
-def _coding() -> str:
-    return _content_coding(request.headers.get("Accept-Encoding", ""))
-
-
 @lru_cache(512)
 def _content_coding(header: str) -> str:
-    """The content coding to use, "" for none."""
+    """The content coding to use; "" for none."""
     accept = parse_accept_header(header, Accept)
     best = max(ENCODINGS, key=accept.quality)
     return best if accept.quality(best) > 0 else ""
 
 
 def _compressed(content: bytes, mimetype: str, etag: str) -> Response:
-    coding = _coding() if len(content) >= MIN_COMPRESSED_BYTES else ""
+    coding = _content_coding(request.headers.get("Accept-Encoding", "")) if len(content) >= MIN_COMPRESSED_BYTES else ""
     if coding:
-        content = pa.Codec(*ENCODINGS[coding]).compress(content, asbytes=True)
+        name, level = ENCODINGS[coding]
+        content = pa.Codec(name, level).compress(content, asbytes=True)
     response = Response(content, mimetype=mimetype)
     if coding:
         response.headers["Content-Encoding"] = coding
     return _with_cache_headers(response, etag)
-
-
-def _json(answer: Any) -> bytes:
-    return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _with_cache_headers(response: Response, etag: str) -> Response:

@@ -12,16 +12,23 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from dashboard.api import client_connection, lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.lookups import valid_id
-from dashboard.api.openapi import FILE_CONTENT, blueprint, documented_response, list_responses, problem_responses
+from dashboard.api.openapi import (
+    FILE_CONTENT,
+    OpenApiConfig,
+    blueprint,
+    documented_response,
+    list_responses,
+    problem_responses,
+)
 from dashboard.api.problems import ProblemError, not_found
-from dashboard.api.responses import FORMATS, cached_route, check_acceptable, requested_format, store
+from dashboard.api.responses import FORMATS, cached_route, check_acceptable, requested_format
 from dashboard.api.schemas.operations import SavedQuery, SqlAnswer, TableMeaning
-from dashboard.app_state import Services, services, snapshot_of
+from dashboard.app_state import Services, services, snapshot_of, store
 from data import export
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -44,7 +51,7 @@ _EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP
 class Question(BaseModel):
     """One SELECT, in DuckDB's SQL, over the tables of the lake."""
 
-    model_config = ConfigDict(extra="forbid", openapi_extra={"example": _EXAMPLE})
+    model_config = OpenApiConfig(extra="forbid", openapi_extra={"example": _EXAMPLE})
 
     sql: str = Field(min_length=1, max_length=MAX_SQL_LENGTH)
     as_of: str | None = Field(
@@ -138,7 +145,7 @@ def list_saved(query: parameters.ListQuery) -> Any:
 class Kept(BaseModel):
     """A query to keep. One of the same name is replaced."""
 
-    model_config = ConfigDict(
+    model_config = OpenApiConfig(
         extra="forbid",
         str_strip_whitespace=True,
         openapi_extra={"example": {"name": "Broken modules", "sql": _EXAMPLE["sql"], "author": "dana"}},

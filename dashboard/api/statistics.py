@@ -58,7 +58,7 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
 
-    return lists.list_response(RowSource(Suspects, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.list_response(RowSource(Suspects, sliced(fetch), parent=("test", path.test)), query, query.filter())
 
 
 @routes.get(

@@ -9,9 +9,10 @@ from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
-from dashboard.api.responses import cached_route, request_context, store
+from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.tests import FoundTest, HistoryRow, TestDetail
 from dashboard.api.schemas.verdicts import Verdict
+from dashboard.app_state import store
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import tests
@@ -50,7 +51,7 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
         before = (position[0], position[-1]) if position else None
         return tests.history(store, path.test, flt, limit=limit, before=before)
 
-    rows = RowSource(HistoryRow, fetch, lambda row: [row["build"], row["topology"]], of=("test", path.test))
+    rows = RowSource(HistoryRow, fetch, lambda row: [row["build"], row["topology"]], parent=("test", path.test))
     return lists.list_response(rows, query, query.filter())
 
 
@@ -62,4 +63,4 @@ def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdi
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
 
-    return lists.list_response(RowSource(Verdict, sliced(fetch), of=("test", path.test)), query, query.filter())
+    return lists.list_response(RowSource(Verdict, sliced(fetch), parent=("test", path.test)), query, query.filter())

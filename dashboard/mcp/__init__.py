@@ -1,1 +1,1 @@
-"""The store for language models: a read-only MCP server whose tools ask the JSON API (docs/mcp.md)."""
+"""A read-only MCP server for language models; its tools call the JSON API (docs/mcp.md)."""

@@ -1,7 +1,7 @@
-"""What all tools share: names as people say them become ids, and no answer is longer than a model can read.
+"""What all tools share: looking up ids by name, and answers short enough for a model.
 
-A list is cut at `limit` rows and a text at TEXT letters; either says so, because a model that does not know of the rest
-takes a part for the whole.
+A list is cut at `limit` rows and a text at MAX_TEXT characters. Both are marked: a model would take the part for the
+whole.
 """
 
 from __future__ import annotations
@@ -18,78 +18,78 @@ MAX_TEXT = 3_000
 Row = dict[str, Any]
 _ID = re.compile("[0-9a-f]{16}")
 
-Release = Annotated[str, Field(description="release line, such as 7.0 (list_releases names them)")]
+Release = Annotated[str, Field(description="release line, such as 7.0 (from list_releases)")]
 AnyRelease = Annotated[str | None, Field(description="release line, such as 7.0; omit for all")]
-Environment = Annotated[str | None, Field(description="environment that was tested, such as prod; omit for all")]
-Module = Annotated[str | None, Field(description="owning module (list_filters names them); omit for all")]
+Environment = Annotated[str | None, Field(description="tested environment, such as prod; omit for all")]
+Module = Annotated[str | None, Field(description="owning module (from list_filters); omit for all")]
 Run = Annotated[
     str,
-    Field(description='a run: its id, or release and number such as "7.0#60", or "7.0" for its newest run that ended'),
+    Field(description='a run: its id, release and number such as "7.0#60", or "7.0" for its newest finished run'),
 ]
-Test = Annotated[str, Field(description="a test: its id, its key file::class::name, or a part that only its key has")]
+Test = Annotated[str, Field(description="a test: its id, its key file::class::name, or a unique part of the key")]
 Build = Annotated[str, Field(description="a build's id")]
-Limit = Annotated[int, Field(description="rows at most", ge=1, le=200)]
+Limit = Annotated[int, Field(description="maximum number of rows", ge=1, le=200)]
 AsOf = Annotated[
     str | int | None,
-    Field(description="a snapshot's number, or an ISO 8601 time: everything as it was then; omit for now"),
+    Field(description="snapshot number or ISO 8601 time: read the store as of then; omit for now"),
 ]
 
 
 class ApiTools:
-    """Asks the API, of the store as it was `as_of`. `ask` raises ToolError with the API's own words."""
+    """Calls the API as of a snapshot. Methods raise ToolError with the API's message."""
 
     def __init__(self, api: Api, as_of: str | int | None = None) -> None:
         self._api, self._as_of = api, None if as_of is None else str(as_of)
 
-    def ask(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, **query: Any) -> Any:
         try:
             return shortened(self._api.get(path, as_of=self._as_of, **query))
         except ApiError as error:
             raise ToolError(str(error)) from error
 
     def rows(self, path: str, limit: int, without: tuple[str, ...] = ("evidence",), **query: Any) -> Row:
-        """{"items", "cut", "snapshot"}: at most `limit` rows of a list route; `without` these columns."""
-        found = self.ask(path, limit=limit, **query)
+        """{"items", "cut", "snapshot"}: at most `limit` rows of a list route, `without` these columns."""
+        found = self.get(path, limit=limit, **query)
         items = [{name: value for name, value in row.items() if name not in without} for row in found.pop("items")]
         return {"items": items, "cut": found.pop("next") is not None, **found}
 
     def run_id(self, run: str, environment: str | None = None) -> str:
-        """The id of a run, however it is named."""
+        """The id of a run given by id, release and number, or release."""
         if _ID.fullmatch(run):
             return run
         release, _, number = run.partition("#")
         query = {"release": release.strip(), "environment": environment, "limit": 1000}
-        runs = self.ask("/runs", fields="id,number,environment,state", **query)["items"]
+        runs = self.get("/runs", fields="id,number,environment,state", **query)["items"]
         if number.strip():
             runs = [row for row in runs if str(row["number"]) == number.strip()]
         else:
             runs = [row for row in runs if row["state"] != "running"][:1]
         if not runs:
-            raise ToolError(f"there is no run {run!r}; list_runs tells which there are")
+            raise ToolError(f"no such run: {run!r}; list_runs lists them")
         if len(runs) > 1:
             found = ", ".join(f"{row['id']} ({row['environment']})" for row in runs)
-            raise ToolError(f"{run!r} is several runs: name one by its id: {found}")
+            raise ToolError(f"{run!r} is ambiguous; use one of these ids: {found}")
         return runs[0]["id"]
 
     def test_id(self, test: str) -> str:
-        """The id of a test, however it is named."""
+        """The id of a test given by id, key or part of the key."""
         if _ID.fullmatch(test):
             return test
-        found = self.ask("/tests", q=test.replace("::", " "), limit=20)["items"]
+        found = self.get("/tests", q=test.replace("::", " "), limit=20)["items"]
         exact = [row for row in found if test in (row["key"], row["name"])]
         chosen = exact if len(exact) == 1 else found
         if not chosen:
-            raise ToolError(f"there is no test {test!r}; find_tests searches by part of a key")
+            raise ToolError(f"no such test: {test!r}; find_tests searches by part of the key")
         if len(chosen) > 1:
             keys = ", ".join(f"{row['test']} ({row['key']})" for row in chosen[:10])
-            raise ToolError(f"{test!r} may be several tests: name one by its id: {keys}")
+            raise ToolError(f"{test!r} is ambiguous; use one of these ids: {keys}")
         return chosen[0]["test"]
 
 
 def shortened(value: Any) -> Any:
-    """A value whose long texts are cut, with a mark that says how much is missing."""
+    """The value with long texts cut and marked."""
     if isinstance(value, str) and len(value) > MAX_TEXT:
-        return f"{value[:MAX_TEXT]} ... [cut: {MAX_TEXT} of {len(value)} letters]"
+        return f"{value[:MAX_TEXT]} ... [cut: {MAX_TEXT} of {len(value)} characters]"
     if isinstance(value, dict):
         return {name: shortened(item) for name, item in value.items()}
     if isinstance(value, list):

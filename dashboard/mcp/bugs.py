@@ -1,8 +1,8 @@
-"""Tools about the tracker's bugs: how many a run's failures have, which, and which tests each one is about."""
+"""Tools about bugs: counts for a run, details, and affected tests."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from pydantic import Field
@@ -24,14 +24,15 @@ class BugTools(ApiTools):
         status: NotPassed = None,
         limit: Limit = 100,
     ) -> Row:
-        """How many known bugs the failed and skipped tests of a run have: by module the bugs (in all, open, by type)
-        and the tests that have one."""
+        """Number of known bugs of a run's failed and skipped tests, by module: bugs (total, open, by type), and tests
+        with a bug."""
         return self.rows(f"/runs/{self.run_id(run, environment)}/bugs", limit, module=module, status=status)
 
     def get_bug_details(
         self,
         run: Annotated[
-            str | None, Field(description='only about tests that failed or were skipped in it, such as "7.0#60"')
+            str | None,
+            Field(description="only bugs of tests that failed or were skipped in this run"),
         ] = None,
         release: AnyRelease = None,
         environment: Environment = None,
@@ -40,14 +41,14 @@ class BugTools(ApiTools):
             Literal["open", "closed", "gone"] | None,
             Field(description="gone: no longer in the tracker's feed; omit for open and closed"),
         ] = None,
-        text: Annotated[str, Field(description="words of its id, summary, status, priority or assignee")] = "",
+        text: Annotated[str, Field(description="words of the id, summary, status, priority or assignee")] = "",
         limit: Limit = 50,
     ) -> Row:
-        """The tracker's bugs: status, priority, summary, assignee, link, how many tests each is about and how many of
-        these fail now; the open ones that break most first. Of everything, or of one run, release or module."""
+        """Bugs with status, priority, summary, assignee, link, and the number of affected and of failing tests; open
+        bugs with most failing tests first. For everything, or one run, release or module."""
         run_id = self.run_id(run, environment) if run else None
-        query = {"release": release, "environment": environment, "module": module, "status": state, "q": text}
-        return self.rows("/bugs", limit, run=run_id, **query)
+        query: dict[str, Any] = {"release": release, "environment": environment, "module": module}
+        return self.rows("/bugs", limit, run=run_id, status=state, q=text, **query)
 
     def get_affected_tests(
         self,
@@ -56,9 +57,9 @@ class BugTools(ApiTools):
         environment: Environment = None,
         module: Module = None,
     ) -> Row:
-        """One bug with the tests it is about, the failing first: the newest status of each in every release and
-        environment, its words (regression, flaky, ...) and what they follow from."""
+        """One bug with its affected tests, failing first: newest status, verdict kinds and their reason in each release
+        and environment."""
         query = {"release": release, "environment": environment, "module": module}
-        found = self.ask(f"/bugs/{quote(bug, safe='')}", **query)
+        found = self.get(f"/bugs/{quote(bug, safe='')}", **query)
         affected = found.pop("affected")
         return {**found, "affected": affected[:MAX_TESTS], "cut": len(affected) > MAX_TESTS}

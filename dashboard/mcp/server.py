@@ -1,5 +1,7 @@
-"""The MCP server: every public method of the tool classes is a tool, its docstring the description. Read-only. Each
-takes `as_of` besides its own arguments, and refuses arguments that it does not know."""
+"""The MCP server: every public method of the tool classes is a tool, with its docstring as the description.
+
+Each tool also takes `as_of`, and refuses unknown arguments. All are read-only.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from dashboard.api_client import Api
 from dashboard.mcp.api_tools import ApiTools, AsOf, Row
@@ -20,11 +22,11 @@ from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools
 
-INSTRUCTIONS = """Regression test results of a product on Jenkins. A release line (7.0) is tested in runs (7.0#60), a
-run in builds of modules. Begin with list_releases. Words: regression, new_failure, always_failing, flaky, fixed; storms
-and sick hosts are left out of them. Rates are 0 to 1, times UTC, durations seconds, ids 16 hexadecimal digits. `cut`
-true means that there are more rows than were given: raise the limit or narrow the filter. `as_of` asks of an earlier
-moment, such as the `snapshot` of another answer."""
+INSTRUCTIONS = """Regression test results of a product on Jenkins. A release line (7.0) is tested in runs (7.0#60); a
+run consists of one build per module. Start with list_releases. Verdict kinds: regression, new_failure, always_failing,
+flaky, fixed; failures in mass failures (storms) and on bad hosts do not count. Rates are 0 to 1, times UTC, durations
+seconds, ids 16 hexadecimal digits. `cut` true: there are more rows; raise the limit or narrow the filter. `as_of` reads
+an earlier snapshot, such as the `snapshot` of another answer."""
 READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
@@ -55,17 +57,19 @@ def _tool(api: Api, kind: type[ApiTools], name: str) -> Tool:
 
     own = signature(method, eval_str=True)
     dated = Parameter("as_of", Parameter.KEYWORD_ONLY, default=None, annotation=AsOf)
-    call.__signature__ = own.replace(parameters=[*list(own.parameters.values())[1:], dated])
+    vars(call)["__signature__"] = own.replace(parameters=[*list(own.parameters.values())[1:], dated])
     tool = Tool.from_function(call, annotations=READ_ONLY)
-    model = tool.fn_metadata.arg_model
-    known = ", ".join(model.model_fields)
+    model: Any = tool.fn_metadata.arg_model
+    allowed = ", ".join(model.model_fields)
 
-    class Arguments(model, extra="forbid", title=model.__name__):
+    class Arguments(model):
+        model_config = ConfigDict(extra="forbid", title=model.__name__)
+
         @model_validator(mode="before")
         @classmethod
-        def _refuse(cls, given: dict[str, Any]) -> dict[str, Any]:
+        def _refuse_unknown(cls, given: dict[str, Any]) -> dict[str, Any]:
             if unknown := sorted(given.keys() - model.model_fields.keys()):
-                raise ValueError(f"{name} takes no {unknown[0]!r}; it takes {known}")
+                raise ValueError(f"{name} has no argument {unknown[0]!r}; it takes {allowed}")
             return given
 
     tool.fn_metadata.arg_model = Arguments
@@ -74,9 +78,9 @@ def _tool(api: Api, kind: type[ApiTools], name: str) -> Tool:
 
 
 def serve(api: Api, http: bool, host: str, port: int) -> None:
-    """Until the client ends it (stdio), or a signal does (streamable HTTP, at /mcp)."""
+    """Serve until the client disconnects (stdio) or a signal arrives (streamable HTTP, at /mcp)."""
     if http:
         create(api).run("streamable-http", host=host, port=port, stateless_http=True, json_response=True)
     else:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing else wakes the thread that waits for the client's words
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing else interrupts the thread that reads standard input
         create(api).run("stdio")

@@ -100,9 +100,9 @@ def test_an_export_takes_every_parameter_of_its_route(call, filled, address):
     [
         (["nonsense"], "There is no list 'nonsense'. There are: releases,"),
         (["snapshot"], "There is no list"),
-        (["runs", "--where", "limt=3"], "'limt' is no parameter of this route"),
+        (["runs", "--where", "limt=3"], "unknown parameter 'limt'"),
         (["runs", "--where", "limt"], "write NAME=VALUE"),
-        (["runs/0000000000000000/results"], "there is no run"),
+        (["runs/0000000000000000/results"], "no such run"),
         (["runs", "-o", "/nowhere/at/all.csv"], "cannot be written: No such file or directory"),
     ],
 )
