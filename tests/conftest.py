@@ -21,7 +21,16 @@ os.environ.setdefault("REGTRACKER_STORE__THREADS", "1")
 
 CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 SYSTEM = Path(__file__).parent / "system"
-MARKER_OF_FIXTURE = {"chromium": "browser", "corpus": "corpus", "catalog": "postgres"}
+MARKER_OF_FIXTURE = {
+    "chromium": "browser",
+    "corpus": "corpus",
+    "catalog": "postgres",
+    # a store of the test's own
+    "world": "slow",
+    "home": "slow",
+    "regtracker": "slow",
+    "own_client": "slow",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

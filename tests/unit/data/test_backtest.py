@@ -17,6 +17,8 @@ from regtracker.backtest import history, known_faults, report, simulated_histori
 from regtracker.backtest.detectors import DETECTORS, by_verdict
 from regtracker.backtest.replay import replay
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def lane(programme):

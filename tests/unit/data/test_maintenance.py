@@ -16,6 +16,8 @@ from data.lake.store import SnapshotNotFoundError
 from data.model.build_record import BuildRecord
 from data.write.builds import upsert_builds
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 1, 4)
 
 

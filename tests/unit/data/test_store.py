@@ -109,6 +109,7 @@ for number in range(8):
 """
 
 
+@pytest.mark.process
 def test_processes_take_turns(store: Store, tmp_path: Path) -> None:
     """Each row counts those before it, so that two writers at once would show as one number twice."""
     before = store.snapshot().id

@@ -15,6 +15,8 @@ from ingest.jenkins.errors import JenkinsError
 from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
 
+pytestmark = pytest.mark.slow
+
 START = 1_700_000_000_000
 HOUR = 3_600_000
 

@@ -14,6 +14,8 @@ from support.fake_server import JUNIT, Answer, WebServer, job
 from data.lake.store import Store
 from data.settings import load
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., Result]
 
 

@@ -16,6 +16,8 @@ from ingest.backfill import Range, find, run
 from ingest.build_reader import utc_now
 from ingest.pipeline import Pipeline
 
+pytestmark = pytest.mark.slow
+
 START = 1_700_000_000_000
 HOUR = 3_600_000
 

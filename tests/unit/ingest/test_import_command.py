@@ -10,11 +10,14 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 from support.fake_server import JUNIT
 
 from data.lake.store import Store
 from data.settings import load
+
+pytestmark = pytest.mark.slow
 
 Run = Callable[..., Result]
 

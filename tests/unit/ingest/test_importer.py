@@ -20,6 +20,8 @@ from ingest.metadata_csv import import_metadata
 from ingest.rebuild import rebuild
 from ingest.report_files import reports
 
+pytestmark = pytest.mark.slow
+
 LOG = (
     b"1 [h] PASSED tests/routing/a_test.py::TestA::test_up\n2 [h] FAILED tests/routing/a_test.py::TestA::test_flap[5]\n"
 )

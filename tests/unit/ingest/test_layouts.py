@@ -17,6 +17,8 @@ from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
 from ingest.simulator.side_jobs import AXES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SimulatorServer]:

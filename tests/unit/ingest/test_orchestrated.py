@@ -18,6 +18,8 @@ from data.settings import SourceSettings
 from data.work.ledger import RUN, LedgerEntry
 from ingest.pipeline import Pipeline
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600_000
 START = 1_767_888_104_000  # ms: 2026-01-08 16:01:44 UTC
 

@@ -12,6 +12,8 @@ from support.fake_server import WebServer, source_of, store_of
 
 from ingest.pipeline import Pipeline
 
+pytestmark = pytest.mark.slow
+
 RECORDED = "jenkins_api/nodejs+node-core-utils/test/fixtures/jenkins"
 
 

@@ -12,6 +12,8 @@ from data.settings import load
 from data.work import requests
 from ingest.scheduler import IngestScheduler
 
+pytestmark = pytest.mark.slow
+
 
 def job(web: WebServer, *numbers: int) -> None:
     """A job `x` of builds without results."""

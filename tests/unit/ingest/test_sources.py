@@ -15,6 +15,8 @@ from ingest.jenkins.build_details import read_build_detail
 from ingest.naming_rules import Rules, base_name
 from ingest.pipeline import Pipeline
 
+pytestmark = pytest.mark.slow
+
 TESTNG = """<testng-results total="2" passed="1" failed="1"><suite name="s"><test name="t"><class name="c.D">
 <test-method name="up" status="PASS" duration-ms="10" signature="up()"/>
 <test-method name="flap" status="FAIL" duration-ms="10" signature="flap()"><exception class="E"><message>boom</message>

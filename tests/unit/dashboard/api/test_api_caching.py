@@ -100,6 +100,7 @@ WRITER = """
 """
 
 
+@pytest.mark.process
 def test_no_answer_is_stale_while_another_process_commits(world, serve, pytestconfig):
     """Whatever the writer has said to be committed when a request begins must be in the answer."""
     client = serve(world.store.settings.home).test_client()

@@ -15,6 +15,8 @@ from data import export
 from data.model import ids
 from data.sql_console.sandbox import WAITING, Sandbox
 
+pytestmark = pytest.mark.slow
+
 HEAVY = "SELECT count(*) FROM range(3000000) a, range(3000000) b"
 
 

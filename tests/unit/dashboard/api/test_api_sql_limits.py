@@ -10,6 +10,8 @@ from support.live_server import served
 
 from data.sql_console.sandbox import Sandbox, SqlError, TooSlowError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def sandbox(filled):

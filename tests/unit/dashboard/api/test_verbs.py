@@ -19,6 +19,8 @@ from data.model.filters import Filter
 from data.queries import runs
 from data.verdicts import verdicts
 
+pytestmark = pytest.mark.slow
+
 SEVEN = ["--release", "7.0", "--environment", "prod"]
 
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.store_builder import World, cases
@@ -17,6 +18,8 @@ from data.model.filters import Filter
 from data.queries import grid, runs
 from data.verdicts import verdicts
 from data.verdicts.rules import WINDOW, classify
+
+pytestmark = pytest.mark.slow
 
 TESTS = [f"t{number}" for number in range(8)]
 ATTEMPTS = ["", "", "P", "P", "P", "P", "F", "F", "FP", "FF", "FFP", "S"]  # what may happen on one topology

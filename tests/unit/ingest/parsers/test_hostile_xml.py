@@ -163,6 +163,7 @@ HEAD = b"<testsuite><testcase name='a'><failure>f</failure><system-out>"
 TAIL = b"</system-out></testcase><testcase name='b'/></testsuite>"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space hold on Linux")
 @pytest.mark.parametrize(
     ("head", "amp", "tail", "blocks", "status"),

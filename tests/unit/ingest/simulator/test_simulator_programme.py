@@ -42,6 +42,7 @@ def fingerprint(programme: Programme) -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.process
 def test_the_same_arguments_give_the_same_bytes_in_another_process():
     here = fingerprint(Programme("tiny", 5, START))
     code = (
