@@ -53,7 +53,7 @@ def snapshot_of(text: str) -> int:
     if text.isascii() and text.isdigit():
         return filters.Filter.parse({"as_of": text}).as_of or 0
     try:
-        moment = filters.moment(text)
+        moment = filters.parse_time(text)
     except filters.FilterError:
         problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
         raise filters.FilterError("as_of", text, problem) from None

@@ -62,7 +62,7 @@ def _bound(text: str | None, clock: str) -> int | datetime | None:
     if text.isdigit():
         return int(text)
     try:
-        return filters.moment(text if "T" in text or ":" in text else f"{text}T{clock}")
+        return filters.parse_time(text if "T" in text or ":" in text else f"{text}T{clock}")
     except filters.FilterError as error:
         raise ValueError(f"{text!r} is neither a build number nor an ISO 8601 date") from error
 

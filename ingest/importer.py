@@ -63,9 +63,9 @@ class Key:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise ValueError(f"{name} is missing: an import needs a release and a module")
-            filters.name(value)
+            filters.check_name(value)
         if self.started_at is not None:
-            filters.past(self.started_at)
+            filters.check_not_future(self.started_at)
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Key:
@@ -85,7 +85,7 @@ class Key:
 def read_moment(text: str) -> datetime:
     """ISO 8601; without a zone it is UTC. Raises ValueError."""
     try:
-        return filters.moment(text)
+        return filters.parse_time(text)
     except filters.FilterError as error:
         raise ValueError(f"{text!r} is no ISO 8601 time such as 2026-01-31T08:00:00Z") from error
 

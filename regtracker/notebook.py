@@ -19,7 +19,7 @@ import pandas as pd
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import EVERYTHING, Filter, moment
+from data.model.filters import EVERYTHING, Filter, parse_time
 from data.queries import bugs, builds, compare, failures, gate, lookups, releases, results, runs, tests, trends
 from data.settings import Settings, load
 from data.sql_console.rules import check
@@ -77,7 +77,7 @@ class Tracker:
     def at(self, as_of: int | str | datetime) -> Tracker:
         """The store as it was: at a snapshot id, or at a time (text is ISO 8601; without an offset it is UTC)."""
         if isinstance(as_of, str):
-            as_of = moment(as_of, "as_of")
+            as_of = parse_time(as_of, "as_of")
         elif isinstance(as_of, datetime) and as_of.tzinfo is not None:
             as_of = as_of.astimezone(UTC).replace(tzinfo=None)
         snapshot = self._store.snapshot_at(as_of).id if isinstance(as_of, datetime) else as_of

@@ -110,7 +110,7 @@ class Work(BaseModel):
         if isinstance(bound, str) and bound.isascii() and bound.isdigit():
             bound = int(bound)
         if isinstance(bound, str):
-            filters.moment(bound)
+            filters.parse_time(bound)
         elif bound is not None and not 0 <= bound < 2**31:
             raise ValueError("must be a build number or an ISO date")
         return bound
@@ -208,12 +208,12 @@ class Upload(BaseModel):
     @field_validator("started_at")
     @classmethod
     def _moment(cls, text: str | None) -> str | None:
-        return None if text is None else iso(filters.past(filters.moment(text)))
+        return None if text is None else iso(filters.check_not_future(filters.parse_time(text)))
 
     @field_validator("release", "module")
     @classmethod
     def _name(cls, text: str) -> str:
-        return filters.name(text)
+        return filters.check_name(text)
 
 
 @routes.post(

@@ -13,7 +13,7 @@ from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.trends import Grid, GridRow, Point, Trend
 from dashboard.app_state import store
 from data.lake.store import Store
-from data.model.filters import Filter, span
+from data.model.filters import Filter, time_range
 from data.queries import grid, trends
 
 routes = blueprint("trends", "Many runs at once: series, and the grid of tests x runs.")
@@ -26,7 +26,7 @@ routes = blueprint("trends", "Many runs at once: series, and the grid of tests x
 def get_trends(query: parameters.TrendsQuery) -> Any:
     """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
     a point, with the name of its series."""
-    since, until = span({"since": query.since, "until": query.until})
+    since, until = time_range({"since": query.since, "until": query.until})
     if request_context().format == "json":
         answer = trends.trend(store(), request_context().at(query.filter()), query.by, query.group, since, until)
         return answer | {"snapshot": request_context().snapshot}

@@ -16,7 +16,7 @@ from dashboard.figures import trend as figures
 from dashboard.page_url import PageUrl
 from data.lake.connection import StoreError
 from data.lake.store import Store
-from data.model.filters import Filter, FilterError, span
+from data.model.filters import Filter, FilterError, time_range
 from data.model.measures import iso
 from data.queries import trends
 
@@ -102,7 +102,7 @@ def register(app: Dash) -> None:
 
 def query(store: Store, url: PageUrl) -> list[dict[str, Any]]:
     flt, by, group = _parameters(url)
-    return trends.trend(store, flt, by, group, *span(url.query))["series"]
+    return trends.trend(store, flt, by, group, *time_range(url.query))["series"]
 
 
 def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "series": series,
         "panels": figures.PANELS,
         "mixed": _mixed(series) if by == "run" else [],
-        "span": [iso(moment) for moment in span(url.query)],
+        "span": [iso(moment) for moment in time_range(url.query)],
         "points": sum(len(line["points"]) for line in series),
         "pass_rate_definition": rendering.pass_rate_definition(store),
     }

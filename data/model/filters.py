@@ -74,7 +74,7 @@ def _switch(field: str, text: str) -> bool:
     return text.lower() in ("1", "true")
 
 
-def moment(text: str, field: str = "time") -> datetime:
+def parse_time(text: str, field: str = "time") -> datetime:
     """An ISO 8601 time as naive UTC. Raises FilterError, which names `field`."""
     try:
         value = datetime.fromisoformat(text)
@@ -83,14 +83,14 @@ def moment(text: str, field: str = "time") -> datetime:
         raise FilterError(field, text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
 
 
-def past(moment: datetime) -> datetime:
+def check_not_future(moment: datetime) -> datetime:
     """Check that a naive UTC time is not in the future; a day is allowed for wrong clocks. Raises ValueError."""
     if moment > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
         raise ValueError(f"{moment.isoformat()}Z is in the future")
     return moment
 
 
-def name(text: str) -> str:
+def check_name(text: str) -> str:
     """Check the name of a release or module, which becomes part of job names and URLs. Raises ValueError."""
     if len(text) > 200 or not text.isprintable() or "/" in text or "\\" in text or not text.strip(" ."):
         raise ValueError(
@@ -99,8 +99,8 @@ def name(text: str) -> str:
     return text
 
 
-def span(query: Mapping[str, str | None]) -> tuple[datetime | None, datetime | None]:
+def time_range(query: Mapping[str, str | None]) -> tuple[datetime | None, datetime | None]:
     """The parameters `since` and `until` as naive UTC. Raises FilterError."""
     texts = ((name, query.get(name)) for name in ("since", "until"))
-    since, until = (moment(text, name) if text else None for name, text in texts)
+    since, until = (parse_time(text, name) if text else None for name, text in texts)
     return since, until

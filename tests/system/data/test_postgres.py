@@ -1,4 +1,4 @@
-"""The catalogue in a PostgreSQL server: the same store, written from two places at once."""
+"""The catalog in a PostgreSQL server: the same store, written from two places at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def catalog() -> Iterator[str]:
     path = os.pathsep.join([*map(str, found), os.environ["PATH"]])
     initdb, postgres = (shutil.which(name, path=path) for name in ("initdb", "postgres"))
     if not initdb or not postgres:
-        pytest.skip("PostgreSQL is not installed: the tests of a catalogue in it were left out")
+        pytest.skip("PostgreSQL is not installed: the tests of a catalog in it are skipped")
     # The server refuses to run as root.
     other = {"user": "nobody"} if os.geteuid() == 0 else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
                 build = BuildRecord("ci", "a", number, time, "7.0", "m", **held(cases("m", {"t": "F"})))
                 store.transact("test", "test", lambda cursor, build=build: upsert_builds(cursor, [build], NOW))
 
-        threads = [threading.Thread(target=write, args=(store, place)) for place, store in enumerate(writers)]
+        threads = [threading.Thread(target=write, args=(store, index)) for index, store in enumerate(writers)]
         for thread in threads:
             thread.start()
         for thread in threads:

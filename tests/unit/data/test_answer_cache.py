@@ -1,4 +1,4 @@
-"""Answers are computed once, whoever asks at the same moment, and dropped when they take too much room."""
+"""Answers are computed once for all threads that request them, and dropped when they take too much memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ DEADLINE_S = 10
 
 
 def ask_together(cache: AnswerCache, compute, threads: int = 8) -> list:
-    """What each of several threads gets (or raises) that ask the same while the first is computing."""
+    """What each of several threads gets (or raises) that request the same while the first is computing."""
     answers: list = [None] * threads
     ready = threading.Barrier(threads)
 
-    def ask(place: int) -> None:
+    def request(index: int) -> None:
         ready.wait(DEADLINE_S)
         try:
-            answers[place] = cache.get("question", compute)
+            answers[index] = cache.get("question", compute)
         except ValueError as error:
-            answers[place] = error
+            answers[index] = error
 
-    asking = [threading.Thread(target=ask, args=[place]) for place in range(threads)]
-    for thread in asking:
+    requests = [threading.Thread(target=request, args=[index]) for index in range(threads)]
+    for thread in requests:
         thread.start()
-    for thread in asking:
+    for thread in requests:
         thread.join(DEADLINE_S)
     return answers
 
@@ -62,11 +62,11 @@ def test_a_question_may_ask_another():
     assert cache.get("outer", lambda: cache.get("inner", lambda: 20) + 1) == 21
 
 
-@pytest.mark.parametrize(("megabytes", "kept"), [(1, True), (0, False)])
-def test_only_what_fits_is_remembered(megabytes, kept):
+@pytest.mark.parametrize(("megabytes", "cached"), [(1, True), (0, False)])
+def test_only_what_fits_is_remembered(megabytes, cached):
     cache, calls = AnswerCache(megabytes), []
     for _ in range(2):
         cache.get("question", lambda: calls.append(1))
-    assert (len(calls) == 1) == kept
+    assert (len(calls) == 1) == cached
     cache.get("huge", lambda: "x" * (2 << 20))
     assert cache.get("huge", lambda: "computed again") == "computed again"

@@ -1,4 +1,4 @@
-"""Open work: what is known, what is due, what is done; by its rows, not by a number."""
+"""Open work: what is known, due and finished follows from rows, not from a high-water mark."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_what_is_known_are_rows_and_stored_builds(store: Store) -> None:
     assert known == {"a": {1: {NOW}, 2: {None}, 3: {None}, 4: {None}}, "b": {}}
     assert known_builds(store, "ci", RUN, ["a"], NOW)["a"].keys() == {9, 3, 4}
     later = NOW + GONE_FOR + HOUR
-    assert 4 not in known_builds(store, "ci", BUILD, ["a"], later)["a"], "listed again after a while, it is tried again"
+    assert 4 not in known_builds(store, "ci", BUILD, ["a"], later)["a"], "Jenkins lists it again: it is read again"
     assert discover(store, entry(4), now=later) == 1
     assert 4 in due(store)
 
@@ -118,8 +118,8 @@ def test_jobs_are_replaced(store: Store) -> None:
 
 def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
     run = RunRecord("ci", "parent", 1, "7.0", NOW, version="7.0.1", environment="prod")
-    listed = [RunBuildRecord(run.id, "ci", "a", number, "m") for number in (1, 2)]
-    write(store, lambda cursor: upsert_builds(cursor, [], NOW, runs=[run], run_builds=listed))
+    run_builds = [RunBuildRecord(run.id, "ci", "a", number, "m") for number in (1, 2)]
+    write(store, lambda cursor: upsert_builds(cursor, [], NOW, runs=[run], run_builds=run_builds))
     write(store, lambda cursor: upsert_builds(cursor, [BuildRecord("ci", "a", 1, NOW + HOUR, "7.0", "m")], NOW))
     keys = [entry(1), entry(2), entry(1, job="parent", kind=RUN)]
     first, second, parent = entry_contexts(store, keys).values()

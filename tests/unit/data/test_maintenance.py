@@ -124,7 +124,7 @@ def test_the_verb_merges_expires_and_tells_sizes(tmp_path: Path, monkeypatch) ->
         assert store.at(standing).rows("SELECT * FROM results ORDER BY ALL") == before
         with pytest.raises(SnapshotNotFoundError):
             store.at(standing - 1)
-        kept = CliRunner().invoke(maintain, ["--expire", "1"])
-        assert kept.exit_code == 0 and "0 snapshots expired" in kept.stdout
+        answer = CliRunner().invoke(maintain, ["--expire", "1"])
+        assert answer.exit_code == 0 and "0 snapshots expired" in answer.stdout
     finally:
         store.close()

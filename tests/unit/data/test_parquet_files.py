@@ -26,7 +26,7 @@ def _build(number: int, letters: str = "PF") -> BuildRecord:
         START + timedelta(days=3 * number),
         RELEASES[number % 2],
         "m",
-        **held(cases("m", {f"t{place}": letter for place, letter in enumerate(letters)})),
+        **held(cases("m", {f"t{index}": letter for index, letter in enumerate(letters)})),
         commits=[CommitRecord(f"r{number}")],
         warnings=[("a.xml", "odd")],
     )
@@ -39,7 +39,7 @@ def _put(store: Store, *builds: BuildRecord) -> None:
 
 def _same(store: Store) -> None:
     for table in TABLES:
-        assert store.table_source(table) != table, "the lake is not asked"
+        assert store.table_source(table) != table, "queries bypass the lake"
         ours = store.rows(f"SELECT * FROM {store.table_source(table)} ORDER BY ALL")
         assert ours == store.rows(f"SELECT * FROM {LAKE}.main.{table} ORDER BY ALL"), table
 
@@ -53,9 +53,7 @@ def test_the_files_hold_what_the_lake_says(tmp_path: Path) -> None:
         _same(store)
         _put(store, _build(2, "FFF"), _build(3, ""))
         _same(store)
-        assert store.table_source("results").count("ANTI JOIN") == 1, (
-            "what is replaced in part: all of it is told by one join"
-        )
+        assert store.table_source("results").count("ANTI JOIN") == 1, "all files with deleted rows are read by one join"
         maintenance.run(store, least=2)
         store.refresh()
         _same(store)
@@ -96,6 +94,6 @@ def test_only_files_that_may_hold_it_are_opened(tmp_path: Path) -> None:
         assert store.value(f"SELECT count(*) FROM {store.table_source('results', ['9.0'])}") == 0
         assert store.table_source("runs") == "runs", "a small table stands for itself"
         earlier = store.at(store.snapshot().id)
-        assert earlier.table_source("results", [build.release]) == "results", "of an earlier snapshot the lake is asked"
+        assert earlier.table_source("results", [build.release]) == "results", "earlier snapshots use the lake"
     finally:
         store.close()

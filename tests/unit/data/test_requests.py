@@ -1,4 +1,4 @@
-"""Work asked for: taken once, reported on, its files dropped when it has ended; and the raw files themselves."""
+"""Requests: claimed once, their progress reported, their files deleted at the end; and the raw files themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of builds in memory is what the lake holds, also after a build has come again."""
+"""The result arrays equal the rows of the lake, even after a build was read again."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def world(tmp_path):
     return World.at(tmp_path)
 
 
-def kept(world: World, builds) -> Counter:
+def cached(world: World, builds) -> Counter:
     """The rows in memory, as SQL would give them."""
     rows = world.store.result_arrays.rows(world.store, builds, 0)
     signatures = dict(zip(rows.failed.tolist(), rows.signature.tolist(), strict=True))
     found = Counter()
-    for row, (place, test, group, flag) in enumerate(
+    for row, (index, test, group, flag) in enumerate(
         zip(rows.build.tolist(), rows.test.tolist(), rows.group.tolist(), rows.flag.tolist(), strict=True)
     ):
-        assert row in range(*rows.rows_of(place).indices(len(rows.flag)))
+        assert row in range(*rows.rows_of(index).indices(len(rows.flag)))
         status = "failed" if flag & result_arrays.FAILED else "passed" if flag & result_arrays.PASSED else "skipped"
-        said = (builds[place].build, int(rows.tests[test]), *rows.groups[group], status)
-        said += (bool(flag & result_arrays.FINAL), bool(flag & result_arrays.RERUN), signatures.get(row, -1))
-        found[(*said, round(float(rows.seconds[row]), 3))] += 1
+        row_key = (builds[index].build, int(rows.tests[test]), *rows.groups[group], status)
+        row_key += (bool(flag & result_arrays.FINAL), bool(flag & result_arrays.RERUN), signatures.get(row, -1))
+        found[(*row_key, round(float(rows.seconds[row]), 3))] += 1
     return found
 
 
@@ -62,10 +62,10 @@ def fill(world: World, runs: int = 4) -> None:
 def test_every_row_is_there_as_the_lake_holds_it(world):
     fill(world)
     builds = lane_window(world.store, SEVEN, 10).builds
-    assert kept(world, builds) == stored(world) and len(builds) == 8
-    assert kept(world, builds) == stored(world)  # from memory
-    assert kept(world, builds[2:5]) == kept(world, list(reversed(builds[2:5])))
-    assert kept(world, []) == Counter()
+    assert cached(world, builds) == stored(world) and len(builds) == 8
+    assert cached(world, builds) == stored(world)  # from memory
+    assert cached(world, builds[2:5]) == cached(world, list(reversed(builds[2:5])))
+    assert cached(world, []) == Counter()
 
 
 def test_more_than_may_be_kept_is_answered_all_the_same(world, monkeypatch):
@@ -74,7 +74,7 @@ def test_more_than_may_be_kept_is_answered_all_the_same(world, monkeypatch):
     fill(world)
     builds = lane_window(world.store, SEVEN, 10).builds
     for _ in range(2):
-        assert kept(world, builds) == stored(world)
+        assert cached(world, builds) == stored(world)
     assert len(world.store.result_arrays) < len(builds)
 
 
@@ -82,7 +82,7 @@ def test_a_build_that_comes_again_is_judged_anew(world):
     world.series([{"m": {"a": "P"}} for _ in range(3)])
     assert verdicts.verdicts(world.store, SEVEN) == []
 
-    def again(cursor) -> None:
+    def read_again(cursor) -> None:
         job, at = "qa/7.0/M", START + timedelta(hours=12 * 3, minutes=5)
         build = BuildRecord(
             source="ci", job=job, number=3, started_at=at, release="7.0", module="m", environment="prod",
@@ -90,7 +90,7 @@ def test_a_build_that_comes_again_is_judged_anew(world):
         )  # fmt: skip
         append.upsert_builds(cursor, [build], START + timedelta(days=9))
 
-    world.store.transact("test", "again", again)
+    world.store.transact("test", "again", read_again)
     assert [row["kinds"] for row in verdicts.verdicts(world.store, SEVEN)] == [["new_failure"]]
 
 

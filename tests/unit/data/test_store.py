@@ -85,9 +85,9 @@ def test_the_lake_as_it_was(store: Store) -> None:
 
 def test_threads_write_one_at_a_time_and_read_at_once(store: Store) -> None:
     def write(number: int) -> None:
-        for part in range(5):
-            insert(store, f"{number}.{part}")
-            assert f"{number}.{part}" in releases(store)
+        for step in range(5):
+            insert(store, f"{number}.{step}")
+            assert f"{number}.{step}" in releases(store)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:

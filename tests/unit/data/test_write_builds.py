@@ -64,7 +64,7 @@ def content(store: Store) -> dict[str, list]:
     return {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES}
 
 
-def listed(store: Store) -> set[tuple]:
+def run_builds(store: Store) -> set[tuple]:
     rows = store.rows("SELECT o.number, o.release, r.job, r.build FROM runs o LEFT JOIN run_builds r USING (run)")
     return {(row["number"], row["release"], row["job"], row["build"]) for row in rows}
 
@@ -146,7 +146,7 @@ def test_a_run_and_its_builds_may_come_in_any_order(tmp_path: Path, order: tuple
     try:
         for step in order:
             write(store, STEPS[step])
-        assert listed(store) == {(1, "7.0", "qa/A", A.id), (1, "7.0", "qa/C", None), (1, "7.1", "qa/B", B.id)}
+        assert run_builds(store) == {(1, "7.0", "qa/A", A.id), (1, "7.0", "qa/C", None), (1, "7.1", "qa/B", B.id)}
         assert {row["release"] for row in store.rows("SELECT release FROM releases")} == {"7.0", "7.1"}
     finally:
         store.close()
@@ -169,9 +169,9 @@ def test_what_is_new_of_a_parent_holds_for_all_of_its_runs(store: Store) -> None
 
 def test_a_run_all_of_whose_builds_tested_another_release_is_none(store: Store) -> None:
     write(store, lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/B")), STEPS["b"])
-    assert listed(store) == {(1, "7.1", "qa/B", B.id)}
+    assert run_builds(store) == {(1, "7.1", "qa/B", B.id)}
     write(store, lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/B")))
-    assert listed(store) == {(1, "7.1", "qa/B", B.id)}
+    assert run_builds(store) == {(1, "7.1", "qa/B", B.id)}
 
 
 def test_a_parent_whose_own_release_becomes_known_later(store: Store) -> None:
@@ -182,7 +182,7 @@ def test_a_parent_whose_own_release_becomes_known_later(store: Store) -> None:
         lambda cursor: write_runs(cursor, [RUN], lists(RUN, "qa/A", "qa/C")),
         STEPS["a"],
     )
-    assert listed(store) == {(1, "7.0", "qa/A", A.id), (1, "7.0", "qa/C", None)}
+    assert run_builds(store) == {(1, "7.0", "qa/A", A.id), (1, "7.0", "qa/C", None)}
 
 
 def test_a_job_made_anew_leaves_each_run_the_build_that_it_meant(store: Store) -> None:
@@ -201,7 +201,7 @@ def test_a_build_that_makes_its_run_takes_it_along_to_another_release(store: Sto
         one = build(release=release, state="running")
         run = RunRecord("ci", one.job, 1, release, one.started_at, state="running")
         write(store, lambda cursor, one=one, run=run: upsert_builds(cursor, [one], NOW, standalone_runs=[(one, run)]))
-        assert listed(store) == {(1, release, "qa/A", one.id)}
+        assert run_builds(store) == {(1, release, "qa/A", one.id)}
 
 
 def test_runs_that_nobody_orchestrates_are_summed_up_from_their_builds(store: Store) -> None:
