@@ -92,7 +92,7 @@
       .catch(() => {
         const target = document.getElementById(chart);
         if (target && !target.firstChild)
-          target.textContent = "The chart could not be drawn: reload the page. The table holds its data.";
+          target.textContent = "The chart could not be drawn. Reload the page, or use the table.";
       });
   };
 

@@ -3,7 +3,7 @@
 (() => {
   const rt = window.rt;
   const clientside = window.dash_clientside;
-  const MEANINGS = { P: "passed", F: "failed", K: "passed after a failed attempt", S: "skipped", "-": "did not run" };
+  const MEANINGS = { P: "passed", F: "failed", K: "passed on a rerun", S: "skipped", "-": "did not run" };
   const ROW = 21; // px, with its line
   const TALL = 20;
   const [LEAST, MOST] = [11, 64]; // width of a cell

@@ -89,7 +89,7 @@
     line.hidden = !fresh.length;
     if (fresh.length) {
       const at = new Date(before.at).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
-      line.textContent = `Since you last looked (${at}): new runs of ${fresh.join(", ")}.`;
+      line.textContent = `New since your last visit (${at}): ${fresh.join(", ")}.`;
       name(line, came);
     }
   }

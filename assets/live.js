@@ -25,7 +25,7 @@
     const lost = failures > 1; // a single failed poll is not shown
     const banner = document.getElementById("offline");
     if (banner) {
-      const text = lost ? "The server cannot be reached. What you see may be old; this page goes on by itself." : "";
+      const text = lost ? "The server cannot be reached. The data may be old; this page reconnects by itself." : "";
       if (banner.textContent !== text) banner.textContent = text;
     }
     document.documentElement.toggleAttribute("data-offline", lost);
@@ -37,7 +37,7 @@
     const moment = new Date(committed);
     text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
     text.title =
-      "Look at an earlier moment. The newest data came in at " +
+      "View an earlier time. Latest data: " +
       moment.toLocaleString() +
       " (" +
       moment.toISOString() +

@@ -96,7 +96,7 @@
     const slot = document.getElementById("held");
     if (!waits) return slot.replaceChildren();
     const button = document.createElement("button");
-    const label = waits.rows ? `${waits.rows} new ${waits.noun}${waits.rows === 1 ? "" : "s"}` : "A new order";
+    const label = waits.rows ? `${waits.rows} new ${waits.noun}${waits.rows === 1 ? "" : "s"}` : "New order";
     button.textContent = `${label} – show`;
     button.addEventListener("click", () => {
       show();

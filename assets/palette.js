@@ -154,7 +154,7 @@
     waiting = request = null;
     if (!text) {
       const known = recent();
-      render([["recent", known]], [], known.length ? "" : "Type a part of a name; every word must be found.");
+      render([["recent", known]], [], known.length ? "" : "Type part of a name; all words must match.");
       return;
     }
     request = new AbortController();
@@ -171,7 +171,7 @@
         ["screen", screens(words)],
         ...kinds.map((kind) => [kind, hits.filter((hit) => hit.kind === kind)]),
       ];
-      render(groups, words, hits.length ? `${hits.length} found` : "Nothing has this in its name.");
+      render(groups, words, hits.length ? `${hits.length} found` : "No matches.");
       request = null;
       if ((direct || hurried) && options().length) options()[0].click();
     } catch (error) {

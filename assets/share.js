@@ -25,7 +25,7 @@
       // without a secure context there is no clipboard: the text is shown, chosen, ready for Ctrl C
       find("share-call").textContent = text;
       getSelection().selectAllChildren(find("share-call"));
-      find("share-status").textContent = "This browser lets no page copy here: press Ctrl C.";
+      find("share-status").textContent = "The browser does not allow copying here: press Ctrl C.";
     }
   }
 
@@ -121,7 +121,7 @@
     const url = answer.path ? location.origin + answer.path : "";
     const sql = location.pathname === "/sql" && new URLSearchParams(location.hash.slice(1)).get("sql");
     call = url ? `curl -s ${quoted(url)}` : sql ? posted(sql) : "";
-    find("share-call").textContent = call || "No API call answers this screen.";
+    find("share-call").textContent = call || "This screen has no API call.";
     find("share").querySelector("[data-copy=call]").hidden = !call;
     for (const row of document.querySelectorAll("[data-files]")) row.hidden = !answer.files;
     for (const link of document.querySelectorAll("a[data-file]"))

@@ -185,7 +185,7 @@
     );
     return element(
       "div",
-      { class: "scroll-x sql-scroll", tabindex: "0", role: "region", "aria-label": "Rows of the answer" },
+      { class: "scroll-x sql-scroll", tabindex: "0", role: "region", "aria-label": "Result rows" },
       element(
         "table",
         { class: "grid-table sql-rows" },
@@ -367,7 +367,7 @@
       if (here().value.trim() !== addressParams().get("sql")) remember({ sql: here().value.trim() });
       // Browsers allow the clipboard only over https and on localhost.
       if (navigator.clipboard)
-        navigator.clipboard.writeText(location.href).then(() => showSavedStatus("The link is copied."));
+        navigator.clipboard.writeText(location.href).then(() => showSavedStatus("Link copied."));
       else showSavedStatus("Copy the link from the browser's address bar.");
     } else if (button.dataset.sqlInsert) insert(button.dataset.sqlInsert);
     else if (button.dataset.sqlForget) forget(button.dataset.sqlForget);

@@ -1,7 +1,6 @@
 """Pass rate, counts and duration over runs or days.
 
-All charts of a page have the same axis: runs stand side by side in the order in which they started, the same run at the
-same index in each chart, or days stand in their calendar.
+All charts of a page share the x axis: runs in the order of their start, or calendar days.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from dash import Dash, html
 from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
+from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from dashboard.pages.compare import MEANINGS, MOST_ROWS, class_rows
 from dashboard.pages.overview import progress
@@ -103,7 +104,8 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         "by_kind": {kind: len({row["test"] for row in data.verdicts if kind in row["kinds"]}) for kind in KINDS},
         "classes": MEANINGS,
         "changes": data.changes,
-        "gate": _gate(store, data, flt),
+        "gate": (gate_result := _gate(store, data, flt)),
+        "excluded_text": _excluded_text(gate_result["left_out"]),
         "patterns": sorted(patterns, key=lambda row: not row["new"]),
         "exclusions": _exclusions(store, replace(lane, module=flt.module, at_run=then), this),
         "module": flt.module,
@@ -136,6 +138,18 @@ def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
     # for another release the gate takes its newest run in the same environment
     baseline = base and (base["release"] if base["release"] != this["release"] else base["id"])
     return gate.gate(store, gate_filter, this["id"], baseline, limit=MOST_ROWS)
+
+
+def _excluded_text(excluded: dict[str, Any]) -> str:
+    """ "12 failures of a mass failure and bad hosts", or "" if nothing is excluded."""
+    if not excluded["failures"]:
+        return ""
+    causes = [
+        f"a {name}" if len(excluded[key]) == 1 else f"{name}s"
+        for key, name in (("storms", "mass failure"), ("hosts", "bad host"))
+        if excluded[key]
+    ]
+    return f"{plural(excluded['failures'], 'failure')} of {' and '.join(causes)}"
 
 
 def _bases(
