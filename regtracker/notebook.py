@@ -140,7 +140,7 @@ class Tracker:
 
     def durations(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Tests whose duration changed for good: those that became slower by the most seconds first."""
-        return _frame(durations.of_tests(self._store, self._filter(scope), limit), "statistics.ChangedTest")
+        return _frame(durations.changed_tests(self._store, self._filter(scope), limit), "statistics.ChangedTest")
 
     def trend(self, by: str = "run", group: str | None = None, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Counts by run or day, oldest first; `series` names the group: release, version, module, topology, lane."""

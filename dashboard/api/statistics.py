@@ -69,7 +69,7 @@ def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return durations.of_tests(store, flt, limit=limit, offset=position or 0)
+        return durations.changed_tests(store, flt, limit=limit, offset=position or 0)
 
     return lists.list_response(RowSource(ChangedTest, fetch), query, query.filter())
 
@@ -82,4 +82,4 @@ def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
 @cached_route()
 def list_changed_modules(query: parameters.DurationsQuery) -> Any:
     """By the mean duration of a result."""
-    return lists.list_response(RowSource(ChangedDuration, sliced(durations.of_modules)), query, query.filter())
+    return lists.list_response(RowSource(ChangedDuration, sliced(durations.changed_modules)), query, query.filter())

@@ -16,7 +16,8 @@ from dashboard.app_state import store
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import failures
-from data.verdicts import disturbances, verdicts
+from data.verdicts import verdicts
+from data.verdicts.disturbances import lists as disturbance_lists
 from data.verdicts.rules import KINDS
 
 routes = blueprint("verdicts", "What is broken, flaky or fixed; why; and what was left out as disturbed.")
@@ -77,11 +78,11 @@ def get_failure(path: parameters.SignaturePath, query: parameters.FailureQuery) 
 @cached_route()
 def list_storms(query: parameters.DisturbancesQuery) -> Any:
     """The newest first, in the newest runs (`runs`, by default 60) of each release and environment."""
-    return lists.list_response(RowSource(Storm, sliced(disturbances.storm_list)), query, query.filter())
+    return lists.list_response(RowSource(Storm, sliced(disturbance_lists.storm_list)), query, query.filter())
 
 
 @routes.get("/hosts", summary="Hosts by how much more fails on them than expected", responses=list_responses(Host))
 @cached_route()
 def list_hosts(query: parameters.HostsQuery) -> Any:
     """The sick first, in the newest runs (`runs`, by default 60) of each release and environment."""
-    return lists.list_response(RowSource(Host, sliced(disturbances.host_list)), query, query.filter())
+    return lists.list_response(RowSource(Host, sliced(disturbance_lists.host_list)), query, query.filter())

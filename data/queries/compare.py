@@ -20,7 +20,7 @@ from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.failure_rates import regressions
 from data.verdicts.lanes import lane_window, listed_builds
 from data.verdicts.rules import KINDS
-from data.verdicts.verdicts import judge
+from data.verdicts.verdicts import judge_tests
 
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
 
@@ -141,11 +141,11 @@ def _rows(
 
 def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[int, list[str]]:
     """The words that tests carry today in a lane."""
-    view, judged = judge(store, Filter(release, topology=flt.topology))
+    view, judged = judge_tests(store, Filter(release, topology=flt.topology))
     return {
-        verdict.line.test: sorted(verdict.kinds, key=KINDS.index)
+        verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index)
         for verdict in judged
-        if view.lanes[verdict.line.lane][1] == environment
+        if view.lanes[verdict.test_lane.lane][1] == environment
     }
 
 

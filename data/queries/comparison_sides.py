@@ -14,7 +14,7 @@ from data.model import ids
 from data.model.filters import Filter
 from data.verdicts.evidence import comparison
 from data.verdicts.lanes import LaneBuild
-from data.verdicts.priorities import within
+from data.verdicts.priorities import rows_in_filter
 
 STATUSES = ("failed", "passed", "skipped")  # worst first: a test's status is the first that it has
 ABSENT = len(STATUSES)
@@ -80,7 +80,7 @@ def read_side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environme
     """What these builds say of each test in each environment (a number for each build): its final results in the
     newest run (by `age`) of those in which it was there. The filter's module and topology apply."""
     rows = store.result_arrays.rows(store, builds, rebuilt)
-    at = np.flatnonzero((rows.flag & FINAL > 0) & within(store, flt, rows, builds))
+    at = np.flatnonzero((rows.flag & FINAL > 0) & rows_in_filter(store, flt, rows, builds))
     of = rows.build[at]
     key = (np.array(environments, dtype=np.int64)[of] << 32) + rows.test[at]
     flag = rows.flag[at]

@@ -17,8 +17,8 @@ from data.model.filter_sql import partitions
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.verdicts import evidence
-from data.verdicts.lanes import LaneBuild, lane_window, listed_builds, span
-from data.verdicts.priorities import prioritized
+from data.verdicts.lanes import LaneBuild, lane_window, listed_builds, partition_condition
+from data.verdicts.priorities import priority_condition
 from data.verdicts.statistics import near_duplicates
 from data.verdicts.statistics.signatures import title
 
@@ -83,10 +83,10 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     """One row a signature that these builds hold."""
     if not builds:
         return []
-    where, parameters = span(builds)
+    where, parameters = partition_condition(builds)
     where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _part(flt, parameters)
     parameters["builds"] = sorted({build.build for build in builds})
-    part, own = prioritized(store, flt, {build.release for build in builds})
+    part, own = priority_condition(store, flt, {build.release for build in builds})
     where, parameters = where + part, parameters | own
     lies = {build.release for build in builds}, [build.started_at for build in builds]
     hit = ""

@@ -16,13 +16,15 @@ from data.model.filters import Filter
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
 from data.verdicts import evidence
-from data.verdicts.disturbances import analyse_lanes, host_row, of_tests, storm_rows
+from data.verdicts.disturbances.lists import host_row, storm_rows
 from data.verdicts.evidence import gate as gate_text
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.flaky_exclusion import excluded_tests
-from data.verdicts.lanes import MASK_BITS, TestLane
+from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests
+from data.verdicts.lanes import MASK_BITS
 from data.verdicts.rules import KINDS
-from data.verdicts.verdicts import judge, test_names
+from data.verdicts.status_masks import TestLane
+from data.verdicts.verdicts import judge_tests, test_names
 
 FAILING = CLASSES[:3]  # regression, new_failure, still_failing
 NEW = FAILING[:2]
@@ -145,12 +147,12 @@ def _failing(
 ) -> list[tuple[TestLane, dict[str, Any]]]:
     """The tests that failed in the candidate, each with its evidence."""
     analysis = analyse_lanes(store, scope, MASK_BITS)
-    failing = [line for line in analysis.lines if line.failed >> candidate.age & 1]
+    failing = [line for line in analysis.test_lanes if line.failed >> candidate.age & 1]
     before = {line.test: line for line in failing}
     if base.lane != candidate.lane:
         # In the other lane also the tests that never failed there.
         other = replace(scope, release=base.lane.release, module=None, at_run=None)
-        before = {line.test: line for line in of_tests(store, other, MASK_BITS, before)} if before else {}
+        before = {line.test: line for line in lanes_of_tests(store, other, MASK_BITS, before)} if before else {}
     kinds = _verdict_kinds(store, scope)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
     rows = []
@@ -183,8 +185,8 @@ def _side(name: str, status: str | None) -> dict[str, Any]:
 
 def _verdict_kinds(store: Store, scope: Filter) -> dict[int, list[str]]:
     """By test: the verdict kinds after the run."""
-    _, judged = judge(store, scope)
-    return {verdict.line.test: sorted(verdict.kinds, key=KINDS.index) for verdict in judged}
+    _, judged = judge_tests(store, scope)
+    return {verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index) for verdict in judged}
 
 
 def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, Any]:
@@ -193,8 +195,8 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, An
         return {}
     analysis = analyse_lanes(store, scope, MASK_BITS)
     storms = [row for row in storm_rows(store, analysis.window, analysis.storms) if row["run"] == candidate.run["id"]]
-    on_bad_hosts = sum(line.sick >> candidate.age & 1 for line in analysis.lines)
-    hosts = [host_row(analysis, host) for host in analysis.hosts if host.sick]
+    on_bad_hosts = sum(line.on_bad_host >> candidate.age & 1 for line in analysis.test_lanes)
+    hosts = [host_row(analysis, host) for host in analysis.hosts if host.bad]
     failures = on_bad_hosts + sum(storm["failed"] for storm in storms)
     return {"failures": failures, "storms": storms, "hosts": hosts if on_bad_hosts else []}
 

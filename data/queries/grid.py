@@ -18,9 +18,9 @@ from data.model.filters import Filter
 from data.queries.runs import runs
 from data.verdicts import verdicts
 from data.verdicts.lanes import listed_builds
-from data.verdicts.priorities import METADATA, UNKNOWN, of_names, within
+from data.verdicts.priorities import METADATA, UNKNOWN, priorities_by_name, rows_in_filter
 from data.verdicts.rules import KINDS, worst_kind
-from data.verdicts.verdicts import Judged
+from data.verdicts.verdicts import LaneVerdict
 
 ORDERS = ("failing", "verdict", "priority", "module", "name")
 
@@ -44,8 +44,8 @@ def grid(
     if order not in ORDERS:
         raise ValueError(f"order is one of {', '.join(ORDERS)}")
     columns = runs(store, flt, flt.runs or 30)
-    judged = verdicts.judge(store, replace(flt, runs=None))[1] if flt.release else []
-    chosen = None if not kinds else {verdict.line.test for verdict in judged if verdict.kinds & set(kinds)}
+    judged = verdicts.judge_tests(store, replace(flt, runs=None))[1] if flt.release else []
+    chosen = None if not kinds else {verdict.test_lane.test for verdict in judged if verdict.kinds & set(kinds)}
     rank = (
         {test: KINDS.index(worst_kind(carried)) for test, carried in _words(judged).items()}
         if order == "verdict"
@@ -53,7 +53,7 @@ def grid(
     )
     rows = _cells(store, columns, flt, _named(store, text, chosen), order, rank, limit, offset)
     shown = {row["test"] for row, _ in rows}
-    words = _words(verdict for verdict in judged if verdict.line.test in shown)
+    words = _words(verdict for verdict in judged if verdict.test_lane.test in shown)
     return {
         "runs": [
             {name: run[name] for name in ("id", "number", "version", "environment", "started_at", "state")}
@@ -74,11 +74,11 @@ def grid(
     }
 
 
-def _words(judged: Iterable[Judged]) -> dict[int, set[str]]:
+def _words(judged: Iterable[LaneVerdict]) -> dict[int, set[str]]:
     """All that is said of each test, in whatever environment."""
     words: dict[int, set[str]] = {}
     for verdict in judged:
-        words.setdefault(verdict.line.test, set()).update(verdict.kinds)
+        words.setdefault(verdict.test_lane.test, set()).update(verdict.kinds)
     return words
 
 
@@ -128,7 +128,7 @@ def _cells(
     verdicts."""
     builds = listed_builds(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = within(store, flt, rows, builds)
+    its = rows_in_filter(store, flt, rows, builds)
     if wanted is not None:
         its &= np.isin(rows.tests, list(wanted))[rows.test]
     age = np.array([build.age for build in builds], dtype=np.int32)
@@ -171,7 +171,7 @@ def _cells(
             ORDER BY {by}, k.test LIMIT $limit OFFSET $offset""",
             ({"metadata_release": flt.release} if sorted_by else {}) | {"limit": limit, "offset": offset},
         )
-    priorities = of_names(store, {row["base_name"] for row in page}, flt.release)
+    priorities = priorities_by_name(store, {row["base_name"] for row in page}, flt.release)
     for row in page:
         row["priority"] = priorities.get(row["base_name"])
     line = np.full(len(rows.tests), -1, dtype=np.int32)

@@ -26,7 +26,7 @@ from data.queries.matrix_cells import (
     read_cells,
 )
 from data.verdicts import evidence
-from data.verdicts.evidence.matrix_cell import BROKEN_WORDS, STATES
+from data.verdicts.evidence.matrix_cell import BROKEN_KINDS, STATES
 from data.verdicts.rules import KINDS
 
 AXES = ("environment", "topology")
@@ -141,7 +141,7 @@ def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[
 def _worst(cells: list[dict[str, Any]], contents: Iterable[Cell]) -> dict[str, Any]:
     """The worst state of several cells, and how many broken tests they have, each counted once."""
     with_results = [cell.tests for cell in contents if cell.counts["total"]]
-    tests = {test for of_cell in with_results for kind in BROKEN_WORDS for test in of_cell[kind]}
+    tests = {test for of_cell in with_results for kind in BROKEN_KINDS for test in of_cell[kind]}
     alone = {test for of_cell in with_results for test in of_cell[UNJUDGED]}
     state = min((cell["state"] for cell in cells), key=STATES.index, default="empty")
     return {"state": state, "tests": len(tests), "unjudged": len(alone)}

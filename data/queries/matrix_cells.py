@@ -12,10 +12,11 @@ from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import COUNTS
 from data.queries.runs import runs
-from data.verdicts.disturbances import analyse_lanes, stormy_columns
-from data.verdicts.lanes import LaneWindow, span
+from data.verdicts.disturbances.mass_failures import columns_in_storms
+from data.verdicts.lane_analysis import analyse_lanes
+from data.verdicts.lanes import LaneWindow, partition_condition
 from data.verdicts.rules import KINDS, worst_kind
-from data.verdicts.verdicts import judge, window_runs
+from data.verdicts.verdicts import judge_tests, window_runs
 
 SEARCHED_RUNS = 60  # runs of the release in which an environment's newest is searched
 EARLIER_RUNS = 10  # runs of an environment that show where a module is tested at all
@@ -91,16 +92,22 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
 
 def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[str], int]]:
     """(cell, verdict kinds, test) of each test with a verdict; by topology, those on which it failed last."""
-    window, judged = judge(store, lane)
+    window, judged = judge_tests(store, lane)
     if by == "environment":
         for verdict in judged:
-            yield (verdict.line.module, window.lanes[verdict.line.lane][1]), verdict.kinds, verdict.line.test
+            yield (
+                (verdict.test_lane.module, window.lanes[verdict.test_lane.lane][1]),
+                verdict.kinds,
+                verdict.test_lane.test,
+            )
         return
-    failing = {(verdict.line.test, verdict.line.lane): verdict for verdict in judged if verdict.line.failed}
+    failing = {
+        (verdict.test_lane.test, verdict.test_lane.lane): verdict for verdict in judged if verdict.test_lane.failed
+    }
     for test, lane_index, age, topology in _failed_topologies(store, window, failing):
         failed = failing.get((test, lane_index))
-        if failed is not None and failed.line.failed & -failed.line.failed == 1 << age:  # its newest failure
-            yield (failed.line.module, topology), failed.kinds, test
+        if failed is not None and failed.test_lane.failed & -failed.test_lane.failed == 1 << age:  # its newest failure
+            yield (failed.test_lane.module, topology), failed.kinds, test
 
 
 def without_verdict(
@@ -112,13 +119,13 @@ def without_verdict(
     window = analysis.window
     ages = [next((run.age for run in of_lane if ids.text(run.run) in newest), None) for of_lane in window.runs]
     found: dict[tuple[int, int], tuple[str, str, str]] = {}
-    for line in analysis.lines:
+    for line in analysis.test_lanes:
         age = ages[line.lane]
         if age is None:
             continue
         bit = 1 << age
         once = line.failed == bit and not line.passed & ~bit
-        if once or line.sick & bit:
+        if once or line.on_bad_host & bit:
             run = ids.text(window.runs[line.lane][age].run)
             found[line.test, line.lane] = (UNJUDGED if once else BAD_HOST, line.module, run)
     if by == "environment":
@@ -137,7 +144,7 @@ def _failed_topologies(
     """(test, lane, age, topology) of the failures of these tests (test, lane) in the newest runs."""
     if not tests:
         return []
-    where, parameters = span(window.builds)
+    where, parameters = partition_condition(window.builds)
     results = store.table_source(
         "results", {build.release for build in window.builds}, [build.started_at for build in window.builds]
     )
@@ -175,4 +182,4 @@ def _stormy_columns(store: Store, lane: Filter) -> set[tuple[int, str]]:
     if lane.include_storms:
         return set()
     analysis = analyse_lanes(store, lane, window_runs(store, lane))
-    return stormy_columns(analysis.columns, analysis.storms)
+    return columns_in_storms(analysis.module_counts, analysis.storms)

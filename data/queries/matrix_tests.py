@@ -17,7 +17,7 @@ from data.queries.matrix_cells import (
     verdict_kinds,
     without_verdict,
 )
-from data.verdicts.evidence.matrix_cell import BROKEN_WORDS
+from data.verdicts.evidence.matrix_cell import BROKEN_KINDS
 from data.verdicts.verdicts import test_names, verdicts
 
 LIMIT = 500  # tests of one answer
@@ -34,11 +34,11 @@ def broken(
         for (module, its_column), kinds, test in verdict_kinds(store, lane, by)
         if flt.module in (None, module)
         and column in (None, its_column)
-        and not frozenset(BROKEN_WORDS).isdisjoint(kinds)
+        and not frozenset(BROKEN_KINDS).isdisjoint(kinds)
     }
     if by == "environment" and column is not None:
         lane = replace(lane, environment=column)
-    return verdicts(store, lane, BROKEN_WORDS, LIMIT, tests=tuple(ids.text(test) for test in chosen)) if chosen else []
+    return verdicts(store, lane, BROKEN_KINDS, LIMIT, tests=tuple(ids.text(test) for test in chosen)) if chosen else []
 
 
 @cached_query

@@ -11,7 +11,7 @@ from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.queries.builds import partition, build_table
 from data.queries.failure_texts import attempt_key, messages
-from data.verdicts.priorities import prioritized
+from data.verdicts.priorities import priority_condition
 from data.verdicts.verdicts import test_names
 
 Row = dict[str, Any]
@@ -133,7 +133,7 @@ def _build(
         if value is not None:
             where += f" AND r.{name} = ${name}"
             parameters[name] = value
-    of_priority, own = prioritized(store, flt, [here["release"]])
+    of_priority, own = priority_condition(store, flt, [here["release"]])
     where, parameters = where + of_priority, parameters | own
     if text:
         where += """ AND r.test IN (
@@ -198,5 +198,5 @@ def _within(store: Store, run_id: str, flt: Filter) -> _Asked:
         if getattr(flt, name) is not None:
             where += f" AND r.{name} = ${name}"
             parameters[name] = getattr(flt, name)
-    part, own = prioritized(store, flt, parameters["releases"])
+    part, own = priority_condition(store, flt, parameters["releases"])
     return where + part, parameters | own

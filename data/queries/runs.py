@@ -15,7 +15,7 @@ from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
 from data.verdicts.lanes import listed_builds
-from data.verdicts.priorities import UNKNOWN, of_release, within
+from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
 _BUILDS = ("builds", "builds_running", "builds_final", "missing", "waiting")
 _PRIORITIES = ("P0", "P1", "P2", "P3")
@@ -151,12 +151,12 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
         return []
     builds = listed_builds(store, {ids.number(run_id): (0, 0)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = within(store, flt, rows, builds) & (rows.flag & FINAL > 0)
+    its = rows_in_filter(store, flt, rows, builds) & (rows.flag & FINAL > 0)
     if flt.exclude_flaky:
         out = excluded_tests(store, lane["release"]).get(lane["environment"], [])
         its &= ~np.isin(rows.tests, out)[rows.test]
-    known = of_release(store, lane["release"])
-    place, flag = known.places(rows.tests[rows.test[its]]), rows.flag[its]
+    known = release_priorities(store, lane["release"])
+    place, flag = known.codes_of(rows.tests[rows.test[its]]), rows.flag[its]
 
     def counted(of: np.ndarray) -> list[int]:
         return np.bincount(place[of], minlength=len(known.names)).tolist()

@@ -1,14 +1,14 @@
-"""What takes longer than it did, or less: lasting changes of a test's or a module's duration.
+"""What takes longer or shorter than before: lasting changes of the duration of a test or module.
 
-Only passed results count (a failure ends early, or late), each topology for itself, storms left out. Of tens of
-thousands of series few drift at all: they are screened by their slope, and only those are divided (e-divisive).
+Only passed results count (a failure ends early, or late), each topology on its own, mass failures left out. Of tens of
+thousands of series few change: they are screened by their slope, and only those with a slope are divided (e-divisive).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,143 +18,151 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence
-from data.verdicts.disturbances import releases, stormy
-from data.verdicts.lanes import LaneWindow, lane_window, module_counts, outside_storms, span
-from data.verdicts.priorities import of_priority
+from data.verdicts import evidence as evidence_rules
+from data.verdicts.disturbances.mass_failures import storm_columns
+from data.verdicts.lanes import LaneWindow, filtered_releases, lane_window, load_module_counts, partition_condition
+from data.verdicts.priorities import tests_of_priority
+from data.verdicts.status_masks import outside_storms
 from data.verdicts.verdicts import test_names
 
 RUNS = 60
 LEAST_RUNS = 10
-SLOPE = 0.15  # a series whose line rises or falls by less of its mean over the window holds no change worth showing
-CORRELATION = 0.3
+LEAST_SLOPE = 0.15  # a series whose line rises or falls by less of its mean over the window has no change worth showing
+LEAST_CORRELATION = 0.3
 
 Series = list[tuple[int, float]]  # (age, seconds), oldest first
-# (test, topology, lane), module, evidence, and what follows from it
-Found = tuple[tuple[int, str, int], str, dict[str, Any], dict[str, Any]]
+
+
+class SeriesKey(NamedTuple):
+    test: int
+    topology: str
+    lane: int
+
+
+class DurationChange(NamedTuple):
+    key: SeriesKey
+    module: str
+    evidence: dict[str, Any]
+    judged: dict[str, Any]  # what follows from the evidence
 
 
 @cached_query
-def of_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
+def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """Tests (on one topology) whose duration changed for good within the newest `flt.runs` (60) runs of a lane: those
     that became slower by the most seconds first, those that became faster last. {test, key, name, module, topology,
     release, environment, slower, before_s, after_s (medians), factor, p, run (the first at the new level), sentence,
     evidence}."""
     found = []
-    for release in releases(store, flt):
-        view, changed = _changed(store, replace(flt, release=release))
-        found += [(view, *item) for item in changed]
-    found.sort(key=lambda item: (item[4]["before_s"] - item[4]["after_s"], item[1]))
+    for release in filtered_releases(store, flt):
+        window, changes = _changes(store, replace(flt, release=release))
+        found += [(window, change) for change in changes]
+    found.sort(key=lambda item: (item[1].judged["before_s"] - item[1].judged["after_s"], item[1].key))
     found = found[offset : offset + limit]
-    named = test_names(store, [key[0] for _, key, _, _, _ in found])
+    names = test_names(store, [change.key.test for _, change in found])
     return [
         {
             "test": ids.text(test),
-            "key": f"{named[test]['file']}::{named[test]['class']}::{named[test]['name']}",
-            "name": named[test]["name"],
+            "key": f"{names[test]['file']}::{names[test]['class']}::{names[test]['name']}",
+            "name": names[test]["name"],
             "module": module,
             "topology": topology,
-            **_shape(view, lane, told, judged),
+            **_change_row(window, lane, evidence, judged),
         }
-        for view, (test, topology, lane), module, told, judged in found
+        for window, ((test, topology, lane), module, evidence, judged) in found
     ]
 
 
 @cached_query
-def of_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """Modules whose mean duration of a result changed for good, as `of_tests`, with `module` in place of the test."""
+def changed_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    """Modules whose mean duration per result changed for good; rows as of `changed_tests`, without the test."""
     found = []
-    for release in releases(store, flt):
-        view = lane_window(store, replace(flt, release=release), flt.runs or RUNS)
-        for (module, lane), series in _of_modules(store, flt, view).items():
-            told = _told(view, lane, series, "module")
-            judged = evidence.judge(told)
+    for release in filtered_releases(store, flt):
+        window = lane_window(store, replace(flt, release=release), flt.runs or RUNS)
+        for (module, lane), series in _module_series(store, flt, window).items():
+            evidence = _evidence(window, lane, series, "module")
+            judged = evidence_rules.judge(evidence)
             if judged["factor"] is not None:
-                found.append({"module": module, **_shape(view, lane, told, judged)})
+                found.append({"module": module, **_change_row(window, lane, evidence, judged)})
     return sorted(found, key=lambda row: row["before_s"] - row["after_s"])
 
 
-def _changed(store: Store, flt: Filter) -> tuple[LaneWindow, list[Found]]:
-    """Those of a release's series that changed."""
-    view = lane_window(store, flt, flt.runs or RUNS)
-    part = replace(flt, priority=None, as_of=None)
+def _changes(store: Store, flt: Filter) -> tuple[LaneWindow, list[DurationChange]]:
+    """The series of a release that changed."""
+    window = lane_window(store, flt, flt.runs or RUNS)
+    whole = replace(flt, priority=None, as_of=None)
     found = store.intermediate.get(
-        ("changed", part, view.key), lambda: _find(store, part, view), lambda found: 3_000 * len(found)
+        ("durations", whole, window.key), lambda: _find_changes(store, whole, window), lambda found: 3_000 * len(found)
     )
     if flt.priority is not None:
-        wanted = of_priority(store, flt.release, flt.priority)
-        found = [item for item in found if item[0][0] in wanted]
-    return view, found
+        wanted = tests_of_priority(store, flt.release, flt.priority)
+        found = [change for change in found if change.key.test in wanted]
+    return window, found
 
 
-def _find(store: Store, flt: Filter, view: LaneWindow) -> list[Found]:
+def _find_changes(store: Store, flt: Filter, window: LaneWindow) -> list[DurationChange]:
     found = []
-    for key, module, series in _steep(store, flt, view):
-        told = _told(view, key[2], series, "results")
-        judged = evidence.judge(told)
+    for key, module, series in _sloping_series(store, flt, window):
+        evidence = _evidence(window, key.lane, series, "results")
+        judged = evidence_rules.judge(evidence)
         if judged["factor"] is not None:
-            found.append((key, module, told, judged))
+            found.append(DurationChange(key, module, evidence, judged))
     return found
 
 
-def _steep(store: Store, flt: Filter, view: LaneWindow) -> Iterable[tuple[tuple[int, str, int], str, Series]]:
-    """((test, topology, lane), module, series) of those that may hold a change."""
-    rows = store.result_arrays.rows(store, view.builds, view.rebuilt)
-    its = rows.group_mask(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
-    its &= rows.flag & (PASSED | FINAL) == PASSED | FINAL
-    at = np.flatnonzero(its & outside_storms(rows, view.builds, stormy(store, flt, view)))
+def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[tuple[SeriesKey, str, Series]]:
+    """(key, module, series) of the series that may have a change: long enough, with a slope and a correlation."""
+    rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
+    counted = rows.group_mask(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
+    counted &= rows.flag & (PASSED | FINAL) == PASSED | FINAL
+    at = np.flatnonzero(counted & outside_storms(rows, window.builds, storm_columns(store, flt, window)))
     topologies = sorted({group.topology for group in rows.groups})
     topology = np.array([topologies.index(group.topology) for group in rows.groups], dtype=np.int64)
-    lane, age = np.array([(build.lane, build.age) for build in view.builds], dtype=np.int64).reshape(-1, 2).T
+    lane, age = np.array([(build.lane, build.age) for build in window.builds], dtype=np.int64).reshape(-1, 2).T
     lane, age = lane[rows.build[at]], age[rows.build[at]]
-    shape = (len(rows.tests), len(view.lanes), len(topologies))
+    shape = (len(rows.tests), len(window.lanes), len(topologies))
     series = (rows.test[at].astype(np.int64) * shape[1] + lane) * shape[2] + topology[rows.group[at]]
     x, y = age.astype(float), rows.seconds[at].astype(float)
+    # Sums for a least-squares line through each series.
     count, x1, y1, xx, xy, yy = (
         np.bincount(series, weights, minlength=shape[0] * shape[1] * shape[2])
         for weights in (None, x, y, x * x, x * y, y * y)
     )
     long = count >= LEAST_RUNS
     some = np.maximum(count, 1)
-    spread_x, spread_y, shared = xx - x1 * x1 / some, yy - y1 * y1 / some, xy - x1 * y1 / some
-    related = (spread_x > 0) & (np.abs(shared) >= CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0)))
-    whole = max(map(len, view.runs), default=0)
-    steep = np.abs(shared) * whole >= SLOPE * y1 / some * spread_x
-    chosen = np.flatnonzero((long & related & steep & (y1 > 0))[series])
+    spread_x, spread_y, covariance = xx - x1 * x1 / some, yy - y1 * y1 / some, xy - x1 * y1 / some
+    correlated = (spread_x > 0) & (
+        np.abs(covariance) >= LEAST_CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0))
+    )
+    runs = max(map(len, window.runs), default=0)
+    steep = np.abs(covariance) * runs >= LEAST_SLOPE * y1 / some * spread_x
+    chosen = np.flatnonzero((long & correlated & steep & (y1 > 0))[series])
     chosen = chosen[np.lexsort((-age[chosen], series[chosen]))]
-    for stretch in np.split(chosen, np.flatnonzero(np.diff(series[chosen])) + 1) if len(chosen) else ():
-        of = series[stretch[0]]
-        rise = abs(shared[of] / spread_x[of]) * int(age[stretch[0]] - age[stretch[-1]])
-        if rise >= SLOPE * y1[of] / count[of]:
-            ages, place = np.unique(-age[stretch], return_inverse=True)
-            means = np.bincount(place, y[stretch]) / np.bincount(place)
-            test, of_lane, of_topology = np.unravel_index(of, shape)
-            key = (int(rows.tests[test]), topologies[of_topology], int(of_lane))
-            module = rows.groups[rows.group[at[stretch[0]]]].module
+    for one in np.split(chosen, np.flatnonzero(np.diff(series[chosen])) + 1) if len(chosen) else ():
+        number = series[one[0]]
+        rise = abs(covariance[number] / spread_x[number]) * int(age[one[0]] - age[one[-1]])
+        if rise >= LEAST_SLOPE * y1[number] / count[number]:
+            ages, index = np.unique(-age[one], return_inverse=True)
+            means = np.bincount(index, y[one]) / np.bincount(index)
+            test, lane_index, topology_index = np.unravel_index(number, shape)
+            key = SeriesKey(int(rows.tests[test]), topologies[topology_index], int(lane_index))
+            module = rows.groups[rows.group[at[one[0]]]].module
             yield key, module, list(zip((-ages).tolist(), means.tolist(), strict=True))
 
 
-def _of_modules(store: Store, flt: Filter, view: LaneWindow) -> dict[tuple[str, int], Series]:
-    """(module, lane) -> mean seconds of a result in each run, storms left out."""
-    broken = stormy(store, flt, view)
-    of = [column for column in module_counts(store, view) if (column.build, column.module) not in broken]
-    of = [column for column in of if flt.module in (None, column.module)]
-    builds = {column.build for column in of}
-    where, parameters = span([build for build in view.builds if build.build in builds])
-    if flt.topology is not None:
-        where += " AND r.topology = $topology"
-        parameters["topology"] = flt.topology
-    rows = store.cursor().execute(
-        f"""SELECT r.build, r.module, sum(r.duration_s), sum(r.passed + r.failed) FROM build_counts r
-        WHERE {where} GROUP BY r.build, r.module""",
-        parameters,
-    )
-    counted = {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
+def _module_series(store: Store, flt: Filter, window: LaneWindow) -> dict[tuple[str, int], Series]:
+    """(module, lane) -> mean seconds per result in each run, mass failures left out."""
+    in_storms = storm_columns(store, flt, window)
+    columns = [
+        column
+        for column in load_module_counts(store, window)
+        if (column.build, column.module) not in in_storms and flt.module in (None, column.module)
+    ]
+    totals = _duration_totals(store, flt, window, {column.build for column in columns})
     sums: dict[tuple[str, int, int], tuple[float, int]] = {}
-    for column in of:
-        seconds, ran = counted.get((column.build, column.module), (0.0, 0))
-        known = sums.get((column.module, column.lane, column.age), (0.0, 0))
-        sums[column.module, column.lane, column.age] = (known[0] + seconds, known[1] + ran)
+    for column in columns:
+        seconds, ran = totals.get((column.build, column.module), (0.0, 0))
+        so_far = sums.get((column.module, column.lane, column.age), (0.0, 0))
+        sums[column.module, column.lane, column.age] = (so_far[0] + seconds, so_far[1] + ran)
     found: dict[tuple[str, int], Series] = {}
     for module, lane, age in sorted(sums, key=lambda key: (key[0], key[1], -key[2])):
         seconds, ran = sums[module, lane, age]
@@ -163,8 +171,24 @@ def _of_modules(store: Store, flt: Filter, view: LaneWindow) -> dict[tuple[str, 
     return {key: series for key, series in found.items() if len(series) >= LEAST_RUNS}
 
 
-def _told(view: LaneWindow, lane: int, series: Series, of: str) -> dict[str, Any]:
-    runs = view.runs[lane]
+def _duration_totals(
+    store: Store, flt: Filter, window: LaneWindow, builds: set[int]
+) -> dict[tuple[int, str], tuple[float, int]]:
+    """(build, module) -> (seconds, results that ran), on the filter's topology."""
+    where, parameters = partition_condition([build for build in window.builds if build.build in builds])
+    if flt.topology is not None:
+        where += " AND r.topology = $topology"
+        parameters["topology"] = flt.topology
+    rows = store.cursor().execute(
+        f"""SELECT r.build, r.module, sum(r.duration_s), sum(r.passed + r.failed) FROM build_counts r
+        WHERE {where} GROUP BY r.build, r.module""",
+        parameters,
+    )
+    return {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
+
+
+def _evidence(window: LaneWindow, lane: int, series: Series, of: str) -> dict[str, Any]:
+    runs = window.runs[lane]
     return {
         "rule": "duration",
         "of": of,
@@ -174,14 +198,14 @@ def _told(view: LaneWindow, lane: int, series: Series, of: str) -> dict[str, Any
     }
 
 
-def _shape(view: LaneWindow, lane: int, told: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
-    release, environment = view.lanes[lane]
-    run = next(run for run in view.runs[lane] if ids.text(run.run) == told["runs"][judged["index"]])
+def _change_row(window: LaneWindow, lane: int, evidence: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
+    release, environment = window.lanes[lane]
+    run = next(run for run in window.runs[lane] if ids.text(run.run) == evidence["runs"][judged["index"]])
     return {
         "release": release,
         "environment": environment,
         **{name: judged[name] for name in judged if name != "index"},
         "run": {"run": ids.text(run.run), "number": run.number, "started_at": iso(run.started_at)},
-        "sentence": evidence.sentence(told),
-        "evidence": told,
+        "sentence": evidence_rules.sentence(evidence),
+        "evidence": evidence,
     }

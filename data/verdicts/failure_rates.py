@@ -1,15 +1,15 @@
-"""Which tests fail more often than they did: the newest runs of a release against the runs before them, or against
-another release. This sees what no word can: a test that passed 99 times in 100 and now passes 70.
+"""Which tests fail more often than before: the newest runs of a release against the runs before them, or against
+another release. This finds what no verdict kind can: a test that passed 99 times in 100 and now passes 70.
 
-Two claims are kept apart. *Suspected*: a drop this large would be chance in one of 20 tests, so among thousands some
-always are. *Confirmed*: corrected for all the tests compared, at most 5 % of what is confirmed is chance.
+There are two claims. *Suspected*: chance gives a drop this large in one of 20 tests, so among thousands some are always
+suspected. *Confirmed*: corrected for all tests compared; at most 5 % of the confirmed are chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,22 +17,23 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
-from data.verdicts import evidence
-from data.verdicts.disturbances import LaneAnalysis, analyse_lanes, of_tests
-from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, cuts
-from data.verdicts.lanes import MASK_BITS, TestLane
-from data.verdicts.priorities import of_priority
-from data.verdicts.statistics.fisher import Comparison, Status, compare, fallback
+from data.verdicts import evidence as evidence_rules
+from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, p_cutoffs
+from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests
+from data.verdicts.lanes import MASK_BITS
+from data.verdicts.priorities import tests_of_priority
+from data.verdicts.statistics.fisher import FisherComparison, Status, compare, fallback
+from data.verdicts.status_masks import TestLane
 from data.verdicts.verdicts import test_names
 
-SAMPLE = 10  # runs; docs/accuracy.md compares others
-LOOKS = 5  # runs back from which on an open regression is followed
-OLDER = 3  # releases before the base that may take its place
+SAMPLE_RUNS = 10  # docs/accuracy.md compares others
+LOOKS = 5  # an open regression is followed from this many runs back
+OLDER_RELEASES = 3  # releases before the base that may take its place
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Runs in which each test ran and failed; one element a test."""
+    """The runs in which each test failed and ran; one element per test."""
 
     failed: np.ndarray
     total: np.ndarray
@@ -45,47 +46,46 @@ def regressions(
     """{"release", "base", "sample_runs", "base_runs", "compared", "confirmed", "suspected", "required",
     "expected_by_chance", "tests"}: the newest `flt.runs` (10) runs of the filter's release in each environment, against
     up to 52 runs before them, or against the newest of the release `base`, or of an older one in which a test did
-    better. None where there are no runs. Storms and sick hosts are left out.
+    better. None if there are no runs. Mass failures and bad hosts are left out.
 
-    The confirmed tests come first, each kind the least likely first; then the suspected, of which `expected_by_chance`
-    are none; then those without a base that pass less often than is `required` of a new test.
+    Confirmed tests come first, then suspected ones (`expected_by_chance` of which are chance), then tests without a
+    base that pass less often than is `required` of a new test; within a claim, by p.
     """
-    runs = min(flt.runs or SAMPLE, MASK_BITS // 2)
+    runs = min(flt.runs or SAMPLE_RUNS, MASK_BITS // 2)
     sample = analyse_lanes(store, flt, MASK_BITS)
-    if not sample.window.runs or (
-        base is not None and not analyse_lanes(store, replace(flt, release=base), MASK_BITS).window.runs
-    ):
+    if not sample.window.runs:
         return None
     if base is None or base == flt.release:
-        sides = _before(flt, sample, runs)
+        sides = _against_earlier_runs(flt, sample, runs)
     elif not analyse_lanes(store, replace(flt, release=base), MASK_BITS).window.runs:
         return None
     else:
-        sides = _against(store, flt, sample, runs, base)
-    told, q, compared = _told(flt, sides)
-    judged = [(at, its, evidence.judge(its)) for at, its in told.items()]
-    judged = [item for item in judged if item[2]["claim"] is not None]
+        sides = _against_release(store, flt, sample, runs, base)
+    claims, q, compared = _claims(flt, sides)
     if flt.priority is not None:
-        wanted = of_priority(store, flt.release, flt.priority)
-        judged = [item for item in judged if sides.lines[item[0]].test in wanted]
-    judged.sort(key=lambda item: (CLAIMS.index(item[2]["claim"]), item[2]["p"] or 0, sides.lines[item[0]].test))
-    claims = [verdict["claim"] for _, _, verdict in judged]
-    suspected = [q[at] for (at, _, _), claim in zip(judged, claims, strict=True) if claim == "suspected"]
-    by_p = len(judged) - claims.count("required")
-    shown = judged[offset : offset + limit]
-    named = test_names(store, [sides.lines[at].test for at, _, _ in shown])
+        wanted = tests_of_priority(store, flt.release, flt.priority)
+        claims = [claim for claim in claims if sides.test_lanes[claim.at].test in wanted]
+    claims.sort(
+        key=lambda claim: (
+            CLAIMS.index(claim.judged["claim"]),
+            claim.judged["p"] or 0,
+            sides.test_lanes[claim.at].test,
+        )
+    )
+    kinds = [claim.judged["claim"] for claim in claims]
+    suspected = [q[claim.at] for claim in claims if claim.judged["claim"] == "suspected"]
+    by_p = len(claims) - kinds.count("required")
+    page = claims[offset : offset + limit]
+    names = test_names(store, [sides.test_lanes[claim.at].test for claim in page])
     return {
         "release": flt.release,
         "base": base or flt.release,
         "sample_runs": runs,
         "base_runs": MASK_BITS - runs,
         "compared": compared,
-        **{claim: claims.count(claim) for claim in CLAIMS},
+        **{kind: kinds.count(kind) for kind in CLAIMS},
         "expected_by_chance": min(max(suspected) * by_p, len(suspected)) if suspected else 0.0,
-        "tests": [
-            _row(sample, sides.lines[at], named[sides.lines[at].test], its, verdict, q[at])
-            for at, its, verdict in shown
-        ],
+        "tests": [_row(sample, sides, claim, names, q[claim.at]) for claim in page],
     }
 
 
@@ -94,108 +94,124 @@ Looks = list[tuple[Counts, Counts]]  # base and sample, from LOOKS runs back to 
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: the tests, the release that each is held against, and the counts at each look."""
+    """What is compared: the tests, the base release of each, and the counts at each look."""
 
-    lines: list[TestLane]
-    base_of: list[str | None]
+    test_lanes: list[TestLane]
+    base_releases: list[str | None]
     looks: Looks
 
 
-def _counts(lines: Sequence[TestLane | None], newest: int, oldest: int) -> Counts:
-    """Runs of ages `newest` to before `oldest`."""
+class Claim(NamedTuple):
+    """A claim about the test at index `at` of Sides: its evidence, and what follows from it."""
+
+    at: int
+    evidence: dict[str, Any]
+    judged: dict[str, Any]
+
+
+def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> Counts:
+    """The counts over the runs of age `newest` (inclusive) to `oldest` (exclusive)."""
     mask = (1 << oldest) - (1 << newest)
-    failed = [(line.failed & mask).bit_count() if line else 0 for line in lines]
-    total = [((line.failed | line.passed) & mask).bit_count() if line else 0 for line in lines]
+    failed = [(lane.failed & mask).bit_count() if lane else 0 for lane in test_lanes]
+    total = [((lane.failed | lane.passed) & mask).bit_count() if lane else 0 for lane in test_lanes]
     return Counts(np.array(failed, dtype=np.int64), np.array(total, dtype=np.int64))
 
 
-def _before(flt: Filter, sample: LaneAnalysis, runs: int) -> Sides:
+def _against_earlier_runs(flt: Filter, sample: LaneAnalysis, runs: int) -> Sides:
     looks = [
-        (_counts(sample.lines, look + runs, MASK_BITS), _counts(sample.lines, look, look + runs))
+        (_counts(sample.test_lanes, look + runs, MASK_BITS), _counts(sample.test_lanes, look, look + runs))
         for look in range(LOOKS, -1, -1)
     ]
-    return Sides(sample.lines, [flt.release] * len(sample.lines), looks)
+    return Sides(sample.test_lanes, [flt.release] * len(sample.test_lanes), looks)
 
 
-def _against(store: Store, flt: Filter, sample: LaneAnalysis, runs: int, base: str) -> Sides:
-    """Both sides for every test that failed on either, and which release each is held against."""
-    bases = [base, *_older(store, base, flt.release)]
-    windows = {release: analyse_lanes(store, replace(flt, release=release), MASK_BITS) for release in bases}
-    # Of the others nobody could say that they fail more often, nor could chance.
+def _against_release(store: Store, flt: Filter, sample: LaneAnalysis, runs: int, base: str) -> Sides:
+    """Every test that failed in either release, each against `base` or an older release in which it did better."""
+    releases = [base, *_older_releases(store, base, flt.release)]
+    windows = {release: analyse_lanes(store, replace(flt, release=release), MASK_BITS) for release in releases}
+    # No other test can be claimed to fail more often, not even by chance.
     recent = (1 << runs + LOOKS) - 1
-    tests = {line.test for line in sample.lines if line.failed & recent}
-    tests |= {line.test for line in windows[base].lines if line.failed.bit_count() + 1 >= FISHER.min_failures}
-    lines = of_tests(store, flt, MASK_BITS, tests)
+    tests = {lane.test for lane in sample.test_lanes if lane.failed & recent}
+    tests |= {lane.test for lane in windows[base].test_lanes if lane.failed.bit_count() + 1 >= FISHER.min_failures}
+    test_lanes = lanes_of_tests(store, flt, MASK_BITS, tests)
     if flt.module is not None:
-        lines = [line for line in lines if line.module == flt.module]
-    keys = [(line.test, sample.window.lanes[line.lane][1]) for line in lines]
+        test_lanes = [lane for lane in test_lanes if lane.module == flt.module]
+    keys = [(lane.test, sample.window.lanes[lane.lane][1]) for lane in test_lanes]
     by_release = []
-    for release, around in windows.items():
-        theirs = of_tests(store, replace(flt, release=release), MASK_BITS, tests)
-        known = {(line.test, around.window.lanes[line.lane][1]): line for line in theirs}
-        by_release.append(_counts([known.get(key) for key in keys], 0, MASK_BITS - runs))
+    for release, analysis in windows.items():
+        others = lanes_of_tests(store, replace(flt, release=release), MASK_BITS, tests)
+        other_of = {(lane.test, analysis.window.lanes[lane.lane][1]): lane for lane in others}
+        by_release.append(_counts([other_of.get(key) for key in keys], 0, MASK_BITS - runs))
     chosen = fallback([counts.failed for counts in by_release], [counts.total for counts in by_release])
-    column = np.arange(len(lines))
-    held = Counts(
+    column = np.arange(len(test_lanes))
+    base_counts = Counts(
         *(np.array([getattr(counts, side) for counts in by_release])[chosen, column] for side in ("failed", "total"))
     )
-    looks = [(held, _counts(lines, look, look + runs)) for look in range(LOOKS, -1, -1)]
-    return Sides(lines, [bases[place] for place in chosen], looks)
+    looks = [(base_counts, _counts(test_lanes, look, look + runs)) for look in range(LOOKS, -1, -1)]
+    return Sides(test_lanes, [releases[index] for index in chosen], looks)
 
 
-def _older(store: Store, base: str, release: str | None) -> list[str]:
-    """The releases that were begun before the base, newest first."""
+def _older_releases(store: Store, base: str, release: str | None) -> list[str]:
+    """The releases that started before the base, newest first, except `release`."""
     rows = store.rows(
         "SELECT release, min(started_at) AS began FROM runs GROUP BY release ORDER BY began DESC, release"
     )
-    names_ = [row["release"] for row in rows]
-    after = names_[names_.index(base) + 1 :] if base in names_ else []
-    return [name for name in after if name != release][:OLDER]
+    names = [row["release"] for row in rows]
+    older = names[names.index(base) + 1 :] if base in names else []
+    return [name for name in older if name != release][:OLDER_RELEASES]
 
 
-def _compare(base: Counts, sample: Counts, opened: np.ndarray) -> Comparison:
+def _compare(base: Counts, sample: Counts, opened: np.ndarray) -> FisherComparison:
     return compare(base.failed, base.total, sample.failed, sample.total, opened=opened, rules=FISHER)
 
 
-def _told(flt: Filter, sides: Sides) -> tuple[dict[int, dict[str, Any]], list[float], int]:
-    """The evidence of the tests for which a claim is possible, by place; q of all; how many were compared.
+def _claims(flt: Filter, sides: Sides) -> tuple[list[Claim], list[float], int]:
+    """(the claims, q of every test, how many tests were compared).
 
-    A regression that was open at the look before needs less evidence to stay so.
+    A regression that was open at the previous look needs less evidence to stay open.
     """
-    opened = np.zeros(len(sides.lines), dtype=bool)
+    opened = np.zeros(len(sides.test_lanes), dtype=bool)
     for look in sides.looks[:-1]:
         opened = _compare(*look, opened).status <= Status.REGRESSION
     base, sample = sides.looks[-1]
     found = _compare(base, sample, opened)
-    confirmed = cuts(found.p, found.q)
+    cutoffs = p_cutoffs(found.p, found.q)
     possible = (found.p <= 1 - FISHER.confidence / 100) | (found.status <= Status.REGRESSION)
-    told = {
-        int(at): {
+    claims = []
+    for index in np.flatnonzero(possible).tolist():
+        evidence = {
             "rule": "fisher",
-            "base": {"release": sides.base_of[at], "failed": int(base.failed[at]), "of": int(base.total[at])},
-            "sample": {"release": flt.release, "failed": int(sample.failed[at]), "of": int(sample.total[at])},
-            "opened": bool(opened[at]),
-            **confirmed,
+            "base": {
+                "release": sides.base_releases[index],
+                "failed": int(base.failed[index]),
+                "of": int(base.total[index]),
+            },
+            "sample": {"release": flt.release, "failed": int(sample.failed[index]), "of": int(sample.total[index])},
+            "opened": bool(opened[index]),
+            **cutoffs,
         }
-        for at in np.flatnonzero(possible)
-    }
-    return told, found.q.tolist(), int(np.sum(~np.isnan(found.p)))
+        judged = evidence_rules.judge(evidence)
+        if judged["claim"] is not None:
+            claims.append(Claim(index, evidence, judged))
+    return claims, found.q.tolist(), int(np.sum(~np.isnan(found.p)))
 
 
 def _row(
-    sample: LaneAnalysis, line: TestLane, test: dict[str, Any], told: dict[str, Any], judged: dict[str, Any], q: float
+    sample: LaneAnalysis, sides: Sides, claim: Claim, names: dict[int, dict[str, Any]], q: float
 ) -> dict[str, Any]:
-    release, environment = sample.window.lanes[line.lane]
+    test_lane = sides.test_lanes[claim.at]
+    test = names[test_lane.test]
+    release, environment = sample.window.lanes[test_lane.lane]
     return {
-        "test": ids.text(line.test),
+        "test": ids.text(test_lane.test),
         "key": f"{test['file']}::{test['class']}::{test['name']}",
         "name": test["name"],
-        "module": line.module,
+        "module": test_lane.module,
         "release": release,
         "environment": environment,
-        **judged,
+        **claim.judged,
         "q": None if np.isnan(q) else q,
-        "strip": line.status_string(len(sample.window.runs[line.lane])).replace("S", ""),
-        "sentence": evidence.sentence(told),
-        "evidence": told,
+        "strip": test_lane.status_string(len(sample.window.runs[test_lane.lane])).replace("S", ""),
+        "sentence": evidence_rules.sentence(claim.evidence),
+        "evidence": claim.evidence,
     }

@@ -1,10 +1,13 @@
-"""The flaky table: which tests disturb most, how sure that is, what it costs, and whether they have recovered."""
+"""The flaky table: which tests flip most, how sure that is, how much time they cost, and whether they have recovered.
+
+What decides that a test is flaky is in `data/verdicts/rules.py`; this table ranks the tests that were.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,69 +17,87 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence
-from data.verdicts.disturbances import LONG_WINDOW, LaneAnalysis, analyse_lanes, releases
-from data.verdicts.lanes import LaneBuild, LaneWindow, TestLane, disagreements
-from data.verdicts.priorities import of_priority
+from data.verdicts import evidence as evidence_rules
+from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes
+from data.verdicts.lanes import LaneBuild, LaneWindow, filtered_releases
+from data.verdicts.priorities import tests_of_priority
 from data.verdicts.rules import FLAKY, classify
+from data.verdicts.status_masks import TestLane, same_commit_disagreements
 from data.verdicts.verdicts import test_names
 
 
 @cached_query
 def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
-    """The tests that were flaky in the newest `flt.runs` (60, at most 62) runs of each lane: those that disturb most
-    first, by the lower end of the interval of their flip score; the recovered last. Storms and sick hosts are left out.
+    """The tests that were flaky in the newest `flt.runs` (60, at most 62) runs of each lane, by the lower end of the
+    interval of their flip score, highest first; recovered ones last. Mass failures and bad hosts are left out.
 
-    `time_lost_s` is what failed attempts and reruns took in the runs that the test disturbed.
+    `time_lost_s` is the time that failed attempts and reruns took in the runs that the test disturbed.
     """
-    found = [item for release in releases(store, flt) for item in _found(store, replace(flt, release=release))]
+    found = [
+        row for release in filtered_releases(store, flt) for row in _flaky_tests(store, replace(flt, release=release))
+    ]
     found.sort(
-        key=lambda item: (item[3]["recovered"], -item[3]["score_interval_95"][0], -item[3]["score"], item[1].test)
+        key=lambda row: (
+            row.judged["recovered"],
+            -row.judged["score_interval_95"][0],
+            -row.judged["score"],
+            row.test_lane.test,
+        )
     )
     found = found[offset : offset + limit]
-    named = test_names(store, [line.test for _, line, _, _ in found])
-    lost = _time_lost(store, flt, [(around, line, told) for around, line, told, _ in found])
+    names = test_names(store, [row.test_lane.test for row in found])
+    lost = _time_lost(store, flt, found)
     return [
-        _row(around, line, told, judged, named[line.test], lost.get((around.window.key, line.test, line.lane), 0.0))
-        for around, line, told, judged in found
+        _row(
+            row,
+            names[row.test_lane.test],
+            lost.get((row.analysis.window.key, row.test_lane.test, row.test_lane.lane), 0.0),
+        )
+        for row in found
     ]
 
 
-Found = tuple[LaneAnalysis, TestLane, dict[str, Any], dict[str, Any]]  # with the evidence, and what follows from it
+class FlakyTest(NamedTuple):
+    analysis: LaneAnalysis
+    test_lane: TestLane
+    evidence: dict[str, Any]
+    judged: dict[str, Any]  # what follows from the evidence
 
 
-def _found(store: Store, flt: Filter) -> list[Found]:
+def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
     """The tests of a release that were flaky."""
-    around = analyse_lanes(store, flt, flt.runs or LONG_WINDOW)
-    key = ("flaky", replace(flt, priority=None, as_of=None), around.window.key)
-    found = store.intermediate.get(key, lambda: _judge(around), lambda found: 3_000 * len(found))
+    analysis = analyse_lanes(store, flt, flt.runs or LONG_WINDOW)
+    key = ("flaky", replace(flt, priority=None, as_of=None), analysis.window.key)
+    found = store.intermediate.get(key, lambda: _judge(analysis), lambda found: 3_000 * len(found))
     if flt.priority is None:
         return found
-    wanted = of_priority(store, flt.release, flt.priority)
-    return [item for item in found if item[1].test in wanted]
+    wanted = tests_of_priority(store, flt.release, flt.priority)
+    return [row for row in found if row.test_lane.test in wanted]
 
 
-def _judge(around: LaneAnalysis) -> list[Found]:
-    disagreeing = disagreements(around.window, around.lines)
+def _judge(analysis: LaneAnalysis) -> list[FlakyTest]:
+    disagreements = same_commit_disagreements(analysis.window, analysis.test_lanes)
     lanes = [
         [(ids.text(run.run), run.number, (runs[0].started_at - run.started_at).total_seconds() / 86400) for run in runs]
-        for runs in around.window.runs
+        for runs in analysis.window.runs
     ]
-    answer = []
-    for line in around.lines:
-        told = _told(line, lanes[line.lane], disagreeing.get((line.test, line.lane), 0))
-        if told is not None:
-            answer.append((around, line, told, evidence.judge(told)))
-    return answer
+    found = []
+    for test_lane in analysis.test_lanes:
+        flags = disagreements.get((test_lane.test, test_lane.lane), 0)
+        evidence = _evidence(test_lane, lanes[test_lane.lane], flags)
+        if evidence is not None:
+            found.append(FlakyTest(analysis, test_lane, evidence, evidence_rules.judge(evidence)))
+    return found
 
 
-def _told(line: TestLane, runs: list[tuple[str, int, float]], flags: int) -> dict[str, Any] | None:
-    """The evidence of a test that was flaky in these runs (id, number, days ago, newest first); None of another."""
-    letters = line.status_string(len(runs))
-    statuses = letters.replace("S", "")
+def _evidence(test_lane: TestLane, runs: list[tuple[str, int, float]], flags: int) -> dict[str, Any] | None:
+    """The evidence of a test that was flaky in these runs (id, number, days ago; newest first), else None. `flags`:
+    mask of the runs in which it disagreed on one commit."""
+    all_statuses = test_lane.status_string(len(runs))
+    statuses = all_statuses.replace("S", "")
     if not flags and FLAKY not in classify(statuses, window=max(len(statuses), 1)):
         return None
-    ran = [(age, *runs[age]) for age in range(len(runs) - 1, -1, -1) if letters[-1 - age] != "S"]
+    ran = [(age, *runs[age]) for age in range(len(runs) - 1, -1, -1) if all_statuses[-1 - age] != "S"]
     disagreed = tuple(bool(flags >> age & 1) for age, *_ in ran) if flags else ()
     if flags and FLAKY not in classify(statuses, disagreed=disagreed, window=max(len(statuses), 1)):
         return None
@@ -84,50 +105,43 @@ def _told(line: TestLane, runs: list[tuple[str, int, float]], flags: int) -> dic
     return {
         "rule": "flaky",
         "statuses": statuses,
-        "disagreed": [place for place, flag in enumerate(disagreed) if flag],
+        "disagreed": [index for index, flag in enumerate(disagreed) if flag],
         "runs": [run for _, run, _, _ in ran],
         "numbers": [number for _, _, number, _ in ran],
         "days_ago": [round(days - newest, 3) for _, _, _, days in ran],
     }
 
 
-def _row(
-    around: LaneAnalysis,
-    line: TestLane,
-    told: dict[str, Any],
-    judged: dict[str, Any],
-    test: dict[str, Any],
-    lost: float,
-) -> dict[str, Any]:
-    release, environment = around.window.lanes[line.lane]
-    by_id = {ids.text(run.run): run for run in around.window.runs[line.lane]}
-    last = by_id[told["runs"][judged["disturbed"][-1]]]
+def _row(row: FlakyTest, test: dict[str, Any], lost: float) -> dict[str, Any]:
+    analysis, test_lane, evidence, judged = row
+    release, environment = analysis.window.lanes[test_lane.lane]
+    runs = {ids.text(run.run): run for run in analysis.window.runs[test_lane.lane]}
+    last = runs[evidence["runs"][judged["disturbed"][-1]]]
     return {
-        "test": ids.text(line.test),
+        "test": ids.text(test_lane.test),
         "key": f"{test['file']}::{test['class']}::{test['name']}",
         "name": test["name"],
-        "module": line.module,
+        "module": test_lane.module,
         "release": release,
         "environment": environment,
         **{name: judged[name] for name in judged if name != "disturbed"},
         "disturbed_runs": len(judged["disturbed"]),
         "time_lost_s": round(lost, 3),
         "last_disturbed": {"run": ids.text(last.run), "number": last.number, "started_at": iso(last.started_at)},
-        "strip": told["statuses"],
-        "sentence": evidence.sentence(told),
-        "evidence": told,
+        "strip": evidence["statuses"],
+        "sentence": evidence_rules.sentence(evidence),
+        "evidence": evidence,
     }
 
 
-def _time_lost(
-    store: Store, flt: Filter, found: Iterable[tuple[LaneAnalysis, TestLane, dict[str, Any]]]
-) -> dict[tuple[int, int, int], float]:
-    """Seconds of failed attempts and reruns in the runs that a test disturbed, by window, test and lane."""
+def _time_lost(store: Store, flt: Filter, found: Iterable[FlakyTest]) -> dict[tuple[int, int, int], float]:
+    """(window key, test, lane) -> seconds of failed attempts and reruns in the runs that the test disturbed."""
     lost: dict[tuple[int, int, int], float] = {}
     by_window: dict[int, tuple[LaneWindow, dict[tuple[int, int], set[str]]]] = {}
-    for around, line, told in found:
-        runs = {told["runs"][place] for place in evidence.judge(told)["disturbed"]}
-        by_window.setdefault(around.window.key, (around.window, {}))[1][line.test, line.lane] = runs
+    for row in found:
+        runs = {row.evidence["runs"][index] for index in row.judged["disturbed"]}
+        window = row.analysis.window
+        by_window.setdefault(window.key, (window, {}))[1][row.test_lane.test, row.test_lane.lane] = runs
     for key, (window, disturbed) in by_window.items():
         for test, build, seconds in _repeats(store, flt, window, {test for test, _ in disturbed}):
             if ids.text(window.runs[build.lane][build.age].run) in disturbed.get((test, build.lane), ()):
@@ -138,10 +152,10 @@ def _time_lost(
 def _repeats(store: Store, flt: Filter, window: LaneWindow, tests: set[int]) -> Iterable[tuple[int, LaneBuild, float]]:
     """(test, build, seconds) of each failed attempt and rerun of these tests."""
     rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
-    wanted = rows.group_mask(None, flt.topology)
+    in_topology = rows.group_mask(None, flt.topology)
     at = np.flatnonzero(
-        np.isin(rows.tests, list(tests))[rows.test] & (rows.flag & (FAILED | RERUN) > 0) & wanted[rows.group]
+        np.isin(rows.tests, list(tests))[rows.test] & (rows.flag & (FAILED | RERUN) > 0) & in_topology[rows.group]
     )
     seconds = np.nan_to_num(rows.seconds[at])
-    for test, place, took in zip(rows.tests[rows.test[at]].tolist(), rows.build[at].tolist(), seconds, strict=True):
-        yield test, window.builds[place], float(took)
+    for test, build, took in zip(rows.tests[rows.test[at]].tolist(), rows.build[at].tolist(), seconds, strict=True):
+        yield test, window.builds[build], float(took)

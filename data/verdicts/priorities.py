@@ -1,4 +1,4 @@
-"""The priority of tests, which the overlay of metadata gives them: which tests have one, and how SQL asks for it."""
+"""The priorities of tests, from the test metadata: look-ups, and conditions for SQL and for result arrays."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model.filters import Filter
 
-# One row a base name: what a release says of it wins over the global row.
+# One row per base name: the row of the release wins over the global one.
 METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priority,
     arg_max(owner, release IS NOT NULL) AS owner, arg_max(removed, release IS NOT NULL) AS removed
     FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
-UNKNOWN = "unknown"  # the priority of a test that no metadata gives one
+UNKNOWN = "unknown"  # the priority of a test without one in the metadata
 
 
 class Priorities(NamedTuple):
-    """What each test of a release has: `place` in `names`, by the rising ids of `tests`."""
+    """The priority of each test in a release: `names[code]`, one code per id in `tests` (ascending)."""
 
     tests: np.ndarray
-    place: np.ndarray
+    codes: np.ndarray
     names: list[str]
 
-    def places(self, tests: np.ndarray) -> np.ndarray:
-        """The place in `names` of each of these tests."""
-        return self.place[np.searchsorted(self.tests, tests)]
+    def codes_of(self, tests: np.ndarray) -> np.ndarray:
+        """The code of each of these tests: its index in `names`."""
+        return self.codes[np.searchsorted(self.tests, tests)]
 
 
-def of_release(store: Store, release: str) -> Priorities:
-    """Of every test, as the metadata of a release tells it."""
+def release_priorities(store: Store, release: str) -> Priorities:
+    """The priorities of all tests in a release."""
     key = ("priorities", release, store.refresh().id)
-    return store.intermediate.get(key, lambda: _of_release(store, release), lambda found: found.place.nbytes * 3)
+    return store.intermediate.get(key, lambda: _load_priorities(store, release), lambda found: found.codes.nbytes * 3)
 
 
-def _of_release(store: Store, release: str) -> Priorities:
+def _load_priorities(store: Store, release: str) -> Priorities:
     parameters: dict[str, Any] = {"metadata_release": release}
     given = f"SELECT DISTINCT priority FROM ({METADATA}) WHERE priority IS NOT NULL ORDER BY 1"
     names = [UNKNOWN, *(row["priority"] for row in store.rows(given, parameters))]
     found = store.cursor().execute(
-        f"""SELECT t.test, coalesce(list_position($names::VARCHAR[], m.priority), 1)::SMALLINT - 1 AS place
+        f"""SELECT t.test, coalesce(list_position($names::VARCHAR[], m.priority), 1)::SMALLINT - 1 AS code
         FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) ORDER BY t.test""",
         parameters | {"names": names},
     )
     columns = found.fetchnumpy()
-    return Priorities(columns["test"], columns["place"], names)
+    return Priorities(columns["test"], columns["code"], names)
 
 
-def of_names(store: Store, base_names: Iterable[str], release: str | None) -> dict[str, str | None]:
-    """By base name, of those that metadata knows: the priority in a release."""
+def priorities_by_name(store: Store, base_names: Iterable[str], release: str | None) -> dict[str, str | None]:
+    """Base name -> priority in a release, for the names with metadata."""
     rows = store.cursor().execute(
         """SELECT release IS NOT NULL, base_name, priority FROM test_metadata WHERE priority IS NOT NULL
         AND (release IS NULL OR release = $release) AND base_name IN (SELECT unnest($names::VARCHAR[]))""",
         {"release": release, "names": list(base_names)},
     )
-    return {name: priority for _, name, priority in sorted(rows.fetchall())}  # what a release says comes last
+    return {name: priority for _, name, priority in sorted(rows.fetchall())}  # the rows of a release come last
 
 
 @cached_query
-def of_priority(store: Store, release: str, priority: str) -> frozenset[int]:
-    """The tests that have this priority in a release."""
+def tests_of_priority(store: Store, release: str | None, priority: str) -> frozenset[int]:
+    """The tests with this priority in a release."""
     rows = store.cursor().execute(
         f"""SELECT t.test FROM tests t LEFT JOIN ({METADATA}) m USING (base_name)
         WHERE coalesce(m.priority, '{UNKNOWN}') = $priority""",
@@ -71,12 +71,14 @@ def of_priority(store: Store, release: str, priority: str) -> frozenset[int]:
     return frozenset(test for (test,) in rows.fetchall())
 
 
-def prioritized(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str, dict[str, Any]]:
-    """SQL over columns release and test of `r`, to be added to a WHERE: the tests of the filter's priority, where it
-    has one; and its parameters."""
+def priority_condition(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """(" AND ..." on columns release and test of `r`, its parameters): the tests of the filter's priority. Empty if the
+    filter has none."""
     if flt.priority is None:
         return "", {}
-    pairs = [(release, test) for release in sorted(releases) for test in of_priority(store, release, flt.priority)]
+    pairs = [
+        (release, test) for release in sorted(releases) for test in tests_of_priority(store, release, flt.priority)
+    ]
     return (
         """ AND (r.release, r.test) IN (
             SELECT unnest($priority_releases::VARCHAR[]), unnest($priority_tests::BIGINT[]))""",
@@ -84,13 +86,13 @@ def prioritized(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str
     )
 
 
-def within(store: Store, flt: Filter, rows: ResultRows, builds: Sequence[BuildVersion]) -> np.ndarray:
-    """Which rows (of these builds) are of the filter's module, topology and priority."""
-    its = rows.group_mask(flt.module, flt.topology)[rows.group]
+def rows_in_filter(store: Store, flt: Filter, rows: ResultRows, builds: Sequence[BuildVersion]) -> np.ndarray:
+    """Boolean mask over `rows` (of these builds): those of the filter's module, topology and priority."""
+    mask = rows.group_mask(flt.module, flt.topology)[rows.group]
     if flt.priority is None:
-        return its
+        return mask
     release = np.array([build.release for build in builds], dtype=object)[rows.build]
     for name in {build.release for build in builds}:
-        of = np.isin(rows.tests, list(of_priority(store, name, flt.priority)))
-        its &= (release != name) | of[rows.test]
-    return its
+        with_priority = np.isin(rows.tests, list(tests_of_priority(store, name, flt.priority)))
+        mask &= (release != name) | with_priority[rows.test]
+    return mask

@@ -1,69 +1,88 @@
-"""The words of design.md section 5 over one test's statuses: a literal reading of the rules.
+"""What decides the verdict kinds of a test, flaky among them: the rules over its statuses, and nothing else.
 
-This is the reference for whatever decides the words faster, so it is written to be checked against the rules by eye.
-As the same few sequences occur over and over in a release, answers are remembered. Statuses are letters, oldest run
-to newest: P passed, F failed, S skipped, K passed after a failed attempt within the same run.
+A test is **flaky** if, in its window, it had a blip (fewer than BLIP_LIMIT failures in a row between two passes), or
+failed and passed within one run (`K`: a rerun passed), or failed and passed on one commit. This module decides all of
+it from the statuses and the `disagreed` flags; the runs with a same-commit disagreement are found by
+`same_commit_disagreements` (data/verdicts/status_masks.py). The flip score (data/verdicts/statistics/flips.py) only
+ranks tests that are flaky already.
+
+Statuses are letters, oldest run first: P passed, F failed, S skipped or did not run, K passed after a failed attempt
+in the same run. The code is a literal reading of docs/verdicts.md; as a release repeats the same few sequences, answers
+are cached.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 
 NEW_FAILURE, REGRESSION, ALWAYS_FAILING, FLAKY, FIXED = "new_failure", "regression", "always_failing", "flaky", "fixed"
 
-# Worst first: where only one word can be shown, it is the first of these that holds.
+# Worst first: a list that shows one kind per test shows the first of these.
 KINDS = (REGRESSION, NEW_FAILURE, ALWAYS_FAILING, FLAKY, FIXED)
 
 WINDOW = 10  # runs in which the test ran
-BLIP = 3  # a failing stretch shorter than this, between two passes, is a blip
+BLIP_LIMIT = 3  # this many failures in a row are a breakage; fewer, between two passes, are a blip
 
 
 @lru_cache(maxsize=16_384)
 def classify(
     statuses: str, *, before: str | None = None, disagreed: tuple[bool, ...] = (), window: int = WINDOW
 ) -> frozenset[str]:
-    """The words that hold after the newest of `statuses`; any number of them, none for a healthy test.
+    """Return the verdict kinds after the newest of `statuses`; empty for a healthy test.
 
-    Only the last `window` runs in which the test ran are judged; the status just before them counts as context: it
-    can be the pass after which a failure is new, or the pass on the left of a blip. `before` is that context where
-    `statuses` reaches no further back (P, F, K or None for unknown). `disagreed` says for each status whether the test
-    both failed and passed in that run or on that run's commit. Raises ValueError for any other letter or length.
+    Only the last `window` runs in which the test ran count. The status just before them is context: the pass after
+    which a failure is new, or the pass to the left of a blip. `before` is that context if `statuses` reaches no further
+    back (P, F, K or None for unknown). `disagreed` has one flag per status: the test both failed and passed in that run
+    or on that run's commit. Raises ValueError for any other letter or length.
     """
-    if set(statuses) - set("PFSK") or before not in (None, "P", "F", "K"):
+    _check(statuses, before, disagreed)
+    if disagreed:
+        ran = [(status, flag) for status, flag in zip(statuses, disagreed, strict=True) if status != "S"]
+        disagreement = any(flag for _, flag in ran[-window:])
+        results = "".join([status for status, _ in ran])
+    else:
+        disagreement = False
+        results = statuses.replace("S", "")
+    if not results:
+        return frozenset()
+    context = results[-window - 1] if len(results) > window else before or ""
+    judged = results[-window:]
+    outcomes = (context + judged).replace("K", "P")
+    stretches = [(outcome, len(list(group))) for outcome, group in groupby(outcomes)]
+    # The first stretch has no known status to its left, the last none to its right.
+    blip = any(outcome == "F" and length < BLIP_LIMIT for outcome, length in stretches[1:-1])
+
+    kinds = set()
+    if newest := _newest_change(stretches, blip):
+        kinds.add(newest)
+    if len(judged) > 1 and judged.count("F") == len(judged):
+        kinds.add(ALWAYS_FAILING)
+    if blip or disagreement or "K" in judged:
+        kinds.add(FLAKY)
+    return frozenset(kinds)
+
+
+def _check(statuses: str, before: str | None, disagreed: tuple[bool, ...]) -> None:
+    if statuses.strip("PFSK") or before not in (None, "P", "F", "K"):
         raise ValueError(f"statuses are letters P, F, S or K, not {statuses!r} after {before!r}")
     if disagreed and len(disagreed) != len(statuses):
         raise ValueError(f"{len(disagreed)} flags for {len(statuses)} statuses")
-    flags = disagreed or (False,) * len(statuses)
-    ran = [(status, flag or status == "K") for status, flag in zip(statuses, flags, strict=True) if status != "S"]
-    context = ran[-window - 1][0] if len(ran) > window else before
-    judged = ran[-window:]
-    outcomes = ["F" if status == "F" else "P" for status, _ in judged]
-    if not outcomes:
-        return frozenset()
-
-    known = outcomes if context is None else ["F" if context == "F" else "P", *outcomes]
-    stretches = [(outcome, len(list(run))) for outcome, run in groupby(known)]
-    tail, length = stretches[-1]
-    after = stretches[-2][0] if len(stretches) > 1 else None
-    # The first stretch has no known status on its left, the last none on its right.
-    blip = any(outcome == "F" and size < BLIP for outcome, size in stretches[1:-1])
-
-    found = set()
-    if tail == "F" and after == "P":
-        if length == 1:
-            found.add(NEW_FAILURE)
-        elif not blip or length >= BLIP:
-            found.add(REGRESSION)
-    if len(outcomes) > 1 and "P" not in outcomes:
-        found.add(ALWAYS_FAILING)
-    if blip or any(flag for _, flag in judged):
-        found.add(FLAKY)
-    if tail == "P" and after == "F" and length == 1:
-        found.add(FIXED)
-    return frozenset(found)
 
 
-def worst_kind(found: frozenset[str] | set[str]) -> str | None:
-    """The word to show where there is room for one; None where none holds."""
-    return next((word for word in KINDS if word in found), None)
+def _newest_change(stretches: Sequence[tuple[str, int]], blip: bool) -> str | None:
+    """The kind of the last of the stretches (outcome, length), whose outcomes alternate between P and F."""
+    if len(stretches) < 2:
+        return None
+    outcome, length = stretches[-1]
+    if outcome == "P":
+        return FIXED if length == 1 else None
+    if length == 1:
+        return NEW_FAILURE
+    return REGRESSION if length >= BLIP_LIMIT or not blip else None
+
+
+def worst_kind(kinds: frozenset[str] | set[str]) -> str | None:
+    """The worst of these kinds; None if there are none."""
+    return next((kind for kind in KINDS if kind in kinds), None)

@@ -1,8 +1,8 @@
-"""Which commit broke a test: every stored build of the lane is an observation, nothing is rerun.
+"""Which commit broke a test. Every stored build of the lane is an observation; nothing is rerun.
 
-The suspects are the commits that Jenkins lists for the builds between the last good and the first bad one; where the
-history is long enough for a change point, between the ends of its 99 % range. A commit weighs more at the outset when
-its message names what the test is about.
+The suspects are the commits that Jenkins lists for the builds between the last good and the first bad one or, if the
+history is long enough for a change point, in its 99 % range. A commit has a higher prior if its message shares a word
+with the test.
 """
 
 from __future__ import annotations
@@ -18,95 +18,93 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence
-from data.verdicts.disturbances import analyse_lanes, releases
-from data.verdicts.evidence.failure_history import bounds, tail
+from data.verdicts import evidence as evidence_rules
+from data.verdicts.evidence.failure_history import breakage_bounds, trailing_failures
 from data.verdicts.histories import histories
-from data.verdicts.verdicts import Judged, judge, test_names, window_runs
+from data.verdicts.lane_analysis import analyse_lanes
+from data.verdicts.lanes import filtered_releases
+from data.verdicts.verdicts import LaneVerdict, judge_tests, test_names, window_runs
 
-NAMED = 4.0  # how many times likelier a commit is beforehand whose message shares a word with the test
+NAMED_WEIGHT = 4.0  # prior weight of a commit whose message shares a word with the test; others have 1
 _WORD = re.compile(r"[a-z]+")
 _COMMON = {"and", "for", "from", "module", "not", "the", "test", "tests", "when", "with"}
 
 
 @cached_query
 def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
-    """For every lane of the filter in which the test (id) fails now: {"release", "environment", "test", "after",
+    """One row per lane of the filter in which the test (id) fails now: {"release", "environment", "test", "after",
     "until" (run numbers: exclusive, inclusive), "suspects": [commit facts with "probability" and "build"], likeliest
-    first, "none": the chance that it is none of them, "sentence", "evidence"}.
+    first, "none": the probability that it is none of them, "sentence", "evidence"}.
 
-    Empty where it does not fail, or never passed: then there is nothing between good and bad.
+    Empty if the test does not fail now, or never passed: then there is no last good run.
     """
     number = ids.number(test)
-    answer = []
-    for release in releases(store, flt):
+    rows = []
+    for release in filtered_releases(store, flt):
         lane = replace(flt, release=release)
-        for verdict in judge(store, lane)[1]:
-            if verdict.line.test == number and tail(verdict.letters):
-                answer += _of_verdict(store, lane, verdict)
-    return answer
+        for verdict in judge_tests(store, lane)[1]:
+            if verdict.test_lane.test == number and trailing_failures(verdict.statuses):
+                rows += _suspects_of(store, lane, verdict)
+    return rows
 
 
-def _of_verdict(store: Store, flt: Filter, verdict: Judged) -> list[dict[str, Any]]:
-    line = verdict.line
-    history = histories(store, flt, [line], window_runs(store, flt))[line.test, line.lane]
-    ends = bounds(history.statuses, store.settings.measures.change_point_l)
-    if ends is None:
+def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[str, Any]]:
+    """The row of one verdict; empty if its history has no good run before the failures."""
+    test_lane = verdict.test_lane
+    history = histories(store, flt, [test_lane], window_runs(store, flt))[test_lane.test, test_lane.lane]
+    bounds = breakage_bounds(history.statuses, store.settings.measures.change_point_l)
+    if bounds is None:
         return []
-    first, after, until = ends
-    around = analyse_lanes(store, flt, window_runs(store, flt))
-    release, environment = around.window.lanes[line.lane]
-    jobs = {part.job for part in line.parts if part.tripped}
-    began = _began(store, release, jobs)
-    runs = [began.get(run.run) for run in history.runs]
-    commits = _commits(store, release, jobs, runs[after], runs[until])
-    test = test_names(store, [line.test])[line.test]
-    places = (job.rpartition("/")[2] for job in jobs)
-    subject = _words(line.module, *places, test["file"], test["class"], test["name"])
-    told = {
+    first, after, until = bounds
+    window = analyse_lanes(store, flt, window_runs(store, flt)).window
+    release, environment = window.lanes[test_lane.lane]
+    jobs = {on_host.job for on_host in test_lane.by_host if on_host.tripped}
+    started = _start_times(store, release, jobs)
+    starts = [started.get(run.run) for run in history.runs]
+    commits = _commits(store, release, jobs, starts[after], starts[until])
+    test = test_names(store, [test_lane.test])[test_lane.test]
+    job_names = (job.rpartition("/")[2] for job in jobs)
+    subject = _words(test_lane.module, *job_names, test["file"], test["class"], test["name"])
+    evidence = {
         "rule": "suspects",
-        **history.told(),
+        **history.evidence(),
         "first": first,
         "after": after,
         "until": until,
-        "included": [sum(commit["started_at"] <= start for commit in commits) if start else None for start in runs],
+        "included": [sum(commit["started_at"] <= start for commit in commits) if start else None for start in starts],
         "commits": [commit["revision"] for commit in commits],
-        "weights": [NAMED if _words(commit["message"]) & subject else 1.0 for commit in commits],
+        "weights": [NAMED_WEIGHT if _words(commit["message"]) & subject else 1.0 for commit in commits],
     }
-    judged = evidence.judge(told)
-    found = [
-        {
-            "revision": commits[place]["revision"],
-            "author": commits[place]["author"],
-            "message": commits[place]["message"],
-            "committed_at": iso(commits[place]["committed_at"]),
-            "url": commits[place]["url"],
-            "probability": judged["probabilities"][place],
-            "build": {
-                "id": ids.text(commits[place]["build"]),
-                "number": commits[place]["number"],
-                "job": commits[place]["job"],
-            },
-        }
-        for place in judged["ranked"]
-    ]
+    judged = evidence_rules.judge(evidence)
     return [
         {
             "release": release,
             "environment": environment,
-            "test": ids.text(line.test),
+            "test": ids.text(test_lane.test),
             "after": history.runs[after].number,
             "until": history.runs[until].number,
-            "suspects": found,
+            "suspects": [_suspect(commits[index], judged["probabilities"][index]) for index in judged["ranked"]],
             "none": judged["none"],
-            "sentence": evidence.sentence(told),
-            "evidence": told,
+            "sentence": evidence_rules.sentence(evidence),
+            "evidence": evidence,
         }
     ]
 
 
-def _began(store: Store, release: str, jobs: Iterable[str]) -> dict[int, datetime]:
-    """By run: when the build of these jobs that it listed began; it may be one that an earlier run had made."""
+def _suspect(commit: dict[str, Any], probability: float) -> dict[str, Any]:
+    return {
+        "revision": commit["revision"],
+        "author": commit["author"],
+        "message": commit["message"],
+        "committed_at": iso(commit["committed_at"]),
+        "url": commit["url"],
+        "probability": probability,
+        "build": {"id": ids.text(commit["build"]), "number": commit["number"], "job": commit["job"]},
+    }
+
+
+def _start_times(store: Store, release: str, jobs: Iterable[str]) -> dict[int, datetime]:
+    """Run -> start time of the build of these jobs that it listed; an earlier run may have made that build."""
     rows = store.cursor().execute(
         """SELECT rb.run, max(b.started_at) FROM run_builds rb JOIN builds b USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[])) GROUP BY rb.run""",
@@ -118,8 +116,8 @@ def _began(store: Store, release: str, jobs: Iterable[str]) -> dict[int, datetim
 def _commits(
     store: Store, release: str, jobs: Iterable[str], good: datetime | None, bad: datetime | None
 ) -> list[dict[str, Any]]:
-    """The commits that were new in builds of these jobs begun after the good one and up to the bad one, oldest first,
-    each with the first build that had it. Builds of other environments count: Jenkins names a commit only once."""
+    """The commits that were new in builds of these jobs started after `good` and not after `bad`, oldest first, each
+    with the first build that had it. Builds of other environments count: Jenkins lists a commit only once."""
     rows = store.rows(
         f"""SELECT b.build, b.job, b.number, b.started_at, c.revision, c.author, c.message, c.committed_at, c.url
         FROM builds b JOIN {store.table_source("commits")} c USING (build)

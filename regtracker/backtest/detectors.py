@@ -8,11 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from data.verdicts.evidence.failure_history import last_change, tail
+from data.verdicts.evidence.failure_history import last_rise, trailing_failures
 from data.verdicts.evidence.failure_rates import FISHER
-from data.verdicts.lanes import HISTORY_RUNS, MASK_BITS, TestLane
+from data.verdicts.lanes import HISTORY_RUNS, MASK_BITS
 from data.verdicts.rules import NEW_FAILURE, REGRESSION, classify
 from data.verdicts.statistics.fisher import Status, compare
+from data.verdicts.status_masks import TestLane
 from regtracker.backtest.history import Look
 
 # (a look, the tests broken at the previous look) -> the tests broken at this look
@@ -44,7 +45,7 @@ def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
     found = set()
     for line in look.calm:
         letters = _letters(line, look, MASK_BITS)
-        if length <= tail(letters) < len(letters):
+        if length <= trailing_failures(letters) < len(letters):
             found.add(line.test)
     return found
 
@@ -54,7 +55,7 @@ def by_change_point(look: Look, before: set[int], threshold: float) -> set[int]:
     for line in look.calm:
         letters = _letters(line, look, HISTORY_RUNS)
         # A rise is only ever accepted at a failure; what was found stays until a fall is.
-        if (letters.endswith("F") or line.test in before) and last_change(letters, threshold) is not None:
+        if (letters.endswith("F") or line.test in before) and last_rise(letters, threshold) is not None:
             found.add(line.test)
     return found
 

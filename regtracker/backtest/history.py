@@ -13,18 +13,10 @@ from typing import Any
 
 from data.lake.store import Store
 from data.model.filters import Filter
-from data.verdicts.disturbances import Key, drop_persistent, lane_hosts, storm_candidates, without_sick
-from data.verdicts.lanes import (
-    MASK_BITS,
-    LaneRun,
-    TestLane,
-    TestLaneHost,
-    combine_hosts,
-    lane_window,
-    module_counts,
-    span,
-    test_lanes,
-)
+from data.verdicts.disturbances.bad_hosts import judge_lane_hosts, without_bad_hosts
+from data.verdicts.disturbances.mass_failures import ColumnKey, StormCandidate, drop_persistent, storm_candidates
+from data.verdicts.lanes import MASK_BITS, LaneRun, lane_window, load_module_counts, partition_condition
+from data.verdicts.status_masks import TestLane, TestLaneHost, combine_hosts, load_test_lanes
 
 HOST_DEPTH = 21  # runs that hosts are judged on, as verdicts do
 
@@ -38,8 +30,8 @@ class PastLane:
     runs: list[LaneRun]
     lines: list[TestLane]
     tests: int  # that ever ran there
-    columns: list[Key]
-    stormy: dict[Key, tuple[Any, ...]]
+    columns: list[ColumnKey]
+    stormy: dict[ColumnKey, StormCandidate]
 
     @property
     def weeks(self) -> float:
@@ -83,13 +75,13 @@ class Look:
         found = [self._shifted(line, masks) for line in self.lane.lines]
         recent = (1 << HOST_DEPTH) - 1
         short = [
-            combine_hosts(line.test, 0, line.module, tuple(_masked(part, recent) for part in line.parts))
+            combine_hosts(line.test, 0, line.module, tuple(_masked(part, recent) for part in line.by_host))
             for line in found
         ]
-        hosts = lane_hosts(0, [line for line in short if line.failed or line.rescued])
-        if not any(host.sick for host in hosts):
+        hosts = judge_lane_hosts(0, [line for line in short if line.failed or line.rescued])
+        if not any(host.bad for host in hosts):
             return found
-        sick = {line.test: line.sick for line in without_sick(short, hosts)}
+        sick = {line.test: line.on_bad_host for line in without_bad_hosts(short, hosts)}
         return [
             line._replace(failed=line.failed & ~sick[line.test], rescued=line.rescued & ~sick[line.test])
             for line in found
@@ -97,7 +89,7 @@ class Look:
 
     def _shifted(self, line: TestLane, stormy: dict[tuple[str, str | None], int]) -> TestLane:
         parts = []
-        for part in line.parts:
+        for part in line.by_host:
             storm = stormy.get((part.job, None), 0) | stormy.get((part.job, line.module), 0)
             parts.append(_masked(part, ~storm, self.hidden))
         return combine_hosts(line.test, 0, line.module, tuple(parts))
@@ -118,8 +110,8 @@ def _masked(part: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
 def past_lanes(store: Store, release: str) -> list[PastLane]:
     """The lanes of a release with all of their runs."""
     view = lane_window(store, Filter(release), 1_000_000)
-    of = module_counts(store, view)
-    where, parameters = span(view.builds)
+    of = load_module_counts(store, view)
+    where, parameters = partition_condition(view.builds)
     troubled = store.cursor().execute(
         f"SELECT DISTINCT r.test FROM results r WHERE {where} AND r.status = 'failed'", parameters
     )
@@ -129,9 +121,9 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
         here = [
             build._replace(age=build.age - first) for build in view.builds if first <= build.age < first + MASK_BITS
         ]
-        for line in test_lanes(store, replace(view, builds=here), set(), tests=tests):
+        for line in load_test_lanes(store, replace(view, builds=here), set(), tests=tests):
             parts = merged.setdefault((line.test, line.lane), (line.module, {}))[1]
-            for part in line.parts:
+            for part in line.by_host:
                 masks = parts.setdefault((part.job, part.host), [0, 0, 0, 0])
                 for place, mask in enumerate((part.failed, part.passed, part.rescued, part.tripped)):
                     masks[place] |= mask << first
@@ -156,7 +148,7 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
 
 
 def _tests(store: Store, builds: list[Any]) -> dict[int, int]:
-    where, parameters = span(builds)
+    where, parameters = partition_condition(builds)
     rows = store.cursor().execute(
         f"""SELECT w.lane, count(DISTINCT r.test) FROM results r
         JOIN (SELECT unnest($build::BIGINT[]) AS build, unnest($lane::INTEGER[]) AS lane) w USING (build)

@@ -11,7 +11,7 @@ from typing import Any
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.verdicts.disturbances import releases
+from data.verdicts.lanes import filtered_releases
 from data.verdicts.suspects import suspects
 from data.verdicts.verdicts import verdicts
 from regtracker.backtest import history, known_faults, simulated_histories
@@ -35,7 +35,9 @@ def replayed(
 ) -> dict[str, Any]:
     """{"lanes", "faults", "detectors", "measures"} over the store's releases (or `only` these). `document` is the
     simulator's truth, else hindsight judges. `say` is told what is being replayed. KeyError for no such document."""
-    lanes = [lane for release in only or releases(store, EVERYTHING) for lane in history.past_lanes(store, release)]
+    lanes = [
+        lane for release in only or filtered_releases(store, EVERYTHING) for lane in history.past_lanes(store, release)
+    ]
     lanes = [lane for lane in lanes if len(lane.runs) > 1]
     known = known_faults.from_simulator(document) if document is not None else known_faults.from_hindsight(lanes)
     at = {(lane.release, lane.environment) for lane in lanes}

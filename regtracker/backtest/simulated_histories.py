@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from data.verdicts.evidence.failure_history import bounds, judge_suspects, last_change
+from data.verdicts.evidence.failure_history import breakage_bounds, judge_suspects, last_rise
 from data.verdicts.evidence.failure_rates import FISHER
-from data.verdicts.failure_rates import SAMPLE
+from data.verdicts.failure_rates import SAMPLE_RUNS
 from data.verdicts.lanes import MASK_BITS
 from data.verdicts.rules import REGRESSION, classify
 from data.verdicts.statistics.change_points import THRESHOLD
 from data.verdicts.statistics.fisher import Status, compare
-from data.verdicts.suspects import NAMED
+from data.verdicts.suspects import NAMED_WEIGHT
 
 TESTS = 7_000
-BASE = MASK_BITS - SAMPLE
+BASE = MASK_BITS - SAMPLE_RUNS
 STEADY = 0.01  # failure rate before a change
 GIVEN_UP = 60  # builds after which a change counts as not found
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ def measure(seed: int = 1, looks: int = 30, histories: int = 300) -> Iterator[Ro
     yield from _culprits(rng, histories)
 
 
-def _claims(failed: np.ndarray, confirmed: bool, runs: int = SAMPLE) -> np.ndarray:
+def _claims(failed: np.ndarray, confirmed: bool, runs: int = SAMPLE_RUNS) -> np.ndarray:
     """Which tests (rows of tests x runs, True where failed) are claimed to fail more often in the newest runs."""
     base, sample = failed[:, :-runs], failed[:, -runs:]
     rules = FISHER if confirmed else replace(FISHER, correction="none")
@@ -60,7 +60,7 @@ def _discoveries(rng: np.random.Generator, looks: int) -> Iterator[Row]:
     for _ in range(looks):
         failed = rng.random((TESTS, MASK_BITS)) < _mostly_passing(rng)[:, None]
         failed[:changed] = rng.random((changed, MASK_BITS)) < STEADY
-        failed[:changed, -SAMPLE:] = rng.random((changed, SAMPLE)) < 0.3
+        failed[:changed, -SAMPLE_RUNS:] = rng.random((changed, SAMPLE_RUNS)) < 0.3
         for confirmed, found in shares.items():
             claimed = _claims(failed, confirmed)
             found.append(claimed[changed:].sum() / max(claimed.sum(), 1))
@@ -108,7 +108,7 @@ def _first(past: np.ndarray, steady: int) -> dict[str, int]:
         if not past[now - 1]:
             continue  # only a failure can turn a test broken
         known = letters[:now]
-        change = last_change(known, THRESHOLD) if found["change point"] > GIVEN_UP else None
+        change = last_rise(known, THRESHOLD) if found["change point"] > GIVEN_UP else None
         seen = {
             "suspected": bool(_claims(past[None, now - MASK_BITS : now], False)[0]),
             "change point": change is not None and change.until >= steady,
@@ -128,7 +128,7 @@ def _ranges(rng: np.random.Generator, histories: int) -> Iterator[Row]:
         steady, before = int(rng.integers(10, 200)), rng.choice([0.0, 0.01, 0.05])
         after, builds = rng.choice([0.3, 0.6, 1.0]), int(rng.integers(3, 40))
         past = np.r_[rng.random(steady) < before, [True], rng.random(builds - 1) < after]
-        change = last_change("".join("F" if failed else "P" for failed in past), THRESHOLD)
+        change = last_rise("".join("F" if failed else "P" for failed in past), THRESHOLD)
         if change is not None:
             held.append(change.after < steady <= change.until)
             wide.append(change.until - change.after)
@@ -147,16 +147,16 @@ def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Row]:
             counts[steady] = max(counts[steady], 1)
             past = np.r_[rng.random(steady) < flakes, np.ones(10, bool)]
             letters = "".join("F" if failed else "P" for failed in past)
-            ends = bounds(letters, THRESHOLD)
+            ends = breakage_bounds(letters, THRESHOLD)
             if ends is None:
                 continue
             start, after, until = ends
             total = np.cumsum(counts)
             commits = int(total[until] - total[after])
             culprit = int(total[steady - 1] - total[after] + rng.integers(counts[steady]))
-            weights = np.where(rng.random(commits) < 1 / 8, NAMED, 1.0)
+            weights = np.where(rng.random(commits) < 1 / 8, NAMED_WEIGHT, 1.0)
             if 0 <= culprit < commits:
-                weights[culprit] = NAMED if rng.random() < 0.85 else 1.0
+                weights[culprit] = NAMED_WEIGHT if rng.random() < 0.85 else 1.0
             judged = judge_suspects(
                 {
                     "statuses": letters,

@@ -6,6 +6,7 @@ evidence holds, and whoever doubts a verdict can recompute it from what the API 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from data.verdicts.evidence import (
@@ -22,7 +23,7 @@ from data.verdicts.evidence import (
 from data.verdicts.evidence.number_text import Evidence
 
 # rule: how it is judged, how it is said
-_RULES = {
+RULES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], Callable[[Evidence], str]]] = {
     "words": (verdict.judge, verdict.sentence),
     "change_point": (failure_history.judge_change, failure_history.say_change),
     "suspects": (failure_history.judge_suspects, failure_history.say_suspects),
@@ -35,14 +36,13 @@ _RULES = {
     "storm": (disturbances.judge_storm, disturbances.say_storm),
     "host": (disturbances.judge_host, disturbances.say_host),
 }
-RULES = tuple(_RULES)
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     """What follows from the evidence, under the names that the answers of the questions use. KeyError for no rule."""
-    return _RULES[evidence["rule"]][0](evidence)
+    return RULES[evidence["rule"]][0](evidence)
 
 
 def sentence(evidence: Evidence) -> str:
     """One plain sentence (or a few) that says the verdict with its numbers."""
-    return _RULES[evidence["rule"]][1](evidence)
+    return RULES[evidence["rule"]][1](evidence)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from data.verdicts.evidence.number_text import Evidence, number, rate
-from data.verdicts.statistics.storms import LONGEST as LONGEST_STORM
-from data.verdicts.statistics.storms import Storm, sick_hosts, storms
+from data.verdicts.statistics.bad_hosts import compare_hosts
+from data.verdicts.statistics.storms import LONGEST_STORM, StormKind, storm_kinds
 
 
 def judge_storm(evidence: Evidence) -> dict[str, Any]:
-    kind = Storm(int(storms(evidence["total"], evidence["failed"], min(evidence["top"], evidence["failed"]))))
+    kind = StormKind(int(storm_kinds(evidence["total"], evidence["failed"], min(evidence["top"], evidence["failed"]))))
     return {"kind": kind.name.lower() if evidence["stretch"] <= LONGEST_STORM else "none"}
 
 
@@ -26,11 +26,11 @@ def say_storm(evidence: Evidence) -> str:
 
 def judge_host(evidence: Evidence) -> dict[str, Any]:
     names = sorted(evidence["hosts"])
-    judged = sick_hosts(*np.array([evidence["hosts"][name] for name in names], dtype=float).T)
+    judged = compare_hosts(*np.array([evidence["hosts"][name] for name in names], dtype=float).T)
     here = names.index(evidence["host"])
     total, failed, expected = evidence["hosts"][evidence["host"]]
     return {
-        "sick": bool(judged.sick[here]),
+        "sick": bool(judged.bad[here]),
         "expected": expected,
         **{name: number(getattr(judged, name)[here]) for name in ("ratio", "p", "q")},
         **rate(failed, total),

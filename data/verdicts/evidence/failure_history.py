@@ -14,19 +14,19 @@ from data.verdicts.statistics.suspects import posterior, rank
 LIKELIEST = 0.3
 
 
-def tail(statuses: str) -> int:
+def trailing_failures(statuses: str) -> int:
     """How many failures a sequence ends in."""
     return len(statuses) - len(statuses.rstrip("F"))
 
 
-def bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
+def breakage_bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
     """Places in a history: where its last segments begin, the last run surely without what broke it, and the first
     surely with it. Where no change is certain: the failures that it ends in, if nothing failed before them, else the
     likeliest change. None where there is nothing between good and bad."""
     found = changes(statuses, threshold)
     rising = bool(found) and found[-1].rate_after > found[-1].rate_before
     if not rising:
-        first_bad, start = len(statuses) - tail(statuses), found[-1].index if found else 0
+        first_bad, start = len(statuses) - trailing_failures(statuses), found[-1].index if found else 0
         if start < first_bad < len(statuses) and "F" not in statuses[start:first_bad]:
             return start, first_bad - 1, first_bad
         found = changes(statuses, max(threshold, LIKELIEST))
@@ -34,7 +34,7 @@ def bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
     return (found[-2].index if len(found) > 1 else 0, found[-1].after, found[-1].until) if rising else None
 
 
-def last_change(statuses: str, threshold: float) -> Change | None:
+def last_rise(statuses: str, threshold: float) -> Change | None:
     """The newest change of a history of letters (P or K passed, F failed), if the failure rate rose there."""
     found = changes(statuses, threshold)
     return found[-1] if found and found[-1].rate_after > found[-1].rate_before else None
@@ -49,7 +49,7 @@ def changes(statuses: str, threshold: float) -> tuple[Change, ...]:
 
 
 def judge_change(evidence: Evidence) -> dict[str, Any]:
-    change = last_change(evidence["statuses"], evidence["threshold"])
+    change = last_rise(evidence["statuses"], evidence["threshold"])
     if change is None:
         return {"range_99": None}
     numbers = evidence["numbers"]

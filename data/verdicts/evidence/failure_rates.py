@@ -16,7 +16,7 @@ FISHER = Rules(correction="discrete")
 CLAIMS = ("confirmed", "suspected", "required")
 
 
-def cuts(p: np.ndarray, q: np.ndarray) -> dict[str, float | None]:
+def p_cutoffs(p: np.ndarray, q: np.ndarray) -> dict[str, float | None]:
     """The largest p that is confirmed, and that keeps an open regression open: q rises with p, so these stand for the
     whole correction in the evidence of one test."""
     levels = {"cut": FISHER.confidence, "cut_open": FISHER.confidence - FISHER.open_confidence}

@@ -12,13 +12,13 @@ from data.verdicts.evidence.number_text import Evidence, counted
 
 # The worst first: of a row or column the worst cell stands for all.
 STATES = ("failing", "broken", "missing", "ok", "empty")
-BROKEN_WORDS = ("regression", "new_failure", "always_failing")  # what keeps a module from shipping
+BROKEN_KINDS = ("regression", "new_failure", "always_failing")  # what keeps a module from shipping
 _SAID = {"regression": "regression", "new_failure": "new failure", "always_failing": "always failing test"}
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     total = evidence["total"]
-    tests = sum(evidence["words"][word] for word in BROKEN_WORDS) if total else 0
+    tests = sum(evidence["words"][word] for word in BROKEN_KINDS) if total else 0
     unjudged = evidence["unjudged"] if total else 0
     if not total:
         state = "broken" if evidence["ended"] else "missing" if evidence["expected"] else "empty"
@@ -41,7 +41,7 @@ def sentence(evidence: Evidence) -> str:
     counts = f"{evidence['passed']} of {counted(evidence['total'], 'result')} passed in {runs}"
     if found["state"] == "broken":
         return f"{where}: {counts}, and a storm broke the whole column, so nothing is known of its tests."
-    told = [counted(evidence["words"][word], _SAID[word]) for word in BROKEN_WORDS if evidence["words"][word]]
+    told = [counted(evidence["words"][word], _SAID[word]) for word in BROKEN_KINDS if evidence["words"][word]]
     if found["unjudged"]:
         told.append(f"{counted(found['unjudged'], 'test')} failed that ran too seldom to be judged")
     said = f"{where}: {', '.join(told) if told else 'no broken test'}; {counts}"

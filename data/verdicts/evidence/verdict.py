@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from data.verdicts.evidence.failure_history import say_change, tail
+from data.verdicts.evidence.failure_history import say_change, trailing_failures
 from data.verdicts.evidence.number_text import Evidence, rate
 from data.verdicts.rules import KINDS, classify, worst_kind
 
@@ -25,7 +25,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 def sentence(evidence: Evidence) -> str:
     statuses, numbers = evidence["statuses"], evidence["numbers"]
     found = judge(evidence)
-    length, of, failed = tail(statuses), found["of"], found["failed"]
+    length, of, failed = trailing_failures(statuses), found["of"], found["failed"]
     kind = found["kind"]
     if kind == "regression":
         said = f"Failed in the last {length} runs, since #{numbers[-length]}; passed in #{numbers[-length - 1]}."

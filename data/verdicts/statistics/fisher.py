@@ -51,7 +51,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FisherComparison:
     """One element a test. `p` is of a rise of the failure rate, `q` is p after correction for all tests compared here
     (by Benjamini-Hochberg where the rules say "none"), `p_better` is of a fall; NaN where either side has no runs.
     Rates are failure rates, 0..1, with Wilson 95 % intervals.
@@ -104,7 +104,7 @@ def compare(
     *,
     opened: ArrayLike = False,
     rules: Rules | None = None,
-) -> Comparison:
+) -> FisherComparison:
     """Judge the sample against the base, test by test; `total` counts passes and failures, never skips.
 
     `opened` marks tests whose regression is open already: they need less evidence to stay red than to turn red. Tests
@@ -155,7 +155,7 @@ def compare(
 
     base_low, base_high = wilson(base_failed, base_total)
     low, high = wilson(failed, total)
-    return Comparison(status, p, q, p_better, base_rate, base_low, base_high, rate, low, high)
+    return FisherComparison(status, p, q, p_better, base_rate, base_low, base_high, rate, low, high)
 
 
 def _discrete(p: np.ndarray, margins: np.ndarray, least: int, highest: float) -> np.ndarray:

@@ -1,25 +1,24 @@
-"""How flaky tests are: flips and onsets over windows of runs, and disagreement on one commit.
+"""How much a flaky test flips: scores over its runs. What decides that it is flaky is in `data/verdicts/rules.py`.
 
 Statuses are letters, oldest run first: P passed, F failed, K passed after a failed attempt in the same run; any other
-letter (S) is no result and is passed over.
+letter (S) is not a result and is ignored.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
-LASTING = 3  # a stretch of this many failures is a breakage, not a flake: left out of the flip score
+EXCLUDED_STRETCH = 3  # failures in a row that TestGrid leaves out of the flip score, as a breakage
 ONSET_WINDOW = 10
 
 _NO_RESULT = re.compile("[^PFK]")
-_LASTING = re.compile(f"F{{{LASTING},}}")
+_EXCLUDED = re.compile(f"F{{{EXCLUDED_STRETCH},}}")
 _FAILING = re.compile("F+")
 
 
 class Flips(NamedTuple):
-    """Flips to failing, results considered, and 100 x flips / considered (0 where nothing is)."""
+    """Flips to failing, results considered, and 100 x flips / considered (0 if none are)."""
 
     flips: int
     considered: int
@@ -27,41 +26,30 @@ class Flips(NamedTuple):
 
 
 def flips(statuses: str) -> Flips:
-    """TestGrid's flip flakiness.
+    """Return TestGrid's flip score.
 
-    Only pass to fail counts, a run that passed after a failed attempt is a flip in itself, and stretches of three or
-    more failures are left out whole. Infrastructure failures must have been removed. Source: GoogleCloudPlatform/
-    testgrid, pkg/summarizer/analyzers/flipanalyzer.go.
+    Only pass to fail counts; a run that passed after a failed attempt is one flip, and stretches of three or more
+    failures are left out whole. The caller removes infrastructure failures. Source: GoogleCloudPlatform/testgrid,
+    pkg/summarizer/analyzers/flipanalyzer.go.
     """
-    counted = _LASTING.sub("", _NO_RESULT.sub("", statuses))
-    # A stretch of failures has a pass before it, or nothing, which counts as one.
+    counted = _EXCLUDED.sub("", _NO_RESULT.sub("", statuses))
+    # Before a stretch of failures is a pass, or nothing, which counts as one.
     total = counted.count("K") + len(_FAILING.findall(counted))
     return Flips(total, len(counted), 100.0 * total / max(len(counted), 1))
 
 
 def onsets(statuses: str, window: int = ONSET_WINDOW) -> float:
-    """Onsets (pass to fail) among the last `window` results, divided by `window` always.
+    """Return the onsets (pass to fail) among the last `window` results, always divided by `window`.
 
-    Source: Buildkite test engine, transition count monitor, as its text defines it (its picture counts both
-    directions). A run that passed after a failed attempt counts as passed.
+    A run that passed after a failed attempt counts as passed. Source: Buildkite Test Engine, transition count monitor,
+    as its text defines it (its picture counts both directions).
     """
     return _NO_RESULT.sub("", statuses)[-window:].replace("K", "P").count("PF") / window
 
 
-def disagreements(results: Iterable[tuple[Hashable, str]]) -> set[Hashable]:
-    """The commits on which one test both passed and failed; `results` are (commit, letter) in any order.
-
-    The strongest single sign of a flaky test, as the code was the same. K disagrees by itself, S says nothing.
-    """
-    seen: dict[Hashable, set[str]] = {}
-    for commit, letter in results:
-        seen.setdefault(commit, set()).update("PF" if letter == "K" else letter)
-    return {commit for commit, outcomes in seen.items() if {"P", "F"} <= outcomes}
-
-
 def recovered(clean_results: int, clean_days: float, *, results: int = 100, days: float = 7.0) -> bool:
-    """Whether a flaky test may be taken off the list: `results` results or `days` days since it last disagreed.
+    """Whether a flaky test has recovered: `results` results, or `days` days with any result, since it last flipped.
 
-    Days alone are not enough where it never ran. Source: Buildkite test engine, pass-on-retry monitor.
+    Source: Buildkite Test Engine, pass-on-retry monitor.
     """
     return clean_results >= results or (clean_days >= days and clean_results > 0)

@@ -84,7 +84,7 @@ def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
         "get_verdicts": (seven, plain(verdicts.verdicts(store, SEVEN, BROKEN))),
         "get_flaky_tests": (seven, plain(flaky.flaky(store, SEVEN))),
         "get_rising_failure_rates": (seven, plain(failure_rates.regressions(store, SEVEN)["tests"])),
-        "get_slower_tests": (seven, plain(durations.of_tests(store, SEVEN))),
+        "get_slower_tests": (seven, plain(durations.changed_tests(store, SEVEN))),
         "find_tests": ({"text": "broken"}, tests.find(store, "broken", Filter())),
         "search": ({"text": "broken"}, search.search(store, "broken", Filter())),
         "get_test": ({"test": test["key"]}, {"test": tests.test(store, test["test"])}),

@@ -88,11 +88,11 @@ def test_a_run_older_than_the_window_is_answered_too(world):
 
 
 def test_a_duration_that_changed_for_good_is_found_with_its_run(programme):
-    (row,) = durations.of_tests(programme, SEVEN)
+    (row,) = durations.changed_tests(programme, SEVEN)
     assert (row["name"], row["topology"], row["run"]["number"], row["slower"]) == ("slows", "3s", 21, True)
     assert row["factor"] == pytest.approx(3, rel=0.05)
     assert row["before_s"] == pytest.approx(1, rel=0.05)
-    assert durations.of_tests(programme, Filter(release="7.0", module="nvs")) == []
+    assert durations.changed_tests(programme, Filter(release="7.0", module="nvs")) == []
 
 
 def test_a_module_slows_down_with_its_tests_and_failures_do_not_count(world):
@@ -105,15 +105,15 @@ def test_a_module_slows_down_with_its_tests_and_failures_do_not_count(world):
         return {"m": cases("m", letters, seconds=seconds)}
 
     world.series([run(number) for number in range(1, 25)])
-    rows = durations.of_tests(world.store, SEVEN)
+    rows = durations.changed_tests(world.store, SEVEN)
     assert {row["name"] for row in rows} == {f"t{place}" for place in range(6)}
     assert {row["run"]["number"] for row in rows} == {13}
-    assert durations.of_tests(world.store, Filter(release="7.0", runs=5)) == []
+    assert durations.changed_tests(world.store, Filter(release="7.0", runs=5)) == []
 
 
 def test_a_faster_module_is_told_as_such(world):
     seconds = [3.0 if run < 12 else 1 + 0.01 * (run % 3) for run in range(1, 23)]
     world.series([{"m": cases("m", {"a": "P", "b": "P"}, seconds=each)} for each in seconds])
-    (row,) = durations.of_modules(world.store, SEVEN)
+    (row,) = durations.changed_modules(world.store, SEVEN)
     assert (row["module"], row["slower"], row["run"]["number"]) == ("m", False, 12)
     assert row["factor"] == pytest.approx(1 / 3, rel=0.05)

@@ -7,7 +7,8 @@ import pytest
 from support.store_builder import World, cases
 
 from data.model.filters import Filter
-from data.verdicts import disturbances, verdicts
+from data.verdicts import verdicts
+from data.verdicts.disturbances import lists
 
 SEVEN = Filter(release="7.0")
 ALL = Filter(release="7.0", include_storms=True)
@@ -30,7 +31,7 @@ def test_a_column_that_broke_as_a_whole_is_left_out_and_told(world):
     world.series([{"m": letters(failing)} for failing in (0, 0, 11, 0, 0)])
     assert kinds(world) == {}
     assert set(kinds(world, ALL)) == set(letters(11, 11))
-    (storm,) = disturbances.storm_list(world.store, SEVEN)
+    (storm,) = lists.storm_list(world.store, SEVEN)
     assert (storm["number"], storm["kind"], storm["failed"], storm["total"]) == (3, "column", 11, 12)
     assert storm["job"] == "qa/7.0/M" and storm["module"] is None
     left_out = verdicts.exclusions(world.store, SEVEN)
@@ -49,7 +50,7 @@ def test_a_verdict_says_which_of_its_failures_were_left_out(world):
 def test_what_is_broken_for_longer_than_storms_last_is_news(world):
     world.series([{"m": letters(failing)} for failing in (0, 0, 12, 12, 12)])
     assert kinds(world) == {name: ["regression"] for name in letters(12)}
-    assert disturbances.storm_list(world.store, SEVEN) == []
+    assert lists.storm_list(world.store, SEVEN) == []
 
 
 def test_one_message_over_many_tests_is_a_storm_and_many_messages_are_not(world):
@@ -57,10 +58,10 @@ def test_one_message_over_many_tests_is_a_storm_and_many_messages_are_not(world)
         return {"m": cases("m", letters(failing, 24), message=message)}
 
     world.series([run(0, ""), run(0, ""), run(10, "no route to host 10.0.0.9"), run(0, "")])
-    assert [storm["kind"] for storm in disturbances.storm_list(world.store, SEVEN)] == ["message"]
+    assert [storm["kind"] for storm in lists.storm_list(world.store, SEVEN)] == ["message"]
     assert kinds(world) == {}
     world.series([run(10, "{name} differs"), run(0, "")])
-    assert len(disturbances.storm_list(world.store, SEVEN)) == 1 and len(kinds(world)) == 10
+    assert len(lists.storm_list(world.store, SEVEN)) == 1 and len(kinds(world)) == 10
 
 
 def test_tests_of_another_module_in_a_broken_build_are_left_out_with_it(world):
@@ -71,7 +72,7 @@ def test_tests_of_another_module_in_a_broken_build_are_left_out_with_it(world):
 
     world.series([build(run == 2) for run in range(5)])
     assert kinds(world) == {}
-    assert [storm["module"] for storm in disturbances.storm_list(world.store, SEVEN)] == [None]
+    assert [storm["module"] for storm in lists.storm_list(world.store, SEVEN)] == [None]
 
 
 def test_part_of_a_build_can_be_stormy(world):
@@ -82,8 +83,8 @@ def test_part_of_a_build_can_be_stormy(world):
 
     world.series([build(run == 2) for run in range(5)])
     assert kinds(world) == {}
-    assert [storm["module"] for storm in disturbances.storm_list(world.store, SEVEN)] == ["guest"]
-    assert disturbances.storm_list(world.store, Filter(release="7.0", module="elsewhere")) == []
+    assert [storm["module"] for storm in lists.storm_list(world.store, SEVEN)] == ["guest"]
+    assert lists.storm_list(world.store, Filter(release="7.0", module="elsewhere")) == []
 
 
 def test_a_part_of_a_lane_is_judged_like_the_whole(programme):
@@ -94,7 +95,7 @@ def test_a_part_of_a_lane_is_judged_like_the_whole(programme):
 
 
 def test_a_sick_host_is_found_and_its_failures_left_out(programme):
-    first, *others = disturbances.host_list(programme, SEVEN)
+    first, *others = lists.host_list(programme, SEVEN)
     assert first["host"] == "10.0.0.3" and first["sick"] and first["ratio"] > 2
     assert not any(host["sick"] for host in others)
     judged = {row["name"]: row for row in verdicts.verdicts(programme, SEVEN)}
@@ -116,7 +117,7 @@ def test_what_broke_on_one_host_in_one_run_alone_is_no_matter_of_the_host(world)
         return {"m": cases("m", statuses, host=at, message="{name} is not the same as ever")}
 
     world.series([run(age) for age in range(11, -1, -1)])
-    assert not any(host["sick"] for host in disturbances.host_list(world.store, SEVEN))
+    assert not any(host["sick"] for host in lists.host_list(world.store, SEVEN))
     assert set(map(tuple, kinds(world).values())) == {("new_failure",)} and len(kinds(world)) == 10
 
 
@@ -133,5 +134,5 @@ def test_a_test_that_only_the_sick_host_runs_keeps_its_failures(world):
         return {"m": cases("m", statuses, host=at, message="{name} fails in its own way")}
 
     world.series([run(age) for age in range(11, -1, -1)])
-    assert [host["host"] for host in disturbances.host_list(world.store, SEVEN) if host["sick"]] == ["h1"]
+    assert [host["host"] for host in lists.host_list(world.store, SEVEN) if host["sick"]] == ["h1"]
     assert kinds(world) == {"fixed": ["regression"]}

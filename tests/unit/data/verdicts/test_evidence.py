@@ -16,7 +16,8 @@ from data.model import ids
 from data.model.filters import Filter
 from data.queries import compare, failures, matrix, runs
 from data.settings import MeasureSettings
-from data.verdicts import disturbances, durations, evidence, failure_rates, flaky, suspects, verdicts
+from data.verdicts import durations, evidence, failure_rates, flaky, suspects, verdicts
+from data.verdicts.disturbances import lists
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.statistics.change_points import THRESHOLD
 from data.verdicts.statistics.fisher import fisher
@@ -33,13 +34,13 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     )
     for row in judged:
         yield from suspects.suspects(store, row["test"], Filter(release=row["release"]))
-    yield from disturbances.storm_list(store, SEVEN)
-    yield from disturbances.host_list(store, SEVEN)
+    yield from lists.storm_list(store, SEVEN)
+    yield from lists.host_list(store, SEVEN)
     yield from flaky.flaky(store, SEVEN)
     for base in (None, "6.0"):
         yield from failure_rates.regressions(store, SEVEN, base)["tests"]
-    yield from durations.of_tests(store, SEVEN)
-    yield from durations.of_modules(store, SEVEN)
+    yield from durations.changed_tests(store, SEVEN)
+    yield from durations.changed_modules(store, SEVEN)
     yield from failures.failures(store, SEVEN)
     for axis in matrix.AXES:
         yield from (cell for row in matrix.matrix(store, "7.0", by=axis)["rows"] for cell in row["cells"])

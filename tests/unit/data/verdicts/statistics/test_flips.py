@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.verdicts.statistics.flips import disagreements, flips, onsets, recovered
+from data.verdicts.statistics.flips import flips, onsets, recovered
 
 FLIPS = {
     "": 0,
@@ -81,16 +81,6 @@ def test_onsets_are_those_of_the_literal_walk(statuses, window):
 def test_skips_change_no_score(statuses, at):
     skipped = statuses[:at] + "S" + statuses[at:]
     assert flips(statuses) == flips(skipped) and onsets(statuses) == onsets(skipped)
-
-
-def test_disagreement_on_one_commit():
-    results = [("a", "P"), ("b", "F"), ("c", "K"), ("b", "S"), ("d", "P"), ("d", "P"), ("e", "F"), ("a", "F")]
-    assert disagreements(results) == {"a", "c"}
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("PFKS"))).flatmap(lambda r: st.permutations(r)))
-def test_order_of_results_never_matters(results):
-    assert disagreements(results) == disagreements(sorted(results))
 
 
 def test_recovery_after_results_or_days():
