@@ -1,7 +1,7 @@
-"""History: builds older than what a first sight takes, by numbers or by dates.
+"""Backfill: read builds that are older than the history of the first poll, by numbers or dates.
 
-What is found goes into the ledger like anything else, so a backfill that is killed goes on where it was, and whichever
-process polls the source helps with it.
+The builds found are added to the ledger, so a backfill that is killed continues where it was, and any process that
+polls the source helps with it.
 """
 
 from __future__ import annotations
@@ -13,54 +13,68 @@ from datetime import datetime
 from data.model import filters
 from data.work.build_lookups import known_builds
 from data.work.ledger import BUILD, RUN, LedgerEntry
-from ingest.build_reader import utc_now
+from ingest.clock import utc_now
 from ingest.discovery import iter_builds
 from ingest.pipeline import Pipeline
 
-LISTED_AT_ONCE = 1000
+ADDED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Range:
-    """Build numbers, or start times (UTC), from `first` to `last`, both included; None: without end."""
+    """Build numbers, or start times (UTC), both bounds included; None: no bound. One kind of bound at a time."""
 
-    first: int | datetime | None = None
-    last: int | datetime | None = None
+    first_number: int | None = None
+    last_number: int | None = None
+    first_start: datetime | None = None
+    last_start: datetime | None = None
 
     @classmethod
     def read(cls, first: str | None, last: str | None) -> Range:
-        """From text: two build numbers, or two ISO 8601 dates or times (a date as `last` is all of that day).
+        """From text: two build numbers, or two ISO 8601 dates or times (a date as `last` includes that day).
 
         Raises ValueError.
         """
-        bounds = _bound(first, "00:00:00"), _bound(last, "23:59:59.999999")
-        kinds = {type(bound) for bound in bounds if bound is not None}
-        if len(kinds) > 1:
-            raise ValueError("a range goes from number to number or from date to date")
-        if None not in bounds and bounds[0] > bounds[1]:
-            raise ValueError(f"the range from {first} to {last} is empty: the earlier end comes first")
-        return cls(*bounds)
+        wanted = cls(_number(first), _number(last), _moment(first, "00:00:00"), _moment(last, "23:59:59.999999"))
+        by_number = wanted.first_number is not None or wanted.last_number is not None
+        if by_number and (wanted.first_start or wanted.last_start):
+            raise ValueError("A range needs two build numbers or two dates, not one of each")
+        if wanted._is_empty():
+            raise ValueError(f"The range from {first} to {last} is empty: the earlier bound comes first")
+        return wanted
 
     def holds(self, number: int, start: datetime | None) -> bool:
-        value = self._of(number, start)
-        if value is None:
-            return self.first is None and self.last is None
-        return (self.first is None or value >= self.first) and (self.last is None or value <= self.last)
+        if self.first_start is None and self.last_start is None:
+            return (self.first_number is None or number >= self.first_number) and (
+                self.last_number is None or number <= self.last_number
+            )
+        if start is None:
+            return False
+        return (self.first_start is None or start >= self.first_start) and (
+            self.last_start is None or start <= self.last_start
+        )
 
     def is_past(self, number: int, start: datetime | None) -> bool:
-        """Whether this build, and with it all older ones, lie before the range."""
-        value = self._of(number, start)
-        return self.first is not None and value is not None and value < self.first
+        """Whether this build, and so all older ones, are before the range."""
+        if self.first_number is not None:
+            return number < self.first_number
+        return self.first_start is not None and start is not None and start < self.first_start
 
-    def _of(self, number: int, start: datetime | None) -> int | datetime | None:
-        return start if isinstance(self.first or self.last, datetime) else number
+    def _is_empty(self) -> bool:
+        if self.first_number is not None and self.last_number is not None:
+            return self.first_number > self.last_number
+        if self.first_start is not None and self.last_start is not None:
+            return self.first_start > self.last_start
+        return False
 
 
-def _bound(text: str | None, clock: str) -> int | datetime | None:
-    if not text:
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _moment(text: str | None, clock: str) -> datetime | None:
+    if not text or text.isdigit():
         return None
-    if text.isdigit():
-        return int(text)
     try:
         return filters.parse_time(text if "T" in text or ":" in text else f"{text}T{clock}")
     except filters.FilterError as error:
@@ -68,7 +82,7 @@ def _bound(text: str | None, clock: str) -> int | datetime | None:
 
 
 def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
-    """Put the builds of a range that are not stored into the ledger, and give them out as they are found.
+    """Add the builds of a range that are not known to the ledger, and yield them as they are found.
 
     Raises JenkinsError.
     """
@@ -80,7 +94,7 @@ def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
                 found.append(LedgerEntry(source, job.job, number, kind, next_try=utc_now()))
             if wanted.is_past(number, start):
                 break
-            if len(found) >= LISTED_AT_ONCE:
+            if len(found) >= ADDED_AT_ONCE:
                 yield _add(pipeline, found)
                 found = []
         if found:
@@ -96,7 +110,7 @@ def _add(pipeline: Pipeline, entries: list[LedgerEntry]) -> list[LedgerEntry]:
 
 
 def run(pipeline: Pipeline, wanted: Range, progress: Callable[[int, int], None]) -> None:
-    """Find the builds of a range and read them, and whatever else of the source is due. Raises JenkinsError."""
+    """Find and read the builds of a range, and whatever else of the source is due. Raises JenkinsError."""
     for _ in find(pipeline, wanted):
         progress(0, pipeline.tally.found)
     pipeline.progress = progress

@@ -1,11 +1,10 @@
-"""What Jenkins has for somebody to pick from: its builds, what the source's rules make of each, and which are here.
-
-One request for 100 builds of a job, and none of a single build. Nothing is stored.
+"""List the builds that a Jenkins has, so that a user can pick some: with the release, version and environment that the
+source's rules give each, and whether it is stored. One request per 100 builds of a job. Nothing is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Any
@@ -15,7 +14,7 @@ from data.model.run_record import RunRecord
 from data.work.build_lookups import BuildStatus, build_statuses
 from data.work.jobs import JobRow
 from ingest.backfill import Range
-from ingest.build_reader import utc_now
+from ingest.clock import utc_now
 from ingest.discovery import PAGE, iter_build_objects
 from ingest.jenkins.build_details import BuildDetail, read_build_detail
 from ingest.jenkins.errors import JenkinsError
@@ -24,9 +23,9 @@ from ingest.layouts.job import BuildPlacement
 from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.pipeline import Pipeline
 
-MOST = 200  # builds in an answer
-NEWEST = 50  # where no range is named, of one job or of all together
-FEWEST = 3  # of each job then
+MAX_BUILDS = 200
+NEWEST = 50  # without a range: of one job, or of all jobs together
+MIN_PER_JOB = 3  # without a range
 _TREE = "number,result,building,inProgress,timestamp,duration,displayName,actions[parameters[name,value]]"
 
 
@@ -34,56 +33,55 @@ def find(
     pipeline: Pipeline, wanted: Range, progress: Callable[[int, int], None]
 ) -> tuple[dict[str, Any], JenkinsError | None]:
     """The builds of a range, newest first: {found, cut (there are more), listed: [{job, number, url, display_name,
-    state, result, started_at, release, version, environment, held, open (the state of its open work)}]}; and why a job
-    is missing from it.
+    state, result, started_at, release, version, environment, held, open (its state in the ledger)}]}; and the first
+    error of a job that could not be listed.
 
-    `progress` is told the jobs (done, total). Raises JenkinsError where no job can be listed.
+    `progress` is called with the jobs (done, total). Raises JenkinsError if no job can be listed.
     """
     jobs = pipeline.layout.jobs(pipeline.jenkins)
-    each = MOST if wanted != Range() else max(NEWEST // max(len(jobs), 1), FEWEST)
+    each = MAX_BUILDS if wanted != Range() else max(NEWEST // max(len(jobs), 1), MIN_PER_JOB)
     found: list[BuildDetail] = []
     errors: list[JenkinsError] = []
     cut = False
     with ThreadPoolExecutor(pipeline.source.max_in_flight) as pool:
-        for done, answer in enumerate(
-            as_completed(pool.submit(_of_job, pipeline, job, wanted, each) for job in jobs), 1
-        ):
+        answers = [pool.submit(_builds_of_job, pipeline, job, wanted, each) for job in jobs]
+        for done, answer in enumerate(as_completed(answers), 1):
             try:
-                builds = answer.result()
+                of_job = answer.result()
             except JenkinsError as error:
                 errors.append(error)
             else:
-                cut |= len(builds) > each
-                found += builds[:each]
+                cut |= len(of_job) > each
+                found += of_job[:each]
             progress(done, len(jobs))
     if errors and len(errors) == len(jobs):
         raise errors[0]
     found.sort(key=lambda detail: (detail.started_at is not None, detail.started_at, detail.number), reverse=True)
-    listed = found[:MOST]
-    builds = [(detail.job, detail.number, detail.started_at) for detail in listed]
-    here = build_statuses(pipeline.store, pipeline.source.name, builds)
-    rows = [_row(pipeline, detail, here[detail.job, detail.number]) for detail in listed]
-    facts = {"found": len(rows), "cut": cut or len(found) > MOST, "listed": rows}
+    newest = found[:MAX_BUILDS]
+    keys = [(detail.job, detail.number, detail.started_at) for detail in newest]
+    statuses = build_statuses(pipeline.store, pipeline.source.name, keys)
+    rows = [_row(pipeline, detail, statuses[detail.job, detail.number]) for detail in newest]
+    facts = {"found": len(rows), "cut": cut or len(found) > MAX_BUILDS, "listed": rows}
     return facts, next(iter(errors), None)
 
 
-def described(detail: BuildDetail, place: RunRecord | BuildPlacement) -> dict[str, Any]:
-    """A build in short, with what the rules make of it."""
+def describe(detail: BuildDetail, placement: RunRecord | BuildPlacement) -> dict[str, Any]:
+    """A build in short, with the names that the rules give it."""
     return {
         "job": detail.job,
         "number": detail.number,
         "display_name": detail.display_name,
         "state": "final" if detail.final else "running",
-        "release": place.release,
-        "version": place.version,
-        "environment": place.environment,
+        "release": placement.release,
+        "version": placement.version,
+        "environment": placement.environment,
     }
 
 
-def _of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) -> list[BuildDetail]:
-    """The newest builds of a job in a range, one more than `each` where there are more."""
+def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) -> list[BuildDetail]:
+    """The newest builds of a job in a range, one more than `each` if there are more."""
 
-    def in_range():
+    def in_range() -> Iterator[BuildDetail]:
         for item in iter_build_objects(pipeline.jenkins, job.job, _TREE, first=min(each + 1, PAGE)):
             detail = read_build_detail(job.job, item["number"], item)
             if wanted.is_past(detail.number, detail.started_at):
@@ -94,16 +92,17 @@ def _of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) -> list[B
     return list(islice(in_range(), each + 1))
 
 
-def _row(pipeline: Pipeline, detail: BuildDetail, here: BuildStatus) -> dict[str, Any]:
-    layout, began = pipeline.layout, detail.started_at or utc_now()
+def _row(pipeline: Pipeline, detail: BuildDetail, status: BuildStatus) -> dict[str, Any]:
+    layout, started_at = pipeline.layout, detail.started_at or utc_now()
+    placement: RunRecord | BuildPlacement
     if isinstance(layout, OrchestratorLayout):
-        place: RunRecord | BuildPlacement = layout.parent(detail, began, None)
+        placement = layout.parent(detail, started_at, None)
     else:
-        place = layout.place(detail, began, [], None)
-    return described(detail, place) | {
+        placement = layout.place(detail, started_at, [], None)
+    return describe(detail, placement) | {
         "url": pipeline.jenkins.url(build_path(detail.job, detail.number)),
         "result": detail.result,
         "started_at": iso(detail.started_at),
-        "held": here.is_stored,
-        "open": here.open,
+        "held": status.is_stored,
+        "open": status.open,
     }

@@ -1,7 +1,7 @@
-"""Which builds there are that are not known yet: a cheap sweep over the jobs, then the lists of those that changed.
+"""Find builds that are not known yet: a cheap sweep over the jobs, then the build lists of those that changed.
 
-Jenkins' own `builds` ends after 100, and skips a build that it cannot load just then. So pages overlap, nothing is
-taken for deleted because it is absent, and a job whose number stands still is listed again from time to time.
+Jenkins' `builds` ends after 100, and skips a build that it cannot load at that moment. So pages overlap, an absent
+build does not count as deleted, and a job whose next number has not changed is listed again from time to time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from data.lake.store import Store
-from data.work.build_lookups import known_builds
+from data.work.build_lookups import SAME_START, known_builds
 from data.work.jobs import JobRow, load_jobs
 from data.work.ledger import LedgerEntry
 from ingest.jenkins.build_details import moment
@@ -25,17 +25,16 @@ from ingest.layouts.job import JobLayout
 PAGE = 100
 OVERLAP = 5
 RELIST = timedelta(hours=6)
-SAME_START = timedelta(seconds=1)
-MISSES_NOTED = 3
-TOGETHER = 200  # jobs whose findings are given out at once
+MAX_MISSING = 3  # sweeps without a job that are counted
+JOBS_AT_ONCE = 200
 
-Listed = tuple[int, datetime | None]
-News = tuple[list[int], datetime | None]  # numbers, and Job.wanted_since from now on
+NumberAndStart = tuple[int, datetime | None]
+NewBuilds = tuple[list[int], datetime | None]  # numbers, and JobRow.wanted_since from now on
 
 
 @dataclass
 class Found:
-    """New work, the jobs as they were seen, and the jobs that could not be listed (name, error)."""
+    """New ledger entries, the current state of the jobs, and the jobs that could not be listed (name, error)."""
 
     entries: list[LedgerEntry] = field(default_factory=list)
     jobs: list[JobRow] = field(default_factory=list)
@@ -45,31 +44,35 @@ class Found:
 def discover(
     jenkins: Jenkins, layout: JobLayout, store: Store, pool: ThreadPoolExecutor, now: datetime
 ) -> Iterator[Found]:
-    """Sweep once, and give out what is new in parts to be committed one by one.
+    """Sweep once, yielding what is new in parts to be committed one by one.
 
-    Raises JenkinsError where the sweep itself fails, or the server does not answer any more.
+    Raises JenkinsError if the sweep itself fails or the server stops answering.
     """
     source = layout.source.name
     before = load_jobs(store, source)
     swept = layout.jobs(jenkins)
     names = {job.job for job in swept}
-    lost = [job for job in before.values() if job.job not in names and job.missing < MISSES_NOTED]
-    if lost:
-        yield Found(jobs=[replace(job, missing=job.missing + 1) for job in lost])
+    absent = [job for job in before.values() if job.job not in names and job.missing < MAX_MISSING]
+    if absent:
+        yield Found(jobs=[replace(job, missing=job.missing + 1) for job in absent])
     changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
-    for start in range(0, len(changed), TOGETHER):
-        part = changed[start : start + TOGETHER]
-        known = known_builds(store, source, layout.kind, [job.job for job in part], now)
-        answers = [pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job]) for job in part]
+    for start in range(0, len(changed), JOBS_AT_ONCE):
+        chunk = changed[start : start + JOBS_AT_ONCE]
+        known = known_builds(store, source, layout.kind, [job.job for job in chunk], now)
+        answers = [pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job]) for job in chunk]
         try:
-            yield _found(layout, part, answers, before, now)
+            yield _found(layout, chunk, answers, before, now)
         finally:
             for answer in answers:
                 answer.cancel()
 
 
 def _found(
-    layout: JobLayout, jobs: Sequence[JobRow], answers: Sequence[Future[News]], before: dict[str, JobRow], now: datetime
+    layout: JobLayout,
+    jobs: Sequence[JobRow],
+    answers: Sequence[Future[NewBuilds]],
+    before: dict[str, JobRow],
+    now: datetime,
 ) -> Found:
     found = Found()
     for job, answer in zip(jobs, answers, strict=True):
@@ -80,7 +83,7 @@ def _found(
                 raise
             found.failed.append((job.job, error))
         else:
-            # A server without nextBuildNumber is listed every time; that alone is nothing to write down.
+            # A job without nextBuildNumber is listed every time; that alone needs no commit.
             if numbers or job.next_build is not None or job.job not in before:
                 found.jobs.append(replace(job, wanted_since=wanted_since))
             found.entries += [LedgerEntry(job.source, job.job, number, layout.kind, next_try=now) for number in numbers]
@@ -99,47 +102,45 @@ def _new_builds(
     job: JobRow,
     before: JobRow | None,
     known: dict[int, set[datetime | None]],
-) -> News:
-    if before is None:  # first sight; some may have been picked or read back before it
-        listed = list(iter_builds(jenkins, job.job, limit=layout.source.history))
-        new = [number for number, start in listed if number not in known or not _is_same(start, known[number])]
-        return new, min((start for _, start in listed if start), default=None)
+) -> NewBuilds:
+    if before is None:  # the first sweep; builds may already be here from a backfill or a request
+        newest = list(iter_builds(jenkins, job.job, limit=layout.source.history))
+        new = [number for number, start in newest if number not in known or not _is_same(start, known[number])]
+        return new, min((start for _, start in newest if start), default=None)
     first = PAGE
     if before.next_build and job.next_build and before.next_build < job.next_build:
         first = min(PAGE, job.next_build - before.next_build + OVERLAP)
     enough = OVERLAP if first < PAGE else PAGE // 2
-    listed = iter_builds(jenkins, job.job, first=first)
-    return list(_unknown(listed, known, before.wanted_since, enough)), before.wanted_since
+    builds = iter_builds(jenkins, job.job, first=first)
+    return list(_unknown(builds, known, before.wanted_since, enough)), before.wanted_since
 
 
 def _unknown(
-    listed: Iterator[Listed], known: dict[int, set[datetime | None]], since: datetime | None, enough: int
+    builds: Iterator[NumberAndStart], known: dict[int, set[datetime | None]], since: datetime | None, enough: int
 ) -> Iterator[int]:
-    """The new ones among a job's builds, newest first, until `enough` known ones have come in a row, or one that is
-    older than what was ever wanted: that is left to backfill."""
+    """The new ones among a job's builds, newest first. Ends after `enough` known ones in a row, or at one that is older
+    than the history of the first sweep: those are left to backfill."""
     lowest = min(known, default=0)
-    settled = 0
-    for number, start in listed:
+    known_in_a_row = 0
+    for number, start in builds:
         if number in known and _is_same(start, known[number]):
-            settled += 1
-            if settled >= enough:
+            known_in_a_row += 1
+            if known_in_a_row >= enough:
                 return
         elif start < since if start and since else number < lowest:
             return
         else:
-            settled = 0
+            known_in_a_row = 0
             yield number
 
 
 def _is_same(start: datetime | None, starts: set[datetime | None]) -> bool:
-    """Whether one of the builds known under a number is the listed one, and not of a job made anew since."""
-    return (
-        start is None or None in starts or any(abs(start - other) < timedelta(seconds=1) for other in starts if other)
-    )
+    """Whether one of the builds known under a number is this one, and not of a job that was recreated since."""
+    return start is None or None in starts or any(abs(start - other) < SAME_START for other in starts if other)
 
 
-def iter_builds(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[Listed]:
-    """(number, start) of a job's builds, newest first, at most `limit`; asked for page by page as they are taken."""
+def iter_builds(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[NumberAndStart]:
+    """(number, start) of a job's builds, newest first, at most `limit`; each page is requested when it is needed."""
     for item in iter_build_objects(jenkins, job, "number,timestamp", limit, first):
         yield item["number"], moment(item.get("timestamp"))
 
@@ -147,7 +148,7 @@ def iter_builds(jenkins: Jenkins, job: str, limit: int | None = None, first: int
 def iter_build_objects(
     jenkins: Jenkins, job: str, tree: str, limit: int | None = None, first: int = PAGE
 ) -> Iterator[dict[str, Any]]:
-    """Likewise, with whatever else `tree` asks of each build."""
+    """Like `iter_builds`, yielding the JSON objects with the fields of `tree`."""
     path = job_path(job)
     seen: set[int] = set()
     start = 0
@@ -157,7 +158,7 @@ def iter_build_objects(
             want = min(want, limit - len(seen) + (OVERLAP if start else 0))
         field_name = "allBuilds" if start else "builds"
         answer = jenkins.api(path, f"{field_name}[{tree}]{{{start},{start + want}}}")
-        # A server that ignores `tree` answers with its own choice of fields.
+        # A server that ignores `tree` sends its own choice of fields.
         items = answer.get(field_name) or answer.get("builds") or answer.get("allBuilds") or []
         fresh = [item for item in items if item and item.get("number") not in (None, *seen)]
         for item in fresh:

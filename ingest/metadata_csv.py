@@ -1,4 +1,4 @@
-"""Test metadata out of CSV files: priorities and ids that no report tells."""
+"""Test metadata from CSV files: priorities, ids and other facts that reports do not have."""
 
 from __future__ import annotations
 
@@ -29,29 +29,31 @@ PRIORITIES = {"P0", "P1", "P2", "P3"}
 def import_metadata(store: Store, file: Path, release: str | None = None) -> dict[str, Any]:
     """Merge a CSV with the column testcase_name into the metadata of all releases, or of one.
 
-    Empty cells leave what is known. A file of topologies (it has test_state) sets a priority only where none is known.
-    Raises ValueError for a file that is no such CSV.
+    Empty cells change nothing. A CSV of topologies (with the column test_state) sets a priority only if none is stored.
+    Raises ValueError if the column is missing.
     """
     reader = csv.DictReader(io.StringIO(_text(file.read_bytes())))
     columns = [name.strip().lower() for name in reader.fieldnames or ()]
     if "testcase_name" not in columns:
         raise ValueError(f"has no column testcase_name; its columns are {', '.join(columns) or 'none'}")
     reader.fieldnames = columns
-    rows, odd = [], set()
+    rows: list[dict[str, Any]] = []
+    unknown: set[str] = set()
     for line in reader:
         name = (line["testcase_name"] or "").strip()
         if not name:
             continue
         values = {_NAMES[column]: (line[column] or "").strip() or None for column in columns if column in _NAMES}
-        if values.get("priority") and values["priority"] not in PRIORITIES:
-            odd.add(values["priority"])
+        priority = values.get("priority")
+        if priority and priority not in PRIORITIES:
+            unknown.add(priority)
             values["priority"] = None
         rows.append({"base_name": base_name(name), "release": release, **values})
     keep = ("priority",) if "test_state" in columns else ()
     added, changed = store.transact(
         "import", f"test metadata of {release or 'all releases'}", lambda cursor: merge_metadata(cursor, rows, keep)
     )
-    warnings = [f"priority {text!r} is none of P0 to P3: left out" for text in sorted(odd)[:5]]
+    warnings = [f"priority {text!r} is not one of P0 to P3: left out" for text in sorted(unknown)[:5]]
     return {"file": str(file), "rows": len(rows), "added": added, "changed": changed, "warnings": warnings}
 
 

@@ -1,5 +1,7 @@
-"""One poll of one source: discover, read, commit. What is read in one go is committed in one transaction with its
-ledger rows, so that a crash at any moment leaves the store as it was before or after a batch, and nothing in between.
+"""One poll of one source: discover, read, commit.
+
+A batch of builds is committed in one transaction with its ledger rows: a crash at any moment leaves the store as it was
+before or after the batch. When a failed build is tried again: ingest/retry.py.
 """
 
 from __future__ import annotations
@@ -8,12 +10,13 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+import duckdb
 from filelock import FileLock, Timeout
 
 from data.lake.store import Store
@@ -21,25 +24,26 @@ from data.model import ids
 from data.model.build_record import BuildRecord
 from data.settings import SourceSettings
 from data.work import ledger
-from data.work.build_lookups import EntryContext, entry_contexts
+from data.work.build_lookups import entry_contexts
 from data.work.jobs import JobRow, update_jobs
 from data.work.ledger import BUILD, GONE, RUN, LedgerEntry
 from data.work.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 from data.write.raw_files import replace_raw_files
-from ingest.build_reader import BuildReader, ReadResult, utc_now
+from ingest.build_reader import BuildReader, ReadResult
+from ingest.clock import utc_now
 from ingest.discovery import discover
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, ShutdownError
+from ingest.retry import MAX_SERVER_FAILURES
 
 log = logging.getLogger(__name__)
 
-# To commit costs 0.4 s of one core however little there is: few and large batches are what makes a backfill quick.
+# A commit costs 0.4 s of one core however small it is: few and large batches make a backfill fast.
 BATCH_RESULTS = 300_000
 BATCH_BYTES = 64 << 20
 BATCH_SECONDS = 5.0
-CHUNK = 500  # entries whose context is asked of the store at once, and that one process takes for itself
-GIVE_UP = 3  # answers in a row which say that the server itself is not well
+CHUNK = 500  # entries that one process takes from the ledger at once
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Tally:
 
 
 class Pipeline:
-    """One source's way into the store. Kept between polls, it remembers sessions and how running builds looked."""
+    """Reads one source into the store. Kept between polls with its sessions and what it knows of running builds."""
 
     def __init__(
         self,
@@ -70,7 +74,7 @@ class Pipeline:
         self.jenkins = jenkins or Jenkins(source, self.stop)
         self.reader = BuildReader(store, source, self.jenkins)
         self.layout = self.reader.layout
-        # Kept between polls, for each of its threads has a session that is logged in.
+        # Kept between polls, because each of its threads has a logged-in session.
         self._pool = ThreadPoolExecutor(source.max_in_flight, thread_name_prefix=source.name)
         self.tally = Tally()
         self.progress: Callable[[int, int], None] | None = None  # called after each batch: (done, total) builds
@@ -78,17 +82,17 @@ class Pipeline:
         self.more = False  # the last poll left work that is due
 
     def use(self, store: Store) -> None:
-        """From now on work with this opened store, which is the same one."""
+        """Use another connection to the same store from now on."""
         self.store = self.reader.store = store
 
     def poll(self, *, sweep: bool = True, eager: bool = False, budget_s: float = math.inf) -> PollRecord:
-        """One cycle: sweep for new builds (unless told not to), then read whatever is due, and log it.
+        """Sweep for new builds if `sweep`, then read what is due, and log the poll.
 
-        It ends early after `budget_s` seconds, with `more` set, so that a long backlog does not hide new builds.
-        Errors of single builds are counted and stay in the ledger; one that concerns the whole source stands in the
-        answer's `error`.
+        Ends after `budget_s` seconds with `more` set, so that a long backlog does not hide new builds. `eager`: also
+        read what waits for a retry. Errors of single builds are counted and stay in the ledger; an error of the whole
+        source is the result's `error`.
         """
-        began, clock, requests = utc_now(), time.monotonic(), self.jenkins.requests
+        started_at, clock, requests = utc_now(), time.monotonic(), self.jenkins.requests
         self.tally = tally = Tally()
         error = None
         try:
@@ -100,7 +104,7 @@ class Pipeline:
             error = None if isinstance(problem, ShutdownError) else str(problem)
         poll = PollRecord(
             source=self.source.name,
-            started_at=began,
+            started_at=started_at,
             duration_s=time.monotonic() - clock,
             found=tally.found,
             ingested=tally.ingested,
@@ -123,28 +127,27 @@ class Pipeline:
             if found.entries or found.jobs:
                 self.add(found.entries, found.jobs)
 
-    def add(self, entries: list[LedgerEntry], jobs: list[JobRow] = ()) -> int:
-        """Put discovered builds into the ledger. Returns how many were not there."""
+    def add(self, entries: list[LedgerEntry], jobs: Sequence[JobRow] = ()) -> None:
+        """Add discovered builds to the ledger."""
         now = utc_now()
 
-        def write(cursor) -> int:
+        def write(cursor: duckdb.DuckDBPyConnection) -> int:
             update_jobs(cursor, jobs, now)
             return ledger.add_entries(cursor, entries, now)
 
-        known = self.store.transact("ingest", f"{self.source.name}: {len(entries)} builds discovered", write)
-        self.tally.found += known
-        return known
+        new = self.store.transact("ingest", f"{self.source.name}: {len(entries)} builds discovered", write)
+        self.tally.found += new
 
     def work(self, kind: str, deadline: float = math.inf, *, eager: bool = False) -> bool:
-        """Read what is due of one kind until a moment of the monotonic clock. Returns whether something is left.
+        """Read what is due of one kind, until `deadline` on the monotonic clock. Returns whether something is left.
 
-        Raises JenkinsError where the server does not answer any more.
+        Raises JenkinsError if the server stops answering.
         """
         tried: set[tuple[str, str, int]] = set()
         while time.monotonic() < deadline:
-            with self._turn():
+            with self._locked():
                 due = ledger.due(self.store, self.source.name, kind, utc_now(), len(tried) + CHUNK, eager)
-                # The newest chunk first, but within it the oldest first: "first seen" is then rarely put right later.
+                # The newest chunk first, but within it the oldest first: then "first seen" rarely has to be corrected.
                 entries = [entry for entry in due if entry.key not in tried][:CHUNK][::-1]
                 if not entries:
                     return False
@@ -152,45 +155,43 @@ class Pipeline:
                 self.read(entries)
         return True
 
-    def read(self, entries: list[LedgerEntry], again: bool = False) -> None:
-        """Read these entries and commit what comes of them, in batches. `again`: even what is known to be unchanged."""
-        context = entry_contexts(self.store, entries)
+    def read(self, entries: list[LedgerEntry], force: bool = False) -> None:
+        """Read these entries and commit them in batches. `force`: also builds that are stored and unchanged."""
         batch = _Batch()
-        unwell = 0
+        server_failures = 0
         try:
-            for outcome in self._outcomes(entries, context, again):
-                if outcome is not None:
-                    if outcome.changed:
-                        batch.add(outcome)
+            for result in self._results(entries, force):
+                if result is not None:
+                    if result.changed:
+                        batch.add(result)
                     else:
-                        self.tally.running += outcome.read.kind == BUILD
-                    unwell = unwell + 1 if outcome.error and outcome.error.everywhere else 0
-                    if unwell >= GIVE_UP:
-                        raise outcome.error
+                        self.tally.running += result.read.kind == BUILD
+                    if result.error and result.error.everywhere:
+                        server_failures += 1
+                        if server_failures >= MAX_SERVER_FAILURES:
+                            raise result.error
+                    else:
+                        server_failures = 0
                 if batch.is_due:
                     full, batch = batch, _Batch()
-                    self.commit(full.outcomes)
+                    self.commit(full.results)
                 if self.stop.is_set():
                     raise ShutdownError("stopped")
         except JenkinsError:
-            self.commit(batch.outcomes)
+            self.commit(batch.results)
             raise
-        self.commit(batch.outcomes)
+        self.commit(batch.results)
 
-    def _outcomes(
-        self,
-        entries: list[LedgerEntry],
-        context: dict[tuple[str, str, int], EntryContext],
-        again: bool,
-    ) -> Iterator[ReadResult | None]:
-        """What the entries give, as it comes; None now and then, so that a batch never waits for a slow answer."""
-        waiting = iter(entries)
+    def _results(self, entries: list[LedgerEntry], force: bool) -> Iterator[ReadResult | None]:
+        """Results as they come in; None while nothing does, so that a batch never waits for a slow answer."""
+        context = entry_contexts(self.store, entries)
+        remaining = iter(entries)
         pending: set[Future[ReadResult]] = set()
         ahead = self.source.max_in_flight + 2
         try:
             while True:
-                for entry in islice(waiting, ahead - len(pending)):
-                    pending.add(self._pool.submit(self.reader.read, entry, context[entry.key], again))
+                for entry in islice(remaining, ahead - len(pending)):
+                    pending.add(self._pool.submit(self.reader.read, entry, context[entry.key], force))
                 if not pending:
                     return
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -202,54 +203,42 @@ class Pipeline:
             for future in pending:
                 future.cancel()
 
-    def commit(self, batch: list[ReadResult]) -> None:
+    def commit(self, results: list[ReadResult]) -> None:
         """Write what was read, with its ledger rows, in one transaction."""
-        if not batch:
+        if not results:
             return
-        now = utc_now()
-        builds = list({outcome.build.id: outcome.build for outcome in batch if outcome.build}.values())
-        made = [(outcome.build, outcome.run) for outcome in batch if outcome.build and outcome.run]
-        runs = [outcome.run for outcome in batch if outcome.run and not outcome.build]
-        listed = [row for outcome in batch for row in outcome.listed]
-        found = [entry for outcome in batch for entry in outcome.found]
-
-        def write(cursor) -> tuple[int, int]:
-            results = upsert_builds(cursor, builds, now, standalone_runs=made, runs=runs, run_builds=listed)
-            for outcome in batch:
-                if outcome.raw and outcome.run:
-                    run = outcome.run
-                    owner = ids.of(run.source, run.job, run.number, run.started_at.isoformat())
-                    replace_raw_files(cursor, owner, run.started_at, outcome.raw)
-            still = [outcome.entry for outcome in batch if outcome.entry]
-            ledger.update_entries(cursor, [outcome.read for outcome in batch], still, now)
-            ledger.mark_gone(cursor, [entry for entry in still if entry.state == GONE])
-            return results, ledger.add_entries(cursor, found, now)
-
-        results, new = self.store.transact("ingest", self._message(batch, builds), write)
-        for outcome in batch:
-            self.reader.written(outcome)
-        tally = self.tally
-        tally.results += results
-        tally.found += new
-        tally.runs += sum(run.state == "final" for run in runs)
-        tally.ingested += sum(build.state == "final" for build in builds)
-        tally.running += sum(build.state == "running" for build in builds)
-        for outcome in batch:
-            if outcome.deleted:
-                tally.gone += 1
-                log.info("%s: %s", self.source.name, outcome.error)
-            elif outcome.error:
-                tally.failed += 1
-                tally.errors.append(str(outcome.error))
-                log.warning("%s: %s #%d: %s", self.source.name, outcome.read.job, outcome.read.number, outcome.error)
+        builds = list({result.build.id: result.build for result in results if result.build}.values())
+        rows, new = self.store.transact(
+            "ingest", self._message(results, builds), lambda cursor: _write(cursor, results, builds)
+        )
+        for result in results:
+            self.reader.mark_committed(result)
+        self.tally.results += rows
+        self.tally.found += new
+        self._count(results, builds)
         if self.progress:
-            done = tally.ingested + tally.failed + tally.gone
+            done = self.tally.ingested + self.tally.failed + self.tally.gone
             self._total = max(self._total, done + ledger.count_new(self.store, self.source.name))
             self.progress(done, self._total)
 
+    def _count(self, results: list[ReadResult], builds: list[BuildRecord]) -> None:
+        tally = self.tally
+        tally.ingested += sum(build.state == "final" for build in builds)
+        tally.running += sum(build.state == "running" for build in builds)
+        for result in results:
+            if result.run and not result.build:
+                tally.runs += result.run.state == "final"
+            if result.deleted:
+                tally.gone += 1
+                log.info("%s: %s", self.source.name, result.error)
+            elif result.error:
+                tally.failed += 1
+                tally.errors.append(str(result.error))
+                log.warning("%s: %s #%d: %s", self.source.name, result.read.job, result.read.number, result.error)
+
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Of several processes on one machine that poll one source, one at a time reads a chunk of the ledger."""
+    def _locked(self) -> Iterator[None]:
+        """Only one process of this machine at a time reads a chunk of the source's ledger."""
         lock = FileLock(self.store.settings.home / f"{self.source.name}.lock")
         while True:
             if self.stop.is_set():
@@ -264,12 +253,12 @@ class Pipeline:
         finally:
             lock.release()
 
-    def _message(self, batch: list[ReadResult], builds: list[BuildRecord]) -> str:
+    def _message(self, results: list[ReadResult], builds: list[BuildRecord]) -> str:
         if len(builds) == 1:
             (build,) = builds
             return f"{self.source.name}: {build.job} #{build.number}, {len(build.cases)} results"
-        results = sum(len(build.cases) for build in builds)
-        return f"{self.source.name}: {len(builds)} builds, {results} results; {len(batch)} ledger rows"
+        rows = sum(len(build.cases) for build in builds)
+        return f"{self.source.name}: {len(builds)} builds, {rows} results; {len(results)} ledger rows"
 
     def _log(self, poll: PollRecord) -> None:
         if poll.found or poll.ingested or poll.failed or poll.results or poll.error:
@@ -277,21 +266,43 @@ class Pipeline:
             self.store.transact("ingest", message, lambda cursor: log_poll(cursor, poll))
 
 
+def _write(cursor: duckdb.DuckDBPyConnection, results: list[ReadResult], builds: list[BuildRecord]) -> tuple[int, int]:
+    """Write everything that was read. Returns (result rows written, ledger entries added)."""
+    now = utc_now()
+    rows = upsert_builds(
+        cursor,
+        builds,
+        now,
+        standalone_runs=[(result.build, result.run) for result in results if result.build and result.run],
+        runs=[result.run for result in results if result.run and not result.build],
+        run_builds=[row for result in results for row in result.run_builds],
+    )
+    for result in results:
+        if result.raw and result.run:
+            run = result.run
+            owner = ids.of(run.source, run.job, run.number, run.started_at.isoformat())
+            replace_raw_files(cursor, owner, run.started_at, result.raw)
+    pending = [result.entry for result in results if result.entry]
+    ledger.update_entries(cursor, [result.read for result in results], pending, now)
+    ledger.mark_gone(cursor, [entry for entry in pending if entry.state == GONE])
+    return rows, ledger.add_entries(cursor, [entry for result in results for entry in result.found], now)
+
+
 class _Batch:
-    """What is to be committed next. Its size is counted as it grows: the tables know theirs only by adding up."""
+    """What is committed next. Its size is counted as it grows, because Arrow tables add up theirs at each question."""
 
     def __init__(self) -> None:
-        self.outcomes: list[ReadResult] = []
-        self.began = time.monotonic()
-        self._results = self._bytes = 0
+        self.results: list[ReadResult] = []
+        self._started = time.monotonic()
+        self._rows = self._bytes = 0
 
-    def add(self, outcome: ReadResult) -> None:
-        self.outcomes.append(outcome)
-        if outcome.build:
-            self._results += len(outcome.build.cases)
-            self._bytes += outcome.build.cases.nbytes + sum(len(file.content) for file in outcome.build.raw or ())
+    def add(self, result: ReadResult) -> None:
+        self.results.append(result)
+        if result.build:
+            self._rows += len(result.build.cases)
+            self._bytes += result.build.cases.nbytes + sum(len(file.content) for file in result.build.raw or ())
 
     @property
     def is_due(self) -> bool:
-        full = self._results >= BATCH_RESULTS or self._bytes >= BATCH_BYTES
-        return full or time.monotonic() - self.began > BATCH_SECONDS
+        full = self._rows >= BATCH_RESULTS or self._bytes >= BATCH_BYTES
+        return full or time.monotonic() - self._started > BATCH_SECONDS

@@ -1,6 +1,6 @@
-"""`regtracker rebuild`: every table derived anew from the raw files, by today's parsers and today's rules.
+"""`regtracker rebuild`: write all tables again from the raw files, with today's parsers and rules.
 
-Unchanged input and unchanged code give equal tables. Nothing is asked of any Jenkins.
+Unchanged input and unchanged code give equal tables. No Jenkins is contacted.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from data.write import raw_files
 from data.write.builds import upsert_builds
 from data.write.first_seen import refresh_first_seen
 from ingest import importer
-from ingest.build_download import detail_of, kept_files
-from ingest.build_reader import utc_now
-from ingest.build_rows import build_record
+from ingest.build_download import kept_detail, kept_files
+from ingest.build_rows import build_record, count_results
+from ingest.clock import utc_now
 from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import OrchestratorLayout
@@ -37,7 +37,7 @@ COMPARED = ("release", "version", "environment", "module", "total", "passed", "f
 
 @dataclass
 class Changes:
-    """What a rebuild changes (or would). `fields`: how many builds differ in what; `examples`: the first of them."""
+    """What a rebuild changes, or would change. `fields`: number of builds that differ, by field."""
 
     builds: int = 0
     results: int = 0
@@ -65,7 +65,7 @@ def rebuild(
     dry_run: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Changes:
-    """Derive builds anew: those of one source (import and upload are such, too), or all."""
+    """Rebuild all builds, or those of one source (`import` and `upload` are sources too)."""
     changes = Changes()
     layouts = {source.name: layout_of(source) for source in store.settings.source if name in (None, source.name)}
     rows = [row for row in stored_builds(store, since) if name in (None, row["source"])]
@@ -77,29 +77,29 @@ def rebuild(
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         progress(start, len(rows))
-        for row, again in zip(chunk, _derive(store, chunk, layouts), strict=True):
-            if again is None:
+        for row, rebuilt in zip(chunk, _rebuild_builds(store, chunk, layouts), strict=True):
+            if rebuilt is None:
                 changes.skipped += 1
                 continue
-            build = replace(again[0], ingested_at=row["ingested_at"], raw=None)
+            build = replace(rebuilt[0], ingested_at=row["ingested_at"], raw=None)
             changes.builds += 1
             changes.results += len(build.cases)
-            changes.note(row, _facts(build))
-            batch.append((build, again[1]))
+            changes.note(row, _compared(build))
+            batch.append((build, rebuilt[1]))
         if sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
             _commit(store, batch, dry_run)
             batch = []
     _commit(store, batch, dry_run)
     if not dry_run:
-        store.transact("rebuild", "tests and signatures brought up to date", refresh_first_seen)
+        store.transact("rebuild", "first occurrences of tests and signatures updated", refresh_first_seen)
     progress(len(rows), len(rows))
     return changes
 
 
-def _derive(
+def _rebuild_builds(
     store: Store, rows: list[dict[str, Any]], layouts: dict[str, JobLayout]
 ) -> Iterator[tuple[BuildRecord, RunRecord | None] | None]:
-    """What today's code makes of each build; None where too little was kept, or its source is configured no more."""
+    """Each build by today's code; None if its raw files are missing or its source is no longer configured."""
     entries = [LedgerEntry(row["source"], row["job"], row["number"], BUILD) for row in rows]
     contexts = entry_contexts(store, entries)
     files = raw_files.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
@@ -109,23 +109,23 @@ def _derive(
             if "no_raw" in row["flags"].split():
                 yield None
             elif any(file.kind == "import" for file in kept):
-                yield importer.derive_again(row, kept)
+                yield importer.rebuild_import(row, kept)
             else:
-                yield _derive_one(row, layouts.get(row["source"]), kept, contexts[entry.key].parents)
+                yield _rebuild_build(row, layouts.get(row["source"]), kept, contexts[entry.key].parents)
         except BadArchiveError:
             yield None
 
 
-def _derive_one(
+def _rebuild_build(
     row: dict[str, Any], layout: JobLayout | None, kept: list[RawFile], parents: list[RunRecord]
 ) -> tuple[BuildRecord, RunRecord | None] | None:
     by_kind = {file.kind: file for file in kept}
     if layout is None or "build" not in by_kind or "no_raw" in row["flags"].split():
         return None
-    detail = detail_of(by_kind["build"], row["job"], row["number"])
+    detail = kept_detail(by_kind["build"], row["job"], row["number"])
     upstream = None
     if "upstream" in by_kind and detail.upstream:
-        upstream = detail_of(by_kind["upstream"], *detail.upstream)
+        upstream = kept_detail(by_kind["upstream"], *detail.upstream)
     with kept_files(kept) as files:
         build, run = build_record(layout, detail, by_kind["build"], files, row["started_at"], parents, upstream)
     if "gone" in row["flags"].split():
@@ -133,15 +133,11 @@ def _derive_one(
     return build, run
 
 
-def _facts(build: BuildRecord) -> dict[str, Any]:
-    finals = build.cases.filter(build.cases["is_final"])
-    statuses = Counter(finals["status"].to_pylist())
-    return {name: getattr(build, name) for name in ("release", "version", "environment", "module")} | {
-        "total": len(finals),
-        "passed": statuses["passed"],
-        "failed": statuses["failed"],
-        "errors": finals["kind"].to_pylist().count("error"),
-        "skipped": statuses["skipped"],
+def _compared(build: BuildRecord) -> dict[str, Any]:
+    names = ("release", "version", "environment", "module")
+    return {
+        **{name: getattr(build, name) for name in names},
+        **count_results(build.cases),
         "flags": " ".join(sorted(build.flags)),
     }
 
@@ -150,32 +146,36 @@ def _commit(store: Store, batch: list[tuple[BuildRecord, RunRecord | None]], dry
     if dry_run or not batch:
         return
     builds = [build for build, _ in batch]
-    made = [(build, run) for build, run in batch if run]
-    now = utc_now()
-
-    def write(cursor) -> None:
-        upsert_builds(cursor, builds, now, standalone_runs=made)
-
-    store.transact("rebuild", f"{len(builds)} builds derived anew", write)
+    runs = [(build, run) for build, run in batch if run]
+    store.transact(
+        "rebuild",
+        f"{len(builds)} builds rebuilt",
+        lambda cursor: upsert_builds(cursor, builds, utc_now(), standalone_runs=runs),
+    )
 
 
 def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | None) -> None:
-    """The runs of orchestrating builds, as today's rules name them."""
+    """Rebuild the runs of orchestrating builds by today's rules."""
     rows = stored_runs(store, layout.source.name, since)
     for start in range(0, len(rows), CHUNK):
         runs: list[RunRecord] = []
-        listed: list[RunBuildRecord] = []
+        run_builds: list[RunBuildRecord] = []
         for row in rows[start : start + CHUNK]:
             owner = ids.of(row["source"], row["job"], row["number"], row["started_at"].isoformat())
             kept = {file.kind: file for file in raw_files.files_of(store, owner, row["started_at"])}
             if "build" in kept:
-                detail = detail_of(kept["build"], row["job"], row["number"])
+                detail = kept_detail(kept["build"], row["job"], row["number"])
                 build_map = json.loads(raw_files.unpack(kept["build_map"])) if "build_map" in kept else None
                 run = layout.parent(detail, row["started_at"], row["release"])
                 runs.append(run)
-                listed += [RunBuildRecord(run.id, run.source, *build) for build in layout.listed(detail, build_map)]
-        store.transact(
-            "rebuild",
-            f"{len(runs)} runs derived anew",
-            lambda cursor, runs=runs, listed=listed: upsert_builds(cursor, [], utc_now(), runs=runs, run_builds=listed),
-        )
+                listed = layout.listed_builds(detail, build_map)
+                run_builds += [RunBuildRecord(run.id, run.source, *build) for build in listed]
+        _commit_runs(store, runs, run_builds)
+
+
+def _commit_runs(store: Store, runs: list[RunRecord], run_builds: list[RunBuildRecord]) -> None:
+    store.transact(
+        "rebuild",
+        f"{len(runs)} runs rebuilt",
+        lambda cursor: upsert_builds(cursor, [], utc_now(), runs=runs, run_builds=run_builds),
+    )

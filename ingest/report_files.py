@@ -1,6 +1,6 @@
-"""What was handed over without a Jenkins: the reports in files, folders, zips and uploads, and what of it is not read.
+"""Reports that come without a Jenkins: in files, folders, zips and uploads.
 
-Nothing is passed over in silence: what is damaged, and what is left alone though it looks like results, is told.
+Nothing is ignored silently: damaged files, and skipped files that look like results, are listed with the reason.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,9 +21,10 @@ from data.model.build_record import RawFile
 from data.write import raw_files
 from ingest.build_download import RAW_LIMIT
 from ingest.parsers import HEAD_BYTES, packing
+from ingest.parsers.cases import ReportStream
 from ingest.parsers.zip_archive import BadArchiveError, members
 
-SINGLES = 20  # raw files kept one by one; more of them are kept as one zip
+MAX_SINGLE_RAW_FILES = 20  # kept one by one; more are kept as one zip
 _REPORTS = re.compile(r"\.(xml|tap|trx|json|order\.txt)$", re.IGNORECASE)
 _ARCHIVES = re.compile(r"\.(tar|tar\.\w+|t[gbx]z|gz|bz2|xz|zst|7z|rar)$", re.IGNORECASE)
 _LIKE_A_REPORT = re.compile(
@@ -34,24 +36,24 @@ ReportRemark = tuple[str, str]  # path, why
 
 @dataclass(frozen=True)
 class ReportFile:
-    """One report. `modified` is a naive UTC time, None where it says nothing about the report."""
+    """One report. `modified` is naive UTC; None if the time is not that of the report, as in a zip or an upload."""
 
     path: str
-    open: Callable[[], BinaryIO]
+    open: Callable[[], ReportStream]
     modified: datetime | None = None
 
 
 @dataclass
 class ReportBundle:
-    """`unreadable`: what is damaged, missing or refused. `skipped`: what is no report by its name, but looks like one
-    or like an archive."""
+    """`unreadable`: damaged, missing or refused. `skipped`: not named like a report, but looks like one or like an
+    archive."""
 
     files: list[ReportFile] = field(default_factory=list)
     unreadable: list[ReportRemark] = field(default_factory=list)
     skipped: list[ReportRemark] = field(default_factory=list)
 
     def add_zip(self, stream: BinaryIO, name: str, below: str = "") -> None:
-        """The members of a zip, each of which is read once: damage found later would take the other inputs along."""
+        """Add the members of a zip. Each is read once now: damage found later would make the other inputs fail."""
 
         def refuse(why: str) -> None:
             self.unreadable.append((name, why))
@@ -72,59 +74,60 @@ class ReportBundle:
 
 @contextmanager
 def reports(paths: Iterable[Path]) -> Iterator[ReportBundle]:
-    """The reports at these paths, to be read within; folders and zips are searched, also zips in folders. A file that
-    several paths lead to is one file."""
-    handed, seen = ReportBundle(), set()
+    """The reports at these paths, open within the context. Folders and zips are searched, also zips in folders. A file
+    that several paths lead to counts once."""
+    bundle = ReportBundle()
+    seen: set[Path] = set()
     with ExitStack() as opened:
 
-        def add(file: Path, name: str, below: str, known: bool) -> None:
+        def add(file: Path, name: str, below: str, named: bool) -> None:
             if (real := file.resolve()) in seen:
                 return
             seen.add(real)
             try:
-                if is_zip(file, known):
-                    handed.add_zip(opened.enter_context(file.open("rb")), str(file), below)
-                elif known or _REPORTS.search(name):
+                if is_zip(file, named):
+                    bundle.add_zip(opened.enter_context(file.open("rb")), str(file), below)
+                elif named or _REPORTS.search(name):
                     file.open("rb").close()
-                    handed.files.append(_on_disk(file, name))
+                    bundle.files.append(_on_disk(file, name))
                 elif why := resemblance(file):
-                    handed.skipped.append((str(file), why))
+                    bundle.skipped.append((str(file), why))
             except OSError as error:
-                handed.unreadable.append((str(file), str(error)))
+                bundle.unreadable.append((str(file), str(error)))
 
         for path in paths:
             if path.is_dir():
                 for file in sorted(file for file in path.rglob("*") if file.is_file()):
                     name = file.relative_to(path).as_posix()
-                    add(file, name, f"{name}/", known=False)
+                    add(file, name, f"{name}/", named=False)
             elif path.is_file():
-                add(path, path.name, "", known=True)
+                add(path, path.name, "", named=True)
             else:
-                handed.unreadable.append((str(path), "there is no such file or folder"))
-        yield handed
+                bundle.unreadable.append((str(path), "no such file or folder"))
+        yield bundle
 
 
-def is_zip(file: Path, known: bool) -> bool:
-    """By its name; of a file that was `known` by name to who handed it over, by its content too."""
-    return file.suffix.lower() == ".zip" or (known and zipfile.is_zipfile(file))
+def is_zip(file: Path, named: bool) -> bool:
+    """By its name; for a file that the user `named`, by its content too."""
+    return file.suffix.lower() == ".zip" or (named and zipfile.is_zipfile(file))
 
 
 def resemblance(file: Path) -> str | None:
-    """Why somebody may take a file for results though its name says that it is no report. Raises OSError."""
+    """Why a file that is not named like a report may contain results; None if it does not look so. Raises OSError."""
     if _ARCHIVES.search(file.name):
-        return "an archive of a kind that is not read: unpack it, or make a zip of it"
+        return "an archive of an unsupported kind: unpack it, or make it a zip"
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if packed := packing(head):
-        return f"a {packed} archive by its content: what is in it is not read; name it .zip, or on the command line"
+        return f"not read, because it is a {packed} archive by its content: rename it to .zip, or name it as a path"
     if _LIKE_A_REPORT.match(head):
-        return "looks like a report, but is not named like one (.xml, .tap, .trx, .json, .order.txt): left out"
+        return "left out: looks like a report, but is not named like one (.xml, .tap, .trx, .json, .order.txt)"
     return None
 
 
 def looks_like_results(file: Path) -> bool:
     """Whether a file is a report or a zip by its name, or may be taken for one. Raises OSError."""
-    return bool(_REPORTS.search(file.name)) or is_zip(file, known=False) or resemblance(file) is not None
+    return bool(_REPORTS.search(file.name)) or is_zip(file, named=False) or resemblance(file) is not None
 
 
 def _on_disk(file: Path, name: str) -> ReportFile:
@@ -134,18 +137,18 @@ def _on_disk(file: Path, name: str) -> ReportFile:
 
 def uploaded(files: Iterable[RawFile]) -> ReportBundle:
     """The reports of an upload."""
-    handed = ReportBundle()
+    bundle = ReportBundle()
     for file in files:
         content = raw_files.unpack(file)
         if file.path.lower().endswith(".zip") or packing(content) == "zip" or zipfile.is_zipfile(io.BytesIO(content)):
-            handed.add_zip(io.BytesIO(content), file.path)
+            bundle.add_zip(io.BytesIO(content), file.path)
         else:
-            handed.files.append(ReportFile(file.path, lambda content=content: io.BytesIO(content)))
-    return handed
+            bundle.files.append(ReportFile(file.path, partial(io.BytesIO, content)))
+    return bundle
 
 
 def deduplicate_paths(files: Sequence[ReportFile]) -> list[ReportFile]:
-    """The files; one whose path another has already goes below a numbered folder, so that each can be asked for."""
+    """The files with distinct paths: a path that occurs again is put below a numbered folder."""
     seen: Counter[str] = Counter()
     distinct = []
     for file in files:
@@ -155,7 +158,7 @@ def deduplicate_paths(files: Sequence[ReportFile]) -> list[ReportFile]:
 
 
 def pack(files: Sequence[ReportFile]) -> list[RawFile] | None:
-    """The files as raw files; None where they are too large to be kept."""
+    """The files as raw files; None if they are too large to be kept."""
     sizes = 0
     packed: list[RawFile] = []
     together = io.BytesIO()
@@ -165,7 +168,7 @@ def pack(files: Sequence[ReportFile]) -> list[RawFile] | None:
                 content = stream.read(RAW_LIMIT + 1)
             if len(content) > RAW_LIMIT:
                 return None
-            if len(files) <= SINGLES:
+            if len(files) <= MAX_SINGLE_RAW_FILES:
                 packed.append(raw_files.pack(file.path, "file", content))
                 sizes += len(packed[-1].content)
             else:
@@ -177,9 +180,9 @@ def pack(files: Sequence[ReportFile]) -> list[RawFile] | None:
 
 
 def unpack(file: RawFile) -> Iterator[ReportFile]:
-    """What `pack` has packed together; a zip among the files stays one, as it was when they came. Raises BadArchive."""
+    """The files that `pack` packed; a zip among them stays a zip, as imported. Raises BadArchiveError."""
     content = raw_files.unpack(file)
     if file.encoding == "zip":
         yield from (ReportFile(member.path, member.open) for member in members(io.BytesIO(content)))
     else:
-        yield ReportFile(file.path, lambda: io.BytesIO(content))
+        yield ReportFile(file.path, partial(io.BytesIO, content))

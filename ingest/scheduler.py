@@ -1,7 +1,7 @@
-"""The ingest process: one APScheduler job per source, another for requests, another for maintenance.
+"""The ingest process: one APScheduler job per source, and jobs for requests, the bug feed, the heartbeat, maintenance.
 
-A source's cycle comes every `poll_minutes`, with a jitter so that many trackers never meet at a Jenkins on the minute,
-and sooner while anything runs or waits to be tried again; then only that is asked for.
+A source is polled every `poll_minutes`, with a jitter so that many trackers do not reach a Jenkins at the same moment.
+While a build is running or waits for a retry (ingest/retry.py) the source is polled sooner, and only for what is due.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from data.work import ledger, poll_status, requests
 from data.work.poll_log import PollRecord
 from data.work.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
-from ingest.build_reader import utc_now
 from ingest.cli.progress import single_threaded, tune_gc_for_batches
+from ingest.clock import utc_now
 from ingest.pipeline import Pipeline
-from ingest.request_handlers import handle_request
+from ingest.request_handlers import HandlerContext, handle_request
 
 log = logging.getLogger(__name__)
 
 SOON_S = 0.5
-BUDGET_S = 60.0  # after which a poll with a long backlog makes room for the next sweep
+BUDGET_S = 60.0  # a poll with a long backlog ends after this time, to make room for the next sweep
 JITTER = 0.1  # of poll_minutes
 REQUESTS_S = 1.0
-REOPEN_AFTER = 500  # commits: DuckDB keeps some 0.1 MB of each until it is closed, outside of its own accounts
-STOP_S = 5.0  # how long a poll may take to end once asked to
+REOPEN_AFTER = 500  # commits: until it is closed, DuckDB keeps some 0.1 MB per commit that its memory limit ignores
+STOP_S = 5.0  # how long a poll may take to end at shutdown
 
 
 class IngestScheduler:
@@ -55,9 +55,9 @@ class IngestScheduler:
         self._locks = {name: threading.Lock() for name in self.pipelines}
         self._opened_at = self.store.snapshot().id
         self._gate = threading.Lock()
-        self._using = 0  # how many threads have the store in their hands
-        self._requests_seen = -1
-        self._in_hand: set[int] = set()
+        self._using = 0  # threads that use the store
+        self._checked_snapshot = -1
+        self._working_on: set[int] = set()
         workers = len(self.pipelines) + 4
         self.scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(workers)},
@@ -66,9 +66,9 @@ class IngestScheduler:
         )
 
     def run(self) -> None:
-        """Poll until SIGTERM or SIGINT; a poll under way commits or drops the batch in its hands, and ends."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self.stop.set())
+        """Poll until SIGTERM or SIGINT; then a running poll commits or drops its current batch, and ends."""
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, lambda *_: self.stop.set())
         now = datetime.now(UTC)
         for position, (name, pipeline) in enumerate(self.pipelines.items()):
             every = pipeline.source.poll_minutes * 60
@@ -76,16 +76,16 @@ class IngestScheduler:
             self.scheduler.add_job(
                 self.cycle, "interval", seconds=every, jitter=every * JITTER, args=[name], id=name, next_run_time=first
             )
-        self.scheduler.add_job(self.look_for_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
-        self.scheduler.add_job(self.keep_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
-        self.scheduler.add_job(self.beat, "interval", seconds=poll_status.HEARTBEAT_S, next_run_time=now)
+        self.scheduler.add_job(self.start_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
+        self.scheduler.add_job(self.renew_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
+        self.scheduler.add_job(self.heartbeat, "interval", seconds=poll_status.HEARTBEAT_S, next_run_time=now)
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
         )
         if self.settings.bugs.url:
             every = self.settings.bugs.hours * 3600
             self.scheduler.add_job(
-                self.read_bugs, "interval", seconds=every, jitter=every * JITTER, id="bugs", next_run_time=now
+                self.read_bug_feed, "interval", seconds=every, jitter=every * JITTER, id="bugs", next_run_time=now
             )
         self.scheduler.start()
         while not self.stop.wait(3600):
@@ -93,7 +93,7 @@ class IngestScheduler:
         self._end()
 
     def cycle(self, name: str, force: bool = False) -> PollRecord | None:
-        """One source's turn: a sweep where it is due, and whatever of its open work is. None where it was given up."""
+        """Poll one source: sweep if that is due (or with `force`), and read what is due. None if the poll crashed."""
         pipeline, poll = self.pipelines[name], None
         with self._store_in_use(), self._locks[name]:
             every = pipeline.source.poll_minutes * 60
@@ -108,11 +108,11 @@ class IngestScheduler:
                 elif poll.ingested or poll.failed:
                     log.info("%s: %d builds, %d results, %d failed", name, poll.ingested, poll.results, poll.failed)
             except Exception:
-                # The next cycle goes on from the ledger; this one's batch is not in the store.
-                log.exception("%s: the poll was given up", name)
+                # The next cycle continues from the ledger; the current batch was not committed.
+                log.exception("%s: the poll failed", name)
             due = ledger.next_due(self.store, name)
             if due is not None:
-                soonest = SOON_S if pipeline.more else pipeline.reader.open_again.total_seconds()
+                soonest = SOON_S if pipeline.more else pipeline.reader.running_again.total_seconds()
                 self.wake(name, max((due - utc_now()).total_seconds(), soonest))
             job = self.scheduler.get_job(name)
             if poll and job:
@@ -120,59 +120,70 @@ class IngestScheduler:
         return poll
 
     def wake(self, name: str, wait_s: float = 0.0) -> None:
-        """Have a source's next cycle in so many seconds, if it would come later."""
+        """Move a source's next cycle to `wait_s` seconds from now, if it is later."""
         job = self.scheduler.get_job(name)
         wanted = datetime.now(UTC) + timedelta(seconds=wait_s)
         if job and not self.stop.is_set() and job.next_run_time > wanted:
             job.modify(next_run_time=wanted)
 
-    def another_pipeline(self, name: str) -> Pipeline:
-        """For work beside a source's own cycle; the two share the client, and so its bound on requests in flight."""
+    def new_pipeline(self, name: str) -> Pipeline:
+        """A pipeline for work outside the source's cycle; shares its client, and so its limit on requests in flight."""
         own = self.pipelines[name]
         return Pipeline(self.store, own.source, self.stop, own.jenkins)
 
-    def look_for_requests(self) -> None:
-        """Start what was asked for since the last look; it costs a stat while the store stands still."""
+    def start_requests(self) -> None:
+        """Start the requests that are waiting. While the store does not change, this costs one stat."""
         with self._store_in_use():
             snapshot = self.store.snapshot().id
-            if snapshot == self._requests_seen:
+            if snapshot == self._checked_snapshot:
                 return
-            self._requests_seen = snapshot
+            self._checked_snapshot = snapshot
             for request in requests.claim(self.store):
-                self._in_hand.add(request.request)
-                self.scheduler.add_job(self._carry_out, args=[request], misfire_grace_time=None)
+                self._working_on.add(request.request)
+                self.scheduler.add_job(self._handle, args=[request], misfire_grace_time=None)
 
-    def _carry_out(self, request: WorkRequest) -> None:
+    def _handle(self, request: WorkRequest) -> None:
         try:
             with self._store_in_use():
-                handle_request(self, request)
+                handle_request(self._handler_context(), request)
         finally:
-            self._in_hand.discard(request.request)
+            self._working_on.discard(request.request)
 
-    def keep_requests(self) -> None:
-        """Some work is silent for minutes, while a slow server answers."""
-        if taken := list(self._in_hand):
+    def renew_requests(self) -> None:
+        """Renew the leases of running requests: a slow server can keep one busy for minutes without progress."""
+        if working_on := list(self._working_on):
             with self._store_in_use():
-                requests.renew_leases(self.store, taken)
+                requests.renew_leases(self.store, working_on)
 
-    def beat(self) -> None:
+    def _handler_context(self) -> HandlerContext:
+        return HandlerContext(
+            store=self.store,
+            stop=self.stop,
+            sources=list(self.pipelines),
+            poll=lambda source: self.cycle(source, force=True),
+            wake=self.wake,
+            new_pipeline=self.new_pipeline,
+        )
+
+    def heartbeat(self) -> None:
         with self._store_in_use():
             poll_status.record_heartbeat(self.store)
 
-    def read_bugs(self) -> None:
-        """The bug feed's turn; what stops it is told and logged, and the bugs stay as they are until the next one."""
-        began, clock, found, stopped_by = utc_now(), time.monotonic(), None, None
+    def read_bug_feed(self) -> None:
+        """Read the bug feed. An error is logged and recorded, and the stored bugs stay until the next time."""
+        started_at, clock, found = utc_now(), time.monotonic(), None
+        problem: str | None = None
         with self._store_in_use():
             try:
                 found = import_bugs(self.store, [self.settings.bugs.url], self.settings.bugs)
             except FeedError as error:
                 log.error("bugs: %s", error)
-                stopped_by = str(error)
+                problem = str(error)
             except Exception as error:
-                log.exception("bugs: the feed was given up")
-                stopped_by = f"{type(error).__name__}: {error}"
-            following = began + timedelta(hours=self.settings.bugs.hours)
-            poll_status.record_feed_read(self.store, began, time.monotonic() - clock, stopped_by, following)
+                log.exception("bugs: reading the feed failed")
+                problem = f"{type(error).__name__}: {error}"
+            next_at = started_at + timedelta(hours=self.settings.bugs.hours)
+            poll_status.record_feed_read(self.store, started_at, time.monotonic() - clock, problem, next_at)
         if found is None:
             return
         for line in (*found["left_out"], *found["warnings"]):
@@ -187,13 +198,13 @@ class IngestScheduler:
                 worn = maintenance.redundant(self.store, utc_now())
                 if len(worn) > maintenance.MAX_REDUNDANT:
                     maintenance.expire(self.store, worn)
-                    log.info("%d old snapshots forgotten", len(worn))
+                    log.info("%d old snapshots expired", len(worn))
         except Exception:
-            log.exception("maintenance was given up; the next one starts anew")
+            log.exception("maintenance failed; it is tried again next time")
 
     @contextmanager
     def _store_in_use(self) -> Iterator[None]:
-        """Around all work with the store; who leaves it unused opens it anew where that is due."""
+        """Wraps all work with the store. The last thread that leaves it reopens the store when that is due."""
         with self._gate:
             self._using += 1
         try:
@@ -210,7 +221,7 @@ class IngestScheduler:
                 return
             old, self.store = self.store, Store.open(single_threaded(self.settings))
         except (StoreError, duckdb.Error):
-            log.exception("the store could not be opened anew; the one that is open stays")
+            log.exception("the store could not be reopened; the open connection stays in use")
             return
         self._opened_at = self.store.snapshot().id
         for pipeline in self.pipelines.values():
@@ -224,6 +235,6 @@ class IngestScheduler:
         ended.join(STOP_S)
         if not ended.is_alive():
             self.store.close()
-        # A thread may still sit in a server's silence. What is committed is whole; nothing else is worth waiting for.
+        # A thread may still wait for a silent server. Commits are atomic, so nothing is lost by exiting now.
         logging.shutdown()
         os._exit(0)

@@ -1,35 +1,38 @@
-"""`regtracker check`: can each source be read, and what would its rules make of its last builds? Nothing is stored."""
+"""`regtracker check`: try to read each source, and apply its rules to its last builds. Nothing is stored."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
+from data.model.run_record import RunRecord
 from data.settings import SourceSettings
-from ingest.build_download import claimed_by, read_build_map, read_build_object, read_files
-from ingest.build_reader import utc_now
-from ingest.build_rows import read_results
-from ingest.candidates import described
+from ingest.artifacts import claimed_by
+from ingest.build_download import read_build_map, read_build_object, read_files
+from ingest.build_results import read_results
+from ingest.candidates import describe
+from ingest.clock import utc_now
 from ingest.discovery import iter_builds
 from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, NotFoundError
 from ingest.layouts import layout_of
+from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN
 from ingest.parsers.zip_archive import BadArchiveError
 
-BUILDS = 3  # of a job that are looked at
-JOBS = 5  # of a folder
+BUILDS = 3  # checked per job
+JOBS = 5  # checked per source
 
 
 @dataclass
 class Finding:
-    """What was found of one source. `problems` stop ingestion; `remarks` say which rule matched nothing."""
+    """The result for one source. `problems` stop ingestion; `remarks` name rules that matched nothing."""
 
     source: str
     url: str
@@ -43,7 +46,7 @@ class Finding:
         return {**asdict(self), "ok": not self.problems}
 
     def lines(self) -> Iterator[str]:
-        """The same for people."""
+        """The finding as text."""
         state = "cannot be used" if self.problems else "ok"
         yield f"source {self.source}: {state}; Jenkins {self.jenkins or 'unknown'}, {self.jobs} jobs"
         yield from (f"  problem: {problem}" for problem in self.problems)
@@ -64,50 +67,50 @@ def _facts(row: dict[str, Any]) -> Iterator[str]:
 
 
 def check(source: SourceSettings) -> Finding:
-    """Ask one source what a poll would ask, a few builds deep."""
+    """Read a source as a poll would, for a few builds."""
     finding = Finding(source.name, source.url)
     jenkins = Jenkins(source)
     try:
-        _look(jenkins, source, finding)
+        _check_source(jenkins, source, finding)
     except JenkinsError as error:
         finding.problems.append(str(error))
     finding.jenkins = jenkins.version
     if not finding.problems and jenkins.version is None:
-        finding.remarks.append("no answer names a version of Jenkins (X-Jenkins): is this a Jenkins?")
+        finding.remarks.append("no answer has an X-Jenkins header: is this a Jenkins?")
     return finding
 
 
-def _look(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
+def _check_source(jenkins: Jenkins, source: SourceSettings, finding: Finding) -> None:
     layout = layout_of(source)
     try:
         jobs = layout.jobs(jenkins)
     except NotFoundError as error:
-        jenkins.api("", "nodeDescription")  # tells a wrong address from a wrong name
-        finding.problems.append(f"{error} The name is taken from source.job = {source.job!r}.")
+        jenkins.api("", "nodeDescription")  # raises if the address is wrong, and not only the name
+        finding.problems.append(f"{error} The name comes from source.job = {source.job!r}.")
         return
     finding.jobs = len(jobs)
     if not jobs:
         finding.problems.append(
-            f"no job below {source.job.strip('/') or 'the root'!r} is let in by include = {source.include}"
+            f"no job below {source.job.strip('/') or 'the root'!r} matches include = {source.include}"
         )
     for job in jobs[:JOBS]:
-        with _noted(finding):
+        with _continue_on_error(finding):
             numbers = [number for number, _ in islice(iter_builds(jenkins, job.job, first=BUILDS), BUILDS)]
             if not numbers:
                 finding.remarks.append(f"{job.job} has no builds")
             for number in numbers:
-                with _noted(finding):
+                with _continue_on_error(finding):
                     detail, _ = read_build_object(jenkins, job.job, number)
                     if isinstance(layout, OrchestratorLayout):
-                        _look_at_parent(jenkins, source, layout, detail, finding)
+                        _check_parent(jenkins, source, layout, detail, finding)
                     else:
-                        _look_at_build(jenkins, source, layout, detail, finding, [])
-    _sum_up(source, finding)
+                        _check_build(jenkins, source, layout, detail, finding, [])
+    _note_missing_releases(source, finding)
 
 
 @contextmanager
-def _noted(finding: Finding) -> Iterator[None]:
-    """What is wrong with one job or build is noted, and the others are looked at all the same."""
+def _continue_on_error(finding: Finding) -> Iterator[None]:
+    """Add an error of one job or build to the problems, and go on with the others."""
     try:
         yield
     except JenkinsError as error:
@@ -116,48 +119,54 @@ def _noted(finding: Finding) -> Iterator[None]:
         finding.problems.append(str(error))
 
 
-def _look_at_parent(
+def _check_parent(
     jenkins: Jenkins, source: SourceSettings, layout: OrchestratorLayout, detail: BuildDetail, finding: Finding
 ) -> None:
     build_map, _ = read_build_map(jenkins, detail, MAP_FILE)
     run = layout.parent(detail, detail.started_at or utc_now(), None)
-    listed = layout.listed(detail, build_map)
-    finding.builds.append(described(detail, run) | {"modules": sorted(module for _, _, module in listed)})
+    listed = layout.listed_builds(detail, build_map)
+    finding.builds.append(describe(detail, run) | {"modules": sorted(module for _, _, module in listed)})
     if not listed and detail.final:
         finding.remarks.append(f"{detail.job} #{detail.number} lists no module builds (no artifact {MAP_FILE})")
     started = [(job, number) for job, number, _ in listed if number]
     if started and len(finding.builds) == 1:
         module, _ = read_build_object(jenkins, *started[0])
-        _look_at_build(jenkins, source, layout, module, finding, [run])
+        _check_build(jenkins, source, layout, module, finding, [run])
 
 
-def _look_at_build(
-    jenkins: Jenkins, source: SourceSettings, layout, detail: BuildDetail, finding: Finding, parents
+def _check_build(
+    jenkins: Jenkins,
+    source: SourceSettings,
+    layout: JobLayout,
+    detail: BuildDetail,
+    finding: Finding,
+    parents: Sequence[RunRecord],
 ) -> None:
-    place = layout.place(detail, detail.started_at or utc_now(), parents, None)
-    files = Counter(claimed_by(source.results, path) or "of no rule" for path in detail.artifacts)
-    row = described(detail, place) | {"module": place.module, "files": dict(files)}
+    placement = layout.place(detail, detail.started_at or utc_now(), parents, None)
+    claims = Counter(claimed_by(source.results, path) or "that no rule matches" for path in detail.artifacts)
+    row = describe(detail, placement) | {"module": placement.module, "files": dict(claims)}
     finding.builds.append(row)
-    if sum("tests" in build for build in finding.builds) == 0:
-        with read_files(jenkins, source, detail) as files:
-            try:
-                results = read_results(source, files, detail.number)
-            except BadArchiveError as error:
-                finding.remarks.append(f"{detail.job} #{detail.number}: {error}")
-                return
-        finals = [case for case in results.cases if case.is_final]
-        row["tests"] = len(finals)
-        row["owners"] = dict(Counter(layout.rules.owner(case.file, place.module) for case in finals).most_common(20))
-        finding.remarks += results.warnings[:3]
-        if detail.final and not finals:
-            finding.remarks.append(f"{detail.job} #{detail.number}: no results; source.results = {source.results}")
+    if any("tests" in build for build in finding.builds):
+        return
+    with read_files(jenkins, source, detail) as files:
+        try:
+            results = read_results(source, files, detail.number)
+        except BadArchiveError as error:
+            finding.remarks.append(f"{detail.job} #{detail.number}: {error}")
+            return
+    finals = [case for case in results.cases if case.is_final]
+    row["tests"] = len(finals)
+    row["owners"] = dict(Counter(layout.rules.owner(case.file, placement.module) for case in finals).most_common(20))
+    finding.remarks += [str(warning) for warning in results.warnings[:3]]
+    if detail.final and not finals:
+        finding.remarks.append(f"{detail.job} #{detail.number}: no results; source.results = {source.results}")
 
 
-def _sum_up(source: SourceSettings, finding: Finding) -> None:
-    nowhere = [f"{row['job']} #{row['number']}" for row in finding.builds if row["release"] == UNKNOWN]
-    if nowhere:
+def _note_missing_releases(source: SourceSettings, finding: Finding) -> None:
+    unnamed = [f"{row['job']} #{row['number']}" for row in finding.builds if row["release"] == UNKNOWN]
+    if unnamed:
         names = {row["display_name"] for row in finding.builds if row["release"] == UNKNOWN}
         finding.remarks.append(
-            f"no release for {', '.join(nowhere[:3])}: source.version = {source.version!r} was searched in the display "
+            f"no release for {', '.join(unnamed[:3])}: source.version = {source.version!r} was searched in the display "
             f"names ({', '.join(sorted(names)[:3])}) and in the parameters"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -13,8 +13,10 @@ from data.lake.cursors import registered
 from data.lake.store import Store
 from data.model.build_record import BuildKey
 from data.model.run_record import RUN_FACTS, RunRecord
-from data.work.ledger import RUN, LedgerEntry
-from data.work.retry import GONE_FOR
+from data.work.ledger import GONE_FOR, RUN, LedgerEntry
+
+# Builds of one job and number whose starts differ by less are the same build; else the job was recreated.
+SAME_START = timedelta(seconds=1)
 
 _STORED_RUNS = "SELECT job, number, started_at FROM runs"
 _STORED_BUILDS = """SELECT job, number, CASE WHEN contains(flags, 'no_start_time') THEN NULL ELSE started_at END
@@ -111,14 +113,14 @@ def build_statuses(
     """
     columns = [list(column) for column in zip(*builds, strict=True)] or [[], [], []]
     rows = store.cursor().execute(
-        """WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS job, unnest($2::BIGINT[]) AS number,
+        f"""WITH wanted AS (SELECT unnest($1::VARCHAR[]) AS job, unnest($2::BIGINT[]) AS number,
                 unnest($3::TIMESTAMP[]) AS begun),
         held AS (
             SELECT job, number, started_at, run, NULL::BIGINT AS build FROM runs WHERE source = $4
             UNION ALL SELECT job, number, started_at, NULL, build FROM builds WHERE source = $4)
         SELECT w.job, w.number, max(run), max(build), any_value(l.state) FROM wanted w
         LEFT JOIN held h ON (h.job, h.number) = (w.job, w.number)
-            AND (begun IS NULL OR abs(epoch(h.started_at) - epoch(begun)) < 1)
+            AND (begun IS NULL OR abs(epoch(h.started_at) - epoch(begun)) < {SAME_START.total_seconds()})
         LEFT JOIN ledger l ON (l.source, l.job, l.number) = ($4, w.job, w.number)
         GROUP BY w.job, w.number""",
         [*columns, source],

@@ -2,14 +2,14 @@
 
 There is no mark below which every build counts as read: a build is known when it has a row here or in `builds` or
 `runs`. So a failed build can never be skipped, and a crash between two commits loses nothing. When failed builds are
-retried: data/work/retry.py.
+retried: ingest/retry.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -17,10 +17,10 @@ import pyarrow as pa
 from data.lake.cursors import one_row, registered
 from data.lake.store import Store
 from data.model.build_record import BuildKey
-from data.work.retry import GONE_FOR
 
 NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
 RUN, BUILD = "run", "build"
+GONE_FOR = timedelta(hours=1)  # after which a gone build is read again if Jenkins lists it
 
 _KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
 _LEDGER_COLUMNS: dict[str, pa.DataType] = {

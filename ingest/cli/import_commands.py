@@ -1,33 +1,37 @@
-"""The verbs about what is not polled: files, the bug feed, and the raw files that were kept. `--json` prints one object
-(or one a line) and nothing else on standard output."""
+"""Commands for data that is not polled: report files, the bug feed, and the raw files of the store. `--json` prints one
+object (or one per line) and nothing else on standard output."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
-from ingest.cli.progress import SOURCE, ProgressBar, chosen_sources, progress, single_threaded, tune_gc_for_batches
+from ingest.cli.progress import SOURCE, chosen_sources, progress_bar, single_threaded, tune_gc_for_batches
+
+if TYPE_CHECKING:
+    from data.lake.store import Store
+    from ingest.import_plan import ImportKey
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@json_option("One JSON object a line, for each file,")
+@json_option("One JSON object per line, for each file,")
 def parse(files: tuple[Path, ...], as_json: bool) -> None:
-    """Read report files without storing anything: one line a file.
+    """Parse report files and print one line per file. Nothing is stored.
 
-    Status is ok, recovered (ill-formed, but read), not_junit or error. Failed includes errors.
+    Status is ok, recovered (ill-formed, but readable), not_junit or error. Failed includes errors.
 
-    Exit code 0: all were read; 1: a file had the status error.
+    Exit code 0: all files were read; 1: a file has the status error.
 
     \b
     Example: regtracker parse build/reports/*.xml --json
     """
-    from ingest.build_results import has_reruns
+    from ingest.merge_reports import count_retries
     from ingest.parsers import parse_file
     from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
@@ -51,11 +55,9 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
             "duration": report.duration_s,
             "warnings": report.warnings,
         }
-        if attempts := has_reruns(report):
-            tests = answer["tests"] - attempts
-            report.warnings.append(
-                f"{attempts} of the results count as earlier attempts of a retry: tests in the store: {tests}"
-            )
+        if retries := count_retries(report):
+            tests = report.tests - retries
+            report.warnings.append(f"the store counts {tests} tests: {retries} results are earlier attempts of a retry")
         if as_json:
             click.echo(json.dumps(answer))
         else:
@@ -68,16 +70,16 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
 
 @click.command("import")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--release", help="Release line that was tested, such as 7.0.")
-@click.option("--module", help="Module that the tests belong to.")
+@click.option("--release", help="Tested release line, such as 7.0.")
+@click.option("--module", help="Module of the tests.")
 @click.option(
-    "--build", "number", type=click.IntRange(min=1), help="Build number; modules with one number form one run."
+    "--build", "number", type=click.IntRange(min=1), help="Build number; modules with the same number form one run."
 )
-@click.option("--started-at", help="ISO 8601; default: the newest time in the reports, else of the files.")
-@click.option("--version", help="Full version that was tested, such as 7.0.1.12.")
-@click.option("--environment", default="default", show_default=True, help="Where it was tested.")
+@click.option("--started-at", help="Start time (ISO 8601); default: the newest time in the reports, else of the files.")
+@click.option("--version", help="Tested full version, such as 7.0.1.12.")
+@click.option("--environment", default="default", show_default=True, help="Environment of the tests.")
 @click.option("--metadata", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="CSV of test metadata.")
-@json_option("One JSON object a line, for each build and for each path that is left out,")
+@json_option("One JSON object per line, for each build and each path that is left out,")
 def import_(
     paths: tuple[Path, ...],
     release: str | None,
@@ -89,33 +91,31 @@ def import_(
     metadata: Path | None,
     as_json: bool,
 ) -> None:
-    """Store results without a Jenkins: report files, folders and zips, of any kind that is known.
+    """Store results without a Jenkins: report files, folders and zips of any known kind.
 
-    All paths together are one build, and each file counts once, however many of them lead to it. Zips in folders are
-    read too; what looks like results and is left alone is told. A folder laid out as RELEASE/MODULE/NUMBER/... holds
-    one build per NUMBER, and needs neither --release nor --module. The same files under the same names are the same
-    build, however often they come.
+    All paths together are one build, and a file that several paths lead to counts once. Zips in folders are read too.
+    Skipped files that look like results are listed. A folder with the layout RELEASE/MODULE/NUMBER/... holds one build
+    per NUMBER, and needs neither --release nor --module. Importing the same files under the same names again gives the
+    same build.
 
     --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of test_case_id,
-    priority, testrail_id, component, owner, topology, test_state; for one --release, or for all.
+    priority, testrail_id, component, owner, topology, test_state; for one --release, or for all releases.
 
-    Exit code 0: all was stored; 1: some could not be read, the rest was stored; 2: the configuration or an option is
-    wrong.
+    Exit code 0: everything was stored; 1: some files could not be read, the rest was stored; 2: the configuration or an
+    option is wrong.
 
     \b
     Example: regtracker import build/reports --release 7.0 --module routing --build 812
              regtracker import logs/            # logs/7.0/routing/41/junit/5s/report.xml
              regtracker import --metadata tests.csv
     """
-    from ingest import importer
+    from ingest.import_plan import plan, read_moment, unplanned_files
     from ingest.metadata_csv import import_metadata
-    from ingest.report_files import reports
 
     settings = load_settings()
     if not paths and not metadata:
         fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
-    answers = []
-    failed = False
+    answers: list[dict[str, Any]] = []
     tune_gc_for_batches()
     with opened_store(single_threaded(settings)) as store:
         if metadata:
@@ -124,36 +124,46 @@ def import_(
             except ValueError as error:
                 fail(f"{metadata}: {error}")
         try:
-            wanted = importer.plan(
-                paths, release, module, number, started_at and importer.read_moment(started_at), version, environment
-            )
-            beside = importer.left_over(paths, wanted)
+            moment = read_moment(started_at) if started_at else None
+            builds = plan(paths, release, module, number, moment, version, environment)
+            skipped = unplanned_files(paths, builds)
         except (ValueError, OSError) as error:
             fail(error)
-        answers += [
-            {"paths": [str(path)], "skipped_because": "lies in no folder RELEASE/MODULE/NUMBER"} for path in beside
-        ]
-        with progress(wanted, "Importing") as builds:
-            for key, given in builds:
-                try:
-                    with reports(given) as handed:
-                        failed |= bool(handed.unreadable)
-                        answers += [{"paths": [path], "error": why} for path, why in handed.unreadable]
-                        if handed.files or not handed.unreadable:
-                            build = importer.import_files(store, key, handed)
-                            answers.append(importer.summary(build, len(handed.files)))
-                            failed |= "unreadable" in build.flags
-                except (ValueError, OSError) as error:
-                    failed = True
-                    answers.append({"paths": [str(path) for path in given], "error": str(error)})
+        why = "not in a folder RELEASE/MODULE/NUMBER"
+        answers += [{"paths": [str(path)], "skipped_because": why} for path in skipped]
+        failed = False
+        with progress_bar("Importing") as progress:
+            for done, (key, build_paths) in enumerate(builds, 1):
+                complete, of_build = _import_build(store, key, build_paths)
+                failed |= not complete
+                answers += of_build
+                progress(done, len(builds))
     for answer in answers:
         if as_json:
             click.echo(json.dumps(answer))
-        if why := answer.get("error") or answer.get("skipped_because"):
-            click.echo(f"{', '.join(answer['paths'])}: {why}", err=True)
+        if problem := answer.get("error") or answer.get("skipped_because"):
+            click.echo(f"{', '.join(answer['paths'])}: {problem}", err=True)
         elif not as_json:
             click.echo(_sentence(answer))
     sys.exit(1 if failed else 0)
+
+
+def _import_build(store: Store, key: ImportKey, paths: list[Path]) -> tuple[bool, list[dict[str, Any]]]:
+    """Import one build. Returns (whether everything could be read, the answers to print)."""
+    from ingest.importer import import_files, summary
+    from ingest.report_files import reports
+
+    answers: list[dict[str, Any]] = []
+    try:
+        with reports(paths) as bundle:
+            answers += [{"paths": [path], "error": why} for path, why in bundle.unreadable]
+            if bundle.files or not bundle.unreadable:
+                build = import_files(store, key, bundle)
+                answers.append(summary(build, len(bundle.files)))
+                return not bundle.unreadable and "unreadable" not in build.flags, answers
+    except (ValueError, OSError) as error:
+        answers.append({"paths": [str(path) for path in paths], "error": str(error)})
+    return False, answers
 
 
 def _sentence(answer: dict[str, Any]) -> str:
@@ -167,14 +177,14 @@ def _sentence(answer: dict[str, Any]) -> str:
 @click.argument("feeds", nargs=-1, metavar="[FILE_OR_URL]...")
 @json_option()
 def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
-    """Read the bug tracker's feed: which bugs there are, and which test cases each is about.
+    """Read the bug tracker's feed: the bugs, and the test cases of each.
 
-    A feed is JSON as docs/ingest.md shows it; several files and addresses are one feed, and without any the url of
-    [bugs] in the configuration is asked, with the user of [bugs] and REGTRACKER_BUGS_TOKEN. What stood in the feed
-    before and does not any more is kept, as gone. The same feed again changes nothing.
+    docs/ingest.md shows the JSON of a feed. Several files and addresses together are one feed. Without any, the url in
+    [bugs] of the configuration is read, with the user in [bugs] and REGTRACKER_BUGS_TOKEN. A bug that has left the feed
+    is kept and marked as gone. Reading the same feed again changes nothing.
 
-    Exit code 0: all was stored; 1: some records could not be used, the rest was stored; 2: a feed cannot be used, or
-    the configuration is wrong, and nothing was changed.
+    Exit code 0: everything was stored; 1: some records could not be used, the rest was stored; 2: a feed cannot be
+    used or the configuration is wrong, and nothing was changed.
 
     \b
     Example: regtracker bugs https://tracker.example.com/export/bugs.json
@@ -186,20 +196,17 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
     wanted = feeds or ((settings.bugs.url,) if settings.bugs.url else ())
     if not wanted:
         fail("No feed: name a file or an address, or set url in [bugs] of the configuration.")
-    bar = ProgressBar("kB")
-    with opened_store(single_threaded(settings)) as store:
+    with opened_store(single_threaded(settings)) as store, progress_bar("kB") as progress:
         try:
-            answer = import_bugs(store, wanted, settings.bugs, bar)
+            answer = import_bugs(store, wanted, settings.bugs, progress)
         except FeedError as error:
             fail(error)
-        finally:
-            bar.end()
     if as_json:
         click.echo(json.dumps(answer))
     else:
         click.echo(
-            "{bugs} bugs: {added} new, {changed} changed, {gone} gone; {links} links to test cases, {matched} bugs are "
-            "about tests that are known here".format(**answer)
+            "{bugs} bugs: {added} new, {changed} changed, {gone} gone; {links} links to test cases; "
+            "{matched} bugs have tests in the store".format(**answer)
         )
     for line in (*answer["left_out"], *answer["warnings"]):
         click.echo(line, err=True)
@@ -208,13 +215,13 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
 
 @click.command()
 @SOURCE
-@click.option("--since", help="Only builds that began at this ISO 8601 time (UTC) or later.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@click.option("--since", help="Only builds that started at this ISO 8601 time (UTC) or later.")
+@click.option("--dry-run", is_flag=True, help="Only print what would change.")
 @json_option()
 def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
-    """Derive every table anew from the raw files that were kept, by today's parsers and rules.
+    """Write all tables again from the stored raw files, with today's parsers and rules.
 
-    What came in without Jenkins has the sources import and upload.
+    The sources of builds that came without a Jenkins are import and upload.
 
     Exit code 0: done; 2: the configuration or an option is wrong, or there is no store.
 
@@ -222,8 +229,8 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
     Example: regtracker rebuild --dry-run
     """
     from ingest import importer
-    from ingest.importer import read_moment
-    from ingest.rebuild import rebuild as derive_anew
+    from ingest.import_plan import read_moment
+    from ingest.rebuild import rebuild as rebuild_store
 
     settings = require_store(load_settings())
     if name not in (None, *importer.SOURCES):
@@ -232,18 +239,16 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
         moment = read_moment(since) if since else None
     except ValueError as error:
         fail(f"--since: {error}")
-    bar = ProgressBar("builds")
     tune_gc_for_batches()
-    with opened_store(single_threaded(settings)) as store:
-        changes = derive_anew(store, name, moment, dry_run, bar)
-    bar.end()
+    with opened_store(single_threaded(settings)) as store, progress_bar("Builds") as progress:
+        changes = rebuild_store(store, name, moment, dry_run, progress)
     if as_json:
         click.echo(json.dumps(changes.document()))
         return
     would = "would be " if dry_run else ""
     click.echo(
-        f"{changes.builds} builds, {changes.results} results {would}derived anew: {changes.changed} {would}changed, "
-        f"{changes.skipped} left as they are (nothing was kept of them)"
+        f"{changes.builds} builds, {changes.results} results {would}rebuilt: {changes.changed} {would}changed, "
+        f"{changes.skipped} skipped (no raw files)"
     )
     for field, count in changes.fields.most_common():
         click.echo(f"  {field}: {count} builds")

@@ -1,4 +1,4 @@
-"""What the verbs of ingestion share on a terminal: which sources, how they stop, and progress."""
+"""Shared by the commands of ingestion: the choice of sources, stopping by signals, logging and progress bars."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import logging
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
 
 import click
 
@@ -23,15 +20,15 @@ SOURCE = click.option("--source", "name", help="Only this source, by its name.",
 
 
 def tune_gc_for_batches() -> None:
-    """Have Python look for cyclic garbage a hundred times less often: a batch is some hundred thousand objects, which
-    are no garbage and in no cycle, and walking them again and again takes a fifth of the time."""
+    """Collect cyclic garbage a hundred times less often: a batch has some hundred thousand objects without cycles, and
+    walking them again and again takes a fifth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
 
 
 def single_threaded(settings: Settings) -> Settings:
-    """The settings of a process that writes: most of what it does is Python's, and a second thread of DuckDB's costs a
-    small commit as much again, in waiting for each other."""
+    """The settings of a process that writes: it spends most of its time in Python, and with a second thread of DuckDB a
+    small commit takes twice as long, because the threads wait for each other."""
     return settings.model_copy(update={"store": settings.store.model_copy(update={"threads": 1})})
 
 
@@ -49,7 +46,7 @@ def log_to_stderr(level: int) -> None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """Set by SIGTERM or Ctrl-C, which then end nothing by themselves."""
+    """An event that SIGTERM and Ctrl-C set instead of ending the process."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -60,33 +57,13 @@ def stopped_by_signals() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def progress(items: Sequence[Any], label: str) -> Iterator[Iterable[Any]]:
-    """A bar on a terminal, nothing elsewhere."""
-    if len(items) > 1 and sys.stderr.isatty():
-        with click.progressbar(items, label=label, show_pos=True, file=sys.stderr) as bar:
-            yield bar
-    else:
-        yield items
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar as a function of (done, total), whose total may grow. Shown on a terminal only."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=0, label=label, show_pos=True, file=sys.stderr, hidden=hidden) as bar:
 
+        def show(done: int, total: int) -> None:
+            bar.length, bar.finished = total, False
+            bar.update(done - bar.pos)
 
-class ProgressBar:
-    """A bar whose end moves, with the rate and the time left; silent where there is no terminal."""
-
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
-        self.shown = sys.stderr.isatty()
-        self.drawn = False
-        self.began = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        if not self.shown or not total:
-            return
-        self.drawn = True
-        rate = done / max(time.monotonic() - self.began, 0.001)
-        left = f"{timedelta(seconds=int((total - done) / rate))} left" if rate else ""
-        filled = "#" * int(30 * done / total)
-        click.echo(f"\r[{filled:<30}] {done}/{total} {self.unit}, {rate:.1f}/s, {left}   ", nl=False, err=True)
-
-    def end(self) -> None:
-        if self.drawn:
-            click.echo(err=True)
+        yield show

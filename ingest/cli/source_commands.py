@@ -1,5 +1,5 @@
-"""The verbs about sources: watch them, look once, read back, try their rules. `--json` prints one object and nothing
-else on standard output."""
+"""Commands for sources: watch them, poll once, backfill, check their rules. `--json` prints one object and nothing else
+on standard output."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from data.lake.connection import StoreError
 from data.settings import Settings, config_path
 from ingest.cli.progress import (
     SOURCE,
-    ProgressBar,
     chosen_sources,
     log_to_stderr,
+    progress_bar,
     single_threaded,
     stopped_by_signals,
     tune_gc_for_batches,
@@ -32,13 +32,13 @@ from ingest.cli.progress import (
 @SOURCE
 @json_option()
 def poll(name: str | None, as_json: bool) -> None:
-    """Look once for new builds, read whatever is due, and exit.
+    """Poll once: find new builds, read what is due, and exit.
 
-    Exit code 0: all is well; 1: some builds failed (they stay in the ledger and are tried again); 2: the configuration
-    is wrong or a Jenkins cannot be read. Builds that Jenkins has deleted are told as gone, and are no failure.
+    Exit code 0: no errors; 1: some builds could not be read (they will be tried again); 2: the configuration is wrong
+    or a Jenkins cannot be read. Builds that Jenkins has deleted are counted as gone, not as failed.
 
-    Found is what was new to the ledger: builds that orchestrate others (told as runs when read) and builds with results
-    (told as ingested).
+    Found counts the builds that were new. When read, an orchestrating build is counted under runs, and a build with
+    results under ingested.
 
     \b
     Example: regtracker poll --source ci --json
@@ -56,10 +56,9 @@ def poll(name: str | None, as_json: bool) -> None:
     with opened_store(single_threaded(settings)) as store, stopped_by_signals() as stop:
         for source in sources:
             pipeline = Pipeline(store, source, stop)
-            pipeline.progress = bar = ProgressBar(f"builds of {source.name}")
-            answer = pipeline.poll(eager=True)
+            with progress_bar(f"Builds of {source.name}") as pipeline.progress:
+                answer = pipeline.poll(eager=True)
             poll_status.record_poll(store, answer)
-            bar.end()
             for key in counted:
                 total[key] += getattr(pipeline.tally, key)
             total["seconds"] += answer.duration_s
@@ -82,9 +81,9 @@ def poll(name: str | None, as_json: bool) -> None:
 
 @click.command()
 def ingest() -> None:
-    """Watch every source until stopped (Ctrl-C or SIGTERM).
+    """Poll all sources until stopped (Ctrl-C or SIGTERM).
 
-    Exit code 0: it was stopped; 2: the configuration is wrong, or the store cannot be used.
+    Exit code 0: stopped; 2: the configuration is wrong, or the store cannot be used.
 
     \b
     Example: regtracker ingest
@@ -93,35 +92,36 @@ def ingest() -> None:
 
     settings = load_settings()
     log_to_stderr(logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a long poll "misses" its next turn: no news
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it reports when a long poll misses its next turn
     try:
         process = IngestScheduler(settings)
     except StoreError as error:
         fail(error)
     if not settings.source:
-        click.echo("No [[source]] is configured: only requests and uploads are carried out.", err=True)
+        click.echo("No [[source]] is configured: only uploads and requests are processed.", err=True)
     process.run()
 
 
 @click.command()
-@click.option("--source", "name", required=True, help="The source, by its name.", shell_complete=completion.sources)
+@click.option("--source", "name", required=True, help="Name of the source.", shell_complete=completion.sources)
 @click.option("--from", "first", help="First build number, or ISO 8601 date (UTC).")
 @click.option("--to", "last", help="Last build number, or date; default: the newest.")
 @json_option()
 def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> None:
-    """Read builds older than those that a poll takes at first sight, by numbers or dates.
+    """Read builds that are older than the history of the first poll, by numbers or dates.
 
-    It may be stopped at any time: what is found stands in the ledger, and goes on here or in `regtracker ingest`.
+    It can be stopped at any time: the builds found are in the ledger, and this command or `regtracker ingest` continues
+    with them.
 
-    Exit code 0: all is well; 1: some builds failed; 2: the configuration is wrong or Jenkins cannot be read; 130: it
-    was stopped.
+    Exit code 0: no errors; 1: some builds could not be read; 2: the configuration is wrong or Jenkins cannot be read;
+    130: stopped.
 
     \b
     Example: regtracker backfill --source ci --from 2025-01-01 --to 2025-06-30
              regtracker backfill --source ci --from 100 --to 499
     """
     from ingest.backfill import Range, run
-    from ingest.jenkins.client import JenkinsError
+    from ingest.jenkins.errors import JenkinsError
     from ingest.pipeline import Pipeline
 
     settings = load_settings()
@@ -131,20 +131,18 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     except ValueError as error:
         fail(error)
     log_to_stderr(logging.CRITICAL)
-    began = time.monotonic()
-    bar = ProgressBar("builds")
+    started = time.monotonic()
     tune_gc_for_batches()
     with opened_store(single_threaded(settings)) as store, stopped_by_signals() as stop:
         pipeline = Pipeline(store, source, stop)
         try:
-            run(pipeline, wanted, bar)
+            with progress_bar("Builds") as progress:
+                run(pipeline, wanted, progress)
         except JenkinsError as error:
             fail(error)
-        finally:
-            bar.end()
     tally = pipeline.tally
     answer = {name: getattr(tally, name) for name in ("found", "ingested", "running", "failed", "gone", "results")}
-    answer |= {"requests": pipeline.jenkins.requests, "seconds": round(time.monotonic() - began, 3)}
+    answer |= {"requests": pipeline.jenkins.requests, "seconds": round(time.monotonic() - started, 3)}
     if as_json:
         click.echo(json.dumps(answer))
     else:
@@ -152,8 +150,8 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
             "{found} builds found, {ingested} ingested, {failed} failed, {gone} gone, {results} results, "
             "{requests} requests in {seconds:.1f} s".format(**answer)
         )
-    for error in tally.errors:
-        click.echo(error, err=True)
+    for problem in tally.errors:
+        click.echo(problem, err=True)
     sys.exit(130 if stop.is_set() else 1 if tally.failed else 0)
 
 
@@ -161,20 +159,20 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
 @SOURCE
 @json_option()
 def check(name: str | None, as_json: bool) -> None:
-    """Tell whether configuration, store and every Jenkins can be used, and what the rules make of the last builds.
+    """Check the configuration, the store and every Jenkins, and show what the rules make of the last builds.
 
-    No build is stored, and no store is made.
+    Nothing is stored, and no store is created.
 
-    Exit code 0: everything can be used; 2: there is a problem.
+    Exit code 0: no problems; 2: there is a problem.
 
     \b
     Example: regtracker check --source ci
     """
-    from ingest.source_check import check as look
+    from ingest.source_check import check as check_source
 
     settings = load_settings()
     snapshot = _snapshot(settings)
-    findings = [look(source) for source in (chosen_sources(settings, name) if name else settings.source)]
+    findings = [check_source(source) for source in (chosen_sources(settings, name) if name else settings.source)]
     problems = any(finding.problems for finding in findings)
     if as_json:
         document = {
@@ -189,8 +187,8 @@ def check(name: str | None, as_json: bool) -> None:
         }
         click.echo(json.dumps(document))
     else:
-        stands = "not there yet: it is made by the first poll" if snapshot is None else f"snapshot {snapshot}"
-        click.echo(f"store: {_without_secret(settings.catalog)}, {stands}")
+        state = "does not exist yet: the first poll creates it" if snapshot is None else f"snapshot {snapshot}"
+        click.echo(f"store: {_without_secret(settings.catalog)}, {state}")
         if not findings:
             click.echo("no [[source]] is configured")
         for finding in findings:
@@ -199,14 +197,14 @@ def check(name: str | None, as_json: bool) -> None:
 
 
 def _snapshot(settings: Settings) -> int | None:
-    """The newest snapshot of the store, None where there is no store yet; exit 2 where there can be none."""
+    """The newest snapshot of the store, None if there is no store yet; exits with 2 if none can be created."""
     catalog = Path(settings.catalog)
     if "://" in settings.catalog or catalog.exists():
         with opened_store(single_threaded(settings)) as store:
             return store.snapshot().id
     nearest = next(folder for folder in catalog.absolute().parents if folder.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        fail(f"There is no store at {catalog}, and none can be made: {nearest} is no folder that one may write to.")
+        fail(f"There is no store at {catalog}, and none can be created: {nearest} is not a writable folder.")
     return None
 
 

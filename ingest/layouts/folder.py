@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from data.model.run_record import RunRecord
+from data.settings import SourceSettings
 from data.work.jobs import JobRow
 from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins
@@ -29,7 +30,7 @@ def _tree(levels: int) -> str:
 class FolderLayout(JobLayout):
     """Every job below a folder whose name, or path below the folder, is included."""
 
-    def __init__(self, source) -> None:
+    def __init__(self, source: SourceSettings) -> None:
         super().__init__(source)
         self.reads_upstream = source.group_by == "upstream"
 

@@ -30,7 +30,7 @@ class OrchestratorLayout(JobLayout):
         environment = self.rules.environment(detail.parameters)
         return as_run(self.source, detail, started_at, release, version, environment)
 
-    def listed(self, detail: BuildDetail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
+    def listed_builds(self, detail: BuildDetail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
         """(full job name, number, module) of the builds that a parent lists; number 0 where one was never started."""
         folder = detail.job.rpartition("/")[0]
         if build_map is None:

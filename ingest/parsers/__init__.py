@@ -1,15 +1,14 @@
-"""Report bytes to cases: one module per format, and `parse_file` that tells the formats apart.
+"""Parsers of reports: one module per format, and `parse_file`, which detects the format.
 
-Every parser takes a seekable binary stream, never raises for what it holds, and holds no more text than its limits say.
+Every parser takes a seekable binary stream, never raises whatever the content is, and limits the text that it keeps.
 """
 
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
 
 from ingest.parsers import jenkins_junit_result, jenkins_test_report, junit, order_log, robot, tap, testng, trx
-from ingest.parsers.cases import Report
+from ingest.parsers.cases import Report, ReportStream
 
 HEAD_BYTES = 16 << 10
 
@@ -22,38 +21,39 @@ _TESTNG_JSON = re.compile(r'"(?:package|fail-config)"\s*:')
 
 
 def parse_file(
-    path: str, stream: BinaryIO, *, kind: str | None = None, number: int | None = None
+    path: str, stream: ReportStream, *, kind: str | None = None, number: int | None = None
 ) -> tuple[str, Report]:
-    """(kind, report): the kind as given, or as name and content show it.
+    """(kind, report). Without `kind` it is detected by name and content.
 
-    Kinds: junit, testng, robot, trx, junit_result, test_report, testng_json, order, tap. What is none of them is given
-    to the JUnit parser, which says what is wrong with it; text without a single tag is no broken report, but none,
-    unless its kind was given. `number` is the build's own, for a matrix report.
+    Kinds: junit, testng, robot, trx, junit_result, test_report, testng_json, order, tap. Unknown content is parsed as
+    JUnit, which reports what is wrong; but text without any tag is `not_junit` unless its kind was given. `number` is
+    the number of the build, for a matrix report.
     """
     stream.seek(0)
     head = stream.read(4)
     if packed := packing(head):
-        return kind or "junit", Report("error", warnings=[f"a {packed} archive: what is in it is not read"])
-    given, kind = kind, kind or detect(path, stream)
+        return kind or "junit", Report("error", warnings=[f"a {packed} archive, which is not unpacked"])
+    detected = kind is None
+    kind = kind or detect(path, stream)
     stream.seek(0)
     if kind == "order":
         return kind, order_log.parse(stream, path)
     if kind == "test_report":
         return kind, jenkins_test_report.parse(stream, number=number)
     report = _PARSERS[kind](stream)
-    if given is None and kind == "junit" and report.status == "error" and _is_plain_text(stream):
-        return kind, Report("not_junit", warnings=["text of no known kind"])
+    if detected and kind == "junit" and report.status == "error" and _is_plain_text(stream):
+        return kind, Report("not_junit", warnings=["text of an unknown kind"])
     return kind, report
 
 
 def packing(head: bytes) -> str | None:
-    """What a file is packed as, by its first bytes; None where it is not packed."""
+    """The archive format of a file by its first bytes; None if it is not an archive."""
     return next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
 
 
-def _is_plain_text(stream: BinaryIO) -> bool:
-    """Whether a file begins as text that no XML was cut off from: it has a word, no tag, and no NUL, of which a file is
-    full that was never written."""
+def _is_plain_text(stream: ReportStream) -> bool:
+    """Whether a file begins as text, and not as damaged XML: it has words, no tag, and no NUL (a file that was never
+    written is full of NULs)."""
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     return bool(head.strip()) and b"<" not in head and b"\0" not in head
@@ -70,8 +70,8 @@ _PARSERS = {
 }
 
 
-def detect(path: str, stream: BinaryIO) -> str:
-    """The kind of a file by its name where that is enough, else by its first bytes."""
+def detect(path: str, stream: ReportStream) -> str:
+    """The kind of a file by its name if that is sufficient, else by its first bytes."""
     name = path.lower()
     if name.endswith(order_log.SUFFIX):
         return "order"

@@ -1,18 +1,32 @@
-"""What a report says, before it is known which build it belongs to: the border between the parsers and the pipeline."""
+"""The result of a parser: the cases of one report, before it is known which build it belongs to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
+class ReportStream(Protocol):
+    """What a parser needs of an open, seekable file of bytes."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def readline(self, size: int = -1, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def __enter__(self) -> ReportStream: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+
 @dataclass(slots=True)
 class Case:
-    """One attempt of one test, as one report tells it.
+    """One attempt of one test in one report.
 
-    `file`, `class_name` and `name` are the test's identity; an empty string where the report does not say.
-    `duration_s` is in seconds, None where the report gives none that can be read.
+    `file`, `class_name` and `name` are the test's identity; an empty string if the report does not have it.
+    `duration_s` is in seconds, None if the report has no readable duration.
     `attempt` counts from 1; exactly one attempt of a test in one topology has `is_final`.
     """
 
@@ -35,16 +49,16 @@ class Case:
 
 @dataclass(slots=True)
 class Report:
-    """What one report file holds. `status`: ok, recovered (ill-formed, read by the lenient parser), not_junit or error.
+    """One parsed report. `status`: ok, recovered (ill-formed, read by the lenient parser), not_junit or error.
 
-    The counts are of final attempts: passed + failed + skipped = tests, and errors says how many of failed were errors.
+    The counts are of final attempts: passed + failed + skipped = tests; `errors` is a part of failed.
     """
 
     status: str = "ok"
     cases: list[Case] = field(default_factory=list)
     suites: int = 0
     duration_s: float | None = None
-    declared_tests: int | None = None  # what the file says of itself; never trusted, only compared
+    declared_tests: int | None = None  # the number in the file; only compared with `tests`
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -53,7 +67,7 @@ class Report:
 
     @property
     def miscounted(self) -> bool:
-        """Whether the file says another number of tests than it holds; some tools count attempts, which is no lie."""
+        """Whether the file declares another number of tests than it has. Some tools declare attempts, which is fine."""
         return self.declared_tests not in (None, self.tests, len(self.cases))
 
     def count(self, status: str) -> int:

@@ -1,18 +1,17 @@
-"""Results out of a console log, for jobs that write no report: lines that configured patterns match."""
+"""Results from a console log, for jobs that write no report: the lines that match configured patterns."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip, seconds
 
 LINE_BYTES = 16 << 10
 DETAIL_LINES = 60
 
-# Jenkins hides links and the like between these; since 2.509 progressiveText hands them out.
+# Jenkins hides links and similar between these; since 2.509 progressiveText contains them.
 _CONSOLE_NOTE = re.compile(r"\x1b\[8mha:.*?\x1b\[0m")
 _ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _STATUS = {
@@ -24,12 +23,12 @@ _STATUS = {
 
 
 def plain(line: str) -> str:
-    """The line as a reader of the log sees it: without console notes and colours."""
+    """The line as displayed: without console notes and colors."""
     return _ANSI.sub("", _CONSOLE_NOTE.sub("", line)).rstrip()
 
 
 def compile_patterns(patterns: Iterable[str]) -> list[re.Pattern[str]]:
-    """Raises ValueError for one that is no regular expression or lacks the groups `name` and `status`."""
+    """Raises ValueError for a pattern that is not a regular expression or lacks the groups `name` and `status`."""
     compiled = []
     for pattern in patterns:
         try:
@@ -42,9 +41,9 @@ def compile_patterns(patterns: Iterable[str]) -> list[re.Pattern[str]]:
     return compiled
 
 
-def parse(stream: BinaryIO, patterns: Sequence[re.Pattern[str]]) -> Report:
-    """Searches every line with each pattern until one matches; its groups are name, status, and if wanted file, class,
-    duration, message. The lines from a failed test's up to the next match are kept as its text.
+def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]]) -> Report:
+    """Search each line with the patterns until one matches. Its groups are name, status, and optionally file, class,
+    duration, message. The lines from that of a failed test up to the next match are its trace.
     """
     report = Report()
     unknown: dict[str, int] = {}
@@ -58,22 +57,22 @@ def parse(stream: BinaryIO, patterns: Sequence[re.Pattern[str]]) -> Report:
             continue
         _keep(failed, detail)
         failed = detail = None
-        said = found.groupdict()
-        word = (said["status"] or "").strip()
+        groups = found.groupdict()
+        word = (groups["status"] or "").strip()
         if word.casefold() not in _STATUS:
             unknown[word] = unknown.get(word, 0) + 1
             continue
         status, kind = _STATUS[word.casefold()]
-        duration = seconds(said.get("duration") or "")
-        name = (said["name"] or "").strip() or "(?)"
-        case = Case(said.get("file") or "", said.get("class") or "", name, status, kind, duration)
+        duration = seconds(groups.get("duration") or "")
+        name = (groups["name"] or "").strip() or "(?)"
+        case = Case(groups.get("file") or "", groups.get("class") or "", name, status, kind, duration)
         if status == FAILED:
-            case.message = clip((said.get("message") or line).strip(), 8 << 10)
+            case.message = clip((groups.get("message") or line).strip(), 8 << 10)
             failed, detail = case, [line]
         report.cases.append(case)
     _keep(failed, detail)
     for word, count in unknown.items():
-        report.warnings.append(f"{count} lines with a status that is not known: {clip(word, 40)!r}")
+        report.warnings.append(f"{count} lines with an unknown status: {clip(word, 40)!r}")
     return report
 
 
@@ -82,6 +81,6 @@ def _keep(case: Case | None, detail: list[str] | None) -> None:
         case.trace = clip("\n".join(detail).rstrip(), 64 << 10)
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
+def _lines(stream: ReportStream) -> Iterator[str]:
     while line := stream.readline(LINE_BYTES):
         yield plain(line.decode("utf-8", "replace"))

@@ -1,11 +1,12 @@
-"""Bytes of whatever encoding a document is in, or says that it is in, to UTF-8, chunk by chunk."""
+"""Convert a document of any encoding to UTF-8, chunk by chunk."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+
+from ingest.parsers.cases import ReportStream
 
 CHUNK = 1 << 18
 
@@ -31,7 +32,7 @@ def _codec(head: bytes) -> str:
         return "utf-16-be"
     declared = _DECLARED.match(head)
     name = declared[1].decode().lower() if declared else "utf-8"
-    # A document that was transcoded on its way often still declares the UTF-16 that it once had.
+    # A document that was converted on its way often still declares its original UTF-16.
     if (
         name in ("utf8", "ascii", "us-ascii")
         or name.startswith(("utf-16", "utf-32"))
@@ -45,15 +46,15 @@ def _codec(head: bytes) -> str:
 
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Bytes that are not UTF-8 are read as Windows' Western code page, which is what they nearly always are.
+# Bytes that are not UTF-8 are decoded as cp1252, which is what they nearly always are.
 _STRAY_BYTES = {
     0xDC00 + byte: bytes([byte]).decode("cp1252", errors="ignore") or "\N{REPLACEMENT CHARACTER}"
     for byte in range(0x80, 0x100)
 }
 
 
-def utf8_chunks(stream: BinaryIO, *, lenient: bool) -> Iterator[bytes]:
-    """The document in UTF-8; if lenient, without the characters that may not stand in XML."""
+def utf8_chunks(stream: ReportStream, *, lenient: bool) -> Iterator[bytes]:
+    """The document in UTF-8; if lenient, without characters that are not allowed in XML."""
     stream.seek(0)
     codec = _codec(stream.read(256))
     stream.seek(0)

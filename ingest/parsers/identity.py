@@ -1,4 +1,4 @@
-"""The file and class of a test, such that they stay the same wherever and however often it ran."""
+"""The file and class of a test, the same on every machine and in every checkout."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def dotted(file: str) -> str:
 
 @lru_cache(1 << 17)
 def identified(file: str, class_name: str, name: str) -> tuple[str, str, str]:
-    """(file, class, name) as one object for all builds: a test comes again in each, and costs one lookup there."""
+    """(file, class, name) as one object for all builds: a test that occurs again costs one lookup."""
     return *identify(file, class_name), name
 
 
 def identify(file: str, class_name: str) -> tuple[str, str]:
-    """(file, class) that stay the same wherever the test ran.
+    """(file, class) without what differs between machines.
 
-    pytest writes the class behind the file's dotted path, which is taken off. An absolute path loses what leads to the
-    workspace, and the "@2" that Jenkins gives a second checkout.
+    The file's dotted path that pytest puts in front of the class is removed. An absolute path is cut to the part below
+    the workspace, without the "@2" that Jenkins adds to a second checkout.
     """
     file = file.replace("\\", "/").removeprefix("./")
     if found := _WORKSPACE.match(file):

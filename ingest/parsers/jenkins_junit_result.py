@@ -1,19 +1,17 @@
-"""The junitResult.xml that Jenkins itself keeps beside a build: what is left when only a JENKINS_HOME is."""
+"""The junitResult.xml that Jenkins keeps next to a build: the only report in a copy of JENKINS_HOME."""
 
 from __future__ import annotations
 
-from typing import BinaryIO
-
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
 from ingest.parsers.xml_dialect import ElementHandler
-from ingest.parsers.xml_stream import Source, read_xml, verdict
+from ingest.parsers.xml_stream import Source, read_status, read_xml
 
 
-def parse(stream: BinaryIO) -> Report:
-    """Reads one file. Jenkins has already lost there whether a failure was an error."""
+def parse(stream: ReportStream) -> Report:
+    """Parse one file. Jenkins does not record in it whether a failure was an error."""
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = verdict(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
     return Report(status, reader.cases, reader.suites, reader.duration, None, warnings)
 
 
@@ -42,7 +40,7 @@ class _Reader(ElementHandler):
 
     def closed(self, tag: str, text: str) -> None:
         if tag == "case" and self._case is not None:
-            self.cases.append(self._ended(self._case))
+            self.cases.append(self._to_case(self._case))
             self._case = None
         elif tag == "suite":
             self.duration = (self.duration or 0.0) + (seconds(self._suite.get("duration", "")) or 0.0)
@@ -56,19 +54,19 @@ class _Reader(ElementHandler):
         self._case = None  # an open one was cut off before its outcome
         super().close()
 
-    def _ended(self, said: dict[str, str]) -> Case:
-        failed = "errorStackTrace" in said or "errorDetails" in said
-        status = SKIPPED if said.get("skipped") == "true" else FAILED if failed else PASSED
+    def _to_case(self, fields: dict[str, str]) -> Case:
+        failed = "errorStackTrace" in fields or "errorDetails" in fields
+        status = SKIPPED if fields.get("skipped") == "true" else FAILED if failed else PASSED
         return Case(
             file="",
-            class_name=said.get("className", ""),
-            name=said.get("testName") or "(?)",
+            class_name=fields.get("className", ""),
+            name=fields.get("testName") or "(?)",
             status=status,
             kind="failure" if status == FAILED else None,
-            duration_s=seconds(said.get("duration", "")),
-            message=clip(said.get("errorDetails") or said.get("skippedMessage") or "", 8 << 10) or None,
-            trace=said.get("errorStackTrace") if status == FAILED else None,
-            output=clip(said.get("stdout", ""), 32 << 10) or None if status == FAILED else None,
+            duration_s=seconds(fields.get("duration", "")),
+            message=clip(fields.get("errorDetails") or fields.get("skippedMessage") or "", 8 << 10) or None,
+            trace=fields.get("errorStackTrace") if status == FAILED else None,
+            output=clip(fields.get("stdout", ""), 32 << 10) or None if status == FAILED else None,
             suite=self._suite.get("name", ""),
             started_at=epoch(self._suite.get("timestamp", "")),
         )

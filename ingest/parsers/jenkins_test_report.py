@@ -1,6 +1,6 @@
 """Jenkins' own `testReport/api/json`: of one build, or of a matrix build with a child report per axis.
 
-Any field may be missing, for what a server sends depends on the `tree` it was asked for; numbers may be NaN.
+Any field may be missing, because the answer depends on the requested `tree`; numbers may be NaN.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
+
+Json = dict[str, Any]
 
 MAX_BYTES = 256 << 20  # the document is read whole
 
-# FIXED and REGRESSION compare with the previous build as it was when asked: only the status itself is kept of them.
+# FIXED and REGRESSION compare with what was the previous build at that time; only passed or failed is kept.
 _STATUS = {"PASSED": PASSED, "FIXED": PASSED, "FAILED": FAILED, "REGRESSION": FAILED, "SKIPPED": SKIPPED}
 _AXES = re.compile(r"/([^/]*=[^/]*)/(\d{1,9})/?$")
 
@@ -25,25 +27,25 @@ def looks_like(document: Any) -> bool:
     return isinstance(document, dict) and ("suites" in document or "childReports" in document)
 
 
-def parse(stream: BinaryIO, *, number: int | None = None) -> Report:
-    """Reads one report; an axis is the topology of its cases.
+def parse(stream: ReportStream, *, number: int | None = None) -> Report:
+    """Parse one report; an axis is the topology of its cases.
 
     A matrix build shows, for each axis that it did not run, that axis' older build: those are left out. `number` is the
-    build's own number; without it the highest among the children is.
+    build's own number, by default the highest among the children.
     """
     data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        return Report("error", warnings=[f"longer than {MAX_BYTES >> 20} MB: to be asked for in parts"])
+        return Report("error", warnings=[f"longer than {MAX_BYTES >> 20} MB: it has to be requested in parts"])
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         return Report("error", warnings=[f"not JSON: {error}"])
     if not looks_like(document):
-        return Report("not_junit", warnings=["JSON, but no test report"])
+        return Report("not_junit", warnings=["JSON, but not a test report"])
     return read(document, number=number)
 
 
-def read(document: dict, *, number: int | None = None) -> Report:
+def read(document: Json, *, number: int | None = None) -> Report:
     """`parse` for a document that is already in memory."""
     report = Report(duration_s=_number(document.get("duration")))
     try:
@@ -53,18 +55,18 @@ def read(document: dict, *, number: int | None = None) -> Report:
             counts = [document.get(field) for field in ("passCount", "failCount", "skipCount")]
             declared = sum(count for count in counts if isinstance(count, int))
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
-        return Report("error", warnings=[f"not the shape of a test report ({error})"])
+        return Report("error", warnings=[f"not structured like a test report ({error})"])
     if isinstance(declared, int):
         report.declared_tests = declared - inherited
         if report.miscounted:
-            report.warnings.append(f"declares {report.declared_tests} tests, holds {report.tests}")
+            report.warnings.append(f"declares {report.declared_tests} tests, has {report.tests}")
     if inherited:
-        report.warnings.append(f"{inherited} results of older builds of axes left out")
+        report.warnings.append(f"{inherited} results from older builds of axes were left out")
     return report
 
 
-def _collect(document: dict, topology: str, number: int | None, report: Report) -> int:
-    """Fills in the cases; gives back how many stood in inherited builds."""
+def _collect(document: Json, topology: str, number: int | None, report: Report) -> int:
+    """Add the cases to the report. Returns how many results of older builds were left out."""
     children = document.get("childReports")
     if children is None:
         _add(document, topology, report)
@@ -83,8 +85,8 @@ def _collect(document: dict, topology: str, number: int | None, report: Report) 
     return inherited
 
 
-def _axis(child: dict) -> tuple[str, int | None]:
-    """(the axis text, such as "nodes=debian9-64", the build number); a child that is no axis has an empty text."""
+def _axis(child: Json) -> tuple[str, int | None]:
+    """(the axis, such as "nodes=debian9-64", the build number); the axis is empty for a child that is not one."""
     found = _AXES.search(str(child.get("url") or ""))
     number = child.get("number")
     if not isinstance(number, int):
@@ -92,10 +94,10 @@ def _axis(child: dict) -> tuple[str, int | None]:
     return unquote(found[1]) if found else "", number
 
 
-def _add(result: dict, topology: str, report: Report) -> None:
+def _add(result: Json, topology: str, report: Report) -> None:
     suites = _dicts(result.get("suites"))
     report.suites += len(suites)
-    blocks = _blocks_tell_apart(suites)
+    blocks = _blocks_matter(suites)
     for suite in suites:
         where = topology
         if blocks:
@@ -103,38 +105,38 @@ def _add(result: dict, topology: str, report: Report) -> None:
         report.cases.extend(_cases(suite, where))
 
 
-def _blocks_tell_apart(suites: list[dict]) -> bool:
-    """Whether parallel branches of a pipeline ran the same test: only then are their names worth being a topology, for
-    the same test may meet another branch in each build."""
-    branch: dict[tuple, tuple] = {}
+def _blocks_matter(suites: list[Json]) -> bool:
+    """Whether parallel branches of a pipeline ran the same test. Only then is their name a topology, because a test may
+    run in another branch in each build."""
+    branch: dict[tuple[str, str], tuple[str, ...]] = {}
     for suite in suites:
-        here = tuple(_block_names(suite))
+        names = tuple(_block_names(suite))
         for case in _dicts(suite.get("cases")):
-            if branch.setdefault((str(case.get("className")), str(case.get("name"))), here) != here:
+            if branch.setdefault((str(case.get("className")), str(case.get("name"))), names) != names:
                 return True
     return False
 
 
-def _block_names(suite: dict) -> list[str]:
+def _block_names(suite: Json) -> list[str]:
     names = suite.get("enclosingBlockNames")
     return [str(name) for name in names if name] if isinstance(names, list) else []
 
 
-def _dict(value: Any) -> dict:
+def _dict(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> list[dict]:
-    """The objects of a list, without nulls. Raises TypeError for anything else, lest a result be lost unnoticed."""
+def _dicts(value: Any) -> list[Json]:
+    """The objects of a list, without nulls. Raises TypeError for anything else, so that no result is lost unnoticed."""
     if value is not None and not isinstance(value, list):
-        raise TypeError("something else where a list should be")
+        raise TypeError("not a list")
     items = [item for item in value or () if item is not None]
     if not all(isinstance(item, dict) for item in items):
-        raise TypeError("a list of objects holds something else")
+        raise TypeError("a list with something else than objects")
     return items
 
 
-def _cases(suite: dict, topology: str) -> Iterator[Case]:
+def _cases(suite: Json, topology: str) -> Iterator[Case]:
     name = str(suite.get("name") or "")
     started = epoch(str(suite.get("timestamp") or ""))
     for case in _dicts(suite.get("cases")):

@@ -1,26 +1,25 @@
-"""JUnit XML in every dialect, read as Jenkins' junit plugin reads it, where that is no bug.
+"""JUnit XML in every dialect, read as Jenkins' junit plugin reads it, except for its bugs.
 
-What decides: any root, nested suites, skipped before error before failure, an empty <failure/> fails. Beyond it: the
-attributes by which gtest and others say "not run", retries as attempts, file identity as pytest's xunit1 gives it.
+As the plugin: any root, nested suites, skipped before error before failure, an empty <failure/> fails. In addition: the
+attributes with which gtest and others mark tests as not run, retries as attempts, the file as pytest's xunit1 has it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import BinaryIO
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identified, identify
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
-from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_xml, verdict
+from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_status, read_xml
 
 TRACE_CHARS = 64 << 10
 OUTPUT_CHARS = 32 << 10
 MESSAGE_CHARS = 8 << 10
-STARVED_CHARS = 1 << 10
-SHARED_OUTPUTS = 10  # how many failed tests of a suite are given the suite's own output
+STARVED_CHARS = 1 << 10  # of each text once the budget of the document is used up
+SHARED_OUTPUTS = 10  # how many failed tests of a suite get the suite's own output
 NAME_CHARS = 4 << 10
-REMEMBERED_CHARS = 1 << 10  # of a test's identity: what is longer is worked out anew each time
+CACHED_CHARS = 1 << 10  # of a test's identity; a longer one is not cached
 MAX_ATTEMPTS = 1000  # of one test
 INIT = "<init>"
 
@@ -31,11 +30,11 @@ _NOT_RUN = {"notrun", "disabled", "skipped", "ignored", "suppressed"}
 _SUITES = ("testsuite", "testsuites")
 
 
-def parse(stream: BinaryIO, *, trace_chars: int = TRACE_CHARS, output_chars: int = OUTPUT_CHARS) -> Report:
-    """Reads one report from a seekable stream; never raises for what the bytes hold.
+def parse(stream: ReportStream, *, trace_chars: int = TRACE_CHARS, output_chars: int = OUTPUT_CHARS) -> Report:
+    """Parse one report; never raises, whatever the bytes are.
 
-    Every <testcase> counts, as in Jenkins. A test's output is kept only where it failed, and of a text longer than its
-    limit (in characters) only head and tail are.
+    Every <testcase> counts, as in Jenkins. The output of a test is kept only if it failed; of a text longer than its
+    limit (in characters) head and tail are kept.
     """
     reader, problem = read_xml(stream, lambda source: _Reader(source, trace_chars, output_chars))
     return reader.report(problem)
@@ -54,14 +53,14 @@ class _Suite:
         package = get("package")
         self.label = f"{package}.{self.name}" if package and self.name else self.name or package or ""
         self.id = get("id")
-        self.file = get("file") or (parent.file if parent else "")
-        self.host = get("hostname") or (parent.host if parent else "")
+        self.file: str = get("file") or (parent.file if parent else "")
+        self.host: str = get("hostname") or (parent.host if parent else "")
         start, time = get("timestamp"), get("time")
-        self.start = (epoch(start) if start else None) or (parent.start if parent else None)
+        self.start: float | None = (epoch(start) if start else None) or (parent.start if parent else None)
         self.seconds = seconds(time) if time else None
         tests = get("tests", "").strip()
         self.declared = int(tests) if tests.isdecimal() and len(tests) < 12 else None
-        self.within: int | None = None  # what the suites within declare
+        self.within: int | None = None  # the sum that the nested suites declare
         self.elapsed = 0.0
         self.kept = 0  # cases that are directly in this suite
         self.broken = False  # has an <error> of its own
@@ -73,16 +72,16 @@ def _short(name: str | None) -> str | None:
     return name if name is None else clip(name, NAME_CHARS)
 
 
-class _Told:
-    """What the children of the open <testcase> have said so far."""
+class _CaseState:
+    """State collected from the children of the open <testcase>."""
 
     __slots__ = ("flaky", "messages", "output", "rerun", "skipped", "synthetic", "traces")
 
     def __init__(self) -> None:
-        self.synthetic = False  # not a <testcase>, but a suite's <error>
+        self.synthetic = False  # not from a <testcase>, but from the <error> of a suite
         self.skipped: str | None = None
-        self.messages: dict[str, str] = {}  # by kind, the first one
-        self.traces: dict[str, Clip] = {}  # by kind, of all
+        self.messages: dict[str, str] = {}  # by kind, the first of each
+        self.traces: dict[str, Clip] = {}  # by kind, all of them
         self.flaky: list[Case] = []
         self.rerun: list[Case] = []
         self.output: Clip | None = None
@@ -96,7 +95,7 @@ def _more(clip: Clip | None, limit: int) -> Clip:
 
 
 class _Reader:
-    """The handler behind `parse`. A plain passing case costs one call of `start` and one of `end`: keep it so."""
+    """The handler behind `parse`. A plain passing case costs one call each of `start` and `end`; keep it that way."""
 
     def __init__(self, source: Source, trace_chars: int, output_chars: int) -> None:
         self.cases: list[Case] = []
@@ -110,14 +109,14 @@ class _Reader:
         self._declared: int | None = None
         self._bad_times, self._bad_time = 0, ""
         self._stack: list[tuple[str, _Suite | None]] = []
-        self._suite: _Suite | None = None  # where a <testcase> may stand now
+        self._suite: _Suite | None = None  # the one that a <testcase> would belong to
         if source.lenient:
-            # A stray closing tag may have ended the suite too early: its other cases then stand outside of any.
+            # A stray closing tag may end a suite too early; its remaining cases then belong to no suite.
             self._suite = _Suite({}, None)
             self._stack.append(("", self._suite))
-        self._ground = len(self._stack)
+        self._base_depth = len(self._stack)
         self._case: Case | None = None  # the open one
-        self._told: _Told | None = None
+        self._state: _CaseState | None = None
         self._depth = 0  # of the open element below the open <testcase>
         self._child = ""
         self._child_attrs: dict[str, str] = {}
@@ -159,7 +158,7 @@ class _Reader:
                 class_name, _, last = name.rpartition(".")
                 name = last or name
         file = get("file") or suite.file
-        if len(file) + len(class_name) + len(name) > REMEMBERED_CHARS:
+        if len(file) + len(class_name) + len(name) > CACHED_CHARS:
             file, class_name = identify(clip(file, NAME_CHARS), clip(class_name, NAME_CHARS))
             name = clip(name, NAME_CHARS)
         else:
@@ -198,7 +197,7 @@ class _Reader:
     def _start_other(self, tag: str, attrs: dict[str, str]) -> None:
         self.elements += 1
         parent = self._suite
-        if tag in _SUITES or len(self._stack) == self._ground:
+        if tag in _SUITES or len(self._stack) == self._base_depth:
             self._is_junit |= tag in _SUITES
             self._suite = _Suite(attrs, parent or next((suite for _, suite in reversed(self._stack) if suite), None))
             self._stack.append((tag, self._suite))
@@ -208,8 +207,7 @@ class _Reader:
             # A suite that broke before its first test is a failed test of that name to Jenkins.
             self._start_case({"name": INIT, "classname": parent.name or ""}, parent)
             self._depth = 1
-            self._start_child(tag, attrs)
-            self._told.synthetic = True
+            self._start_child(tag, attrs).synthetic = True
             return
         if parent is not None and tag in _OUTPUTS:
             parent.output = self._text = parent.output or Clip(self._output_chars)
@@ -219,20 +217,21 @@ class _Reader:
         self._stack.append((tag, None))
         self._suite = None
 
-    def _start_child(self, tag: str, attrs: dict[str, str]) -> None:
-        told = self._told = self._told or _Told()
+    def _start_child(self, tag: str, attrs: dict[str, str]) -> _CaseState:
+        state = self._state = self._state or _CaseState()
         self._child, self._child_attrs = tag, attrs
         if tag in _OUTPUTS:
-            self._text = told.output = _more(told.output, self._output_chars)
+            self._text = state.output = _more(state.output, self._output_chars)
         elif tag in _KINDS:
-            self._text = told.traces[tag] = _more(told.traces.get(tag), self._trace_chars)
+            self._text = state.traces[tag] = _more(state.traces.get(tag), self._trace_chars)
             if "message" in attrs:
-                told.messages.setdefault(tag, clip(attrs["message"], MESSAGE_CHARS))
+                state.messages.setdefault(tag, clip(attrs["message"], MESSAGE_CHARS))
         elif tag == "skipped" or tag in _RETRIES:
             self._trace = self._text = Clip(self._trace_chars)
         else:
-            return
+            return state
         self._source.listen(True)
+        return state
 
     def data(self, text: str) -> None:
         if self._text is not None:
@@ -241,7 +240,7 @@ class _Reader:
     def end(self, tag: str) -> None:
         if self._case is not None:
             if not self._depth:
-                if self._told is not None:
+                if self._state is not None:
                     self._finish_case()
                 self._case = None
                 return
@@ -250,27 +249,28 @@ class _Reader:
             self._depth -= 1
             if not self._depth:
                 self._end_child()
-                if self._told.synthetic:
+                if self._state is not None and self._state.synthetic:
                     self._finish_case()
             return
         if self._stack and self._stack[-1][0] == local(tag):
             self._end_other()
 
     def _end_child(self) -> None:
-        """Files what the child that has just ended says."""
-        told, tag, attrs, trace, output = self._told, self._child, self._child_attrs, self._trace, self._retry_output
+        """Add the child that has just ended to the state of its case."""
+        case, state, tag, attrs = self._case, self._state, self._child, self._child_attrs
+        trace, output = self._trace, self._retry_output
         self._trace = self._text = self._retry_output = None
         self._child, self._depth = "", 0
         self._source.listen(False)
-        if told is None or trace is None:
+        if case is None or state is None or trace is None:
             return
         message, text = attrs.get("message"), str(trace).strip()
         if tag == "skipped":
-            if told.skipped is None:
-                told.skipped = clip(text if message is None else message, MESSAGE_CHARS)
-        elif len(told.flaky) + len(told.rerun) < MAX_ATTEMPTS:
+            if state.skipped is None:
+                state.skipped = clip(text if message is None else message, MESSAGE_CHARS)
+        elif len(state.flaky) + len(state.rerun) < MAX_ATTEMPTS:
             retry = replace(
-                self._case,
+                case,
                 status=FAILED,
                 kind=_RETRIES[tag],
                 duration_s=seconds(attrs.get("time", "")),
@@ -279,33 +279,27 @@ class _Reader:
                 output=self._keep(str(output).strip()) if output else None,
                 started_at=epoch(attrs.get("timestamp", "")),
             )
-            (told.flaky if tag.startswith("flaky") else told.rerun).append(retry)
+            (state.flaky if tag.startswith("flaky") else state.rerun).append(retry)
 
     def _finish_case(self) -> None:
-        case, told = self._case, self._told
-        self._case = self._told = None
-        if told is None:
+        case, state = self._case, self._state
+        self._case = self._state = None
+        if case is None or state is None:
             return
-        if told.skipped is not None or case.status == SKIPPED:
+        if state.skipped is not None or case.status == SKIPPED:
             case.status = SKIPPED
-            case.message = told.skipped or None
-        elif told.traces:
+            case.message = state.skipped or None
+        elif state.traces:
             case.status = FAILED
-            case.kind = next(kind for kind in _KINDS if kind in told.traces)
-            case.message = next((told.messages[kind] for kind in _KINDS if kind in told.messages), None)
-            traces = (str(told.traces[kind]).strip() for kind in _KINDS if kind in told.traces)
+            case.kind = next(kind for kind in _KINDS if kind in state.traces)
+            case.message = next((state.messages[kind] for kind in _KINDS if kind in state.messages), None)
+            traces = (str(state.traces[kind]).strip() for kind in _KINDS if kind in state.traces)
             case.trace = self._keep("\n\n".join(filter(None, traces)))
-            case.output = self._keep(str(told.output).strip()) if told.output else None
-            self._suite.failed.append(case)
-        if told.flaky or told.rerun:
-            # surefire: a flaky* test passed in the end, and a rerun* test goes on failing after its <failure>.
-            failed = case.status == FAILED
-            attempts = [*told.flaky, case, *told.rerun] if failed else [*told.flaky, *told.rerun, case]
-            for number, attempt in enumerate(attempts, 1):
-                attempt.attempt, attempt.is_final = number, number == len(attempts)
-            if failed:
-                attempts[-1].kind = case.kind
-            self.cases[-1:] = attempts
+            case.output = self._keep(str(state.output).strip()) if state.output else None
+            if self._suite is not None:
+                self._suite.failed.append(case)
+        if state.flaky or state.rerun:
+            self.cases[-1:] = _attempts(case, state)
 
     def _keep(self, text: str) -> str | None:
         if self._budget <= 0:
@@ -322,8 +316,8 @@ class _Reader:
         if suite is None:
             return
         if suite.kept:
-            # As in Jenkins, a suite without tests is none, and parts of one name and id are one: but only where they
-            # declare no counts of their own.
+            # As in Jenkins, a suite without tests does not count, and parts with the same name and id count as one
+            # suite; here only if they declare no counts of their own.
             self._suites.add((suite.label, suite.id, None if suite.declared is None else len(self._suites)))
             self._duration += suite.elapsed if suite.seconds is None else suite.seconds
         if suite.output:
@@ -337,22 +331,23 @@ class _Reader:
             suite.parent.within = (suite.parent.within or 0) + declared
 
     def close(self) -> None:
-        self._complete = len(self._stack) == self._ground
+        self._complete = len(self._stack) == self._base_depth
         if self._case is not None:
             self._end_child()
-            told = self._told
-            if told is None or not (told.traces or told.skipped is not None):
+            state = self._state
+            if state is None or not (state.traces or state.skipped is not None):
                 # Cut off before its outcome: whether it passed is not known.
                 self.cases.pop()
-                self._suite.kept -= 1
-                self._told = None
+                if self._suite is not None:
+                    self._suite.kept -= 1
+                self._state = None
             self._finish_case()
         while self._stack:
             self._end_other()
 
     def report(self, problem: str) -> Report:
         found = self._is_junit or bool(self.cases)
-        status, warnings = verdict(problem, self, found=found, complete=self._complete)
+        status, warnings = read_status(problem, self, found=found, complete=self._complete)
         report = Report(
             status=status,
             cases=self.cases,
@@ -362,7 +357,18 @@ class _Reader:
             warnings=warnings,
         )
         if report.miscounted:
-            warnings.append(f"declares {self._declared} tests, holds {report.tests}")
+            warnings.append(f"declares {self._declared} tests, has {report.tests}")
         if self._bad_times:
-            warnings.append(f"{self._bad_times} durations cannot be read, such as {clip(self._bad_time, 40)!r}")
+            warnings.append(f"{self._bad_times} unreadable durations, such as {clip(self._bad_time, 40)!r}")
         return report
+
+
+def _attempts(case: Case, state: _CaseState) -> list[Case]:
+    """All attempts of a case. In surefire a flaky* test passed in the end, a rerun* test went on failing."""
+    failed = case.status == FAILED
+    attempts = [*state.flaky, case, *state.rerun] if failed else [*state.flaky, *state.rerun, case]
+    for number, attempt in enumerate(attempts, 1):
+        attempt.attempt, attempt.is_final = number, number == len(attempts)
+    if failed:
+        attempts[-1].kind = case.kind
+    return attempts

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 
 SUFFIX = ".order.txt"
 LINE_BYTES = 16 << 10
 
-# Searched, not matched: lines may carry a number or a time in front.
+# Searched, not matched: a line may begin with a number or a time.
 _LINE = re.compile(r"\[([^][]{1,255})\]\s+(PASSED|FAILED|SKIPPED|ERROR)\s+([^\s[][^[]*::.*)$")
 _STATUS = {
     "PASSED": (PASSED, None),
@@ -31,7 +31,7 @@ class LogName(NamedTuple):
 
 
 def log_name(path: str) -> LogName:
-    """What the file name says: the topology is all that follows the suite, and may hold underscores itself."""
+    """The parts of the file name. The topology is all that follows the suite, and may contain underscores."""
     name = path.replace("\\", "/").rpartition("/")[2].removesuffix(SUFFIX)
     is_rerun = name.startswith("re_run_")
     rest = name.removeprefix("re_run_") if is_rerun else name.partition("_")[2]
@@ -44,10 +44,10 @@ def looks_like(head: str) -> bool:
     return any(_LINE.search(line[:4096]) for line in head.splitlines()[:50])
 
 
-def parse(stream: BinaryIO, path: str) -> Report:
-    """Reads one log. Within one file the last line of a test counts, in the place of the first.
+def parse(stream: ReportStream, path: str) -> Report:
+    """Parse one log. If a file has several lines of a test, the last one counts, in the position of the first.
 
-    The cases of a rerun log are attempt 2 and final: `ingest.build_results` lays them upon the main log.
+    The cases of a rerun log are attempt 2 and final: ingest/merge_reports.py merges them into the main log.
     """
     name = log_name(path)
     found: dict[tuple[str, str, str], Case] = {}
@@ -72,14 +72,14 @@ def parse(stream: BinaryIO, path: str) -> Report:
     return report
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
+def _lines(stream: ReportStream) -> Iterator[str]:
     while line := stream.readline(LINE_BYTES):
         yield line.decode("utf-8", "ignore").rstrip()
 
 
 def _split(test: str) -> tuple[str, str, str]:
     """(file, class, name): a function has no class, nested classes are joined as JUnit joins them, and "::" may also
-    stand in a parameter."""
+    occur in a parameter."""
     path, bracket, parameters = test.partition("[")
     file, *classes, name = path.split("::")
     return file, ".".join(classes), name + bracket + parameters or "(?)"

@@ -1,11 +1,10 @@
-"""The Test Anything Protocol, versions 12 to 14. The one library, tap.py, reads neither subtests nor durations."""
+"""The Test Anything Protocol, versions 12 to 14. The library tap.py reads neither subtests nor durations."""
 
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import Clip, clip, seconds
 
 LINE_BYTES = 16 << 10
@@ -24,9 +23,9 @@ def looks_like(head: str) -> bool:
     return bool(_LOOKS.search(head))
 
 
-def parse(stream: BinaryIO) -> Report:
-    """Reads one stream. A failing TODO counts as skipped, a test point that only sums up its subtests does not count,
-    and "Bail out!" is a failed test. A plan that promises more tests than came gives a warning.
+def parse(stream: ReportStream) -> Report:
+    """Parse one stream. A failing TODO counts as skipped, a test point that only sums up its subtests is not counted,
+    and "Bail out!" is a failed test. A plan with another number of tests than ran gives a warning.
     """
     report = Report()
     reader = _Reader(report)
@@ -67,9 +66,9 @@ class _Reader:
             self._add(indent, Case("", "", "Bail out!", FAILED, "error", message=clip(reason, 8 << 10) or None))
         elif body.startswith("#") and self._last is not None:
             if found := _TIME.search(body):
-                self._time(found["value"], found["unit"])
+                _set_time(self._last, found["value"], found["unit"])
             elif not body.startswith("# Subtest") and self._last.status == FAILED:
-                self._say(body.lstrip("# "))
+                self._add_detail(body.lstrip("# "))
 
     def _yaml(self, body: str) -> None:
         if body == "...":
@@ -77,18 +76,13 @@ class _Reader:
         if self._yaml_indent is None or self._last is None:
             return
         if found := _YAML_TIME.match(body):
-            self._time(found["value"], "ms")
+            _set_time(self._last, found["value"], "ms")
         elif self._last.status == FAILED:
             if self._last.message is None and (found := _YAML_MESSAGE.match(body)):
                 self._last.message = clip(found["text"], 8 << 10)
-            self._say(body)
+            self._add_detail(body)
 
-    def _time(self, value: str, unit: str) -> None:
-        duration = seconds(value)
-        if duration is not None:
-            self._last.duration_s = duration / (1000 if unit == "ms" else 1)
-
-    def _say(self, text: str) -> None:
+    def _add_detail(self, text: str) -> None:
         self._detail = self._detail or Clip(64 << 10)
         self._detail.add(text + "\n")
 
@@ -140,3 +134,9 @@ class _Reader:
             self.report.declared_tests = self.report.tests + self.plans[outer] - ran
             if self.plans[outer] != ran:
                 self.report.warnings.append(f"planned {self.plans[outer]} tests, ran {ran}")
+
+
+def _set_time(case: Case, value: str, unit: str) -> None:
+    duration = seconds(value)
+    if duration is not None:
+        case.duration_s = duration / (1000 if unit == "ms" else 1)

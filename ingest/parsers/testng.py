@@ -1,37 +1,37 @@
 """TestNG: its own testng-results.xml, and the JSON of Jenkins' TestNG plugin.
 
-No kept-up library reads either. Configuration methods are no tests, as in the plugin; one that failed is a warning.
+No maintained library reads either. As in the plugin, configuration methods are not tests; a failed one is a warning.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import BinaryIO
+from typing import Any
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.jenkins_test_report import MAX_BYTES
 from ingest.parsers.text import Clip, clip, epoch, seconds
 from ingest.parsers.xml_dialect import ElementHandler
-from ingest.parsers.xml_stream import Source, read_xml, verdict
+from ingest.parsers.xml_stream import Source, read_status, read_xml
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
 MAX_PARAMETERS = 20
 _OBJECT_ID = re.compile(r"@[0-9a-f]{5,}\b")
 
 
-def parse(stream: BinaryIO) -> Report:
-    """Reads testng-results.xml. Invocations by a retry analyser ("retried") are earlier, failed attempts."""
+def parse(stream: ReportStream) -> Report:
+    """Parse testng-results.xml. Invocations by a retry analyser ("retried") are earlier, failed attempts."""
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = verdict(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(status, reader.cases, reader.suites, reader.duration, reader.declared, warnings + reader.warnings)
     if report.miscounted:
-        report.warnings.append(f"declares {report.declared_tests} tests, holds {report.tests}")
+        report.warnings.append(f"declares {report.declared_tests} tests, has {report.tests}")
     return report
 
 
 def _name(method: str, parameters: list[str]) -> str:
-    # An object without toString shows its address, which is another one in every run.
+    # An object without toString shows its address, which differs in every run.
     return f"{method}[{clip(_OBJECT_ID.sub('', ', '.join(parameters)), 200)}]" if parameters else method
 
 
@@ -47,7 +47,7 @@ class _Reader(ElementHandler):
         self.warnings: list[str] = []
         self._suite = self._class = ""
         self._method: dict[str, str] | None = None
-        self._said: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
         self._values: list[str] = []
         self._output = Clip(0)
         self._tests: list[list[Case]] = []
@@ -67,7 +67,7 @@ class _Reader(ElementHandler):
         elif tag == "class":
             self._class = attrs.get("name", "")
         elif tag == "test-method":
-            self._method, self._said, self._values, self._output = attrs, {}, [], Clip(32 << 10)
+            self._method, self._texts, self._values, self._output = attrs, {}, [], Clip(32 << 10)
 
     def closed(self, tag: str, text: str) -> None:
         if tag == "value" and len(self._values) < MAX_PARAMETERS:
@@ -75,19 +75,19 @@ class _Reader(ElementHandler):
         elif tag == "line":
             self._output.add(text + "\n")
         elif tag in self.texts:
-            self._said.setdefault(tag, text)
+            self._texts.setdefault(tag, text)
         elif tag == "test-method" and self._method is not None:
-            self._ended(self._method)
+            self._add_case(self._method)
             self._method = None
 
-    def _ended(self, attrs: dict[str, str]) -> None:
+    def _add_case(self, attrs: dict[str, str]) -> None:
         name = _name(attrs.get("name") or "(?)", self._values)
         status = _STATUS.get(attrs.get("status", "").upper(), SKIPPED)
-        message = self._said.get("message")
+        message = self._texts.get("message")
         if attrs.get("is-config") == "true":
             if status == FAILED:
-                told = message or self._said.get("full-stacktrace", "").strip().partition("\n")[0] or "no message"
-                self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(told, 200)}")
+                reason = message or self._texts.get("full-stacktrace", "").strip().partition("\n")[0] or "no message"
+                self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(reason, 200)}")
             return
         retried = attrs.get("retried") == "true"
         if retried:
@@ -101,7 +101,9 @@ class _Reader(ElementHandler):
             kind="failure" if status == FAILED else None,
             duration_s=None if lasted is None else lasted / 1000,
             message=message,
-            trace=self._said.get("full-stacktrace") or self._said.get("short-stacktrace") if status == FAILED else None,
+            trace=self._texts.get("full-stacktrace") or self._texts.get("short-stacktrace")
+            if status == FAILED
+            else None,
             output=str(self._output).strip() or None if status == FAILED else None,
             suite=self._suite,
             started_at=epoch(attrs.get("started-at", "")),
@@ -121,12 +123,12 @@ class _Reader(ElementHandler):
 
     def close(self) -> None:
         super().close()
-        # Other tests may have run between the attempts, which belong side by side.
+        # Other tests may have run between the attempts, which have to be next to each other.
         self.cases = [case for attempts in self._tests for case in attempts]
 
 
-def parse_json(stream: BinaryIO) -> Report:
-    """Reads `testngreports/api/json`: packages, their classes (the field is really called `classs`), their methods."""
+def parse_json(stream: ReportStream) -> Report:
+    """Parse `testngreports/api/json`: packages, their classes (the field is really called `classs`), their methods."""
     try:
         document = json.loads(stream.read(MAX_BYTES))
         packages = document["package"]
@@ -142,11 +144,11 @@ def parse_json(stream: BinaryIO) -> Report:
     total = document.get("total")
     report = Report(cases=cases, suites=len(packages), declared_tests=total if isinstance(total, int) else None)
     if report.miscounted:
-        report.warnings.append(f"declares {report.declared_tests} tests, holds {report.tests}")
+        report.warnings.append(f"declares {report.declared_tests} tests, has {report.tests}")
     return report
 
 
-def _from_json(class_: dict, method: dict) -> Case:
+def _from_json(class_: dict[str, Any], method: dict[str, Any]) -> Case:
     status = _STATUS.get(str(method.get("status")).upper(), SKIPPED)
     exception = method.get("exception")
     started = method.get("startedAt")

@@ -1,4 +1,4 @@
-"""Text, seconds and times as reports write them: clipped while streaming, read in every format that tools use."""
+"""Texts, durations and times in reports: texts are clipped while streaming, times are read in any usual format."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 YEAR_S = 365 * 86400.0
-LONGEST = 100  # characters of a number or a time; what is longer is neither, but could keep a pattern busy for hours
+LONGEST = 100  # characters of a number or a time; a longer text is neither, and could keep a pattern busy for hours
 
 
 class Clip:
-    """Collects streamed text but holds only about `limit` characters: the head, the tail and how many lie between."""
+    """Collects streamed text but keeps only about `limit` characters: head, tail and the number left out between."""
 
     __slots__ = ("_head", "_room", "_tail", "_tail_size", "half", "size")
 
@@ -46,7 +46,7 @@ class Clip:
 
 
 def clip(text: str, limit: int) -> str:
-    """The whole text where it fits into `limit` characters, else its head and tail."""
+    """The whole text if it fits into `limit` characters, else its head and tail."""
     if len(text) <= limit:
         return text
     clipped = Clip(limit)
@@ -60,9 +60,9 @@ _UNIT = re.compile(r"\s*(s|sec|secs|seconds?)$", re.IGNORECASE)
 
 
 def seconds(text: str) -> float | None:
-    """A duration in seconds; None for what is no number, below zero or above a year.
+    """A duration in seconds; None if it is not a number, below zero or above a year.
 
-    A comma is a thousands separator where it can be one ("1,234.5"), else a decimal comma ("0,008").
+    A comma is a thousands separator if it can be one ("1,234.5"), else a decimal comma ("0,008").
     """
     try:
         value = float(text)
@@ -92,7 +92,7 @@ _JAVA_DATES = ("%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p")
 
 
 def epoch(text: str) -> float | None:
-    """Seconds since 1970, UTC; None where no later moment can be read. Without a zone it is UTC, as in Jenkins."""
+    """Seconds since 1970, UTC; None if the text is not a later time. Without a zone it is UTC, as in Jenkins."""
     when = _moment(text)
     if when is None:
         return None

@@ -1,28 +1,27 @@
-"""The .trx files of Visual Studio and `dotnet test`. There is no kept-up library for them."""
+"""The .trx files of Visual Studio and `dotnet test`. There is no maintained library for them."""
 
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip, epoch
 from ingest.parsers.xml_dialect import ElementHandler
-from ingest.parsers.xml_stream import Source, read_xml, verdict
+from ingest.parsers.xml_stream import Source, read_status, read_xml
 
-# The schema gives a missing outcome the meaning Failed.
+# In the schema a missing outcome means Failed.
 _FAILED = {"failed": "failure", "": "failure", "error": "error", "timeout": "error", "aborted": "error",
            "disconnected": "error"}  # fmt: skip
 _PASSED = {"passed", "completed", "warning", "passedbutrunaborted"}
 _SPAN = re.compile(r"(?:(\d{1,5})\.)?(\d{1,4}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 
 
-def parse(stream: BinaryIO) -> Report:
-    """Reads one test run. A data-driven test counts by its rows; NotExecuted, Inconclusive and the like are skipped.
+def parse(stream: ReportStream) -> Report:
+    """Parse one test run. A data-driven test counts by its rows; NotExecuted, Inconclusive and the like are skipped.
 
-    What went wrong with the run itself (a test host that crashed) is no test: it is a warning."""
+    A failure of the run itself (such as a crashed test host) is not a test but a warning."""
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = verdict(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(
         status,
         reader.cases,
@@ -32,7 +31,7 @@ def parse(stream: BinaryIO) -> Report:
         warnings + reader.warnings,
     )
     if report.miscounted:
-        report.warnings.append(f"declares {reader.declared} tests, holds {report.tests}")
+        report.warnings.append(f"declares {reader.declared} tests, has {report.tests}")
     return report
 
 
@@ -58,10 +57,10 @@ class _Reader(ElementHandler):
         self.found = False
         self.declared: int | None = None
         self._open: list[_Open] = []
-        self._tests: list[str] = []  # beside `cases`: the id that leads to the class
+        self._tests: list[str] = []  # of each of `cases`, the id that leads to its class
         self._classes: dict[str, str] = {}
         self._definition = ""
-        self._troubled = False  # within what the run says of itself, and that is no good
+        self._in_failed_info = False  # inside the <RunInfo> of a failed run
         self.warnings: list[str] = []
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
@@ -84,7 +83,7 @@ class _Reader(ElementHandler):
             )
             self._open.append(_Open(case, attrs.get("testId", "")))
         elif tag == "RunInfo":
-            self._troubled = attrs.get("outcome", "passed").lower() in _FAILED
+            self._in_failed_info = attrs.get("outcome", "passed").lower() in _FAILED
         elif tag == "UnitTest":
             self._definition = attrs.get("id", "")
         elif tag == "TestMethod":
@@ -94,8 +93,8 @@ class _Reader(ElementHandler):
 
     def closed(self, tag: str, text: str) -> None:
         if not self._open:
-            if self._troubled and tag == "Text" and text.strip():
-                self.warnings.append(f"the run itself went wrong: {clip(text.strip(), 200)}")
+            if self._in_failed_info and tag == "Text" and text.strip():
+                self.warnings.append(f"the run itself failed: {clip(text.strip(), 200)}")
             return
         case = self._open[-1].case
         if tag == "Message":

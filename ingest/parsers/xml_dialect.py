@@ -1,4 +1,4 @@
-"""The ground that the readers of small XML dialects stand on."""
+"""Base class of the small XML dialect parsers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Sour
 
 
 class ElementHandler:
-    """The ground for small dialects: `opened` and `closed` per element, with the text of those that it `wants`."""
+    """Calls `opened` and `closed` for each element, with the text of the elements that the dialect `wants`."""
 
     texts: frozenset[str] = frozenset()
     text_chars = 64 << 10
@@ -23,14 +23,14 @@ class ElementHandler:
         self._kept = 0
 
     def wants(self, tag: str, attrs: dict[str, str]) -> bool:
-        """Whether the text of this element is to be collected: by default that of those named in `texts`."""
+        """Whether to collect the text of this element: by default if it is named in `texts`."""
         return tag in self.texts
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
-        """An element of this local name begins; `path` ends with it."""
+        """An element with this local name begins; it is the last one in `path`."""
 
     def closed(self, tag: str, text: str) -> None:
-        """It ends; `path` is without it. `text` is empty where it was not wanted."""
+        """An element ends; `path` no longer has it. `text` is empty if it was not wanted."""
 
     def start(self, tag: str, attrs: dict[str, str]) -> None:
         tag = local(tag)

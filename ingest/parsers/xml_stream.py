@@ -1,6 +1,6 @@
-"""One guarded way through untrusted XML: streamed by expat, read again leniently by libxml2 where it is ill-formed.
+"""Parse untrusted XML as a stream: with expat, and again leniently with libxml2 if it is ill-formed.
 
-Nothing but the stream is ever opened, no entity is expanded, and no single token grows without bound.
+Nothing but the stream is opened, no entity is expanded, and the size of a token is limited.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from xml.parsers import expat
 
 from lxml import etree
 
-from ingest.parsers.cases import Case
+from ingest.parsers.cases import Case, ReportStream
 from ingest.parsers.encoding import utf8_chunks
 
-# Bytes of one tag or comment: expat holds it whole, and before 2.6 scans it anew for each chunk.
+# Bytes of one tag or comment: expat holds it whole, and before 2.6 scans it again for each chunk.
 MAX_TOKEN = 16 << 20
-MAX_TEXT = 64 << 20  # characters of all kept text of a document; past it each text keeps little
+MAX_TEXT = 64 << 20  # characters of kept text per document; beyond it each text keeps little
 MAX_CASES = 2_000_000
 MAX_DEPTH = 10_000
-MAX_NAMES = 100_000  # different names of elements and attributes: each is remembered until the end
+MAX_NAMES = 100_000  # different names of elements and attributes, which are held until the end
 
 
 class Handler(Protocol):
-    """What a dialect supplies: plain events in, cases out. `elements` tells whether there was any element at all."""
+    """The part of a dialect: receives events, collects cases. `elements`: how many elements it has seen."""
 
     cases: list[Case]
     elements: int
@@ -35,27 +35,27 @@ class Handler(Protocol):
     def end(self, tag: str) -> None: ...
     def data(self, text: str) -> None: ...
     def close(self) -> None:
-        """Called once after the last event, also when the document broke off."""
+        """Called once after the last event, also if the document is cut short."""
 
 
 H = TypeVar("H", bound=Handler)
 
 
 class Source:
-    """The reading end as a handler sees it: `listen` turns text events on and off (expat is twice as fast without)."""
+    """The parser as a handler sees it: `listen` turns text events on and off (expat is twice as fast without them)."""
 
     lenient = False
 
     def listen(self, on: bool) -> None:
-        """Until called with True, `data` gets nothing."""
+        """Whether `data` is called from now on; initially it is not."""
 
 
 class RefusedXmlError(Exception):
     """The document is larger than a report may be."""
 
 
-class DeclaresEntities(Exception):
-    """Whose expansion could fill the memory or fetch from anywhere: the lenient reader knows no declarations."""
+class EntityDeclaredError(Exception):
+    """The document declares entities, which could fill memory or fetch files. The lenient parser ignores them."""
 
 
 @lru_cache(4096)
@@ -64,10 +64,10 @@ def local(tag: str) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2]
 
 
-def read_xml(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str]:
-    """Feeds a seekable stream to the handler that `make` builds; gives it back with the problem met ("" if none).
+def read_xml(stream: ReportStream, make: Callable[[Source], H]) -> tuple[H, str]:
+    """Parse a stream with the handler that `make` builds. Returns the handler and the problem found, "" if none.
 
-    An ill-formed document, or one with entities, is read twice; the handler that found more cases is given back.
+    An ill-formed document, or one with entities, is parsed twice; the handler that found more cases is returned.
     """
     first, problem, refused = _strict(stream, make)
     if not problem or refused:
@@ -76,18 +76,20 @@ def read_xml(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str]:
     return (first if len(first.cases) > len(second.cases) else second), problem
 
 
-def verdict(problem: str, handler: Handler, *, found: bool, complete: bool) -> tuple[str, list[str]]:
+def read_status(problem: str, handler: Handler, *, found: bool, complete: bool) -> tuple[str, list[str]]:
     """(Report.status, warnings) after `read_xml`. `found`: it is of this dialect; `complete`: its root was closed."""
     if not problem:
         return ("ok" if found else "not_junit"), []
     if handler.cases or (found and complete):
-        return "recovered", [f"{problem}; what could be read is here"]
+        return "recovered", [f"{problem}; the readable part was kept"]
     if handler.elements and not found:
-        return "not_junit", [f"{problem}; and of no known kind"]
+        return "not_junit", [f"{problem}; and not of a known kind"]
     return "error", [f"cannot be read: {problem}"]
 
 
 class _Expat(Source):
+    data: Callable[[str], None]
+
     def __init__(self) -> None:
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
@@ -97,17 +99,17 @@ class _Expat(Source):
     def listen(self, on: bool) -> None:
         self.parser.CharacterDataHandler = self.data if on else None
 
-    def let_go(self) -> None:
-        """Ends the cycle of parser and handler: with it the cases of every file would wait for Python's collector."""
+    def release(self) -> None:
+        """Break the reference cycle of parser and handler, which would keep all cases until a garbage collection."""
         self.parser.StartElementHandler = self.parser.EndElementHandler = self.parser.CharacterDataHandler = None
         del self.data
 
 
 def _refuse_entity(*_: object) -> None:
-    raise DeclaresEntities
+    raise EntityDeclaredError
 
 
-def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool]:
+def _strict(stream: ReportStream, make: Callable[[Source], H]) -> tuple[H, str, bool]:
     source = _Expat()
     parser = source.parser
     handler = make(source)
@@ -127,12 +129,12 @@ def _strict(stream: BinaryIO, make: Callable[[Source], H]) -> tuple[H, str, bool
         problem = f"ill-formed XML in line {error.lineno}: {expat.ErrorString(error.code)}"
     except UnicodeError as error:
         problem = f"not in its declared encoding: {error}"
-    except DeclaresEntities:
+    except EntityDeclaredError:
         problem = "declares entities, which are never expanded"
     except RefusedXmlError as error:
         problem, refused = str(error), True
     handler.close()
-    source.let_go()
+    source.release()
     return handler, problem, refused
 
 
@@ -141,17 +143,17 @@ _WRAPPER = "outermost"
 
 class _Lenient(Source):
     lenient = True
-    heard = False
+    listening = False
 
     def listen(self, on: bool) -> None:
-        self.heard = on
+        self.listening = on
 
 
 class _Pull:
-    """Hands libxml2 its bytes. All of them stand within an element of ours: there no DOCTYPE means anything, so nothing
-    can be declared or fetched, a second root is read like the first, and a stray closing tag ends only one wrapper."""
+    """The bytes for libxml2, wrapped in elements of ours. Inside them a DOCTYPE has no meaning, so nothing can be
+    declared or fetched, a second root is read like the first, and a stray closing tag closes only one wrapper."""
 
-    def __init__(self, stream: BinaryIO, target: _Target) -> None:
+    def __init__(self, stream: ReportStream, target: _Target) -> None:
         self.chunks = chain([f"<{_WRAPPER}>".encode() * 16], utf8_chunks(stream, lenient=True))
         self.target = target
 
@@ -163,7 +165,7 @@ class _Pull:
 
 
 class _Target:
-    """lxml's name for a receiver of parse events."""
+    """Receives the parse events of lxml."""
 
     def __init__(self, handler: Handler, source: _Lenient) -> None:
         self.handler, self.source = handler, source
@@ -181,19 +183,21 @@ class _Target:
 
     def data(self, text: str) -> None:
         self.waiting = 0
-        if self.source.heard:
+        if self.source.listening:
             self.handler.data(text)
 
     def close(self) -> None:
-        """lxml asks for it; the handler is closed by who made it."""
+        """Required by lxml; `_lenient` closes the handler."""
 
 
-def _lenient(stream: BinaryIO, make: Callable[[Source], H]) -> H:
+def _lenient(stream: ReportStream, make: Callable[[Source], H]) -> H:
     source = _Lenient()
     handler = make(source)
     target = _Target(handler, source)
+    receiver: Any = target  # lxml's types also want handlers of bytes and comments, which it never calls
+    pull: Any = _Pull(stream, target)  # lxml only calls `read`
     parser = etree.XMLParser(
-        target=target,
+        target=receiver,
         encoding="utf-8",
         recover=True,
         resolve_entities=False,
@@ -202,7 +206,7 @@ def _lenient(stream: BinaryIO, make: Callable[[Source], H]) -> H:
         huge_tree=True,
     )
     with suppress(etree.LxmlError, RefusedXmlError):
-        etree.parse(_Pull(stream, target), parser)
+        etree.parse(pull, parser)
     handler.close()
     return handler
 
@@ -211,4 +215,4 @@ def _check_size(handler: Handler, waiting: int) -> None:
     if waiting > MAX_TOKEN:
         raise RefusedXmlError(f"one tag or comment is longer than {MAX_TOKEN >> 20} MB")
     if len(handler.cases) > MAX_CASES:
-        raise RefusedXmlError(f"holds more than {MAX_CASES} cases")
+        raise RefusedXmlError(f"has more than {MAX_CASES} cases")

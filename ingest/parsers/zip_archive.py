@@ -1,4 +1,4 @@
-"""The zip of a build's files, read without ever writing a path that it names, or believing a size that it states."""
+"""Read the zip of a build's files. Nothing is unpacked to disk, and the sizes it declares are not trusted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, BinaryIO
+
+from ingest.parsers.cases import ReportStream
 
 MAX_ENTRIES = 50_000
 MAX_MEMBER_BYTES = 2 << 30
@@ -16,7 +18,7 @@ MAX_TOTAL_BYTES = 8 << 30
 MAX_RATIO = 400  # of a member above RATIO_FROM_BYTES; logs of one repeated line reach 300
 RATIO_FROM_BYTES = 100 << 20
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes to unpack
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes to unpack
 _BAD_NAME = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|^[A-Za-z]:|\0")
 
 
@@ -28,19 +30,19 @@ class BadArchiveError(ValueError):
 class Member:
     path: str
     size: int
-    open: Callable[[], BinaryIO]  # seekable; reading raises BadArchive where the data is damaged
+    open: Callable[[], ReportStream]  # reading raises BadArchiveError if the data is damaged
 
 
 def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None) -> Iterator[Member]:
-    """The files of a seekable zip in its own order. All its directory is checked before the first is given out.
+    """The files of a zip in its own order. The whole directory is checked before the first one is returned.
 
-    A member whose name leads out of the archive is left out, and `refuse` called with one line about it: the name may
-    be no more than an odd one of a system with other rules, and its neighbours are results. Raises BadArchive.
+    A member whose path leads out of the archive is left out and `refuse` is called with a line about it: the name may
+    just be an odd one from a system with other rules, and the other members are results. Raises BadArchiveError.
     """
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-        raise BadArchiveError(f"cut short or no zip: {error}") from error
+        raise BadArchiveError(f"cut short or not a zip: {error}") from error
     infos = archive.infolist()
     if len(infos) > MAX_ENTRIES:
         raise BadArchiveError(f"holds {len(infos)} entries, more than {MAX_ENTRIES}")
@@ -51,7 +53,7 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
         _check(info, name)
         total += info.file_size
         if _BAD_NAME.search(name):
-            refuse(f"names a path outside of it: {name[:200]!r}, which is left out")
+            refuse(f"has a member whose path leads out of it: {name[:200]!r}; it is left out")
         else:
             inside.append(info)
     if total > MAX_TOTAL_BYTES:
@@ -65,15 +67,15 @@ def _check(info: zipfile.ZipInfo, name: str) -> None:
     if info.flag_bits & 0x1:
         raise BadArchiveError(f"{name[:200]!r} is encrypted")
     if info.compress_type not in _METHODS:
-        raise BadArchiveError(f"{name[:200]!r} is packed by an unusual method ({info.compress_type})")
+        raise BadArchiveError(f"{name[:200]!r} uses an unsupported compression method ({info.compress_type})")
     if info.file_size > MAX_MEMBER_BYTES:
         raise BadArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes, more than {MAX_MEMBER_BYTES}")
     if info.file_size > RATIO_FROM_BYTES and info.file_size > MAX_RATIO * max(info.compress_size, 1):
         raise BadArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes from {info.compress_size}: a zip bomb")
 
 
-def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    def open_member() -> BinaryIO:
+def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], ReportStream]:
+    def open_member() -> ReportStream:
         try:
             return _Checked(archive.open(info), info.filename)
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as error:
@@ -83,9 +85,9 @@ def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], Bin
 
 
 class _Checked:
-    """A member whose damage shows as BadArchive. zipfile itself never gives out more than the stated size."""
+    """A member that raises BadArchiveError for damaged data. zipfile never returns more than the declared size."""
 
-    def __init__(self, raw: BinaryIO, name: str) -> None:
+    def __init__(self, raw: IO[bytes], name: str) -> None:
         self._raw, self._name = raw, name
 
     def _guarded(self, read: Callable[..., bytes], *args: int) -> bytes:

@@ -30,9 +30,9 @@ from data.write import raw_files as raw
 from data.write.builds import upsert_builds
 from ingest import backfill
 from ingest.build_download import DownloadedFiles, ResultFiles
-from ingest.build_reader import utc_now
 from ingest.build_rows import build_record
-from ingest.cli.progress import ProgressBar, single_threaded, tune_gc_for_batches
+from ingest.cli.progress import progress_bar, single_threaded, tune_gc_for_batches
+from ingest.clock import utc_now
 from ingest.jenkins.build_details import BuildDetail
 from ingest.layouts import layout_of
 from ingest.pipeline import BATCH_RESULTS, Pipeline
@@ -209,11 +209,10 @@ def main(builds: int, as_json: bool) -> None:
     \b
     Example: python -m ingest.bench --builds 2000
     """
-    bar = ProgressBar("builds")
     with tempfile.TemporaryDirectory() as scratch:
         # First, for the peak of memory is that of the whole process.
-        backfilled = history(Path(scratch) / "history", builds, bar)
-        bar.end()
+        with progress_bar("Builds") as progress:
+            backfilled = history(Path(scratch) / "history", builds, progress)
         measured = [stages(Path(scratch) / f"stages{n}", min(builds, 1000), name) for n, name in enumerate(DIALECTS)]
     if as_json:
         click.echo(json.dumps({"stages": [asdict(one) for one in measured], "history": asdict(backfilled)}))

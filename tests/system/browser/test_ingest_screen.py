@@ -33,7 +33,7 @@ def app(world: World, server: SimulatorServer) -> Iterator[Dash]:
     source = SourceSettings(**server.sources()[0])
     settings = load(home=world.store.settings.home, source=[source])
     ingest = IngestScheduler(settings)
-    ingest.scheduler.add_job(ingest.look_for_requests, "interval", seconds=0.2)
+    ingest.scheduler.add_job(ingest.start_requests, "interval", seconds=0.2)
     ingest.scheduler.start()
     yield create_app(settings)
     ingest.stop.set()

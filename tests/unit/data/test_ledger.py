@@ -18,9 +18,8 @@ from data.queries import ingest_status as queries
 from data.work import ledger, poll_status
 from data.work.build_lookups import entry_contexts, known_builds
 from data.work.jobs import JobRow, load_jobs, update_jobs
-from data.work.ledger import BUILD, RUN, LedgerEntry
+from data.work.ledger import BUILD, GONE_FOR, RUN, LedgerEntry
 from data.work.poll_log import PollRecord, log_poll
-from data.work.retry import GONE_FOR, RETRY_FIRST, RETRY_LONGEST, back_off
 from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)
@@ -84,12 +83,6 @@ def test_what_is_done_is_forgotten_and_the_rest_goes_on(store: Store) -> None:
     assert ledger.find_entry(store, entry(1)) is None
     assert ledger.open_since(store, "ci", NOW) == (1, 1)
     assert ledger.open_since(store, "ci", NOW + HOUR) == (0, 0)
-
-
-def test_back_off_doubles_up_to_a_limit() -> None:
-    waits = [back_off(attempts) for attempts in range(1, 40)]
-    assert waits[:4] == [RETRY_FIRST * factor for factor in (1, 2, 4, 8)]
-    assert max(waits) == waits[-1] == RETRY_LONGEST
 
 
 def test_what_is_known_are_rows_and_stored_builds(store: Store) -> None:

@@ -198,7 +198,7 @@ def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: Web
         before = {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
         after = {"NET-1": "open", "NET-2": "gone", "LAB-7": "gone"}
         for wanted, error in ((before, None), (before, "is no JSON"), (after, None)):
-            ingest.read_bugs()
+            ingest.read_bug_feed()
             assert states(home) == wanted
             told = poll_status.feed_status(ingest.store)
             assert told["last_error"] is None if error is None else error in told["last_error"]

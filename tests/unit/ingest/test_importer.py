@@ -15,7 +15,8 @@ from support.fake_server import store_of
 from data.lake.store import Store
 from data.model.build_record import BuildRecord
 from data.write import raw_files as raw
-from ingest.importer import Key, import_files, import_upload, plan
+from ingest.import_plan import ImportKey, plan
+from ingest.importer import import_files, import_upload
 from ingest.metadata_csv import import_metadata
 from ingest.rebuild import rebuild
 from ingest.report_files import reports
@@ -30,10 +31,10 @@ PLAIN = b'<testsuite name="s"><testcase classname="c" name="a"/><testcase classn
 PLAIN += b"</testsuite>"
 
 
-def store_files(store: Store, key: Key, *paths: Path) -> BuildRecord:
-    with reports(paths) as handed:
-        assert not handed.unreadable
-        return import_files(store, key, handed)
+def store_files(store: Store, key: ImportKey, *paths: Path) -> BuildRecord:
+    with reports(paths) as bundle:
+        assert not bundle.unreadable
+        return import_files(store, key, bundle)
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
@@ -51,7 +52,7 @@ def test_the_workspace_of_a_plugin(corpus: Path, tmp_path: Path) -> None:
     ]
     folder = (corpus / "junit" / group["files"][0]).parent
     with store_of(tmp_path) as store:
-        builds = [store_files(store, Key("1.3", "junit"), folder) for _ in range(2)]
+        builds = [store_files(store, ImportKey("1.3", "junit"), folder) for _ in range(2)]
         assert builds[0].id == builds[1].id
         assert store.rows("SELECT total, failed, artifacts FROM builds") == [
             {"total": group["tests"], "failed": group["failed_or_error"], "artifacts": 56}
@@ -62,7 +63,9 @@ def test_the_workspace_of_a_plugin(corpus: Path, tmp_path: Path) -> None:
 def test_files_of_one_name_can_each_be_read_back(tmp_path: Path) -> None:
     folder = write(tmp_path, {"a/report.xml": STAMPED, "b/report.xml": PLAIN})
     with store_of(tmp_path / "store") as store:
-        build = store_files(store, Key("7.0", "routing"), folder / "a" / "report.xml", folder / "b" / "report.xml")
+        build = store_files(
+            store, ImportKey("7.0", "routing"), folder / "a" / "report.xml", folder / "b" / "report.xml"
+        )
         kept = {
             file.path: raw.unpack(file)
             for file in raw.files_of(store, build.id, build.started_at)
@@ -78,19 +81,19 @@ def test_the_same_content_in_any_wrapping_is_the_same_build(tmp_path: Path) -> N
             archive.write(folder / file, file)
     with store_of(tmp_path / "home") as store:
         for path in (folder, tmp_path / "reports.zip"):
-            build = store_files(store, Key("7.0", "m"), path)
+            build = store_files(store, ImportKey("7.0", "m"), path)
             assert (build.number, build.started_at) == (1, datetime(2026, 1, 8, 16))
         assert store.rows("SELECT total, failed, result FROM builds") == [
             {"total": 3, "failed": 1, "result": "UNSTABLE"}
         ]
-        other = store_files(store, Key("7.0", "m", started_at=datetime(2026, 1, 9)), folder)
+        other = store_files(store, ImportKey("7.0", "m", started_at=datetime(2026, 1, 9)), folder)
         assert other.number == 2, "the next number of its module"
 
 
 def test_without_a_time_in_the_reports_the_files_tell_it(tmp_path: Path) -> None:
     folder = write(tmp_path / "reports", {"two.xml": PLAIN})
     with store_of(tmp_path / "home") as store:
-        assert store_files(store, Key("7.0", "m"), folder).started_at == datetime(2023, 11, 14, 22, 13, 20)
+        assert store_files(store, ImportKey("7.0", "m"), folder).started_at == datetime(2023, 11, 14, 22, 13, 20)
 
 
 def test_a_disk_laid_out_by_release_module_and_number(tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ def test_modules_of_one_build_number_are_one_run(tmp_path: Path) -> None:
     folder = write(tmp_path / "reports", {"two.xml": PLAIN})
     with store_of(tmp_path / "home") as store:
         for module in ("routing", "ipv6", "routing"):
-            store_files(store, Key("7.0", module, 812), folder)
+            store_files(store, ImportKey("7.0", module, 812), folder)
         assert store.rows("SELECT number, release, state FROM runs") == [
             {"number": 812, "release": "7.0", "state": "final"}
         ]
@@ -179,8 +182,8 @@ def test_imports_can_be_rebuilt(tmp_path: Path) -> None:
     folder = write(tmp_path / "reports", {f"{number}.xml": PLAIN for number in range(30)})
     tables = ("builds", "results", "failures", "build_counts", "tests", "signatures", "runs", "run_builds", "raw_files")
     with store_of(tmp_path / "home") as store:
-        store_files(store, Key("7.0", "m", 5), folder)
-        store_files(store, Key("7.0", "n"), folder / "1.xml")
+        store_files(store, ImportKey("7.0", "m", 5), folder)
+        store_files(store, ImportKey("7.0", "n"), folder / "1.xml")
         before = {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
         changes = rebuild(store)
         assert (changes.builds, changes.changed, changes.skipped) == (2, 0, 0)
@@ -191,7 +194,7 @@ def test_what_was_too_large_to_keep_stays_as_it_is(tmp_path: Path, monkeypatch) 
     folder = write(tmp_path / "reports", {"a.xml": PLAIN})
     with store_of(tmp_path / "home") as store:
         monkeypatch.setattr("ingest.report_files.RAW_LIMIT", 10)
-        store_files(store, Key("7.0", "m", 5), folder)
+        store_files(store, ImportKey("7.0", "m", 5), folder)
         before = store.rows("SELECT * FROM builds")
         assert before[0]["total"] > 0 and before[0]["flags"] == "no_raw"
         changes = rebuild(store)
@@ -207,7 +210,7 @@ def test_a_zip_among_the_files_of_a_zip_is_left_alone_by_a_rebuild_too(tmp_path:
         archive.writestr("a/ok.xml", PLAIN)
         archive.writestr("a/in.zip", inner.getvalue())
     with store_of(tmp_path / "home") as store:
-        store_files(store, Key("7.0", "m", 5), tmp_path / "outer.zip")
+        store_files(store, ImportKey("7.0", "m", 5), tmp_path / "outer.zip")
         before = store.rows("SELECT * FROM builds")
         changes = rebuild(store)
         assert (changes.builds, changes.changed) == (1, 0)
@@ -225,7 +228,7 @@ def test_metadata_of_tests(tmp_path: Path) -> None:
     with store_of(tmp_path) as store:
         first = import_metadata(store, cases)
         assert (first["rows"], first["added"], first["changed"]) == (2, 2, 0)
-        assert first["warnings"] == ["priority 'high' is none of P0 to P3: left out"]
+        assert first["warnings"] == ["priority 'high' is not one of P0 to P3: left out"]
         again = import_metadata(store, cases)
         assert (again["added"], again["changed"]) == (0, 0)
         assert import_metadata(store, topologies)["changed"] == 1

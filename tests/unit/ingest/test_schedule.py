@@ -41,7 +41,7 @@ def test_the_store_is_opened_anew_between_two_pieces_of_work(
     assert ingest.cycle("ci", force=True).ingested == 1
     asked = requests.submit(ingest.store, "build", "ci", {"url": f"{web.url}job/x/1/"}, "someone")
     (request,) = requests.claim(ingest.store)
-    ingest._carry_out(request)
+    ingest._handle(request)
     assert requests.status(ingest.store, asked).state == "done"
     assert ingest.store.value("SELECT count(*) FROM builds") == 3
     ingest.store.close()

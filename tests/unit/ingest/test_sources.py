@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fake_server import Answer, WebServer, source_of, store_of
 
-from ingest.build_download import claimed_by, full_path, glob_regex
+from ingest.artifacts import claimed_by, full_path, glob_regex
 from ingest.jenkins.build_details import read_build_detail
 from ingest.naming_rules import Rules, base_name
 from ingest.pipeline import Pipeline
