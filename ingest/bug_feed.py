@@ -1,7 +1,7 @@
-"""The bug feed: read from files or the web, checked record by record, and laid over what the store knows.
+"""The bug feed: read from files or the web, checked record by record, and stored.
 
-A feed is a JSON object of groups (PROJ: a list of bugs), or one list of bugs. A record that cannot be used is told and
-left out; a feed that cannot be used as a whole changes nothing.
+A feed is a JSON object of groups (PROJ: a list of bugs), or one list of bugs. An unusable record is reported and left
+out; a feed that is unusable as a whole changes nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import requests
 
 from data.lake.store import Store
 from data.model.bug_record import BugRecord
-from data.queries import bugs as known
+from data.queries.bugs import matched_count
 from data.settings import BUGS_TOKEN, BugSettings, web_address
 from data.write.bugs import apply_bug_feed
 from ingest.http import CutBodyError, SlowBodyError, content_length, read_chunks, timeouts
 
 MOST_BYTES = 64 << 20
-LONGEST = 4_000  # letters of a value
+LONGEST = 4_000  # characters of a value
 _ID = re.compile(r"\w[\w.:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -31,8 +31,8 @@ Progress = Callable[[int, int], None]
 
 
 class Feed(NamedTuple):
-    """`left_out` has a line for each record that could not be used, `spared` the ids that such records name: what was
-    known of these bugs still holds."""
+    """A parsed feed. `left_out` has a line for each unusable record; `spared` has the ids in such records, whose stored
+    bugs stay as they are."""
 
     bugs: list[BugRecord]
     left_out: list[str]
@@ -40,20 +40,20 @@ class Feed(NamedTuple):
 
 
 class FeedError(Exception):
-    """A feed cannot be used, and nothing was stored. The text says which, why, and what to do."""
+    """A feed cannot be used and nothing was stored. The text names the feed, the reason and what to do."""
 
 
 def import_bugs(
-    store: Store, places: Sequence[str], settings: BugSettings, progress: Progress = lambda done, total: None
+    store: Store, locations: Sequence[str], settings: BugSettings, progress: Progress = lambda done, total: None
 ) -> dict[str, Any]:
     """Make the bugs of these files and addresses together the newest feed. Raises FeedError."""
-    feeds = [parse(_content(place, settings, progress), place, settings.closed) for place in places]
+    feeds = [parse(_content(location, settings, progress), location, settings.closed) for location in locations]
     bugs = [bug for feed in feeds for bug in feed.bugs]
     left_out = [line for feed in feeds for line in feed.left_out]
     spared = set().union(*(feed.spared for feed in feeds))
     if not bugs:
-        told = f": {left_out[0]}" if left_out else ""
-        raise FeedError(f"{', '.join(places)}: holds no bug that can be used{told}; nothing was changed")
+        reason = f": {left_out[0]}" if left_out else ""
+        raise FeedError(f"{', '.join(locations)}: has no usable bug{reason}; nothing was changed")
     changes = apply_bug_feed(store, bugs, spared, datetime.now(UTC).replace(tzinfo=None, microsecond=0))
     warnings = []
     if not any(bug.cases for bug in bugs):
@@ -65,34 +65,34 @@ def import_bugs(
         "changed": changes.changed,
         "gone": changes.gone,
         "links": changes.links,
-        "matched": known.matched_count(store),
+        "matched": matched_count(store),
         "left_out": left_out,
         "warnings": warnings,
     }
 
 
 def parse(content: bytes, name: str, closed: Sequence[str]) -> Feed:
-    """The bugs of a feed; `closed` are the statuses that mean it. Raises FeedError."""
+    """Parse a feed; `closed` are the statuses of closed bugs. Raises FeedError."""
     try:
         document = json.loads(content.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as error:
-        what = "a web page" if content.lstrip()[:1] == b"<" else f"no JSON ({error})"
+        what = "a web page" if content.lstrip()[:1] == b"<" else f"not JSON ({error})"
         raise FeedError(f"{name}: is {what}; nothing was changed") from error
     if isinstance(document, list):
         document = {"": document}
     if not isinstance(document, dict):
         raise FeedError(f"{name}: is neither an object of groups nor a list of bugs; nothing was changed")
-    words = {word.casefold() for word in closed}
+    closed_statuses = {status.casefold() for status in closed}
     feed = Feed([], [], set())
     for group, records in document.items():
         if not isinstance(records, list):
-            feed.left_out.append(f"{name}: {_text(group)}: is no list of bugs")
+            feed.left_out.append(f"{name}: {_text(group)}: is not a list of bugs")
             continue
-        for place, record in enumerate(records):
+        for index, record in enumerate(records):
             try:
-                feed.bugs.append(_bug(record, _text(group) or "", words))
+                feed.bugs.append(_bug(record, _text(group) or "", closed_statuses))
             except ValueError as error:
-                feed.left_out.append(f"{name}: {_text(group) or 'list'}[{place}]: {error}")
+                feed.left_out.append(f"{name}: {_text(group) or 'list'}[{index}]: {error}")
                 if isinstance(record, dict):
                     feed.spared.add(_text(record.get("defect_id")) or "")
     return feed
@@ -101,22 +101,22 @@ def parse(content: bytes, name: str, closed: Sequence[str]) -> Feed:
 def _bug(record: Any, group: str, closed: set[str]) -> BugRecord:
     """Raises ValueError."""
     if not isinstance(record, dict):
-        raise ValueError("is no object")
-    name, url, told = _text(record.get("defect_id")), _text(record.get("URL")), record.get("jira_info")
+        raise ValueError("is not an object")
+    name, url, info = _text(record.get("defect_id")), _text(record.get("URL")), record.get("jira_info")
     if not name or not _ID.fullmatch(name):
-        raise ValueError(f"defect_id is {'missing' if not name else f'no id: {name[:60]!r}'}")
+        raise ValueError(f"defect_id is {'missing' if not name else f'not a valid id: {name[:60]!r}'}")
     if not url:
         raise ValueError(f"{name}: URL is missing")
     try:
         web_address(url)
     except ValueError as error:
         raise ValueError(f"{name}: URL {error}") from error
-    if told is None:
-        told = {}
-    if not isinstance(told, dict):
-        raise ValueError(f"{name}: jira_info is no object")
-    values = {field: _text(told.get(field)) for field in ("status", "summary", "priority", "assignee", "component")}
-    resolution = _text(told.get("resolution"))
+    if info is None:
+        info = {}
+    if not isinstance(info, dict):
+        raise ValueError(f"{name}: jira_info is not an object")
+    values = {field: _text(info.get(field)) for field in ("status", "summary", "priority", "assignee", "component")}
+    resolution = _text(info.get("resolution"))
     if resolution and resolution.casefold() == "unresolved":
         resolution = None
     status = values["status"]
@@ -126,7 +126,7 @@ def _bug(record: Any, group: str, closed: set[str]) -> BugRecord:
         url=url,
         open=status.casefold() not in closed if status else resolution is None,
         resolution=resolution,
-        versions=_text(told.get("affected_versions")),
+        versions=_text(info.get("affected_versions")),
         labels=tuple(_several(record.get("labels"))),
         cases=tuple(dict.fromkeys(_several(record.get("case_id")))),
         **values,
@@ -134,38 +134,38 @@ def _bug(record: Any, group: str, closed: set[str]) -> BugRecord:
 
 
 def _text(value: Any) -> str | None:
-    """Any value of JSON as a text of one line, None for none. A list's are joined, of an object its name counts."""
+    """A JSON value as one line of text, None if it has none. A list is joined; of an object the name is used."""
     if isinstance(value, dict):
         value = value.get("name")
     if isinstance(value, list):
         value = ", ".join(text for text in map(_text, value) if text)
     if value is None or isinstance(value, dict):
         return None
-    # lone surrogates, which JSON may hold and no table can
+    # JSON may contain lone surrogates, which cannot be stored
     text = str(value).encode("utf-8", "replace").decode()
     return _CONTROL.sub(" ", text).strip()[:LONGEST] or None
 
 
 def _several(value: Any) -> Iterator[str]:
-    """The texts of a list, or of one text that separates them by commas."""
+    """The texts of a list, or of one text with commas."""
     text = _text(value)
     return (part for part in map(str.strip, re.split(r"[,;]", text)) if part) if text else iter(())
 
 
-def _content(place: str, settings: BugSettings, progress: Progress) -> bytes:
-    if re.match(r"^https?://", place):
-        return _download(place, settings, progress)
+def _content(location: str, settings: BugSettings, progress: Progress) -> bytes:
+    if re.match(r"^https?://", location):
+        return _download(location, settings, progress)
     try:
-        with Path(place).open("rb") as file:
+        with Path(location).open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise FeedError(f"{place}: cannot be read: {error.strerror}") from error
-    _check_size(content, place)
+        raise FeedError(f"{location}: cannot be read: {error.strerror}") from error
+    _check_size(content, location)
     return content
 
 
 def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
-    """User and token go to this address alone, not to where it redirects."""
+    """Download a feed. User and token are sent to this address only, not to a redirect."""
     try:
         web_address(address)
     except ValueError as error:
@@ -209,6 +209,6 @@ def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
     return bytes(content)
 
 
-def _check_size(content: bytes | bytearray, place: str) -> None:
+def _check_size(content: bytes | bytearray, location: str) -> None:
     if len(content) > MOST_BYTES:
-        raise FeedError(f"{place}: is larger than {MOST_BYTES >> 20} MB, the limit for a bug feed")
+        raise FeedError(f"{location}: is larger than {MOST_BYTES >> 20} MB, the limit for a bug feed")

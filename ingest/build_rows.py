@@ -117,13 +117,21 @@ def result_table(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple
     `owner_of` returns the module that owns a file.
     """
     tests = [_test(case.file, case.class_name, case.name) for case in cases]
+    failed = [case for case in cases if case.status == FAILED]
+    arrays = _arrays(_result_columns(cases, [key for key, _ in tests], owner_of))
+    numbers = iter(range(len(failed)))
+    rows = pa.array([next(numbers) if case.status == FAILED else None for case in cases], pa.int32())
+    arrays |= {name: array.take(rows) for name, array in _arrays(_failure_columns(failed)).items()}
+    return pa.Table.from_arrays([arrays[name] for name in CASE_SCHEMA.names], schema=CASE_SCHEMA), dict(tests)
+
+
+def _result_columns(
+    cases: Sequence[Case], tests: list[int], owner_of: Callable[[str], str]
+) -> dict[str, Iterable[Any]]:
     files = [case.file for case in cases]
     owners = {file: owner_of(file) for file in set(files)}
-    failed = [case for case in cases if case.status == FAILED]
-    patterns = [signatures.pattern(case.message or case.trace or "") or None for case in failed]
-    keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
-    columns: dict[str, Iterable[Any]] = {
-        "test": [key for key, _ in tests],
+    return {
+        "test": tests,
         "module": [owners[file] for file in files],
         "topology": [case.topology for case in cases],
         "attempt": [case.attempt for case in cases],
@@ -133,7 +141,12 @@ def result_table(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple
         "host": [case.host for case in cases],
         "position": range(len(cases)),
     }
-    of_failed: dict[str, Iterable[Any]] = {
+
+
+def _failure_columns(failed: Sequence[Case]) -> dict[str, Iterable[Any]]:
+    patterns = [signatures.pattern(case.message or case.trace or "") or None for case in failed]
+    keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
+    return {
         "kind": [case.kind for case in failed],
         "signature": [keys[pattern] if pattern else None for pattern in patterns],
         "pattern": patterns,
@@ -141,11 +154,10 @@ def result_table(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple
         "trace": [case.trace for case in failed],
         "output": [case.output for case in failed],
     }
-    numbers = iter(range(len(failed)))
-    rows = pa.array([next(numbers) if case.status == FAILED else None for case in cases], pa.int32())
-    arrays = {name: _column(values, CASE_SCHEMA.field(name).type) for name, values in (columns | of_failed).items()}
-    arrays |= {name: arrays[name].take(rows) for name in of_failed}
-    return pa.Table.from_arrays([arrays[name] for name in CASE_SCHEMA.names], schema=CASE_SCHEMA), dict(tests)
+
+
+def _arrays(columns: dict[str, Iterable[Any]]) -> dict[str, pa.Array[Any]]:
+    return {name: _column(values, CASE_SCHEMA.field(name).type) for name, values in columns.items()}
 
 
 @lru_cache(1 << 17)

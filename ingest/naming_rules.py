@@ -1,4 +1,4 @@
-"""What the configured patterns of a source make of the names, parameters and paths that Jenkins gives."""
+"""The patterns of a source: release, version, environment and module from names, parameters and paths in Jenkins."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import lru_cache
 
 from data.settings import SourceSettings
 
-UNKNOWN = "unknown"  # the release of a build that no rule places anywhere
+UNKNOWN = "unknown"  # the release of a build that matches no rule
 
 
-class Rules:
-    """One source's patterns, compiled. A pattern that matches nothing answers None, so that callers can fall back."""
+class NamingRules:
+    """The compiled patterns of one source. A method returns None if its pattern does not match."""
 
     def __init__(self, source: SourceSettings) -> None:
         self.source = source
@@ -37,7 +37,7 @@ class Rules:
         return self.source.environment.of(parameters)
 
     def module(self, job_name: str) -> str:
-        """The module that a job tests: what the pattern leaves of its name, in lower case with underscores."""
+        """The module of a job: the part of its name that the pattern matches, in lower case with underscores."""
         found = self._module.search(job_name)
         return module_name(found["module"] if found and found["module"] else job_name)
 

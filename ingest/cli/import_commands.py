@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@json_option("One JSON object per line, for each file,")
+@json_option("one JSON object per file")
 def parse(files: tuple[Path, ...], as_json: bool) -> None:
     """Parse report files and print one line per file. Nothing is stored.
 
@@ -43,10 +43,11 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
         except OSError as error:
             report = Report("error", warnings=[f"cannot be read: {error.strerror}"])
         worst |= report.status == "error"
+        tests = report.tests
         answer = {
             "file": str(file),
             "status": report.status,
-            "tests": report.tests,
+            "tests": tests,
             "passed": report.count(PASSED),
             "failed": report.count(FAILED),
             "errors": report.errors,
@@ -56,8 +57,9 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
             "warnings": report.warnings,
         }
         if retries := count_retries(report):
-            tests = report.tests - retries
-            report.warnings.append(f"the store counts {tests} tests: {retries} results are earlier attempts of a retry")
+            report.warnings.append(
+                f"the store counts {tests - retries} tests: {retries} results are earlier attempts of a retry"
+            )
         if as_json:
             click.echo(json.dumps(answer))
         else:
@@ -79,7 +81,7 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--version", help="Tested full version, such as 7.0.1.12.")
 @click.option("--environment", default="default", show_default=True, help="Environment of the tests.")
 @click.option("--metadata", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="CSV of test metadata.")
-@json_option("One JSON object per line, for each build and each path that is left out,")
+@json_option("one JSON object per line, for each build and each path that is left out,")
 def import_(
     paths: tuple[Path, ...],
     release: str | None,

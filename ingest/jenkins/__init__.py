@@ -1,1 +1,1 @@
-"""The Jenkins client, and what a build says of itself."""
+"""Access to Jenkins: the client, its errors, URLs, and the description of a build."""

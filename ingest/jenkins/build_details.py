@@ -1,4 +1,4 @@
-"""What a build says of itself, read liberally: recorded and old servers leave out nearly every field."""
+"""The description of a build, parsed tolerantly: nearly every field is missing on some server."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Counters:
     total: int
     failed: int
     skipped: int
-    report: str = "testReport"  # where below the build Jenkins shows them
+    report: str = "testReport"  # the path below the build at which Jenkins shows them
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis build of a matrix build, of the same number. `name`: such as os=debian12,python=3.13."""
+    """One axis build of a matrix build, with the same number. `name` is like os=debian12,python=3.13."""
 
     name: str
     artifacts: list[str]
@@ -41,7 +41,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class BuildDetail:
-    """One build as its server describes it. `started_at` is UTC; None where the answer gives no moment."""
+    """One build as its server describes it. `started_at` is naive UTC; None without a valid time."""
 
     job: str
     number: int
@@ -62,7 +62,7 @@ class BuildDetail:
 
     @property
     def may_have_tests(self) -> bool:
-        """False only where Jenkins says that it counted none."""
+        """False only if Jenkins counted no tests."""
         return self.counters is None or self.counters.total > 0
 
     @property
@@ -76,7 +76,7 @@ class BuildDetail:
 
 
 def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> BuildDetail:
-    """Read a build's API object. Final means: neither building nor in progress, and with a result."""
+    """Parse the API object of a build. Final means: neither building nor in progress, and with a result."""
     actions = dicts(answer.get("actions"))
     final = not answer.get("building") and not answer.get("inProgress") and answer.get("result") is not None
     duration = _number(answer.get("duration"))
@@ -86,7 +86,7 @@ def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> BuildDet
         started_at=moment(answer.get("timestamp")),
         duration_s=duration / 1000 if duration and duration > 0 else None,
         final=final,
-        # Jenkins may set a result long before the build ends (one parallel branch has failed).
+        # Jenkins may set a result long before the build ends, when one parallel branch has failed.
         result=str(answer["result"]) if final else None,
         display_name=str(answer.get("displayName") or f"#{number}"),
         agent=str(answer.get("builtOn") or ""),
@@ -101,13 +101,13 @@ def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> BuildDet
     )
 
 
-def dicts(value: Any) -> list[dict]:
-    """The objects of a JSON array, whatever else stands in it or in its place."""
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects of a JSON array; anything else is ignored."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def moment(milliseconds: Any) -> datetime | None:
-    """A time of Jenkins (ms since 1970) as naive UTC; None where it is none."""
+    """A time of Jenkins (ms since 1970) as naive UTC; None if it is not valid."""
     value = _number(milliseconds)
     if value is None or not 0 < value < 4e12:
         return None
@@ -115,17 +115,17 @@ def moment(milliseconds: Any) -> datetime | None:
 
 
 def _number(value: Any) -> float | None:
-    """A number, or one that is written as text."""
+    """A number, or text with a number."""
     if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
         return float(value)
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _below(value: Any) -> dict:
+def _below(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _parameters(actions: list[dict]) -> dict[str, str]:
+def _parameters(actions: list[dict[str, Any]]) -> dict[str, str]:
     parameters = {}
     for action in actions:
         for parameter in dicts(action.get("parameters")):
@@ -136,17 +136,17 @@ def _parameters(actions: list[dict]) -> dict[str, str]:
     return parameters
 
 
-def _revision(actions: list[dict]) -> str | None:
-    """The commit that was built. Shared libraries leave one each as well: the job's own comes first."""
+def _revision(actions: list[dict[str, Any]]) -> str | None:
+    """The commit that was built. The first one is the job's own; shared libraries add more."""
     built = (_below(action.get("lastBuiltRevision")) for action in actions)
     return next((str(revision["SHA1"]) for revision in built if revision.get("SHA1")), None)
 
 
-def _cause(cause: dict) -> dict[str, Any]:
+def _cause(cause: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in cause.items() if key != "_class" and value is not None}
 
 
-def _counters(actions: list[dict]) -> Counters | None:
+def _counters(actions: list[dict[str, Any]]) -> Counters | None:
     counted = [action for action in actions if _whole(action.get("totalCount")) is not None]
     counted.sort(key=lambda action: action.get("urlName") != "testReport")
     if not counted:
@@ -155,7 +155,7 @@ def _counters(actions: list[dict]) -> Counters | None:
     return Counters(total, failed, skipped, str(counted[0].get("urlName") or "testReport"))
 
 
-def _commits(answer: dict) -> list[CommitRecord]:
+def _commits(answer: dict[str, Any]) -> list[CommitRecord]:
     sets = dicts([answer.get("changeSet"), *dicts(answer.get("changeSet")), *dicts(answer.get("changeSets"))])
     commits = {}
     for item in (item for changes in sets for item in dicts(changes.get("items"))):
@@ -170,13 +170,13 @@ def _commits(answer: dict) -> list[CommitRecord]:
     return list(commits.values())
 
 
-def _artifacts(answer: dict) -> list[str]:
+def _artifacts(answer: dict[str, Any]) -> list[str]:
     found = [item.get("relativePath") for item in dicts(answer.get("artifacts"))]
     return [str(path) for path in found if path]
 
 
-def _axes(answer: dict, number: int) -> list[Axis]:
-    """A matrix build shows, for each axis that it did not run, that axis' older build: those are left out."""
+def _axes(answer: dict[str, Any], number: int) -> list[Axis]:
+    """A matrix build shows, for each axis that it did not run, an older build of that axis: those are left out."""
     found = []
     for run in dicts(answer.get("runs")):
         parts = str(run.get("url") or "").rstrip("/").split("/")
@@ -185,8 +185,8 @@ def _axes(answer: dict, number: int) -> list[Axis]:
     return found
 
 
-def _sub_builds(items: list[dict]) -> list[tuple[str, int, str]]:
-    """Every build that a multijob's phases started; a multijob among them stands for its own, having no tests."""
+def _sub_builds(items: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
+    """All builds that the phases of a multijob started. A nested multijob has no tests: its builds take its place."""
     found = []
     for item in items:
         below = _sub_builds(dicts(_below(item.get("build")).get("subBuilds")))

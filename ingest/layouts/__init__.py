@@ -1,4 +1,4 @@
-"""Which builds form a run: one class per layout of `[[source]]`."""
+"""Which builds form a run: one class per `layout` of a source."""
 
 from data.settings import SourceSettings
 from ingest.layouts.folder import FolderLayout, MultibranchLayout, ViewLayout

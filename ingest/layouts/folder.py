@@ -1,6 +1,6 @@
-"""Layouts `folder`, `multibranch` and `view`: many jobs, found by walking; their builds may be grouped into runs.
+"""Layouts `folder`, `multibranch` and `view`: many jobs, found by walking folders. Builds can be grouped into runs.
 
-Items are told apart by what they hold (`jobs` or builds), not by their class: plugins bring new classes every year.
+A folder is recognized by its `jobs`, not only by its class, because plugins add new classes all the time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import encode, job_path
 from ingest.layouts.job import JobLayout, as_run
 
-LEVELS = 3  # of folders that one request looks into
+LEVELS = 3  # of nested folders per request
 _ITEM = "name,fullName,nextBuildNumber"
 _FOLDERS = ("Folder", "MultiBranchProject", "OrganizationFolder")
 
@@ -28,7 +28,7 @@ def _tree(levels: int) -> str:
 
 
 class FolderLayout(JobLayout):
-    """Every job below a folder whose name, or path below the folder, is included."""
+    """All jobs below a folder whose name or path below the folder is included."""
 
     def __init__(self, source: SourceSettings) -> None:
         super().__init__(source)
@@ -72,7 +72,7 @@ class FolderLayout(JobLayout):
 
 
 class ViewLayout(FolderLayout):
-    """The jobs of a view: `job` is the view's name, behind its folder where it has one."""
+    """The jobs of a view: `job` is the path of its folder, if any, and its name."""
 
     def jobs(self, jenkins: Jenkins) -> list[JobRow]:
         folder, _, view = self.source.job.strip("/").rpartition("/")
@@ -81,13 +81,13 @@ class ViewLayout(FolderLayout):
 
 
 class MultibranchLayout(FolderLayout):
-    """The branches of a multibranch project: a branch is a release, unless its builds' version names one."""
+    """The branches of a multibranch project. A branch is a release, unless the version of its builds names one."""
 
     def _names(self, job: str) -> tuple[str, ...]:
         return (self.fallback_release(job),)
 
     def fallback_release(self, job: str) -> str:
-        # A branch feature/x is an item named feature%2Fx.
+        # The item of branch feature/x is named feature%2Fx.
         return unquote(job.rpartition("/")[2])
 
     def module(self, job: str) -> str:

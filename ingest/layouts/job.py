@@ -1,6 +1,6 @@
-"""Layout `job`: one job, each of its builds a run. What the other layouts share stands here too.
+"""Layout `job`: each build of one job is a run. Also the base class of the other layouts.
 
-A layout decides from names and parameters alone, so that `rebuild` can ask it again without Jenkins.
+A layout decides only from names and parameters, so that `rebuild` can apply it without a Jenkins.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from data.work.ledger import BUILD
 from ingest.jenkins.build_details import BuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import build_path, job_path
-from ingest.naming_rules import UNKNOWN, Rules
+from ingest.naming_rules import UNKNOWN, NamingRules
 
 
 @dataclass(frozen=True)
 class BuildPlacement:
-    """Where a build belongs. `run` is the run that it makes or joins by itself; None where only others list it."""
+    """Where a build belongs. `run` is the run that it forms or joins; None if an orchestrating build lists it."""
 
     release: str
     version: str | None
@@ -32,17 +32,17 @@ class BuildPlacement:
 
 
 class JobLayout:
-    """`kind` says what the builds of the listed jobs are: ledger.BUILD, or ledger.RUN where they list others."""
+    """`kind` of the jobs' builds: ledger.BUILD, or ledger.RUN if they list other builds."""
 
     kind = BUILD
-    reads_upstream = False  # whether a build's place depends on the build that started it
+    reads_upstream = False  # whether the run of a build depends on the build that started it
 
     def __init__(self, source: SourceSettings) -> None:
         self.source = source
-        self.rules = Rules(source)
+        self.rules = NamingRules(source)
 
     def jobs(self, jenkins: Jenkins) -> list[JobRow]:
-        """The jobs to list builds of, with nextBuildNumber where the server tells it. Raises JenkinsError."""
+        """The jobs of the source, with nextBuildNumber if the server sends it. Raises JenkinsError."""
         name = self.source.job.strip("/")
         answer = jenkins.api(job_path(name), "nextBuildNumber")
         return [JobRow(self.source.name, name, answer.get("nextBuildNumber"))]
@@ -50,7 +50,7 @@ class JobLayout:
     def place(
         self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
     ) -> BuildPlacement:
-        """`parents`: the runs that list this build. `upstream`: the build that started it, where that matters."""
+        """`parents`: the runs that list this build. `upstream`: the build that started it, if `reads_upstream`."""
         version = self.rules.version(detail.display_name, detail.parameters)
         release = self.rules.release(version) or self.fallback_release(detail.job)
         environment = self.rules.environment(detail.parameters)
@@ -64,11 +64,11 @@ class JobLayout:
         return self.rules.module(job.rpartition("/")[2])
 
     def join(self, own: RunRecord, detail: BuildDetail, upstream: BuildDetail | None) -> RunRecord:
-        """The run that a build belongs to, given the run that it would be alone."""
+        """The run that a build belongs to; `own` is the run that it forms alone."""
         return own
 
     def takes(self, *names: str) -> bool:
-        """Whether `include` and `exclude` let a job in, by any of its names."""
+        """Whether `include` and `exclude` accept a job by any of its names."""
         wanted = any(fnmatchcase(name, glob) for name in names for glob in self.source.include)
         return wanted and not any(fnmatchcase(name, glob) for name in names for glob in self.source.exclude)
 
@@ -81,7 +81,7 @@ def as_run(
     version: str | None,
     environment: str,
 ) -> RunRecord:
-    """The run that one build makes."""
+    """The run that one build forms."""
     return RunRecord(
         source=source.name,
         job=detail.job,

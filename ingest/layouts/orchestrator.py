@@ -1,7 +1,7 @@
 """Layout `orchestrator`: a parent build starts one build per module and lists them in its artifact build_map.json.
 
-Several parents may list one build. A module build goes to the release of its own version, and to its parent's where it
-tells none. A multijob's parent needs no map: Jenkins lists its sub-builds.
+Several parents may list one build. A module build belongs to the release of its own version, or without one to that of
+its parent. The parent in a multijob needs no map: Jenkins lists its sub-builds.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class OrchestratorLayout(JobLayout):
     kind = RUN
 
     def parent(self, detail: BuildDetail, started_at: datetime, release: str | None) -> RunRecord:
-        """The run of an orchestrating build; `release` is used where its own version names none."""
+        """The run of an orchestrating build; `release` is used if its own version names none."""
         version = self.rules.version(detail.display_name, detail.parameters)
         release = self.rules.release(version) or release or UNKNOWN
         environment = self.rules.environment(detail.parameters)
         return as_run(self.source, detail, started_at, release, version, environment)
 
     def listed_builds(self, detail: BuildDetail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
-        """(full job name, number, module) of the builds that a parent lists; number 0 where one was never started."""
+        """(full job name, number, module) of the builds that a parent lists; number 0 if one was never started."""
         folder = detail.job.rpartition("/")[0]
         if build_map is None:
             named = [(name, number) for name, number, _ in detail.sub_builds]
@@ -56,7 +56,7 @@ class OrchestratorLayout(JobLayout):
 
 
 def nearest(parents: Sequence[RunRecord], started_at: datetime) -> RunRecord | None:
-    """The parent that started a build: the latest before it, else the first after it (which then only lists it too)."""
+    """The parent that started a build: the latest one before it, else the first one after it."""
     before = [parent for parent in parents if parent.started_at <= started_at]
     if before:
         return max(before, key=lambda parent: (parent.started_at, parent.number))

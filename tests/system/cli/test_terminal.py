@@ -77,7 +77,7 @@ def test_what_could_not_be_done_is_told_as_json_and_in_words(run, arguments: tup
 def test_check_makes_no_store(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = run("check", "--json")
     assert answer.exit_code == 0 and json.loads(answer.stdout)["store"]["snapshot"] is None
-    assert "not there yet" in run("check").stdout
+    assert "does not exist yet" in run("check").stdout
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
     monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "file" / "home"))

@@ -99,7 +99,7 @@ def test_a_list_is_cut_at_the_newest(web: WebServer, tmp_path: Path) -> None:
         assert [row["number"] for row in newest["listed"]] == list(range(400, 400 - candidates.NEWEST, -1))
         assert newest["cut"]
         old = listed(pipeline, "1", "300")
-        assert [row["number"] for row in old["listed"]] == list(range(300, 300 - candidates.MOST, -1))
+        assert [row["number"] for row in old["listed"]] == list(range(300, 300 - candidates.MAX_BUILDS, -1))
         assert old["cut"]
         assert not listed(pipeline, "1", "200")["cut"]
 

@@ -120,7 +120,7 @@ def test_the_root_of_a_jenkins_is_a_folder(server: SimulatorServer, store: Store
 def test_an_axis_is_a_topology_and_older_axis_builds_are_left_out(store: Store) -> None:
     rows = store.rows("""SELECT DISTINCT topology FROM results JOIN builds b USING (build) WHERE b.source = 'compat'""")
     assert len(rows) > 1 and all("=" in row["topology"] for row in rows)
-    assert store.value("SELECT count(*) FROM warnings WHERE message LIKE '%older builds of axes left out'") > 0
+    assert store.value("SELECT count(*) FROM warnings WHERE message LIKE '%older builds of axes were left out'") > 0
 
 
 def test_axes_that_only_their_own_builds_tell_of(store: Store) -> None:
@@ -155,6 +155,6 @@ def test_reading_all_again_gives_the_same_tables(server: SimulatorServer, store:
     builds = store.rows("SELECT source, job, number FROM builds WHERE source = ? AND state = 'final'", [source.name])
     entries = [LedgerEntry(**row, kind=BUILD, next_try=utc_now(), first_seen=utc_now()) for row in builds]
     pipeline.add(entries)
-    pipeline.read(entries, again=True)
+    pipeline.read(entries, force=True)
     assert pipeline.tally.ingested == len(builds)
     assert {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables} == before

@@ -57,7 +57,7 @@ def test_every_group_and_the_first_pattern_that_matches():
 
 def test_a_status_that_is_not_known_is_said():
     report = parse("x MAYBE\ny MAYBE\nz passed\n", r"^(?P<name>\w) (?P<status>\w+)$")
-    assert (report.tests, report.warnings) == (1, ["2 lines with a status that is not known: 'MAYBE'"])
+    assert (report.tests, report.warnings) == (1, ["2 lines with an unknown status: 'MAYBE'"])
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?P<name>x)", "(?P<status>x)", "x"])

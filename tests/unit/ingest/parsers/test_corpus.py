@@ -185,4 +185,4 @@ def test_a_recorded_report_of_one_build(corpus):
         0.645,
     )
     assert case.started_at == pytest.approx(1614015220.266)
-    assert report.warnings == ["declares 39 tests, holds 1"]
+    assert report.warnings == ["declares 39 tests, has 1"]

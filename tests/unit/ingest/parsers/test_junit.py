@@ -237,10 +237,10 @@ def test_repeated_cases_all_count():
 
 
 def test_declared_counts_are_compared():
-    assert parse('<testsuite tests="12"><testcase name="a"/></testsuite>').warnings == ["declares 12 tests, holds 1"]
+    assert parse('<testsuite tests="12"><testcase name="a"/></testsuite>').warnings == ["declares 12 tests, has 1"]
     report = parse("""<testsuites><testsuite tests="1"><testcase name="a"/></testsuite>
       <testsuite tests="3"><testcase name="b"/></testsuite></testsuites>""")
-    assert (report.declared_tests, report.warnings) == (4, ["declares 4 tests, holds 2"])
+    assert (report.declared_tests, report.warnings) == (4, ["declares 4 tests, has 2"])
     assert parse('<testsuite tests="{n}"><testcase name="a"/></testsuite>').declared_tests is None
 
 
@@ -248,7 +248,7 @@ def test_durations_that_cannot_be_read_are_none_and_said():
     report = parse("""<testsuite><testcase name="a" time="{duration}"/><testcase name="b" time="-1"/>
       <testcase name="c" time="1,234.5"/></testsuite>""")
     assert [case.duration_s for case in report.cases] == [None, None, 1234.5]
-    assert report.warnings == ["2 durations cannot be read, such as '-1'"]
+    assert report.warnings == ["2 unreadable durations, such as '-1'"]
 
 
 def test_the_suites_time_counts_else_the_sum():

@@ -220,7 +220,7 @@ def test_a_trx_whose_run_went_wrong():
       <RunInfo outcome="Error"><Text>Test host process crashed</Text></RunInfo>
       <RunInfo outcome="Warning"><Text>slow</Text></RunInfo></RunInfos></ResultSummary></TestRun>"""
     report = read(trx.parse, text)
-    assert (report.tests, report.warnings) == (0, ["the run itself went wrong: Test host process crashed"])
+    assert (report.tests, report.warnings) == (0, ["the run itself failed: Test host process crashed"])
 
 
 def test_a_failed_configuration_method_without_a_message_tells_the_head_of_its_trace():

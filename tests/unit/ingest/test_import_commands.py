@@ -43,7 +43,7 @@ def test_parse_and_import_agree_on_what_a_retry_is(tmp_path: Path, regtracker: R
     (tmp_path / "a.xml").write_bytes(suite)
     parsed = json.loads(regtracker("parse", "--json", str(tmp_path / "a.xml")).stdout)
     assert parsed["tests"] == 2
-    assert parsed["warnings"] == ["1 of the results count as earlier attempts of a retry: tests in the store: 1"]
+    assert parsed["warnings"] == ["the store counts 1 tests: 1 results are earlier attempts of a retry"]
     imported = regtracker("import", "--json", str(tmp_path / "a.xml"), "--release", "7.0", "--module", "m")
     assert json.loads(imported.stdout)["total"] == 1
 
@@ -60,8 +60,8 @@ def test_an_archive_within_an_archive_is_named_as_what_it_is(tmp_path: Path, reg
     answer = json.loads(result.stdout)
     assert (result.exit_code, answer["total"]) == (1, 3)
     assert answer["warnings"] == [
-        "b.xml: a zip archive: what is in it is not read",
-        "c.xml: a gzip archive: what is in it is not read",
+        "b.xml: a zip archive, which is not unpacked",
+        "c.xml: a gzip archive, which is not unpacked",
     ]
 
 
@@ -77,7 +77,7 @@ def test_an_import_tells_by_its_exit_code_that_a_file_could_not_be_read(tmp_path
     answer = json.loads(result.stdout)
     assert result.exit_code == 1 and answer["total"] == 3 and "b.xml: cannot be read" in answer["warnings"][0]
     wrong = regtracker(*arguments, "--started-at", "yesterday")
-    assert wrong.exit_code == 2 and "'yesterday' is no ISO 8601 time" in wrong.stderr
+    assert wrong.exit_code == 2 and "'yesterday' is not an ISO 8601 time" in wrong.stderr
     assert "'yesterday'" in json.loads(wrong.stdout)["error"]
     (reports / "a.xml").unlink()
     nothing = regtracker(*arguments)
@@ -99,7 +99,7 @@ def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracke
     told = {answer["paths"][0]: answer["error"] for answer in answers if "error" in answer}
     assert result.exit_code == 1 and [answer["total"] for answer in answers if "total" in answer] == [6]
     assert told.keys() == {str(paths[name]) for name in ("cut.zip", "damaged.zip", "missing.xml")}
-    assert "cut short or no zip" in told[str(paths["cut.zip"])]
+    assert "cut short or not a zip" in told[str(paths["cut.zip"])]
     assert all(f"{path}: {why}" in result.stderr for path, why in told.items())
     with closing(Store.open(load())) as store:
         assert store.value("SELECT total FROM builds") == 6
@@ -127,7 +127,7 @@ def test_zips_in_a_folder_are_read_and_what_is_left_alone_is_told(tmp_path: Path
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     bad, stored = answers
     assert result.exit_code == 1 and (stored["total"], stored["files"]) == (6, 2)
-    assert bad["paths"] == [str(reports / "cut.zip")] and "cut short or no zip" in bad["error"]
+    assert bad["paths"] == [str(reports / "cut.zip")] and "cut short or not a zip" in bad["error"]
     told = {Path(warning.split(": ")[0]).name for warning in stored["warnings"]}
     assert told == {"cut.zip", "old.tar.gz", "packed.jar", "result.junit"}
     with closing(Store.open(load())) as store:

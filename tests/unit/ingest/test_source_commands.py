@@ -59,12 +59,12 @@ def test_poll_says_which_build_failed_and_reads_it_the_next_time(web: WebServer,
     ("answer", "words"),
     [
         (None, "cannot be reached"),
-        (Answer(b"", 401), "refuses this user or token (401)"),
+        (Answer(b"", 401), "rejects this user or token (401)"),
         (Answer(b"", 403, {"X-You-Are-Authenticated-As": "anonymous"}), "does not let anonymous users read (403)"),
         (Answer(b"", 404), "has nothing (404)"),
         (Answer(b"", 302, {"Location": "https://sso.example.com/"}), "redirects to sso.example.com"),
         (Answer(b"<html>", 503, {"Content-Type": "text/html"}), "is starting, stopping or overloaded (503)"),
-        (Answer(b'{"nextBuildNumber": 1', headers={"Content-Type": "application/json"}), "JSON that breaks off"),
+        (Answer(b'{"nextBuildNumber": 1', headers={"Content-Type": "application/json"}), "JSON that is cut short"),
         (Answer(b"<html>Welcome</html>", headers={"Content-Type": "text/html"}), "web page instead of JSON"),
     ],
     ids=["unreachable", "401", "403", "404", "302", "503", "truncated", "html"],
@@ -179,7 +179,7 @@ def test_backfill_tells_what_it_did(web: WebServer, regtracker: Run) -> None:
     answer = json.loads(result.stdout)
     assert result.exit_code == 0 and (answer["found"], answer["ingested"], answer["results"]) == (2, 2, 6)
     wrong = regtracker("backfill", "--source", "ci", "--from", "1", "--to", "2025-01-01")
-    assert wrong.exit_code == 2 and "number to number" in wrong.stderr
+    assert wrong.exit_code == 2 and "not one of each" in wrong.stderr
     for bounds, words in ((("9", "2"), "is empty"), (("2025-02-01", "2025-01-31"), "is empty"), (("x", "2"), "'x' is")):
         wrong = regtracker("backfill", "--source", "ci", "--from", bounds[0], "--to", bounds[1])
         assert wrong.exit_code == 2 and words in wrong.stderr

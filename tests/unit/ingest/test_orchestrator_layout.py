@@ -259,7 +259,7 @@ def test_a_map_that_was_read_outlives_its_artifact(web: WebServer, tmp_path: Pat
         pipeline.poll()
         server.build("MODULE-RUN", 1, displayName="VER: 7.0.0.0")
         del web.routes["/job/qa/job/MODULE-RUN/1/artifact/out/build_map.json"]
-        pipeline.read([LedgerEntry("ci", "qa/MODULE-RUN", 1, RUN)], again=True)
+        pipeline.read([LedgerEntry("ci", "qa/MODULE-RUN", 1, RUN)], force=True)
         assert runs(store) == [(1, "7.0", ["qa/ROUTING#1"], 1)]
         assert ingest_status.empty_runs(store) == ingest_status.ledger(store) == []
         assert store.value("SELECT count(*) FROM raw_files WHERE kind = 'build_map'") == 1, "rebuild needs it"

@@ -66,7 +66,7 @@ def test_an_empty_zip_has_no_members():
 @given(st.integers(0, 10_000))
 def test_a_zip_that_is_cut_short_is_never_taken_for_whole(cut):
     data = zipped({f"{n}.xml": REPORT * n for n in range(20)})
-    with pytest.raises(BadArchiveError, match="cut short or no zip"):
+    with pytest.raises(BadArchiveError, match="cut short or not a zip"):
         read(data[: cut % len(data)])
 
 

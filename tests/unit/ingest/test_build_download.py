@@ -12,7 +12,7 @@ from support.fake_server import Answer, WebServer, source_of, store_of
 
 from ingest.artifacts import claimed_by, full_path, glob_regex
 from ingest.jenkins.build_details import read_build_detail
-from ingest.naming_rules import Rules, base_name
+from ingest.naming_rules import NamingRules, base_name
 from ingest.pipeline import Pipeline
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ def test_a_build_without_its_console_log_is_no_deleted_build(web: WebServer, tmp
         pipeline = Pipeline(store, source)
         assert (pipeline.poll().failed, pipeline.tally.gone, pipeline.tally.ingested) == (0, 0, 1)
         assert store.rows("SELECT total, flags FROM builds") == [{"total": 0, "flags": "no_results unreadable"}]
-        assert "no console log" in store.value("SELECT message FROM warnings")
+        assert "not its console log" in store.value("SELECT message FROM warnings")
 
 
 def test_the_report_of_the_testng_plugin(web: WebServer, tmp_path: Path) -> None:
@@ -219,11 +219,11 @@ def test_a_zip_leaves_out_the_folders_before_the_first_wildcard() -> None:
     ],
 )
 def test_modules_by_the_name_of_their_job(job: str, module: str) -> None:
-    assert Rules(source_of("http://h/")).module(job) == module
+    assert NamingRules(source_of("http://h/")).module(job) == module
 
 
 def test_versions_releases_and_owners() -> None:
-    rules = Rules(source_of("http://h/", release_fixed=None, owner="tests/(?P<module>[^/]+)/"))
+    rules = NamingRules(source_of("http://h/", release_fixed=None, owner="tests/(?P<module>[^/]+)/"))
     name = "REL: Release_7.0 | VER: 7.0.1 | MOD: FULL-RUN"
     assert rules.version(name, {}) == "7.0.1"
     assert rules.version("#12", {"BRANCH": "x", "IMAGE": "VER: 8.0.0.3"}) == "8.0.0.3"
@@ -231,7 +231,7 @@ def test_versions_releases_and_owners() -> None:
     assert [rules.release(version) for version in ("7.0.1", "10.2.0.0", "main", None)] == ["7.0", "10.2", None, None]
     assert rules.owner("data_plane/tests/Partner-Gateway/a_test.py", "m") == "partner_gateway"
     assert rules.owner("src/a_test.py", "m") == rules.owner("", "m") == "m"
-    assert Rules(source_of("http://h/", release_fixed="main")).release(None) == "main"
+    assert NamingRules(source_of("http://h/", release_fixed="main")).release(None) == "main"
 
 
 @pytest.mark.parametrize(
