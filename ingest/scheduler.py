@@ -27,10 +27,10 @@ from data.work import ledger, poll_status, requests
 from data.work.poll_log import PollRecord
 from data.work.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
-from ingest.cli.progress import single_threaded, tune_gc_for_batches
 from ingest.clock import utc_now
 from ingest.pipeline import Pipeline
 from ingest.request_handlers import HandlerContext, handle_request
+from ingest.tuning import single_threaded, tune_gc_for_batches
 
 log = logging.getLogger(__name__)
 

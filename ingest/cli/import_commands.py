@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
-from ingest.cli.progress import SOURCE, chosen_sources, progress_bar, single_threaded, tune_gc_for_batches
+from ingest.cli.progress import SOURCE, chosen_sources, progress_bar
+from ingest.tuning import single_threaded, tune_gc_for_batches
 
 if TYPE_CHECKING:
     from data.lake.store import Store
@@ -81,7 +82,7 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--version", help="Tested full version, such as 7.0.1.12.")
 @click.option("--environment", default="default", show_default=True, help="Environment of the tests.")
 @click.option("--metadata", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="CSV of test metadata.")
-@json_option("one JSON object per line, for each build and each path that is left out,")
+@json_option("one JSON object per build and per path that is left out")
 def import_(
     paths: tuple[Path, ...],
     release: str | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import sys
@@ -17,19 +16,6 @@ from data.cli.common import fail
 from data.settings import Settings, SourceSettings
 
 SOURCE = click.option("--source", "name", help="Only this source, by its name.", shell_complete=completion.sources)
-
-
-def tune_gc_for_batches() -> None:
-    """Collect cyclic garbage a hundred times less often: a batch has some hundred thousand objects without cycles, and
-    walking them again and again takes a fifth of the time."""
-    gc.freeze()
-    gc.set_threshold(100_000, 10, 10)
-
-
-def single_threaded(settings: Settings) -> Settings:
-    """The settings of a process that writes: it spends most of its time in Python, and with a second thread of DuckDB a
-    small commit takes twice as long, because the threads wait for each other."""
-    return settings.model_copy(update={"store": settings.store.model_copy(update={"threads": 1})})
 
 
 def chosen_sources(settings: Settings, name: str | None) -> list[SourceSettings]:

@@ -17,15 +17,8 @@ from data.cli import completion
 from data.cli.common import fail, json_option, load_settings, opened_store
 from data.lake.connection import StoreError
 from data.settings import Settings, config_path
-from ingest.cli.progress import (
-    SOURCE,
-    chosen_sources,
-    log_to_stderr,
-    progress_bar,
-    single_threaded,
-    stopped_by_signals,
-    tune_gc_for_batches,
-)
+from ingest.cli.progress import SOURCE, chosen_sources, log_to_stderr, progress_bar, stopped_by_signals
+from ingest.tuning import single_threaded, tune_gc_for_batches
 
 
 @click.command()

@@ -31,7 +31,7 @@ from data.write.builds import upsert_builds
 from ingest import backfill
 from ingest.build_download import DownloadedFiles, ResultFiles
 from ingest.build_rows import build_record
-from ingest.cli.progress import progress_bar, single_threaded, tune_gc_for_batches
+from ingest.cli.progress import progress_bar
 from ingest.clock import utc_now
 from ingest.jenkins.build_details import BuildDetail
 from ingest.layouts import layout_of
@@ -42,6 +42,7 @@ from ingest.simulator.programme import Programme
 from ingest.simulator.server import SimulatorServer
 from ingest.simulator.side_jobs import ARCHIVE
 from ingest.simulator.timeline import ProgrammeSize, ReleaseSpec
+from ingest.tuning import single_threaded, tune_gc_for_batches
 
 START = datetime(2025, 1, 1)
 

@@ -1,4 +1,4 @@
-"""The bug feed by the command line and the ingest process: what is stored, what is refused, and how it is told."""
+"""The bug feed by the command line and the ingest process: what is stored, what is refused, and how it is reported."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Run = Callable[..., Result]
 URL = "https://tracker.example.com/browse/"
 
 
-def record(name: str, cases: Any = None, **told: Any) -> dict[str, Any]:
-    info = {"status": "Open", "summary": f"{name} breaks", "priority": "High", "resolution": None} | told
+def record(name: str, cases: Any = None, **reported: Any) -> dict[str, Any]:
+    info = {"status": "Open", "summary": f"{name} breaks", "priority": "High", "resolution": None} | reported
     return {"defect_id": name, "URL": URL + name, "labels": ["net"], "case_id": cases, "jira_info": info}
 
 
@@ -80,8 +80,17 @@ def states(home: Path) -> dict[str, str]:
 
 def test_a_feed_is_stored_and_told_in_numbers(home: Path, read: Run) -> None:
     answer = read(FEED, options=("--json",))
-    told = {"bugs": 3, "added": 3, "changed": 0, "gone": 0, "links": 2, "matched": 0, "left_out": [], "warnings": []}
-    assert (answer.exit_code, json.loads(answer.stdout)) == (0, told)
+    reported = {
+        "bugs": 3,
+        "added": 3,
+        "changed": 0,
+        "gone": 0,
+        "links": 2,
+        "matched": 0,
+        "left_out": [],
+        "warnings": [],
+    }
+    assert (answer.exit_code, json.loads(answer.stdout)) == (0, counts)
     assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
     with opened(home) as store:
         first = bugs.bug(store, "NET-1")
@@ -111,9 +120,14 @@ def test_one_bad_record_is_told_and_left_out_and_what_was_known_of_it_stays(home
     bad += [record("a b"), record("NET-6") | {"jira_info": "gone"}]
     answer = read({"NET": [*bad, record("NET-1"), record("NET-8", 8, priority={"name": "Low"})], "X": None})
     assert answer.exit_code == 1 and "2 bugs: 1 new" in answer.stdout
-    for said in ("NET[0]: NET-4: URL is missing", "NET[1]: is no object", "NET[2]: defect_id is missing", "NET-5: URL"):
-        assert said in answer.stderr
-    assert "X: is no list" in answer.stderr and answer.stderr.count("\n") == 7
+    for reason in (
+        "NET[0]: NET-4: URL is missing",
+        "NET[1]: is not an object",
+        "NET[2]: defect_id is missing",
+        "NET-5: URL",
+    ):
+        assert reason in answer.stderr
+    assert "X: is not a list" in answer.stderr and answer.stderr.count("\n") == 7
     assert states(home) == {"NET-1": "open", "NET-4": "open", "NET-8": "open"}
     with opened(home) as store:
         assert bugs.bug(store, "NET-8")["priority"] == "Low" and bugs.bug(store, "NET-8")["case_ids"] == ["8"]
@@ -160,7 +174,7 @@ def test_a_feed_comes_from_the_web_with_the_credentials_of_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         (Answer(FEED, 503), "answered 503"),
         (Answer(b"<html>", 200), "is a web page"),
@@ -170,42 +184,42 @@ def test_a_feed_comes_from_the_web_with_the_credentials_of_the_environment(
     ],
 )
 def test_a_server_that_misbehaves_is_reported_in_one_line(
-    home: Path, web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch, answer: Answer, said: str
+    home: Path, web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch, answer: Answer, reason: str
 ) -> None:
     web.routes["/bugs.json"] = answer
     monkeypatch.setenv("REGTRACKER_BUGS__TIMEOUT_S", "0.3" if answer.pause_s else "60")
     monkeypatch.setattr(feeds, "MOST_BYTES", 4_000)
-    told = read(web.url + "bugs.json")
-    assert told.exit_code == 2 and any(part in told.stderr for part in said.split("|")), told.stderr
-    assert told.stderr.count("\n") == 1 and states(home) == {}
+    reported = read(web.url + "bugs.json")
+    assert reported.exit_code == 2 and any(part in reported.stderr for part in reason.split("|")), reported.stderr
+    assert reported.stderr.count("\n") == 1 and states(home) == {}
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(home: Path, read: Run) -> None:
-    told = read("https://me:s3cret@tracker.example.com/bugs.json")
-    assert told.exit_code == 2 and "must not hold a password" in told.stderr and "s3cret" not in told.stderr
+    reported = read("https://me:s3cret@tracker.example.com/bugs.json")
+    assert reported.exit_code == 2 and "must not hold a password" in reported.stderr and "s3cret" not in reported.stderr
     home.parent.joinpath("regtracker.toml").write_text('[bugs]\nurl = "https://me:s3cret@tracker.example.com/"\n')
-    told = read()
-    assert told.exit_code == 2 and "bugs.url" in told.stderr and "s3cret" not in told.stderr
+    reported = read()
+    assert reported.exit_code == 2 and "bugs.url" in reported.stderr and "s3cret" not in reported.stderr
     home.parent.joinpath("regtracker.toml").write_text('[bugs]\ntoken = "s3cret"\n')
-    told = read()
-    assert told.exit_code == 2 and "REGTRACKER_BUGS_TOKEN" in told.stderr and "s3cret" not in told.stderr
+    reported = read()
+    assert reported.exit_code == 2 and "REGTRACKER_BUGS_TOKEN" in reported.stderr and "s3cret" not in reported.stderr
 
 
 def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: WebServer, caplog) -> None:
-    web.routes["/bugs.json"] = [FEED, Answer(b"no JSON"), {"NET": [record("NET-1", "C1, TC-2")]}]
+    web.routes["/bugs.json"] = [FEED, Answer(b"not JSON"), {"NET": [record("NET-1", "C1, TC-2")]}]
     ingest = IngestScheduler(load(home=home, bugs=BugSettings(url=web.url + "bugs.json")))
     try:
         before = {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
         after = {"NET-1": "open", "NET-2": "gone", "LAB-7": "gone"}
-        for wanted, error in ((before, None), (before, "is no JSON"), (after, None)):
+        for wanted, error in ((before, None), (before, "is not JSON"), (after, None)):
             ingest.read_bug_feed()
             assert states(home) == wanted
-            told = poll_status.feed_status(ingest.store)
-            assert told["last_error"] is None if error is None else error in told["last_error"]
-            assert told["next_read"] > told["last_read"]
+            reported = poll_status.feed_status(ingest.store)
+            assert reported["last_error"] is None if error is None else error in reported["last_error"]
+            assert reported["next_read"] > reported["last_read"]
     finally:
         ingest.store.close()
-    assert "is no JSON" in caplog.text
+    assert "is not JSON" in caplog.text
 
 
 def test_which_statuses_mean_closed_is_configuration(home: Path, read: Run) -> None:

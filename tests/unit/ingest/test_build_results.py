@@ -56,7 +56,7 @@ def build(files: dict[str, str], kinds: dict[str, str] | None = None, **options)
     )
 
 
-def told(results: BuildResults) -> list[tuple[str, str, str, int, bool]]:
+def cases(results: BuildResults) -> list[tuple[str, str, str, int, bool]]:
     return [(case.name, case.topology, case.status, case.attempt, case.is_final) for case in results.cases]
 
 
@@ -77,7 +77,7 @@ def test_an_orchestrated_run_with_reruns_and_failure_texts():
             ),
         }
     )
-    assert told(results) == [
+    assert cases(results) == [
         ("test_neighbor_up", "5s", PASSED, 1, True),
         ("test_route_flap[5-site]", "5s", FAILED, 1, False),
         ("test_route_flap[5-site]", "5s", PASSED, 2, True),
@@ -133,7 +133,7 @@ def test_topologies_are_kept_apart():
 
 def test_a_test_only_in_the_rerun_is_added():
     results = build({"1_rt_5s.order.txt": "", "re_run_rt_5s.order.txt": "[a] PASSED f.py::x"})
-    assert told(results) == [("x", "5s", PASSED, 1, True)]
+    assert cases(results) == [("x", "5s", PASSED, 1, True)]
 
 
 def test_several_main_logs_of_a_topology_all_count():
@@ -144,7 +144,7 @@ def test_several_main_logs_of_a_topology_all_count():
             "re_run_rt_5s.order.txt": "[c] PASSED f.py::x",
         }
     )
-    assert told(results) == [
+    assert cases(results) == [
         ("x", "5s", PASSED, 1, True), ("y", "5s", PASSED, 1, True),
         ("x", "5s #2", FAILED, 1, False), ("x", "5s #2", PASSED, 2, True), ("z", "5s", PASSED, 1, True),
     ]  # fmt: skip
@@ -159,7 +159,11 @@ def test_several_reruns_are_several_attempts():
             "sub/re_run_rt_5s.order.txt": "[c] PASSED f.py::x",
         }
     )
-    assert told(results) == [("x", "5s", FAILED, 1, False), ("x", "5s", FAILED, 2, False), ("x", "5s", PASSED, 3, True)]
+    assert cases(results) == [
+        ("x", "5s", FAILED, 1, False),
+        ("x", "5s", FAILED, 2, False),
+        ("x", "5s", PASSED, 3, True),
+    ]
 
 
 def test_junit_cases_that_no_log_lists_are_added():
@@ -169,7 +173,7 @@ def test_junit_cases_that_no_log_lists_are_added():
             "junit/5s/r.xml": xml(junit_case(BGP, "T", "x"), junit_case(BGP, "T", "new", "<failure/>")),
         }
     )
-    assert told(results) == [("x", "5s", PASSED, 1, True), ("new", "5s", FAILED, 1, True)]
+    assert cases(results) == [("x", "5s", PASSED, 1, True), ("new", "5s", FAILED, 1, True)]
     assert by_name(results, "new")[0].file == BGP
 
 
@@ -227,7 +231,7 @@ def test_a_retry_within_a_suite_is_attempts():
     attempt = '<testcase name="a">{}</testcase>'
     report = xml(attempt.format('<failure message="1"/>'), attempt.format('<error message="2"/>'), attempt.format(""))
     results = build({"r.xml": report})
-    assert told(results) == [("a", "", FAILED, 1, False), ("a", "", FAILED, 2, False), ("a", "", PASSED, 3, True)]
+    assert cases(results) == [("a", "", FAILED, 1, False), ("a", "", FAILED, 2, False), ("a", "", PASSED, 3, True)]
     assert [case.message for case in results.cases] == ["1", "2", None]
     assert results.reported == Counts(tests=3, failed=2, skipped=0)
 
@@ -239,7 +243,7 @@ def test_other_repetitions_are_results_of_their_own():
             "b.xml": xml('<testcase name="a"/>'),
         }
     )
-    assert told(results) == [
+    assert cases(results) == [
         ("a", "", PASSED, 1, True),
         ("a", "#2", PASSED, 1, True),
         ("a", "#3", FAILED, 1, True),
@@ -251,7 +255,7 @@ def test_other_repetitions_are_results_of_their_own():
 
 def test_a_flaky_element_and_a_repetition_make_one_chain():
     results = build({"r.xml": xml('<testcase name="a"><failure/><rerunFailure/></testcase>', '<testcase name="a"/>')})
-    assert told(results) == [("a", "", FAILED, 1, False), ("a", "", FAILED, 2, False), ("a", "", PASSED, 3, True)]
+    assert cases(results) == [("a", "", FAILED, 1, False), ("a", "", FAILED, 2, False), ("a", "", PASSED, 3, True)]
 
 
 SUITES = {"suites": [{"cases": [{"name": "j", "status": "PASSED"}]}]}
@@ -261,9 +265,9 @@ REPORT = json.dumps({"totalCount": 1, "childReports": AXES})
 
 def test_jenkins_own_report_is_used_only_where_nothing_else_is():
     both = build({"r.xml": xml('<testcase name="a"/>'), "testReport.json": REPORT})
-    assert told(both) == [("a", "", PASSED, 1, True)]
+    assert cases(both) == [("a", "", PASSED, 1, True)]
     alone = build({"r.xml": "<project/>", "testReport.json": REPORT}, number=7)
-    assert told(alone) == [("j", "nodes=a", PASSED, 1, True)]
+    assert cases(alone) == [("j", "nodes=a", PASSED, 1, True)]
     assert alone.reported == Counts(tests=1)
 
 
@@ -271,10 +275,10 @@ def test_a_console_log_goes_before_jenkins_own_report_and_after_files():
     kinds, patterns = {"console": "console"}, console_log.compile_patterns([r"(?P<status>PASS|FAIL) (?P<name>\w+)"])
     files = {"console": "PASS c\nFAIL d\n  detail\n", "testReport.json": REPORT}
     results = build(files, kinds, console_patterns=patterns)
-    assert told(results) == [("c", "", PASSED, 1, True), ("d", "", FAILED, 1, True)]
+    assert cases(results) == [("c", "", PASSED, 1, True), ("d", "", FAILED, 1, True)]
     assert results.cases[1].trace == "FAIL d\n  detail"
     with_file = build(files | {"r.xml": xml('<testcase name="a"/>')}, kinds, console_patterns=patterns)
-    assert told(with_file) == [("a", "", PASSED, 1, True)]
+    assert cases(with_file) == [("a", "", PASSED, 1, True)]
 
 
 METHOD = "<class name='C'><test-method name='a' status='PASS'/></class>"
@@ -283,8 +287,8 @@ TESTNG = f"<testng-results><suite><test>{METHOD}</test></suite></testng-results>
 
 def test_testng_beside_junit_is_not_counted_twice_unless_asked_for():
     files = {"junitreports/TEST-C.xml": xml('<testcase classname="C" name="a"/>'), "testng-results.xml": TESTNG}
-    assert told(build(files)) == [("a", "", PASSED, 1, True)]
-    assert told(build({"testng-results.xml": TESTNG})) == [("a", "", PASSED, 1, True)]
+    assert cases(build(files)) == [("a", "", PASSED, 1, True)]
+    assert cases(build({"testng-results.xml": TESTNG})) == [("a", "", PASSED, 1, True)]
     assert len(build(files, {"testng-results.xml": "testng"}).cases) == 2
 
 

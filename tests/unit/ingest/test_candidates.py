@@ -110,11 +110,11 @@ def test_jobs_of_a_folder_share_a_list_and_one_that_fails_is_told(web: WebServer
     good = web.answer
     web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/c/") else good(asked)
     with store_of(tmp_path, source) as store:
-        told: list[tuple[int, int]] = []
+        reported: list[tuple[int, int]] = []
         found, error = candidates.find(
-            Pipeline(store, source), Range.read(None, None), lambda *told_of: told.append(told_of)
+            Pipeline(store, source), Range.read(None, None), lambda *done: reported.append(done)
         )
-        assert "500" in str(error) and told == [(1, 3), (2, 3), (3, 3)]
+        assert "500" in str(error) and reported == [(1, 3), (2, 3), (3, 3)]
         assert [row["job"] for row in found["listed"]].count("f/b") == 3
         starts = [row["started_at"] for row in found["listed"]]
         assert starts == sorted(starts, reverse=True)

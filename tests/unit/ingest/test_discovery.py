@@ -171,12 +171,12 @@ def test_backfill_by_numbers_goes_on_where_it_was_stopped(web: WebServer, tmp_pa
         pipeline = Pipeline(store, source)
         found = [entry.number for part in find(pipeline, Range.read("50", "149")) for entry in part]
         assert sorted(found) == list(range(50, 150))
-        told: list[tuple[int, int]] = []
+        reported: list[tuple[int, int]] = []
         again = Pipeline(store, source)
-        run(again, Range.read("50", "149"), lambda done, total: told.append((done, total)))
+        run(again, Range.read("50", "149"), lambda done, total: reported.append((done, total)))
         assert again.tally.found == 0 and again.tally.ingested == 100
         assert numbers(store) == [*range(50, 150), *range(191, 201)]
-        assert told[-1][0] == told[-1][1]
+        assert reported[-1][0] == reported[-1][1]
 
 
 def test_what_was_read_back_first_does_not_hide_the_history_of_the_first_poll(web: WebServer, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`regtracker import` and `parse`: files, folders and zips, and what is said of those that cannot be read."""
+"""`regtracker import` and `parse`: files, folders and zips, and the messages about those that cannot be read."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracke
     arguments = ("import", "--release", "7.0", "--module", "m", "--build", "1", "--json")
     result = regtracker(*arguments, *map(str, paths.values()))
     answers = [json.loads(line) for line in result.stdout.splitlines()]
-    told = {answer["paths"][0]: answer["error"] for answer in answers if "error" in answer}
+    reported = {answer["paths"][0]: answer["error"] for answer in answers if "error" in answer}
     assert result.exit_code == 1 and [answer["total"] for answer in answers if "total" in answer] == [6]
-    assert told.keys() == {str(paths[name]) for name in ("cut.zip", "damaged.zip", "missing.xml")}
-    assert "cut short or not a zip" in told[str(paths["cut.zip"])]
-    assert all(f"{path}: {why}" in result.stderr for path, why in told.items())
+    assert reported.keys() == {str(paths[name]) for name in ("cut.zip", "damaged.zip", "missing.xml")}
+    assert "cut short or not a zip" in reported[str(paths["cut.zip"])]
+    assert all(f"{path}: {why}" in result.stderr for path, why in reported.items())
     with closing(Store.open(load())) as store:
         assert store.value("SELECT total FROM builds") == 6
     alone = regtracker(*arguments, str(paths["cut.zip"]))
@@ -128,8 +128,8 @@ def test_zips_in_a_folder_are_read_and_what_is_left_alone_is_told(tmp_path: Path
     bad, stored = answers
     assert result.exit_code == 1 and (stored["total"], stored["files"]) == (6, 2)
     assert bad["paths"] == [str(reports / "cut.zip")] and "cut short or not a zip" in bad["error"]
-    told = {Path(warning.split(": ")[0]).name for warning in stored["warnings"]}
-    assert told == {"cut.zip", "old.tar.gz", "packed.jar", "result.junit"}
+    reported = {Path(warning.split(": ")[0]).name for warning in stored["warnings"]}
+    assert reported == {"cut.zip", "old.tar.gz", "packed.jar", "result.junit"}
     with closing(Store.open(load())) as store:
         assert store.rows("SELECT total, flags FROM builds") == [{"total": 6, "flags": "unreadable"}]
     (reports / "cut.zip").unlink()

@@ -56,7 +56,7 @@ def test_a_source_holds_what_its_truth_says(server: SimulatorServer, store: Stor
 
 def test_every_build_of_an_orchestrator_has_the_counts_of_its_truth(server: SimulatorServer, store: Store) -> None:
     names = ("total", "passed", "failed", "errors", "skipped")
-    told = {
+    reported = {
         (build["job"], build["build"]): (*(build[name] for name in names), build["release"], build["environment"])
         for build in server.truth(detail=True)["builds"]
     }
@@ -64,11 +64,11 @@ def test_every_build_of_an_orchestrator_has_the_counts_of_its_truth(server: Simu
         (row["job"], row["number"]): (*(row[name] for name in names), row["release"], row["environment"])
         for row in store.rows("SELECT * FROM builds WHERE source LIKE 'sim-%' AND state = 'final'")
     }
-    assert held == told
+    assert held == reported
 
 
 def test_runs_list_what_they_started(server: SimulatorServer, store: Store) -> None:
-    told = {
+    reported = {
         (run["release"], run["run"]): {
             (f"qa/{run['release']}/{build['job']}", build["build"]) for build in run["builds"]
         }
@@ -82,7 +82,7 @@ def test_runs_list_what_they_started(server: SimulatorServer, store: Store) -> N
     ):
         held.setdefault((row["release"], row["run"]), set()).add((row["job"], row["number"]))
     # A run that failed before it wrote its map lists nothing.
-    assert held == {run: told[run] for run in held} and len(held) >= len(told) - 2
+    assert held == {run: reported[run] for run in held} and len(held) >= len(reported) - 2
 
 
 def test_a_branch_is_a_release(store: Store) -> None:

@@ -142,9 +142,9 @@ def test_logs_reruns_and_reports_become_attempts(web: WebServer, tmp_path: Path,
             LEFT JOIN failures f USING (build, test, topology, attempt)
             ORDER BY r.topology DESC, r.position"""
         )
-        told = [(row["test"], row["topology"], row["attempt"], row["is_final"], row["status"], row["kind"], row["host"])
+        found = [(row["test"], row["topology"], row["attempt"], row["is_final"], row["status"], row["kind"], row["host"])
                 for row in rows]  # fmt: skip
-        assert told == [
+        assert found == [
             ("test_neighbor_up", "5s", 1, True, "passed", None, "10.20.30.11"),
             ("test_route_flap", "5s", 1, False, "failed", "failure", "10.20.30.11"),
             ("test_route_flap", "5s", 2, True, "passed", None, "10.20.30.13"),
@@ -277,7 +277,7 @@ def test_module_builds_that_are_gone_or_late_leave_the_run_incomplete(web: WebSe
 
 
 def test_a_build_that_jenkins_has_deleted_is_no_failure(web: WebServer, tmp_path: Path) -> None:
-    """It is told as gone, looked for some more times, and read should it come back after all."""
+    """It is reported as gone, looked for some more times, and read should it come back after all."""
     server = one_run(web, "IPV6")
     server.job("IPV6", 2, 3)
     with store_of(tmp_path, source(web)) as store:

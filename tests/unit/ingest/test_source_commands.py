@@ -161,8 +161,8 @@ def test_rebuild_after_a_change_of_rules_says_what_changed(web: WebServer, regtr
     unchanged = json.loads(regtracker("rebuild", "--json").stdout)
     assert (unchanged["builds"], unchanged["results"], unchanged["changed"]) == (2, 6, 0)
     changed = source | {"release": r"^(?P<release>\d+\.\d+\.\d+)"}
-    told = regtracker("rebuild", "--dry-run", source=changed).stdout
-    assert "release: 2 builds" in told and "x #1: release '7.0' -> '7.0.0'" in told
+    reported = regtracker("rebuild", "--dry-run", source=changed).stdout
+    assert "release: 2 builds" in reported and "x #1: release '7.0' -> '7.0.0'" in reported
     with closing(Store.open(load())) as store:
         assert store.rows("SELECT DISTINCT release FROM runs") == [{"release": "7.0"}]
     assert json.loads(regtracker("rebuild", "--json").stdout)["changed"] == 2

@@ -83,7 +83,7 @@ def asserted(corpus, name: str) -> tuple[Report, dict]:
 
 
 @pytest.mark.parametrize(
-    ("name", "field", "told"),
+    ("name", "field", "measure"),
     [
         ("junit-report-1233.xml", "case_classnames", lambda report: [case.class_name for case in report.cases][:5]),
         ("junit-report-1463.xml", "case_names", lambda report: [case.name for case in report.cases]),
@@ -108,9 +108,9 @@ def asserted(corpus, name: str) -> tuple[Report, dict]:
         ("with-timestamp.xml", "duration_ms", lambda report: report.cases[0].duration_s * 1000),
     ],
 )
-def test_what_else_a_project_asserts(corpus, name, field, told):
+def test_what_else_a_project_asserts(corpus, name, field, measure):
     report, asserts = asserted(corpus, name)
-    assert told(report) == pytest.approx(asserts[field])
+    assert measure(report) == pytest.approx(asserts[field])
 
 
 def failed(report: Report) -> list:
@@ -144,9 +144,9 @@ def test_every_group_of_files_has_the_counts_that_its_project_asserts(corpus):
     for group in groups:
         files = [(path, None, (corpus / "junit" / path).open) for path in group["files"]]
         build = read_build((path, kind, lambda opened=opened: opened("rb")) for path, kind, opened in files)
-        told = group_counts(build)
+        reported = group_counts(build)
         policy = next((fields for name, fields in GROUP_POLICY.items() if name in group["derivation"]), set())
-        wrong = {field for field, count in told.items() if field in group and group[field] != count}
+        wrong = {field for field, count in reported.items() if field in group and group[field] != count}
         assert wrong == policy, group["derivation"]
         keys = [(case.file, case.class_name, case.name, case.topology, case.attempt) for case in build.cases]
         assert len(set(keys)) == len(keys)

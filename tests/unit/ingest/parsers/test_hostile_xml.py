@@ -179,6 +179,6 @@ def test_hundreds_of_megabytes_of_output_never_sit_in_memory(head, amp, tail, bl
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stderr == ""
-    said, tests, outcome, trace, output = done.stdout.split()
-    assert (said, tests, outcome, trace) == (status, "2", "failed", "1")
+    reason, tests, outcome, trace, output = done.stdout.split()
+    assert (reason, tests, outcome, trace) == (status, "2", "failed", "1")
     assert 32_000 < int(output) < 34_000

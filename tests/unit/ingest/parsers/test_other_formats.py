@@ -17,7 +17,7 @@ def read(parser, text: str) -> Report:
     return parser(io.BytesIO(text.encode()))
 
 
-def told(report: Report) -> list[tuple]:
+def attempts(report: Report) -> list[tuple]:
     return [(case.class_name, case.name, case.status, case.attempt, case.is_final) for case in report.cases]
 
 
@@ -45,7 +45,7 @@ TESTNG = """<?xml version="1.0" encoding="UTF-8"?>
 
 def test_testng():
     report = read(testng.parse, TESTNG)
-    assert told(report) == [
+    assert attempts(report) == [
         ("org.x.Flap", "up", PASSED, 1, True),
         ("org.x.Flap", "flap[5-site, org.x.Box]", FAILED, 1, True),
         ("org.x.Flap", "nat", SKIPPED, 1, True),
@@ -69,7 +69,7 @@ def test_testng_json_of_the_plugin():
         "package": [{"name": "org.x", "classs": [{"name": "org.x.Flap", "test-method": [method, failing]}]}],
     }  # fmt: skip
     report = read(testng.parse_json, json.dumps(document))
-    assert told(report) == [("org.x.Flap", "up", PASSED, 1, True), ("org.x.Flap", "flap[5-site]", FAILED, 1, True)]
+    assert attempts(report) == [("org.x.Flap", "up", PASSED, 1, True), ("org.x.Flap", "flap[5-site]", FAILED, 1, True)]
     up, flap = report.cases
     assert (up.duration_s, up.started_at, flap.message, flap.trace) == (
         1.5,
@@ -130,7 +130,7 @@ ok 3 - alone
 1..3
 """,
     )
-    assert told(report) == [
+    assert attempts(report) == [
         ("routing > bgp", "up", PASSED, 1, True),
         ("routing > bgp", "flap", FAILED, 1, True),
         ("routing", "ospf", PASSED, 1, True),
@@ -170,7 +170,7 @@ ROBOT = """<?xml version="1.0" encoding="UTF-8"?>
 
 def test_robot():
     report = read(robot.parse, ROBOT)
-    assert told(report) == [
+    assert attempts(report) == [
         ("Routing.Bgp", "Comes up", PASSED, 1, True),
         ("Routing.Bgp", "Flaps", FAILED, 1, True),
         ("Routing.Bgp", "Nat", SKIPPED, 1, True),
@@ -201,7 +201,7 @@ TRX = """\ufeff<?xml version="1.0" encoding="utf-8"?>
 
 def test_trx():
     report = read(trx.parse, TRX)
-    assert told(report) == [
+    assert attempts(report) == [
         ("Ns.Flap", "Up", PASSED, 1, True),
         ("Ns.Flap", "Flaps(5)", FAILED, 1, True),
         ("Ns.Flap", "Nat", SKIPPED, 1, True),
