@@ -80,7 +80,7 @@ def states(home: Path) -> dict[str, str]:
 
 def test_a_feed_is_stored_and_told_in_numbers(home: Path, read: Run) -> None:
     answer = read(FEED, options=("--json",))
-    reported = {
+    counts = {
         "bugs": 3,
         "added": 3,
         "changed": 0,

@@ -142,8 +142,8 @@ def test_logs_reruns_and_reports_become_attempts(web: WebServer, tmp_path: Path,
             LEFT JOIN failures f USING (build, test, topology, attempt)
             ORDER BY r.topology DESC, r.position"""
         )
-        found = [(row["test"], row["topology"], row["attempt"], row["is_final"], row["status"], row["kind"], row["host"])
-                for row in rows]  # fmt: skip
+        names = ("test", "topology", "attempt", "is_final", "status", "kind", "host")
+        found = [tuple(row[name] for name in names) for row in rows]
         assert found == [
             ("test_neighbor_up", "5s", 1, True, "passed", None, "10.20.30.11"),
             ("test_route_flap", "5s", 1, False, "failed", "failure", "10.20.30.11"),
