@@ -1,6 +1,6 @@
 """How fast one process brings results from a Jenkins into the lake: fetched, kept raw, parsed, committed.
 
-`python -m ingest.bench` measures the path without a network on one core, and a long backfill over HTTP.
+`python -m regtracker.bench.ingest` measures the path without a network on one core, and a long backfill over HTTP.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def main(builds: int, as_json: bool) -> None:
     """Time ingest on one core, and a backfill over HTTP: rate, requests and peak memory.
 
     \b
-    Example: python -m ingest.bench --builds 2000
+    Example: python -m regtracker.bench.ingest --builds 2000
     """
     with tempfile.TemporaryDirectory() as scratch:
         # First, for the peak of memory is that of the whole process.

@@ -16,7 +16,7 @@ from dashboard.app import create_app
 from data.settings import SourceSettings, load
 from data.work import ledger
 from data.write import raw_files
-from ingest.build_reader import utc_now
+from ingest.clock import utc_now
 from ingest.scheduler import IngestScheduler
 from ingest.simulator import Programme, SimulatorServer
 

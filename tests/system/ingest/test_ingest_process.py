@@ -87,7 +87,7 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
         ]
         assert "no source 'nope'" in requests.status(store, nowhere).error
         assert "module is missing" in requests.status(store, bad).error
-        assert "stored, but not all of it could be read: cut.zip: cut short" in requests.status(store, upload).error
+        assert "Stored, but some files could not be read: cut.zip: cut short" in requests.status(store, upload).error
         assert store.rows("SELECT failed FROM builds WHERE job = 'x' AND number = 1") == [{"failed": 0}]
         assert store.rows("SELECT source, module, total FROM builds WHERE release = '9.0'") == [
             {"source": "upload", "module": "m", "total": 3}

@@ -78,7 +78,7 @@ def states(home: Path) -> dict[str, str]:
         return {row["bug"]: row["state"] for state in (None, "gone") for row in bugs.bugs(store, state=state)}
 
 
-def test_a_feed_is_stored_and_told_in_numbers(home: Path, read: Run) -> None:
+def test_a_feed_is_stored_and_counted(home: Path, read: Run) -> None:
     answer = read(FEED, options=("--json",))
     counts = {
         "bugs": 3,
@@ -114,7 +114,7 @@ def test_the_same_feed_commits_nothing_and_another_one_only_what_differs(home: P
     assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open", "NET-3": "gone"}
 
 
-def test_one_bad_record_is_told_and_left_out_and_what_was_known_of_it_stays(home: Path, read: Run) -> None:
+def test_a_bad_record_is_reported_and_its_stored_bug_stays(home: Path, read: Run) -> None:
     read({"NET": [record("NET-1"), record("NET-4")]})
     bad = [{"defect_id": "NET-4"}, "no record", {"URL": URL}, record("NET-5") | {"URL": "javascript:alert(1)"}]
     bad += [record("a b"), record("NET-6") | {"jira_info": "gone"}]
@@ -153,7 +153,7 @@ def test_a_feed_without_any_case_keeps_the_links(home: Path, read: Run) -> None:
         assert bugs.bug(store, "NET-1")["case_ids"] == ["C1", "TC-2"]
 
 
-def test_no_feed_at_all_is_told(home: Path, read: Run) -> None:
+def test_a_missing_feed_is_reported(home: Path, read: Run) -> None:
     assert "set url in [bugs]" in read().stderr and read().exit_code == 2
     assert "cannot be read" in read("nowhere.json").stderr
 

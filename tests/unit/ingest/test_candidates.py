@@ -104,7 +104,7 @@ def test_a_list_is_cut_at_the_newest(web: WebServer, tmp_path: Path) -> None:
         assert not listed(pipeline, "1", "200")["cut"]
 
 
-def test_jobs_of_a_folder_share_a_list_and_one_that_fails_is_told(web: WebServer, tmp_path: Path, quick: None) -> None:
+def test_jobs_of_a_folder_share_a_list_and_an_error_is_reported(web: WebServer, tmp_path: Path, quick: None) -> None:
     jobs(web, folder="f", a=40, b=3, c=4)
     source = source_of(web.url, layout="folder", job="f")
     good = web.answer
@@ -123,7 +123,7 @@ def test_jobs_of_a_folder_share_a_list_and_one_that_fails_is_told(web: WebServer
             listed(Pipeline(store, source))
 
 
-def test_a_job_made_anew_does_not_hold_its_old_numbers(web: WebServer, tmp_path: Path) -> None:
+def test_a_recreated_job_does_not_have_its_old_builds(web: WebServer, tmp_path: Path) -> None:
     jobs(web, x=2)
     source = source_of(web.url)
     with store_of(tmp_path, source) as store:

@@ -13,7 +13,7 @@ from support.fake_server import Answer, Asked, WebServer, source_of, store_of
 from data.lake.store import Store
 from data.work.jobs import JobRow, update_jobs
 from ingest.backfill import Range, find, run
-from ingest.build_reader import utc_now
+from ingest.clock import utc_now
 from ingest.pipeline import Pipeline
 
 pytestmark = pytest.mark.slow
@@ -98,7 +98,7 @@ def test_a_build_that_was_hidden_for_a_while_is_found(web: WebServer, tmp_path: 
         assert numbers(store) == [1, 2, 3, 4, 5]
 
 
-def test_a_job_that_was_made_anew_starts_again_at_1(web: WebServer, tmp_path: Path) -> None:
+def test_a_recreated_job_starts_again_at_1(web: WebServer, tmp_path: Path) -> None:
     jobs = Jobs(web)
     jobs.add("x", *range(1, 8))
     source = source_of(web.url)

@@ -65,7 +65,7 @@ def test_an_archive_within_an_archive_is_named_as_what_it_is(tmp_path: Path, reg
     ]
 
 
-def test_an_import_tells_by_its_exit_code_that_a_file_could_not_be_read(tmp_path: Path, regtracker: Run) -> None:
+def test_the_exit_code_of_an_import_shows_an_unreadable_file(tmp_path: Path, regtracker: Run) -> None:
     reports = tmp_path / "reports"
     reports.mkdir()
     (reports / "a.xml").write_bytes(JUNIT)
@@ -107,7 +107,7 @@ def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracke
     assert alone.exit_code == 1 and list(json.loads(alone.stdout)) == ["paths", "error"]
 
 
-def test_zips_in_a_folder_are_read_and_what_is_left_alone_is_told(tmp_path: Path, regtracker: Run) -> None:
+def test_zips_in_a_folder_are_read_and_skipped_files_are_listed(tmp_path: Path, regtracker: Run) -> None:
     reports = tmp_path / "reports"
     (reports / "sub").mkdir(parents=True)
     (reports / "a.xml").write_bytes(JUNIT)
@@ -147,7 +147,7 @@ def test_a_file_that_several_paths_lead_to_counts_once(tmp_path: Path, regtracke
     assert (answer["total"], answer["files"], answer["warnings"]) == (3, 1, [])
 
 
-def test_what_lies_beside_numbered_folders_is_told(tmp_path: Path, regtracker: Run) -> None:
+def test_files_outside_of_numbered_folders_are_listed(tmp_path: Path, regtracker: Run) -> None:
     module = tmp_path / "logs" / "7.0" / "routing"
     (module / "41" / "junit" / "5s").mkdir(parents=True)
     (module / "41" / "junit" / "5s" / "r.xml").write_bytes(JUNIT)

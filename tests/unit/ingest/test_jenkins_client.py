@@ -114,7 +114,7 @@ def test_tries_again_what_may_pass(web: WebServer, quick: None) -> None:
     assert jenkins.requests == 3
 
 
-def test_waits_as_long_as_it_is_told_to(web: WebServer, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_as_long_as_the_server_asks(web: WebServer, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     web.routes["/job/x/api/json"] = [Answer(b"", 429, {"Retry-After": "7"}), Answer({"a": 1})]
     jenkins = Jenkins(source_of(web.url))
     waits: list[float] = []

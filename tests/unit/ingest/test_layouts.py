@@ -12,7 +12,7 @@ from data.lake.store import Store
 from data.settings import SourceSettings
 from data.work.ledger import BUILD, LedgerEntry
 from data.write import raw_files
-from ingest.build_reader import utc_now
+from ingest.clock import utc_now
 from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
 from ingest.simulator.side_jobs import AXES
@@ -136,7 +136,7 @@ def test_axes_that_only_their_own_builds_tell_of(store: Store) -> None:
     assert raw_files.read(store, build["build"], build["started_at"], f"{AXES[0]}//reports/junit.xml").startswith(b"<")
 
 
-def test_a_second_poll_of_what_stands_still_writes_nothing(server: SimulatorServer, store: Store) -> None:
+def test_a_second_poll_without_changes_writes_nothing(server: SimulatorServer, store: Store) -> None:
     """Of the sources all of whose builds could be read: of the others, failed builds are tried again some time."""
     before = store.snapshot().id
     for source in store.settings.source:

@@ -291,7 +291,7 @@ def test_a_build_that_jenkins_has_deleted_is_no_failure(web: WebServer, tmp_path
         assert (poll.ingested, poll.failed, pipeline.tally.gone) == (1, 0, 0)
 
 
-def test_a_job_made_anew_under_its_old_numbers(web: WebServer, tmp_path: Path) -> None:
+def test_a_recreated_job_with_its_old_numbers(web: WebServer, tmp_path: Path) -> None:
     """Both generations stay, each in the run that meant it."""
     server = one_run(web)
     with store_of(tmp_path, source(web)) as store:
@@ -305,7 +305,7 @@ def test_a_job_made_anew_under_its_old_numbers(web: WebServer, tmp_path: Path) -
         web.routes["/job/qa/job/MODULE-RUN/api/json"] = route
         server.run(1, '{"ROUTING": 1}', timestamp=later)
         server.build("ROUTING", 1, {"a.order.txt": OTHER_TOPOLOGY}, timestamp=later + HOUR)
-        # The number stands still, so only a listing from time to time finds it.
+        # The next number has not changed, so only the periodic listing finds it.
         store.transact("test", "time goes by", lambda cursor: cursor.execute("UPDATE jobs SET seen_at = '2020-01-01'"))
         assert pipeline.poll().ingested == 1
         rows = store.rows(
@@ -384,7 +384,7 @@ def test_jenkins_counts_are_compared_with_ours(web: WebServer, tmp_path: Path) -
         ]
 
 
-def test_an_artifact_that_is_gone_is_told(web: WebServer, tmp_path: Path) -> None:
+def test_a_deleted_artifact_is_reported(web: WebServer, tmp_path: Path) -> None:
     one_run(web, zips=False)
     del web.routes["/job/qa/job/ROUTING/1/artifact/hapy/logs/re_run_rt_5s.order.txt"]
     with store_of(tmp_path, source(web)) as store:

@@ -1,4 +1,4 @@
-"""The ingest process, in this one: its store is opened anew now and then, and nobody who works notices."""
+"""The scheduler within this process: it reopens its store from time to time without disturbing running work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def job(web: WebServer, *numbers: int) -> None:
         web.routes[f"/job/x/{number}/api/json"] = {"result": "SUCCESS", "timestamp": stamps[number]}
 
 
-def test_the_store_is_opened_anew_between_two_pieces_of_work(
+def test_the_store_is_reopened_when_no_thread_uses_it(
     web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.scheduler.REOPEN_AFTER", 1)

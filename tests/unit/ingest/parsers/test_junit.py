@@ -331,7 +331,7 @@ def test_ill_formed_reports_are_recovered(broken, expected):
 
 
 @pytest.mark.parametrize("before", ['\n\n<?xml version="1.0"?>', "Starting tests\n", "\x00"])
-def test_what_stands_before_the_report_is_passed_over(before):
+def test_text_before_the_report_is_skipped(before):
     report = parse(before + '<testsuite><testcase name="a"/></testsuite>')
     assert (report.status, counts(report)) == ("recovered", (1, 1, 0, 0))
 

@@ -32,11 +32,11 @@ from ingest.parsers import detect, parse_file
         ("empty.xml", "", "junit"),
     ],
 )
-def test_a_file_is_told_by_its_name_and_first_bytes(name, content, kind):
+def test_the_kind_is_detected_by_name_and_first_bytes(name, content, kind):
     assert detect(name, io.BytesIO(content.encode())) == kind
 
 
-def test_utf_16_is_told_too():
+def test_the_kind_of_utf_16_is_detected():
     assert detect("x.xml", io.BytesIO("<?xml version='1.0'?><robot/>".encode("utf-16"))) == "robot"
     assert detect("x.xml", io.BytesIO("<robot/>".encode("utf-16-le"))) == "robot"
 
