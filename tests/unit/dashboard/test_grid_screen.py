@@ -102,4 +102,4 @@ def test_tests_of_one_name_are_told_apart_by_the_least_that_does():
 def test_an_unknown_release_is_named_and_the_others_are_offered(world, show):
     world.run({"routing": {"a": "P"}}, release="8.0")
     html = show("grid-head", "/grid?release=9.9")["html"]
-    assert "There is no release 9.9" in html and 'href="/grid?release=8.0"' in html
+    assert "No release 9.9" in html and 'href="/grid?release=8.0"' in html

@@ -29,7 +29,7 @@ def counts(html: str) -> dict[str, int]:
 def test_the_changes_stand_on_top_and_follow_the_chosen_baseline(world, addresses, show):
     html = show("run", addresses[2])["html"]
     assert counts(html)["still failing"] == 1 and counts(html)["new pass"] == 1 and ">fixed<" in html
-    assert re.search(r'<option value="" selected>#2, the run before', html)
+    assert re.search(r'<option value="" selected>#2 (previous run)', html)
     first = addresses[0].rpartition("/")[2]
     chosen = show("run", f"{addresses[2]}?base={first}&view=changes&class=regression")["html"]
     assert f'<option value="{first}" selected>' in chosen and ">broke<" in chosen
