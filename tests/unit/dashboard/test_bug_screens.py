@@ -48,7 +48,7 @@ def test_the_list_is_of_open_bugs_and_can_be_narrowed(filled, show):
     assert "LAB-3" not in html and "1 of 1 test failing" in html
     assert "LAB-3" in show("bugs", "/bugs?status=closed")["html"]
     assert "OLD-1" in show("bugs", "/bugs?status=gone")["html"]
-    assert "Nothing here" in show("bugs", "/bugs?q=nowhere")["html"]
+    assert "No matching bugs" in show("bugs", "/bugs?q=nowhere")["html"]
     one = show("bugs", f"/bugs?test={B}")["html"]
     assert "LAB-3" in one and "NET-1" not in one
     run = ids.text(filled.runs[-1].id)

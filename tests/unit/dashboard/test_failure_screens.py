@@ -23,14 +23,14 @@ def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, sh
 def test_search_and_new_narrow_the_list(world, show):
     world.history({"old": "FFFF", "late": "PPPF"})
     assert "old saw" in show("failures", "/failures?runs=2")["html"]
-    assert "Nothing here" in show("failures", "/failures?q=%3Cnothing%3E")["html"]
+    assert "No matching failures" in show("failures", "/failures?q=%3Cnothing%3E")["html"]
     assert "&lt;nothing&gt;" in show("failures", "/failures?q=%3Cnothing%3E")["html"]
 
 
 def test_no_failures_is_said(world, show):
     world.run({"routing": {"a": "P"}})
     html = show("failures", "/failures")["html"]
-    assert "No failures" in html and "Nothing here" in html
+    assert "No failures" in html and "No matching failures" in html
 
 
 def test_messages_are_escaped(world, show):

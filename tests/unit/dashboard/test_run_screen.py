@@ -127,7 +127,7 @@ def test_a_part_that_a_run_does_not_have_is_nothing_and_not_broken(world, show):
     world.run({"routing": {"a": "F"}, "late": {}})
     run = ids.text(world.runs[0].id)
     html = show("run", f"/runs/{run}?module=nowhere&view=failed")["html"]
-    assert "Nothing in this scope" in html and "has no result of module nowhere" in html and "s-broken" not in html
+    assert "Nothing in this scope" in html and "has no results of module nowhere" in html and "s-broken" not in html
     assert f'href="/runs/{run}?view=failed"' in html
     assert "Nothing in this scope" in show("run", f"/runs/{run}?topology=9s")["html"]
     assert "No results: the builds finished" in show("run", f"/runs/{run}?module=late")["html"]
