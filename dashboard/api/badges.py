@@ -1,4 +1,4 @@
-"""A release's health as a small picture for a README or a wall: drawn here, so that no other site is asked."""
+"""A release's health as an SVG badge for a README or a dashboard; drawn here, without another site."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dashboard.api.responses import cached_route, request_context
 from dashboard.app_state import store
 from data.queries import releases
 
-routes = blueprint("badges", "A release's health as a picture.")
-# Text is white: every colour keeps a contrast of 4.5 with it.
+routes = blueprint("badges", "A release's health as a badge.")
+# Text is white: every color has a contrast of at least 4.5 to it.
 _COLORS = {
     "ok": "#1a7f37",
     "failing": "#b42318",
@@ -28,7 +28,7 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
 
 @routes.get(
     "/badges/<path:release>.svg",
-    summary="A release's health as a picture",
+    summary="A release's health as a badge",
     responses={
         200: {"description": "OK", "content": _SVG},
         304: NOT_MODIFIED,
@@ -37,7 +37,7 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
 )
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
-    """The pass rate of its newest run, and how many tests are broken by the verdicts."""
+    """Pass rate of the newest finished run, and the number of regressions and new failures."""
     tile = releases.release(store(), path.release, request_context().at(query.filter()))
     if tile is None:
         raise not_found("release", path.release)
@@ -47,12 +47,12 @@ def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> A
 def _status_text(tile: dict[str, Any]) -> str:
     rate = tile["pass_rate"]
     # Cut, not rounded: 99.96 % must not read 100 %.
-    words = tile["state"] if rate is None else f"{int(rate * 1000) / 10:g} % {tile['state']}"
+    text = tile["state"] if rate is None else f"{int(rate * 1000) / 10:g} % {tile['state']}"
     broken = tile["regressions"] + tile["new_failures"]
-    return f"{words}, {broken} new" if broken else words
+    return f"{text}, {broken} new" if broken else text
 
 
-def _draw(left: str, right: str, colour: str) -> str:
+def _draw(left: str, right: str, color: str) -> str:
     widths = _text_width(left), _text_width(right)
     total, name = sum(widths), escape(f"{left}: {right}")
     texts = "".join(
@@ -63,11 +63,11 @@ def _draw(left: str, right: str, colour: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="20" role="img" aria-label="{name}">'
         f"<title>{name}</title>"
         f'<rect width="{total}" height="20" rx="3" fill="#3d3d3d"/>'
-        f'<path d="M{widths[0]} 0h{widths[1] - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{widths[1] - 3}z" fill="{colour}"/>'
+        f'<path d="M{widths[0]} 0h{widths[1] - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{widths[1] - 3}z" fill="{color}"/>'
         f'<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">{texts}</g></svg>\n'
     )
 
 
 def _text_width(text: str) -> int:
-    """Pixels of a text at 11 px Verdana, about; textLength makes it exact."""
+    """Approximate width in pixels at 11 px Verdana; textLength makes it exact."""
     return 12 + round(sum(3.9 if letter in "il.,:;' !|" else 9.5 if letter in "mwMW%" else 6.9 for letter in text))

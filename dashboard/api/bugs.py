@@ -1,4 +1,4 @@
-"""Routes about bugs of the tracker: which there are, and which tests each is about."""
+"""Routes about bugs of the tracker and the tests they affect."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs
 
-routes = blueprint("bugs", "Bugs of the tracker, and the tests they are about.")
+routes = blueprint("bugs", "Bugs of the tracker and the tests they affect.")
 
 
-@routes.get("/bugs", summary="Bugs of the newest feed", responses=list_responses(ListedBug))
+@routes.get("/bugs", summary="Bugs, newest feed", responses=list_responses(ListedBug))
 @cached_route()
 def list_bugs(query: parameters.BugsQuery) -> Any:
-    """The open ones whose tests fail most come first. A release, version or environment leaves those whose tests ran
-    there lately; `run` those whose tests failed or were skipped in it."""
+    """Open bugs with most failing tests first. A release, version or environment selects bugs whose tests ran there
+    recently; `run` selects bugs whose tests failed or were skipped in it."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return bugs.bugs(store, flt, query.status, query.q, query.test, query.run, limit, position or 0)
@@ -40,8 +40,8 @@ def list_bugs(query: parameters.BugsQuery) -> Any:
 @routes.get("/bugs/<bug>", summary="One bug", responses=item_responses(BugDetail))
 @cached_route()
 def get_bug(path: parameters.BugPath, query: parameters.BugQuery) -> Any:
-    """With the tests it is about, the failing ones first, and what is said of each in every release and environment.
-    Bugs that have left the feed are told too."""
+    """With its affected tests, failing first, and their verdicts in every release and environment. Also answers bugs
+    that are no longer in the feed."""
     found = bugs.bug(store(), path.bug, request_context().at(query.filter()))
     if found is None:
         raise not_found("bug", path.bug)
@@ -51,7 +51,7 @@ def get_bug(path: parameters.BugPath, query: parameters.BugQuery) -> Any:
 @routes.get("/runs/<run>/bugs", summary="Bugs of a run by module", responses=list_responses(ModuleBugs))
 @cached_route()
 def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -> Any:
-    """Of the tests that failed or were skipped in the run; the module with most of them comes first."""
+    """Bugs of tests that failed or were skipped in the run; the module with most bugs first."""
     statuses = (query.status,) if query.status else bugs.TROUBLED
 
     def fetch(store: Store, flt: Filter) -> list[Row]:

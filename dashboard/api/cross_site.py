@@ -1,7 +1,7 @@
-"""Which pages of other sites may use the API and the callbacks of screens: none, unless the configuration names them.
+"""Protection against cross-site requests: only pages of this site and of `web.cors_origins` may use the API.
 
-A browser says where a request comes from (Sec-Fetch-Site, Origin), so writing needs no token against cross-site
-requests; programs that are no browser send neither. After Datasette's csrf.py, which cites why this suffices.
+Browsers send the origin of a request (Sec-Fetch-Site, Origin), so writing needs no token; other programs send neither.
+After Datasette's csrf.py, which cites why this suffices.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def install(server: Flask) -> None:
 
 
 def _check_request() -> Response | None:
-    """Writing: from this site or from no browser, in a type that the route takes, and not too long."""
+    """Refuse cross-site writes, wrong types and, by max_content_length, long bodies."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return None
-    if _is_cross_site():  # the screens' callbacks write too
-        return problem_response(403, "a page of another site may not do this; web.cors_origins names those that may")
+    if _is_cross_site():  # the screens' callbacks too
+        return problem_response(403, "cross-site requests are refused; web.cors_origins can allow the site")
     if not request.path.startswith("/api/") or request.method == "DELETE":
         return None
     wanted = "multipart/form-data" if request.path == "/api/v1/builds" else "application/json"
     if request.routing_exception is None and request.mimetype != wanted:
-        return problem_response(415, f"send {wanted}, not {request.mimetype or 'nothing'}")
+        return problem_response(415, f"the body must be {wanted}, not {request.mimetype or 'nothing'}")
     request.max_content_length = UPLOAD_BYTES if wanted.startswith("multipart") else JSON_BYTES
     return None
 
@@ -48,13 +48,13 @@ def _is_cross_site() -> bool:
 
 
 def _add_cors_headers(response: Response) -> Response:
-    friends = _allowed_origins()
-    if not friends or not request.path.startswith("/api/"):
+    origins = _allowed_origins()
+    if not origins or not request.path.startswith("/api/"):
         return response
     response.vary.add("Origin")
     origin = request.headers.get("Origin")
-    if origin in friends or "*" in friends:
-        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in friends else str(origin)
+    if origin in origins or "*" in origins:
+        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else str(origin)
         response.headers["Access-Control-Expose-Headers"] = "ETag, Location, Regtracker-Truncated"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, DELETE"

@@ -1,4 +1,4 @@
-"""The route that a CI job asks before it goes on."""
+"""The gate: CI jobs call it before they continue."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from dashboard.api.schemas.gate import Gate
 from dashboard.app_state import store
 from data.queries.gate import gate
 
-routes = blueprint("gate", "May this run go on? For CI jobs.")
+routes = blueprint("gate", "The gate for CI jobs: does a run have new failures?")
 
 
-@routes.get("/gate", summary="Whether a run fails where its baseline did not", responses=item_responses(Gate))
+@routes.get("/gate", summary="Does a run have new failures?", responses=item_responses(Gate))
 @cached_route()
 def get_gate(query: parameters.GateQuery) -> Any:
-    """`state` is passed, closed, or unknown: where the run is not known, has not ended, or lacks results, nothing is
-    said, and `reason` tells why (`pending`: waiting may help). Storms and sick hosts are left out, and told."""
+    """`state` is passed, closed (blocked) or unknown: the run does not exist, is not finished, or lacks results.
+    `reason` explains it; `pending`: ask again later. Failures in mass failures and on bad hosts do not count; they are
+    listed."""
     flt = request_context().at(query.filter())
     return gate(store(), flt, query.run, query.baseline, query.kinds, query.max_new, query.limit)

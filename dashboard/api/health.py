@@ -1,4 +1,4 @@
-"""Routes for those who watch the watcher: is this process alive, can it answer, and of which snapshot."""
+"""Routes for monitoring: is this process alive, can it read the store, and which snapshot is newest."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ from data.model.measures import iso
 from data.queries import ingest_status
 from data.work import poll_status
 
-routes = blueprint("health", "Is this process alive, can it answer, and of which snapshot.")
+routes = blueprint("health", "Is this process alive, can it read the store, and which snapshot is newest.")
 _STARTED = time.time()
 
 
-@routes.get("/snapshot", summary="The newest commit, or the newest of a moment", responses=item_responses(Snapshot))
+@routes.get("/snapshot", summary="The newest snapshot, now or as of a time", responses=item_responses(Snapshot))
 @cached_route()
 def get_snapshot(query: parameters.SnapshotQuery) -> Any:
-    """Poll this, with If-None-Match: every other answer stands still while this does."""
+    """Poll this with If-None-Match: other answers change only when it changes."""
     found = store().at(request_context().snapshot).snapshot() if request_context().pinned else store().snapshot()
     return {"snapshot": found.id, "committed_at": f"{found.committed_at.isoformat()}Z"}
 
 
 @routes.get(
-    "/health/live", summary="This process answers", responses={200: documented_response(Live), **problem_responses(400)}
+    "/health/live",
+    summary="Is the process alive?",
+    responses={200: documented_response(Live), **problem_responses(400)},
 )
 def get_live(query: parameters.NoQuery) -> Response:
     return _uncached({"status": "ok"})
@@ -44,7 +46,7 @@ def get_live(query: parameters.NoQuery) -> Response:
 
 @routes.get(
     "/health/ready",
-    summary="The store opens and answers",
+    summary="Can the store be read?",
     responses={200: documented_response(Ready), **problem_responses(400, 503)},
 )
 def get_ready(query: parameters.NoQuery) -> Response:
@@ -57,8 +59,8 @@ def get_ready(query: parameters.NoQuery) -> Response:
     responses={200: documented_response(Health), **problem_responses(400, 503)},
 )
 def get_health(query: parameters.NoQuery) -> Response:
-    """`status` is "degraded" where a source's last poll failed or is later than twice its interval, or the bug feed
-    could not be read."""
+    """`status` is "degraded" if a source's last poll failed or is older than twice its interval, or the bug feed cannot
+    be read."""
     store = services().store
     _probe_store(store)
     newest = store.snapshot()
@@ -100,7 +102,7 @@ def age_s(moment: datetime) -> float:
 
 
 def _probe_store(store: Store) -> int:
-    """The newest snapshot, read from the catalogue, after a row has been read from the data."""
+    """The newest snapshot from the catalog, after reading a row of the data. Raises StoreError."""
     try:
         store.value("SELECT build FROM results LIMIT 1")
         return store.value(f"SELECT max(snapshot_id) FROM {LAKE}.snapshots()")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from flask import Response, request
 from pydantic import BaseModel
 
-from dashboard.api import client_connection, cursors
+from dashboard.api import client_connection, cursors, export
 from dashboard.api.cursors import Cursor, Position
 from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.parameters import ListQuery, PageQuery
@@ -19,7 +19,6 @@ from dashboard.api.problems import ProblemError
 from dashboard.api.responses import FORMATS, request_context
 from dashboard.api.schemas.base import Time
 from dashboard.app_state import store
-from data import export
 from data.lake.store import Store
 from data.model.filters import Filter
 

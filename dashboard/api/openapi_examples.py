@@ -1,4 +1,4 @@
-"""An example of any shape, made from its fields: one vocabulary, so that the examples of all routes tell one story."""
+"""Examples of the answers, generated from the fields of their models; values are consistent across routes."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _value(name: str, hint: Any) -> Any:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a word of the vocabulary is what this field holds: `failed` is a count here and a list there."""
+    """Whether an example value has the type of this field: `failed` is a count here and a list there."""
     if get_origin(hint) is Annotated:
         return _fits(value, get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):

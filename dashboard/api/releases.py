@@ -1,4 +1,4 @@
-"""Routes about release lines: how healthy each one is now."""
+"""Routes about release lines: health, versions, runs and the release matrix."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import matrix, releases, runs
 
-routes = blueprint("releases", "Release lines: how healthy each one is now.")
-ETAG_LIFETIME_S = 3600  # a release may turn stale without a commit: its ETag holds for an hour at most
+routes = blueprint("releases", "Release lines: health, versions, runs and the release matrix.")
+ETAG_LIFETIME_S = 3600  # a release may become stale without a commit
 
 
-@routes.get("/releases", summary="A tile for every release line", responses=list_responses(Tile))
+@routes.get("/releases", summary="Every release line with its health", responses=list_responses(Tile))
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def list_releases(query: parameters.ReleasesQuery) -> Any:
-    """The newest activity first. Numbers are of the newest run that has ended; `state` is the release's health."""
+    """Most recent activity first. Numbers are from the newest finished run; `state` is the release's health."""
     return lists.list_response(RowSource(Tile, sliced(releases.tiles)), query, query.filter())
 
 
@@ -40,7 +40,7 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 
 @routes.get(
     "/releases/<path:release>/modules",
-    summary="The modules of a release, as its newest run that has ended found them",
+    summary="The modules of a release, from its newest finished run",
     responses=list_responses(Module),
 )
 @cached_route()
@@ -56,7 +56,7 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
 @routes.get("/releases/<path:release>/versions", summary="The versions of a release", responses=list_responses(Version))
 @cached_route()
 def list_versions(path: parameters.ReleasePath, query: parameters.ListQuery) -> Any:
-    """The newest first, each with how many runs tested it and when."""
+    """Newest first, with the number of runs and their times."""
 
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         return releases.versions(store, path.release, flt)
@@ -69,7 +69,7 @@ def list_versions(path: parameters.ReleasePath, query: parameters.ListQuery) -> 
 @routes.get("/releases/<path:release>/runs", summary="The runs of a release", responses=list_responses(Run))
 @cached_route()
 def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfReleaseQuery) -> Any:
-    """The newest first. With a module or topology, the counts are of that part of each run."""
+    """Newest first. A module or topology filter narrows the counts of each run."""
     return lists.list_response(
         replace(RUNS, parent=("release", path.release)), query, query.filter(release=path.release)
     )
@@ -77,18 +77,18 @@ def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfR
 
 @routes.get(
     "/releases/<path:release>/matrix",
-    summary="May it ship? Modules by where",
+    summary="Release matrix of one release",
     responses=item_responses(Matrix, FILE_CONTENT),
 )
 @cached_route()
 def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> Any:
-    """Of the newest run of each environment that has ended. A cell counts broken tests, without noise and storms; the
-    worst cell stands for its row and column. A file has one row a cell."""
+    """From the newest finished run of each environment. A cell counts broken tests, without flaky ones, mass failures
+    and bad hosts; rows and columns take their worst cell. A file has one row per cell."""
     check_exists("release", path.release)
     flt = request_context().at(query.filter())
     found = matrix.matrix(store(), path.release, flt, query.by)
     if found is None:
-        raise not_found("ended run of release", path.release)
+        raise not_found("finished run of release", path.release)
     if request_context().format == "json":
         return found
     cells = [
@@ -100,15 +100,17 @@ def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> A
 
 
 @routes.get(
-    "/matrix", summary="May they ship? Modules by release", responses=item_responses(OverallMatrix, FILE_CONTENT)
+    "/matrix",
+    summary="Release matrix of all releases",
+    responses=item_responses(OverallMatrix, FILE_CONTENT),
 )
 @cached_route()
 def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
-    """Of the newest ended run of each environment of each release; a cell is the worst over the environments."""
+    """From the newest finished run of each release and environment; a cell is the worst of its environments."""
     flt = request_context().at(query.filter())
     found = matrix.overall(store(), flt)
     if found is None:
-        raise not_found("ended run of any release", "")
+        raise not_found("finished run of any release", "")
     if request_context().format == "json":
         return found
     cells = [
@@ -119,10 +121,10 @@ def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
     return lists.export_file(RowSource(OverallFileRow, sliced(lambda _store, _flt: cells)), flt, [])
 
 
-@routes.get("/choices", summary="What there is to filter by", responses=item_responses(Choices))
+@routes.get("/choices", summary="Filter values", responses=item_responses(Choices))
 @cached_route()
 def get_choices(query: parameters.ChoicesQuery) -> Any:
-    """Every release, and the versions, environments and modules of the chosen one."""
+    """All releases, and the versions, environments and modules of the chosen one."""
     return releases.choices(store(), request_context().at(query.filter()))
 
 

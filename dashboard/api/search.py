@@ -1,4 +1,4 @@
-"""The route of the search palette: everything that has a name, asked at every keystroke."""
+"""The search route; the palette calls it at every keystroke."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import search
 
-routes = blueprint("search", "Everything that has a name.")
+routes = blueprint("search", "Search by name.")
 
 
 @routes.get(
@@ -23,8 +23,8 @@ routes = blueprint("search", "Everything that has a name.")
 )
 @cached_route()
 def list_hits(query: parameters.SearchQuery) -> Any:
-    """Every word of `q` must be found, whatever its case; at most six of a kind. An id, or the address of a build in
-    Jenkins or of a bug in the tracker, finds that alone."""
+    """All words of `q` must match, ignoring case; at most six hits per kind. An id, or the URL of a Jenkins build or a
+    bug, finds exactly that."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return search.search(store, query.q, flt)

@@ -1,5 +1,7 @@
-"""The SQL console's routes: run one read-only SELECT over the lake's tables (in data/sql_console/sandbox.py), describe
-the tables, and save queries."""
+"""The SQL console's routes: run one SELECT, describe the tables, and keep saved queries.
+
+Queries run in the sandbox of data/sql_console/sandbox.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ import pyarrow as pa
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field
 
-from dashboard.api import client_connection, lists, parameters
+from dashboard.api import client_connection, export, lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import (
@@ -29,7 +31,6 @@ from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import FORMATS, cached_route, check_acceptable, requested_format
 from dashboard.api.schemas.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.app_state import Services, services, snapshot_of, store
-from data import export
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.sql_console import dictionary, saved_queries
@@ -43,21 +44,21 @@ from data.sql_console.sandbox import (
     WorkerUnavailableError,
 )
 
-routes = blueprint("sql", "Questions that no other route answers.")
+routes = blueprint("sql", "SQL for questions that no other route answers.")
 MAX_SQL_LENGTH = 100_000
 _EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC", "limit": 10}
 
 
 class Question(BaseModel):
-    """One SELECT, in DuckDB's SQL, over the tables of the lake."""
+    """One SELECT in DuckDB's dialect."""
 
     model_config = OpenApiConfig(extra="forbid", openapi_extra={"example": _EXAMPLE})
 
     sql: str = Field(min_length=1, max_length=MAX_SQL_LENGTH)
     as_of: str | None = Field(
-        None, min_length=1, max_length=40, description="a snapshot's number, or an ISO 8601 time", examples=["12"]
+        None, min_length=1, max_length=40, description="snapshot number or ISO 8601 time", examples=["12"]
     )
-    limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file holds all, up to a million")
+    limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file has up to a million")
 
 
 def install(server: Flask) -> None:
@@ -74,16 +75,16 @@ def install(server: Flask) -> None:
     },
 )
 def run_sql(body: Question) -> Response:
-    """Read-only, over the lake's own tables, as they were at `as_of` (`AT (VERSION => n)` after a table asks for an
-    earlier snapshot of it alone); 10 seconds, 512 MB and 32 MB of answer at most. `Accept` gives CSV, Parquet or Arrow
-    instead of JSON. Times end in Z: one whose type has no zone is taken for UTC, as all in the tables are. A number
-    that JSON cannot hold exactly, a date beyond the year 9999 and an interval are texts, NaN and infinity are null;
-    columns of one name are told apart (a, a_1). Hanging up cancels it. Where an error has a place in the query,
-    `position` tells it. A file that was cut has a header `Regtracker-Truncated`."""
+    """Read-only; as of `as_of` (`AT (VERSION => n)` after a table reads an earlier snapshot of it alone). Limits: 10
+    seconds, 512 MB of memory, 32 MB of answer. `Accept` selects CSV, Parquet or Arrow instead of JSON. Times end in Z;
+    times without a zone are UTC. Numbers that JSON cannot hold exactly, dates after the year 9999 and intervals are
+    strings; NaN and infinity are null; columns with the same name become a, a_1. Disconnecting cancels the query.
+    `position` is the index of the character where an error is. A truncated file has the header
+    `Regtracker-Truncated`."""
     form = requested_format(None, request.headers.get("Accept", "")) or "json"
     check_acceptable(FORMATS[form])
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
-    store = services().store  # where it cannot be opened, this says so
+    store = services().store  # raises StoreError where it cannot be opened
     snapshot = None
     if body.as_of:
         snapshot = snapshot_of(body.as_of)
@@ -106,7 +107,7 @@ def run_sql(body: Question) -> Response:
     except TooEarlyError as error:
         raise ProblemError(404, str(error), "as_of") from error
     if form != "json":
-        return _file(table, form)
+        return _file_response(table, form)
     answer = {
         "columns": table.columns,
         "rows": list(islice(_json_rows(table), body.limit)),
@@ -125,9 +126,7 @@ def _with_line_and_column(text: str, sql: str, position: int | None) -> str:
     return f"line {len(before)}, column {len(before[-1]) + 1}: {text}"
 
 
-@routes.get(
-    "/sql/tables", summary="The tables that SQL may read, and what they mean", responses=list_responses(TableMeaning)
-)
+@routes.get("/sql/tables", summary="Tables and columns, with their meaning", responses=list_responses(TableMeaning))
 @cached_route()
 def list_tables(query: parameters.ListQuery) -> Any:
     def fetch(_: Store, flt: Filter) -> list[Row]:
@@ -136,14 +135,14 @@ def list_tables(query: parameters.ListQuery) -> Any:
     return lists.list_response(RowSource(TableMeaning, sliced(fetch)), query, query.filter())
 
 
-@routes.get("/sql/saved", summary="The queries that people keep", responses=list_responses(SavedQuery))
+@routes.get("/sql/saved", summary="Saved queries", responses=list_responses(SavedQuery))
 @cached_route()
 def list_saved(query: parameters.ListQuery) -> Any:
     return lists.list_response(RowSource(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
 
 
 class Kept(BaseModel):
-    """A query to keep. One of the same name is replaced."""
+    """A query to save; it replaces the one with the same name."""
 
     model_config = OpenApiConfig(
         extra="forbid",
@@ -158,11 +157,11 @@ class Kept(BaseModel):
 
 @routes.post(
     "/sql/saved",
-    summary="Keep a query",
+    summary="Save a query",
     responses={201: documented_response(SavedQuery), **problem_responses(400, 403, 413, 415, 503)},
 )
 def save_query(body: Kept) -> Response:
-    """It is not run; whoever runs it runs it within the limits of `POST /sql`."""
+    """Saving does not run it."""
     kept = saved_queries.save(store(), body.name, body.sql, body.author)
     response = Response(orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE), 201, mimetype=FORMATS["json"])
     response.headers["Cache-Control"] = "no-store"
@@ -171,8 +170,8 @@ def save_query(body: Kept) -> Response:
 
 @routes.delete(
     "/sql/saved/<query>",
-    summary="Forget a query",
-    responses={204: {"description": "it is gone"}, **problem_responses(403, 404, 503)},
+    summary="Delete a saved query",
+    responses={204: {"description": "deleted"}, **problem_responses(403, 404, 503)},
 )
 def delete_query(path: parameters.SavedQueryPath) -> Response:
     if not saved_queries.delete(store(), valid_id("saved query", path.query)):
@@ -188,7 +187,7 @@ def _json_rows(table: Table) -> Iterator[list[Any]]:
 
 
 def _json_reader(kind: str, field: pa.Field) -> Callable[[Any], Any]:
-    """From what the sandbox gives for a column of a DuckDB type to what JSON has."""
+    """The conversion of a column's values to JSON, by DuckDB type."""
     if kind.endswith("]") or kind.startswith(("STRUCT(", "MAP(", "UNION(")):
         return _nested if pa.types.is_string(field.type) else lambda value: value
     return _number if kind.startswith("DECIMAL") or kind in ("HUGEINT", "UHUGEINT", "BIGNUM") else lambda value: value
@@ -199,13 +198,13 @@ def _nested(text: str) -> Any:
         text,
         parse_int=_number,
         parse_float=_number,
-        parse_constant=lambda _: None,  # as orjson has NaN and infinity
+        parse_constant=lambda _: None,  # as orjson writes NaN and infinity
         object_pairs_hook=_struct_or_list,
     )
 
 
 def _number(text: str) -> int | float | str:
-    """A number where JSON's (a double, or an integer of 64 bits) is exactly this one, else the text."""
+    """A number if a double or a 64-bit integer holds it exactly, else the text."""
     exact = Decimal(text)
     if exact == exact.to_integral_value() and abs(exact) < 2**63:
         return int(exact)
@@ -214,14 +213,14 @@ def _number(text: str) -> int | float | str:
 
 
 def _struct_or_list(pairs: list[tuple[str, Any]]) -> Any:
-    """ROW(1, 2) has no names, or rather the same name twice: it is a list."""
+    """A list for ROW(1, 2), whose fields have the same empty name twice."""
     found = dict(pairs)
     return found if len(found) == len(pairs) else [value for _, value in pairs]
 
 
-def _file(table: Table, form: str) -> Response:
+def _file_response(table: Table, form: str) -> Response:
     batches, schema = _without_nested(table) if form == "csv" else (table.batches, table.schema)
-    # Whole, as the table is: what cannot be written is told before anything is sent.
+    # Encoded as a whole, so that an error can still be answered.
     content = b"".join(export.encode(form, batches, schema))
     response = Response(content, mimetype=FORMATS[form])
     response.headers["Cache-Control"] = "no-store"
@@ -231,7 +230,7 @@ def _file(table: Table, form: str) -> Response:
 
 
 def _without_nested(table: Table) -> tuple[list[pa.RecordBatch], pa.Schema]:
-    """CSV has no lists and structs: they become JSON."""
+    """Lists and structs as JSON, for CSV."""
     schema = pa.schema([f.with_type(pa.string()) if pa.types.is_nested(f.type) else f for f in table.schema])
     return [
         pa.RecordBatch.from_arrays([_nested_as_json(column) for column in batch.columns], schema=schema)

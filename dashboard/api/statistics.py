@@ -1,4 +1,4 @@
-"""Routes about what statistics say over many runs: flaky tests, rising failure rates, suspects, changed durations."""
+"""Statistics: flaky tests, rising failure rates, suspects, changed durations."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.verdicts import durations, failure_rates, flaky, suspects
 
-routes = blueprint("statistics", "Over many runs: flaky tests, rising failure rates, suspects, changed durations.")
+routes = blueprint("statistics", "Statistics: flaky tests, rising failure rates, suspects, changed durations.")
 
 
-@routes.get("/flaky", summary="Flaky tests, those that disturb most first", responses=list_responses(Flaky))
+@routes.get("/flaky", summary="Flaky tests, most disruptive first", responses=list_responses(Flaky))
 @cached_route()
 def list_flaky(query: parameters.FlakyQuery) -> Any:
-    """Of the newest runs (`runs`, by default 60) of each release and environment; the recovered last."""
+    """Over the newest runs (`runs`, default 60) of each release and environment; recovered tests last."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return flaky.flaky(store, flt, limit=limit, offset=position or 0)
@@ -30,13 +30,13 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
 
 @routes.get(
     "/regressions",
-    summary="Tests that fail more often than they did",
+    summary="Tests that fail more often than before",
     responses=item_responses(RisenList, FILE_CONTENT),
 )
 @cached_route()
 def list_regressions(query: parameters.RegressionsQuery) -> Any:
-    """The newest runs of a release (`runs`, by default 10) against the runs before them, or against the release `base`.
-    The confirmed first: corrected for all tests that are compared, at most 5 % of them are chance."""
+    """The newest runs of a release (`runs`, default 10) compared with the runs before, or with the release `base`.
+    Confirmed first: corrected for multiple comparisons, at most 5 % of them are chance."""
     summary: Row = {}
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
@@ -53,7 +53,7 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
 @routes.get("/tests/<test>/suspects", summary="Which commit broke a test", responses=list_responses(Suspects))
 @cached_route()
 def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) -> Any:
-    """For every release and environment in which it fails now: the commits since it passed, the likeliest first."""
+    """For each release and environment in which it fails now: the commits since it passed, most likely first."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return suspects.suspects(store, path.test, flt)
@@ -61,12 +61,10 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
     return lists.list_response(RowSource(Suspects, sliced(fetch), parent=("test", path.test)), query, query.filter())
 
 
-@routes.get(
-    "/durations/tests", summary="Tests that take longer than they did, or less", responses=list_responses(ChangedTest)
-)
+@routes.get("/durations/tests", summary="Tests whose duration changed", responses=list_responses(ChangedTest))
 @cached_route()
 def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
-    """Lasting changes within the newest runs (`runs`, by default 60): those that lost most seconds first."""
+    """Lasting changes within the newest runs (`runs`, default 60); the greatest slowdown first."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return durations.changed_tests(store, flt, limit=limit, offset=position or 0)
@@ -76,10 +74,10 @@ def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
 
 @routes.get(
     "/durations/modules",
-    summary="Modules whose tests take longer than they did",
+    summary="Modules whose duration changed",
     responses=list_responses(ChangedDuration),
 )
 @cached_route()
 def list_changed_modules(query: parameters.DurationsQuery) -> Any:
-    """By the mean duration of a result."""
+    """Compares the mean duration of a result."""
     return lists.list_response(RowSource(ChangedDuration, sliced(durations.changed_modules)), query, query.filter())

@@ -1,4 +1,4 @@
-"""Routes about tests: who they are, and what became of them."""
+"""Routes about tests: identity, metadata, history and verdicts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from data.model.filters import Filter
 from data.queries import tests
 from data.verdicts import verdicts
 
-routes = blueprint("tests", "Tests: who they are, and what became of them.")
+routes = blueprint("tests", "Tests: identity, metadata, history and verdicts.")
 
 
 @routes.get("/tests", summary="Find tests by part of their key or by case id", responses=list_responses(FoundTest))
 @cached_route()
 def list_tests(query: parameters.TestsQuery) -> Any:
-    """Every word of `q` must be in the key, whatever its case, or be a case id. The shortest names come first."""
+    """All words of `q` must be in the key, ignoring case, or be a case id. Shortest names first."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return tests.find(store, query.q, flt, limit, position or 0)
@@ -35,7 +35,7 @@ def list_tests(query: parameters.TestsQuery) -> Any:
 @routes.get("/tests/<test>", summary="One test", responses=item_responses(TestDetail))
 @cached_route()
 def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
-    """With its metadata, the bugs about it and the releases that it ran in."""
+    """With metadata, bugs, and the releases it ran in."""
     found = tests.test(store(), valid_id("test", path.test), request_context().at(query.filter()))
     if found is None:
         raise not_found("test", path.test)
@@ -45,7 +45,7 @@ def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
 @routes.get("/tests/<test>/history", summary="The results of a test", responses=list_responses(HistoryRow))
 @cached_route()
 def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> Any:
-    """The newest first: one row a build and topology."""
+    """Newest first: one row per build and topology."""
 
     def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
         before = (position[0], position[-1]) if position else None
@@ -55,10 +55,10 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
     return lists.list_response(rows, query, query.filter())
 
 
-@routes.get("/tests/<test>/verdicts", summary="What is said of a test now", responses=list_responses(Verdict))
+@routes.get("/tests/<test>/verdicts", summary="The current verdicts of a test", responses=list_responses(Verdict))
 @cached_route()
 def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdictsQuery) -> Any:
-    """In every release and environment in which it is broken, flaky or fixed."""
+    """In each release and environment where it is broken, flaky or fixed."""
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))

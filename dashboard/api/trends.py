@@ -1,4 +1,4 @@
-"""Routes over many runs: series of counts, and the grid of tests x runs."""
+"""Trends over many runs, and the grid of tests x runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data.lake.store import Store
 from data.model.filters import Filter, time_range
 from data.queries import grid, trends
 
-routes = blueprint("trends", "Many runs at once: series, and the grid of tests x runs.")
+routes = blueprint("trends", "Trends over many runs, and the grid of tests x runs.")
 
 
 @routes.get(
@@ -24,8 +24,8 @@ routes = blueprint("trends", "Many runs at once: series, and the grid of tests x
 )
 @cached_route()
 def get_trends(query: parameters.TrendsQuery) -> Any:
-    """The oldest point first, over the newest runs (`runs`, by default 100) of each release. A file has one row
-    a point, with the name of its series."""
+    """Oldest point first, over the newest runs (`runs`, default 100) of each release. A file has one row per point,
+    with the name of its series."""
     since, until = time_range({"since": query.since, "until": query.until})
     if request_context().format == "json":
         answer = trends.trend(store(), request_context().at(query.filter()), query.by, query.group, since, until)
@@ -41,8 +41,8 @@ def get_trends(query: parameters.TrendsQuery) -> Any:
 @routes.get("/grid", summary="Tests x runs", responses=item_responses(Grid, FILE_CONTENT))
 @cached_route()
 def get_grid(query: parameters.GridQuery) -> Any:
-    """The newest runs (`runs`, by default 30), newest first, and for each test one letter a run: P passed, F failed,
-    K passed after a failed attempt, S skipped, - did not run. Pages go over the tests."""
+    """The newest runs (`runs`, default 30), newest first, and for each test one letter per run: P passed, F failed, K
+    passed after a failed attempt, S skipped, - did not run. Paging is by test."""
 
     columns: list[Row] = []
 

@@ -1,4 +1,4 @@
-"""Routes about what is judged: which tests are broken or flaky, why they fail, and what was left out as disturbed."""
+"""Routes about verdicts, failure patterns, and what verdicts leave out: mass failures and bad hosts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from data.verdicts import verdicts
 from data.verdicts.disturbances import lists as disturbance_lists
 from data.verdicts.rules import KINDS
 
-routes = blueprint("verdicts", "What is broken, flaky or fixed; why; and what was left out as disturbed.")
+routes = blueprint("verdicts", "Broken, flaky and fixed tests; failure patterns; mass failures and bad hosts.")
 
 
-@routes.get("/verdicts", summary="What is broken, flaky or fixed", responses=list_responses(Verdict))
+@routes.get("/verdicts", summary="Broken, flaky and fixed tests", responses=list_responses(Verdict))
 @cached_route()
 def list_verdicts(query: parameters.VerdictsQuery) -> Any:
-    """The worst first, each with the evidence from which it can be computed again. A verdict looks at the newest runs
-    (`runs`, by default the window of the settings) of each release and environment."""
+    """Worst first, each with the evidence from which it can be recomputed. A verdict looks at the newest runs (`runs`,
+    default: the configured window) of each release and environment."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return verdicts.verdicts(store, flt, query.kinds or KINDS, limit=limit, offset=position or 0)
@@ -37,25 +37,25 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
     return lists.list_response(RowSource(Verdict, fetch), query, query.filter())
 
 
-@routes.get("/verdicts/excluded", summary="What verdicts leave out", responses=item_responses(Excluded))
+@routes.get("/verdicts/excluded", summary="Failures that verdicts leave out", responses=item_responses(Excluded))
 @cached_route()
 def get_excluded(query: parameters.ExcludedQuery) -> Any:
-    """Storms and sick hosts in the runs that verdicts look at, with the failures that were left out for them."""
+    """Mass failures and bad hosts in the runs that verdicts look at, with the failures left out."""
     if query.at_run is not None:
         check_exists("run", query.at_run)
     return verdicts.exclusions(store(), request_context().at(query.filter()))
 
 
-@routes.get("/failures", summary="Failure patterns, the widest first", responses=list_responses(Failure))
+@routes.get("/failures", summary="Failure patterns, most widespread first", responses=list_responses(Failure))
 @cached_route()
 def list_failures(query: parameters.FailuresQuery) -> Any:
-    """Of the newest runs (`runs`, by default 10) of each release and environment, or of one run. Patterns that differ
-    by a few letters are one cluster: `members` names them."""
+    """From the newest runs (`runs`, default 10) of each release and environment, or from one run. Patterns that differ
+    by a few characters are one cluster; `members` lists them."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        some = start + limit if not query.q and query.new != "1" else failures.MOST
-        found = failures.failures(store, flt, limit=some, run=query.run, since=query.since, like=query.like)
+        top = start + limit if not query.q and query.new != "1" else failures.MOST
+        found = failures.failures(store, flt, limit=top, run=query.run, since=query.since, like=query.like)
         return failures.matching_pattern(found, query.q or "", query.new == "1")[start : start + limit]
 
     for run in (query.run, query.since):
@@ -67,22 +67,23 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
 @routes.get("/failures/<signature>", summary="One failure pattern", responses=item_responses(FailureDetail))
 @cached_route()
 def get_failure(path: parameters.SignaturePath, query: parameters.FailureQuery) -> Any:
-    """With its counts by day and its newest examples."""
+    """With counts by day and the newest examples."""
     found = failures.failure(store(), valid_id("failure pattern", path.signature), request_context().at(query.filter()))
     if found is None:
         raise not_found("failure pattern", path.signature)
     return found
 
 
-@routes.get("/storms", summary="Builds in which too much failed at once", responses=list_responses(Storm))
+@routes.get("/storms", summary="Mass failures", responses=list_responses(Storm))
 @cached_route()
 def list_storms(query: parameters.DisturbancesQuery) -> Any:
-    """The newest first, in the newest runs (`runs`, by default 60) of each release and environment."""
+    """Builds, or modules in them, in which most tests failed at once. Newest first, over the newest runs (`runs`,
+    default 60) of each release and environment."""
     return lists.list_response(RowSource(Storm, sliced(disturbance_lists.storm_list)), query, query.filter())
 
 
-@routes.get("/hosts", summary="Hosts by how much more fails on them than expected", responses=list_responses(Host))
+@routes.get("/hosts", summary="Hosts by excess failures", responses=list_responses(Host))
 @cached_route()
 def list_hosts(query: parameters.HostsQuery) -> Any:
-    """The sick first, in the newest runs (`runs`, by default 60) of each release and environment."""
+    """Bad hosts first, over the newest runs (`runs`, default 60) of each release and environment."""
     return lists.list_response(RowSource(Host, sliced(disturbance_lists.host_list)), query, query.filter())

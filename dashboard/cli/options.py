@@ -1,4 +1,4 @@
-"""What the verbs that ask the API share: whom they ask, and the options that most of them have."""
+"""Options that the API commands share, and the API client that they configure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from data.cli.common import fail, load_settings, require_store
 if TYPE_CHECKING:
     from dashboard.api_client import Api
 
-URL = click.option("--url", envvar="REGTRACKER_URL", help="Ask the server there, instead of the store of this machine.")
+URL = click.option("--url", envvar="REGTRACKER_URL", help="URL of a server; default: the store of this machine.")
 RELEASE = click.option("--release", help="Release line, such as 7.0.", shell_complete=completion.releases)
 ENVIRONMENT = click.option(
-    "--environment", help="Environment that was tested, such as prod.", shell_complete=completion.environments
+    "--environment", help="Tested environment, such as prod.", shell_complete=completion.environments
 )
 MODULE = click.option("--module", help="Owning module.", shell_complete=completion.modules)
 
 
 @contextmanager
 def api_from_options(url: str | None) -> Iterator[Api]:
-    """The API to ask; what it refuses ends the command with its words and exit code 2."""
+    """The API client; errors end the command with their message and exit code 2."""
     from dashboard.api_client import ApiError, open_api
 
     try:

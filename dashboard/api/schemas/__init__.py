@@ -1,4 +1,4 @@
-"""The shapes of the answers, as pydantic models: they make the OpenAPI document, and tests hold every answer to them.
+"""The schemas of the answers, as pydantic models. The OpenAPI document is generated from them, and tests check answers.
 
-Answers are not built from these at run time: the questions in data/queries answer plain dicts of exactly this form.
+Answers are not built from them at run time: the functions of data/queries return plain dicts of this form.
 """

@@ -1,4 +1,4 @@
-"""What all shapes are made of, and the shape of a problem."""
+"""Types and counts that many schemas share, and the problem document."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Schema(BaseModel):
 
 
 class Problem(Schema):
-    """What went wrong, as RFC 9457 lays it down."""
+    """An error, as defined by RFC 9457."""
 
-    type: str = Field(description="which sort of problem, as a link into the documentation", examples=["/api/docs#404"])
+    type: str = Field(description="type of the problem: a link to the documentation", examples=["/api/docs#404"])
     title: str = Field(description="the same for every problem of this type", examples=["Not Found"])
     status: int = Field(ge=400, le=599, examples=[404])
-    detail: str = Field(description="what is wrong with this request, and what to do")
-    instance: str = Field(description="the path that was asked for")
-    parameter: str | None = Field(None, description="the parameter or field that is wrong")
-    position: int | None = Field(None, ge=0, description="at which letter of it, from 0: the place of an error in SQL")
+    detail: str = Field(description="what is wrong, and what to do")
+    instance: str = Field(description="path of the request")
+    parameter: str | None = Field(None, description="invalid parameter or field")
+    position: int | None = Field(None, ge=0, description="index of the character where the error is (SQL)")
 
 
 class Counts(Schema):
@@ -40,9 +40,9 @@ class Counts(Schema):
 
 
 class AllCounts(Counts):
-    errors: Count = Field(description="how many of the failed were errors")
-    pass_rate: Rate | None = Field(description="null where nothing ran")
-    left_out: Count | None = Field(None, description="results that exclude_flaky took out")
+    errors: Count = Field(description="failed results that are errors")
+    pass_rate: Rate | None = Field(description="null if nothing ran")
+    left_out: Count | None = Field(None, description="results that exclude_flaky left out")
 
 
 class Delta(Schema):

@@ -48,7 +48,7 @@ class Warning(Schema):
 
 
 class Declared(Schema):
-    """Jenkins' own counts, where it has them."""
+    """Counts reported by Jenkins, if any."""
 
     total: int | None
     failed: int | None
@@ -84,8 +84,8 @@ class Facets(Schema):
 
 
 class RawFile(Schema):
-    """An input of a build, as it came from Jenkins."""
+    """A raw file of a build, as received from Jenkins."""
 
     path: str
-    kind: str = Field(description="build (what Jenkins says of it), junit, order, test_report, console ...")
+    kind: str = Field(description="build (its details in Jenkins), junit, order, test_report, console ...")
     size: Count = Field(description="bytes")

@@ -24,14 +24,14 @@ class GateTest(Schema):
     module: str
     class_: Literal["regression", "new_failure", "still_failing"] = Field(alias="class")
     before: Status | None
-    kinds: list[VerdictKind] = Field(description="the words that the test carries today")
+    kinds: list[VerdictKind] = Field(description="current verdict kinds of the test")
     sentence: str
     evidence: dict[str, Any]
 
 
 class GateLeftOut(Schema):
-    failures: Count = Field(description="failures of the run that storms and sick hosts caused")
-    noisy: Count = Field(description="failing tests that exclude_flaky took out")
+    failures: Count = Field(description="failures of the run in mass failures or on bad hosts")
+    noisy: Count = Field(description="failing tests that exclude_flaky left out")
     storms: list[Storm]
     hosts: list[Host]
 
@@ -39,10 +39,10 @@ class GateLeftOut(Schema):
 class Gate(Schema):
     state: Literal["passed", "closed", "unknown"]
     reason: str
-    pending: bool = Field(description="the state is unknown, and waiting may help")
+    pending: bool = Field(description="the state is unknown but may change: ask again later")
     run: Run | None
     baseline: Run | None
-    new: Count = Field(description="tests that count")
+    new: Count = Field(description="number of failing tests that count")
     max_new: Count
     counts: GateCounts
     tests: list[GateTest]

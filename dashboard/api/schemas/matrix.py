@@ -12,12 +12,12 @@ CellState = Literal["failing", "broken", "missing", "ok", "empty"]
 
 
 class MatrixCell(AllCounts):
-    """A module in one column: failing (it has broken tests), broken (its build brought nothing, or only a storm),
-    missing (it ran here before, and brought nothing now), ok, or empty (not tested here)."""
+    """A module in one column: failing (has broken tests), broken (no usable results, or most tests failed at once),
+    missing (has run here, but has no results now), ok, or empty (never tested here)."""
 
     state: CellState
-    tests: Count = Field(description="broken tests: regressions, new and always failing ones")
-    unjudged: Count = Field(description="tests that failed the only time they ran: they keep it red, and carry no word")
+    tests: Count = Field(description="broken tests: regressions, new failures, always failing")
+    unjudged: Count = Field(description="tests that failed on their only run: not enough data for a verdict")
     regressions: Count
     new_failures: Count
     always_failing: Count
@@ -27,7 +27,7 @@ class MatrixCell(AllCounts):
 
 
 class MatrixFileRow(MatrixCell):
-    """A cell with its place, as files have it."""
+    """A cell with its row and column, for files."""
 
     release: str
     module: str
@@ -36,10 +36,10 @@ class MatrixFileRow(MatrixCell):
 
 class MatrixRow(Schema):
     module: str
-    state: CellState = Field(description="of its worst cell")
+    state: CellState = Field(description="state of its worst cell")
     tests: Count = Field(description="broken tests of all cells, each counted once")
     unjudged: Count
-    cells: list[MatrixCell] = Field(description="one a column")
+    cells: list[MatrixCell] = Field(description="one per column")
 
 
 class MatrixRun(Schema):
@@ -55,11 +55,11 @@ class MatrixColumn(Schema):
     state: CellState
     tests: Count
     unjudged: Count
-    runs: list[MatrixRun] = Field(description="the newest that ended, of each environment: what its cells tell of")
+    runs: list[MatrixRun] = Field(description="newest finished run of each environment")
 
 
 class OverallCell(Schema):
-    """A module in one release: the worst of its cells there, and the broken tests of all of them."""
+    """A module in one release: its worst cell, and the broken tests of all its cells."""
 
     state: CellState
     tests: Count
@@ -68,7 +68,7 @@ class OverallCell(Schema):
 
 
 class OverallFileRow(OverallCell):
-    """A cell with its place, as files have it."""
+    """A cell with its row and column, for files."""
 
     release: str
     module: str
@@ -77,15 +77,15 @@ class OverallFileRow(OverallCell):
 class OverallRow(Schema):
     module: str
     state: CellState
-    tests: Count = Field(description="broken tests of all releases; one that is broken in two counts twice")
+    tests: Count = Field(description="broken tests of all releases; counted once per release")
     unjudged: Count
-    cells: list[OverallCell] = Field(description="one a release")
+    cells: list[OverallCell] = Field(description="one per release")
 
 
 class OverallMatrix(Schema):
     """The worst rows first, the newest release in the first column."""
 
-    release: str | None = Field(description="null: of all of them")
+    release: str | None = Field(description="null: all releases")
     by: Literal["release"]
     state: CellState
     tests: Count
@@ -99,7 +99,7 @@ class Matrix(Schema):
 
     release: str
     by: Literal["environment", "topology"]
-    state: CellState = Field(description="failing or broken: it may not ship")
+    state: CellState = Field(description="failing or broken: not ready to ship")
     tests: Count
     unjudged: Count
     columns: list[MatrixColumn]

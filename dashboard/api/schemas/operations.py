@@ -26,7 +26,7 @@ class StoreHealth(Schema):
     snapshot: Count
     committed_at: Time
     age_s: float
-    oldest_at: Time = Field(description="the earliest moment that as_of can ask for")
+    oldest_at: Time = Field(description="the earliest time that as_of can read")
     catalog: Literal["sqlite", "postgresql"]
 
 
@@ -35,19 +35,19 @@ class SourceHealth(Schema):
     last_poll: Time | None
     last_error: str | None
     lag_s: float | None
-    open: Count = Field(description="discovered builds that are not done")
+    open: Count = Field(description="discovered builds that are not finished")
     retrying: Count
-    late: bool = Field(description="last polled longer ago than twice its interval")
+    late: bool = Field(description="the last poll is older than twice the interval")
 
 
 class FeedHealth(Schema):
-    last_read: Time = Field(description="when the bug feed was asked for last")
-    last_error: str | None = Field(description="why it could not be read; the bugs stay as they were")
+    last_read: Time = Field(description="last attempt to read the bug feed")
+    last_error: str | None = Field(description="why it could not be read; the stored bugs stay")
     next_read: Time | None
 
 
 class Process(Schema):
-    """The one process, of possibly several, that answered."""
+    """The web process that answered; there may be several."""
 
     pid: int
     uptime_s: float
@@ -58,18 +58,18 @@ class Health(Schema):
     version: str
     store: StoreHealth
     ingest: list[SourceHealth]
-    ingest_seen: Time | None = Field(description="the last sign of an ingest process; one comes every 30 seconds")
-    bugs: FeedHealth | None = Field(description="none: no feed is configured, or it was not read yet")
+    ingest_seen: Time | None = Field(description="last heartbeat of an ingest process (every 30 seconds)")
+    bugs: FeedHealth | None = Field(description="null: no feed is configured, or it was not read yet")
     process: Process
 
 
 class IngestSource(Schema):
     source: str
     last_poll: Time | None
-    next_poll: Time | None = Field(description="none: not known; past: it is due, or goes on just now")
-    is_read: bool = Field(description="an ingest process reads it just now; by the clock")
+    next_poll: Time | None = Field(description="null: not known; in the past: due or running")
+    is_read: bool = Field(description="an ingest process is polling it (depends on the clock)")
     last_error: str | None
-    last_failed: int | None = Field(description="builds of the last poll that could not be read")
+    last_failed: int | None = Field(description="builds that the last poll could not read")
     duration_s: float | None
     requests: int | None
     failed_24h: Count
@@ -83,7 +83,7 @@ class IngestSource(Schema):
     without_results: Count
     flagged: Count
     poll_minutes: float | None
-    lag_s: float | None = Field(description="since the last poll; by the clock")
+    lag_s: float | None = Field(description="seconds since the last poll (depends on the clock)")
 
 
 class LedgerRow(Schema):
@@ -100,7 +100,7 @@ class LedgerRow(Schema):
 
 
 class Gap(Schema):
-    """Build numbers of a job that are in no table."""
+    """Missing build numbers of a job."""
 
     source: str
     job: str
@@ -119,7 +119,7 @@ class Drop(Schema):
 
 
 class FoundBuild(Schema):
-    """A build that Jenkins has, and what the source's rules make of it."""
+    """A build in Jenkins, with its release, version and environment by the source's rules."""
 
     job: str
     number: int
@@ -131,9 +131,9 @@ class FoundBuild(Schema):
     release: str
     version: str | None
     environment: str
-    held: bool = Field(description="it was in the store already")
+    held: bool = Field(description="it is already in the store")
     open: Literal["new", "running", "retry", "recheck", "gone"] | None = Field(
-        description="the state of its row in the ledger: what is open is read without being asked for"
+        description="its state in the ledger; open builds are read without a request"
     )
 
 
@@ -143,14 +143,14 @@ class Progress(Schema):
 
 
 class Payload(BaseModel):
-    """What was asked for, and what has come of it."""
+    """The request and its result."""
 
     model_config = ConfigDict(extra="allow")
 
-    progress: Progress | None = Field(None, description="builds, or of a discovery jobs")
-    builds: list[Id] | None = Field(None, description="upload: what it was stored as")
-    found: Count | None = Field(None, description="discover: how many builds are listed")
-    cut: bool | None = Field(None, description="discover: Jenkins has more than are listed")
+    progress: Progress | None = Field(None, description="builds; for a discovery, jobs")
+    builds: list[Id] | None = Field(None, description="upload: ids of the stored builds")
+    found: Count | None = Field(None, description="discover: number of listed builds")
+    cut: bool | None = Field(None, description="discover: Jenkins has more builds than listed")
     listed: list[FoundBuild] | None = Field(None, description="discover: up to 200, newest first")
 
 
@@ -175,18 +175,18 @@ class Request(Schema):
 
 class SqlColumn(Schema):
     name: str
-    type: str = Field(description="DuckDB's name of it", examples=["BIGINT"])
+    type: str = Field(description="DuckDB type", examples=["BIGINT"])
 
 
 class SqlAnswer(Schema):
     columns: list[SqlColumn]
     rows: list[list[Any]]
-    truncated: bool = Field(description="there were more rows, or bytes, than an answer may hold")
+    truncated: bool = Field(description="the answer was cut at the limit of rows or bytes")
     seconds: float
 
 
 class SavedQuery(Schema):
-    """A query that somebody kept in the SQL console."""
+    """A query saved in the SQL console."""
 
     id: Id
     name: str = Field(examples=["Rescued in the last two weeks"])
@@ -198,7 +198,7 @@ class SavedQuery(Schema):
 class ColumnMeaning(Schema):
     name: str
     type: str = Field(examples=["BIGINT"])
-    about: str = Field(description="what it means; empty where the name says it")
+    about: str = Field(description="meaning; empty if the name is clear")
 
 
 class TableMeaning(Schema):

@@ -1,4 +1,4 @@
-"""Releases and their runs, and what each run brought."""
+"""Releases, their runs, and the results of runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.api.schemas.statistics import Claimed, RisenStatistics
 
 
 class Run(AllCounts):
-    """A regression run: the builds that one orchestrating build started, or a build alone."""
+    """A regression run: the builds that one orchestrating build started, or a single build."""
 
     id: Id
     release: str
@@ -23,21 +23,21 @@ class Run(AllCounts):
     started_at: Time
     duration_s: float | None
     state: Literal["ok", "failing", "broken", "running"]
-    result: str | None = Field(description="Jenkins' own word")
-    builds: Count = Field(description="module builds that it listed")
+    result: str | None = Field(description="result in Jenkins")
+    builds: Count = Field(description="module builds of the run")
     builds_final: Count
     builds_running: Count
-    missing: Count = Field(description="listed builds that brought no results")
-    waiting: Count = Field(description="of these, those that ingest has yet to read: the run counts as running")
+    missing: Count = Field(description="builds of the run without results")
+    waiting: Count = Field(description="missing builds not read yet: the run counts as running")
     display_name: str | None
     url: str | None
 
 
 class RunDetail(Run):
-    previous: Id | None = Field(description="the run before it in its release and environment")
+    previous: Id | None = Field(description="previous run of its release and environment")
     next: Id | None
     expected_s: float | None = Field(
-        description="the median of the newest three of its release and environment that have ended"
+        description="median duration of the newest three finished runs of its release and environment"
     )
 
 
@@ -50,7 +50,7 @@ class SparkPoint(Counts):
 
 
 class Tile(AllCounts):
-    """A release line now: the numbers of its newest run that has ended."""
+    """A release line: the numbers of its newest finished run."""
 
     release: str
     state: Literal["ok", "failing", "broken", "stale", "running", "empty"]
@@ -61,7 +61,7 @@ class Tile(AllCounts):
     fixed: Count
     latest_run: Run | None
     running_run: Run | None
-    freshness_s: float | None = Field(description="age of the newest run; by the clock, not by the snapshot")
+    freshness_s: float | None = Field(description="age of the newest run (depends on the clock)")
     spark: list[SparkPoint] = Field(description="the newest runs, oldest first")
     environments: list[str]
     versions: list[str]
@@ -72,11 +72,11 @@ class Version(Schema):
     runs: Count
     first: Time
     last: Time
-    latest: Id = Field(description="its newest run")
+    latest: Id = Field(description="newest run")
 
 
 class Choices(Schema):
-    """What there is to filter by."""
+    """Filter values."""
 
     releases: list[str]
     versions: list[str]
@@ -85,7 +85,7 @@ class Choices(Schema):
 
 
 class ListedBuild(Schema):
-    id: Id | None = Field(description="null while it has not been ingested")
+    id: Id | None = Field(description="null until it has been ingested")
     job: str
     number: int
     state: Literal["running", "final", "missing"]
@@ -95,7 +95,7 @@ class ListedBuild(Schema):
 class Module(AllCounts):
     module: str
     duration_s: float | None
-    delta: Delta | None = Field(description="against the base run; null where the module was not in it")
+    delta: Delta | None = Field(description="difference from the base run; null if the module was not in it")
     state: Literal["ok", "failing", "broken", "running", "missing"]
     builds: list[ListedBuild]
 
@@ -121,7 +121,7 @@ class Result(Schema):
     rerun: bool
     duration_s: float | None
     signature: Id | None
-    message: str | None = Field(description="the head of the failure text")
+    message: str | None = Field(description="beginning of the failure text")
 
 
 class ComparedTest(Schema):
@@ -131,15 +131,15 @@ class ComparedTest(Schema):
     module: str
     before: Status | None
     after: Status | None
-    kinds: list[VerdictKind] = Field(description="its words today, from which noise is told")
+    kinds: list[VerdictKind] = Field(description="current verdict kinds")
     sentence: str
     evidence: dict[str, Any]
-    environment: str | None = Field(None, description="of releases")
-    rates: Claimed | None = Field(None, description="of releases: where it fails more often")
+    environment: str | None = Field(None, description="releases only")
+    rates: Claimed | None = Field(None, description="releases only: where it fails more often")
 
 
 class ComparedFileRow(ComparedTest):
-    """A test with its class, as files have it."""
+    """A test with its class, for files."""
 
     class_: str = Field(alias="class")
 
@@ -165,9 +165,9 @@ class ClassCounts(Schema):
 
 
 class Comparison(Schema):
-    base: RunDetail | str | None = Field(description="a run, a release, or null where there is no run before")
+    base: RunDetail | str | None = Field(description="a run, a release, or null without a previous run")
     candidate: RunDetail | str
     delta: Delta | None = None
     counts: ClassCounts
     classes: Classes
-    statistics: RisenStatistics | None = Field(None, description="of releases: the tests that fail more often")
+    statistics: RisenStatistics | None = Field(None, description="releases only: tests that fail more often")

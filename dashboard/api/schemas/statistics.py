@@ -1,4 +1,4 @@
-"""What statistics say over many runs: flaky tests, rising failure rates, suspects, changed durations."""
+"""Statistics over many runs: flaky tests, rising failure rates, suspects, changed durations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.api.schemas.verdicts import BuildPointer, RunPointer
 
 class WithEvidence(Schema):
     sentence: str
-    evidence: dict[str, Any] = Field(description="the numbers from which this can be computed again")
+    evidence: dict[str, Any] = Field(description="the numbers from which this can be recomputed")
 
 
 class TestReference(Schema):
@@ -25,24 +25,24 @@ class TestReference(Schema):
 
 
 class Flaky(TestReference, WithEvidence):
-    """A test that was flaky, with how sure that is and what it costs."""
+    """A flaky test, with confidence and cost."""
 
-    score: float = Field(ge=0, le=100, description="in how many of 100 results it flipped to failing")
+    score: float = Field(ge=0, le=100, description="flips to failing per 100 results")
     flips: Count
     considered: Count
     score_interval_95: list[float]
     onsets: float
-    rescued: Count = Field(description="runs in which it passed when it was run again")
-    disagreed: Count = Field(description="runs of one commit that do not agree")
+    rescued: Count = Field(description="runs in which it passed on a rerun")
+    disagreed: Count = Field(description="runs of the same commit with different results")
     failed: Count
     of: Count
     rate: Rate | None
     interval_95: list[float]
-    clean_results: Count = Field(description="since it disturbed last")
+    clean_results: Count = Field(description="since its last flaky result")
     clean_days: float
     recovered: bool
     disturbed_runs: Count
-    time_lost_s: float = Field(description="failed attempts and reruns in the runs that it disturbed")
+    time_lost_s: float = Field(description="failed attempts and reruns in the disturbed runs")
     last_disturbed: RunPointer
     strip: str
 
@@ -57,7 +57,7 @@ class RateOf(Schema):
 
 class Claimed(Schema):
     claim: Literal["confirmed", "suspected", "required"] | None = Field(
-        description="confirmed: also for all tests at once; suspected: by itself; required: no base to compare with"
+        description="confirmed: over all tests; suspected: for this test alone; required: nothing to compare with"
     )
     p: float | None
     q: float | None
@@ -67,11 +67,11 @@ class Claimed(Schema):
 
 
 class Risen(TestReference, WithEvidence):
-    """A test that fails more often than it did."""
+    """A test that fails more often than before."""
 
     claim: Literal["confirmed", "suspected", "required"]
     extreme: bool
-    opened: bool = Field(description="it was open at the look before, and needs less evidence to stay so")
+    opened: bool = Field(description="it was reported before, and needs less evidence to stay so")
     p: float | None
     q: float | None
     base: RateOf
@@ -88,7 +88,7 @@ class RisenSummary(Schema):
     confirmed: Count
     suspected: Count
     required: Count
-    expected_by_chance: float = Field(description="how many of the suspected are none")
+    expected_by_chance: float = Field(description="suspected tests expected by chance")
 
 
 class RisenStatistics(RisenSummary):
@@ -112,15 +112,15 @@ class SuspectCommit(Schema):
 
 
 class Suspects(WithEvidence):
-    """Which commit broke a test, in a release and environment in which it fails now."""
+    """The commits that may have broken a test, in one release and environment."""
 
     release: str
     environment: str | None
     test: Id
     after: int = Field(description="number of the last run without the culprit")
-    until: int = Field(description="number of the first run that holds it")
+    until: int = Field(description="number of the first run with the culprit")
     suspects: list[SuspectCommit]
-    none: Rate = Field(description="the chance that it is none of them")
+    none: Rate = Field(description="probability that it is none of them")
 
 
 class ChangedDuration(WithEvidence):
@@ -132,7 +132,7 @@ class ChangedDuration(WithEvidence):
     after_s: float
     factor: float
     p: float
-    run: RunPointer = Field(description="the first at the new level")
+    run: RunPointer = Field(description="first run at the new level")
 
 
 class ChangedTest(ChangedDuration):

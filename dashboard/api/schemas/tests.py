@@ -24,7 +24,7 @@ class FoundTest(Test):
 
 
 class Metadata(Schema):
-    release: str | None = Field(description="null: of every release")
+    release: str | None = Field(description="null: all releases")
     priority: str | None
     case_id: str | None
     testrail_id: str | None
@@ -40,7 +40,7 @@ class TestDetail(Test):
     first_seen: Time | None
     metadata: list[Metadata]
     releases: list[str]
-    bugs: list[Bug] = Field(description="of the newest feed, open and urgent ones first")
+    bugs: list[Bug] = Field(description="of the newest feed, open and urgent first")
 
 
 class HistoryRow(Schema):

@@ -1,4 +1,4 @@
-"""Many runs at once: series of points, and the grid of tests x runs."""
+"""Trends over many runs, and the grid of tests x runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard.api.schemas.base import AllCounts, Count, Id, Schema, Time, Verdi
 class Point(AllCounts):
     """A run, or the sum of a day's runs."""
 
-    series: str | None = Field(None, description="only in exports: the name of the series")
+    series: str | None = Field(None, description="files only: name of the series")
     run: Id | None = None
     number: int | None = None
     release: str | None = None
@@ -19,8 +19,8 @@ class Point(AllCounts):
     started_at: Time | None = None
     day: str | None = Field(None, examples=["2026-11-22"])
     runs: Count
-    duration_s: float | None = Field(description="test time, summed")
-    running: bool = Field(description="more results are to come")
+    duration_s: float | None = Field(description="sum of test durations")
+    running: bool = Field(description="more results will follow")
 
 
 class Series(Schema):
@@ -60,6 +60,6 @@ class Grid(Schema):
 
     runs: list[GridRun] = Field(description="the columns, newest first")
     tests: list[GridTest]
-    cells: list[str] = Field(description="for each test one letter a run")
+    cells: list[str] = Field(description="for each test one letter per run")
     next: str | None
     snapshot: Count

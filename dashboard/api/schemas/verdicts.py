@@ -1,4 +1,4 @@
-"""What is judged: verdicts, failure patterns, storms and hosts, each with its evidence."""
+"""Verdicts, failure patterns, mass failures and hosts, with their evidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pointer(RunPointer):
 
 
 class Range(Schema):
-    """Where the change lies with 99 % certainty: run numbers."""
+    """The run numbers between which the change is (99 % sure)."""
 
     after: int
     until: int
@@ -50,10 +50,10 @@ class Verdict(Schema):
     since_run: Id | None
     first_bad: Pointer | None
     last_good: Pointer | None
-    range_99: Range | None = Field(description="where the first bad run lies with 99 % certainty")
+    range_99: Range | None = Field(description="where the first bad run is (99 % sure)")
     strip: str = Field(description="statuses, oldest first: P passed, F failed, K passed after a failed attempt")
     sentence: str
-    evidence: dict[str, Any] = Field(description="the numbers from which the verdict can be computed again")
+    evidence: dict[str, Any] = Field(description="the numbers from which the verdict can be recomputed")
 
 
 class Member(Schema):
@@ -63,10 +63,10 @@ class Member(Schema):
 
 
 class FailureFacts(Schema):
-    """A cluster of failure patterns that differ by a few letters; the one seen first stands for it."""
+    """A cluster of failure patterns that differ by a few characters, under the one seen first."""
 
     signature: Id
-    pattern: str = Field(description="also a rule for `like`")
+    pattern: str = Field(description="also a value for `like`")
     title: str
     example: str | None
     count: Count
@@ -83,7 +83,7 @@ class FailureFacts(Schema):
 
 
 class Failure(FailureFacts):
-    trend: list[Count] = Field(description="failures by run, the oldest first; runs of several lanes by their age")
+    trend: list[Count] = Field(description="failures by run, oldest first; runs of several lanes by age")
 
 
 class DayCount(Schema):
@@ -113,12 +113,12 @@ class FailureExample(Schema):
 
 class FailureDetail(FailureFacts):
     days: list[DayCount]
-    by_module: list[ModuleCount] = Field(description="the most first")
+    by_module: list[ModuleCount] = Field(description="most first")
     examples: list[FailureExample]
 
 
 class Storm(Schema):
-    """A build, or a module in it, in which so much failed at once that no test is to blame."""
+    """A mass failure: a build, or a module in it, in which most tests failed at once."""
 
     release: str
     environment: str | None
@@ -141,7 +141,7 @@ class Storm(Schema):
 
 
 class Host(Schema):
-    """A host in a release and environment, over the tests that failed there somewhere."""
+    """A host in a release and environment, over tests that failed on any host."""
 
     host: str
     release: str
@@ -151,7 +151,7 @@ class Host(Schema):
     of: Count
     rate: Rate | None
     interval_95: list[float]
-    expected: float = Field(description="failures, if a test failed alike on every host")
+    expected: float = Field(description="expected failures, if tests failed equally on all hosts")
     ratio: float | None
     p: float | None
     q: float | None
@@ -160,7 +160,7 @@ class Host(Schema):
 
 
 class SickHost(Host):
-    failures: Count = Field(description="left out for it")
+    failures: Count = Field(description="failures left out")
 
 
 class Excluded(Schema):

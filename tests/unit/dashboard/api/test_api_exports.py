@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.live_server import served
 
-from data import export
+from dashboard.api import export
 from regtracker.bench.synthetic import StoreShape, fill
 
 TYPES = {

@@ -11,7 +11,7 @@ import pytest
 from support.store_builder import World, cases
 
 from dashboard.api import client_connection
-from data import export
+from dashboard.api import export
 from data.model import ids
 from data.sql_console.sandbox import WAITING, Sandbox
 

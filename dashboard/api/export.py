@@ -27,7 +27,7 @@ def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator
     text or a timestamp as the schema says."""
     raw = pa.schema([field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in schema])
     for chunk in rows:
-        columns = [pa.array(_flat([row.get(field.name) for row in chunk]), field.type) for field in raw]
+        columns = [pa.array(_nested_as_json([row.get(field.name) for row in chunk]), field.type) for field in raw]
         yield pa.RecordBatch.from_arrays(columns, schema=raw).cast(schema)
 
 
@@ -35,13 +35,13 @@ def encode(form: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> I
     """The bytes of an export, one chunk per batch. `form` is a key of FORMS; any other raises KeyError."""
     writer_of = FORMS[form]
     if form == "csv":
-        names = [str(name) for name in _harmless(pa.array(schema.names, pa.string()))]
+        names = [str(name) for name in _without_formulas(pa.array(schema.names, pa.string()))]
         schema = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
     output = _Output()
     writer = writer_of(output, schema)
     for batch in batches:
         if batch.num_rows:
-            writer.write_batch(_all_harmless(batch, schema) if form == "csv" else batch)
+            writer.write_batch(_batch_without_formulas(batch, schema) if form == "csv" else batch)
         if chunk := output.drain():
             yield chunk
     writer.close()
@@ -81,19 +81,19 @@ class _Output(io.BytesIO):
         return chunk
 
 
-def _flat(values: list[Any]) -> list[Any]:
+def _nested_as_json(values: list[Any]) -> list[Any]:
     """The values of a column, with nested ones as JSON."""
     if {list, dict}.isdisjoint(map(type, values)):
         return values
     return [orjson.dumps(value).decode() if isinstance(value, (list, dict)) else value for value in values]
 
 
-def _all_harmless(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [_harmless(column) if pa.types.is_string(column.type) else column for column in batch.columns]
+def _batch_without_formulas(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [_without_formulas(column) if pa.types.is_string(column.type) else column for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _harmless(texts: pa.Array) -> pa.Array:
+def _without_formulas(texts: pa.Array) -> pa.Array:
     formula = pc.match_substring_regex(texts, _FORMULA)
     formula = pc.and_not(formula, pc.match_substring_regex(texts, _NUMBER))
     return pc.if_else(formula, pc.utf8_replace_slice(texts, 0, 0, "'"), texts)
