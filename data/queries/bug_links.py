@@ -1,5 +1,5 @@
-"""Which tests a bug is about, by the test cases that it names, and a bug's row as the API tells it: the ground of
-data/queries/bugs.py."""
+"""The links from bugs to tests by the test cases that bugs name, and the shape of a bug's row; used by
+data/queries/bugs.py and the search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from data.model.filters import Filter
 from data.model.measures import iso
 
 STATES = ("open", "closed", "gone")  # gone: no longer in the feed
-# SQL over `b`: what each state means; None stands for open or closed.
+# The condition on `b` for each state; None: open or closed.
 STATE_CONDITIONS = {
     None: "b.active",
     "open": "b.active AND b.open",
@@ -26,7 +26,7 @@ _URGENT = "blocker critical highest urgent p0 major high p1 medium normal p2 min
 # Open ones first, then the urgent, then the newest by their number.
 ORDER = f"""b.active DESC, b.open DESC, list_position({_URGENT.split()}, lower(b.priority)) NULLS LAST,
     length(b.bug) DESC, b.bug DESC"""
-_TOLD = ("bug", "type", "url", "status", "summary", "priority", "assignee", "component", "resolution", "versions")
+_COLUMNS = ("bug", "type", "url", "status", "summary", "priority", "assignee", "component", "resolution", "versions")
 _SEARCHED = ("bug", "summary", "status", "priority", "assignee", "component", "labels")
 
 
@@ -34,12 +34,12 @@ def bug_rows(store: Store, sql: str, parameters: Mapping[str, Any] | None = None
     try:
         return store.rows(sql, dict(parameters or {}))
     except duckdb.CatalogException:
-        return []  # a moment of the past in which the store knew of no bugs yet
+        return []  # a snapshot older than the table of bugs
 
 
 def case_sql(flt: Filter) -> str:
-    """SQL: base_name and case_id (in small letters) of the tests, as the metadata of the filter's release tells them;
-    of all releases together, as that of any does."""
+    """SQL: base_name and case_id (in small letters) of the tests, by the metadata of the filter's release, or of any
+    release without one."""
     if flt.release is None:
         return "SELECT DISTINCT base_name, lower(unnest([case_id, testrail_id])) AS case_id FROM test_metadata"
     return """SELECT base_name, lower(unnest([arg_max(case_id, release IS NOT NULL),
@@ -73,22 +73,23 @@ def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
 
 
 def search_bugs(store: Store, where: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The bugs `s` of a search's condition."""
+    """The bugs `s` that match the condition of a search."""
     order = ORDER.replace("b.", "s.")
     return [
-        bug_row(row) for row in bug_rows(store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters)
+        bug_row(row)
+        for row in bug_rows(store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters)
     ]
 
 
 def matches_words(row: Mapping[str, Any], q: str) -> bool:
-    """Whether every word of `q` stands in the row."""
+    """Whether every word of `q` occurs in the row."""
     text = " ".join(row[name] or "" for name in _SEARCHED).lower()
     return all(word in text for word in q.lower().split())
 
 
 def bug_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `bugs` in the shape of the API."""
-    return {name: row[name] for name in _TOLD} | {
+    return {name: row[name] for name in _COLUMNS} | {
         "state": "gone" if not row["active"] else "open" if row["open"] else "closed",
         "labels": json.loads(row["labels"] or "[]"),
         "first_seen": iso(row["first_seen"]),

@@ -1,8 +1,7 @@
-"""The tracker's bugs: which tests each is about, and how these fare.
+"""The tracker's bugs: the tests each is about, and their newest results.
 
-A bug names test cases. A test has a case by the metadata of its base name (case_id or testrail_id), so that every
-parameter of a test shows its bugs; where a release is asked about, its own row of the metadata wins over the
-global one.
+A bug names test cases. The metadata of a test's base name holds its case (case_id or testrail_id), so that every
+parameter of a test shows its bugs. For one release, the metadata of that release wins over the global one.
 """
 
 from __future__ import annotations
@@ -20,7 +19,17 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.queries.bug_links import ORDER, STATE_CONDITIONS, STATES, case_sql, links_of, case_parameters, bug_rows, matches_words, bug_row
+from data.queries.bug_links import (
+    ORDER,
+    STATE_CONDITIONS,
+    STATES,
+    bug_row,
+    bug_rows,
+    case_parameters,
+    case_sql,
+    links_of,
+    matches_words,
+)
 from data.verdicts.lanes import LaneRun, lane_window, listed_builds
 from data.verdicts.verdicts import test_names, verdicts, window_runs
 
@@ -64,13 +73,16 @@ def bugs(
     offset: int = 0,
 ) -> list[dict[str, Any]]:
     """Bugs with how many tests they are about, how many of these failed when they ran last, and their modules; the open
-    ones that break most first. `state` is one of STATES; None: open or closed. Every word of `q` stands in id, summary,
+    ones that break most first. `state` is one of STATES; None: open or closed. Every word of `q` occurs in id, summary,
     status, priority, assignee, component or labels.
 
-    A release, version or environment leaves the bugs whose tests ran there lately, `run` those whose tests failed or
+    A release, version or environment keeps the bugs whose tests ran there lately, `run` those whose tests failed or
     were skipped in it, `test` those of one test, a module those of its tests.
     """
-    found = {row["bug"]: row for row in bug_rows(store, f"SELECT b.* FROM bugs b WHERE {STATE_CONDITIONS[state]} ORDER BY {ORDER}")}
+    found = {
+        row["bug"]: row
+        for row in bug_rows(store, f"SELECT b.* FROM bugs b WHERE {STATE_CONDITIONS[state]} ORDER BY {ORDER}")
+    }
     links = links_of(store, _of_run(store, run, flt))
     newest = _newest(store, flt, {link for of in links.values() for link in of})
     wanted = _wanted(store, flt, test, run, newest)
@@ -91,7 +103,7 @@ def bugs(
 
 @cached_query
 def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
-    """One bug with the tests it is about, the failing first. `affected`: [{test facts, case_ids, status (the worst of
+    """One bug with the tests it is about, the failing first. `affected`: [{test names, case_ids, status (the worst of
     the lanes; None where it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
     sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has. None if unknown."""
     found = bug_rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
@@ -133,14 +145,14 @@ def _affected(
     lanes_of = Filter(flt.release, flt.version, flt.environment, include_storms=flt.include_storms)
     wanted = tuple(ids.text(number) for number in modules)
     judged = verdicts(store, lanes_of, limit=100 * len(wanted), ranges=False, tests=wanted)
-    said = {(row["test"], row["release"], row["environment"]): row for row in judged}
+    verdict_of = {(row["test"], row["release"], row["environment"]): row for row in judged}
     named = test_names(store, list(modules))
     answer = []
     for number, module in modules.items():
         test, of = ids.text(number), newest.get(number, {})
         lanes = []
         for (release, environment), result in sorted(of.items(), reverse=True):
-            verdict = said.get((test, release, environment), {})
+            verdict = verdict_of.get((test, release, environment), {})
             lanes.append(
                 {
                     "release": release,
@@ -153,19 +165,19 @@ def _affected(
                     "sentence": verdict.get("sentence"),
                 }
             )
-        facts = named[number]
+        names = named[number]
         answer.append(
             {
                 "test": test,
-                "key": f"{facts['file']}::{facts['class']}::{facts['name']}",
-                "name": facts["name"],
+                "key": f"{names['file']}::{names['class']}::{names['name']}",
+                "name": names["name"],
                 "module": module,
                 "case_ids": sorted({row["case_id"] for row in links if row["test"] == number}),
                 "status": min((lane["status"] for lane in lanes), default=None),
                 "lanes": lanes,
             }
         )
-    worst = {status: place for place, status in enumerate(STATUSES)}
+    worst = {status: index for index, status in enumerate(STATUSES)}
     return sorted(answer, key=lambda row: (worst.get(row["status"], 9), row["module"], row["key"]))
 
 
@@ -173,7 +185,7 @@ def _affected(
 def by_module(
     store: Store, run: str, flt: Filter = EVERYTHING, statuses: tuple[str, ...] = TROUBLED
 ) -> list[dict[str, Any]]:
-    """Of a run's failed and skipped tests (`statuses`), one row a module that bugs are about, the most tests first:
+    """Bugs of a run's failed and skipped tests (`statuses`): one row per module, most tests first:
     {module, bugs, open, tests (that have a bug), types: {type: bugs}}."""
     release = _of_run(store, run, flt)
     troubled = _troubled(store, run, flt, statuses)
@@ -197,7 +209,7 @@ def by_module(
 
 @cached_query
 def matched_count(store: Store, flt: Filter = EVERYTHING) -> int:
-    """How many bugs of the newest feed are about a test that is known."""
+    """How many bugs of the newest feed are about a test in the store."""
     active = {row["bug"] for row in bug_rows(store, "SELECT bug FROM bugs WHERE active")}
     return len(active & links_of(store, flt).keys())
 
@@ -210,7 +222,7 @@ def state_counts(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
 
 
 def _of_run(store: Store, run: str | None, flt: Filter) -> Filter:
-    """The filter with the release of the run, whose metadata counts there."""
+    """The filter with the release of the run, whose metadata applies."""
     if run is None:
         return flt
     return replace(flt, release=store.value("SELECT release FROM runs WHERE run = ?", [ids.number(run)]) or flt.release)
@@ -229,33 +241,33 @@ def _wanted(store: Store, flt: Filter, test: str | None, run: str | None, newest
 
 
 def _newest(store: Store, flt: Filter, tests: Iterable[int]) -> dict[int, dict[tuple[str, str], _Newest]]:
-    """By test and lane (release, environment): the newest of its results in the runs that verdicts look at; of several
-    topologies the worst."""
-    seen = lane_window(store, flt, window_runs(store, flt))
+    """By test and lane (release, environment): its newest result in the runs that verdicts use; the worst of several
+    topologies."""
+    window = lane_window(store, flt, window_runs(store, flt))
     wanted = list(tests)
-    if not wanted or not seen.builds:
+    if not wanted or not window.builds:
         return {}
-    held = store.result_arrays.rows(store, seen.builds, seen.rebuilt)
-    chosen = np.isin(held.tests, wanted)
-    at = np.flatnonzero(chosen[held.test] & (held.flag & FINAL > 0))
+    results = store.result_arrays.rows(store, window.builds, window.rebuilt)
+    chosen = np.isin(results.tests, wanted)
+    at = np.flatnonzero(chosen[results.test] & (results.flag & FINAL > 0))
     lane, age = (
-        np.array(values)[held.build[at]]
-        for values in zip(*((build.lane, build.age) for build in seen.builds), strict=True)
+        np.array(values)[results.build[at]]
+        for values in zip(*((build.lane, build.age) for build in window.builds), strict=True)
     )
-    status = _status(held.flag[at])
-    order = np.lexsort((status, age, lane, held.test[at]))
+    status = _status(results.flag[at])
+    order = np.lexsort((status, age, lane, results.test[at]))
     first = np.ones(len(order), dtype=bool)
-    first[1:] = (np.diff(held.test[at][order]) != 0) | (np.diff(lane[order]) != 0)
+    first[1:] = (np.diff(results.test[at][order]) != 0) | (np.diff(lane[order]) != 0)
     answer: dict[int, dict[tuple[str, str], _Newest]] = defaultdict(dict)
-    for place in order[first].tolist():
-        of = int(lane[place])
-        test = int(held.tests[held.test[at[place]]])
-        answer[test][seen.lanes[of]] = _Newest(STATUSES[status[place]], seen.runs[of][age[place]])
+    for index in order[first].tolist():
+        of = int(lane[index])
+        test = int(results.tests[results.test[at[index]]])
+        answer[test][window.lanes[of]] = _Newest(STATUSES[status[index]], window.runs[of][age[index]])
     return dict(answer)
 
 
 def _status(flag: np.ndarray) -> np.ndarray:
-    """The place in STATUSES of results with these flags."""
+    """The index in STATUSES of results with these flags."""
     return np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
 
 
@@ -264,12 +276,12 @@ def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) ->
     builds = listed_builds(store, {ids.number(run): (0, 0)})
     if not builds:
         return {}
-    held = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = (held.flag & FINAL > 0) & held.group_mask(flt.module, flt.topology)[held.group]
-    its &= np.isin(_status(held.flag), [STATUSES.index(status) for status in statuses])
+    results = store.result_arrays.rows(store, builds, store.last_rebuild())
+    its = (results.flag & FINAL > 0) & results.group_mask(flt.module, flt.topology)[results.group]
+    its &= np.isin(_status(results.flag), [STATUSES.index(status) for status in statuses])
     return {
-        int(held.tests[test]): held.groups[group].module
-        for test, group in zip(held.test[its].tolist(), held.group[its].tolist(), strict=True)
+        int(results.tests[test]): results.groups[group].module
+        for test, group in zip(results.test[its].tolist(), results.group[its].tolist(), strict=True)
     }
 
 

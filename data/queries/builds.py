@@ -1,4 +1,4 @@
-"""Questions about one Jenkins build (or import): its facts, what is in it, and the files that it came from."""
+"""Builds (of Jenkins or imported): lists of them, one build, its contents and its raw files."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
     if here is None:
         return {}
     rows = store.rows(
-        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total FROM {build_table(store, "results", here)} r
+        f"""SELECT r.status, r.topology, r.host, r.module, count(*) AS total
+        FROM {build_table(store, "results", here)} r
         WHERE r.release = $release AND r.started_at = $at AND r.build = $build AND r.is_final GROUP BY ALL""",
         here,
     )
@@ -100,7 +101,7 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
 
 @cached_query
 def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    """The raw inputs that are kept of a build, by path, those inside of zips too: {"path", "kind", "size" (bytes)}."""
+    """The stored raw files of a build by path, including those in zips: {"path", "kind", "size" (bytes)}."""
     here = partition(store, build_id)
     if here is None:
         return []
@@ -111,13 +112,13 @@ def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[st
 
 
 def file(store: Store, build_id: str, path: str, limit: int = 32 << 20) -> bytes | None:
-    """The first `limit` bytes of one of them, as they came; None where there is none of that path."""
+    """The first `limit` bytes of a raw file; None for an unknown path."""
     here = partition(store, build_id)
     return None if here is None else raw_files.read(store, here["build"], here["at"], path, limit)
 
 
 def partition(store: Store, build_id: str) -> dict[str, Any] | None:
-    """The partition of a build, so that a question about it opens one month's files."""
+    """Release, start time and id of a build, so that a query about it opens one month's files; None if unknown."""
     rows = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
     return rows[0] if rows else None
 

@@ -1,4 +1,4 @@
-"""Two runs or two releases side by side: every test that differs, or fails in both, falls into exactly one class."""
+"""Compares two runs or two releases: every test that differs, or fails in both, is in exactly one class."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def compare(
     """{"base", "candidate" (runs), "delta", "counts" by class, "classes": {class: [tests with both sides]}}.
 
     By a test's worst status: regression: passed -> failed; fixed: failed -> passed; still_failing: failed -> failed;
-    new_failure and new_pass: failed or passed, and skipped or absent before; disappeared: neither passes nor fails any
-    more; appeared: absent before, and skipped. What passes, or is skipped, in both is in none. A test's `kinds` are
-    its words today, from which noise is told. Each class lists at most `limit` tests. None where a run is unknown.
+    new_failure and new_pass: failed or passed, and skipped or absent before; disappeared: neither passes nor fails now;
+    appeared: absent before, and skipped. Tests that pass, or are skipped, in both runs are in no class. A test's
+    `kinds` are its verdict kinds today, which show what is flaky. Each class lists at most `limit` tests. None where a
+    run is unknown.
     """
     runs = run(store, base, flt), run(store, candidate, flt)
     if runs[0] is None or runs[1] is None:
@@ -57,19 +58,21 @@ def releases(
     store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
 ) -> dict[str, Any] | None:
     """Two release lines: {"base", "candidate" (names), "counts", "classes", "statistics"}, as `compare`, by the status
-    of each test in the newest run of an environment in which it was, of the newest `flt.runs` (10) runs.
+    of each test in the newest run of an environment that contains it, among the newest `flt.runs` (10) runs.
 
     `statistics` are the tests that fail significantly more often (`regressions.regressions`), and a row of one of them
-    carries that evidence besides its own, in `rates`. None where a release is unknown.
+    has that evidence too, in `rates`. None where a release is unknown.
     """
-    views = [lane_window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
-    if not all(view.runs for view in views):
+    windows = [lane_window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
+    if not all(window.runs for window in windows):
         return None
-    environments = sorted({environment for view in views for _, environment in view.lanes})
+    environments = sorted({environment for window in windows for _, environment in window.lanes})
     sides = []
-    for view in views:
-        place = [environments.index(environment) for _, environment in view.lanes]
-        sides.append(read_side(store, view.builds, view.rebuilt, [place[build.lane] for build in view.builds], flt))
+    for window in windows:
+        index_of_lane = [environments.index(environment) for _, environment in window.lanes]
+        sides.append(
+            read_side(store, window.builds, window.rebuilt, [index_of_lane[build.lane] for build in window.builds], flt)
+        )
     keys, found = classify_pairs(*sides)
     kinds = [_kinds(store, flt, candidate, environment) for environment in environments]
     rows = _rows(store, sides, keys, found, [base, candidate], limit, lambda lane, test: kinds[lane].get(test, []))
@@ -77,8 +80,8 @@ def releases(
     rates = {(row["test"], row["environment"]): row for row in statistics["tests"]} if statistics else {}
     for row in rows:
         row["environment"] = environments[row.pop("lane")]
-        known = rates.get((row["test"], row["environment"]))
-        row["rates"] = known and {name: known[name] for name in ("claim", "p", "q", "base", "sample", "sentence")}
+        rate = rates.get((row["test"], row["environment"]))
+        row["rates"] = rate and {name: rate[name] for name in ("claim", "p", "q", "base", "sample", "sentence")}
     return {"base": base, "candidate": candidate, **_answer(rows, found), "statistics": statistics}
 
 
@@ -91,7 +94,7 @@ def _rows(
     limit: int,
     kinds: Callable[[int, int], list[str]],
 ) -> list[dict[str, Any]]:
-    """At most `limit` tests of each class, by module and name; `kinds` tells the words of a test in a lane."""
+    """At most `limit` tests of each class, by module and name; `kinds` gives the verdict kinds of a test in a lane."""
     base, candidate = sides
     lanes, tests = split_keys(candidate, keys)
     modules = [candidate.module(key) or base.module(key) for key in keys.tolist()]
@@ -114,13 +117,13 @@ def _rows(
     rows = []
     for row in listed:
         key = int(keys[row["at"]])
-        told = {
+        its_evidence = {
             "rule": "class",
-            "base": base.told(key, names[0]),
-            "candidate": candidate.told(key, names[1]),
+            "base": base.evidence(key, names[0]),
+            "candidate": candidate.evidence(key, names[1]),
             "kinds": kinds(row["lane"], row["test"]),
         }
-        judged = evidence.judge(told)
+        judged = evidence.judge(its_evidence)
         rows.append(
             {
                 "test": ids.text(row["test"]),
@@ -131,21 +134,21 @@ def _rows(
                 "class": judged["class"],
                 "before": judged["before"],
                 "after": judged["after"],
-                "kinds": told["kinds"],
-                "sentence": evidence.sentence(told),
-                "evidence": told,
+                "kinds": its_evidence["kinds"],
+                "sentence": evidence.sentence(its_evidence),
+                "evidence": its_evidence,
             }
         )
     return rows
 
 
 def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[int, list[str]]:
-    """The words that tests carry today in a lane."""
-    view, judged = judge_tests(store, Filter(release, topology=flt.topology))
+    """By test: the verdict kinds it has today in a lane."""
+    window, judged = judge_tests(store, Filter(release, topology=flt.topology))
     return {
         verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index)
         for verdict in judged
-        if view.lanes[verdict.test_lane.lane][1] == environment
+        if window.lanes[verdict.test_lane.lane][1] == environment
     }
 
 

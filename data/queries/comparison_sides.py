@@ -1,4 +1,4 @@
-"""Two sets of builds side by side, test by test: the ground of comparisons, whatever stands on either side."""
+"""One side of a comparison: the results of a set of builds, test by test."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ABSENT = len(STATUSES)
 
 
 def _class_of(before: int, after: int) -> int:
-    """The place in CLASSES of a test with these statuses on the two sides; -1 for none."""
+    """The index in CLASSES of a test with these statuses on the two sides; -1 for none."""
 
-    def told(status: int) -> dict[str, Any]:
-        return {name: int(place == status) for place, name in enumerate(STATUSES)}
+    def counts(status: int) -> dict[str, Any]:
+        return {name: int(index == status) for index, name in enumerate(STATUSES)}
 
-    found = comparison.judge({"base": told(before), "candidate": told(after)})["class"]
+    found = comparison.judge({"base": counts(before), "candidate": counts(after)})["class"]
     return -1 if found is None else comparison.CLASSES.index(found)
 
 
@@ -35,7 +35,8 @@ _CLASSES = np.array([[_class_of(before, after) for after in range(ABSENT + 1)] f
 
 @dataclass(frozen=True)
 class ComparisonSide:
-    """The tests that were there; `keys` are test and environment as one number, rising, and the rest goes along."""
+    """The tests that have results. `keys` are environment and test as one number, ascending; `counts` and `worst` are
+    parallel to them."""
 
     rows: ResultRows
     builds: Sequence[LaneBuild]
@@ -50,15 +51,17 @@ class ComparisonSide:
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[at] == keys, (self.counts[at] > 0).argmax(axis=1), ABSENT)
 
-    def told(self, key: int, name: str) -> dict[str, Any]:
-        """The side of one test as evidence tells it."""
+    def evidence(self, key: int, name: str) -> dict[str, Any]:
+        """One test's side of the evidence of a comparison."""
         at = int(np.searchsorted(self.keys, key))
         if at == len(self.keys) or self.keys[at] != key:
             return {"of": name, **dict.fromkeys(("passed", "failed", "skipped"), 0)}
         failed, passed, skipped = self.counts[at].tolist()
         row = int(self.worst[at])
-        place = int(np.searchsorted(self.rows.failed, row))
-        known = place < len(self.rows.failed) and self.rows.failed[place] == row and self.rows.signature[place] >= 0
+        index = int(np.searchsorted(self.rows.failed, row))
+        has_signature = (
+            index < len(self.rows.failed) and self.rows.failed[index] == row and self.rows.signature[index] >= 0
+        )
         return {
             "of": name,
             "passed": passed,
@@ -66,7 +69,7 @@ class ComparisonSide:
             "skipped": skipped,
             "build": ids.text(self.builds[self.rows.build[row]].build),
             "topology": self.rows.groups[self.rows.group[row]].topology,
-            "signature": ids.text(int(self.rows.signature[place])) if known else None,
+            "signature": ids.text(int(self.rows.signature[index])) if has_signature else None,
         }
 
     def module(self, key: int) -> str | None:
@@ -76,9 +79,11 @@ class ComparisonSide:
         return self.rows.groups[self.rows.group[self.worst[at]]].module
 
 
-def read_side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter) -> ComparisonSide:
-    """What these builds say of each test in each environment (a number for each build): its final results in the
-    newest run (by `age`) of those in which it was there. The filter's module and topology apply."""
+def read_side(
+    store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter
+) -> ComparisonSide:
+    """The final results of each test in each environment (a number per build), from the newest run (by `age`) that
+    contains the test. The filter's module and topology apply."""
     rows = store.result_arrays.rows(store, builds, rebuilt)
     at = np.flatnonzero((rows.flag & FINAL > 0) & rows_in_filter(store, flt, rows, builds))
     of = rows.build[at]
@@ -96,12 +101,12 @@ def read_side(store: Store, builds: Sequence[LaneBuild], rebuilt: int, environme
 
 
 def classify_pairs(base: ComparisonSide, candidate: ComparisonSide) -> tuple[np.ndarray, np.ndarray]:
-    """The keys of the tests that fall into a class, and its place in CLASSES."""
+    """The keys of the tests in a class, and the index of that class in CLASSES."""
     keys = np.union1d(base.keys, candidate.keys)
     found = _CLASSES[base.status(keys), candidate.status(keys)]
     return keys[found >= 0], found[found >= 0]
 
 
 def split_keys(side: ComparisonSide, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The environments and tests (ids) of keys. Tests are numbered alike on all sides; the last one made knows all."""
+    """The environments and test ids of keys. All sides number tests alike; the side read last has all of them."""
     return keys >> 32, side.rows.tests[keys & 0xFFFFFFFF]

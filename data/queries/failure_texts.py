@@ -1,4 +1,4 @@
-"""The failure texts of results that are shown: asked for afterwards, as to plan a join costs more than to read them."""
+"""The failure texts of the results on a page, read separately: planning a join takes longer than reading them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Attempt = tuple[int, int, str, int]  # build, test, topology, attempt
 
 
 def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]:
-    """The head of each text of the failed among these rows of `results`."""
+    """By attempt: the message of each failed row among these rows of `results`."""
     failed = [row for row in rows if row["status"] == "failed"]
     if not failed:
         return {}
-    lies = {row["release"] for row in failed}, [row["started_at"] for row in failed]
-    where, parameters = partitions(*lies)
+    bounds = {row["release"] for row in failed}, [row["started_at"] for row in failed]
+    where, parameters = partitions(*bounds)
     for name in ("build", "test"):
         values = {row[name] for row in failed}
         if len(values) == 1:  # of one test or build, which leaves out row groups; a list does not
@@ -27,7 +27,7 @@ def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]
             where += f" AND r.{name} IN (SELECT unnest(${name}::BIGINT[]))"
             parameters[name] = list(values)
     found = store.cursor().execute(
-        f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.table_source("failures", *lies)} r
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.table_source("failures", *bounds)} r
         WHERE {where}""",
         parameters,
     )

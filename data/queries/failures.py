@@ -1,7 +1,7 @@
-"""Failure patterns: one message told over many tests, runs and hosts, and whether it is new.
+"""Failure patterns: one message over many tests, runs and hosts, and whether it is new.
 
-Patterns that differ by a few letters are one cluster, made when asked for: of those that a question finds, the one
-seen first stands for those near to it. So a cluster keeps its name, and any member's id leads to it.
+Patterns that differ by a few letters form one cluster, computed per query: the pattern that appeared first leads it. So
+a cluster keeps its name, and the id of any member finds it.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ def failures(
     since: str | None = None,
     like: str | None = None,
 ) -> list[dict[str, Any]]:
-    r"""The failure patterns of the newest `flt.runs` (10) runs of each lane, the widest first; with `run` (id), of that
-    run alone. `new` ones were never seen before these runs, or before the run `since` (id). `trend` counts the failures
+    r"""The failure patterns of the newest `flt.runs` (10) runs of each lane, most tests first; with `run` (id), of that
+    run alone. `new` ones did not occur before these runs, or before the run `since` (id). `trend` counts the failures
     by run, the oldest first.
 
     `like` is a rule: only failures whose message it matches anywhere, as SQL's LIKE does (% any text, _ any letter,
     escape character \). A cluster's `pattern` is such a rule.
     """
-    seen = lane_window(store, flt, flt.runs or RECENT_RUNS)
+    window = lane_window(store, flt, flt.runs or RECENT_RUNS)
     if run is not None:
-        builds = [build for build in seen.builds if seen.runs[build.lane][build.age].run == ids.number(run)]
+        builds = [build for build in window.builds if window.runs[build.lane][build.age].run == ids.number(run)]
         builds = builds or listed_builds(store, {ids.number(run): (0, 0)})
     else:
-        builds = seen.builds
+        builds = window.builds
     rows = _patterns(store, builds, flt, like)
     start = _start(store, since) if since is not None else None
     clusters = _clusters(rows)
@@ -75,12 +75,12 @@ def _start(store: Store, run: str) -> Any:
 
 
 def matching_pattern(found: list[dict[str, Any]], text: str, new: bool) -> list[dict[str, Any]]:
-    """Of the rows of `failures` those whose pattern holds a text, whatever its case, and of them the new ones."""
+    """The rows of `failures` whose pattern contains a text, ignoring case; with `new`, only new ones."""
     return [row for row in found if text.lower() in row["pattern"].lower() and (row["new"] or not new)]
 
 
 def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | None = None) -> list[dict[str, Any]]:
-    """One row a signature that these builds hold."""
+    """One row per signature in these builds."""
     if not builds:
         return []
     where, parameters = partition_condition(builds)
@@ -88,10 +88,10 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     parameters["builds"] = sorted({build.build for build in builds})
     part, own = priority_condition(store, flt, {build.release for build in builds})
     where, parameters = where + part, parameters | own
-    lies = {build.release for build in builds}, [build.started_at for build in builds]
+    bounds = {build.release for build in builds}, [build.started_at for build in builds]
     hit = ""
     if like is not None:
-        hit = f"""JOIN (SELECT build, test, topology, attempt FROM {store.table_source("failures", *lies)} r
+        hit = f"""JOIN (SELECT build, test, topology, attempt FROM {store.table_source("failures", *bounds)} r
             WHERE {where} AND r.message LIKE '%' || $like || '%' ESCAPE '\\') USING (build, test, topology, attempt)"""
         parameters["like"] = like
     return store.rows(
@@ -100,7 +100,8 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
                 list(DISTINCT r.module) AS modules, list(DISTINCT r.host) AS hosts,
                 histogram(r.build) AS by_build,
                 min(r.started_at) AS first_here, max(r.started_at) AS last_seen
-            FROM {store.table_source("results", *lies)} r {hit} WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
+            FROM {store.table_source("results", *bounds)} r {hit}
+            WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
         SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)""",
         parameters,
     )
@@ -116,19 +117,19 @@ def _part(flt: Filter, parameters: dict[str, Any]) -> str:
 
 
 def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """The rows by the signature that stands for their cluster: the one seen first."""
+    """The rows by the signature that leads their cluster: the one that appeared first."""
     by_age = sorted(rows, key=lambda row: (row["first_seen"], row["signature"]))
-    # `merge` lets the more frequent stand for the others: here the elder.
-    standing = near_duplicates.merge({row["pattern"]: len(by_age) - place for place, row in enumerate(by_age)})
+    # `merge` makes the most frequent pattern the leader; the rank given here makes it the oldest.
+    leaders = near_duplicates.merge({row["pattern"]: len(by_age) - index for index, row in enumerate(by_age)})
     signature = {row["pattern"]: row["signature"] for row in reversed(by_age)}
     clusters: dict[int, list[dict[str, Any]]] = {}
     for row in by_age:
-        clusters.setdefault(signature[standing[row["pattern"]]], []).append(row)
+        clusters.setdefault(signature[leaders[row["pattern"]]], []).append(row)
     return clusters
 
 
 def _first_here(members: Iterable[dict[str, Any]]) -> datetime | None:
-    """When the runs that are looked at saw a cluster first; it is new if nobody had before."""
+    """When a cluster first occurred in the runs of this query; it is new if it did not occur before."""
     return min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
 
 
@@ -136,7 +137,7 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
     sets = {name: {value for row in members for value in row[name] or ()} for name in ("tests", "builds", "modules")}
     hosts = sorted({host for row in members for host in row["hosts"] or () if host})
     first = next(row for row in members if row["signature"] == leader)
-    told = {
+    its_evidence = {
         "rule": "pattern",
         "count": sum(row["count"] for row in members),
         "tests": len(sets["tests"]),
@@ -152,14 +153,17 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
         "pattern": first["pattern"],
         "title": title(first["pattern"]),
         "example": first["example"],
-        **{name: told[name] for name in ("count", "tests", "builds", "modules", "hosts", "first_seen", "last_seen")},
-        **evidence.judge(told),
+        **{
+            name: its_evidence[name]
+            for name in ("count", "tests", "builds", "modules", "hosts", "first_seen", "last_seen")
+        },
+        **evidence.judge(its_evidence),
         "members": [
             {"signature": ids.text(row["signature"]), "pattern": row["pattern"], "count": row["count"]}
             for row in sorted(members, key=lambda row: (-row["count"], row["signature"]))
         ],
-        "sentence": evidence.sentence(told),
-        "evidence": told,
+        "sentence": evidence.sentence(its_evidence),
+        "evidence": its_evidence,
     }
 
 
@@ -167,17 +171,17 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
 def failure(
     store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0
 ) -> dict[str, Any] | None:
-    """The cluster that a pattern (id) belongs to among those of the filter's newest runs, over all of its history: the
+    """The cluster that a pattern (id) belongs to among those of the filter's newest runs, over its whole history: the
     keys of `failures` but `trend`, counts by day and by module, and its newest examples from `offset`, whose hosts are
     its `hosts`. None if unknown."""
     number = ids.number(signature)
-    known = store.rows("SELECT * FROM signatures WHERE signature = ?", [number])
-    if not known:
+    signatures = store.rows("SELECT * FROM signatures WHERE signature = ?", [number])
+    if not signatures:
         return None
     empty = {"count": 0, "tests": [], "builds": [], "modules": [], "hosts": [], "first_here": None, "last_seen": None}
     recent = _patterns(store, lane_window(store, flt, flt.runs or RECENT_RUNS).builds, flt)
     if all(row["signature"] != number for row in recent):
-        recent.append(empty | known[0])
+        recent.append(empty | signatures[0])
     leader, members = next(
         (leader, rows) for leader, rows in _clusters(recent).items() if any(row["signature"] == number for row in rows)
     )
@@ -203,15 +207,15 @@ def failure(
         parameters,
     )
     examples = _examples(store, source, where, parameters, limit, offset)
-    facts = {row["signature"]: row | {"hosts": []} for row in ever}
-    whole = [row | empty | facts.get(row["signature"], {}) for row in members]
+    totals = {row["signature"]: row | {"hosts": []} for row in ever}
+    whole = [row | empty | totals.get(row["signature"], {}) for row in members]
     answer = _cluster(leader, whole, _first_here(members))
     hosts = sorted({row["host"] for row in examples if row["host"]})
-    told = answer["evidence"] | {"hosts": hosts}
+    its_evidence = answer["evidence"] | {"hosts": hosts}
     return answer | {
         "hosts": hosts,
-        "evidence": told,
-        "sentence": evidence.sentence(told),
+        "evidence": its_evidence,
+        "sentence": evidence.sentence(its_evidence),
         "days": days,
         "by_module": by_module,
         "examples": examples,
@@ -251,11 +255,11 @@ def _examples(
 
 
 def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...], str]:
-    """The host of each example; only the partitions in which they lie are read."""
-    lies = {row["release"] for row in examples}, [row["started_at"] for row in examples]
-    where, parameters = partitions(*lies)
+    """The host of each example; only the partitions of the examples are read."""
+    bounds = {row["release"] for row in examples}, [row["started_at"] for row in examples]
+    where, parameters = partitions(*bounds)
     rows = store.cursor().execute(
-        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.table_source("results", *lies)} r
+        f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.table_source("results", *bounds)} r
         WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
             AND r.status = 'failed'""",
         parameters | {name + "s": [row[name] for row in examples] for name in ("build", "test")},

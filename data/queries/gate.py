@@ -88,17 +88,19 @@ def gate(
     if flt.exclude_flaky:
         flaky = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
         answer["left_out"]["noisy"] = sum(line.test in flaky for line, _ in failing)
-        failing = [(line, its) for line, its in failing if line.test not in flaky]
+        failing = [(line, its_evidence) for line, its_evidence in failing if line.test not in flaky]
     counting = []
-    for line, its in failing:
-        name = evidence.judge(its)["class"]
+    for line, its_evidence in failing:
+        name = evidence.judge(its_evidence)["class"]
         answer["counts"][name] += 1
         if name in kinds:
-            counting.append((FAILING.index(name), line.module, line.test, its))
+            counting.append((FAILING.index(name), line.module, line.test, its_evidence))
     counting.sort(key=lambda row: row[:3])
     answer["new"] = len(counting)
     names = test_names(store, [test for _, _, test, _ in counting[:limit]])
-    answer["tests"] = [_row(test, names[test], module, its) for _, module, test, its in counting[:limit]]
+    answer["tests"] = [
+        _row(test, names[test], module, its_evidence) for _, module, test, its_evidence in counting[:limit]
+    ]
     results = _result_count(store, candidate, flt)
     return answer | gate_text.decide(candidate.run, base.run, results, len(counting), max_new, kinds)
 
@@ -159,13 +161,13 @@ def _failing(
     for line in failing:
         last = _last_run(before.get(line.test), base)
         status = last and ("failed" if before[line.test].failed >> last[0] & 1 else "passed")
-        its = {
+        its_evidence = {
             "rule": "class",
             "base": _side(f"{release}#{(last[1] if last else base.run)['number']}", status),
             "candidate": _side(f"#{candidate.run['number']}", "failed"),
             "kinds": kinds.get(line.test, []),
         }
-        rows.append((line, its))
+        rows.append((line, its_evidence))
     return rows
 
 
@@ -207,8 +209,8 @@ def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:
     return found["total"] if found else 0
 
 
-def _row(test: int, names: dict[str, Any], module: str, its: dict[str, Any]) -> dict[str, Any]:
-    judged = evidence.judge(its)
+def _row(test: int, names: dict[str, Any], module: str, its_evidence: dict[str, Any]) -> dict[str, Any]:
+    judged = evidence.judge(its_evidence)
     return {
         "test": ids.text(test),
         "key": f"{names['file']}::{names['class']}::{names['name']}",
@@ -216,7 +218,7 @@ def _row(test: int, names: dict[str, Any], module: str, its: dict[str, Any]) -> 
         "module": module,
         "class": judged["class"],
         "before": judged["before"],
-        "kinds": its["kinds"],
-        "sentence": evidence.sentence(its),
-        "evidence": its,
+        "kinds": its_evidence["kinds"],
+        "sentence": evidence.sentence(its_evidence),
+        "evidence": its_evidence,
     }

@@ -1,4 +1,4 @@
-"""The tests x runs grid: one letter a cell, so that a thousand tests over two hundred runs are a small answer."""
+"""The tests x runs grid: one letter per cell, so that a thousand tests over two hundred runs are a small answer."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ def grid(
     order: str = "failing",
 ) -> dict[str, Any]:
     """{"runs", "tests", "cells"}: the newest `flt.runs` (30) runs, newest first; for each test one string with a letter
-    a run: P passed, F failed, K passed after a failed attempt, S skipped, - did not run (or its build is missing).
+    per run: P passed, F failed, K passed after a failed attempt, S skipped, - did not run (or its build is missing).
 
-    `kinds` keeps only tests that carry one of these words; `order` is failing (most failed first), verdict (worst word
-    first), priority, module or name. Raises ValueError for another order.
+    `kinds` keeps only tests with one of these verdict kinds; `order` is failing (most failed first), verdict (worst
+    kind first), priority, module or name. Raises ValueError for another order.
     """
     if order not in ORDERS:
-        raise ValueError(f"order is one of {', '.join(ORDERS)}")
+        raise ValueError(f"order must be one of {', '.join(ORDERS)}")
     columns = runs(store, flt, flt.runs or 30)
     judged = verdicts.judge_tests(store, replace(flt, runs=None))[1] if flt.release else []
     chosen = None if not kinds else {verdict.test_lane.test for verdict in judged if verdict.kinds & set(kinds)}
     rank = (
-        {test: KINDS.index(worst_kind(carried)) for test, carried in _words(judged).items()}
+        {test: KINDS.index(worst_kind(carried)) for test, carried in _verdict_kinds(judged).items()}
         if order == "verdict"
         else {}
     )
     rows = _cells(store, columns, flt, _named(store, text, chosen), order, rank, limit, offset)
     shown = {row["test"] for row, _ in rows}
-    words = _words(verdict for verdict in judged if verdict.test_lane.test in shown)
+    kinds_of = _verdict_kinds(verdict for verdict in judged if verdict.test_lane.test in shown)
     return {
         "runs": [
             {name: run[name] for name in ("id", "number", "version", "environment", "started_at", "state")}
@@ -66,7 +66,7 @@ def grid(
                 "name": row["name"],
                 "module": row["module"],
                 "priority": row["priority"],
-                "kinds": sorted(words.get(row["test"], ()), key=KINDS.index),
+                "kinds": sorted(kinds_of.get(row["test"], ()), key=KINDS.index),
             }
             for row, _ in rows
         ],
@@ -74,12 +74,12 @@ def grid(
     }
 
 
-def _words(judged: Iterable[LaneVerdict]) -> dict[int, set[str]]:
-    """All that is said of each test, in whatever environment."""
-    words: dict[int, set[str]] = {}
+def _verdict_kinds(judged: Iterable[LaneVerdict]) -> dict[int, set[str]]:
+    """By test: its verdict kinds in all environments."""
+    kinds_of: dict[int, set[str]] = {}
     for verdict in judged:
-        words.setdefault(verdict.test_lane.test, set()).update(verdict.kinds)
-    return words
+        kinds_of.setdefault(verdict.test_lane.test, set()).update(verdict.kinds)
+    return kinds_of
 
 
 @cached_query
@@ -95,7 +95,7 @@ def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
 
 @cached_query
 def priorities(store: Store, release: str | None) -> list[str]:
-    """The priorities that the metadata gives to tests of a release; UNKNOWN stands for those without one."""
+    """The priorities of a release's tests in the metadata, and UNKNOWN for tests without one."""
     rows = store.rows(
         f"SELECT DISTINCT priority FROM ({METADATA}) WHERE priority IS NOT NULL ORDER BY 1",
         {"metadata_release": release},
@@ -126,23 +126,23 @@ def _cells(
 ) -> list[tuple[dict[str, Any], str]]:
     """Each test (test, file, class, name, module, priority) and its letters, in order; `rank` is that of the tests'
     verdicts."""
-    builds = listed_builds(store, {ids.number(run["id"]): (0, place) for place, run in enumerate(columns)})
+    builds = listed_builds(store, {ids.number(run["id"]): (0, index) for index, run in enumerate(columns)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
     its = rows_in_filter(store, flt, rows, builds)
     if wanted is not None:
         its &= np.isin(rows.tests, list(wanted))[rows.test]
     age = np.array([build.age for build in builds], dtype=np.int32)
-    seen = np.zeros(len(rows.tests), dtype=bool)
-    seen[rows.test[its]] = True
+    present = np.zeros(len(rows.tests), dtype=bool)
+    present[rows.test[its]] = True
     failures = _failures(rows, its, age)
-    # Of many thousands only those are named and sorted that can stand on the page, and only its rows become letters.
-    if order == "failing" and offset + limit < seen.sum():
-        most = failures[seen]
-        seen &= failures >= -np.partition(-most, offset + limit)[offset + limit]
-    at = np.flatnonzero(its & seen[rows.test])
+    # Only tests that can be on the page are named and sorted, and only the page's rows become letters.
+    if order == "failing" and offset + limit < present.sum():
+        most = failures[present]
+        present &= failures >= -np.partition(-most, offset + limit)[offset + limit]
+    at = np.flatnonzero(its & present[rows.test])
     group = np.zeros(len(rows.tests), dtype=np.int32)
     group[rows.test[at]] = rows.group[at]
-    tests = np.flatnonzero(seen)
+    tests = np.flatnonzero(present)
     modules = pa.DictionaryArray.from_arrays(group[tests], pa.array([of.module for of in rows.groups], pa.string()))
     candidates = pa.table(
         {
@@ -177,7 +177,7 @@ def _cells(
     line = np.full(len(rows.tests), -1, dtype=np.int32)
     line[[row.pop("line") for row in page]] = np.arange(len(page))
     letters = _letters(rows, at[line[rows.test[at]] >= 0], line, age, (len(page), len(columns)))
-    return [(row, letters[place].tobytes().decode()) for place, row in enumerate(page)]
+    return [(row, letters[index].tobytes().decode()) for index, row in enumerate(page)]
 
 
 def _failures(rows: ResultRows, its: np.ndarray, age: np.ndarray) -> np.ndarray:
@@ -196,11 +196,11 @@ def _letters(rows: ResultRows, at: np.ndarray, line: np.ndarray, age: np.ndarray
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
     letters = np.full(shape, ord("-"), dtype=np.uint8)
     # A later letter covers an earlier one: the worst is shown.
-    for letter, held in (
+    for letter, mask in (
         ("S", final & ~failed & ~passed),
         ("P", final & passed),
         ("K", passed & (~final | again)),
         ("F", final & failed),
     ):
-        letters[y[held], x[held]] = ord(letter)
+        letters[y[mask], x[mask]] = ord(letter)
     return letters

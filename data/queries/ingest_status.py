@@ -20,10 +20,10 @@ def status(store: Store) -> list[dict[str, Any]]:
     """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), whether it is being
     read now, open work by state, builds and results held, lag in seconds."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    told = poll_status.latest(store, now)
+    polls = poll_status.latest(store, now)
     rows = []
     for row in _sources(store):
-        row = {**row, "next_poll": None, "is_read": False, **told.get(row["source"], {})}
+        row = {**row, "next_poll": None, "is_read": False, **polls.get(row["source"], {})}
         last = row["last_poll"]
         age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
         rows.append(row | {"lag_s": age})
@@ -57,9 +57,9 @@ def _sources(store: Store) -> list[dict[str, Any]]:
         | {"poll_minutes": configured[row["source"]].poll_minutes if row["source"] in configured else None}
         for row in rows
     ]
-    known = {row["source"] for row in answer}
+    with_rows = {row["source"] for row in answer}
     for name, source in configured.items():
-        if name not in known:
+        if name not in with_rows:
             empty = dict.fromkeys(("last_poll", "last_error", "last_failed", "duration_s", "requests", "newest_build"))
             answer.append({"source": name, **empty, **dict.fromkeys(counts, 0), "poll_minutes": source.poll_minutes})
     return answer
@@ -75,9 +75,9 @@ def ledger(
     flt: Filter = EVERYTHING,
     rechecks: bool = True,
 ) -> list[dict[str, Any]]:
-    """Open work: discovered builds that are not done, with their error. What failed comes first, then what waits, the
-    next to be tried before the others, then what Jenkins has no more, and last, with `rechecks`, what is read and will
-    only be looked at once more."""
+    """Open work: discovered builds that are not done, with their error. Failed builds come first, then waiting ones by
+    their next try, then those that Jenkins has deleted, and last, with `rechecks`, builds that are read and will be
+    rechecked once."""
     where, parameters = "true" if rechecks else "state <> 'recheck'", {"limit": limit, "offset": offset}
     for name, value in (("source", source), ("state", state)):
         if value is not None:
@@ -94,7 +94,7 @@ def ledger(
 
 @cached_query
 def rechecks(store: Store, source: str | None = None) -> int:
-    """How many builds are read and will only be looked at once more."""
+    """How many builds are read and will only be rechecked once."""
     return store.value(
         "SELECT count(*) FROM ledger WHERE state = 'recheck' AND ($source IS NULL OR source = $source)",
         {"source": source},
@@ -103,7 +103,7 @@ def rechecks(store: Store, source: str | None = None) -> int:
 
 @cached_query
 def build_names(store: Store, builds: Sequence[str]) -> dict[str, str]:
-    """By id of a build: what it is, in words."""
+    """By build id: release, module and number, as text."""
     rows = store.rows(
         "SELECT build, release, module, number FROM builds WHERE build IN (SELECT unnest($builds))",
         {"builds": [ids.number(build) for build in builds]},
@@ -114,8 +114,8 @@ def build_names(store: Store, builds: Sequence[str]) -> dict[str, str]:
 @cached_query
 def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
-    last) of each hole, newest first. What was picked or read back from before the history that polls want leaves
-    none; who hands builds in without a Jenkins numbers them freely."""
+    last) of each hole, newest first. Picked or backfilled builds from before the polled history leave no gaps;
+    nor do imports and uploads, whose numbers are free."""
     rows = store.rows(
         """WITH held AS (
             SELECT source, job, number, started_at FROM builds UNION ALL
@@ -156,7 +156,7 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
 
 @cached_query
 def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
-    """What parsers remarked on reports, the newest builds first: (build (id), job, number, started_at, path,
+    """The parsers' warnings about reports, newest builds first: (build (id), job, number, started_at, path,
     message)."""
     rows = store.rows(
         f"""SELECT b.build, b.job, b.number, b.started_at, w.path, w.message
@@ -169,7 +169,7 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
 
 @cached_query
 def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest ended builds that brought no results: (build (id), source, job, number, started_at, result)."""
+    """The newest finished builds without results: (build (id), source, job, number, started_at, result)."""
     rows = store.rows(
         """SELECT build, source, job, number, started_at, result FROM builds WHERE state = 'final' AND total = 0
         ORDER BY started_at DESC, job LIMIT $limit""",
@@ -188,7 +188,7 @@ def catalog_bytes(store: Store) -> int | None:
 
 @cached_query
 def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest ended orchestrating builds of which no module build is known, for they left no map of them: (run (id),
+    """The newest finished orchestrating builds whose module builds are unknown: (run (id),
     source, job, number, started_at, result)."""
     rows = store.rows(
         """SELECT min(r.run) AS run, r.source, r.job, r.number, r.started_at, any_value(r.result) AS result

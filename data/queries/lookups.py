@@ -1,4 +1,4 @@
-"""Whether there is such a run, build, test or release: what an address or a request names."""
+"""Look-ups by name: whether a run, build, test or release exists, and runs by number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLES = {"run": "runs", "build": "builds", "test": "tests", "release": "releas
 
 @cached_query
 def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
-    """`what`: run, build or test, by id, or release. Raises ValueError where `name` is no id."""
+    """`what`: run, build or test, by id, or release. Raises ValueError for an invalid id."""
     value = name if what == "release" else ids.number(name)
     return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [value])
 
@@ -26,7 +26,7 @@ _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
 
 @cached_query
 def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]:
-    """The ids of the runs that somebody may mean by `name`, newest first: an id, or a number such as "12", "#12" or
+    """The ids of the runs that `name` can mean, newest first: an id, or a number such as "12", "#12" or
     "7.1 #12", of the filter's release and environment."""
     found = _RUN.fullmatch(name.strip())
     if found is None or len(name) == 16:

@@ -111,7 +111,7 @@ def _table(
 
 def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[str, Any]]) -> dict[str, Any]:
     kinds = {kind: len(cell.tests[kind]) for kind in KINDS}
-    its = {
+    its_evidence = {
         "rule": "cell",
         "module": module,
         "column": column,
@@ -126,15 +126,15 @@ def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[
         "sick": len(cell.tests[BAD_HOST]),
     }
     return {
-        **evidence.judge(its),
+        **evidence.judge(its_evidence),
         "regressions": kinds["regression"],
         "new_failures": kinds["new_failure"],
         "always_failing": kinds["always_failing"],
         "flaky": kinds["flaky"],
         **{name: cell.counts[name] for name in COUNTS},
         "pass_rate": pass_rate(cell.counts, store.settings.measures),
-        "sentence": evidence.sentence(its),
-        "evidence": its,
+        "sentence": evidence.sentence(its_evidence),
+        "evidence": its_evidence,
     }
 
 

@@ -1,4 +1,4 @@
-"""Questions about release lines: how healthy is each one now."""
+"""Release lines: the tile of each, the choices of the filter, and versions."""
 
 from __future__ import annotations
 
@@ -12,81 +12,87 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import iso, release_state
+from data.model.measures import COUNTS, iso, release_state
 from data.queries.runs import runs
 from data.verdicts import verdicts
 
 SPARK = 20
+_SPARK_FIELDS = ("id", "number", "started_at", "state", "pass_rate", "total", "passed", "failed", "skipped")
 
 
 def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    """One tile a release line, newest activity first. Numbers are of `latest_run`: the newest run that has ended in the
-    environment that tests most, so that a small staging run does not speak for the release; so is the spark.
+    """One tile per release line, newest activity first. Its numbers and its spark are of `latest_run`: the newest
+    finished run in the environment that tests most, so that a small staging run does not represent the release.
 
-    Not remembered as a whole: freshness and staleness follow the clock.
+    Not cached as a whole: freshness and staleness follow the clock.
     """
     now = (store if flt.as_of is None else store.at(flt.as_of)).now()
     return [_tile(line, now, store) for line in release_runs(store, flt)]
 
 
 def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
-    """One tile; None where no such release line is known."""
+    """One tile; None for an unknown release line."""
     return next((tile for tile in tiles(store, replace(flt, release=name)) if tile["release"] == name), None)
 
 
 @cached_query
 def release_runs(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """What the tiles are made of, without the clock: release, its newest runs, and its tests' words counted."""
-    known = store.rows("SELECT release, active FROM releases ORDER BY release")
-    words = verdicts.counts(store, flt)
+    """What tiles are computed from, without the clock: release, its newest runs, and counts of its verdict kinds."""
+    rows = store.rows("SELECT release, active FROM releases ORDER BY release")
+    kinds = verdicts.counts(store, flt)
     found = []
-    for row in known:
+    for row in rows:
         if flt.release is not None and row["release"] != flt.release:
             continue
         newest = runs(store, replace(flt, release=row["release"]), 2 * SPARK)
-        found.append({"release": row["release"], "runs": newest, "words": words.get(row["release"], {})})
+        found.append({"release": row["release"], "runs": newest, "kinds": kinds.get(row["release"], {})})
     found.sort(key=lambda line: line["runs"][0]["started_at"] if line["runs"] else "", reverse=True)
     return found
 
 
-def _tile(facts: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
-    newest = facts["runs"]
+def _tile(line: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
+    newest, kinds = line["runs"], line["kinds"]
     running = next((run for run in newest if run["state"] == "running"), None)
-    ended = [run for run in newest if run["state"] != "running"]
-    main = max(ended, key=lambda run: run["total"])["environment"] if ended else None
-    latest = next((run for run in ended if run["environment"] == main), None)
-    spark = [run for run in newest if run["environment"] == main or latest is None][:SPARK]
+    latest = _latest_run(newest)
     age = (now - datetime.fromisoformat(newest[0]["started_at"].rstrip("Z"))).total_seconds() if newest else None
-    words = facts["words"]
     shown = latest or running or {}
     return {
-        "release": facts["release"],
-        "state": release_state(latest, running is not None, words, age, store.settings.measures),
+        "release": line["release"],
+        "state": release_state(latest, running is not None, kinds, age, store.settings.measures),
         "pass_rate": shown.get("pass_rate"),
-        **{name: shown.get(name, 0) for name in ("total", "passed", "failed", "errors", "skipped")},
-        "new_failures": words.get("new_failure", 0),
-        "regressions": words.get("regression", 0),
-        "always_failing": words.get("always_failing", 0),
-        "flaky": words.get("flaky", 0),
-        "fixed": words.get("fixed", 0),
+        **{name: shown.get(name, 0) for name in COUNTS},
+        "new_failures": kinds.get("new_failure", 0),
+        "regressions": kinds.get("regression", 0),
+        "always_failing": kinds.get("always_failing", 0),
+        "flaky": kinds.get("flaky", 0),
+        "fixed": kinds.get("fixed", 0),
         "latest_run": latest,
         "running_run": running,
         "freshness_s": age,
-        "spark": [
-            {
-                name: run[name]
-                for name in ("id", "number", "started_at", "state", "pass_rate", "total", "passed", "failed", "skipped")
-            }
-            for run in reversed(spark)
-        ],
+        "spark": _spark(newest, latest),
         "environments": sorted({run["environment"] for run in newest if run["environment"]}),
         "versions": sorted({run["version"] for run in newest if run["version"]}, key=_natural, reverse=True),
     }
 
 
+def _latest_run(newest: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The newest finished run in the environment that tests most."""
+    finished = [run for run in newest if run["state"] != "running"]
+    if not finished:
+        return None
+    main = max(finished, key=lambda run: run["total"])["environment"]
+    return next(run for run in finished if run["environment"] == main)
+
+
+def _spark(newest: list[dict[str, Any]], latest: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The runs of the sparkline, oldest first: those in the environment of the latest run."""
+    shown = [run for run in newest if latest is None or run["environment"] == latest["environment"]][:SPARK]
+    return [{name: run[name] for name in _SPARK_FIELDS} for run in reversed(shown)]
+
+
 @cached_query
 def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
-    """What the selectors offer: every release, and below the chosen one its versions, environments and modules."""
+    """The choices of the selectors: all releases, and the versions, environments and modules of the chosen one."""
     where, parameters = conditions(replace(flt, version=None, environment=None), "r")
     found = store.rows(
         f"""SELECT list(DISTINCT version) FILTER (version IS NOT NULL) AS versions,

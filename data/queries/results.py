@@ -9,14 +9,14 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.queries.builds import partition, build_table
+from data.queries.builds import build_table, partition
 from data.queries.failure_texts import attempt_key, messages
 from data.verdicts.priorities import priority_condition
 from data.verdicts.verdicts import test_names
 
 Row = dict[str, Any]
-_Asked = tuple[str, dict[str, Any]]  # SQL, and its parameters
-_NOTHING: _Asked = "FROM results WHERE false", {}
+_Query = tuple[str, dict[str, Any]]  # SQL, and its parameters
+_NOTHING: _Query = "FROM results WHERE false", {}
 
 
 @cached_query
@@ -31,8 +31,8 @@ def run_results(
     rerun: bool = False,
 ) -> list[Row]:
     """The final results of a run, worst first, then by module and key; at most `limit` from `offset`. With `rerun`,
-    only those that came of running a test again."""
-    return _told_of_run(store, _page(store, _run(store, run_id, flt, status, text, rerun), limit, offset))
+    only those of reruns."""
+    return _run_rows(store, _page(store, _run(store, run_id, flt, status, text, rerun), limit, offset))
 
 
 def all_run_results(
@@ -44,10 +44,10 @@ def all_run_results(
     text: str | None = None,
     rerun: bool = False,
 ) -> Iterator[list[Row]]:
-    """All that `of_run` answers, `size` rows at a time, of one query: each page of it would sort the run anew."""
+    """All rows of `run_results`, `size` at a time, from one query: each page would sort the run again."""
     store = _as_of(store, flt)
     for batch in store.batches(*_run(store, run_id, flt, status, text, rerun), size):
-        yield _told_of_run(store, batch)
+        yield _run_rows(store, batch)
 
 
 @cached_query
@@ -63,8 +63,8 @@ def build_results(
     offset: int = 0,
 ) -> list[Row]:
     """The final results of a build (`attempts`: every attempt), worst first; with the head of the failure text."""
-    asked = _build(store, build_id, flt, status, text, host, attempts)
-    return _told_of_build(store, _page(store, asked, limit, offset))
+    query = _build(store, build_id, flt, status, text, host, attempts)
+    return _build_rows(store, _page(store, query, limit, offset))
 
 
 def all_build_results(
@@ -77,10 +77,10 @@ def all_build_results(
     host: str | None = None,
     attempts: bool = False,
 ) -> Iterator[list[Row]]:
-    """All that `of_build` answers, `size` rows at a time, of one query."""
+    """All rows of `build_results`, `size` at a time, from one query."""
     store = _as_of(store, flt)
     for batch in store.batches(*_build(store, build_id, flt, status, text, host, attempts), size):
-        yield _told_of_build(store, batch)
+        yield _build_rows(store, batch)
 
 
 def _as_of(store: Store, flt: Filter) -> Store:
@@ -89,12 +89,12 @@ def _as_of(store: Store, flt: Filter) -> Store:
     return store
 
 
-def _page(store: Store, asked: _Asked, limit: int, offset: int) -> list[Row]:
-    sql, parameters = asked
+def _page(store: Store, query: _Query, limit: int, offset: int) -> list[Row]:
+    sql, parameters = query
     return store.rows(f"{sql} LIMIT $limit OFFSET $offset", parameters | {"limit": limit, "offset": offset})
 
 
-def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str | None, rerun: bool) -> _Asked:
+def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str | None, rerun: bool) -> _Query:
     where, parameters = _within(store, run_id, flt)
     if rerun:
         where += " AND r.attempt > 1"
@@ -114,14 +114,14 @@ def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str |
     )
 
 
-def _told_of_run(store: Store, rows: list[Row]) -> list[Row]:
-    said = messages(store, rows)
-    return [_result(row | {"message": said.get(attempt_key(row))}) for row in rows]
+def _run_rows(store: Store, rows: list[Row]) -> list[Row]:
+    message_of = messages(store, rows)
+    return [_result(row | {"message": message_of.get(attempt_key(row))}) for row in rows]
 
 
 def _build(
     store: Store, build_id: str, flt: Filter, status: str | None, text: str | None, host: str | None, attempts: bool
-) -> _Asked:
+) -> _Query:
     here = partition(store, build_id)
     if here is None:
         return _NOTHING
@@ -146,11 +146,11 @@ def _build(
     )
 
 
-def _told_of_build(store: Store, rows: list[Row]) -> list[Row]:
-    # Asked afterwards: to plan a join costs more than to look a page's names up.
-    named, said = test_names(store, [row["test"] for row in rows]), messages(store, rows)
+def _build_rows(store: Store, rows: list[Row]) -> list[Row]:
+    # Read separately: planning a join takes longer than looking up the names of a page.
+    named, message_of = test_names(store, [row["test"] for row in rows]), messages(store, rows)
     return [
-        _result(row | named[row["test"]] | {"message": said.get(attempt_key(row))})
+        _result(row | named[row["test"]] | {"message": message_of.get(attempt_key(row))})
         | {"is_final": row["is_final"], "position": row["position"]}
         for row in rows
     ]
@@ -178,7 +178,7 @@ def _result(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _within(store: Store, run_id: str, flt: Filter) -> _Asked:
+def _within(store: Store, run_id: str, flt: Filter) -> _Query:
     """SQL over `results r`: the rows of one run, with the bounds that let partitions be left out."""
     number = ids.number(run_id)
     bounds = store.rows(

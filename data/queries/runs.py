@@ -1,4 +1,4 @@
-"""Questions about regression runs: which there were, and what one of them brought."""
+"""Regression runs: lists of runs, one run, and its modules and priorities."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
 
 @cached_query
 def newest_ended(store: Store, flt: Filter) -> str | None:
-    """The id of the newest run of a filter that has ended."""
+    """The id of the newest finished run of a filter."""
     where, parameters = conditions(flt, "r")
     found = store.value(
         f"""SELECT r.run FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run)
@@ -64,7 +64,7 @@ def newest_ended(store: Store, flt: Filter) -> str | None:
 @cached_query
 def expected(store: Store, release: str, environment: str | None, flt: Filter = EVERYTHING) -> float | None:
     """How long a run of this lane is likely to take, in seconds: the median of the newest three that have ended; a lane
-    gets faster or slower, so that more of them tell of another time."""
+    gets faster or slower, so older runs say little."""
     return store.value(
         """SELECT median(duration_s) FROM (
             SELECT duration_s FROM runs WHERE release = $release AND environment IS NOT DISTINCT FROM $environment
@@ -76,7 +76,7 @@ def expected(store: Store, release: str, environment: str | None, flt: Filter = 
 
 @cached_query
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
-    """One row an owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
+    """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
     base = base or _neighbours(store, run_id)["previous"]
     counts = _module_counts(store, run_id, base, flt)
@@ -132,7 +132,7 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
 
 @cached_query
 def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
-    """One row a priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
+    """One row per priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
     (default: the previous one of the same environment)."""
     base = base or _neighbours(store, run_id)["previous"]
     rows = _priority_counts(store, run_id, flt)
@@ -141,7 +141,7 @@ def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | 
         row["pass_rate"] = pass_rate(row, store.settings.measures)
     for row in rows:
         row["delta"] = deltas(row, earlier.get(row["priority"]))
-    first = {name: place for place, name in enumerate(_PRIORITIES)}
+    first = {name: index for index, name in enumerate(_PRIORITIES)}
     return sorted(rows, key=lambda row: (row["priority"] == UNKNOWN, first.get(row["priority"], 9), row["priority"]))
 
 
@@ -155,17 +155,17 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
     if flt.exclude_flaky:
         out = excluded_tests(store, lane["release"]).get(lane["environment"], [])
         its &= ~np.isin(rows.tests, out)[rows.test]
-    known = release_priorities(store, lane["release"])
-    place, flag = known.codes_of(rows.tests[rows.test[its]]), rows.flag[its]
+    priorities_of = release_priorities(store, lane["release"])
+    index, flag = priorities_of.codes_of(rows.tests[rows.test[its]]), rows.flag[its]
 
     def counted(of: np.ndarray) -> list[int]:
-        return np.bincount(place[of], minlength=len(known.names)).tolist()
+        return np.bincount(index[of], minlength=len(priorities_of.names)).tolist()
 
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
     counts = (counted(of) for of in (slice(None), passed, failed, flag & ERROR > 0, ~failed & ~passed))
     return [
         {"priority": name, **dict(zip(COUNTS, values, strict=True))}
-        for name, *values in zip(known.names, *counts, strict=True)
+        for name, *values in zip(priorities_of.names, *counts, strict=True)
         if values[0]
     ]
 
@@ -247,7 +247,7 @@ def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> 
         FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({of_runs}){part}""",
         parameters,
     )
-    # Summed here: that is a few rows a build, and to set up an aggregation takes as long as the rest of the query.
+    # Summed here: it is a few rows per build, and setting up an aggregation takes as long as the rest of the query.
     found: dict[tuple[int, str], dict[str, Any]] = {}
     for run_, module, *values, seconds in rows.fetchall():
         row = found.setdefault((run_, module), {"module": module, **dict.fromkeys(COUNTS, 0), "duration_s": None})

@@ -1,6 +1,6 @@
-"""One question over everything that has a name: releases, modules, runs, builds, tests, bugs, failure texts.
+"""The search over everything that has a name: releases, modules, runs, builds, tests, bugs, failure patterns.
 
-Asked at every keystroke: only tables that the web holds in memory are read, and no text is put together for a row.
+It runs at every keystroke: it reads only tables in memory, and concatenates no text per row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data.queries import bug_links
 from data.verdicts.statistics.signatures import title
 
 EACH = 6  # hits of one kind
-WORDS = 8  # of a query; more say nothing that these do not
+WORDS = 8  # of a query; more would not narrow it further
 KINDS = ("release", "module", "run", "build", "test", "bug", "failure")
 _TEXTS = {
     "release": ("release",),
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"#?(\d{1,9})")
 
 @cached_query
 def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[dict[str, Any]]:
-    """What every word of `q` is found in, whatever its case: at most `each` of a kind, the exact ones first.
+    """The hits that contain every word of `q`, ignoring case: at most `each` per kind, exact ones first.
 
     A hit: {kind (of KINDS), id (of releases, modules and bugs their name), title, detail, release, state (of runs and
     builds), at, exact}. Exact: `q` is its id, an address of its build in Jenkins, as deep as it was copied, or
@@ -53,30 +53,30 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
     words = [word for word in re.split(r"\s+|::", text.lower()) if word][:WORDS]
     hits = _of_id(store, text)
     for kind in KINDS:
-        # a failure pattern holds no numbers: of a pasted message the other words are looked for
-        known = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
-        if known:
-            where, parameters = _spoken(kind, known)
+        # a failure pattern has no numbers: the other words of a pasted message are searched
+        searched = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
+        if searched:
+            where, parameters = _word_condition(kind, searched)
             found = _FIND[kind](store, where, parameters | {"each": each})
             hits += [hit | {"exact": kind == "bug" and hit["id"].lower() == text.lower()} for hit in found]
     return hits
 
 
-def _spoken(kind: str, words: list[str]) -> tuple[str, dict[str, Any]]:
-    """SQL over `s`: every word stands in some text of the row, is its number, or the case id of a test."""
+def _word_condition(kind: str, words: list[str]) -> tuple[str, dict[str, Any]]:
+    """Condition on `s`: every word occurs in a text of the row, is its number, or the case id of a test."""
     conditions = []
-    for place, word in enumerate(words):
-        found = [f"contains(lower(s.{name}), $w{place})" for name in _TEXTS[kind]]
+    for index, word in enumerate(words):
+        found = [f"contains(lower(s.{name}), $w{index})" for name in _TEXTS[kind]]
         number = _NUMBER.fullmatch(word)
         if number and kind in ("run", "build"):
             found = [f"s.number = {int(number[1])}", *found[:1]]
         if kind == "test":
             found.append(
                 f"s.base_name IN (SELECT base_name FROM test_metadata "
-                f"WHERE lower(case_id) = $w{place} OR lower(testrail_id) = $w{place})"
+                f"WHERE lower(case_id) = $w{index} OR lower(testrail_id) = $w{index})"
             )
         conditions.append(f"({' OR '.join(found)})")
-    return " AND ".join(conditions), {f"w{place}": word for place, word in enumerate(words)}
+    return " AND ".join(conditions), {f"w{index}": word for index, word in enumerate(words)}
 
 
 def _address(text: str) -> tuple[str, dict[str, Any]]:
@@ -123,7 +123,7 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
         FROM runs s WHERE {where} ORDER BY started_at DESC, run DESC LIMIT $each""",
         parameters,
     )
-    brought = (
+    sums = (
         store.rows(
             f"""SELECT run, total, failed, builds_running, missing, waiting FROM {store.derived_table("run_sums")}
             WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
@@ -132,7 +132,7 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
         if rows
         else []
     )
-    counts = {row["run"]: row for row in brought}
+    counts = {row["run"]: row for row in sums}
     nothing = dict.fromkeys(("total", "builds_running", "waiting"), 0)
     return [
         _hit(
@@ -170,7 +170,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
 
 
 def _tests(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    # What begins as it was typed first, then the shortest: a name that was typed whole stands on top.
+    # Names that start with the first word, then the shortest: a name typed in full comes first.
     order = "starts_with(lower(s.name), $w0) DESC, " if "w0" in parameters else ""
     rows = store.rows(
         f"""SELECT test, file, class, name, module FROM tests s WHERE {where}
@@ -194,9 +194,9 @@ def _failures(store: Store, where: str, parameters: dict[str, Any]) -> list[dict
 
 def _bugs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = bug_links.search_bugs(store, where, parameters)
-    told = {"gone": "no longer in the feed"}
+    state_texts = {"gone": "no longer in the feed"}
     return [
-        _hit("bug", row["bug"], row["bug"], _joined(told.get(row["state"], row["status"]), row["summary"]))
+        _hit("bug", row["bug"], row["bug"], _joined(state_texts.get(row["state"], row["status"]), row["summary"]))
         for row in rows
     ]
 

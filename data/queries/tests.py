@@ -1,4 +1,4 @@
-"""Questions about one test: who it is, what became of it in every run, and why it failed."""
+"""One test: its identity and metadata, its history, and its attempts with failure texts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
 
 @cached_query
 def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
-    """Tests whose key or case id holds every word of `q`, whatever its case; the shortest names first. No word: every
+    """Tests whose key or case id contains every word of `q`, ignoring case; shortest names first. No word: every
     test. With a release, those that ever ran in it."""
     words = q.split()
     where = "true" + "".join(
@@ -88,8 +88,8 @@ def history(
     rows = _kept(store, ids.number(test_id), **limits)
     if rows is None:
         rows = _filed(store, ids.number(test_id), **limits)
-    facts = _facts(store, flt, [row["build"] for row in rows])
-    said = messages(store, rows)
+    build_facts = _build_facts(store, flt, [row["build"] for row in rows])
+    message_of = messages(store, rows)
     return [
         its
         | {
@@ -105,9 +105,9 @@ def history(
             "rerun": row["attempt"] > 1,
             "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
             "signature": None if row["signature"] is None else ids.text(row["signature"]),
-            "message": said.get(attempt_key(row)),
+            "message": message_of.get(attempt_key(row)),
         }
-        for its, row in zip(facts, rows, strict=True)
+        for its, row in zip(build_facts, rows, strict=True)
     ]
 
 
@@ -115,21 +115,21 @@ class _Builds(NamedTuple):
     """The newest builds of a filter, newest first."""
 
     table: pa.Table
-    keys: list[Hashable]  # that their outcomes are kept under
-    places: dict[int, int]  # of each build in these
-    whole: bool  # there are no older ones
+    keys: list[Hashable]  # of their result arrays in the cache
+    places: dict[int, int]  # index of each build
+    whole: bool  # no older builds exist
 
 
-def _facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]:
+def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]:
     """Of each: its number, job, url, version and environment, and the run that it belongs to."""
     newest = _builds(store, flt)
     table, places = newest.table, newest.places
     if not places.keys() >= set(builds):
         these = "build IN (SELECT unnest($builds::BIGINT[]))"
-        table = store.cursor().execute(_told_of(f"b.{these}", these), {"builds": builds}).to_arrow_table()
-        places = {build: place for place, build in enumerate(table["build"].to_pylist())}
-    told = table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
-    rows = told.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
+        table = store.cursor().execute(_builds_sql(f"b.{these}", these), {"builds": builds}).to_arrow_table()
+        places = {build: index for index, build in enumerate(table["build"].to_pylist())}
+    columns = table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
+    rows = columns.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
     return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
 
 
@@ -145,15 +145,15 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     if lane.at_run is not None:
         where += f" AND b.{_UP_TO_RUN}"
         parameters["at_run"] = ids.number(lane.at_run)
-    newest = f"{_told_of(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MOST_BUILDS}"
+    newest = f"{_builds_sql(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MOST_BUILDS}"
     table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds = table["build"].to_pylist()
     keys = [results_key(*of, rebuilt) for of in zip(builds, table["ingested_at"].to_pylist(), strict=True)]
-    return _Builds(table, keys, {build: place for place, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
+    return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
 
 
-def _told_of(where: str, listed: str = "true") -> str:
-    """SQL over `builds b`: what is told of them; `listed` leaves out rows of `run_builds`."""
+def _builds_sql(where: str, listed: str = "true") -> str:
+    """SQL for the columns of `builds b`; `listed` is a condition on `run_builds`."""
     return f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version, b.environment,
             l.run, r.number AS run_number
         FROM builds b
@@ -164,7 +164,7 @@ def _told_of(where: str, listed: str = "true") -> str:
 def _kept(
     store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None
 ) -> list[dict[str, Any]] | None:
-    """The rows from memory; None where the results of some build that may hold one are not there."""
+    """The rows from memory; None where a build that may have one is not in memory."""
     builds = _builds(store, flt)
     first, below = (0, None) if before is None else (builds.places.get(ids.number(before[0])), before[1])
     if first is None:
@@ -172,9 +172,9 @@ def _kept(
     found = store.result_arrays.test_results(builds.keys[first:], test, flt.topology, below, limit)
     if found is None or (len(found) < limit and not builds.whole):
         return None
-    told = builds.table.select(["build", "release", "started_at"])
-    facts = told.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()
-    return [result._asdict() | {"test": test} | its for result, its in zip(found, facts, strict=True)]
+    columns = builds.table.select(["build", "release", "started_at"])
+    build_facts = columns.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()
+    return [result._asdict() | {"test": test} | its for result, its in zip(found, build_facts, strict=True)]
 
 
 def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[dict[str, Any]]:
@@ -218,12 +218,13 @@ def attempts(
         part = " AND topology = $topology"
         parameters["topology"] = topology
     where = f"release = $release AND started_at = $at AND build = $build AND test = $test{part}"
-    lies = [here[0]["release"]], [here[0]["at"]]
+    bounds = [here[0]["release"]], [here[0]["at"]]
     rows = store.rows(
         f"""SELECT r.*, f.message, f.trace, f.output
-        FROM (SELECT * FROM {store.table_source("results", *lies)} WHERE {where}) r
+        FROM (SELECT * FROM {store.table_source("results", *bounds)} WHERE {where}) r
         LEFT JOIN (
-            SELECT test, topology, attempt, message, trace, output FROM {store.table_source("failures", *lies)} WHERE {where}) f
+            SELECT test, topology, attempt, message, trace, output
+            FROM {store.table_source("failures", *bounds)} WHERE {where}) f
             USING (test, topology, attempt)
         ORDER BY r.topology, r.attempt""",
         parameters,
