@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from dash import Dash
 from support.light_plans import light_plans
+from support.screen import Screen
 from support.store_builder import World
 
 from dashboard.app import create_app
 from data.settings import load
 
-__all__ = ["app", "call", "filled_app", "light_plans", "show", "world"]
+__all__ = ["app", "call", "filled_app", "light_plans", "screen", "show", "world"]
 
 
 @pytest.fixture
@@ -65,3 +66,9 @@ def show(app: Dash, call: Callable[..., Any]) -> Callable[[str, str], dict[str, 
         return answer.json["response"][f"{slot}-html"]["data"]
 
     return ask
+
+
+@pytest.fixture
+def screen(show: Callable[[str, str], dict[str, Any]]) -> Callable[[str, str], Screen]:
+    """What a slot shows at an address: `screen("run", "/runs/latest").one("link", "Compare").href`."""
+    return lambda slot, href: Screen(show(slot, href)["html"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from support.screen import Screen
 from support.store_builder import World
 
 from data.model import ids
@@ -42,28 +43,29 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world
 
 
-def test_the_list_is_of_open_bugs_and_can_be_narrowed(filled, show):
-    html = show("bugs", "/bugs")["html"]
-    assert "2 open bugs" in html and "2 with failing tests" in html and 'href="/bugs/NET-1"' in html
-    assert "LAB-3" not in html and "1 of 1 test failing" in html
-    assert "LAB-3" in show("bugs", "/bugs?status=closed")["html"]
-    assert "OLD-1" in show("bugs", "/bugs?status=gone")["html"]
-    assert "No matching bugs" in show("bugs", "/bugs?q=nowhere")["html"]
-    one = show("bugs", f"/bugs?test={B}")["html"]
-    assert "LAB-3" in one and "NET-1" not in one
+def test_the_list_is_of_open_bugs_and_can_be_narrowed(filled, screen):
+    bugs = screen("bugs", "/bugs")
+    assert bugs.title == "2 open bugs, 2 with failing tests"
+    assert bugs.one("link", "NET-1").href == "/bugs/NET-1" and "1 of 1 test failing" in bugs.one("link", "NET-1")
+    assert not bugs.all("link", "LAB-3")
+    assert screen("bugs", "/bugs?status=closed").all("link", "LAB-3")
+    assert screen("bugs", "/bugs?status=gone").all("link", "OLD-1")
+    assert "Nothing here" in screen("bugs", "/bugs?q=nowhere")
+    of_one_test = screen("bugs", f"/bugs?test={B}")
+    assert of_one_test.all("link", "LAB-3") and not of_one_test.all("link", "NET-1")
     run = ids.text(filled.runs[-1].id)
-    assert "for failed and skipped tests of" in show("bugs", f"/bugs?run={run}&module=routing")["html"]
-    assert "No run 0000" in show("bugs", "/bugs?run=" + "0" * 16)["html"]
+    assert "for failed and skipped tests of" in screen("bugs", f"/bugs?run={run}&module=routing")
+    assert "No run 0000" in screen("bugs", "/bugs?run=" + "0" * 16)
 
 
-def test_a_bug_lists_its_tests_with_their_words(filled, show):
-    html = show("bug", "/bugs/NET-2")["html"]
-    assert "1 of 1 test failing" in html and "regression" in html and "case C404" in html
-    assert f"case={A}%407.0%2Fprod" in html
-    closed = show("bug", "/bugs/LAB-3")["html"]
-    assert "None of 1 test failing" in closed
-    assert "no longer in the tracker" in show("bug", "/bugs/OLD-1")["html"]
-    assert "No bug feed has held NET-99" in show("bug", "/bugs/NET-99")["html"]
+def test_a_bug_lists_its_tests_with_their_verdicts(filled, screen):
+    bug = screen("bug", "/bugs/NET-2")
+    assert "1 of 1 test failing" in bug and "case C404" in bug
+    test = bug.one("link", "a[1]")
+    assert "regression" in test and test.href.endswith(f"case={A}%407.0%2Fprod")
+    assert "None of 1 test failing" in screen("bug", "/bugs/LAB-3")
+    assert "no longer in the tracker" in screen("bug", "/bugs/OLD-1")
+    assert "No bug feed has held NET-99" in screen("bug", "/bugs/NET-99")
 
 
 @pytest.mark.parametrize(
@@ -80,33 +82,36 @@ def test_a_bug_lists_its_tests_with_their_words(filled, show):
         ("bug", "/bugs/NET-2"),
     ],
 )
-def test_bugs_are_shown_beside_their_tests_and_never_as_markup(filled, show, slot, address):
-    assert_shows_bugs_as_text(show(slot, address)["html"])
+def test_bugs_are_shown_beside_their_tests_and_never_as_markup(filled, screen, slot, address):
+    assert_shows_bugs_as_text(screen(slot, address))
 
 
-def test_bugs_are_shown_beside_changes(world, show):
+def test_bugs_are_shown_beside_changes(world, screen):
     fill(world)
     world.run({"routing": {"a[1]": "P", "b": "F"}})
-    assert_shows_bugs_as_text(show("run", "/runs/latest?view=changes")["html"])
+    assert_shows_bugs_as_text(screen("run", "/runs/latest?view=changes"))
 
 
-def assert_shows_bugs_as_text(html: str) -> None:
-    assert "NET-1" in html or "NET-2" in html or "run=" in html or "LAB-3" in html
-    assert "<img" not in html and 'href="javascript' not in html
+def assert_shows_bugs_as_text(shown: Screen) -> None:
+    """A bug, or a link to the bugs of the run; nothing of the feed is an element or a script."""
+    links = [link.href for link in shown.all("link")]
+    assert any(bug in shown for bug in ("NET-1", "NET-2", "LAB-3")) or any("run=" in href for href in links)
+    assert "img" not in shown.tags and not any(href.startswith("javascript") for href in links)
 
 
-def test_a_row_shows_the_first_bug_and_how_many_more(filled, show):
-    html = show("run", "/runs/latest?view=broken")["html"]
-    assert "NET-1 <small>+1</small>" in html and "OLD-1" not in html
+def test_a_row_shows_the_first_bug_and_how_many_more(filled, screen):
+    broken = screen("run", "/runs/latest?view=broken")
+    assert "NET-1 +1" in broken and "OLD-1" not in broken
 
 
-def test_without_a_feed_it_is_said_how_to_get_one(world, show):
+def test_without_a_feed_the_screen_explains_how_to_set_one_up(world, screen):
     world.history({"a[1]": "PPFF"})
-    html = show("bugs", "/bugs")["html"]
-    assert "No bug feed has been read" in html and "regtracker bugs" in html and "/docs/ingest#bugs" in html
-    assert "Bugs</h2>" not in show("test", f"/tests/{A}")["html"]
+    bugs = screen("bugs", "/bugs")
+    assert "No bug feed has been read" in bugs and "regtracker bugs" in bugs
+    assert any(link.href.endswith("/docs/ingest#bugs") for link in bugs.all("link"))
+    assert not screen("test", f"/tests/{A}").all("heading", "Bugs")
 
 
-def test_a_moment_before_there_were_bugs_still_shows(filled, show):
-    for slot, address in (("bugs", "/bugs?as_of=1"), ("run", f"/runs/latest?as_of={filled.store.snapshot().id - 2}")):
-        assert "No bug feed" in show(slot, address)["html"] or slot == "run"
+def test_a_moment_before_there_were_bugs_still_shows(filled, screen):
+    assert "No bug feed" in screen("bugs", "/bugs?as_of=1")
+    assert screen("run", f"/runs/latest?as_of={filled.store.snapshot().id - 2}").title
