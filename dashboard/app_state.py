@@ -49,7 +49,8 @@ def store(as_of: int | None = None) -> Store:
 
 
 def snapshot_of(text: str) -> int:
-    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError, NoSnapshot."""
+    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError,
+    SnapshotNotFoundError."""
     if text.isascii() and text.isdigit():
         return filters.Filter.parse({"as_of": text}).as_of or 0
     try:

@@ -57,7 +57,7 @@ def test_files_with_replaced_builds_are_merged_too(tmp_path: Path) -> None:
                 store.transact("test", "test", lambda cursor, pair=pair: upsert_builds(cursor, pair, NOW))
         before = store.rows("SELECT * FROM results ORDER BY ALL")
         assert maintenance.file_counts(store)["results"] >= 8
-        for _ in range(2):  # what the first writes anew, the second merges
+        for _ in range(2):  # the first rewrites files, the second merges them
             maintenance.run(store, least=2)
         assert maintenance.file_counts(store)["results"] == 1
         assert store.rows("SELECT * FROM results ORDER BY ALL") == before and len(before) == 8
@@ -81,7 +81,7 @@ def test_rows_that_pile_up_in_the_catalogue_go_to_parquet(tmp_path: Path, monkey
 
 
 def test_old_snapshots_are_thinned_and_what_is_pinned_stays(tmp_path: Path) -> None:
-    """The last of an hour stands for it, later the last of a day; the newest and those pinned are never forgotten."""
+    """The last of each hour is kept, later the last of each day; the newest and the pinned ones always."""
     store = World.at(tmp_path).store
     try:
         for number in range(4):

@@ -92,7 +92,7 @@ def test_only_files_that_may_hold_it_are_opened(tmp_path: Path) -> None:
         assert store.table_source("results", [RELEASES[0]]).count(".parquet") == 4
         assert store.table_source("results", None, [START, START + timedelta(days=7)]).count(".parquet") == 3
         assert store.value(f"SELECT count(*) FROM {store.table_source('results', ['9.0'])}") == 0
-        assert store.table_source("runs") == "runs", "a small table stands for itself"
+        assert store.table_source("runs") == "runs", "small tables have no file source"
         earlier = store.at(store.snapshot().id)
         assert earlier.table_source("results", [build.release]) == "results", "earlier snapshots use the lake"
     finally:
