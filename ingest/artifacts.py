@@ -25,14 +25,16 @@ def kind_of(results: Sequence[str], path: str) -> str:
 
 def full_path(glob: str, name: str) -> str:
     """The artifact path of a zip member: Jenkins' zip omits the folders before the first wildcard of its pattern."""
-    base = "".join(f"{part}/" for part in _folders_before_wildcard(glob))
+    base = "".join(f"{segment}/" for segment in _folders_before_wildcard(glob))
     regex = glob_regex(glob)
     return name if regex.fullmatch(name) and not regex.fullmatch(base + name) else base + name
 
 
 def zip_path(glob: str) -> str:
     """The path below `artifact/` at which Jenkins serves one zip of all artifacts that match a pattern."""
-    return "/".join(part if _has_wildcard(part) else encode(part) for part in glob.split("/")) + "/*zip*/r.zip"
+    return (
+        "/".join(segment if _has_wildcard(segment) else encode(segment) for segment in glob.split("/")) + "/*zip*/r.zip"
+    )
 
 
 @lru_cache(1024)
@@ -40,15 +42,15 @@ def glob_regex(glob: str) -> re.Pattern[str]:
     """An Ant pattern: ** matches any folders, * and ? match within one name."""
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob + "**" if glob.endswith("/") else glob)
     wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(wild.get(part) or re.escape(part) for part in parts), re.DOTALL)
+    return re.compile("".join(wild.get(segment) or re.escape(segment) for segment in parts), re.DOTALL)
 
 
 def _folders_before_wildcard(glob: str) -> Iterator[str]:
-    for part in glob.split("/"):
-        if _has_wildcard(part):
+    for segment in glob.split("/"):
+        if _has_wildcard(segment):
             return
-        yield part
+        yield segment
 
 
-def _has_wildcard(part: str) -> bool:
-    return "*" in part or "?" in part
+def _has_wildcard(segment: str) -> bool:
+    return "*" in segment or "?" in segment

@@ -102,8 +102,8 @@ def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
 
 
 def _add(pipeline: Pipeline, entries: list[LedgerEntry]) -> list[LedgerEntry]:
-    known = known_builds(pipeline.store, pipeline.source.name, pipeline.layout.kind, [entries[0].job], utc_now())
-    new = [entry for entry in entries if entry.number not in known[entry.job]]
+    stored = known_builds(pipeline.store, pipeline.source.name, pipeline.layout.kind, [entries[0].job], utc_now())
+    new = [entry for entry in entries if entry.number not in stored[entry.job]]
     if new:
         pipeline.add(new)
     return new

@@ -149,7 +149,7 @@ def _text(value: Any) -> str | None:
 def _several(value: Any) -> Iterator[str]:
     """The texts of a list, or of one text with commas."""
     text = _text(value)
-    return (part for part in map(str.strip, re.split(r"[,;]", text)) if part) if text else iter(())
+    return (item for item in map(str.strip, re.split(r"[,;]", text)) if item) if text else iter(())
 
 
 def _content(location: str, settings: BugSettings, progress: Progress) -> bytes:

@@ -149,15 +149,17 @@ class BuildReader:
         digest = b"" if detail.final else _digest(description, ResultFiles(), raw_map)
         if digest and digest == self._committed.get(entry.key):
             return ReadResult(entry, entry, changed=False)
-        listed = self.layout.listed_builds(detail, build_map)
-        run = self.layout.parent(detail, started_at, self._release_of(detail, listed, context))
+        module_builds = self.layout.listed_builds(detail, build_map)
+        run = self.layout.parent(detail, started_at, self._release_of(detail, module_builds, context))
         if run.release == UNKNOWN and not detail.final:
             return ReadResult(entry, after, digest=digest)  # its release is not known yet
         result = ReadResult(entry, after, run=run, raw=[description, *([raw_map] if raw_map else [])], digest=digest)
-        result.run_builds = [RunBuildRecord(run.id, run.source, job, number, module) for job, number, module in listed]
+        result.run_builds = [
+            RunBuildRecord(run.id, run.source, job, number, module) for job, number, module in module_builds
+        ]
         result.found = [
             LedgerEntry(run.source, job, number, BUILD, next_try=utc_now())
-            for job, number, _ in listed
+            for job, number, _ in module_builds
             if number and (started_at, job, number) not in context.read_builds
         ]
         if build_map is None and not detail.sub_builds and detail.final:
@@ -174,13 +176,15 @@ class BuildReader:
             return json.loads(raw_files.unpack(file)), file
         return None, None
 
-    def _release_of(self, detail: BuildDetail, listed: list[tuple[str, int, str]], context: EntryContext) -> str | None:
+    def _release_of(
+        self, detail: BuildDetail, module_builds: list[tuple[str, int, str]], context: EntryContext
+    ) -> str | None:
         """The release of a run whose orchestrating build names no version: that of a module build that does."""
         rules = self.layout.rules
         if rules.release(rules.version(detail.display_name, detail.parameters)):
             return None
         stored = next((run.release for run in context.runs if run.release != UNKNOWN), None)
-        for job, number, _ in listed if stored is None else ():
+        for job, number, _ in module_builds if stored is None else ():
             try:
                 answer = self.jenkins.api(build_path(job, number), "displayName,actions[parameters[name,value]]")
             except NotFoundError:
@@ -228,8 +232,8 @@ class BuildReader:
 
 def _start(entry: LedgerEntry, detail: BuildDetail, context: EntryContext) -> datetime:
     """When the build started. It is part of the build's identity: without it in the answer, the known one stays."""
-    known = [run.started_at for run in context.runs] if entry.kind == RUN else [start for start, _ in context.stored]
-    return detail.started_at or max(known, default=None) or entry.first_seen or utc_now()
+    starts = [run.started_at for run in context.runs] if entry.kind == RUN else [start for start, _ in context.stored]
+    return detail.started_at or max(starts, default=None) or entry.first_seen or utc_now()
 
 
 def _digest(description: RawFile, files: ResultFiles, *more: RawFile | None) -> bytes:

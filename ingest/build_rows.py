@@ -37,7 +37,7 @@ def build_record(
     Raises UnfinishedBuildError, BadArchiveError.
     """
     source = layout.source
-    placement = layout.place(detail, started_at, parents, upstream)
+    placement = layout.placement(detail, started_at, parents, upstream)
     results = read_results(source, files, detail.number)
     kept = files.keep()
     cases, tests = result_table(results.cases, lambda file: layout.rules.owner(file, placement.module))

@@ -98,7 +98,7 @@ def _row(pipeline: Pipeline, detail: BuildDetail, status: BuildStatus) -> dict[s
     if isinstance(layout, OrchestratorLayout):
         placement = layout.parent(detail, started_at, None)
     else:
-        placement = layout.place(detail, started_at, [], None)
+        placement = layout.placement(detail, started_at, [], None)
     return describe(detail, placement) | {
         "url": pipeline.jenkins.url(build_path(detail.job, detail.number)),
         "result": detail.result,

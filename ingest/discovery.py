@@ -58,8 +58,10 @@ def discover(
     changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
     for start in range(0, len(changed), JOBS_AT_ONCE):
         chunk = changed[start : start + JOBS_AT_ONCE]
-        known = known_builds(store, source, layout.kind, [job.job for job in chunk], now)
-        answers = [pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known[job.job]) for job in chunk]
+        known_starts = known_builds(store, source, layout.kind, [job.job for job in chunk], now)
+        answers = [
+            pool.submit(_new_builds, jenkins, layout, job, before.get(job.job), known_starts[job.job]) for job in chunk
+        ]
         try:
             yield _found(layout, chunk, answers, before, now)
         finally:
@@ -101,29 +103,33 @@ def _new_builds(
     layout: JobLayout,
     job: JobRow,
     before: JobRow | None,
-    known: dict[int, set[datetime | None]],
+    known_starts: dict[int, set[datetime | None]],
 ) -> NewBuilds:
     if before is None:  # the first sweep; builds may already be here from a backfill or a request
         newest = list(iter_builds(jenkins, job.job, limit=layout.source.history))
-        new = [number for number, start in newest if number not in known or not _is_same(start, known[number])]
+        new = [
+            number
+            for number, start in newest
+            if number not in known_starts or not _is_same(start, known_starts[number])
+        ]
         return new, min((start for _, start in newest if start), default=None)
     first = PAGE
     if before.next_build and job.next_build and before.next_build < job.next_build:
         first = min(PAGE, job.next_build - before.next_build + OVERLAP)
     enough = OVERLAP if first < PAGE else PAGE // 2
     builds = iter_builds(jenkins, job.job, first=first)
-    return list(_unknown(builds, known, before.wanted_since, enough)), before.wanted_since
+    return list(_unknown(builds, known_starts, before.wanted_since, enough)), before.wanted_since
 
 
 def _unknown(
-    builds: Iterator[NumberAndStart], known: dict[int, set[datetime | None]], since: datetime | None, enough: int
+    builds: Iterator[NumberAndStart], known_starts: dict[int, set[datetime | None]], since: datetime | None, enough: int
 ) -> Iterator[int]:
     """The new ones among a job's builds, newest first. Ends after `enough` known ones in a row, or at one that is older
     than the history of the first sweep: those are left to backfill."""
-    lowest = min(known, default=0)
+    lowest = min(known_starts, default=0)
     known_in_a_row = 0
     for number, start in builds:
-        if number in known and _is_same(start, known[number]):
+        if number in known_starts and _is_same(start, known_starts[number]):
             known_in_a_row += 1
             if known_in_a_row >= enough:
                 return

@@ -168,8 +168,8 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
                 build_map = json.loads(raw_files.unpack(kept["build_map"])) if "build_map" in kept else None
                 run = layout.parent(detail, row["started_at"], row["release"])
                 runs.append(run)
-                listed = layout.listed_builds(detail, build_map)
-                run_builds += [RunBuildRecord(run.id, run.source, *build) for build in listed]
+                module_builds = layout.listed_builds(detail, build_map)
+                run_builds += [RunBuildRecord(run.id, run.source, *build) for build in module_builds]
         _commit_runs(store, runs, run_builds)
 
 

@@ -124,11 +124,11 @@ def _check_parent(
 ) -> None:
     build_map, _ = read_build_map(jenkins, detail, MAP_FILE)
     run = layout.parent(detail, detail.started_at or utc_now(), None)
-    listed = layout.listed_builds(detail, build_map)
-    finding.builds.append(describe(detail, run) | {"modules": sorted(module for _, _, module in listed)})
-    if not listed and detail.final:
+    module_builds = layout.listed_builds(detail, build_map)
+    finding.builds.append(describe(detail, run) | {"modules": sorted(module for _, _, module in module_builds)})
+    if not module_builds and detail.final:
         finding.remarks.append(f"{detail.job} #{detail.number} lists no module builds (no artifact {MAP_FILE})")
-    started = [(job, number) for job, number, _ in listed if number]
+    started = [(job, number) for job, number, _ in module_builds if number]
     if started and len(finding.builds) == 1:
         module, _ = read_build_object(jenkins, *started[0])
         _check_build(jenkins, source, layout, module, finding, [run])
@@ -142,7 +142,7 @@ def _check_build(
     finding: Finding,
     parents: Sequence[RunRecord],
 ) -> None:
-    placement = layout.place(detail, detail.started_at or utc_now(), parents, None)
+    placement = layout.placement(detail, detail.started_at or utc_now(), parents, None)
     claims = Counter(claimed_by(source.results, path) or "that no rule matches" for path in detail.artifacts)
     row = describe(detail, placement) | {"module": placement.module, "files": dict(claims)}
     finding.builds.append(row)

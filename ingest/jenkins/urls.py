@@ -24,7 +24,7 @@ def build_path(full_name: str, number: int) -> str:
 
 
 def artifact_path(full_name: str, number: int, relative: str) -> str:
-    return f"{build_path(full_name, number)}artifact/{'/'.join(encode(part) for part in relative.split('/'))}"
+    return f"{build_path(full_name, number)}artifact/{'/'.join(encode(segment) for segment in relative.split('/'))}"
 
 
 def parse_job_url(url: str) -> tuple[str, int | None]:
@@ -32,7 +32,7 @@ def parse_job_url(url: str) -> tuple[str, int | None]:
 
     Raises ValueError if the URL names no job.
     """
-    parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
+    parts = [unquote(segment) for segment in urlsplit(url).path.split("/") if segment]
     names: list[str] = []
     number = None
     position = parts.index("job") if "job" in parts else len(parts)

@@ -47,7 +47,7 @@ class JobLayout:
         answer = jenkins.api(job_path(name), "nextBuildNumber")
         return [JobRow(self.source.name, name, answer.get("nextBuildNumber"))]
 
-    def place(
+    def placement(
         self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
     ) -> BuildPlacement:
         """`parents`: the runs that list this build. `upstream`: the build that started it, if `reads_upstream`."""

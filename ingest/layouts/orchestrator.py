@@ -40,10 +40,10 @@ class OrchestratorLayout(JobLayout):
         jobs = {f"{folder}/{name}".strip("/"): number for name, number in named if self.takes(name)}
         return [(job, number, self.module(job)) for job, number in jobs.items()]
 
-    def place(
+    def placement(
         self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
     ) -> BuildPlacement:
-        own = replace(super().place(detail, started_at, parents, upstream), run=None)
+        own = replace(super().placement(detail, started_at, parents, upstream), run=None)
         parent = nearest(parents, started_at)
         if parent is None:
             return own
