@@ -1,7 +1,7 @@
-"""Every verdict from its evidence alone: `judge` computes it again, `sentence` says it in plain words.
+"""Every verdict from its evidence alone: `judge` computes it again, `sentence` states it in plain English.
 
-Evidence is a JSON object whose `rule` names how it is judged. Nothing here reads the store: what a sentence says, the
-evidence holds, and whoever doubts a verdict can recompute it from what the API gave out.
+Evidence is a JSON object whose `rule` names how it is judged. Nothing here reads the store: every number in a sentence
+is in the evidence, so any verdict can be recomputed from the API's answer.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from data.verdicts.evidence import (
 )
 from data.verdicts.evidence.number_text import Evidence
 
-# rule: how it is judged, how it is said
+# rule -> (computes the verdict, writes the sentence)
 RULES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], Callable[[Evidence], str]]] = {
     "words": (verdict.judge, verdict.sentence),
-    "change_point": (failure_history.judge_change, failure_history.say_change),
-    "suspects": (failure_history.judge_suspects, failure_history.say_suspects),
+    "change_point": (failure_history.judge_change, failure_history.change_sentence),
+    "suspects": (failure_history.judge_suspects, failure_history.suspects_sentence),
     "flaky": (flaky.judge, flaky.sentence),
     "fisher": (failure_rates.judge, failure_rates.sentence),
     "class": (comparison.judge, comparison.sentence),
     "cell": (matrix_cell.judge, matrix_cell.sentence),
     "duration": (durations.judge, durations.sentence),
     "pattern": (patterns.judge, patterns.sentence),
-    "storm": (disturbances.judge_storm, disturbances.say_storm),
-    "host": (disturbances.judge_host, disturbances.say_host),
+    "storm": (disturbances.judge_storm, disturbances.storm_sentence),
+    "host": (disturbances.judge_host, disturbances.host_sentence),
 }
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
-    """What follows from the evidence, under the names that the answers of the questions use. KeyError for no rule."""
+    """Compute what follows from the evidence, under the names used in answers. Raises KeyError for an unknown rule."""
     return RULES[evidence["rule"]][0](evidence)
 
 
 def sentence(evidence: Evidence) -> str:
-    """One plain sentence (or a few) that says the verdict with its numbers."""
+    """State the verdict with its numbers, in one sentence or a few. Raises KeyError for an unknown rule."""
     return RULES[evidence["rule"]][1](evidence)

@@ -10,33 +10,37 @@ CLASSES = ("regression", "new_failure", "still_failing", "fixed", "new_pass", "a
 
 
 def _status(side: dict[str, Any]) -> str | None:
-    """A test's worst status on one side of a comparison; None where it was not there."""
+    """A test's worst status on one side of a comparison; None if it is absent."""
     return next((status for status in ("failed", "passed", "skipped") if side[status]), None)
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     before, after = _status(evidence["base"]), _status(evidence["candidate"])
+    return {"class": _class(before, after), "before": before, "after": after}
+
+
+def _class(before: str | None, after: str | None) -> str | None:
     if after == "failed":
-        found = {"failed": "still_failing", "passed": "regression"}.get(before or "", "new_failure")
-    elif after == "passed":
-        found = {"failed": "fixed", "passed": None}.get(before or "", "new_pass")
-    elif before is None:
-        found = "appeared" if after else None
-    else:
-        found = None if before == after else "disappeared"
-    return {"class": found, "before": before, "after": after}
+        return {"failed": "still_failing", "passed": "regression"}.get(before or "", "new_failure")
+    if after == "passed":
+        return {"failed": "fixed", "passed": None}.get(before or "", "new_pass")
+    if before is None:
+        return "appeared" if after else None
+    return None if before == after else "disappeared"
 
 
 def sentence(evidence: Evidence) -> str:
-    sides = []
-    for side in (evidence["base"], evidence["candidate"]):
-        results = side["passed"] + side["failed"] + side["skipped"]
-        status = _status(side)
-        if status is None:
-            sides.append(f"absent in {side['of']}")
-        elif results > 1:
-            sides.append(f"{status} in {side['of']} ({side[status]} of {results} results)")
-        else:
-            sides.append(f"{status} in {side['of']}")
-    said = f"{sides[0].capitalize()}, {sides[1]}."
-    return f"{said} It is flaky." if "flaky" in evidence["kinds"] else said
+    """Such as "Passed in #2, failed in #3. Flaky."."""
+    before, after = (_side_text(evidence[side]) for side in ("base", "candidate"))
+    text = f"{before.capitalize()}, {after}."
+    return f"{text} Flaky." if "flaky" in evidence["kinds"] else text
+
+
+def _side_text(side: dict[str, Any]) -> str:
+    results = side["passed"] + side["failed"] + side["skipped"]
+    status = _status(side)
+    if status is None:
+        return f"absent in {side['of']}"
+    if results > 1:
+        return f"{status} in {side['of']} ({side[status]} of {results} results)"
+    return f"{status} in {side['of']}"

@@ -1,4 +1,4 @@
-"""Storms and sick hosts."""
+"""Mass failures (storms) and bad hosts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ def judge_storm(evidence: Evidence) -> dict[str, Any]:
     return {"kind": kind.name.lower() if evidence["stretch"] <= LONGEST_STORM else "none"}
 
 
-def say_storm(evidence: Evidence) -> str:
+def storm_sentence(evidence: Evidence) -> str:
     failed, total, top = evidence["failed"], evidence["total"], evidence["top"]
-    said = f"{failed} of {total} results of {evidence['column']} failed in #{evidence['number']}"
-    if evidence["message"] is not None and top > 1:
-        said += f", {top} of them with one message"
-    return f"{said}: taken for a storm."
+    same = f", {top} with the same message" if evidence["message"] is not None and top > 1 else ""
+    return f"Mass failure in #{evidence['number']}: {failed} of {total} results of {evidence['column']} failed{same}."
 
 
 def judge_host(evidence: Evidence) -> dict[str, Any]:
@@ -37,12 +35,12 @@ def judge_host(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def say_host(evidence: Evidence) -> str:
+def host_sentence(evidence: Evidence) -> str:
     found = judge_host(evidence)
-    said = (
-        f"On {evidence['host']}, tests that fail somewhere failed {found['failed']} of {found['of']} times in "
-        f"{evidence['runs']} runs (its worst, #{evidence['left_out']}, left out); {found['expected']:.1f} were expected"
-    )
-    if found["q"] is None:
-        return f"{said}: too few to judge."
-    return f"{said} (q = {found['q']:.2g}): {'it is sick' if found['sick'] else 'no sign of a sick host'}."
+    counts = f"{found['failed']} failures, {found['expected']:.0f} expected"
+    host, ratio = evidence["host"], found["ratio"]
+    if found["q"] is None or ratio is None:
+        return f"Host {host}: not enough data ({counts})."
+    if found["sick"]:
+        return f"Host {host} fails {ratio:.1f} times as often as expected ({counts}). Probably a bad host."
+    return f"Host {host}: no sign of a bad host ({counts})."

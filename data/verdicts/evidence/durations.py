@@ -1,4 +1,4 @@
-"""A duration that changed for good."""
+"""Durations that changed for good."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from data.verdicts.evidence.number_text import Evidence
 from data.verdicts.statistics.e_divisive import shifts
 
-# A change of duration is worth a line from a fifth and a tenth of a second on, and when it has lasted for three runs.
+# A change is reported if it is at least a fifth, at least a tenth of a second, and has lasted for three runs.
 LEAST_CHANGE, LEAST_SECONDS, LEAST_LASTING = 0.2, 0.1, 3
 
 
@@ -36,10 +36,8 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 def sentence(evidence: Evidence) -> str:
     found = judge(evidence)
     if found["factor"] is None:
-        return "Its duration has not changed for good."
-    what = "a result" if evidence["of"] == "module" else "it"
+        return "No lasting change of its duration."
     number, after, before = evidence["numbers"][found["index"]], found["after_s"], found["before_s"]
-    return (
-        f"Since #{number} {what} takes {after:.3g} s, {before:.3g} s "
-        f"before: {found['factor']:.2g} times as long (medians; p = {found['p']:.1g})."
-    )
+    what = "Mean duration per result" if evidence["of"] == "module" else "Duration"
+    change = f"{found['factor']:.2g}x; medians, p = {found['p']:.1g}"
+    return f"{what} since #{number}: {after:.3g} s, before {before:.3g} s ({change})."

@@ -1,4 +1,4 @@
-"""What a longer history tells: where the failure rate changed, and which commit changed it."""
+"""The longer history of a test: where its failure rate changed, and which commit changed it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from data.verdicts.evidence.number_text import Evidence, counted, percent
 from data.verdicts.statistics.change_points import FAILED_PRIOR, Change, change_points
 from data.verdicts.statistics.suspects import posterior, rank
 
-# A change that is not certain enough to be claimed still tells best where to look for who did it.
+# A change too uncertain to be reported is still the best guide to where the suspects are.
 LIKELIEST = 0.3
 
 
 def trailing_failures(statuses: str) -> int:
-    """How many failures a sequence ends in."""
+    """The number of failures at the end of `statuses`."""
     return len(statuses) - len(statuses.rstrip("F"))
 
 
 def breakage_bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
-    """Places in a history: where its last segments begin, the last run surely without what broke it, and the first
-    surely with it. Where no change is certain: the failures that it ends in, if nothing failed before them, else the
-    likeliest change. None where there is nothing between good and bad."""
+    """Indices into a history: the start of its last good segment, the last run that is certainly good, and the first
+    that is certainly broken. Without a certain change: the bounds of the trailing failures if nothing failed before
+    them, else of the likeliest change. None if there is no good run before the failures."""
     found = changes(statuses, threshold)
     rising = bool(found) and found[-1].rate_after > found[-1].rate_before
     if not rising:
@@ -35,14 +35,14 @@ def breakage_bounds(statuses: str, threshold: float) -> tuple[int, int, int] | N
 
 
 def last_rise(statuses: str, threshold: float) -> Change | None:
-    """The newest change of a history of letters (P or K passed, F failed), if the failure rate rose there."""
+    """The newest change of a history of statuses (P or K passed, F failed), if the failure rate rose there."""
     found = changes(statuses, threshold)
     return found[-1] if found and found[-1].rate_after > found[-1].rate_before else None
 
 
 @lru_cache(maxsize=4096)
 def changes(statuses: str, threshold: float) -> tuple[Change, ...]:
-    """The change points of a history of letters, oldest first; their positions are places in it."""
+    """The change points of a history of statuses, oldest first; their positions are indices into it."""
     runs = len(statuses)
     failed = [letter == "F" for letter in statuses]
     return tuple(change_points(range(runs), [1] * runs, failed, threshold=threshold))
@@ -67,15 +67,19 @@ def judge_change(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def say_change(evidence: Evidence) -> str:
-    found = judge_change(evidence)["range_99"]
-    if found is None:
-        return "No change of its failure rate is certain."
-    before, after = percent(found["rate_before"]), percent(found["rate_after"])
-    return (
-        f"With 99 % certainty it broke after #{found['after']} and not later than #{found['until']} "
-        f"(failing {before} before, {after} since)."
-    )
+def change_sentence(evidence: Evidence) -> str:
+    change = last_rise(evidence["statuses"], evidence["threshold"])
+    if change is None:
+        return "No certain change of its failure rate."
+    where = _between(evidence["numbers"], change.after, change.until)
+    before, after = percent(change.rate_before), percent(change.rate_after)
+    return f"Broke {where} (99 % sure); failed in {before} of runs before, {after} since."
+
+
+def _between(numbers: list[int], after: int, until: int) -> str:
+    """The runs after index `after` up to index `until`, by number."""
+    first, last = numbers[after + 1], numbers[until]
+    return f"in #{last}" if first == last else f"between #{first} and #{last}"
 
 
 def judge_suspects(evidence: Evidence) -> dict[str, Any]:
@@ -103,14 +107,14 @@ def _expected(outcomes: Iterable[bool]) -> float:
     return (sum(known) + FAILED_PRIOR[0]) / (len(known) + sum(FAILED_PRIOR))
 
 
-def say_suspects(evidence: Evidence) -> str:
-    found, numbers = judge_suspects(evidence), evidence["numbers"]
-    between = f"after #{numbers[evidence['after']]} and up to #{numbers[evidence['until']]}"
+def suspects_sentence(evidence: Evidence) -> str:
+    """Such as "Broke between #193 and #198 (15 commits). Most likely: 74b4616 (90 %)."."""
+    found = judge_suspects(evidence)
+    where = _between(evidence["numbers"], evidence["after"], evidence["until"])
     if not evidence["commits"]:
-        return f"It broke {between}; no commit is stored for the builds in between."
+        return f"Broke {where}. No commits are stored for these builds."
     first = found["ranked"][0]
     return (
-        f"It broke {between}, which {counted(len(evidence['commits']), 'commit')} came into: "
-        f"{evidence['commits'][first][:10]} with {percent(found['probabilities'][first])}, judged by "
-        f"{counted(found['builds'], 'build')}."
+        f"Broke {where} ({counted(len(evidence['commits']), 'commit')}). "
+        f"Most likely: {evidence['commits'][first][:7]} ({percent(found['probabilities'][first])})."
     )

@@ -60,14 +60,14 @@ def sentence(evidence: Evidence) -> str:
     found = judge(evidence)
     base, sample = found["base"], found["sample"]
     low, high = (percent(end) for end in sample["interval_95"])
-    said = (
-        f"Failed {sample['failed']} of {sample['of']} times ({percent(sample['rate'])}, 95 %: {low} to {high}) in "
-        f"{sample['release']}"
+    text = (
+        f"Failed {sample['failed']} of {sample['of']} runs in {sample['release']} "
+        f"({percent(sample['rate'])}, 95 %: {low} to {high})"
     )
     if found["p"] is None:
-        return f"{said}; {percent(FISHER.required_new / 100)} passes are asked of a test that is new."
-    before = f" in {base['release']}" if base["release"] != sample["release"] else " before"
-    said += f"; {base['failed']} of {base['of']} ({percent(base['rate'])}){before}. p = {found['p']:.2g}"
+        return f"{text}; new tests must pass at least {percent(FISHER.required_new / 100)}."
+    before = f"in {base['release']}" if base["release"] != sample["release"] else "before"
+    text += f", {before} {base['failed']} of {base['of']} ({percent(base['rate'])}). p = {found['p']:.2g}"
     if found["claim"] == "confirmed":
-        return f"{said}, confirmed among all tests compared" + (" (open before)." if found["opened"] else ".")
-    return f"{said}, which some of many tests show by chance."
+        return f"{text}, confirmed across all tests" + ("; already open before." if found["opened"] else ".")
+    return f"{text}, not confirmed: may be chance."

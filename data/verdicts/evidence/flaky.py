@@ -41,16 +41,15 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 def sentence(evidence: Evidence) -> str:
     found = judge(evidence)
     low, high = found["score_interval_95"]
-    said = (
-        f"Flipped to failing {counted(found['flips'], 'time')} in {found['considered']} results: "
+    text = (
+        f"Flipped to failing {counted(found['flips'], 'time')} in {counted(found['considered'], 'result')}: "
         f"{found['score']:.0f} % (95 %: {low:.0f} to {high:.0f} %)"
     )
     if found["rescued"]:
-        said += f"; {counted(found['rescued'], 'time')} it passed when run again"
+        text += f"; passed on rerun {counted(found['rescued'], 'time')}"
     if found["disagreed"]:
-        said += "; on the same commit it both failed and passed"
-    number = evidence["numbers"][found["disturbed"][-1]]
+        text += "; failed and passed on the same commit"
+    number, clean = evidence["numbers"][found["disturbed"][-1]], found["clean_results"]
     if found["recovered"]:
-        return f"{said}. Quiet since #{number}, for {counted(found['clean_results'], 'result')}: recovered."
-    since = found["clean_results"]
-    return f"{said}. Last in #{number}, {counted(since, 'result') + ' ago' if since else 'its newest'}."
+        return f"{text}. Recovered: stable for {counted(clean, 'result')} since #{number}."
+    return f"{text}. Last in #{number}, {counted(clean, 'result') + ' ago' if clean else 'its latest run'}."

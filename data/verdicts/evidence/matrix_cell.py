@@ -1,7 +1,8 @@
-"""One cell of the matrix: may a module ship as far as one environment or topology tells?
+"""One cell of the matrix: may a module ship, by its results in one environment or on one topology?
 
-There is no middle: a cell has a broken test or it has none; one that failed the only time it ran, of which nothing can
-be said yet, keeps it red without being counted as broken. What brought nothing, or only a storm, says neither.
+A cell has broken tests or it has none. A test that failed on its only run makes the cell red, but does not count as
+broken.
+Without usable results (none, or a mass failure) there is no answer.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from typing import Any
 
 from data.verdicts.evidence.number_text import Evidence, counted
 
-# The worst first: of a row or column the worst cell stands for all.
+# Worst first: a row or column takes the state of its worst cell.
 STATES = ("failing", "broken", "missing", "ok", "empty")
 BROKEN_KINDS = ("regression", "new_failure", "always_failing")  # what keeps a module from shipping
-_SAID = {"regression": "regression", "new_failure": "new failure", "always_failing": "always failing test"}
+_NAMES = {"regression": "regression", "new_failure": "new failure", "always_failing": "always failing test"}
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
@@ -33,19 +34,30 @@ def sentence(evidence: Evidence) -> str:
     found, where = judge(evidence), f"{evidence['module']} on {evidence['column'] or 'no topology'}"
     runs = " and ".join(f"#{number}" for number in evidence["numbers"])
     if found["state"] == "empty":
-        return f"{where}: not tested here in the last runs."
+        return f"{where}: not tested here lately."
     if found["state"] == "missing":
-        return f"{where}: no result in {runs}, though it ran here before; nothing is known."
+        return f"{where}: no results in {runs}, but tested here before."
     if not evidence["total"]:
-        return f"{where}: its build in {runs} brought no results."
+        return f"{where}: no usable results, its build in {runs} has none."
     counts = f"{evidence['passed']} of {counted(evidence['total'], 'result')} passed in {runs}"
     if found["state"] == "broken":
-        return f"{where}: {counts}, and a storm broke the whole column, so nothing is known of its tests."
-    told = [counted(evidence["words"][word], _SAID[word]) for word in BROKEN_KINDS if evidence["words"][word]]
-    if found["unjudged"]:
-        told.append(f"{counted(found['unjudged'], 'test')} failed that ran too seldom to be judged")
-    said = f"{where}: {', '.join(told) if told else 'no broken test'}; {counts}"
-    left = [counted(evidence["words"]["flaky"], "flaky test")] if evidence["words"]["flaky"] else []
-    left += [f"{counted(evidence['stormy_failures'], 'failure')} of a storm"] if evidence["stormy_failures"] else []
-    left += [f"{counted(evidence['sick'], 'test')} that failed on a sick host"] if evidence["sick"] else []
-    return f"{said} ({' and '.join(left)} left out)." if left else f"{said}."
+        return f"{where}: no usable results, most tests failed at once (mass failure); {counts}."
+    return f"{where}: {_failing_text(evidence, found['unjudged'])}; {counts}{_left_out_text(evidence)}."
+
+
+def _failing_text(evidence: Evidence, unjudged: int) -> str:
+    parts = [counted(evidence["words"][kind], _NAMES[kind]) for kind in BROKEN_KINDS if evidence["words"][kind]]
+    if unjudged:
+        parts.append(f"{counted(unjudged, 'test')} failed on {'its' if unjudged == 1 else 'their'} only run")
+    return ", ".join(parts) if parts else "no broken test"
+
+
+def _left_out_text(evidence: Evidence) -> str:
+    parts = []
+    if evidence["words"]["flaky"]:
+        parts.append(counted(evidence["words"]["flaky"], "flaky test"))
+    if evidence["stormy_failures"]:
+        parts.append(f"{counted(evidence['stormy_failures'], 'failure')} in mass failures")
+    if evidence["sick"]:
+        parts.append(f"{counted(evidence['sick'], 'test')} failing on bad hosts only")
+    return f" (excluding {' and '.join(parts)})" if parts else ""

@@ -1,4 +1,4 @@
-"""Failure patterns: how far one reaches, and whether it is new."""
+"""Failure patterns: where one occurs, and whether it is new."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 
 def sentence(evidence: Evidence) -> str:
     modules, hosts = evidence["modules"], evidence["hosts"]
-    where = f" on {hosts[0]} alone" if len(hosts) == 1 else f" on {len(hosts)} hosts" if hosts else ""
-    said = (
+    where = f" on {hosts[0]} only" if len(hosts) == 1 else f" on {len(hosts)} hosts" if hosts else ""
+    text = (
         f"{counted(evidence['count'], 'failure')} of {counted(evidence['tests'], 'test')} in "
-        f"{modules[0] if len(modules) == 1 else counted(len(modules), 'module')}{where}; first seen on "
+        f"{modules[0] if len(modules) == 1 else counted(len(modules), 'module')}{where}; first seen "
         f"{evidence['first_seen'][:10]}"
     )
-    return f"{said}, which is new." if judge(evidence)["new"] else f"{said}."
+    return f"{text} (new)." if judge(evidence)["new"] else f"{text}."

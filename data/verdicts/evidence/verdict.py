@@ -1,10 +1,10 @@
-"""The words of a test: new failure, regression, always failing, flaky, fixed."""
+"""The verdict kinds of a test: new failure, regression, always failing, flaky, fixed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from data.verdicts.evidence.failure_history import say_change, trailing_failures
+from data.verdicts.evidence.failure_history import change_sentence, trailing_failures
 from data.verdicts.evidence.number_text import Evidence, rate
 from data.verdicts.rules import KINDS, classify, worst_kind
 
@@ -23,44 +23,45 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 
 
 def sentence(evidence: Evidence) -> str:
-    statuses, numbers = evidence["statuses"], evidence["numbers"]
-    found = judge(evidence)
-    length, of, failed = trailing_failures(statuses), found["of"], found["failed"]
-    kind = found["kind"]
-    if kind == "regression":
-        said = f"Failed in the last {length} runs, since #{numbers[-length]}; passed in #{numbers[-length - 1]}."
-    elif kind == "new_failure":
-        said = f"Failed in #{numbers[-1]} after passing in #{numbers[-2]}."
-    elif kind == "always_failing":
-        said = f"Failed in all of the last {of} runs in which it ran."
-    elif kind == "fixed":
-        said = f"Passed in #{numbers[-1]} after failing in #{numbers[-2]}."
-    else:
-        said = _say_flaky(statuses[-of:], failed, evidence["disagreed"])
-    if "flaky" in found["kinds"] and kind != "flaky":
-        said += " It is flaky besides."
-    told = [run["number"] for run in evidence["excluded"]]
-    if evidence["newest"] not in (numbers[-1], *told):
-        said += f" It has not run since #{max([numbers[-1], *told])}."
+    """Such as "Failed in the last 2 runs, since #3; passed in #2. Has not run since #4."."""
+    found, numbers = judge(evidence), evidence["numbers"]
+    text = _kind_text(evidence, found)
+    if "flaky" in found["kinds"] and found["kind"] != "flaky":
+        text += " Also flaky."
+    excluded = [run["number"] for run in evidence["excluded"]]
+    if evidence["newest"] not in (numbers[-1], *excluded):
+        text += f" Has not run since #{max([numbers[-1], *excluded])}."
     if evidence.get("change_point"):
-        said += f" {say_change(evidence['change_point'])}"
-    return said + _say_excluded(evidence["excluded"])
+        text += f" {change_sentence(evidence['change_point'])}"
+    return text + _excluded_text(evidence["excluded"])
 
 
-def _say_flaky(judged: str, failed: int, disagreed: list[int]) -> str:
+def _kind_text(evidence: Evidence, found: dict[str, Any]) -> str:
+    statuses, numbers, kind = evidence["statuses"], evidence["numbers"], found["kind"]
+    length = trailing_failures(statuses)
+    if kind == "regression":
+        return f"Failed in the last {length} runs, since #{numbers[-length]}; passed in #{numbers[-length - 1]}."
+    if kind == "new_failure":
+        return f"Failed in #{numbers[-1]}; passed in #{numbers[-2]}."
+    if kind == "always_failing":
+        return f"Failed in all of its last {found['of']} runs."
+    if kind == "fixed":
+        return f"Passed in #{numbers[-1]}; failed in #{numbers[-2]}."
+    return _flaky_text(statuses[-found["of"] :], found["failed"], evidence["disagreed"])
+
+
+def _flaky_text(judged: str, failed: int, disagreed: list[int]) -> str:
     rescued = judged.count("K")
-    parts = []
-    if failed:
-        parts.append(f"failed in {failed} and recovered")
+    parts = [f"failed in {failed} and recovered"] if failed else []
     if rescued:
-        parts.append(f"passed only when run again in {rescued}")
-    said = f"Of the last {len(judged)} runs it {', and '.join(parts) or 'failed in none'}"
-    return f"{said}; the same commit both failed and passed." if disagreed else f"{said}."
+        parts.append(f"passed only on rerun in {rescued}")
+    text = f"Of its last {len(judged)} runs, {', '.join(parts) or 'failed in none'}"
+    return f"{text}; failed and passed on the same commit." if disagreed else f"{text}."
 
 
-def _say_excluded(excluded: list[dict[str, Any]]) -> str:
+def _excluded_text(excluded: list[dict[str, Any]]) -> str:
     if not excluded:
         return ""
-    why = {"storm": "a storm", "host": "a sick host"}
-    named = ", ".join(f"#{run['number']} ({why[run['why']]})" for run in excluded)
-    return f" Its failure in {named} is left out." if len(excluded) == 1 else f" Its failures in {named} are left out."
+    why = {"storm": "mass failure", "host": "bad host"}
+    runs = ", ".join(f"#{run['number']} ({why[run['why']]})" for run in excluded)
+    return f" Failure{'' if len(excluded) == 1 else 's'} not counted: {runs}."

@@ -114,7 +114,7 @@ def test_a_storm_is_left_out_and_told_and_hides_nothing_as_a_baseline(world):
     world.series([{"m": letters(failing), "n": {"other": "P"}} for failing in (0, 0, 12)])
     stormed = gate(world.store, SEVEN)
     assert stormed["state"] == "passed" and stormed["left_out"]["failures"] == 12
-    assert "taken for a storm" in stormed["left_out"]["storms"][0]["sentence"]
+    assert "Mass failure in" in stormed["left_out"]["storms"][0]["sentence"]
     counted = gate(world.store, Filter(release="7.0", include_storms=True))
     assert counted["new"] == 12 and counted["left_out"]["storms"] == []
     world.run({"m": letters(2), "n": {"other": "P"}})

@@ -51,7 +51,7 @@ def test_each_environment_tells_of_its_newest_run_that_has_ended(world):
     red = cells(world)["routing", "prod"]
     assert (red["tests"], red["new_failures"], red["passed"], red["total"]) == (1, 1, 1, 2)
     assert red["sentence"] == "routing on prod: 1 new failure; 1 of 2 results passed in #3."
-    assert "brought no results" in cells(world)["nvs", "prod"]["sentence"]
+    assert "no usable results" in cells(world)["nvs", "prod"]["sentence"]
     assert list(states(world, environment="staging")) == [("routing", "staging")]
 
 
@@ -87,10 +87,12 @@ def test_a_test_is_red_on_the_topologies_where_it_failed_last(world):
 def test_what_flakes_does_not_count_and_a_storm_says_nothing(world):
     world.history({"flaky": "PFPPFP", "steady": "PPPPPP"})
     cell = cells(world)["routing", "prod"]
-    assert (cell["state"], cell["tests"], cell["flaky"]) == ("ok", 0, 1) and "1 flaky test left out" in cell["sentence"]
+    assert (cell["state"], cell["tests"], cell["flaky"]) == ("ok", 0, 1) and "excluding 1 flaky test" in cell[
+        "sentence"
+    ]
     world.series({"routing": many(letter), "storage": {"s": "P"}} for letter in "PPF")
     assert states(world) == {("routing", "prod"): "broken", ("storage", "prod"): "ok"}
-    assert "storm" in cells(world)["routing", "prod"]["sentence"]
+    assert "mass failure" in cells(world)["routing", "prod"]["sentence"]
     assert states(world, include_storms=True)["routing", "prod"] == "failing"
 
 
@@ -119,10 +121,7 @@ def test_a_first_run_with_failures_does_not_ship(world):
     assert (found["state"], found["tests"], found["unjudged"]) == ("failing", 0, 1)
     cell = next(row for row in found["rows"] if row["module"] == "routing")["cells"][0]
     assert (cell["state"], cell["failed"], cell["unjudged"]) == ("failing", 1, 1)
-    assert (
-        cell["sentence"]
-        == "routing on prod: 1 test failed that ran too seldom to be judged; 1 of 2 results passed in #1."
-    )
+    assert cell["sentence"] == "routing on prod: 1 test failed on its only run; 1 of 2 results passed in #1."
     (listed,) = unjudged(world.store, "9.0", Filter(module="routing"), column="prod")
     assert (listed["name"], listed["number"], listed["environment"]) == ("a", 1, "prod")
     assert unjudged(world.store, "9.0", Filter(module="policy")) == []
@@ -153,4 +152,4 @@ def test_failures_of_a_sick_host_are_left_out_of_a_cell_and_said_to_be(world):
     world.series(runs)
     cell = cells(world)["routing", "prod"]
     assert (cell["state"], cell["tests"], cell["unjudged"]) == ("ok", 0, 0)
-    assert "10 tests that failed on a sick host left out" in cell["sentence"]
+    assert "excluding 10 tests failing on bad hosts only" in cell["sentence"]

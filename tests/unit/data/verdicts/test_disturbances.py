@@ -44,7 +44,7 @@ def test_a_verdict_says_which_of_its_failures_were_left_out(world):
     (row,) = verdicts.verdicts(world.store, SEVEN)
     assert row["kinds"] == ["regression"] and row["strip"] == "PPFF"
     assert [(run["number"], run["why"]) for run in row["evidence"]["excluded"]] == [(2, "storm")]
-    assert row["sentence"].endswith("Its failure in #2 (a storm) is left out.")
+    assert row["sentence"].endswith("Failure not counted: #2 (mass failure).")
 
 
 def test_what_is_broken_for_longer_than_storms_last_is_news(world):

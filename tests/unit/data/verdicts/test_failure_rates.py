@@ -90,7 +90,7 @@ def test_a_test_recovers_after_a_week_without_a_flake(world):
     rows = flaky.flaky(world.store, SEVEN)
     assert [(row["name"], row["recovered"]) for row in rows] == [("lately", False), ("long_ago", True)]
     assert rows[1]["clean_results"] == 18 and rows[1]["clean_days"] == 9
-    assert "recovered" in rows[1]["sentence"]
+    assert "Recovered" in rows[1]["sentence"]
 
 
 def test_a_breakage_that_was_mended_is_not_flaky(world):

@@ -136,7 +136,7 @@ def test_a_test_that_runs_no_more_says_so_and_one_whose_module_is_still_to_come_
     world.history({"broken": "PPFF--", "steady": "PPPPPP"})
     world.run({"routing": None}, state="running")
     (row,) = verdicts.verdicts(world.store, Filter(release="7.0"))
-    assert row["sentence"] == "Failed in the last 2 runs, since #3; passed in #2. It has not run since #4."
+    assert row["sentence"] == "Failed in the last 2 runs, since #3; passed in #2. Has not run since #4."
     world.run({"routing": {"broken": "F", "steady": "P"}})
     (row,) = verdicts.verdicts(world.store, Filter(release="7.0"))
     assert row["sentence"] == "Failed in the last 3 runs, since #3; passed in #2."
