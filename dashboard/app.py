@@ -10,7 +10,7 @@ from typing import Any
 
 from dash import Dash
 
-from dashboard import api, callback_errors, rendering, security_headers, shell, static_files
+from dashboard import api, callback_errors, rendering, security_headers, shell, shell_callbacks, static_files
 from data.settings import Settings
 
 
@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> Dash:
     )
     static_files.install(app)
     security_headers.install(app, [shell.THEME_HASH])
-    shell.register(app)
+    shell_callbacks.register(app)
     # Dash sets itself up in its first request, and a second one at the same moment fails.
     server.test_client().get("/_dash-dependencies")
     return app

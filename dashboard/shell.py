@@ -1,28 +1,18 @@
-"""The frame of every screen: navigation, scope, theme, live updates, the drawer, and the router."""
+"""The layout around every screen: navigation, scope selectors, theme, live state and the drawer."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import asdict
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import dash_bootstrap_components as dbc
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
-from dash.exceptions import PreventUpdate
-from flask import has_request_context, request
+from dash import dcc, html
 
 from dashboard import dialogs, rendering, static_files
-from dashboard.app_state import store
 from dashboard.icons import SPRITE
-from dashboard.page_url import PageUrl, match
-from dashboard.pages import PAGES, drawer, not_found
-from data.lake.connection import StoreError
-from data.lake.store import Store
-from data.model.filters import Filter, FilterError
-from data.queries import builds, releases, runs
+from dashboard.pages import PAGES
 
 # Set before the first paint, so that a dark theme does not flash white.
 _THEME = (
@@ -100,26 +90,6 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             ),
         ]
     )
-
-
-def register(app: Dash) -> None:
-    """Set the layout and register the callbacks of the shell and of every page."""
-    for page in PAGES:
-        page.register(app)
-    drawer.register(app)
-    app.validation_layout = html.Div([layout(), *(page.layout() for page in (*PAGES, not_found))])
-    app.layout = lambda: layout(*_requested())
-    _register_router(app)
-    _register_scope(app)
-    _register_share(app)
-    for name, signature in {
-        "poll": [Output("snapshot", "data"), Input("beat", "n_intervals"), State("snapshot", "data")],
-        "navigation": [Input("url", "href"), Input("page", "children")],
-        "scoped": [Input("scope-shown", "data")],
-        "past": [Input("url", "href")],
-        "shared": [Input("share-call", "data")],
-    }.items():
-        app.clientside_callback(ClientsideFunction("rt", name), *signature)
 
 
 def _top() -> html.Div:
@@ -203,101 +173,3 @@ def _scope() -> html.Div:
 
 def _waiting() -> html.Div:
     return html.Div([html.Div(className="skeleton") for _ in range(3)], className="skeletons", **{"aria-busy": "true"})
-
-
-def _requested() -> tuple[int | None, ModuleType | None]:
-    """The newest snapshot and the page of the browser's address, so that opening a page takes one request less. Nothing
-    is opened while Dash sets itself up, outside a request."""
-    if not has_request_context() or not request.path.endswith("_dash-layout"):
-        return None, None
-    page = _page(urlsplit(request.referrer).path) if request.referrer else None
-    try:
-        return store().snapshot().id, page
-    except StoreError:
-        return None, page  # the page shows the error
-
-
-def _page(path: str) -> ModuleType:
-    return next((page for page in PAGES if match(page.PATH, path) is not None), not_found)
-
-
-def _register_router(app: Dash) -> None:
-    @app.callback(
-        Output("page", "children"), Output("page-name", "data"), Input("url", "pathname"), State("page-name", "data")
-    )
-    def route(path: str, shown: str | None) -> Any:
-        page = _page(path)
-        name = page.__name__
-        return (no_update, no_update) if name == shown else (page.layout(), name)
-
-
-def _register_share(app: Dash) -> None:
-    @app.callback(
-        Output("share-call", "data"), Input("share-request", "data"), State("url", "href"), prevent_initial_call=True
-    )
-    def share(request_id: int | None, href: str) -> Any:
-        """The API call of the current screen: {path, files}, or neither if it has none."""
-        url = PageUrl.of(href)
-        for page in PAGES:
-            segments = match(page.PATH, url.path)
-            if segments is not None:
-                try:
-                    found = page.as_api_call(store(url.filter.as_of), url, **segments)
-                except (ValueError, StoreError, rendering.UnknownError):  # the page shows the error
-                    found = None
-                return asdict(found) | {"asked": request_id} if found else {"asked": request_id}
-        return {"asked": request_id}
-
-
-def _register_scope(app: Dash) -> None:
-    @app.callback(
-        Output({"type": "scope", "name": ALL}, "options"),
-        Output({"type": "scope", "name": ALL}, "value"),
-        Output("scope-shown", "data"),
-        Input("url", "href"),
-        Input("snapshot", "data"),
-    )
-    def update_scope(href: str, _snapshot: int | None) -> Any:
-        try:
-            return scope(PageUrl.of(href))
-        except (FilterError, StoreError) as error:
-            raise PreventUpdate from error  # the page shows the error
-
-    app.clientside_callback(
-        ClientsideFunction("rt", "scope"),
-        Input({"type": "scope", "name": ALL}, "value"),
-        State("scope-shown", "data"),
-    )
-
-
-def _build(opened: Store, url: PageUrl) -> dict[str, Any] | None:
-    segments = match("/builds/<build>", url.path)
-    try:
-        return builds.build(opened, segments["build"]) if segments else None
-    except ValueError:  # the page shows the error
-        return None
-
-
-def scope(url: PageUrl) -> tuple[list[Any], list[str], list[str]]:
-    """(options, values, values) of the selectors, from the URL's filter or from the run or build shown."""
-    chosen, opened = url.filter, store(url.filter.as_of)
-    segments = match("/runs/<run>", url.path)
-    run = None
-    if segments and segments["run"] != "latest":
-        try:
-            run = runs.run(opened, segments["run"])
-        except ValueError:
-            run = None
-    here = run or _build(opened, url)
-    if here:
-        chosen = Filter(here["release"], here["version"], here["environment"], chosen.module)
-    offered = releases.choices(opened, Filter(chosen.release, chosen.version, chosen.environment))
-    options, values = [], []
-    for name, every in SCOPES.items():
-        value = getattr(chosen, name) or EVERY
-        items = offered[name + "s"]
-        extra = [value] if value not in (EVERY, *items) else []
-        named = [{"label": item, "value": item} for item in (*extra, *items)]
-        options.append([{"label": every, "value": EVERY}, *named])
-        values.append(value)
-    return options, values, values
