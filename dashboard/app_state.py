@@ -1,7 +1,7 @@
-"""What every request needs of the process it runs in: the settings, and the store, opened at the first use.
+"""The settings and the store of a web process.
 
-A server forks its workers after the application is made, and DuckDB does not survive a fork: nothing here is opened
-before it is asked for.
+The store is opened at first use: a server forks its workers after it creates the application, and DuckDB does not
+survive a fork.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data.settings import Settings
 
 
 class Services:
-    """One a process; `app.server.extensions["regtracker"]`."""
+    """One per process: `app.server.extensions["regtracker"]`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -44,13 +44,12 @@ def services() -> Services:
 
 
 def store(as_of: int | None = None) -> Store:
-    """The open store, or the same as it was at a snapshot. Raises StoreError."""
+    """The open store, or the store as of a snapshot. Raises StoreError."""
     return services().store if as_of is None else services().store.at(as_of)
 
 
 def snapshot_of(text: str) -> int:
-    """The snapshot that `as_of` means: a number, or what was the newest at a time. Raises FilterError,
-    SnapshotNotFoundError."""
+    """The snapshot of `as_of`: a number, or the newest at a time. Raises FilterError, SnapshotNotFoundError."""
     if text.isascii() and text.isdigit():
         return filters.Filter.parse({"as_of": text}).as_of or 0
     try:
@@ -58,9 +57,9 @@ def snapshot_of(text: str) -> int:
     except filters.FilterError:
         problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
         raise filters.FilterError("as_of", text, problem) from None
-    held = store()
-    newest = held.snapshot()
+    current = store()
+    newest = current.snapshot()
     if moment >= newest.committed_at:
         return newest.id
-    # Every later commit is newer than the moment, so what it means stays.
-    return held.answers.get(("as_of", moment), lambda: held.snapshot_at(moment).id)
+    # Later commits are newer than the moment, so its snapshot never changes.
+    return current.answers.get(("as_of", moment), lambda: current.snapshot_at(moment).id)

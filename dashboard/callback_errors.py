@@ -1,4 +1,4 @@
-"""What a user reads when a callback fails: one message that says what to do, while the log says what happened."""
+"""The message that users see when a callback fails; the log has the details."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def report(error: Exception) -> Any:
 
 def _text(error: Exception, reference: str) -> str:
     return (
-        f"This part of the page could not be brought up to date ({type(error).__name__}). What you see may be old: "
-        f"reload the page; if it happens again, look for reference {reference} in the server's log."
+        f"This part of the page could not be updated ({type(error).__name__}) and may be out of date. Reload the page; "
+        f"if it happens again, look for reference {reference} in the server's log."
     )

@@ -1,4 +1,4 @@
-"""The verbs of the dashboard that serve or judge; those that take data out are in extracts.py."""
+"""The commands web, gate and mcp; export_commands.py has those that export data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GATE_EXIT_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 def web(host: str | None, port: int | None, workers: int | None, threads: int | None, dev: bool) -> None:
     """Serve the dashboard and the JSON API.
 
-    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: it cannot listen at the address; 2: the configuration is wrong.
+    Exit code 0: stopped (Ctrl-C or SIGTERM); 1: cannot listen on the address; 2: invalid configuration.
 
     \b
     Example: regtracker web --host 0.0.0.0 --port 8050 --workers 2
@@ -41,21 +41,21 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
 @click.command()
 @click.option("--release", required=True, help="Release line of the run.", shell_complete=completion.releases)
 @click.option("--run", help="Number or id of the run; default: the newest.")
-@click.option(
-    "--baseline", help="An earlier run, by number or id, or a release; default: the run before that has ended."
-)
+@click.option("--baseline", help="An earlier run, by number or id, or a release; default: the previous finished run.")
 @ENVIRONMENT
 @MODULE
-@click.option("--max-new", type=click.IntRange(0), default=0, show_default=True, help="So many may fail.")
+@click.option(
+    "--max-new", type=click.IntRange(0), default=0, show_default=True, help="Number of failures that do not block yet."
+)
 @click.option(
     "--kinds",
-    help="What counts, separated by commas: regression (passed before), new_failure (never ran before), still_failing "
-    "(failed before). Default: regression,new_failure.",
+    help="Failures that count, separated by commas: regression (passed before), new_failure (never ran before), "
+    "still_failing (failed before). Default: regression,new_failure.",
 )
-@click.option("--exclude-flaky", is_flag=True, help="Tests that are noise now do not count.")
-@click.option("--include-storms", is_flag=True, help="Count also what storms and sick hosts broke.")
+@click.option("--exclude-flaky", is_flag=True, help="Do not count flaky tests.")
+@click.option("--include-storms", is_flag=True, help="Also count failures in mass failures and on bad hosts.")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait so long for the run to be complete."
+    "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait up to this long for the run to finish."
 )
 @URL
 @json_option()
@@ -118,17 +118,17 @@ def _gate_text(answer: dict[str, Any], release: str) -> str:
 
 
 @click.command()
-@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp, instead of this process's pipes (stdio).")
+@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --http: address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8051, show_default=True, help="With --http: port.")
 @URL
 def mcp(http: bool, host: str, port: int, url: str | None) -> None:
-    """Answer a language model's questions (Model Context Protocol), read-only, by the routes of the JSON API.
+    """Serve the JSON API to language models (Model Context Protocol), read-only.
 
-    A client such as an editor starts the command itself and speaks over its pipes.
+    MCP clients, such as editors, start this command themselves and use its stdio.
 
-    Exit code 0: the client has gone; 2: the configuration is wrong, there is no store, or the SDK is not installed; 3:
-    it cannot listen at the address.
+    Exit code 0: the client disconnected; 2: invalid configuration, no store, or the SDK is not installed; 3: cannot
+    listen on the address.
 
     \b
     Example: regtracker mcp

@@ -1,4 +1,4 @@
-"""The verbs that take data out: any list of the API as a file, and the answer to any SELECT."""
+"""The commands export and sql: any list of the API, or the answer to a SELECT, as a file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from dashboard.api_client import Api
 
 FORMAT = click.option(
-    "--format", "form", type=click.Choice(["csv", "parquet", "arrow"]), help="Default: by the name of the file, or csv."
+    "--format", "form", type=click.Choice(["csv", "parquet", "arrow"]), help="Default: from the file name, else csv."
 )
 OUTPUT = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file; default: standard output. Without --format its name ends in .csv, .parquet or .arrow (.arrows), or "
-    "has no ending (csv); any other is refused.",
+    help="The file; default: standard output. Without --format the name must end in .csv, .parquet, .arrow or .arrows, "
+    "or have no suffix (csv).",
 )
-CELL_WIDTH = 80  # letters of a table's cell that are shown
+CELL_WIDTH = 80  # characters shown of a cell
 
 
 @click.command()
@@ -36,10 +36,10 @@ CELL_WIDTH = 80  # letters of a table's cell that are shown
 @RELEASE
 @ENVIRONMENT
 @MODULE
-@click.option("--runs", type=click.IntRange(1), help="How many of the newest runs.")
-@click.option("--as-of", help="A snapshot's number, or an ISO 8601 time: the store as it was then.")
-@click.option("--where", "others", multiple=True, metavar="NAME=VALUE", help="Any other parameter of the list's route.")
-@click.option("--limit", type=click.IntRange(1, 1000), help="Rows at most; default: all.")
+@click.option("--runs", type=click.IntRange(1), help="Number of newest runs.")
+@click.option("--as-of", help="Snapshot number or ISO 8601 time: read the store as of then.")
+@click.option("--where", "others", multiple=True, metavar="NAME=VALUE", help="Another parameter of the list's route.")
+@click.option("--limit", type=click.IntRange(1, 1000), help="Maximum number of rows; default: all.")
 @FORMAT
 @OUTPUT
 @URL
@@ -56,17 +56,16 @@ def export(
     output: Path | None,
     url: str | None,
 ) -> None:
-    """Write a list of the API into a file.
+    """Write a list of the API to a file.
 
     LIST is releases, runs, builds, tests, verdicts, flaky, failures, storms, hosts, trends, grid, runs/ID/results,
-    tests/ID/history or another; a name that is none of them shows all.
+    tests/ID/history or another; an unknown name prints all of them.
 
-    In CSV a text that a spreadsheet would take for a formula has an apostrophe in front.
+    In CSV, text that a spreadsheet would read as a formula gets a leading apostrophe.
 
-    A release or an environment that the store does not know is told on standard error; the list is empty then.
+    An unknown release or environment gives an empty list and a warning on standard error.
 
-    Exit code 0: written, be it empty; 2: there is no such list, a parameter is wrong, or the store or server cannot be
-    asked.
+    Exit code 0: written, even if empty; 2: unknown list, invalid parameter, or the store or server cannot be reached.
 
     \b
     Example: regtracker export verdicts --release 8.0 --where kind=regression -o broken.csv
@@ -84,15 +83,17 @@ def export(
         path = "/" + name.strip("/")
         known = _list_paths(api)
         if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) for template in known):
-            fail(f"There is no list {name!r}. There are: {', '.join(template[1:] for template in known)}.")
+            fail(f"No such list: {name!r}. Lists: {', '.join(template[1:] for template in known)}.")
         _warn_unknown_names(api, query)
         _write(api, output, form, "GET", path, FORMATS[form], query, None)
 
 
 @click.command()
 @click.argument("select", metavar="[SQL]", required=False)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Rows shown at most.")
-@click.option("--as-of", help="As the store was then: a snapshot's number, or an ISO 8601 time.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Maximum number of rows shown."
+)
+@click.option("--as-of", help="Snapshot number or ISO 8601 time: read the store as of then.")
 @FORMAT
 @OUTPUT
 @URL
@@ -106,14 +107,12 @@ def sql(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Run one SELECT (DuckDB's dialect) over the tables of the lake. Without an argument it is read from standard
-    input.
+    """Run one SELECT (DuckDB's dialect) over the tables of the lake; without an argument, from standard input.
 
-    It is contained as the API's: read-only, at most 10 s, 512 MB and 32 MB of answer. `AT (VERSION => n)` after a table
-    asks for an earlier snapshot of it alone. With --format or --output the whole answer becomes a file, up to a million
-    rows.
+    Read-only; limits: 10 s, 512 MB of memory, 32 MB of answer. `AT (VERSION => n)` after a table reads an earlier
+    snapshot of it alone. --format or --output write the whole answer to a file, up to a million rows.
 
-    Exit code 0: answered; 2: the SQL is refused or wrong, takes too much, or the store or server cannot be asked.
+    Exit code 0: answered; 2: the SQL is invalid, refused or over a limit, or the store or server cannot be reached.
 
     \b
     Example: regtracker sql "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC"
@@ -139,12 +138,12 @@ def _format_from_name(output: Path | None) -> str:
     forms = {"": "csv", ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
     suffix = output.suffix.lower() if output else ""
     if suffix not in forms:
-        fail(f"{suffix} is no format that is known: end the name in .csv, .parquet or .arrow, or give --format.")
+        fail(f"Unknown format {suffix}: use .csv, .parquet or .arrow, or --format.")
     return forms[suffix]
 
 
 def _list_paths(api: Api) -> list[str]:
-    """The paths of all routes that give files."""
+    """The paths of all routes that return files."""
     paths = api.get("/openapi.json")["paths"]
     return [
         path.removeprefix("/api/v1")
@@ -154,14 +153,14 @@ def _list_paths(api: Api) -> list[str]:
 
 
 def _warn_unknown_names(api: Api, query: dict[str, Any]) -> None:
-    """Names that the store does not know are told: an empty file does not say why it is."""
+    """Warn about an unknown release or environment: an empty file does not explain itself."""
     if query["release"] is None and query["environment"] is None:
         return
     choices = api.get("/choices", as_of=query["as_of"])
     for what in ("release", "environment"):
         known = choices[what + "s"]
         if query[what] is not None and query[what] not in known:
-            click.echo(f"There is no {what} {query[what]!r} here; there are: {', '.join(known) or 'none'}.", err=True)
+            click.echo(f"Unknown {what} {query[what]!r}; known: {', '.join(known) or 'none'}.", err=True)
 
 
 def _write(
@@ -169,17 +168,17 @@ def _write(
 ) -> None:
     if output is None:
         if form != "csv" and sys.stdout.isatty():
-            fail(f"{form} is nothing to read on a terminal: name a file with --output.")
+            fail(f"{form} is binary: name a file with --output.")
         api.save(sys.stdout.buffer, method, path, accept, query, body)
         sys.stdout.buffer.flush()
         return
-    part = output.with_name(output.name + ".part")  # what stands under the name is always whole
+    part = output.with_name(output.name + ".part")  # the named file is always complete
     try:
         with part.open("wb") as target:
             api.save(target, method, path, accept, query, body)
         os.replace(part, output)
     except OSError as error:
-        fail(f"{output} cannot be written: {error.strerror}")
+        fail(f"Cannot write {output}: {error.strerror}")
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -199,7 +198,7 @@ def _table(answer: dict[str, Any]) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     rows = len(answer["rows"])
-    cut = f" (there are more: --limit {rows} is reached)" if answer["truncated"] else ""
+    cut = f" (more rows: --limit {rows} reached)" if answer["truncated"] else ""
     return "\n".join([*lines, "", f"{rows} row{'' if rows == 1 else 's'} in {answer['seconds']:.2f} s{cut}"])
 
 

@@ -238,7 +238,7 @@ def test_the_past_is_asked_by_number_and_by_time(world, environment):
 def test_an_unknown_argument_is_refused_with_those_that_there_are(over_pipes, environment):
     assert all(tool.input_schema["additionalProperties"] is False for tool in over_pipes[0])
     (refused,) = asyncio.run(ask(environment, ("get_run", {"run": "7.0", "foo": 1})))
-    assert "get_run takes no 'foo'; it takes run, environment, as_of" in refused
+    assert "get_run has no argument 'foo'; it takes run, environment, as_of" in refused
 
 
 def test_a_long_text_is_cut_and_says_so():

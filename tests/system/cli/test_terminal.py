@@ -149,9 +149,7 @@ def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None
     World.at(tmp_path / "home").history({"steady": "PP"})
     told = run("export", "runs", "--release", "9.9", "--where", "environment=moon")
     assert (told.exit_code, len(told.stdout.splitlines())) == (0, 1)
-    assert told.stderr == (
-        "There is no release '9.9' here; there are: 7.0.\nThere is no environment 'moon' here; there are: prod.\n"
-    )
+    assert told.stderr == ("Unknown release '9.9'; known: 7.0.\nUnknown environment 'moon'; known: prod.\n")
     assert run("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
     refused = run("backtest", "--release", "7.0", "--release", "9.9", "--json")
     assert refused.exit_code == 2

@@ -100,12 +100,12 @@ def test_an_export_takes_every_parameter_of_its_route(call, filled, address):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nonsense"], "There is no list 'nonsense'. There are: releases,"),
-        (["snapshot"], "There is no list"),
+        (["nonsense"], "No such list: 'nonsense'. Lists: releases,"),
+        (["snapshot"], "No such list"),
         (["runs", "--where", "limt=3"], "unknown parameter 'limt'"),
         (["runs", "--where", "limt"], "write NAME=VALUE"),
         (["runs/0000000000000000/results"], "no such run"),
-        (["runs", "-o", "/nowhere/at/all.csv"], "cannot be written: No such file or directory"),
+        (["runs", "-o", "/nowhere/at/all.csv"], "Cannot write /nowhere/at/all.csv: No such file or directory"),
     ],
 )
 def test_what_cannot_be_exported_is_told(call, arguments, said):
