@@ -76,9 +76,9 @@ def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
     world.run({"routing": {"a": "P"}, "nvs": {"b": "P", "c": "P"}})
     world.run({"routing": {"a": "P"}, "nvs": None}, state="running", number=5)
     page = show("run", "/runs/latest?view=changes&class=disappeared")["html"]
-    assert "Every difference <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
+    assert "Changes <b>0</b>" in page and "points" not in page.split("run-delta")[1][:200]
     world.run({"routing": {"a": "P"}, "nvs": {}}, number=5)
-    assert "Every difference <b>2</b>" in show("run", "/runs/latest")["html"]
+    assert "Changes <b>2</b>" in show("run", "/runs/latest")["html"]
 
 
 def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):
