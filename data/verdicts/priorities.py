@@ -47,7 +47,7 @@ def _load_priorities(store: Store, release: str) -> Priorities:
         parameters | {"names": names},
     )
     columns = found.fetchnumpy()
-    return Priorities(columns["test"], columns["code"], names)
+    return Priorities(np.asarray(columns["test"]), np.asarray(columns["code"]), names)
 
 
 def priorities_by_name(store: Store, base_names: Iterable[str], release: str | None) -> dict[str, str | None]:

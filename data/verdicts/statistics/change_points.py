@@ -49,14 +49,18 @@ class Change:
 
 
 def log_likelihood(hits: ArrayLike, total: ArrayLike, prior: tuple[float, float]) -> np.ndarray:
-    """ln of the probability of one sequence with `hits` in `total` trials, whose rate is Beta(prior)."""
+    """Return ln of the probability of one sequence with `hits` in `total` trials, whose rate is Beta(prior).
+
+    Arrays of any shape. Source: beta-binomial likelihood, as in LUCI's bayesian package.
+    """
     (a, b), hits, total = prior, np.asarray(hits), np.asarray(total)
     constant = gammaln(a + b) - gammaln(a) - gammaln(b)
-    return constant + gammaln(hits + a) + gammaln(total - hits + b) - gammaln(total + a + b)
+    result: np.ndarray = constant + gammaln(hits + a) + gammaln(total - hits + b) - gammaln(total + a + b)
+    return result
 
 
 class _Table:
-    """log_likelihood by look-up, as the counts of a history repeat and gammaln is what the time goes into."""
+    """log_likelihood by look-up: the counts of a history repeat, and gammaln takes most of the time."""
 
     def __init__(self, largest: int, prior: tuple[float, float]) -> None:
         a, b = prior
@@ -65,7 +69,7 @@ class _Table:
         self.total = gammaln(a + b) - gammaln(a) - gammaln(b) - gammaln(count + a + b)
 
     def __call__(self, hits: np.ndarray, total: np.ndarray) -> np.ndarray:
-        return self.hits[hits] + self.misses[total - hits] + self.total[total]
+        return np.asarray(self.hits[hits] + self.misses[total - hits] + self.total[total])
 
 
 class _History:
@@ -85,7 +89,8 @@ class _History:
     def splits(self, start: int, end: int) -> np.ndarray:
         """ln likelihood of the positions [start, end) split before each of start + 1 .. end - 1."""
         inner = self.cumulative[start + 1 : end]
-        return self.likelihood(inner - self.cumulative[start]) + self.likelihood(self.cumulative[end] - inner)
+        before = self.likelihood(inner - self.cumulative[start])
+        return np.asarray(before + self.likelihood(self.cumulative[end] - inner))
 
     def changes(self, start: int, end: int, least: float) -> list[tuple[int, float]]:
         """(index, gain) of every accepted change in [start, end), in order; a gain must exceed `least`."""
@@ -115,14 +120,13 @@ def change_points(
     threshold: float = THRESHOLD,
     consecutive: bool = False,
 ) -> list[Change]:
-    """The changes in a test's history, oldest first; none for a test that never failed.
+    """Return the changes in a test's history, oldest first; empty for a test that never failed.
 
-    All arrays have one element per entry of the history, oldest first: a position, how many runs there were, how many
-    of them had a failed attempt, how many of those were retried, and how many of the retried failed every attempt. A
-    position may stand in several entries; a change lies only between different ones. An entry without runs says
-    nothing. `consecutive` says that every
-    whole number is a position at which a change could have come in, run or not (commits), and weighs gaps accordingly.
-    Raises ValueError for positions out of order or counts that cannot be.
+    All arrays have one element per entry of the history, oldest first: a position, the number of runs, how many of them
+    had a failed attempt, how many of those were retried, and how many of the retried failed every attempt. Several
+    entries may have one position; changes are only between different positions. Entries without runs are ignored. With
+    `consecutive`, every whole number is a position at which a change may have arrived, run or not (commits), and gaps
+    are weighted accordingly. Raises ValueError for positions out of order or impossible counts.
     """
     places, history = _prepare(positions, runs, failed, retried, still_failed)
     accepted = history.changes(0, len(places), -log(threshold))
@@ -170,4 +174,4 @@ def _quantiles(places: np.ndarray, history: _History, start: int, end: int, cons
         weights = weights * np.diff(places[start:end])
     reached = np.cumsum(weights / weights.sum())
     at = start + np.minimum(np.searchsorted(reached, TAILS), len(splits) - 1)
-    return np.where(TAILS < 0.5, places[at], places[at + 1])
+    return np.asarray(np.where(TAILS < 0.5, places[at], places[at + 1]))

@@ -69,7 +69,7 @@ def best_split(series: np.ndarray) -> tuple[int, float] | None:
 
 
 def compare(series: np.ndarray, start: int, index: int, end: int) -> Shift:
-    """The shift between series[start:index] and series[index:end], by a two-sided t-test on population deviations."""
+    """Shift between series[start:index] and series[index:end], by a two-sided t-test on population deviations."""
     left, right = series[start:index], series[index:end]
     n, m = len(left), len(right)
     mean_left, mean_right, var_left, var_right = left.mean(), right.mean(), left.var(), right.var()
@@ -83,7 +83,7 @@ def compare(series: np.ndarray, start: int, index: int, end: int) -> Shift:
 
 
 def divide(series: ArrayLike, max_p: float = MAX_P) -> list[int]:
-    """Indices at which e-divisive splits the series as a whole, best first until one is not significant; sorted."""
+    """Return the sorted indices at which e-divisive splits the whole series, until a split is not significant."""
     series = np.asarray(series, dtype=float)
     found: list[int] = []
     best: dict[tuple[int, int], tuple[int, float] | None] = {}
@@ -105,10 +105,10 @@ def divide(series: ArrayLike, max_p: float = MAX_P) -> list[int]:
 
 
 def shifts(series: ArrayLike, *, window: int = WINDOW, max_p: float = MAX_P, min_magnitude: float = 0.0) -> list[Shift]:
-    """The lasting changes of level in `series`, oldest first.
+    """Return the lasting changes of level in `series`, oldest first.
 
     Windows of `window` points, half overlapping, are divided with a looser p (ten times `max_p`); then the weakest
-    change is dropped, and its neighbours judged anew, until every one has p < `max_p` and a relative change above
+    change is dropped, and its neighbours are compared again, until every one has p < `max_p` and a relative change above
     `min_magnitude`. Raises ValueError for a window below 2 or a series that is not finite.
     """
     series = np.asarray(series, dtype=float)

@@ -1,8 +1,8 @@
 """Regression between two windows or releases: Fisher exact with floors, hysteresis and false-discovery control.
 
 The rules are those of OpenShift's Sippy (component readiness); what Sippy lacks is the correction for comparing
-thousands of tests at once, without which tens of unchanged tests turn red every day. Everything takes arrays, one
-element a test: a release is judged in one call.
+thousands of tests at once, without which tens of unchanged tests turn red every day. Everything takes arrays with
+one element per test: a release is judged in one call.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Rules:
     """
 
     confidence: float = 95.0
-    floor: float = 5.0  # "pity": a drop of no more than this is no regression
+    floor: float = 5.0  # "pity": a drop of no more than this is not a regression
     min_failures: int = 3  # fewer failures in the sample are never significant
     extreme: float = 15.0  # a drop beyond this is extreme
-    required_new: float = 95.0  # pass rate asked of tests without a base; 0: none asked
-    required_all: float = 0.0  # pass rate asked of every test in place of a comparison; 0: compare
-    min_runs: int = 6  # fewer sample runs are never held against a required rate
+    required_new: float = 95.0  # pass rate required of tests without a base; 0: none
+    required_all: float = 0.0  # pass rate required of every test instead of a comparison; 0: compare
+    min_runs: int = 6  # with fewer sample runs a required rate does not apply
     ignore_missing: bool = False  # a test without sample is not significant instead of missing
     open_confidence: float = 5.0  # an open regression stays open with this much less confidence ...
     open_floor: float = 2.0  # ... and this much less of a drop
@@ -52,8 +52,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class FisherComparison:
-    """One element a test. `p` is of a rise of the failure rate, `q` is p after correction for all tests compared here
-    (by Benjamini-Hochberg where the rules say "none"), `p_better` is of a fall; NaN where either side has no runs.
+    """One element per test. `p` is of a rise of the failure rate, `q` is p after correction for all tests compared here
+    (by Benjamini-Hochberg where the rules say "none"), `p_better` is of a fall; NaN if either side has no runs.
     Rates are failure rates, 0..1, with Wilson 95 % intervals.
     """
 
@@ -72,13 +72,13 @@ class FisherComparison:
 def fisher(base_failed: ArrayLike, base_total: ArrayLike, failed: ArrayLike, total: ArrayLike) -> np.ndarray:
     """One-sided Fisher exact: P(at least `failed` of the sample's `total` fail | all failures of both sides).
 
-    NaN where a side has no runs. Source: R. A. Fisher; hypergeometric tail as in Sippy's fisherexact.go.
+    NaN if a side has no runs. Source: R. A. Fisher; hypergeometric tail as in Sippy's fisherexact.go.
     """
     base_failed, base_total, failed, total = np.broadcast_arrays(
         *(np.asarray(a, dtype=float) for a in (base_failed, base_total, failed, total))
     )
     p = np.where((base_total > 0) & (total > 0), 1.0, np.nan)
-    # Most tests of a healthy release never fail: for them p is 1 without asking.
+    # Most tests of a healthy release never fail: their p is 1 without computing it.
     ask = (p == 1) & (failed > 0)
     p[ask] = hypergeom.sf(failed[ask] - 1, (base_total + total)[ask], (base_failed + failed)[ask], total[ask])
     return np.minimum(p, 1.0)
@@ -87,7 +87,7 @@ def fisher(base_failed: ArrayLike, base_total: ArrayLike, failed: ArrayLike, tot
 def benjamini_hochberg(p: ArrayLike) -> np.ndarray:
     """Adjusted p-values (q): rejecting q <= level keeps the expected share of false discoveries at `level`.
 
-    NaN stays NaN and counts for nothing. Source: Y. Benjamini, Y. Hochberg, JRSS B 57 (1995).
+    NaN stays NaN and does not count. Source: Y. Benjamini, Y. Hochberg, JRSS B 57 (1995).
     """
     q = np.array(p, dtype=float)
     compared = ~np.isnan(q)
@@ -108,7 +108,7 @@ def compare(
     """Judge the sample against the base, test by test; `total` counts passes and failures, never skips.
 
     `opened` marks tests whose regression is open already: they need less evidence to stay red than to turn red. Tests
-    held against a required pass rate have no p. Source: Sippy, pkg/api/componentreadiness.
+    compared with a required pass rate have no p. Raises ValueError unless 0 <= failures <= runs. Source: Sippy, pkg/api/componentreadiness.
     """
     rules = rules or Rules()
     base_failed, base_total, failed, total, opened = np.broadcast_arrays(
@@ -194,7 +194,7 @@ def _discrete(p: np.ndarray, margins: np.ndarray, least: int, highest: float) ->
 
 
 def fallback(failed: ArrayLike, total: ArrayLike, share: float = 0.6) -> np.ndarray:
-    """Which release to hold each test against: the row of `failed`/`total` (releases x tests) to take as its base.
+    """Which release to compare each test with: the row of `failed`/`total` (releases x tests) to take as its base.
 
     Row 0 is the release compared with, the rows after it the ones before, newest first. An older release takes over
     where its pass rate is better, and the walk ends for a test where one has less than `share` of the runs of the

@@ -1,7 +1,7 @@
-"""Near-duplicate failure patterns: the second pass, for what a regular expression cannot see is the same.
+"""Near-duplicate failure patterns: the second pass, for patterns that a regular expression cannot unify.
 
 Source: Kubernetes triage (kubernetes/test-infra, triage/summarize). Texts within a tenth of their length of each other
-by edit distance are one cluster; counts of hashed 4-grams say cheaply which pairs are worth measuring.
+by edit distance are one cluster; counts of hashed 4-grams show cheaply which pairs are worth measuring.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ _MAP = re.compile(r"map\[([^][]*)\]")
 
 
 def normalise(text: str) -> str:
-    """The text without what differs from one failure to the next: times become TIME, addresses, ids, generated names,
-    line numbers and the like UNIQ1, UNIQ2 ... (the same text the same number), Go's maps are put in order.
+    """Return the text without what differs between failures: times become TIME, addresses, ids, generated names,
+    line numbers and the like UNIQ1, UNIQ2 ... (equal texts get equal numbers), Go's maps are sorted. Source: triage,
+    summarize/text.go.
     """
     text = _TIME.sub("TIME", text)
     text = _MAP.sub(lambda found: f"map[{' '.join(sorted(found.group(1).split(' ')))}]", text)
@@ -60,7 +61,7 @@ def normalise(text: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def ngram_counts(text: str) -> tuple[int, ...]:
-    """How many of the text's 4-grams hash (CRC-32) into each of 64 buckets."""
+    """Return how many of the text's 4-grams hash (CRC-32) into each of 64 buckets."""
     counts = [0] * BUCKETS
     for at in range(len(text) - 3):
         counts[crc32(text[at : at + 4].encode("utf-8", "surrogatepass")) % BUCKETS] += 1
@@ -68,7 +69,7 @@ def ngram_counts(text: str) -> tuple[int, ...]:
 
 
 def digest(text: str) -> str:
-    """20 hexadecimal digits that are the same for texts with the same 4-gram counts."""
+    """Return 20 hexadecimal digits, equal for texts with equal 4-gram counts."""
     return hashlib.sha1(str(list(ngram_counts(text))).encode(), usedforsecurity=False).hexdigest()[:20]
 
 
@@ -78,23 +79,23 @@ def edit_distance(a: str, b: str, limit: int) -> int:
 
 
 def merge(patterns: Mapping[str, int], known: Iterable[str] = ()) -> dict[str, str]:
-    """Every pattern to the pattern that stands for its cluster; `patterns` maps each to how often it was seen.
+    """Map every pattern to the leader of its cluster; `patterns` maps each to its number of occurrences.
 
-    The most frequent come first and stand for those near to them; `known` ones, which stood for a cluster before,
-    go before all, so that clusters keep their names. The result does not depend on the order of `patterns`.
+    The most frequent patterns lead, and those near them join; `known` patterns, the leaders so far, come before all, so
+    that clusters keep their names. The result does not depend on the order of `patterns`.
     """
     leaders = _Leaders()
     for pattern in known:
         leaders.add(pattern)
-    standing = {}
+    leader_of = {}
     for pattern in sorted(patterns, key=lambda text: (-patterns[text], text)):
         leader = leaders.near(pattern)
-        standing[pattern] = leaders.add(pattern) if leader is None else leader
-    return standing
+        leader_of[pattern] = leaders.add(pattern) if leader is None else leader
+    return leader_of
 
 
 class _Leaders:
-    """The patterns that stand for clusters, with their normalised texts and 4-gram counts side by side."""
+    """The leaders of clusters, with their normalised texts and 4-gram counts."""
 
     def __init__(self) -> None:
         self.patterns: list[str] = []
@@ -122,7 +123,7 @@ class _Leaders:
         bounds = np.abs(self.counts[:size] - np.array(ngram_counts(text), dtype=np.int32)).sum(axis=1) // 4
         limits = (self.lengths[:size] + len(text)) // 20
         worth = np.flatnonzero((bounds <= limits) & (limits > 1))
-        for number in worth[np.argsort(bounds[worth], kind="stable")][:MOST_MEASURED]:
+        for number in map(int, worth[np.argsort(bounds[worth], kind="stable")][:MOST_MEASURED]):
             limit = int(limits[number])
             if edit_distance(text, self.texts[number], limit) < limit:
                 return self.patterns[number]

@@ -2,7 +2,7 @@ r"""Failure messages to signatures: what changes from run to run becomes %, so t
 
 A pattern is a LIKE pattern (escape character \): it can be shown, edited and used as a rule, and it groups without any
 state. Source: LUCI Analysis, failure reason clustering v6, with two differences that keep ordinary words: nothing
-without a digit is ever hidden ("defaced", "feedface", "responsecode=" stay), and hexadecimal begins and ends where a
+without a digit is ever replaced ("defaced", "feedface", "responsecode=" stay), and hexadecimal begins and ends where a
 word does ("failed 2024-01-02" does not lose its "ed"). A terminal's colours are hidden too.
 """
 
@@ -12,9 +12,9 @@ import hashlib
 import re
 from functools import lru_cache
 
-LONGEST = 1000  # characters of a message that are looked at
+LONGEST = 1000  # characters of a message that count
 
-# Possessive, lest a match be cut short until it holds no digit any more.
+# Possessive, so that a match is never cut back until it has no digit left.
 _TOKEN = re.compile(
     r"(?:\x1b|#x1[bB])\[[0-9;?]*[a-zA-Z]"  # colours of a terminal, also as pytest writes them into XML
     r"|(?=[/+a-zA-Z]*[0-9])[/+0-9a-zA-Z]{10,}+=+"  # base64
@@ -30,14 +30,14 @@ _ESCAPED = re.compile(r"\\([\\%_])")
 _LINE = re.compile(r"[^\r\n]+")
 _PYTEST = re.compile(r"^E {2,}(\S.*)", re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last):"
-# Lines that say nothing of what went wrong.
+# Lines that do not state what went wrong.
 _EMPTY = re.compile(
     r"\s*(?:fail(?:ed|ure)?|error|exception|[\W_]+"  # headings, rules
     r"|[\w./\\+-]+\.\w+:[\d*][\d:*]*|[\w\\]+::\w+(?: with data set .*\))?"  # places: file and line, PHPUnit's test
     r"|at [\w$.<>]+\(.*\)|File \".*\", line \d+.*)[:.!]?\s*",  # frames
     re.IGNORECASE,
 )
-# Lines without which the one above them says only half.
+# Lines that complete the one above them.
 _CONTINUES = re.compile(
     r"\s*(?:expected|actual|received|but|was|got|found|left|right|value of|which is)\b", re.IGNORECASE
 )
@@ -45,12 +45,12 @@ _MOST_LINES = 3
 
 
 def reason(message: str) -> str:
-    """The part of a message that says what went wrong: a piece of it, at most three lines and LONGEST characters.
+    """Return the part of a message that states what went wrong: at most three lines and LONGEST characters of it.
 
-    The first line that pytest marks with E, else the first that is no heading ("FAILED:", "Traceback ..." with the
-    frames under it), no place in the code, no stack frame and no rule; with the lines after it while they begin with
-    expected, actual, received, but, got and the like, or the line before ends in a colon or a dash. Where no line
-    qualifies, the first that is not blank.
+    The first line that pytest marks with E, else the first that is not a heading ("FAILED:", "Traceback ..." with its
+    frames), a code location, a stack frame or a rule; plus the lines after it that begin with expected, actual,
+    received, but, got and the like, or follow a line that ends in a colon or a dash. If no line qualifies, the first
+    that is not blank.
     """
     if marked := _PYTEST.search(message):
         return marked.group(1)[:LONGEST].strip()
@@ -92,7 +92,7 @@ def _short(message: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def _pattern(text: str) -> str:
-    parts = []
+    parts: list[str] = []
     shown_from = 0
     for match in _TOKEN.finditer(text):
         start, end = match.span()
@@ -104,10 +104,10 @@ def _pattern(text: str) -> str:
 
 
 def key(pattern: str) -> int:
-    """The signature's id: 63 bits of the pattern's SHA-256, which fit a BIGINT and are never negative."""
+    """Return the signature's id: 63 bits of the pattern's SHA-256, which fit a BIGINT and are never negative."""
     return int.from_bytes(hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).digest()[:8]) >> 1
 
 
 def title(pattern: str) -> str:
-    """A pattern as people read it: without the escapes. A % of the message and a hidden part then look alike."""
+    """Return a pattern for display, without the escapes. A % of the message and a replaced part then look alike."""
     return _ESCAPED.sub(r"\1", pattern)

@@ -23,12 +23,12 @@ def posterior(
     break_rate: float = 1.0,
     weights: ArrayLike | None = None,
 ) -> np.ndarray:
-    """P(suspect i is the culprit) for each suspect, oldest first, and as the last element P(none is: it is flaky).
+    """Return P(suspect i is the culprit) for each suspect, oldest first, and as the last element P(none is: flaky).
 
     An observation is (k, failed): a build with the oldest k suspects in it, 0 <= k <= suspects, any order, as many as
     there are. A build without the culprit fails with `flake_rate`, one with it with `break_rate` (1 in the paper; the
     rate after the change for a test that only fails at times). `weights` are relative prior chances, of the suspects
-    and of none (suspects + 1 of them); equal if not given. Raises ValueError for what lies out of range.
+    and of none (suspects + 1 of them); equal if not given. Raises ValueError for values out of range.
     """
     counts = np.zeros((suspects + 1, 2))
     for included, failed in observations:
@@ -46,13 +46,14 @@ def posterior(
     until, since = np.cumsum(sound)[:-1], np.cumsum(broken[::-1])[::-1][1:]
     with np.errstate(divide="ignore"):
         chance = np.log(prior) + np.append(until + since, sound.sum())
-    chance = np.exp(chance - chance.max())
-    return chance / chance.sum()
+    likelihood: np.ndarray = np.exp(chance - chance.max())
+    return np.asarray(likelihood / likelihood.sum())
 
 
 def rank(chances: ArrayLike) -> list[int]:
-    """Suspects (0-based, oldest first), the likeliest first; the last element of `chances` (none) is not ranked.
+    """Return the suspects (0-based, oldest first), likeliest first; the last element of `chances` (none) is not ranked.
 
     Of equally likely suspects the older comes first.
     """
-    return np.argsort(-np.asarray(chances)[:-1], kind="stable").tolist()
+    order: list[int] = np.argsort(-np.asarray(chances)[:-1], kind="stable").tolist()
+    return order
