@@ -84,7 +84,7 @@ def test_the_gate_says_on_the_screen_what_it_says_to_a_job(world, show):
     assert ">13</b><span>regression" in html  # between these two runs alone, the storm counted
     included = show("run", f"/runs/{run}?view=gate&include_storms=1")["html"]
     assert included.count('class="case"') == 13 and "including 1" not in included
-    assert "No run before #1 has ended" in show("run", f"/runs/{ids.text(world.runs[0].id)}")["html"]
+    assert "No finished run before #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}")["html"]
 
 
 def test_an_older_run_shows_its_verdicts_as_they_stood_then(world, show):
