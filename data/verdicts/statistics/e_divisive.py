@@ -108,7 +108,7 @@ def shifts(series: ArrayLike, *, window: int = WINDOW, max_p: float = MAX_P, min
     """Return the lasting changes of level in `series`, oldest first.
 
     Windows of `window` points, half overlapping, are divided with a looser p (ten times `max_p`); then the weakest
-    change is dropped, and its neighbours are compared again, until every one has p < `max_p` and a relative change above
+    change is dropped, and its neighbours compared again, until every one has p < `max_p` and a relative change above
     `min_magnitude`. Raises ValueError for a window below 2 or a series that is not finite.
     """
     series = np.asarray(series, dtype=float)

@@ -108,7 +108,8 @@ def compare(
     """Judge the sample against the base, test by test; `total` counts passes and failures, never skips.
 
     `opened` marks tests whose regression is open already: they need less evidence to stay red than to turn red. Tests
-    compared with a required pass rate have no p. Raises ValueError unless 0 <= failures <= runs. Source: Sippy, pkg/api/componentreadiness.
+    compared with a required pass rate have no p. Raises ValueError unless 0 <= failures <= runs. Source: Sippy,
+    pkg/api/componentreadiness.
     """
     rules = rules or Rules()
     base_failed, base_total, failed, total, opened = np.broadcast_arrays(
