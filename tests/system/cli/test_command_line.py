@@ -136,9 +136,9 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_
 
 def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
     monkeypatch.setenv("REGTRACKER_WEB__WORKERS", "1")
-    monkeypatch.setattr("regtracker.bench.http.SECONDS", 0.2)
-    monkeypatch.setattr("regtracker.bench.http.ROUNDS", 2)
-    monkeypatch.setattr("regtracker.bench.questions.ROUNDS", 1)
+    monkeypatch.setattr("regtracker.bench.routes.SECONDS", 0.2)
+    monkeypatch.setattr("regtracker.bench.routes.ROUNDS", 2)
+    monkeypatch.setattr("regtracker.bench.queries.ROUNDS", 1)
     document = tmp_path / "performance.md"
     document.write_text(f"Before.\n{MARKS[0]}\nold\n{MARKS[1]}\nAfter.\n")
     arguments = ["bench", "--size", "2000", "--ingest", "tiny", "--write", str(document), "--json"]
