@@ -1,4 +1,4 @@
-"""`python -m regtracker`: the processes of the demo and of `up` are started so, whatever the PATH says."""
+"""`python -m regtracker`: starts the child processes of the demo and of `up`, independent of PATH."""
 
 from regtracker import main
 

@@ -1,4 +1,4 @@
-"""`regtracker completion`: what makes a shell complete verbs, options and names of the store."""
+"""`regtracker completion`: the script for shell completion of commands, options and names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ HOW = {
 @click.argument("shell", type=click.Choice(sorted(HOW)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that makes a shell complete verbs, options, and names of releases, modules and sources.
+    """Print the script with which a shell completes commands, options, and names of releases, modules and sources.
 
-    Exit code 0: printed; 2: the shell is not known.
+    Exit code 0: printed; 2: unknown shell.
 
     \b
     Example: eval "$(regtracker completion bash)"          # in ~/.bashrc; zsh: in ~/.zshrc

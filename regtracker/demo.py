@@ -1,4 +1,4 @@
-"""`regtracker demo`: a simulated Jenkins, the ingest that reads it and the dashboard, as three processes."""
+"""`regtracker demo`: a simulated Jenkins, ingest and the dashboard, as three processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import requests
 from data.cli.common import load_settings
 from regtracker.processes import Children, is_listening, wait_ready
 
-BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go with what breaks
+BUG_HOURS = 0.05  # between reads of the bug feed, which follows the live faults
 
 
 @click.command()
@@ -25,56 +25,56 @@ BUG_HOURS = 0.05  # between two looks at the bug feed, whose bugs come and go wi
     type=click.Choice(["small", "medium", "large"]),
     default="small",
     show_default=True,
-    help="About 50 thousand, 1 million or 10 million results of history.",
+    help="About 50,000, 1 million or 10 million results of history.",
 )
-@click.option("--live/--no-live", default=True, help="New runs start, progress and finish while you watch.")
+@click.option("--live/--no-live", default=True, help="Start and finish new runs while you watch.")
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("var/demo"),
     show_default=True,
-    help="Where the demo's store stands; it goes on where it stopped.",
+    help="Folder of the demo's store; a later start continues with it.",
 )
 def demo(port: int, size: str, live: bool, home: Path) -> None:
-    """Run a simulated Jenkins, the ingest and the dashboard together.
+    """Run a simulated Jenkins, ingest and the dashboard together.
 
-    Exit code 0: it was stopped (Ctrl-C or SIGTERM); 1: the port is taken, or one of the processes ended by itself; 2:
-    the folder holds a demo of another size.
+    Exit code 0: stopped with Ctrl-C or SIGTERM; 1: the port is taken, or a process ended early; 2: the folder has a
+    demo of another size.
 
     \b
     Example: regtracker demo --size small --port 8050
     """
     if is_listening(port):
-        raise click.ClickException(f"Port {port} is taken: give another, as in `regtracker demo --port {port + 1}`.")
+        raise click.ClickException(f"Port {port} is taken. Choose another: `regtracker demo --port {port + 1}`.")
     home.mkdir(parents=True, exist_ok=True)
-    world = _world(home / "demo.json", size)
+    programme = _programme(home / "demo.json", size)
     os.environ["REGTRACKER_HOME"], os.environ["REGTRACKER_CONFIG"] = str(home), str(home / "regtracker.toml")
     with Children() as children:
         output = children.start(
             "simulator",
             "simulator",
             "--size",
-            world["size"],
+            programme["size"],
             "--started",
-            world["started"],
+            programme["started"],
             "--live" if live else "--no-live",
             "--exit-with-parent",
             read=True,
         )
-        answer = output.readline()
+        answer = output.readline() if output else ""
         if not answer:
-            raise click.ClickException("the simulated Jenkins did not start; what it said stands above")
+            raise click.ClickException("The simulated Jenkins did not start; see its output above.")
         simulated = json.loads(answer)
         feed = f'[bugs]\nurl = "{simulated["url"]}bugs.json"\nhours = {BUG_HOURS}\n\n'
         (home / "regtracker.toml").write_text(feed + _toml(simulated["sources"]))
         load_settings()
-        click.echo(f"Simulated Jenkins: {simulated['url']}  (its truth: {simulated['url']}truth.json)")
+        click.echo(f"Simulated Jenkins: {simulated['url']}  (planted faults: {simulated['url']}truth.json)")
         (home / "metadata.csv").write_bytes(requests.get(simulated["url"] + "metadata.csv", timeout=60).content)
         _quietly("import", "--metadata", str(home / "metadata.csv"))
         _quietly("bugs")
         if size == "small" or not live:
             click.echo("Reading its history ...")
-            # Exit code 1 is right here: Jenkins has deleted a few builds that its runs list.
+            # Exit code 1 is expected: a few builds that the runs list are deleted in Jenkins.
             click.echo(_quietly("poll").strip())
         children.start("ingest", "ingest")
         children.start("web", "web", "--port", str(port))
@@ -83,25 +83,27 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
         children.wait()
 
 
-def _world(file: Path, size: str) -> dict[str, str]:
-    """When the simulated history ended, and its size: kept, so that a second start goes on with the same world."""
+def _programme(file: Path, size: str) -> dict[str, str]:
+    """The size and start of the simulated programme, kept in `file` so that a later start continues with it."""
     if file.is_file():
-        world = json.loads(file.read_text())
-        if world["size"] != size:
-            raise click.UsageError(f"{file.parent} holds a demo of size {world['size']}; give --home another folder.")
-        return world
-    world = {"size": size, "started": datetime.now(UTC).isoformat(timespec="seconds")}
-    file.write_text(json.dumps(world))
-    return world
+        programme = json.loads(file.read_text())
+        if programme["size"] != size:
+            raise click.UsageError(
+                f"{file.parent} has a demo of size {programme['size']}. Choose another folder with --home."
+            )
+        return programme
+    programme = {"size": size, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    file.write_text(json.dumps(programme))
+    return programme
 
 
 def _quietly(*arguments: str) -> str:
-    """What `regtracker ARGUMENTS` prints on its standard output; its remarks are dropped."""
+    """Run `regtracker ARGUMENTS` and return its standard output; its standard error is dropped."""
     return subprocess.run([sys.executable, "-m", "regtracker", *arguments], capture_output=True, text=True).stdout
 
 
 def _toml(sources: list[dict]) -> str:
-    """The sources as TOML; JSON's strings, numbers and lists are TOML's too, tables are written inline."""
+    """The sources as TOML. JSON strings, numbers and lists are valid TOML; tables are written inline."""
 
     def value(item: object) -> str:
         if isinstance(item, dict):

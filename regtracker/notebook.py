@@ -34,10 +34,9 @@ CATEGORIES = frozenset(
 )
 
 
-class Scope(TypedDict, total=False):
-    """The filters that every question takes, named as the URL parameters of the API."""
+class ReleaseScope(TypedDict, total=False):
+    """The filters within a release, named as the URL parameters of the API."""
 
-    release: str
     version: str
     environment: str
     module: str
@@ -47,6 +46,10 @@ class Scope(TypedDict, total=False):
     exclude_flaky: bool
     include_storms: bool
     at_run: str
+
+
+class Scope(ReleaseScope, total=False):
+    release: str
 
 
 class Tracker:
@@ -133,9 +136,11 @@ class Tracker:
         """Flaky tests, the most disturbing first."""
         return _frame(flaky.flaky(self._store, self._filter(scope), limit), "statistics.Flaky")
 
-    def rates(self, release: str, base: str | None = None, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
+    def rates(
+        self, release: str, base: str | None = None, limit: int = ALL, **scope: Unpack[ReleaseScope]
+    ) -> pd.DataFrame:
         """Tests that fail more often in the newest runs than before, or than in the release `base`."""
-        found = failure_rates.regressions(self._store, self._filter({**scope, "release": release}), base, limit)
+        found = failure_rates.regressions(self._store, self._filter({"release": release, **scope}), base, limit)
         return _with_attrs(found, "tests", "statistics.Risen")
 
     def durations(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
@@ -150,10 +155,10 @@ class Tracker:
     def compare(self, base: str, candidate: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Tests that differ between two runs, or failed in both; `class` says how. `attrs` has the runs and counts."""
         flt = self._filter(scope)
-        sides = [self._run(name, flt) for name in (base, candidate)]
-        found = compare.compare(self._store, *sides, flt, limit)
-        rows = [{"class": name} | row for name, tests_ in found["classes"].items() for row in tests_] if found else []
-        return _with_attrs(found and {**found, "classes": rows}, "classes", "runs.ComparedFileRow")
+        found = compare.compare(self._store, self._run(base, flt), self._run(candidate, flt), flt, limit)
+        assert found is not None  # both runs exist
+        rows = [{"class": name} | row for name, listed_tests in found["classes"].items() for row in listed_tests]
+        return _with_attrs({**found, "classes": rows}, "classes", "runs.ComparedFileRow")
 
     def gate(
         self, run: str | None = None, baseline: str | None = None, max_new: int = 0, **scope: Unpack[Scope]

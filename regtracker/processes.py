@@ -1,4 +1,4 @@
-"""Processes of `regtracker` that live and end together: the demo, `up` and the benchmark are made of them."""
+"""Child processes of the demo, `up` and the benchmark: they start and end together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import IO
 
 import click
 import psutil
@@ -15,10 +16,10 @@ import requests
 
 
 class Children:
-    """Processes that live and end together."""
+    """Child processes that end together with the block that started them."""
 
     def __init__(self) -> None:
-        self._running: dict[str, subprocess.Popen] = {}
+        self._running: dict[str, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Children:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -36,8 +37,10 @@ class Children:
             if process.stdout:
                 process.stdout.close()
 
-    def start(self, name: str, *arguments: str, read: bool = False, environment: dict[str, str] | None = None):
-        """Start `regtracker ARGUMENTS`; with `read`, its standard output is returned to be read."""
+    def start(
+        self, name: str, *arguments: str, read: bool = False, environment: dict[str, str] | None = None
+    ) -> IO[str] | None:
+        """Start `regtracker ARGUMENTS`; with `read`, return its standard output."""
         process = subprocess.Popen(
             [sys.executable, "-m", "regtracker", *arguments],
             stdout=subprocess.PIPE if read else None,
@@ -55,16 +58,18 @@ class Children:
             process.stdout.close()
 
     def memory_mb(self, name: str) -> float:
-        """What a process and its children hold, shared pages counted once where the system can tell (Linux)."""
+        """Memory of a process and its children; shared pages count once where the system reports it (Linux)."""
         parent = psutil.Process(self._running[name].pid)
         held = [process.memory_full_info() for process in (parent, *parent.children(recursive=True))]
         return sum(getattr(memory, "pss", memory.rss) for memory in held) / 1e6
 
     def check(self) -> None:
-        """Raises ClickException when one of them has ended."""
+        """Raise ClickException if one of them has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
-                raise click.ClickException(f"{name} ended with exit code {process.returncode}: see above")
+                raise click.ClickException(
+                    f"The {name} process ended with exit code {process.returncode}; see its output above."
+                )
 
     def wait(self) -> None:
         try:
@@ -76,8 +81,8 @@ class Children:
 
 
 def wait_ready(children: Children, url: str, patience_s: float = 300) -> None:
-    """Until the URL answers with 200. Raises ClickException where one of the children ends, or it takes too long: a
-    busy machine needs minutes for what takes seconds on a quiet one."""
+    """Wait until the URL answers 200. Raises ClickException if a child ends or `patience_s` is over; a busy machine may
+    need minutes for what otherwise takes seconds."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         children.check()
@@ -87,11 +92,11 @@ def wait_ready(children: Children, url: str, patience_s: float = 300) -> None:
         except requests.RequestException:
             pass
         time.sleep(0.2)
-    raise click.ClickException(f"{url} did not become ready within {patience_s:.0f} s")
+    raise click.ClickException(f"{url} was not ready after {patience_s:.0f} s.")
 
 
 def is_listening(port: int) -> bool:
-    """Whether something listens there on this machine."""
+    """Whether something listens on this port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

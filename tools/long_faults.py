@@ -68,9 +68,10 @@ def ingest(home: str, source: dict, largest_file: int | None, pipe: Connection) 
         pipeline.Pipeline(store, settings).poll(eager=True)
 
 
-def play(server: SimulatorServer, seed: int, home: Path) -> Counter:
+def play(server: SimulatorServer, seed: int, home: Path) -> Counter[str]:
     """One round. Raises AssertionError where something is lost, doubled or wrong."""
-    chance, injected = random.Random(seed), Counter()
+    chance = random.Random(seed)
+    injected: Counter[str] = Counter()
     source = server.sources()[0] | {"timeout_s": 5}
     names = chance.sample(sorted(TROUBLE), 2)
     requests.post(f"{server.url}_sim/faults", json=[TROUBLE[name] | {"seed": seed} for name in names], timeout=30)
@@ -105,7 +106,7 @@ def play(server: SimulatorServer, seed: int, home: Path) -> Counter:
     return injected
 
 
-def _rounds(server: SimulatorServer, kills: int, seed: int) -> Iterator[Counter]:
+def _rounds(server: SimulatorServer, kills: int, seed: int) -> Iterator[Counter[str]]:
     done = 0
     while done < kills:
         home = Path(tempfile.mkdtemp(prefix="regtracker-faults-"))
@@ -128,7 +129,8 @@ def main(kills: int, seed: int) -> None:
     """Kill ingest at random moments, under faults, and compare the store with the truth."""
     multiprocessing.set_forkserver_preload(["long_faults"])
     logging.disable(logging.CRITICAL)
-    began, total, rounds = time.monotonic(), Counter(), 0
+    began, rounds = time.monotonic(), 0
+    total: Counter[str] = Counter()
     with SimulatorServer(Programme("tiny", live=False)) as server:
         for injected in _rounds(server, kills, seed):
             total += injected

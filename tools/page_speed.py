@@ -1,7 +1,7 @@
 """How long people wait, in real Chromium, on a dashboard that runs: `python tools/page_speed.py URL [--json]`.
 
 Cold: an empty browser cache, from the address to the screen being usable. Interactions: from the click to the new
-content painted, and how much of that the server took. Run it on a quiet machine; docs/performance.md tells its figures.
+content painted, and how much of that the server took. Run it on a quiet machine; docs/performance.md has its figures.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 from screenshots import browser, resize, screens
+from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROUNDS = 3
@@ -113,7 +114,7 @@ def main(url: str, as_json: bool) -> None:
     print(json.dumps(figures) if as_json else _text(loads, actions))
 
 
-def _cold(driver, address: str, ready: str) -> tuple[float, float, int]:
+def _cold(driver: Chrome, address: str, ready: str) -> tuple[float, float, int]:
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     watch = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _WATCH % json.dumps(ready)})
@@ -129,7 +130,7 @@ def _cold(driver, address: str, ready: str) -> tuple[float, float, int]:
     return usable, sum(fetched) / 1024, len(fetched)
 
 
-def _act(driver, address: str, ready: str, css: str, text: str, event: str, nth: int) -> list[float] | None:
+def _act(driver: Chrome, address: str, ready: str, css: str, text: str, event: str, nth: int) -> list[float] | None:
     driver.get(address)
     WebDriverWait(driver, 30, 0.02).until(
         lambda shown: shown.execute_script("return document.querySelector(arguments[0])", ready)

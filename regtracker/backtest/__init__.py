@@ -1,1 +1,6 @@
-"""How often the verdicts are right: detectors replayed over a history whose truth is known, or simulated."""
+"""The back-test, `regtracker backtest`: how often the verdicts are right. Nothing outside this package imports it.
+
+`detectors` are replayed (`replay`) over the stored `history`, whose `known_faults` come from the simulator or from
+hindsight; `simulated_histories` measures the statistics on synthetic ones. `report` makes the
+tables of docs/accuracy.md.
+"""

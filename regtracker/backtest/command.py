@@ -1,4 +1,4 @@
-"""`regtracker backtest`: how often the verdicts are right, over the stored history or over simulated ones."""
+"""`regtracker backtest`: how often the verdicts are right, over the stored history or simulated ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data.cli.common import fail, json_option, load_settings, opened_store, requ
 
 
 def _document(where: str) -> dict[str, Any]:
-    """The truth at an address or in a file, or exit 2."""
+    """The JSON document at a URL or in a file, or exit 2."""
     try:
         if where.startswith(("http://", "https://")):
             with urllib.request.urlopen(where, timeout=60) as answer:
@@ -24,13 +24,13 @@ def _document(where: str) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--truth", help="The simulator's truth.json (a file or an address); else hindsight is the truth.")
-@click.option("--release", "only", multiple=True, help="Only this release line; may be given more than once.")
-@click.option("--simulate", is_flag=True, help="Measure the statistics on made-up histories instead; needs no store.")
+@click.option("--truth", help="The simulator's truth.json (file or URL); without it, hindsight decides.")
+@click.option("--release", "only", multiple=True, help="Only this release; may be repeated.")
+@click.option("--simulate", is_flag=True, help="Measure the statistics on simulated histories; needs no store.")
 @click.option("--thorough", is_flag=True, help="With --simulate: ten times as many histories.")
-@click.option("--title", help="What the tables are of; with --write, the section that they replace.")
+@click.option("--title", help="Title of the tables; with --write, the section to replace.")
 @click.option(
-    "--write", "target", type=click.Path(path_type=Path, dir_okay=False), help="Put the tables into this file."
+    "--write", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables into this file."
 )
 @json_option()
 def backtest(
@@ -42,12 +42,13 @@ def backtest(
     target: Path | None,
     as_json: bool,
 ) -> None:
-    """Replay detectors over the stored history: how often are they right, how soon, at how many false alarms.
+    """Replay detectors over the stored history: how often they are right, how soon, and how many false alarms they
+    raise.
 
-    Several settings stand side by side; what the product does by default is marked. What really was broken is told by
-    the simulator, or by hindsight: a test that failed five times in a row after a pass was.
+    Compares several settings and marks the product's defaults. The truth comes from the simulator, or from hindsight: a
+    test was broken if it failed five times in a row after a pass.
 
-    Exit code 0: replayed; 2: the configuration, the store or the truth cannot be used, or a release is not known.
+    Exit code 0: replayed; 2: the configuration, the store or the truth cannot be used, or a release is unknown.
 
     \b
     Examples: regtracker backtest --release 8.0
@@ -65,11 +66,11 @@ def backtest(
         with opened_store(require_store(load_settings()), memory_tables=True) as store:
             known = choices(store, EVERYTHING)["releases"]
             if unknown := sorted(set(only) - set(known)):
-                fail(f"There is no release {unknown[0]!r} here; there are: {', '.join(known) or 'none'}.")
+                fail(f"No release {unknown[0]!r} in this store; the releases are {', '.join(known) or '(none yet)'}.")
             try:
                 found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
             except KeyError as error:
-                fail(f"{truth} is no truth of the simulator: it has no {error}")
+                fail(f"{truth} is not the simulator's truth.json: it has no {error}")
     title = title or ("simulated" if simulate else "store")
     if target is not None:
         report.write(target, title, report.markdown(found))

@@ -33,7 +33,7 @@ def _letters(line: TestLane, look: Look, runs: int) -> str:
 
 def by_verdict(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
     found = set()
-    for line in look.raw if storms else look.calm:
+    for line in look.raw if storms else look.undisturbed:
         letters = _letters(line, look, 2 * window + 1)[-window - 1 :]
         if letters.endswith("F") and classify(letters, window=window) & wanted:
             found.add(line.test)
@@ -43,7 +43,7 @@ def by_verdict(look: Look, before: set[int], wanted: frozenset[str], window: int
 def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
     """So many failures in a row after a pass: TestGrid's alert."""
     found = set()
-    for line in look.calm:
+    for line in look.undisturbed:
         letters = _letters(line, look, MASK_BITS)
         if length <= trailing_failures(letters) < len(letters):
             found.add(line.test)
@@ -52,7 +52,7 @@ def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
 
 def by_change_point(look: Look, before: set[int], threshold: float) -> set[int]:
     found = set()
-    for line in look.calm:
+    for line in look.undisturbed:
         letters = _letters(line, look, HISTORY_RUNS)
         # A rise is only ever accepted at a failure; what was found stays until a fall is.
         if (letters.endswith("F") or line.test in before) and last_rise(letters, threshold) is not None:
@@ -61,14 +61,14 @@ def by_change_point(look: Look, before: set[int], threshold: float) -> set[int]:
 
 
 def by_rate(look: Look, before: set[int], runs: int, confirmed: bool) -> set[int]:
-    base, sample = _counts(look.calm, runs, MASK_BITS), _counts(look.calm, 0, runs)
+    base, sample = _counts(look.undisturbed, runs, MASK_BITS), _counts(look.undisturbed, 0, runs)
     if not len(base):
         return set()
-    opened = np.array([line.test in before for line in look.calm]) & confirmed
+    opened = np.array([line.test in before for line in look.undisturbed]) & confirmed
     rules = FISHER if confirmed else replace(FISHER, correction="none")
     compared = compare(base[:, 0], base[:, 1], sample[:, 0], sample[:, 1], opened=opened, rules=rules)
     worse = (compared.status <= Status.REGRESSION) & ~np.isnan(compared.p)
-    return {line.test for line, found in zip(look.calm, worse, strict=True) if found}
+    return {line.test for line, found in zip(look.undisturbed, worse, strict=True) if found}
 
 
 def _counts(lines: Sequence[TestLane], newest: int, oldest: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""A store's history, to be looked at again as it was after each of its runs.
+"""A store's history, as it was after each of its runs.
 
-The lines of windows.py, but with masks over all runs (Python's integers have no end): a look shifts away what was
-not known yet, and leaves out storms and sick hosts as they would have been recognised then.
+Test lanes as in data/verdicts/lanes.py, but with masks over all runs (Python's integers are unbounded): a look shifts
+away what was not known yet, and excludes storms and bad hosts as they would have been recognised then.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import starmap
 from typing import Any
 
 from data.lake.store import Store
@@ -18,7 +19,7 @@ from data.verdicts.disturbances.mass_failures import ColumnKey, StormCandidate, 
 from data.verdicts.lanes import MASK_BITS, LaneRun, lane_window, load_module_counts, partition_condition
 from data.verdicts.status_masks import TestLane, TestLaneHost, combine_hosts, load_test_lanes
 
-HOST_DEPTH = 21  # runs that hosts are judged on, as verdicts do
+HOST_DEPTH = 21  # runs on which hosts are judged, as for verdicts
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class PastLane:
     lines: list[TestLane]
     tests: int  # that ever ran there
     columns: list[ColumnKey]
-    stormy: dict[ColumnKey, StormCandidate]
+    storm_columns: dict[ColumnKey, StormCandidate]
 
     @property
     def weeks(self) -> float:
@@ -60,16 +61,16 @@ class Look:
 
     @cached_property
     def raw(self) -> list[TestLane]:
-        """The lines with all that happened, of every run so far."""
+        """The test lanes with everything that happened so far."""
         return [self._shifted(line, {}) for line in self.lane.lines]
 
     @cached_property
-    def calm(self) -> list[TestLane]:
-        """The lines without storms, and without what sick hosts did of late."""
+    def undisturbed(self) -> list[TestLane]:
+        """The test lanes without storms, and without recent failures on bad hosts."""
         masks: dict[tuple[str, str | None], int] = {}
         known = [key for key in self.lane.columns if key[2] >= self.hidden]
-        stormy = {key: facts for key, facts in self.lane.stormy.items() if key[2] >= self.hidden}
-        for storm in drop_persistent(known, stormy):
+        storm_columns = {key: facts for key, facts in self.lane.storm_columns.items() if key[2] >= self.hidden}
+        for storm in drop_persistent(known, storm_columns):
             key = (storm.job, storm.module)
             masks[key] = masks.get(key, 0) | 1 << storm.age
         found = [self._shifted(line, masks) for line in self.lane.lines]
@@ -81,16 +82,18 @@ class Look:
         hosts = judge_lane_hosts(0, [line for line in short if line.failed or line.rescued])
         if not any(host.bad for host in hosts):
             return found
-        sick = {line.test: line.on_bad_host for line in without_bad_hosts(short, hosts)}
+        on_bad_hosts = {line.test: line.on_bad_host for line in without_bad_hosts(short, hosts)}
         return [
-            line._replace(failed=line.failed & ~sick[line.test], rescued=line.rescued & ~sick[line.test])
+            line._replace(
+                failed=line.failed & ~on_bad_hosts[line.test], rescued=line.rescued & ~on_bad_hosts[line.test]
+            )
             for line in found
         ]
 
-    def _shifted(self, line: TestLane, stormy: dict[tuple[str, str | None], int]) -> TestLane:
+    def _shifted(self, line: TestLane, storm_columns: dict[tuple[str, str | None], int]) -> TestLane:
         parts = []
         for part in line.by_host:
-            storm = stormy.get((part.job, None), 0) | stormy.get((part.job, line.module), 0)
+            storm = storm_columns.get((part.job, None), 0) | storm_columns.get((part.job, line.module), 0)
             parts.append(_masked(part, ~storm, self.hidden))
         return combine_hosts(line.test, 0, line.module, tuple(parts))
 
@@ -105,6 +108,12 @@ def _masked(part: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
         (part.tripped & mask) >> hidden,
         0,
     )
+
+
+def _unmasked(key: tuple[str, str | None], masks: list[int]) -> TestLaneHost:
+    job, host = key
+    failed, passed, rescued, tripped = masks
+    return TestLaneHost(job, host, failed, passed, rescued, tripped, 0)
 
 
 def past_lanes(store: Store, release: str) -> list[PastLane]:
@@ -125,9 +134,9 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
             parts = merged.setdefault((line.test, line.lane), (line.module, {}))[1]
             for part in line.by_host:
                 masks = parts.setdefault((part.job, part.host), [0, 0, 0, 0])
-                for place, mask in enumerate((part.failed, part.passed, part.rescued, part.tripped)):
-                    masks[place] |= mask << first
-    every, stormy = storm_candidates(store, view, of)
+                for index, mask in enumerate((part.failed, part.passed, part.rescued, part.tripped)):
+                    masks[index] |= mask << first
+    every, storm_columns = storm_candidates(store, view, of)
     counted = _tests(store, view.builds)
     return [
         PastLane(
@@ -135,13 +144,18 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
             environment,
             view.runs[lane],
             [
-                combine_hosts(test, lane, module, tuple(TestLaneHost(*key, *masks, 0) for key, masks in parts.items()))
+                combine_hosts(
+                    test,
+                    lane,
+                    module,
+                    tuple(starmap(_unmasked, parts.items())),
+                )
                 for (test, at), (module, parts) in merged.items()
                 if at == lane
             ],
             counted.get(lane, 0),
             [key for key in every if key[1] == lane],
-            {key: facts for key, facts in stormy.items() if key[1] == lane},
+            {key: facts for key, facts in storm_columns.items() if key[1] == lane},
         )
         for lane, (_, environment) in enumerate(view.lanes)
     ]

@@ -1,4 +1,4 @@
-"""What really was broken, and when: told by the simulator, or by hindsight over a store of one's own."""
+"""What was really broken, and when: from the simulator's truth, or by hindsight over a store."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class KnownFault:
 
 @dataclass(frozen=True)
 class KnownFaults:
-    """The faults, and the tests (release, test) about which there is nothing to find out, as they always failed."""
+    """The faults, and the tests (release, test) that always failed, for which no detector counts."""
 
     faults: list[KnownFault]
     hopeless: set[tuple[str, int]]
 
 
 def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> KnownFaults:
-    """From the simulator's truth.json; its faults are of production runs. KeyError where it is no such document."""
+    """From the simulator's truth.json; its faults are of production runs. Raises KeyError for another document."""
     faults = [
         KnownFault(
             entry["release"],
@@ -57,7 +57,7 @@ def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> Kn
 
 
 def from_hindsight(lanes: Iterable[PastLane]) -> KnownFaults:
-    """Stretches of at least five failures after a pass, storms left out."""
+    """Stretches of at least five failures after a pass, without mass failures."""
     faults, hopeless = [], set()
     for lane in lanes:
         for line in lane.lines:

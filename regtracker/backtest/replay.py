@@ -63,13 +63,13 @@ def replay(
         ran = {line.test: line.failed | line.passed for line in lane.lines}
         state: list[set[int]] = [set() for _ in detectors]
         for look in lane.looks():
-            for place, score in enumerate(scores):
-                found = score.detector.find(look, state[place])
-                for test in found - state[place]:
+            for index, score in enumerate(scores):
+                found = score.detector.find(look, state[index])
+                for test in found - state[index]:
                     if (lane.release, test) not in truth.hopeless:
                         score.alarms += 1
                         score.false += not any(fault.holds(look.number) for fault in by_test.get(test, ()))
-                state[place] = found
+                state[index] = found
                 for test in found & by_test.keys():
                     for fault in by_test[test]:
                         if fault.holds(look.number) and fault not in score.delays:

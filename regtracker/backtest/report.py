@@ -1,4 +1,4 @@
-"""What a back-test found, as plain data and as tables for a document."""
+"""The findings of a back-test, as plain data and as Markdown tables."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ _MEASURES = {"measure": "measure", "aim": "aim", "value": "measured", "met": "me
 
 
 def replayed(
-    store: Store, only: Sequence[str], document: Mapping[str, Any] | None, say: Callable[[str], None]
+    store: Store, only: Sequence[str], document: Mapping[str, Any] | None, progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """{"lanes", "faults", "detectors", "measures"} over the store's releases (or `only` these). `document` is the
-    simulator's truth, else hindsight judges. `say` is told what is being replayed. KeyError for no such document."""
+    simulator's truth; without it, hindsight decides. `progress` gets a line per lane. Raises KeyError for
+    another document."""
     lanes = [
         lane for release in only or filtered_releases(store, EVERYTHING) for lane in history.past_lanes(store, release)
     ]
@@ -43,7 +44,7 @@ def replayed(
     at = {(lane.release, lane.environment) for lane in lanes}
     known.faults[:] = [fault for fault in known.faults if (fault.release, fault.environment) in at]
     scores = replay(
-        lanes, known, DETECTORS, lambda lane: say(f"{lane.release} {lane.environment}: {len(lane.runs)} runs")
+        lanes, known, DETECTORS, lambda lane: progress(f"{lane.release} {lane.environment}: {len(lane.runs)} runs")
     )
     return {
         "truth": "simulator" if document is not None else "hindsight",
@@ -60,11 +61,11 @@ def replayed(
         "faults": len(known.faults),
         "partial_faults": sum(fault.rate < 1 for fault in known.faults),
         "detectors": [score.row() for score in scores],
-        "measures": _judged_now(store, known) if document is not None else [],
+        "measures": _current_accuracy(store, known) if document is not None else [],
     }
 
 
-def _judged_now(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
+def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
     """How well the faults that still hold are bounded, and their commits found, by today's verdicts."""
     inside, first, third, wide = [], [], [], []
     for release in sorted({fault.release for fault in known.faults}):

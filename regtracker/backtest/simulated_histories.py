@@ -1,10 +1,10 @@
-"""The statistics on made-up histories, whose truth is certain: false discoveries, delays, ranges, culprits."""
+"""The statistics on simulated histories, whose truth is known: false discoveries, delays, ranges, culprits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def measure(seed: int = 1, looks: int = 30, histories: int = 300) -> Iterator[Row]:
-    """The rows (see `row`) one by one; more `looks` and `histories` are surer."""
+    """The rows (see `row`) one by one; more `looks` and `histories` are more precise."""
     rng = np.random.default_rng(seed)
     yield from _unchanged(rng, looks)
     yield from _discoveries(rng, looks)
@@ -157,7 +157,7 @@ def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Row]:
             weights = np.where(rng.random(commits) < 1 / 8, NAMED_WEIGHT, 1.0)
             if 0 <= culprit < commits:
                 weights[culprit] = NAMED_WEIGHT if rng.random() < 0.85 else 1.0
-            judged = judge_suspects(
+            suspects = judge_suspects(
                 {
                     "statuses": letters,
                     "included": np.clip(total - total[after], 0, commits).tolist(),
@@ -166,8 +166,8 @@ def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Row]:
                     "weights": weights.tolist() if named else [1.0] * commits,
                 }
             )
-            first.append(chance_of_rank(judged["probabilities"], culprit, 1))
-            third.append(chance_of_rank(judged["probabilities"], culprit, 3))
+            first.append(chance_of_rank(suspects["probabilities"], culprit, 1))
+            third.append(chance_of_rank(suspects["probabilities"], culprit, 3))
         how = "messages name what they touch" if named else "messages say nothing"
         yield row(f"culprit ranked first, {how}", np.mean(first), 0.8 if named else None)
         yield row(f"culprit among the first three, {how}", np.mean(third), 0.95 if named else None)
@@ -187,11 +187,12 @@ def _median(builds: list[int]) -> float:
     return float(np.median(builds))
 
 
-def row(measure: str, value: float, at_least: float | None = None, at_most: float | None = None) -> Row:
-    """{"measure", "aim", "value", "met"}; aim and met are None where nothing is aimed at."""
+def row(measure: str, value: SupportsFloat, at_least: float | None = None, at_most: float | None = None) -> Row:
+    """{"measure", "aim", "value", "met"}; aim and met are None without an aim."""
     aim = met = None
+    measured = float(value)
     if at_least is not None:
-        aim, met = f"at least {at_least:g}", bool(value >= at_least)
+        aim, met = f"at least {at_least:g}", bool(measured >= at_least)
     if at_most is not None:
-        aim, met = f"at most {at_most:g}", bool(value <= at_most)
-    return {"measure": measure, "aim": aim, "value": float(value), "met": met}
+        aim, met = f"at most {at_most:g}", bool(measured <= at_most)
+    return {"measure": measure, "aim": aim, "value": measured, "met": met}

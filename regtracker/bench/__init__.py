@@ -1,1 +1,6 @@
-"""How fast ingest, the queries and the API are: `regtracker bench`."""
+"""The benchmark, `regtracker bench`: `command` runs it, `report` writes docs/performance.md.
+
+`synthetic` fills stores; `queries` times the screens' queries, `routes` the API over HTTP, `ingest` the way from
+Jenkins into the lake (`python -m regtracker.bench.ingest` measures more of that). Nothing outside this package
+imports it.
+"""

@@ -1,4 +1,4 @@
-"""`regtracker bench`: ingest from a simulated Jenkins, every question of a screen, and the API over HTTP, timed."""
+"""`regtracker bench`: times ingest from a simulated Jenkins, the screens' queries, and the API over HTTP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import platform
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,7 +31,7 @@ from regtracker.processes import Children, free_port, wait_ready
     multiple=True,
     default=[1_000_000],
     show_default=True,
-    help="Results in the store; several sizes show how the cost grows.",
+    help="Results in the store; give several to see how the cost grows.",
 )
 @click.option(
     "--ingest",
@@ -38,26 +39,27 @@ from regtracker.processes import Children, free_port, wait_ready
     type=click.Choice(["tiny", "small", "medium"]),
     default="small",
     show_default=True,
-    help="The simulated Jenkins that ingest is measured on.",
+    help="Size of the simulated Jenkins that ingest is measured on.",
 )
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the filled stores there, or measure those that are there (default: temporary ones).",
+    help="Folder for the filled stores; existing ones are reused (default: a temporary folder).",
 )
 @click.option(
     "--write",
     "document",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Put the tables between the marks of this Markdown file, as in docs/performance.md.",
+    help="Write the tables between the marks of this Markdown file, such as docs/performance.md.",
 )
 @json_option()
 def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document: Path | None, as_json: bool) -> None:
-    """Fill stores and time ingest, every screen's question beside a bare query, and the API over HTTP.
+    """Fill stores with synthetic results, then time ingest, every screen's query (next to a bare query), and the API
+    over HTTP.
 
-    Run it on a machine that does nothing else: it takes minutes for millions of results.
+    Run it on an otherwise idle machine. Millions of results take minutes.
 
-    Exit code 0: measured; 1: a process that it needs ended.
+    Exit code 0: measured; 1: a process that it started ended early.
 
     \b
     Example: regtracker bench --size 80000 --size 1000000 --size 9600000 --write docs/performance.md
@@ -74,16 +76,17 @@ def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document:
 
 
 def _store(children: Children, home: Path, size: int) -> dict:
-    """All that is measured on one store."""
+    """Everything that is measured on one store."""
     figures = _questions(home, size)
     return figures | _http(children, home, [row["path"] for row in figures["questions"]])
 
 
 def _ingest(children: Children, home: Path, size: str) -> dict:
-    """Poll a simulated Jenkins twice: what it has rendered for the first poll costs the second one no waiting."""
+    """Poll a simulated Jenkins twice, so that the measured poll does not wait for it to render."""
     click.echo(f"Ingest from a simulated Jenkins ({size}) ...", err=True)
-    logging.getLogger("ingest").setLevel(logging.ERROR)  # the builds that it has deleted are no news here
+    logging.getLogger("ingest").setLevel(logging.ERROR)  # its deleted builds are expected
     output = children.start("simulator", "simulator", "--size", size, "--no-live", "--exit-with-parent", read=True)
+    assert output is not None
     sources = [SourceSettings(**source) for source in json.loads(output.readline())["sources"]]
     rates = []
     for turn in ("warm-up", "measured"):
@@ -100,7 +103,7 @@ def _questions(home: Path, size: int) -> dict:
         click.echo(f"Filling a store with about {size:,} results ...", err=True)
         fill(store, StoreShape.of(size))
     results = store.value("SELECT count(*) FROM results")
-    click.echo(f"Asking about {results:,} results ...", err=True)
+    click.echo(f"Timing queries over {results:,} results ...", err=True)
     timings = [asdict(timing) for timing in queries.measure(store)]
     store.close()
     files = [
@@ -111,10 +114,10 @@ def _questions(home: Path, size: int) -> dict:
 
 
 def _http(children: Children, home: Path, paths: list[str]) -> dict:
-    """One server that remembers nothing, then one that remembers answers, as in production."""
-    figures = {}
+    """A server without its answer cache ("computed"), then one with it, as in production ("remembered")."""
+    figures: dict[str, Any] = {}
     for name, megabytes in (("computed", "0"), ("remembered", "128")):
-        click.echo(f"The API over HTTP, answers {name} ...", err=True)
+        click.echo(f"Timing the API over HTTP, answers {name} ...", err=True)
         port = free_port()
         (home / "bench.toml").touch()
         environment = {

@@ -1,6 +1,6 @@
-"""How fast one process brings results from a Jenkins into the lake: fetched, kept raw, parsed, committed.
+"""Times ingest in one process: from Jenkins into the lake, with download, raw files, parsing and commits.
 
-`python -m regtracker.bench.ingest` measures the path without a network on one core, and a long backfill over HTTP.
+`python -m regtracker.bench.ingest` times the path without a network on one core, and a long backfill over HTTP.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from ingest.layouts import layout_of
 from ingest.pipeline import BATCH_RESULTS, Pipeline
 from ingest.simulator.artifact_download import zipped
 from ingest.simulator.fake_jenkins import FakeJenkins
+from ingest.simulator.jenkins_items import ArtifactFiles
 from ingest.simulator.programme import Programme
 from ingest.simulator.server import SimulatorServer
 from ingest.simulator.side_jobs import ARCHIVE
@@ -49,7 +50,7 @@ START = datetime(2025, 1, 1)
 
 @dataclass(frozen=True)
 class IngestRate:
-    """What was read from nothing. `attempts` counts rows of results; times in seconds, of this process."""
+    """The cost of filling an empty store. `attempts`: rows of results; times in seconds, of this process."""
 
     builds: int
     attempts: int
@@ -57,7 +58,7 @@ class IngestRate:
     cpu_s: float
     requests: int
     peak_mb: float
-    bytes_per_result: float  # of all but the raw files
+    bytes_per_result: float  # without the raw files
     raw_bytes_per_result: float
 
 
@@ -94,8 +95,8 @@ def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float)
 
 @dataclass(frozen=True)
 class StageRates:
-    """Results a second of one core (CPU time of all threads, wherever it was spent) of XML that is in memory already:
-    zip to columns, columns to a committed snapshot, and both."""
+    """Results per second of one core (CPU time of all threads) for XML that is already in memory: zip to columns,
+    columns to a committed snapshot, and both."""
 
     dialect: str
     results: int
@@ -107,8 +108,8 @@ class StageRates:
 def archived(builds: int) -> Iterator[tuple[int, bytes]]:
     """(number, zip) of the simulator's builds: suites of eight tests, some failures and odd durations."""
     job = Programme(_archive(builds), live=False)
-    for build in FakeJenkins(job, None).root.find([ARCHIVE]).builds(job.now()):
-        yield build.number, zipped(build.files(job.now()), "", "**/*.xml", build.ended)
+    for build in FakeJenkins(job, None).root.job(ARCHIVE).builds(job.now()):
+        yield build.number, _zip(build.files(job.now()), build.ended)
 
 
 def pytest_like(builds: int, failing: float = 0.0) -> Iterator[tuple[int, bytes]]:
@@ -130,10 +131,16 @@ def pytest_like(builds: int, failing: float = 0.0) -> Iterator[tuple[int, bytes]
             cases.append(case)
         suite = f'<testsuite name="pytest" tests="500" timestamp="2025-01-01T00:00:00">{"".join(cases)}</testsuite>'
         content = f"<testsuites>{suite}</testsuites>".encode()
-        yield number, zipped({"report.xml": lambda content=content: content}, "", "**/*.xml", START.timestamp())
+        yield number, _zip({"report.xml": partial(bytes, content)}, START.timestamp())
 
 
-DIALECTS = {
+def _zip(files: ArtifactFiles, modified: float) -> bytes:
+    content = zipped(files, "", "**/*.xml", modified)
+    assert content is not None  # only a missing folder gives none
+    return content
+
+
+DIALECTS: dict[str, Callable[[int], Iterator[tuple[int, bytes]]]] = {
     "suites of eight": archived,
     "one suite, all pass": pytest_like,
     "one suite, 5 % fail with output": partial(pytest_like, failing=0.05),
@@ -141,22 +148,24 @@ DIALECTS = {
 
 
 def stages(home: Path, builds: int, dialect: str) -> StageRates:
-    """What the way from a zip of JUnit XML to the lake costs without a network: `builds` builds of 500 results."""
+    """Time `builds` builds of 500 results from a zip of JUnit XML to the lake, without a network."""
     source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=ARCHIVE, release_fixed="1.0")
     layout, store = layout_of(source), Store.open(single_threaded(Settings(home=home)))
-    made = list(DIALECTS[dialect](builds))
+    zips = list(DIALECTS[dialect](builds))
     tune_gc_for_batches()
     read = committed = 0.0
     results = 0
     batch: list[tuple[BuildRecord, RunRecord]] = []
-    for position, (number, content) in enumerate(made, 1):
+    for position, (number, content) in enumerate(zips, 1):
         clock = time.process_time()
         files = ResultFiles([DownloadedFiles("**/*.xml", "junit", True, io.BytesIO(content))])
         began = START + timedelta(hours=number)
         detail = BuildDetail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
-        batch.append(build_record(layout, detail, raw.pack("build.json", "build", b"{}"), files, began))
+        record, run = build_record(layout, detail, raw.pack("build.json", "build", b"{}"), files, began)
+        assert run is not None  # a job without an orchestrating build forms its own runs
+        batch.append((record, run))
         read += time.process_time() - clock
-        if position == len(made) or sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
+        if position == len(zips) or sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
             clock = time.process_time()
             work = partial(upsert_builds, builds=[build for build, _ in batch], now=utc_now(), standalone_runs=batch)
             results += store.transact("bench", f"{len(batch)} builds", work)
@@ -167,7 +176,7 @@ def stages(home: Path, builds: int, dialect: str) -> StageRates:
 
 
 def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> IngestRate:
-    """Backfill `builds` builds of 500 results over HTTP from a simulator in a process of its own."""
+    """Backfill `builds` builds of 500 results over HTTP from a simulator in its own process."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     server = context.Process(target=_serve, args=(builds, there), daemon=True)
@@ -211,7 +220,7 @@ def main(builds: int, as_json: bool) -> None:
     Example: python -m regtracker.bench.ingest --builds 2000
     """
     with tempfile.TemporaryDirectory() as scratch:
-        # First, for the peak of memory is that of the whole process.
+        # First, because the peak of memory is that of the whole process.
         with progress_bar("Builds") as progress:
             backfilled = history(Path(scratch) / "history", builds, progress)
         measured = [stages(Path(scratch) / f"stages{n}", min(builds, 1000), name) for n, name in enumerate(DIALECTS)]
@@ -226,8 +235,8 @@ def main(builds: int, as_json: bool) -> None:
     rate = backfilled
     click.echo(
         f"backfill over HTTP: {rate.builds} builds, {rate.attempts:,} results in {rate.wall_s:.0f} s = "
-        f"{rate.attempts / rate.wall_s:,.0f} results/s ({rate.attempts / rate.cpu_s:,.0f} a CPU second), "
-        f"{rate.requests / max(rate.builds, 1):.2f} requests a build, peak memory {rate.peak_mb:.0f} MB"
+        f"{rate.attempts / rate.wall_s:,.0f} results/s ({rate.attempts / rate.cpu_s:,.0f} per CPU second), "
+        f"{rate.requests / max(rate.builds, 1):.2f} requests per build, peak memory {rate.peak_mb:.0f} MB"
     )
 
 

@@ -1,6 +1,6 @@
-"""How long the screens' questions take, beside the barest SQL that answers the same on a plain DuckDB file.
+"""Times the screens' queries, each next to the barest SQL with the same answer on a plain DuckDB file.
 
-The bare query reads the same rows from native tables, without lake, words, or Python: the floor on this machine.
+The bare query reads the same rows from native tables, without the lake, verdicts or Python: the floor on this machine.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from data.model.filters import Filter
 from data.queries import builds, compare, failures, grid, releases, results, runs, tests, trends
 from data.verdicts import verdicts
 
-ROUNDS = 7  # of each question, after a first one
+ROUNDS = 7  # of each query, after a first one
 
 _COPIED = (
     "results",
@@ -35,7 +36,7 @@ _COPIED = (
     "test_metadata",
     "signatures",
 )
-# The floor of each question: parameters as in `_about`.
+# The bare query for each: parameters as in `_plan`.
 _BARE = {
     "overview": """SELECT run, sum(total), sum(passed), sum(failed) FROM runs JOIN run_builds USING (run)
         JOIN builds USING (build) WHERE runs.release = $release GROUP BY run ORDER BY run DESC LIMIT 20""",
@@ -73,7 +74,7 @@ _BARE = {
 
 @dataclass(frozen=True)
 class QueryTiming:
-    """One question; times in milliseconds. `path` is the API's route with the same answer."""
+    """One query; times in milliseconds. `path` is the API's route with the same answer."""
 
     question: str
     path: str
@@ -83,30 +84,30 @@ class QueryTiming:
 
 
 def measure(store: Store) -> list[QueryTiming]:
-    """Every question ROUNDS times, nothing remembered, about the newest run of the first release.
+    """Time every query ROUNDS times, uncached, for the newest run of the first release.
 
-    Raises ValueError where the store is empty.
+    Raises ValueError if the store is empty.
     """
     store.refresh()
     release = store.value("SELECT min(release) FROM releases")
     if release is None:
-        raise ValueError("there is nothing in the store to ask about")
-    parameters, asked = _about(store, release)
+        raise ValueError("the store is empty")
+    parameters, calls = _plan(store, release)
     timings = []
     with tempfile.TemporaryDirectory() as folder, _native_copy(store, Path(folder)) as bare:
-        for name, (path, ask, *arguments) in asked.items():
+        for name, (path, query, *arguments) in calls.items():
             used = {key: value for key, value in parameters.items() if f"${key}" in _BARE[name]}
-            floor = _times(lambda name=name, used=used: bare.execute(_BARE[name], used).fetchall())
-            # __wrapped__: the question itself, not the answer that @question remembers.
-            times = _times(lambda ask=ask, arguments=arguments: ask.__wrapped__(store, *arguments))
+            floor = _times(partial(_fetch, bare, _BARE[name], used))
+            # __wrapped__: the query without the cache of @cached_query.
+            times = _times(partial(query.__wrapped__, store, *arguments))
             timings.append(
                 QueryTiming(name, path, statistics.median(floor), statistics.median(times), percentile(times, 0.95))
             )
     return timings
 
 
-def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
-    """What is asked about, as SQL parameters, and the questions: name -> (API path, function, arguments)."""
+def _plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
+    """The parameters of the bare queries, and the queries: name -> (API path, function, arguments)."""
     flt = Filter(release=release)
     newest = runs.runs(store, flt, 10)
     run, before = newest[0]["id"], newest[1]["id"]
@@ -114,8 +115,8 @@ def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[
     build = builds.builds(store, flt, 1, run=run)[0]["id"]
     test = results.build_results(store, build, limit=1)[0]["test"]
     span = "SELECT min(started_at), max(started_at) FROM builds JOIN run_builds USING (build) WHERE run = ?"
-    first, last = store.cursor().execute(span, [ids.number(run)]).fetchone()
-    window, _ = store.cursor().execute(span, [ids.number(newest[-1]["id"])]).fetchone()
+    [(first, last)] = store.cursor().execute(span, [ids.number(run)]).fetchall()
+    [(window, _)] = store.cursor().execute(span, [ids.number(newest[-1]["id"])]).fetchall()
     parameters = {"release": release, "run": ids.number(run), "module": module, "build": ids.number(build)}
     parameters |= {"test": ids.number(test), "first": first, "last": last, "window": window}
     one = Filter(release=release, module=module)
@@ -147,6 +148,10 @@ def _about(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[
         "failure patterns": (f"/failures?release={release}", failures.failures, flt),
         "compare two runs": (f"/compare?base={before}&candidate={run}", compare.compare, before, run),
     }
+
+
+def _fetch(bare: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> list[Any]:
+    return bare.execute(sql, parameters).fetchall()
 
 
 def _native_copy(store: Store, folder: Path) -> duckdb.DuckDBPyConnection:

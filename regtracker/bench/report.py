@@ -1,7 +1,7 @@
-"""What the benchmark measured, as the Markdown tables of docs/performance.md.
+"""The benchmark's figures as the Markdown tables of docs/performance.md.
 
-Beside it stands what the predecessor took for the same question (FastAPI and SQLite, five workers, its response cache
-bypassed), measured once on a machine of the same kind, 2 cores, and the time that this product aims at.
+Next to them: the predecessor's times for the same query (FastAPI and SQLite, five workers, its response cache
+bypassed), measured once on a machine of the same kind with 2 cores, and the times that this product aims at.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 MARKS = ("<!-- measured: regtracker bench --write -->", "<!-- end of what was measured -->")
-# Question -> its predecessor's p50 ms at about (80 thousand, 1 million, 9.6 million) results.
+# Query -> the predecessor's p50 ms at about (80 thousand, 1 million, 9.6 million) results.
 PREDECESSOR = {
     "module list": (4.2, 16, 129),
     "run view, all modules": (12, 18, 41),
@@ -45,16 +45,16 @@ AIM = {
 
 
 def write(figures: dict, document: Path) -> None:
-    """Put the tables between the marks of a document. Raises UsageError where it has none."""
+    """Write the tables between the marks of a document. Raises UsageError if it has no marks."""
     before, mark, rest = document.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not (mark and end):
-        raise click.UsageError(f"{document} has no lines {MARKS[0]!r} and {MARKS[1]!r} to put the tables between")
+        raise click.UsageError(f"{document} has no lines {MARKS[0]!r} and {MARKS[1]!r} for the tables to go between")
     document.write_text(f"{before}{MARKS[0]}\n{text(figures)}\n{MARKS[1]}{after}")
 
 
 def text(figures: dict) -> str:
-    """The machine, the ingest rate, a table a store, and how the cost grows where there are several."""
+    """The machine, the ingest rate, one table per store, and with several stores how the cost grows."""
     parts = [figures["machine"] + ".", _ingest(figures["ingest"])]
     for store in figures["stores"]:
         parts += [f"### {store['results']:,} results", _questions(store), _load(store), _size(store)]
@@ -74,7 +74,7 @@ def _ingest(rate: dict) -> str:
 
 
 def _scale(results: int) -> int:
-    """Which of the predecessor's three sizes is nearest."""
+    """Index of the nearest of the predecessor's three sizes."""
     return 0 if results < 300_000 else 1 if results < 3_000_000 else 2
 
 
@@ -85,17 +85,17 @@ def _questions(store: dict) -> str:
         "question, ms | predecessor p50 | aim | computed p50 | p95 | remembered p50 | 304 | without HTTP | bare query",
         [
             [
-                asked["question"],
-                _number(PREDECESSOR.get(asked["question"], (None,) * 3)[scale]),
-                _number(AIM.get(asked["question"]) if scale == 2 else None),
+                query["question"],
+                _number(PREDECESSOR.get(query["question"], (None,) * 3)[scale]),
+                _number(AIM.get(query["question"]) if scale == 2 else None),
                 _number(computed["p50_ms"]),
                 _number(computed["p95_ms"]),
                 _number(remembered["p50_ms"]),
                 _number(computed["unchanged_ms"]),
-                _number(asked["p50_ms"]),
-                _number(asked["bare_ms"]),
+                _number(query["p50_ms"]),
+                _number(query["bare_ms"]),
             ]
-            for asked, computed, remembered in rows
+            for query, computed, remembered in rows
         ],
     )
 
@@ -132,8 +132,8 @@ def _growth(stores: list[dict]) -> str:
     return _table(
         " | ".join(["computed over HTTP, p50 ms", *sizes, "last / first"]),
         [
-            [asked["question"], *map(_number, row), f"{row[-1] / row[0]:.1f}"]
-            for asked, *row in zip(stores[0]["questions"], *times, strict=True)
+            [query["question"], *map(_number, row), f"{row[-1] / row[0]:.1f}"]
+            for query, *row in zip(stores[0]["questions"], *times, strict=True)
         ],
     )
 

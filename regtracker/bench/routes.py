@@ -1,4 +1,4 @@
-"""How fast the API answers over HTTP: whole and unchanged (304), to one client and to many."""
+"""Times the API over HTTP: full and unchanged (304) responses, for one client and for many."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDS = 20  # of each route
 
 @dataclass(frozen=True)
 class RouteTiming:
-    """One route, asked by one client; milliseconds."""
+    """One route, requested by one client; milliseconds."""
 
     path: str
     p50_ms: float
@@ -28,7 +28,7 @@ class RouteTiming:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """Requests a second of `clients` threads on one route."""
+    """The rate (requests per second) of `clients` threads on one route."""
 
     path: str
     clients: int
@@ -38,7 +38,7 @@ class LoadResult:
 
 
 def time_routes(url: str, paths: list[str]) -> list[RouteTiming]:
-    """Each route ROUNDS times, after each was asked once. Raises ConnectionError where one does not answer."""
+    """Time each route ROUNDS times, after one request to each. Raises ConnectionError if one fails."""
     with _Client(url) as client:
         first = {path: client.get(path) for path in paths}
         return [_answer(client, path, etag, length) for path, (etag, length) in first.items()]
@@ -60,7 +60,7 @@ def _times(ask: Callable[[], object]) -> list[float]:
 
 
 def time_load(url: str, path: str, clients: int) -> LoadResult:
-    """So many clients ask for one route as fast as they can."""
+    """Let `clients` threads request one route as fast as they can."""
     times: list[float] = []
     end = time.perf_counter() + SECONDS
 
@@ -82,7 +82,7 @@ def time_load(url: str, path: str, clients: int) -> LoadResult:
 
 
 class _Client:
-    """Bare HTTP over one socket: a library's client costs more than many of the answers that it asks for."""
+    """Bare HTTP over one socket: an HTTP library costs more than many of the responses."""
 
     def __init__(self, url: str) -> None:
         where = urlsplit(url)
@@ -98,15 +98,15 @@ class _Client:
         self._socket.close()
 
     def get(self, path: str, headers: str = "") -> tuple[str, int]:
-        """Ask, and read the answer whole: its ETag and the bytes of its body. Raises ConnectionError where it is
-        neither 200 nor 304."""
+        """Send a GET and read the whole response: its ETag and body size. Raises ConnectionError unless it is 200 or
+        304."""
         self._socket.sendall(
             f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
             f"Accept-Encoding: gzip\r\n{headers}\r\n".encode()
         )
         status, etag, length = self._answers.readline(), "", 0
         if status.split(b" ", 2)[1:2] not in ([b"200"], [b"304"]):
-            raise ConnectionError(f"the server answered {status!r} to {path}")
+            raise ConnectionError(f"{path}: the server answered {status!r}")
         while (line := self._answers.readline()) not in (b"\r\n", b""):
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":

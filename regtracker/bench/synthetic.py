@@ -1,6 +1,6 @@
-"""A store filled by SQL alone, for the benchmark: the shape of real programmes at any size, in seconds, not hours.
+"""Fills a store with SQL alone, for the benchmark: the proportions of real programmes at any size, in seconds.
 
-The tables are exactly those that ingest writes; only their content is made up (deterministically, by hashing).
+The tables are exactly those that ingest writes; their content is synthetic and deterministic (hashes).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class StoreShape:
 
     @classmethod
     def of(cls, results: int) -> StoreShape:
-        """About so many results, in the proportions of a real programme. Raises ValueError below 1,000."""
+        """A shape with about `results` results, in real proportions. Raises ValueError below 1,000."""
         if results < 1_000:
-            raise ValueError("a store to measure holds at least 1,000 results")
+            raise ValueError("a store to measure needs at least 1,000 results")
         if results < 500_000:
             return cls(2, 8, 20, max(results // 320, 3))
         if results < 5_000_000:
@@ -38,7 +38,7 @@ class StoreShape:
 
 
 def fill(store: Store, shape: StoreShape) -> int:
-    """Fill an empty store. Returns the number of results."""
+    """Fill an empty store; return the number of results."""
     for release in range(shape.releases):
 
         def work(cursor: duckdb.DuckDBPyConnection, release: int = release) -> None:
@@ -56,7 +56,7 @@ def fill(store: Store, shape: StoreShape) -> int:
     return shape.results
 
 
-# A test fails always from some run on (1 in 300), now and then (1 in 100), or hardly ever.
+# A test fails for good from some run on (1 in 300), occasionally (1 in 100), or almost never.
 _STATEMENTS = [
     "INSERT INTO releases VALUES ($release, true, TIMESTAMP '2026-01-01')",
     """CREATE OR REPLACE TEMP TABLE made_runs AS

@@ -112,7 +112,7 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_
         cwd=tmp_path,
     )
     try:
-        truth_url = next(line for line in demo.stdout if "truth.json" in line).split("its truth: ")[1].rstrip(")\n")
+        truth_url = next(line for line in demo.stdout if "truth.json" in line).split("faults: ")[1].rstrip(")\n")
         for line in demo.stdout:
             if line.startswith("Ctrl-C"):
                 break

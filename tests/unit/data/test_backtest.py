@@ -46,10 +46,10 @@ def test_an_earlier_look_knows_nothing_of_later_runs(lane):
     looks = {look.number: look for look in lane.looks()}
     breaks = ids.of(key("breaks"))
     for number, expected in ((BREAKS - 1, False), (BREAKS, True)):
-        line = next(line for line in looks[number].calm if line.test == breaks)
+        line = next(line for line in looks[number].undisturbed if line.test == breaks)
         assert line.status_string(looks[number].runs).endswith("F") is expected
     stormy = looks[STORM_RUN]
-    assert not any(line.failed & 1 for line in stormy.calm if line.module == "nvs")
+    assert not any(line.failed & 1 for line in stormy.undisturbed if line.module == "nvs")
     assert sum(line.failed & 1 for line in stormy.raw if line.module == "nvs") == 16
 
 
@@ -133,7 +133,7 @@ def test_the_command_tells_and_writes_the_same_tables(programme, tmp_path, monke
     assert missing.exit_code == 2 and "cannot be read" in missing.stderr
     (tmp_path / "odd.json").write_text("{}")
     odd = CliRunner().invoke(main, ["backtest", "--truth", str(tmp_path / "odd.json")])
-    assert odd.exit_code == 2 and "no truth" in odd.stderr
+    assert odd.exit_code == 2 and "is not the simulator's truth.json" in odd.stderr
 
 
 def test_a_table_says_what_the_default_is(programme):
