@@ -87,11 +87,11 @@ def test_a_path_out_of_the_archive_is_refused_and_its_neighbours_are_read(name):
     refused = []
     found = list(members(io.BytesIO(zipped({"good.xml": REPORT, name: REPORT, "too.xml": REPORT})), refused.append))
     assert [member.path for member in found] == ["good.xml", "too.xml"]
-    assert len(refused) == 1 and "outside" in refused[0]
+    assert len(refused) == 1 and "leads out of it" in refused[0]
 
 
 def test_other_methods_and_locked_members_are_refused():
-    with pytest.raises(BadArchiveError, match="unusual method"):
+    with pytest.raises(BadArchiveError, match="unsupported compression method"):
         read(zipped({"a.xml": REPORT}, zipfile.ZIP_LZMA))
     data = bytearray(zipped({"a.xml": REPORT}))
     data[data.index(b"PK\x01\x02") + 8] |= 1
