@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import pytest
 from support.store_builder import World, cases
 
-from dashboard.api import client_connection
-from dashboard.api import export
+from dashboard.api import client_connection, export
 from data.model import ids
 from data.sql_console.sandbox import WAITING, Sandbox
 
