@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +11,19 @@ from data.model.filters import Filter
 
 def conditions(flt: Filter, alias: str) -> tuple[str, dict[str, Any]]:
     """A condition on the columns release, version and environment of `alias`, and its parameters."""
-    wanted = {name: getattr(flt, name) for name in ("release", "version", "environment")}
-    used = {name: value for name, value in wanted.items() if value is not None}
-    return " AND ".join(["true", *(f"{alias}.{name} = ${name}" for name in used)]), used
+    values = set_fields(flt, "release", "version", "environment")
+    return f"true{and_equal(values, alias)}", values
+
+
+def set_fields(flt: Filter, *names: str) -> dict[str, Any]:
+    """The values of those of these fields that the filter sets: the parameters of `and_equal`."""
+    values = {name: getattr(flt, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def and_equal(values: Mapping[str, Any], alias: str) -> str:
+    """Such as " AND a.x = $x AND a.y = $y": to append to a condition on the rows `alias`."""
+    return "".join(f" AND {alias}.{name} = ${name}" for name in values)
 
 
 def partitions(releases: Iterable[str], times: Sequence[datetime]) -> tuple[str, dict[str, Any]]:

@@ -37,20 +37,25 @@ def compare(
     `kinds` are its verdict kinds today, which show what is flaky. Each class lists at most `limit` tests. None where a
     run is unknown.
     """
-    runs = run(store, base, flt), run(store, candidate, flt)
-    if runs[0] is None or runs[1] is None:
+    base_run, candidate_run = run(store, base, flt), run(store, candidate, flt)
+    if base_run is None or candidate_run is None:
         return None
     sides = [
         read_side(store, builds, store.last_rebuild(), [0] * len(builds), flt)
         for builds in (listed_builds(store, {ids.number(this): (0, 0)}) for this in (base, candidate))
     ]
     keys, found = classify_pairs(*sides)
-    names = [f"#{this['number']}" for this in runs]
-    kinds = _kinds(store, flt, runs[1]["release"], runs[1]["environment"])
+    names = [f"#{this['number']}" for this in (base_run, candidate_run)]
+    kinds = _kinds(store, flt, candidate_run["release"], candidate_run["environment"])
     rows = _rows(store, sides, keys, found, names, limit, lambda _, test: kinds.get(test, []))
     for row in rows:
         del row["lane"]
-    return {"base": runs[0], "candidate": runs[1], "delta": deltas(runs[1], runs[0]), **_answer(rows, found)}
+    return {
+        "base": base_run,
+        "candidate": candidate_run,
+        "delta": deltas(candidate_run, base_run),
+        **_answer(rows, found),
+    }
 
 
 @cached_query

@@ -13,7 +13,7 @@ from typing import Any
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import partitions
+from data.model.filter_sql import and_equal, partitions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.verdicts import evidence
@@ -24,7 +24,6 @@ from data.verdicts.statistics.signatures import title
 
 RECENT_RUNS = 10
 MOST = 1_000  # clusters of one answer, where they are narrowed afterwards
-_PARTS = ("module", "topology")
 
 
 @cached_query
@@ -108,12 +107,9 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
 
 
 def _part(flt: Filter, parameters: dict[str, Any]) -> str:
-    where = ""
-    for name in _PARTS:
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    return where
+    fields = set_fields(flt, "module", "topology")
+    parameters.update(fields)
+    return and_equal(fields, "r")
 
 
 def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:

@@ -146,13 +146,13 @@ def _cells(
     modules = pa.DictionaryArray.from_arrays(group[tests], pa.array([of.module for of in rows.groups], pa.string()))
     candidates = pa.table(
         {
-            "line": tests,
-            "test": rows.tests[tests],
-            "failures": failures[tests],
+            "line": pa.array(tests),
+            "test": pa.array(rows.tests[tests]),
+            "failures": pa.array(failures[tests]),
             "module": modules,
-            "rank": [rank.get(test, len(KINDS)) for test in rows.tests[tests].tolist()]
-            if rank
-            else np.zeros(len(tests)),
+            "rank": pa.array(
+                [rank.get(test, len(KINDS)) for test in rows.tests[tests].tolist()] if rank else np.zeros(len(tests))
+            ),
         }
     )
     name, most_first = "k.module, t.file, t.class, t.name", "k.failures DESC"

@@ -78,7 +78,8 @@ def ledger(
     """Open work: discovered builds that are not done, with their error. Failed builds come first, then waiting ones by
     their next try, then those that Jenkins has deleted, and last, with `rechecks`, builds that are read and will be
     rechecked once."""
-    where, parameters = "true" if rechecks else "state <> 'recheck'", {"limit": limit, "offset": offset}
+    where = "true" if rechecks else "state <> 'recheck'"
+    parameters: dict[str, Any] = {"limit": limit, "offset": offset}
     for name, value in (("source", source), ("state", state)):
         if value is not None:
             where += f" AND {name} = ${name}"

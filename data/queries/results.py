@@ -8,6 +8,7 @@ from typing import Any
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
+from data.model.filter_sql import and_equal, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.queries.builds import build_table, partition
 from data.queries.failure_texts import attempt_key, messages
@@ -129,10 +130,8 @@ def _build(
     if not attempts:
         where += " AND r.is_final"
     wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
-    for name, value in wanted.items():
-        if value is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = value
+    fields = {name: value for name, value in wanted.items() if value is not None}
+    where, parameters = where + and_equal(fields, "r"), parameters | fields
     of_priority, own = priority_condition(store, flt, [here["release"]])
     where, parameters = where + of_priority, parameters | own
     if text:
@@ -194,9 +193,7 @@ def _within(store: Store, run_id: str, flt: Filter) -> _Query:
     parameters = {key: bounds[key] for key in ("releases", "first", "last", "builds")}
     parameters["releases"] = bounds["releases"] or []
     parameters["builds"] = bounds["builds"] or []
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
+    fields = set_fields(flt, "module", "topology")
+    where, parameters = where + and_equal(fields, "r"), parameters | fields
     part, own = priority_condition(store, flt, parameters["releases"])
     return where + part, parameters | own

@@ -10,7 +10,7 @@ from data.cache.result_arrays import ERROR, FAILED, FINAL, PASSED
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import conditions
+from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
@@ -81,7 +81,7 @@ def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | Non
     base = base or _neighbours(store, run_id)["previous"]
     counts = _module_counts(store, run_id, base, flt)
     rows = counts[run_id]
-    earlier = {row["module"]: row for row in counts.get(base, ())}
+    earlier = {row["module"]: row for row in counts[base]} if base else {}
     listed = store.rows(
         """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
         FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run""",
@@ -158,7 +158,7 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
     priorities_of = release_priorities(store, lane["release"])
     index, flag = priorities_of.codes_of(rows.tests[rows.test[its]]), rows.flag[its]
 
-    def counted(of: np.ndarray) -> list[int]:
+    def counted(of: np.ndarray | slice) -> list[int]:
         return np.bincount(index[of], minlength=len(priorities_of.names)).tolist()
 
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
@@ -172,7 +172,7 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
 
 def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter) -> list[dict[str, Any]]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
-    part = {name: getattr(flt, name) for name in ("module", "topology") if getattr(flt, name) is not None}
+    part = set_fields(flt, "module", "topology")
     newest = "ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
     counted, of = "", "s"
     if part:
@@ -180,7 +180,7 @@ def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, f
             f"""LEFT JOIN (
             SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
             WHERE rb.run IN (SELECT r.run FROM runs r WHERE {where} {newest})
-            {"".join(f" AND c.{name} = ${name}" for name in part)} GROUP BY rb.run) p USING (run)""",
+            {and_equal(part, "c")} GROUP BY rb.run) p USING (run)""",
             "p",
         )
     return store.rows(
@@ -237,15 +237,11 @@ def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> 
     """By run, of the two: the counts of its modules."""
     wanted = [run_id] if base is None else [run_id, base]
     of_runs = ", ".join(str(ids.number(name)) for name in wanted)
-    part, parameters = "", {}
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            part += f" AND c.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
+    fields = set_fields(flt, "module", "topology")
     rows = store.cursor().execute(
         f"""SELECT rb.run, c.module, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
-        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({of_runs}){part}""",
-        parameters,
+        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({of_runs}){and_equal(fields, "c")}""",
+        fields,
     )
     # Summed here: it is a few rows per build, and setting up an aggregation takes as long as the rest of the query.
     found: dict[tuple[int, str], dict[str, Any]] = {}

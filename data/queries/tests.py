@@ -11,7 +11,7 @@ from data.cache.result_arrays import results_key
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import conditions
+from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.queries.bugs import bugs_of_tests
@@ -84,10 +84,9 @@ def history(
 
     `before` (build id, topology) goes on where an earlier answer ended.
     """
-    limits = {"flt": flt, "limit": limit, "before": before}
-    rows = _kept(store, ids.number(test_id), **limits)
+    rows = _kept(store, ids.number(test_id), flt, limit, before)
     if rows is None:
-        rows = _filed(store, ids.number(test_id), **limits)
+        rows = _filed(store, ids.number(test_id), flt, limit, before)
     build_facts = _build_facts(store, flt, [row["build"] for row in rows])
     message_of = messages(store, rows)
     return [
@@ -127,7 +126,8 @@ def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str,
     if not places.keys() >= set(builds):
         these = "build IN (SELECT unnest($builds::BIGINT[]))"
         table = store.cursor().execute(_builds_sql(f"b.{these}", these), {"builds": builds}).to_arrow_table()
-        places = {build: index for index, build in enumerate(table["build"].to_pylist())}
+        numbers: list[Any] = table["build"].to_pylist()
+        places = {build: index for index, build in enumerate(numbers)}
     columns = table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
     rows = columns.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
     return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
@@ -147,8 +147,9 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
         parameters["at_run"] = ids.number(lane.at_run)
     newest = f"{_builds_sql(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MOST_BUILDS}"
     table = store.cursor().execute(newest, parameters).to_arrow_table()
-    builds = table["build"].to_pylist()
-    keys = [results_key(*of, rebuilt) for of in zip(builds, table["ingested_at"].to_pylist(), strict=True)]
+    builds: list[Any] = table["build"].to_pylist()
+    ingested_at: list[Any] = table["ingested_at"].to_pylist()
+    keys = [results_key(*of, rebuilt) for of in zip(builds, ingested_at, strict=True)]
     return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
 
 
@@ -179,15 +180,10 @@ def _kept(
 
 def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[dict[str, Any]]:
     """The rows from the files."""
-    where, parameters = "r.test = $test AND r.is_final", {"test": test, "limit": limit}
-    for name in ("release", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
-    for name in ("version", "environment"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})"
-            parameters[name] = getattr(flt, name)
+    fields, of_build = set_fields(flt, "release", "topology"), set_fields(flt, "version", "environment")
+    where = f"r.test = $test AND r.is_final{and_equal(fields, 'r')}"
+    where += "".join(f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})" for name in of_build)
+    parameters: dict[str, Any] = {"test": test, "limit": limit} | fields | of_build
     if flt.at_run is not None:
         where += f" AND r.{_UP_TO_RUN}"
         parameters["at_run"] = ids.number(flt.at_run)

@@ -1,4 +1,4 @@
-"""Questions about time: how counts, pass rate and duration moved over runs or days."""
+"""Trends: counts, pass rate and duration over runs or days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import conditions
+from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import Filter
 from data.model.measures import COUNTS, iso, pass_rate, sums
 from data.verdicts.flaky_exclusion import excluded_counts
@@ -34,18 +34,15 @@ def trend(
     Raises ValueError for another `by` or `group`.
     """
     if by not in ("run", "day") or group not in (None, *GROUPS):
-        raise ValueError(f"by is run or day, group one of {', '.join(GROUPS)}")
+        raise ValueError(f"by must be run or day, group one of {', '.join(GROUPS)}")
     where, parameters = conditions(flt, "r")
     for bound, moment in ((">=", since), ("<=", until)):
         if moment is not None:
             name = "since" if bound == ">=" else "until"
             where += f" AND r.started_at {bound} ${name}"
             parameters[name] = moment
-    part = ""
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            part += f" AND c.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
+    fields = set_fields(flt, "module", "topology")
+    parameters |= fields
     name = {
         None: "'all'",
         "module": "c.module",
@@ -67,7 +64,8 @@ def trend(
             WHERE b.state = 'running' AND rb.run IN (SELECT run FROM newest)),
         c AS (
             SELECT rb.run, c.module, c.topology, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
-            FROM run_builds rb JOIN build_counts c ON c.build = rb.build{part} WHERE rb.run IN (SELECT run FROM newest)
+            FROM run_builds rb JOIN build_counts c ON c.build = rb.build{and_equal(fields, "c")}
+            WHERE rb.run IN (SELECT run FROM newest)
             {_noise(store, flt, newest, parameters)})
         SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs,
             bool_or(n.run IN (SELECT run FROM unfinished)) AS running
