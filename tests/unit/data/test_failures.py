@@ -59,7 +59,7 @@ def test_new_is_what_was_never_seen_before_a_run(world):
     assert by_since[2] == {"KeyError: a": False, "OSError: b": True}
     (row,) = failures.failures(world.store, SEVEN, run=ids.text(world.runs[2].id))
     assert row["title"] == "OSError: b"
-    assert row["sentence"] == "1 failure of 1 test in m on h1 alone; first seen on 2026-11-02, which is new."
+    assert row["sentence"] == "1 failure of 1 test in m on h1 only; first seen 2026-11-02 (new)."
 
 
 def test_one_pattern_is_new_where_the_list_says_so(world):
