@@ -43,7 +43,7 @@ class DurationChange(NamedTuple):
     key: SeriesKey
     module: str
     evidence: dict[str, Any]
-    judged: dict[str, Any]  # what follows from the evidence
+    derived: dict[str, Any]  # what follows from the evidence
 
 
 @cached_query
@@ -56,7 +56,7 @@ def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) 
     for release in filtered_releases(store, flt):
         window, changes = _changes(store, replace(flt, release=release))
         found += [(window, change) for change in changes]
-    found.sort(key=lambda item: (item[1].judged["before_s"] - item[1].judged["after_s"], item[1].key))
+    found.sort(key=lambda item: (item[1].derived["before_s"] - item[1].derived["after_s"], item[1].key))
     found = found[offset : offset + limit]
     names = test_names(store, [change.key.test for _, change in found])
     return [
@@ -66,9 +66,9 @@ def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) 
             "name": names[test]["name"],
             "module": module,
             "topology": topology,
-            **_change_row(window, lane, evidence, judged),
+            **_change_row(window, lane, evidence, derived),
         }
-        for window, ((test, topology, lane), module, evidence, judged) in found
+        for window, ((test, topology, lane), module, evidence, derived) in found
     ]
 
 
@@ -80,9 +80,9 @@ def changed_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
         window = lane_window(store, replace(flt, release=release), flt.runs or RUNS)
         for (module, lane), series in _module_series(store, flt, window).items():
             evidence = _evidence(window, lane, series, "module")
-            judged = evidence_rules.judge(evidence)
-            if judged["factor"] is not None:
-                found.append({"module": module, **_change_row(window, lane, evidence, judged)})
+            derived = evidence_rules.judge(evidence)
+            if derived["factor"] is not None:
+                found.append({"module": module, **_change_row(window, lane, evidence, derived)})
     return sorted(found, key=lambda row: row["before_s"] - row["after_s"])
 
 
@@ -103,9 +103,9 @@ def _find_changes(store: Store, flt: Filter, window: LaneWindow) -> list[Duratio
     found = []
     for key, module, series in _sloping_series(store, flt, window):
         evidence = _evidence(window, key.lane, series, "results")
-        judged = evidence_rules.judge(evidence)
-        if judged["factor"] is not None:
-            found.append(DurationChange(key, module, evidence, judged))
+        derived = evidence_rules.judge(evidence)
+        if derived["factor"] is not None:
+            found.append(DurationChange(key, module, evidence, derived))
     return found
 
 
@@ -198,13 +198,13 @@ def _evidence(window: LaneWindow, lane: int, series: Series, of: str) -> dict[st
     }
 
 
-def _change_row(window: LaneWindow, lane: int, evidence: dict[str, Any], judged: dict[str, Any]) -> dict[str, Any]:
+def _change_row(window: LaneWindow, lane: int, evidence: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
     release, environment = window.lanes[lane]
-    run = next(run for run in window.runs[lane] if ids.text(run.run) == evidence["runs"][judged["index"]])
+    run = next(run for run in window.runs[lane] if ids.text(run.run) == evidence["runs"][derived["index"]])
     return {
         "release": release,
         "environment": environment,
-        **{name: judged[name] for name in judged if name != "index"},
+        **{name: derived[name] for name in derived if name != "index"},
         "run": {"run": ids.text(run.run), "number": run.number, "started_at": iso(run.started_at)},
         "sentence": evidence_rules.sentence(evidence),
         "evidence": evidence,

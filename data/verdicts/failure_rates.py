@@ -67,13 +67,13 @@ def regressions(
         claims = [claim for claim in claims if sides.test_lanes[claim.at].test in wanted]
     claims.sort(
         key=lambda claim: (
-            CLAIMS.index(claim.judged["claim"]),
-            claim.judged["p"] or 0,
+            CLAIMS.index(claim.derived["claim"]),
+            claim.derived["p"] or 0,
             sides.test_lanes[claim.at].test,
         )
     )
-    kinds = [claim.judged["claim"] for claim in claims]
-    suspected = [q[claim.at] for claim in claims if claim.judged["claim"] == "suspected"]
+    kinds = [claim.derived["claim"] for claim in claims]
+    suspected = [q[claim.at] for claim in claims if claim.derived["claim"] == "suspected"]
     by_p = len(claims) - kinds.count("required")
     page = claims[offset : offset + limit]
     names = test_names(store, [sides.test_lanes[claim.at].test for claim in page])
@@ -106,7 +106,7 @@ class Claim(NamedTuple):
 
     at: int
     evidence: dict[str, Any]
-    judged: dict[str, Any]
+    derived: dict[str, Any]
 
 
 def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> Counts:
@@ -190,9 +190,9 @@ def _claims(flt: Filter, sides: Sides) -> tuple[list[Claim], list[float], int]:
             "opened": bool(opened[index]),
             **cutoffs,
         }
-        judged = evidence_rules.judge(evidence)
-        if judged["claim"] is not None:
-            claims.append(Claim(index, evidence, judged))
+        derived = evidence_rules.judge(evidence)
+        if derived["claim"] is not None:
+            claims.append(Claim(index, evidence, derived))
     return claims, found.q.tolist(), int(np.sum(~np.isnan(found.p)))
 
 
@@ -209,7 +209,7 @@ def _row(
         "module": test_lane.module,
         "release": release,
         "environment": environment,
-        **claim.judged,
+        **claim.derived,
         "q": None if np.isnan(q) else q,
         "strip": test_lane.status_string(len(sample.window.runs[test_lane.lane])).replace("S", ""),
         "sentence": evidence_rules.sentence(claim.evidence),

@@ -38,9 +38,9 @@ def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[
     ]
     found.sort(
         key=lambda row: (
-            row.judged["recovered"],
-            -row.judged["score_interval_95"][0],
-            -row.judged["score"],
+            row.derived["recovered"],
+            -row.derived["score_interval_95"][0],
+            -row.derived["score"],
             row.test_lane.test,
         )
     )
@@ -61,7 +61,7 @@ class FlakyTest(NamedTuple):
     analysis: LaneAnalysis
     test_lane: TestLane
     evidence: dict[str, Any]
-    judged: dict[str, Any]  # what follows from the evidence
+    derived: dict[str, Any]  # what follows from the evidence
 
 
 def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
@@ -113,10 +113,10 @@ def _evidence(test_lane: TestLane, runs: list[tuple[str, int, float]], flags: in
 
 
 def _row(row: FlakyTest, test: dict[str, Any], lost: float) -> dict[str, Any]:
-    analysis, test_lane, evidence, judged = row
+    analysis, test_lane, evidence, derived = row
     release, environment = analysis.window.lanes[test_lane.lane]
     runs = {ids.text(run.run): run for run in analysis.window.runs[test_lane.lane]}
-    last = runs[evidence["runs"][judged["disturbed"][-1]]]
+    last = runs[evidence["runs"][derived["disturbed"][-1]]]
     return {
         "test": ids.text(test_lane.test),
         "key": f"{test['file']}::{test['class']}::{test['name']}",
@@ -124,8 +124,8 @@ def _row(row: FlakyTest, test: dict[str, Any], lost: float) -> dict[str, Any]:
         "module": test_lane.module,
         "release": release,
         "environment": environment,
-        **{name: judged[name] for name in judged if name != "disturbed"},
-        "disturbed_runs": len(judged["disturbed"]),
+        **{name: derived[name] for name in derived if name != "disturbed"},
+        "disturbed_runs": len(derived["disturbed"]),
         "time_lost_s": round(lost, 3),
         "last_disturbed": {"run": ids.text(last.run), "number": last.number, "started_at": iso(last.started_at)},
         "strip": evidence["statuses"],
@@ -139,7 +139,7 @@ def _time_lost(store: Store, flt: Filter, found: Iterable[FlakyTest]) -> dict[tu
     lost: dict[tuple[int, int, int], float] = {}
     by_window: dict[int, tuple[LaneWindow, dict[tuple[int, int], set[str]]]] = {}
     for row in found:
-        runs = {row.evidence["runs"][index] for index in row.judged["disturbed"]}
+        runs = {row.evidence["runs"][index] for index in row.derived["disturbed"]}
         window = row.analysis.window
         by_window.setdefault(window.key, (window, {}))[1][row.test_lane.test, row.test_lane.lane] = runs
     for key, (window, disturbed) in by_window.items():

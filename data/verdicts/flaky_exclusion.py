@@ -24,9 +24,9 @@ from data.verdicts.verdicts import judge_tests
 @cached_query
 def excluded_tests(store: Store, release: str) -> dict[str, list[int]]:
     """Environment -> the tests that are noise there."""
-    window, judged = judge_tests(store, Filter(release=release))
+    window, verdicts = judge_tests(store, Filter(release=release))
     found: dict[str, list[int]] = {}
-    for verdict in judged:
+    for verdict in verdicts:
         if FLAKY in verdict.kinds and not verdict.kinds & {REGRESSION, ALWAYS_FAILING}:
             found.setdefault(window.lanes[verdict.test_lane.lane][1], []).append(verdict.test_lane.test)
     return found

@@ -48,8 +48,8 @@ def classify(
     if not results:
         return frozenset()
     context = results[-window - 1] if len(results) > window else before or ""
-    judged = results[-window:]
-    outcomes = (context + judged).replace("K", "P")
+    in_window = results[-window:]
+    outcomes = (context + in_window).replace("K", "P")
     stretches = [(outcome, len(list(group))) for outcome, group in groupby(outcomes)]
     # The first stretch has no known status to its left, the last none to its right.
     blip = any(outcome == "F" and length < BLIP_LIMIT for outcome, length in stretches[1:-1])
@@ -57,9 +57,9 @@ def classify(
     kinds = set()
     if newest := _newest_change(stretches, blip):
         kinds.add(newest)
-    if len(judged) > 1 and judged.count("F") == len(judged):
+    if len(in_window) > 1 and in_window.count("F") == len(in_window):
         kinds.add(ALWAYS_FAILING)
-    if blip or disagreement or "K" in judged:
+    if blip or disagreement or "K" in in_window:
         kinds.add(FLAKY)
     return frozenset(kinds)
 

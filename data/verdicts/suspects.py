@@ -75,7 +75,7 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
         "commits": [commit["revision"] for commit in commits],
         "weights": [NAMED_WEIGHT if _words(commit["message"]) & subject else 1.0 for commit in commits],
     }
-    judged = evidence_rules.judge(evidence)
+    derived = evidence_rules.judge(evidence)
     return [
         {
             "release": release,
@@ -83,8 +83,8 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
             "test": ids.text(test_lane.test),
             "after": history.runs[after].number,
             "until": history.runs[until].number,
-            "suspects": [_suspect(commits[index], judged["probabilities"][index]) for index in judged["ranked"]],
-            "none": judged["none"],
+            "suspects": [_suspect(commits[index], derived["probabilities"][index]) for index in derived["ranked"]],
+            "none": derived["none"],
             "sentence": evidence_rules.sentence(evidence),
             "evidence": evidence,
         }

@@ -162,8 +162,8 @@ class _VerdictRows:
         failing = trailing_failures(verdict.statuses)
         release, environment = self._analysis.window.lanes[test_lane.lane]
         evidence = self._evidence(verdict, runs, ages)
-        judged = evidence_rules.judge(evidence)
-        evidence |= {name: judged[name] for name in ("failed", "of", "rate", "interval_95")}
+        derived = evidence_rules.judge(evidence)
+        evidence |= {name: derived[name] for name in ("failed", "of", "rate", "interval_95")}
         change, range_99 = self._change_point(test_lane)
         if range_99 is not None:
             evidence["change_point"] = change
@@ -174,8 +174,8 @@ class _VerdictRows:
             "module": test_lane.module,
             "release": release,
             "environment": environment,
-            "kind": judged["kind"],
-            "kinds": judged["kinds"],
+            "kind": derived["kind"],
+            "kinds": derived["kinds"],
             "since_run": ids.text(runs[ages[-failing]].run) if failing else None,
             "first_bad": self._pointer(test_lane, ages[-failing], "failed") if failing else None,
             "last_good": self._pointer(test_lane, ages[-failing - 1], "passed") if 0 < failing < len(ages) else None,

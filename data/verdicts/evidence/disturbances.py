@@ -24,13 +24,13 @@ def storm_sentence(evidence: Evidence) -> str:
 
 def judge_host(evidence: Evidence) -> dict[str, Any]:
     names = sorted(evidence["hosts"])
-    judged = compare_hosts(*np.array([evidence["hosts"][name] for name in names], dtype=float).T)
+    compared = compare_hosts(*np.array([evidence["hosts"][name] for name in names], dtype=float).T)
     here = names.index(evidence["host"])
     total, failed, expected = evidence["hosts"][evidence["host"]]
     return {
-        "sick": bool(judged.bad[here]),
+        "sick": bool(compared.bad[here]),
         "expected": expected,
-        **{name: number(getattr(judged, name)[here]) for name in ("ratio", "p", "q")},
+        **{name: number(getattr(compared, name)[here]) for name in ("ratio", "p", "q")},
         **rate(failed, total),
     }
 

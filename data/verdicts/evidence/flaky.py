@@ -15,12 +15,12 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     statuses, disagreed = evidence["statuses"], set(evidence["disagreed"])
     flipped, considered, score = flips(statuses)
     disturbed = [
-        place
+        index
         for stretch in _SHORT.finditer(statuses)
-        for place in range(*stretch.span())
-        if stretch.end() < len(statuses) or stretch.group() == "K" or place in disagreed
+        for index in range(*stretch.span())
+        if stretch.end() < len(statuses) or stretch.group() == "K" or index in disagreed
     ]
-    disturbed = sorted({*disturbed, *(place for place in disagreed if statuses[place] == "F")})
+    disturbed = sorted({*disturbed, *(index for index in disagreed if statuses[index] == "F")})
     clean, days = len(statuses) - 1 - disturbed[-1], evidence["days_ago"][disturbed[-1]]
     return {
         "score": score,

@@ -12,13 +12,13 @@ from data.verdicts.rules import KINDS, classify, worst_kind
 def judge(evidence: Evidence) -> dict[str, Any]:
     statuses, size = evidence["statuses"], evidence["window"]
     disagreed = set(evidence["disagreed"])
-    flags = tuple(place in disagreed for place in range(len(statuses))) if disagreed else ()
+    flags = tuple(index in disagreed for index in range(len(statuses))) if disagreed else ()
     kinds = classify(statuses, disagreed=flags, window=size)
-    judged = statuses[-size:]
+    in_window = statuses[-size:]
     return {
         "kind": worst_kind(kinds),
         "kinds": sorted(kinds, key=KINDS.index),
-        **rate(judged.count("F"), len(judged)),
+        **rate(in_window.count("F"), len(in_window)),
     }
 
 
@@ -50,12 +50,12 @@ def _kind_text(evidence: Evidence, found: dict[str, Any]) -> str:
     return _flaky_text(statuses[-found["of"] :], found["failed"], evidence["disagreed"])
 
 
-def _flaky_text(judged: str, failed: int, disagreed: list[int]) -> str:
-    rescued = judged.count("K")
+def _flaky_text(in_window: str, failed: int, disagreed: list[int]) -> str:
+    rescued = in_window.count("K")
     parts = [f"failed in {failed} and recovered"] if failed else []
     if rescued:
         parts.append(f"passed only on rerun in {rescued}")
-    text = f"Of its last {len(judged)} runs, {', '.join(parts) or 'failed in none'}"
+    text = f"Of its last {len(in_window)} runs, {', '.join(parts) or 'failed in none'}"
     return f"{text}; failed and passed on the same commit." if disagreed else f"{text}."
 
 

@@ -40,8 +40,8 @@ def compare_hosts(total: ArrayLike, failed: ArrayLike, expected: ArrayLike) -> H
     total, failed, expected = (np.asarray(values, dtype=float) for values in (total, failed, expected))
     if np.any((failed < 0) | (failed > total) | (expected < 0)):
         raise ValueError("total >= failed >= 0 and expected >= 0 must hold")
-    judged = (total >= LEAST_RESULTS) & (expected > 0)
-    ratio = np.where(judged, failed / np.where(judged, expected, 1), np.nan)
-    p = np.where(judged, np.where(failed > 0, pdtrc(np.maximum(failed - 1, 0), expected), 1.0), np.nan)
+    enough = (total >= LEAST_RESULTS) & (expected > 0)
+    ratio = np.where(enough, failed / np.where(enough, expected, 1), np.nan)
+    p = np.where(enough, np.where(failed > 0, pdtrc(np.maximum(failed - 1, 0), expected), 1.0), np.nan)
     q = benjamini_hochberg(p)
     return HostStatistics(ratio, p, q, (q <= LEVEL) & (failed >= LEAST_FAILURES) & (ratio >= LEAST_RATIO))

@@ -176,21 +176,21 @@ def _discrete(p: np.ndarray, margins: np.ndarray, least: int, highest: float) ->
     kind = np.repeat(np.arange(len(margins)), rows)
     count = np.arange(len(kind)) - np.repeat(np.cumsum(rows) - rows, rows) + least
     both, base, sample, floor = margins[kind].T
-    judged = (both - count <= base) & (count / sample - (both - count) / base > floor)
-    kind, count, both, base, sample = (values[judged] for values in (kind, count, both, base, sample))
+    eligible = (both - count <= base) & (count / sample - (both - count) / base > floor)
+    kind, count, both, base, sample = (values[eligible] for values in (kind, count, both, base, sample))
     attained = fisher(both - count, base, count, sample)
     # Within a kind p falls as the count rises: the chance to be attained is what p has above the next.
     following = np.where(np.append(kind[1:], -1) == kind, np.append(attained[1:], 0.0), 0.0)
     order = np.argsort(attained)
     expected = np.append(0.0, np.cumsum(((attained - following) * tests[kind])[order]))
 
-    known = p[compared]
-    ranked = np.sort(known)
+    finite = p[compared]
+    ranked = np.sort(finite)
     below = expected[np.searchsorted(attained[order], ranked * (1 + 1e-9), side="right")]
     q = np.where(ranked <= highest, below / np.arange(1, len(ranked) + 1) / (1 - highest), 1.0)
     q = np.minimum(np.minimum.accumulate(q[::-1])[::-1], 1.0)
     answer = np.full(p.shape, np.nan)
-    answer[compared] = q[np.searchsorted(ranked, known)]
+    answer[compared] = q[np.searchsorted(ranked, finite)]
     return answer
 
 
