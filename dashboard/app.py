@@ -6,6 +6,7 @@ application in it would lose them.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from dash import Dash
@@ -19,6 +20,7 @@ def create_app(settings: Settings) -> Dash:
 
     The store is opened by the first request that needs it, not here: workers fork after this.
     """
+    import_module("pandas")  # else Plotly does at its first figure, and two threads that do so at once fail
     server = api.create_server(settings)
     dash_server: Any = server  # Dash takes any Flask application; its stubs know only a factory
     rendering.install(server)
