@@ -36,7 +36,7 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
 @cached_route()
 def list_regressions(query: parameters.RegressionsQuery) -> Any:
     """The newest runs of a release (`runs`, default 10) compared with the runs before, or with the release `base`.
-    Confirmed first: corrected for multiple comparisons, at most 5 % of them are chance."""
+    Confirmed first: corrected for multiple comparisons, at most 5 % are chance."""
     summary: Row = {}
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:

@@ -1,6 +1,6 @@
 """Schemathesis reads the OpenAPI document and tries to prove it wrong, on the real application and a real store.
 
-A few examples an operation with a fixed seed run with the suite; docs/api.md tells how to run it for longer. Its own
+A few examples an operation with a fixed seed run with the suite; docs/api.md explains longer runs. Its own
 pytest fixtures do not know pytest 9 yet, so the operations are gone through here.
 """
 

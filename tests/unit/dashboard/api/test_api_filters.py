@@ -64,7 +64,7 @@ def test_a_filter_changes_the_answer_or_is_refused(client, early, names, route, 
     value = FILTERS[name] or str(early)
     narrowed = client.get(f"{path}{'&' if '?' in path else '?'}{name}={value}")
     if narrowed.status_code == 400:
-        assert name != "as_of", "every route can be asked of the past"
+        assert name != "as_of", "every route reads the past"
         assert narrowed.json["parameter"] == name and name in narrowed.json["detail"]
     elif narrowed.status_code == 404:
         assert name == "as_of" or "release" in name or "{" not in route

@@ -1,4 +1,4 @@
-"""Times that clients give: every form that is documented, and what lies at the edge of the calendar."""
+"""Times that clients give: every form that is documented, and the edges of the calendar."""
 
 from __future__ import annotations
 
