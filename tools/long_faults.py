@@ -29,7 +29,7 @@ import duckdb
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import requests
-from support.store_assertions import assert_whole, held, told
+from support.store_assertions import assert_whole, expected_builds, stored_builds
 
 from data.lake.connection import StoreError
 from data.lake.store import Store
@@ -97,7 +97,7 @@ def play(server: SimulatorServer, seed: int, home: Path) -> Counter[str]:
     requests.delete(f"{server.url}_sim/faults", timeout=30)
     settings = SourceSettings(**source)
     store = Store.open(Settings(home=home, source=[settings]))
-    assert set(held(store).items()) <= set(told(server).items()), "what is there is wrong"
+    assert set(stored_builds(store).items()) <= set(expected_builds(server).items()), "what is there is wrong"
     for _ in range(2):
         poll = pipeline.Pipeline(store, settings).poll(eager=True)
     assert poll.error is None, poll.error

@@ -1,4 +1,4 @@
-"""Is all in the store that the simulator tells, and once? What the tests of faults ask after each of them."""
+"""Whether a store holds everything that the simulator has, once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ingest.simulator import SimulatorServer
 NAMES = ("total", "passed", "failed", "errors", "skipped")
 
 
-def held(store: Store) -> dict[tuple[str, int], tuple]:
+def stored_builds(store: Store) -> dict[tuple[str, int], tuple]:
     rows = store.rows("SELECT * FROM builds WHERE state = 'final'")
     return {(row["job"], row["number"]): tuple(row[name] for name in NAMES) for row in rows}
 
 
-def told(server: SimulatorServer, release: str = "7.0") -> dict[tuple[str, int], tuple]:
+def expected_builds(server: SimulatorServer, release: str = "7.0") -> dict[tuple[str, int], tuple]:
     return {
         (build["job"], build["build"]): tuple(build[name] for name in NAMES)
         for build in server.truth(detail=True)["builds"]
@@ -23,7 +23,7 @@ def told(server: SimulatorServer, release: str = "7.0") -> dict[tuple[str, int],
 
 def assert_whole(store: Store, server: SimulatorServer) -> None:
     """Every build and every attempt of release 7.0 once, and every number made of them."""
-    assert held(store) == told(server)
+    assert stored_builds(store) == expected_builds(server)
     truth = server.truth()["sources"]["sim-7.0"]
     assert store.value("SELECT count(*) FROM results") == truth["attempts"]
     assert store.value("SELECT count(*) FROM results WHERE is_final") == truth["results"]

@@ -114,8 +114,8 @@ class World:
         number: int | None = None,
     ) -> RunRecord:
         """One run: module -> test name -> attempts' letters (or a table of cases; None: listed but not ingested)."""
-        run, builds, listed = self._made(modules, release, environment, state, started_at, revision, number)
-        self._put([run], builds, listed)
+        run, builds, listed = self.prepare(modules, release, environment, state, started_at, revision, number)
+        self.write([run], builds, listed)
         return run
 
     def history(self, sequences: dict[str, str], module: str = "routing", **kwargs) -> None:
@@ -132,20 +132,22 @@ class World:
         runs, builds, listed = [], [], []
         for content in contents:
             modules, own = content if isinstance(content, tuple) else (content, {})
-            run, more_builds, more_listed = self._made(modules, **kwargs | own)
+            run, more_builds, more_listed = self.prepare(modules, **kwargs | own)
             runs.append(run)
             builds += more_builds
             listed += more_listed
-        self._put(runs, builds, listed)
+        self.write(runs, builds, listed)
 
-    def _put(self, runs, builds, listed) -> None:
+    def write(self, runs: list[RunRecord], builds: list[Any], listed: list[Any]) -> None:
+        """Write prepared runs in one transaction."""
+
         def work(cursor) -> None:
             append.upsert_builds(cursor, [], runs[0].started_at, runs=runs, run_builds=listed)
             append.upsert_builds(cursor, builds, runs[0].started_at)
 
         self.store.transact("test", f"{len(runs)} runs", work)
 
-    def _made(
+    def prepare(
         self,
         modules: dict[str, dict[str, str] | pa.Table | None],
         release: str = "7.0",

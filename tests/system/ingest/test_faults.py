@@ -17,7 +17,7 @@ import pytest
 import requests
 from support.fake_server import store_of
 from support.paths import ROOT
-from support.store_assertions import assert_whole, held, told
+from support.store_assertions import assert_whole, expected_builds, stored_builds
 
 from data.lake.store import Store
 from data.settings import SourceSettings
@@ -65,7 +65,7 @@ def test_the_store_is_whole_after_a_fault(server: SimulatorServer, tmp_path: Pat
         faults(server, rule | {"seed": 5})
         pipeline = Pipeline(store, source)
         pipeline.poll()
-        assert set(held(store).items()) <= set(told(server).items()), "what is there is right"
+        assert set(stored_builds(store).items()) <= set(expected_builds(server).items()), "what is there is right"
         hits = requests.get(f"{server.url}_sim/faults", timeout=30).json()[0]["hits"]
         assert hits > 0
         faults(server)
@@ -170,7 +170,7 @@ def test_killed_at_any_moment(server: SimulatorServer, tmp_path: Path) -> None:
         process.communicate()
     assert kills > 0
     with store_of(tmp_path, source_of(server)) as store:
-        assert set(held(store).items()) <= set(told(server).items())
+        assert set(stored_builds(store).items()) <= set(expected_builds(server).items())
         assert Pipeline(store, source_of(server)).poll(eager=True).error is None
         assert_whole(store, server)
 

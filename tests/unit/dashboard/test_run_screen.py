@@ -145,7 +145,7 @@ def test_a_scope_without_a_run_is_said_on_the_overview_with_a_way_out(world, sho
 
 def test_the_end_of_a_run_is_estimated_by_the_newest_of_its_lane(world):
     for seconds, environment in ((9000, "prod"), (9000, "prod"), (60, "prod"), (70, "prod"), (80, "prod"), (5, "lab")):
-        run, builds, listed = world._made({"routing": {"a": "P"}}, environment=environment)
-        world._put([replace(run, duration_s=seconds)], builds, listed)
+        run, builds, listed = world.prepare({"routing": {"a": "P"}}, environment=environment)
+        world.write([replace(run, duration_s=seconds)], builds, listed)
     assert runs.expected(world.store, "7.0", "prod") == 70
     assert runs.run(world.store, ids.text(world.runs[-1].id))["expected_s"] == 5

@@ -165,8 +165,8 @@ def test_a_build_that_is_read_again_is_judged_again_and_an_earlier_snapshot_is_n
     world.history({"t": "PPPF"})
     then = world.store.snapshot().id
     assert kinds(world) == {"t": {"new_failure"}}
-    run, builds, listed = world._made({"routing": {"t": "P"}}, number=4)
-    world._put([run], builds, listed)
+    run, builds, listed = world.prepare({"routing": {"t": "P"}}, number=4)
+    world.write([run], builds, listed)
     assert kinds(world) == {}
     assert kinds(world, as_of=then) == {"t": {"new_failure"}}
     world.history({"t": "PP"}, release="8.0")
