@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name the order, which pytest-randomly's own header does not under `-q`."""
+    """Print the seed of the order, which pytest-randomly's own header does not under `-q`."""
     terminalreporter.write_line(f"The order of this run: --randomly-seed={config.option.randomly_seed}")
 
 

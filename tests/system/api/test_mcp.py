@@ -190,13 +190,13 @@ def test_over_http_and_by_way_of_a_server_it_is_the_same(over_pipes, over_http):
             assert answer == over_pipes[1][name], name
 
 
-def test_what_cannot_be_answered_is_told_with_what_to_do(over_pipes):
-    said = over_pipes[1]["refused"]
-    assert all(error for error, _ in said)
-    assert "list_runs tells which there are" in said[0][1]
-    assert "200" in said[1][1]
-    assert "name one by its id" in said[2][1]
-    assert "DROP" in said[3][1] or "SELECT" in said[3][1]
+def test_a_refusal_names_what_to_do(over_pipes):
+    refused = over_pipes[1]["refused"]
+    assert all(error for error, _ in refused)
+    assert "list_runs lists them" in refused[0][1]
+    assert "200" in refused[1][1]
+    assert "use one of these ids" in refused[2][1]
+    assert "DROP" in refused[3][1] or "SELECT" in said[3][1]
 
 
 async def ask(environment: dict[str, str], *wanted: tuple[str, dict[str, Any]]) -> list[Any]:
@@ -235,7 +235,7 @@ def test_the_past_is_asked_by_number_and_by_time(world, environment):
     assert "as_of" in answers[7] or "yesterday" in answers[7]
 
 
-def test_an_unknown_argument_is_refused_with_those_that_there_are(over_pipes, environment):
+def test_an_unknown_argument_is_refused_with_the_known_ones(over_pipes, environment):
     assert all(tool.input_schema["additionalProperties"] is False for tool in over_pipes[0])
     (refused,) = asyncio.run(ask(environment, ("get_run", {"run": "7.0", "foo": 1})))
     assert "get_run has no argument 'foo'; it takes run, environment, as_of" in refused
@@ -247,4 +247,4 @@ def test_a_long_text_is_cut_and_says_so():
     short = {"rows": [{"message": "x" * MAX_TEXT, "n": 3, "none": None}]}
     assert shortened(short) == short
     (cut,) = shortened(["y" * (MAX_TEXT + 9)])
-    assert cut.startswith("y" * MAX_TEXT) and cut.endswith(f"[cut: {MAX_TEXT} of {MAX_TEXT + 9} letters]")
+    assert cut.startswith("y" * MAX_TEXT) and cut.endswith(f"[cut: {MAX_TEXT} of {MAX_TEXT + 9} characters]")
