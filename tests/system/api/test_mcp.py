@@ -196,7 +196,7 @@ def test_a_refusal_names_what_to_do(over_pipes):
     assert "list_runs lists them" in refused[0][1]
     assert "200" in refused[1][1]
     assert "use one of these ids" in refused[2][1]
-    assert "DROP" in refused[3][1] or "SELECT" in said[3][1]
+    assert "DROP" in refused[3][1] or "SELECT" in refused[3][1]
 
 
 async def ask(environment: dict[str, str], *wanted: tuple[str, dict[str, Any]]) -> list[Any]:
