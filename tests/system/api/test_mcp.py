@@ -44,7 +44,7 @@ def plain(rows: list[dict[str, Any]], *without: str) -> list[dict[str, Any]]:
 
 
 def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
-    """Tool: its arguments, and what the query functions say, in the shape of the tool's answer (or its `items`)."""
+    """Tool: its arguments, and what the query functions return, in the shape of the tool's answer (or its `items`)."""
     store = world.store
     (run,) = [row["id"] for row in runs.runs(store, SEVEN) if row["number"] == world.runs[-4].number]
     number = world.runs[-4].number
@@ -142,7 +142,7 @@ def over_pipes(expected, environment):
 
 @pytest.fixture(scope="module")
 def over_http(expected, environment, server):
-    """Likewise over streamable HTTP, by way of a web server elsewhere."""
+    """The same over streamable HTTP, through a web server elsewhere."""
     port = free_port()
     with served(server) as address:
         command = [sys.executable, "-m", "regtracker", "mcp", "--http", "--port", str(port), "--url", address]
@@ -180,7 +180,7 @@ def test_every_tool_answers_what_the_query_functions_answer(over_pipes, expected
             assert (found["items"] if isinstance(found, dict) and "items" in found else found) == value, (name, key)
 
 
-def test_over_http_and_by_way_of_a_server_it_is_the_same(over_pipes, over_http):
+def test_over_http_and_through_a_server_it_is_the_same(over_pipes, over_http):
     tools, answers = over_http
     assert [tool.name for tool in tools] == [tool.name for tool in over_pipes[0]]
     assert set(answers) == set(over_pipes[1])

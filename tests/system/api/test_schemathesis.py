@@ -1,6 +1,6 @@
 """Schemathesis reads the OpenAPI document and tries to prove it wrong, on the real application and a real store.
 
-A few examples an operation with a fixed seed run with the suite; docs/api.md explains longer runs. Its own
+A few examples per operation with a fixed seed run with the suite; docs/api.md explains longer runs. Its own
 pytest fixtures do not know pytest 9 yet, so the operations are gone through here.
 """
 
@@ -34,14 +34,14 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def api(filled, serve, tmp_path_factory):
-    """On a store of its own: what is written here, other tests must not see."""
+    """On a separate store: other tests must not see what is written here."""
     home = tmp_path_factory.mktemp("schemathesis") / "home"
     shutil.copytree(filled.store.settings.home, home)
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", serve(home))
 
 
 def test_every_answer_is_documented(api):
-    """All operations are tried, and what is wrong with any of them is told."""
+    """Try all operations and report every failure."""
     wrong = []
     for found in api.get_all_operations():
         operation = found.ok()

@@ -34,7 +34,7 @@ def on_topologies(**letters: str) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def test_a_cell_opens_and_tells_the_result_that_it_shows(world, visit, dash_duo):
+def test_a_cell_opens_and_explains_the_result_that_it_shows(world, visit, dash_duo):
     table = on_topologies(a="P", b="F", c="P")
     world.run({"routing": table}, "7.2", started_at=NOW - timedelta(hours=20))
     then = world.store.snapshot().id
@@ -45,8 +45,8 @@ def test_a_cell_opens_and_tells_the_result_that_it_shows(world, visit, dash_duo)
         visit(address)
         painted(dash_duo, 1)
         dash_duo.driver.execute_script(_CELL, [0, column], ["mousemove"])
-        said = f"test_links broke on {topology}" if topology != "c" else "passed"
-        wait_for_text(dash_duo, "#grid-tip", said)
+        text = f"test_links broke on {topology}" if topology != "c" else "passed"
+        wait_for_text(dash_duo, "#grid-tip", text)
         dash_duo.driver.execute_script(_CELL, [0, column], ["click"])
         wait_for_text(dash_duo, "#drawer .drawer-facts", f"topology {topology}")
         assert f".{topology}" in dash_duo.driver.current_url

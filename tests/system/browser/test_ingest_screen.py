@@ -1,4 +1,4 @@
-"""The Ingest screen with a real ingest process' work behind it: asked for in the browser, carried out, seen there."""
+"""The Ingest screen with a real ingest process: requested in the browser, done, shown there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def app(world: World, server: SimulatorServer) -> Iterator[Dash]:
-    """With an ingest process that does only what it is asked for."""
+    """With an ingest process that does only what is requested."""
     source = SourceSettings(**server.sources()[0])
     settings = load(home=world.store.settings.home, source=[source])
     ingest = IngestScheduler(settings)
@@ -68,7 +68,7 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     click("[data-picked]")
     eventually(lambda: world.store.value(held) == 2)
     eventually(lambda: text("[data-key=ask]").count("done") == 2 and text(".found tbody").count("held") == 2)
-    assert checked() == 0, "what was unchecked stays so, and what was read is not asked for twice"
+    assert checked() == 0, "what was unchecked stays so, and what was read is not requested twice"
     dash_duo.driver.execute_script("arguments[0].click()", third)
 
     click("[data-key=source-sim-7\\.0] button.act")

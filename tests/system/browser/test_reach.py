@@ -1,4 +1,4 @@
-"""A page that is asked for while the server is away, through a real browser."""
+"""A page requested while the server is away, in a real browser."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, ch
         assert text("#unloaded") == "" and driver.execute_script("return window.kept")
         eventually(lambda: text("#offline") == "")
         driver.get("about:blank")
-    driver.get_log("browser")  # the browser tells of every request that failed
+    driver.get_log("browser")  # the browser logs every failed request

@@ -59,7 +59,7 @@ def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(
     page.reads("#trends-head", "3 points in 1 line")
 
 
-def test_what_came_since_the_last_look_is_told_but_not_of_a_narrowed_wall(page):
+def test_what_is_new_since_the_last_look_is_shown_but_not_on_a_filtered_overview(page):
     seen = {"at": 1, "runs": {"7.2": ids.text(page.world.runs[0].id)}, "broken": {"7.2": 0}}
     seen["started"] = {"7.2": page.world.runs[0].started_at.isoformat() + "Z"}
     page.run("localStorage.setItem('rt-seen', arguments[0])", json.dumps(seen))

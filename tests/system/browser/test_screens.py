@@ -105,7 +105,7 @@ def test_three_clicks_lead_from_a_red_tile_to_the_failing_lines(look, dash_duo):
     assert "b" in dash_duo.driver.switch_to.active_element.text  # the focus is back at the row
 
 
-def test_a_run_tells_its_modules_and_drills_to_a_test_and_a_build(look, dash_duo):
+def test_a_run_shows_its_modules_and_drills_to_a_test_and_a_build(look, dash_duo):
     look("/runs/latest?release=7.2")
     rows = {row.split()[0]: row for row in texts(dash_duo, ".modules-table tbody tr")}
     assert "failing" in rows["routing"] and "missing" in rows["late"]

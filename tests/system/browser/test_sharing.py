@@ -50,7 +50,7 @@ def test_tables_and_charts_leave_as_files(page):
     bars = downloaded(page, "Trends-Results.svg").read_text()
     title = float(re.search(r'class="gtitle"[^>]* y="([\d.]+)"', bars)[1])
     legend = float(re.search(r'class="legend"[^>]* transform="translate\([\d.]+, ?([\d.]+)\)"', bars)[1])
-    assert title + 4 < legend, "the title stands above the legend"
+    assert title + 4 < legend, "the title is above the legend"
     for form in ("svg", "png"):
         page.run(
             "[...document.querySelectorAll('#share-charts button')].find((one) => "

@@ -1,4 +1,4 @@
-"""What stands round every screen, through a real browser: search, keys, dialogs, a server that is away."""
+"""What surrounds every screen, in a real browser: search, keys, dialogs, a server that is away."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_on_a_phone_the_filters_are_one_line_and_a_row_of_a_table_is_a_card(page
 
 
 def test_two_tabs_outlive_a_server_that_is_stopped_and_started_again(page, tmp_path):
-    """Both say that it is gone, go on by themselves with what came meanwhile, and are not loaded anew."""
+    """Both report that it is gone, continue with what came meanwhile, and are not reloaded."""
     world = World.at(tmp_path / "home")
     world.run({"routing": {"a": "P"}}, "9.1", started_at=NOW - timedelta(hours=3))
     serving = create_app(load(home=world.store.settings.home)).server
@@ -179,7 +179,7 @@ def test_two_tabs_outlive_a_server_that_is_stopped_and_started_again(page, tmp_p
         page.driver.close()
         page.driver.switch_to.window(first)
         page.driver.get("about:blank")
-    page.driver.get_log("browser")  # the browser tells of every request that failed
+    page.driver.get_log("browser")  # the browser logs every failed request
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

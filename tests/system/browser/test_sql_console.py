@@ -1,4 +1,4 @@
-"""The SQL console in a browser: a query runs, is drawn, is kept, is cancelled, and stands in the address."""
+"""The SQL console in a browser: a query runs, is drawn, kept, cancelled, and is in the address."""
 
 from __future__ import annotations
 

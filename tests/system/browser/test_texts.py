@@ -1,4 +1,4 @@
-"""Names and messages are text wherever they stand, and what is not there is said, through a real browser."""
+"""Names and messages are text everywhere, and missing pages say so, in a real browser."""
 
 from __future__ import annotations
 

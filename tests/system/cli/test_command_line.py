@@ -40,7 +40,7 @@ def test_the_page_of_the_command_line_is_as_the_code():
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_is_told_how_to_complete(shell):
+def test_a_shell_gets_its_completion_script(shell):
     script = CliRunner().invoke(regtracker.main, ["completion", shell])
     assert script.exit_code == 0
     assert "_REGTRACKER_COMPLETE" in script.stdout and shell in script.stdout

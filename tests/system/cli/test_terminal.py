@@ -64,12 +64,12 @@ def start(tmp_path: Path, request: pytest.FixtureRequest):
         (("bugs",), "No feed"),
     ],
 )
-def test_what_could_not_be_done_is_told_as_json_and_in_words(run, arguments: tuple[str, ...], words: str) -> None:
+def test_a_failure_is_reported_as_json_and_as_text(run, arguments: tuple[str, ...], words: str) -> None:
     answer = run(*arguments, "--json")
     assert answer.exit_code == 2
-    told = json.loads(answer.stdout)
-    assert told.keys() == {"error"} and words in told["error"]
-    assert answer.stderr == told["error"] + "\n"
+    output = json.loads(answer.stdout)
+    assert output.keys() == {"error"} and words in output["error"]
+    assert answer.stderr == output["error"] + "\n"
     plain = run(*arguments)
     assert (plain.exit_code, plain.stdout, plain.stderr) == (2, "", answer.stderr)
 
@@ -103,7 +103,7 @@ def test_a_gate_that_is_interrupted_is_not_closed(start) -> None:
 )
 def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, broken, code: int, words: str) -> None:
     World.at(tmp_path / "home").history({"steady": "PP"})
-    if isinstance(broken, RuntimeError):  # so DuckDB tells of Ctrl-C
+    if isinstance(broken, RuntimeError):  # as DuckDB reports Ctrl-C
         broken.__cause__ = KeyboardInterrupt()
 
     def ask(*_, **__):
@@ -128,7 +128,7 @@ def test_a_server_of_pipes_is_stopped_while_it_waits_for_its_client(start) -> No
 @pytest.mark.parametrize(
     "arguments", [("export", "builds"), ("sql", "FROM builds"), ("sql", "FROM builds", "--json"), GATE]
 )
-def test_a_full_disk_is_told_in_a_line(start, arguments: tuple[str, ...]) -> None:
+def test_a_full_disk_is_one_line(start, arguments: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
         verb = start(*arguments, stdout=full)
         _, stderr = verb.communicate(timeout=60)
@@ -136,7 +136,7 @@ def test_a_full_disk_is_told_in_a_line(start, arguments: tuple[str, ...]) -> Non
     assert stderr == "Cannot write the output: No space left on device.\n"
 
 
-def test_nobody_who_reads_is_no_closed_gate(start) -> None:
+def test_a_gate_without_a_reader_is_not_closed(start) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing) as nobody:
@@ -147,23 +147,23 @@ def test_nobody_who_reads_is_no_closed_gate(start) -> None:
 
 def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None:
     World.at(tmp_path / "home").history({"steady": "PP"})
-    told = run("export", "runs", "--release", "9.9", "--where", "environment=moon")
-    assert (told.exit_code, len(told.stdout.splitlines())) == (0, 1)
-    assert told.stderr == ("Unknown release '9.9'; known: 7.0.\nUnknown environment 'moon'; known: prod.\n")
+    answer = run("export", "runs", "--release", "9.9", "--where", "environment=moon")
+    assert (answer.exit_code, len(answer.stdout.splitlines())) == (0, 1)
+    assert answer.stderr == ("Unknown release '9.9'; known: 7.0.\nUnknown environment 'moon'; known: prod.\n")
     assert run("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
     refused = run("backtest", "--release", "7.0", "--release", "9.9", "--json")
     assert refused.exit_code == 2
     assert json.loads(refused.stdout) == {"error": "There is no release '9.9' here; there are: 7.0."}
 
 
-def test_a_pivot_without_its_values_is_told_what_it_needs(run, tmp_path: Path) -> None:
+def test_a_pivot_without_its_values_names_what_it_needs(run, tmp_path: Path) -> None:
     World.at(tmp_path / "home").history({"steady": "PP"})
     refused = run("sql", "PIVOT results ON status USING count(*)")
     assert refused.exit_code == 2 and "PIVOT needs its values: ON status IN (" in refused.stderr
     assert run("sql", "PIVOT results ON status IN ('passed', 'failed') USING count(*)").exit_code == 0
 
 
-def test_a_port_that_is_taken_and_a_wrong_time_are_told_by_the_simulator(run) -> None:
+def test_the_simulator_reports_a_port_in_use_and_a_wrong_time(run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         answer = run("simulator", "--size", "tiny", "--port", str(taken.getsockname()[1]))
     assert answer.exit_code == 2 and "Address already in use" in answer.stderr and "Traceback" not in answer.stderr
@@ -184,7 +184,9 @@ def test_a_port_that_is_taken_and_a_wrong_time_are_told_by_the_simulator(run) ->
         (b"\0" * 99, "error"),
     ],
 )
-def test_what_is_no_report_is_told_from_a_broken_one(run, tmp_path: Path, content: bytes, status: str) -> None:
+def test_what_is_not_a_report_is_distinguished_from_a_broken_one(
+    run, tmp_path: Path, content: bytes, status: str
+) -> None:
     (tmp_path / "file.xml").write_bytes(content)
     answer = run("parse", "--json", "file.xml")
     assert (json.loads(answer.stdout)["status"], answer.exit_code) == (status, int(status == "error"))

@@ -61,9 +61,9 @@ def test_ingest_carries_out_requests_and_ends_when_asked(
         del web.routes["/job/x/4/artifact/r.xml"], web.routes["/job/x/4/api/json"]
         find = requests.submit(store, "discover", "ci", {"from": "2"}, "someone")
         eventually(lambda: requests.status(store, find).state == "done")
-        listed = requests.status(store, find).payload["listed"]
-        assert [(row["number"], row["held"]) for row in listed] == [(4, False), (3, False), (2, True)]
-        picked = requests.submit(store, "build", "ci", {"urls": [row["url"] for row in listed]}, "someone")
+        builds = requests.status(store, find).payload["listed"]
+        assert [(row["number"], row["held"]) for row in builds] == [(4, False), (3, False), (2, True)]
+        picked = requests.submit(store, "build", "ci", {"urls": [row["url"] for row in builds]}, "someone")
         eventually(lambda: requests.status(store, picked).state == "done")
         assert "1 of 3 builds could not be read" in requests.status(store, picked).error
         assert requests.status(store, picked).payload["progress"] == {"done": 3, "total": 3}
@@ -136,7 +136,7 @@ def test_a_picked_build_is_one_build(
         assert regtracker("backfill", "--source", "ci", "--from", "6", "--to", "6").exit_code == 0
         job(web, *range(1, 32))
         done("poll")
-        change(store, "UPDATE jobs SET next_build = 1")  # the job is listed anew
+        change(store, "UPDATE jobs SET next_build = 1")  # the job is listed again
         done("poll")
         assert held() == [2, 4, 6, *range(26, 32)]
         assert ingest_status.gaps(store) == []

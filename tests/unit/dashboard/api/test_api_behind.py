@@ -1,4 +1,4 @@
-"""While ingest is behind, a run that has ended in Jenkins is not judged: nothing says broken of what is not read."""
+"""While ingest is behind, a run that has ended in Jenkins gets no verdict: what is not read is not "broken"."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ NOW = datetime(2026, 11, 20, 8)
 
 @pytest.fixture
 def behind(world, own_client):
-    """A release whose newest run is listed whole and read not at all; gives what each part of the API says of it, and
-    a way to change what the ledger says of its two builds."""
+    """A release with all builds of its newest run listed and none read. Returns two functions: one sets the state of
+    its two builds in the ledger, one gets the state that each part of the API shows."""
     world.run({"routing": {"a": "P"}})
     run = world.run({"routing": None, "storage": None})
-    listed = world.store.rows("SELECT source, job, number FROM run_builds WHERE run = ?", [run.id])
+    waiting = world.store.rows("SELECT source, job, number FROM run_builds WHERE run = ?", [run.id])
 
     def waits(state: str, attempts: int = 0) -> None:
         def work(cursor) -> None:
             cursor.execute("DELETE FROM ledger")
-            entries = [ledger.LedgerEntry(**row, kind=ledger.BUILD, state=state, attempts=attempts) for row in listed]
+            entries = [ledger.LedgerEntry(**row, kind=ledger.BUILD, state=state, attempts=attempts) for row in waiting]
             ledger.add_entries(cursor, entries, NOW)
 
         world.store.transact("test", "ledger", work)
@@ -30,7 +30,7 @@ def behind(world, own_client):
     def get(path: str):
         return own_client.get(f"/api/v1{path}")
 
-    def said() -> dict[str, str]:
+    def states() -> dict[str, str]:
         tile = get("/releases/7.0").json
         gate = get("/gate?release=7.0").json
         number = get("/runs?release=7.0").json["items"][0]
@@ -45,28 +45,28 @@ def behind(world, own_client):
             "gate": (gate["state"], gate["pending"]),
         }
 
-    return waits, said
+    return waits, states
 
 
 @pytest.mark.parametrize(("state", "attempts"), [("new", 0), ("running", 1), ("retry", 0)])
 def test_a_run_whose_builds_wait_is_running(behind, state, attempts):
-    waits, said = behind
+    waits, states = behind
     waits(state, attempts)
-    told = said()
-    assert (told["run"], told["listed"], told["found"]) == ("running",) * 3
-    assert (told["shown"], told["badge"], told["matrix"], told["gate"]) == (1, "fine", "ok", ("unknown", True))
-    assert told["tile"] != "broken"
+    found = states()
+    assert (found["run"], found["listed"], found["found"]) == ("running",) * 3
+    assert (found["shown"], found["badge"], found["matrix"], found["gate"]) == (1, "fine", "ok", ("unknown", True))
+    assert found["tile"] != "broken"
 
 
 @pytest.mark.parametrize(("state", "attempts"), [("gone", 5), ("retry", 1)])
 def test_a_run_whose_builds_are_given_up_is_broken(behind, state, attempts):
-    waits, said = behind
+    waits, states = behind
     waits("new")
-    assert said()["run"] == "running"
+    assert states()["run"] == "running"
     waits(state, attempts)
-    told = said()
-    assert (told["run"], told["listed"], told["found"], told["tile"]) == ("broken",) * 4
-    assert told["badge"] == "broken"
+    found = states()
+    assert (found["run"], found["listed"], found["found"], found["tile"]) == ("broken",) * 4
+    assert found["badge"] == "broken"
 
 
 def test_a_run_that_is_read_in_part_is_running_and_says_how_much_waits(world, own_client):

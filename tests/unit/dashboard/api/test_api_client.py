@@ -1,4 +1,4 @@
-"""docs/examples/five_questions.py: what the API says is what plain DuckDB finds in the lake."""
+"""docs/examples/five_questions.py: the API returns what plain DuckDB finds in the lake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCRIPT = ROOT / "docs" / "examples" / "five_questions.py"
 
 @pytest.fixture
 def ask(monkeypatch, capsys):
-    """Runs the script; gives its exit code and what it prints."""
+    """Run the script; return its exit code and its output."""
     spec = importlib.util.spec_from_file_location("five_questions", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
@@ -28,10 +28,10 @@ def ask(monkeypatch, capsys):
 
 
 def test_five_questions_have_one_answer_each(ask, address, filled):
-    code, said = ask(address, filled.store.settings.home)
-    assert code == 0, said
-    assert said.count("the same") == 5 and "all five agree" in said
-    assert "the same: 0 rows" not in said
+    code, output = ask(address, filled.store.settings.home)
+    assert code == 0, output
+    assert output.count("the same") == 5 and "all five agree" in output
+    assert "the same: 0 rows" not in output
 
 
 def test_a_small_run_elsewhere_does_not_speak_for_its_release(ask, world, serve):
@@ -39,9 +39,9 @@ def test_a_small_run_elsewhere_does_not_speak_for_its_release(ask, world, serve)
     world.run({"routing": {"steady": "F"}}, environment="staging")
     world.run({"routing": {"steady": "P", "broken": "P"}, "storage": None}, state="running")
     with served(serve(world.store.settings.home)) as address:
-        code, said = ask(address, world.store.settings.home)
-    assert code == 0, said
-    assert "7.0 3 2 1 0.5 " in said  # release, number, total, failed, pass rate
+        code, output = ask(address, world.store.settings.home)
+    assert code == 0, output
+    assert "7.0 3 2 1 0.5 " in output  # release, number, total, failed, pass rate
 
 
 def test_another_lake_is_found_to_differ(ask, address, filled, world):
@@ -53,11 +53,11 @@ def test_another_lake_is_found_to_differ(ask, address, filled, world):
 
     while world.store.snapshot().id < filled.store.snapshot().id:
         world.store.transact("test", "one more snapshot", commit)
-    code, said = ask(address, world.store.settings.home)
-    assert code == 1 and "DIFFERENT" in said
+    code, output = ask(address, world.store.settings.home)
+    assert code == 1 and "DIFFERENT" in output
 
 
 def test_an_empty_store_has_no_answers(ask, world, serve):
     with served(serve(world.store.settings.home)) as address:
-        code, said = ask(address, world.store.settings.home)
-    assert code == 2 and "no run yet" in said
+        code, output = ask(address, world.store.settings.home)
+    assert code == 2 and "no run yet" in output

@@ -123,16 +123,16 @@ def test_every_parameters_example_is_answered_by_its_route(client, document, nam
     """Alone, and beside what the route cannot do without; ids are those of something that is there."""
     for route, operation in operations(document):
         method, path = route.split()
-        listed = operation.get("parameters", [])
+        parameters = operation.get("parameters", [])
         if method != "GET" or re.search(r"{(request|query)}|content$", path):
             continue
-        given = {p["name"]: names.get(p["name"], p.get("example")) for p in listed if p["in"] == "path"}
-        asked = path.format(**given)
-        needed = {p["name"]: p["example"] for p in listed if p["in"] == "query" and p.get("required")}
-        for parameter in listed:
+        given = {p["name"]: names.get(p["name"], p.get("example")) for p in parameters if p["in"] == "path"}
+        address = path.format(**given)
+        needed = {p["name"]: p["example"] for p in parameters if p["in"] == "query" and p.get("required")}
+        for parameter in parameters:
             if parameter["in"] == "query" and "example" in parameter:
                 query = needed | {parameter["name"]: parameter["example"]}
-                answer = client.get(asked, query_string=query)
+                answer = client.get(address, query_string=query)
                 missing = answer.status_code == 404 and parameter["name"] in ("version", "environment", "base")
                 assert answer.status_code == 200 or missing, (route, query, answer.text)
 
@@ -144,19 +144,19 @@ def test_a_form_is_not_said_to_take_null(document):
 
 
 def test_it_comes_as_other_answers_do(client):
-    asked = "/api/v1/openapi.json"
-    plain, packed = client.get(asked), client.get(asked, headers={"Accept-Encoding": "zstd, gzip"})
+    document = "/api/v1/openapi.json"
+    plain, packed = client.get(document), client.get(document, headers={"Accept-Encoding": "zstd, gzip"})
     assert packed.headers["Content-Encoding"] == "zstd" and len(packed.data) < len(plain.data) / 5
     assert plain.headers["ETag"] == packed.headers["ETag"]
-    again = client.get(asked, headers={"If-None-Match": plain.headers["ETag"]})
+    again = client.get(document, headers={"If-None-Match": plain.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    assert client.get(asked, headers={"Accept": "text/csv"}).status_code == 406
-    refused = client.get(f"{asked}?pretty=1")
+    assert client.get(document, headers={"Accept": "text/csv"}).status_code == 406
+    refused = client.get(f"{document}?pretty=1")
     assert (refused.status_code, refused.json["parameter"]) == (400, "pretty")
 
 
 def test_its_moment_is_one_that_is_there(world, own_client):
-    """Also when the document was first asked for long ago: snapshots expire."""
+    """Also when the document was first requested long ago: snapshots expire."""
 
     def moments():
         found = own_client.get("/api/v1/openapi.json").json
@@ -201,9 +201,9 @@ def test_times_that_are_sent_are_drawn(document):
 
 
 def test_the_example_of_work_is_taken_as_it_stands(tmp_path):
-    """Its source is one that is configured."""
+    """The example names a configured source."""
     lab = SourceSettings(name="lab", url="https://jenkins.example.com/", job="qa/7.0/RUN")
     client = create_server(load(home=tmp_path / "home", source=[lab])).test_client()
-    asked = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/ingest/requests"]["post"]["requestBody"]
-    answer = client.post("/api/v1/ingest/requests", json=asked["content"]["application/json"]["example"])
+    body = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/ingest/requests"]["post"]["requestBody"]
+    answer = client.post("/api/v1/ingest/requests", json=body["content"]["application/json"]["example"])
     assert (answer.status_code, answer.json["source"]) == (202, "lab")

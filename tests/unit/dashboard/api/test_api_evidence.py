@@ -1,4 +1,4 @@
-"""Whatever the API says of a test can be computed again from the JSON that it gave out, with nothing else at hand."""
+"""Every verdict of the API can be computed again from the evidence in its JSON alone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def get(client, path: str) -> Any:
     return answer.json
 
 
-def judged(value: Any) -> Iterator[dict[str, Any]]:
+def with_evidence(value: Any) -> Iterator[dict[str, Any]]:
     """Every object with a sentence and evidence, however deep."""
     if isinstance(value, dict):
         if isinstance(value.get("evidence"), dict) and "rule" in value["evidence"]:
@@ -54,28 +54,28 @@ def judged(value: Any) -> Iterator[dict[str, Any]]:
         value = [part for name, part in value.items() if name != "evidence"]
     if isinstance(value, list):
         for part in value:
-            yield from judged(part)
+            yield from with_evidence(part)
 
 
 def test_every_answer_follows_from_the_evidence_beside_it(client):
-    listed = get(client, "/runs?release=7.0&limit=16")["items"]
+    newest = get(client, "/runs?release=7.0&limit=16")["items"]
     failing = next(row for row in get(client, "/verdicts?release=7.0")["items"] if row["range_99"])
     names = {
-        "newest": listed[0]["id"],
-        "older": listed[-1]["id"],
+        "newest": newest[0]["id"],
+        "older": newest[-1]["id"],
         "signature": get(client, "/failures?release=7.0")["items"][0]["signature"],
         "test": failing["test"],
     }
-    told = set()
+    rules = set()
     for route in ROUTES:
-        rows = list(judged(get(client, route.format(**names))))
+        rows = list(with_evidence(get(client, route.format(**names))))
         assert rows or route.startswith("/durations/modules"), route
         for row in rows:
             rule = row["evidence"]["rule"]
-            told.add(rule)
+            rules.add(rule)
             again = evidence.judge(row["evidence"])
             shown = {name: value for name, value in again.items() if name in row}
             assert shown or rule == "class", (route, rule)
             assert {name: row[name] for name in shown} == orjson.loads(orjson.dumps(shown)), route
             assert row["sentence"] == evidence.sentence(row["evidence"]), route
-    assert told >= set(evidence.RULES) - {"change_point"}
+    assert rules >= set(evidence.RULES) - {"change_point"}

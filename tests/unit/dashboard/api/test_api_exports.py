@@ -1,4 +1,4 @@
-"""A list leaves as CSV, Parquet or Arrow with the rows of its JSON, harmless in a spreadsheet, and piece by piece."""
+"""Lists as CSV, Parquet and Arrow: the rows of their JSON, harmless in a spreadsheet, streamed."""
 
 from __future__ import annotations
 
@@ -128,11 +128,11 @@ def test_a_formula_in_a_test_name_stays_a_text(client):
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20), min_size=1))
 def test_no_csv_cell_begins_like_a_formula(texts):
-    schema = pa.schema([("text", pa.string()), ("place", pa.int64())])
-    rows = [{"text": text, "place": -place} for place, text in enumerate(texts)]
+    schema = pa.schema([("text", pa.string()), ("index", pa.int64())])
+    rows = [{"text": text, "index": -index} for index, text in enumerate(texts)]
     body = b"".join(export.encode("csv", export.batches([rows], schema), schema))
     read = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
-    assert [int(row["place"]) for row in read] == [-place for place in range(len(texts))]
+    assert [int(row["index"]) for row in read] == [-index for index in range(len(texts))]
     for row, text in zip(read, texts, strict=True):
         assert row["text"] in (text, "'" + text)
         assert not row["text"].startswith(("=", "+", "-", "@", "\t", "\r", "\n"))

@@ -39,10 +39,10 @@ def early(filled) -> int:
 
 
 def answered(answer) -> Any:
-    """What an answer says, without what follows the clock or names the snapshot."""
+    """An answer without what depends on the clock or the snapshot."""
     if answer.mimetype != "application/json":
         return answer.text
-    said = answer.json
+    body = answer.json
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -50,7 +50,7 @@ def answered(answer) -> Any:
             return {name: plain(inner) for name, inner in value.items() if name not in left_out}
         return [plain(item) for item in value] if isinstance(value, list) else value
 
-    return plain(said)
+    return plain(body)
 
 
 @pytest.mark.parametrize("name", FILTERS)

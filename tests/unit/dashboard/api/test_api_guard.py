@@ -53,8 +53,8 @@ def test_a_named_site_may_read_and_write(world, serve):
     assert read.headers["Access-Control-Allow-Origin"] == "https://wall.example"
     assert "Origin" in read.headers["Vary"]
     assert "Access-Control-Allow-Origin" not in client.get("/api/v1/runs", headers=stranger).headers
-    asked = client.options("/api/v1/sql", headers=friend | {"Access-Control-Request-Method": "POST"})
-    assert asked.status_code == 200 and "POST" in asked.headers["Access-Control-Allow-Methods"]
+    preflight = client.options("/api/v1/sql", headers=friend | {"Access-Control-Request-Method": "POST"})
+    assert preflight.status_code == 200 and "POST" in preflight.headers["Access-Control-Allow-Methods"]
     cross = friend | {"Sec-Fetch-Site": "cross-site"}
     assert client.post("/api/v1/ingest/requests", json=POLL, headers=cross).status_code == 202
     assert client.post("/api/v1/ingest/requests", json=POLL, headers=stranger).status_code == 403

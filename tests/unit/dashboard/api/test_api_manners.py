@@ -44,8 +44,8 @@ def test_what_can_be_answered_is(client, accept):
 )
 def test_a_media_type_is_meant_whatever_its_parameters(client, accept, mimetype):
     assert get(client, "/runs", Accept=accept).mimetype == mimetype
-    asked = client.post("/api/v1/sql", json={"sql": "SELECT 1"}, headers={"Accept": accept})
-    assert (asked.status_code, asked.mimetype) == (200, mimetype)
+    posted = client.post("/api/v1/sql", json={"sql": "SELECT 1"}, headers={"Accept": accept})
+    assert (posted.status_code, posted.mimetype) == (200, mimetype)
 
 
 def test_a_picture_is_no_json(client):

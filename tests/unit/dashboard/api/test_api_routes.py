@@ -10,7 +10,7 @@ import pytest
 from dashboard.api import openapi
 from dashboard.api.schemas import base, bugs, builds, gate, operations, runs, search, statistics, tests
 from dashboard.api.schemas import trends as series
-from dashboard.api.schemas import verdicts as judged
+from dashboard.api.schemas import verdicts as verdict_schemas
 
 LISTS = {
     "/releases": runs.Tile,
@@ -27,17 +27,17 @@ LISTS = {
     "/runs/{run}/bugs?module=routing&status=failed": bugs.ModuleBugs,
     "/search?q=r": search.Hit,
     "/tests/{test}/history": tests.HistoryRow,
-    "/tests/{test}/verdicts": judged.Verdict,
+    "/tests/{test}/verdicts": verdict_schemas.Verdict,
     "/runs/{run}/results?rerun=1": runs.Result,
-    "/verdicts": judged.Verdict,
-    "/failures": judged.Failure,
-    "/failures?like=broken&since={first}": judged.Failure,
-    "/hosts": judged.Host,
+    "/verdicts": verdict_schemas.Verdict,
+    "/failures": verdict_schemas.Failure,
+    "/failures?like=broken&since={first}": verdict_schemas.Failure,
+    "/hosts": verdict_schemas.Host,
     "/flaky": statistics.Flaky,
     "/tests/{test}/suspects": statistics.Suspects,
     "/runs?exclude_flaky=1": runs.Run,
     "/runs/{run}/modules?exclude_flaky=1": runs.Module,
-    "/verdicts?include_storms=1": judged.Verdict,
+    "/verdicts?include_storms=1": verdict_schemas.Verdict,
     "/builds": builds.Build,
     "/builds/{build}/results?attempts=1": builds.BuildResult,
     "/builds/{build}/tests/{test}": tests.Attempt,
@@ -47,7 +47,7 @@ LISTS = {
 ONES = {
     "/snapshot": operations.Snapshot,
     "/choices": runs.Choices,
-    "/verdicts/excluded": judged.Excluded,
+    "/verdicts/excluded": verdict_schemas.Excluded,
     "/releases/7.0": runs.Tile,
     "/runs/{run}": runs.RunDetail,
     "/runs/{run}/changes": runs.Comparison,
@@ -65,7 +65,7 @@ ONES = {
     "/bugs/NET-1": bugs.BugDetail,
     "/bugs/LAB-7?release=7.0&module=routing": bugs.BugDetail,
     "/grid?release=7.0": series.Grid,
-    "/failures/{signature}": judged.FailureDetail,
+    "/failures/{signature}": verdict_schemas.FailureDetail,
     "/builds/{build}": builds.BuildDetail,
     "/builds/{build}/facets": builds.Facets,
     "/health": operations.Health,

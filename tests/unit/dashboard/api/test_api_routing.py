@@ -1,4 +1,4 @@
-"""Which paths and methods there are, what OPTIONS says of them, and that no parameter is left out."""
+"""Paths, methods, OPTIONS, and unknown parameters."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PROBLEM = "application/problem+json"
     ],
 )
 def test_a_route_tells_its_methods(client, path, allowed):
-    asked = client.options(f"/api/v1{path}")
-    assert (asked.status_code, asked.headers["Allow"], asked.data) == (200, allowed, b"")
+    answer = client.options(f"/api/v1{path}")
+    assert (answer.status_code, answer.headers["Allow"], answer.data) == (200, allowed, b"")
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "REPORT"} - set(allowed.split(", ")):
         answer = client.open(f"/api/v1{path}", method=method)
         assert (answer.status_code, answer.mimetype, answer.headers["Allow"]) == (405, PROBLEM, allowed), method

@@ -72,7 +72,7 @@ def test_an_answer_leaves_as_a_file(server, kind):
 
 
 @pytest.mark.parametrize(
-    ("sql", "word", "place"),
+    ("sql", "word", "position"),
     [
         ("SELECT 1,\n  FROM x y z", "z", "line 2, column 12: "),
         ("SELECT 'größe',\n  faild FROM runs", "faild", "line 2, column 3: "),
@@ -81,13 +81,13 @@ def test_an_answer_leaves_as_a_file(server, kind):
         ("SELECT 'a'::INT", "::INT", "line 1, column 11: "),
     ],
 )
-def test_an_error_says_where_it_is(ask, sql, word, place):
+def test_an_error_names_its_position(ask, sql, word, position):
     problem = ask(sql).json
     assert problem["parameter"] == "sql" and sql[problem["position"] :].startswith(word)
-    assert problem["detail"].startswith(place)
+    assert problem["detail"].startswith(position)
 
 
-def test_an_error_without_a_place_has_none(ask):
+def test_an_error_without_a_position_has_none(ask):
     assert "position" not in ask("COPY runs TO 'x'").json
 
 
@@ -124,10 +124,10 @@ def test_what_cannot_be_kept_is_refused(client, body):
 
 
 def test_the_meaning_of_every_table_and_column_is_told(filled, client):
-    told = client.get("/api/v1/sql/tables?limit=1000").json["items"]
+    tables = client.get("/api/v1/sql/tables?limit=1000").json["items"]
     openapi.page_model(operations.TableMeaning).model_validate(client.get("/api/v1/sql/tables").json, strict=True)
-    for table in told:
+    for table in tables:
         described = filled.store.rows(f"DESCRIBE {table['name']}")
         columns = [(column["name"], column["type"]) for column in table["columns"]]
         assert columns == [(row["column_name"], row["column_type"]) for row in described] and table["about"]
-    assert {table["name"] for table in told} == TABLES
+    assert {table["name"] for table in tables} == TABLES

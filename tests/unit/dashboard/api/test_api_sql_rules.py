@@ -199,15 +199,15 @@ def test_whatever_else_is_refused(filled, ask, sql):
 
 
 @pytest.mark.parametrize(
-    "sql, said",
+    "sql, text",
     [
         ("DESCRIBE results", "try FROM runs LIMIT 5"),
         ("SHOW TABLES", "Tables: bug_cases, bugs, build_counts"),
         ("PRAGMA x", "only SELECT"),
     ],
 )
-def test_what_is_refused_says_what_to_do(ask, sql, said):
-    assert said in ask(sql).json["detail"]
+def test_a_refusal_suggests_what_to_do(ask, sql, text):
+    assert text in ask(sql).json["detail"]
 
 
 NODES = st.recursive(
@@ -220,8 +220,8 @@ NODES = st.recursive(
 
 
 @given(NODES, st.text(min_size=1, max_size=12))
-def test_what_the_rules_do_not_know_is_refused_wherever_it_stands(tree, word):
-    """A node type, expression class or function that is not listed closes the door, however deep."""
+def test_what_the_rules_do_not_know_is_refused_at_any_depth(tree, word):
+    """A node type, expression class or function that is not on the list is refused, however deep."""
     known = {"SELECT_NODE", "BASE_TABLE", "SUBQUERY", "EMPTY", "JOIN"}
     for strange in (
         {"type": f"{word}_REF", "x": tree},
@@ -229,6 +229,6 @@ def test_what_the_rules_do_not_know_is_refused_wherever_it_stands(tree, word):
         {"class": "FUNCTION", "type": "FUNCTION", "function_name": f"{word}__", "schema": "", "catalog": ""},
     ):
         assert strange.get("type") not in known
-        for place in ([strange], {"x": [tree, strange]}, {"cte_map": {"map": [{"key": "a", "value": strange}]}}):
+        for node in ([strange], {"x": [tree, strange]}, {"cte_map": {"map": [{"key": "a", "value": strange}]}}):
             with pytest.raises(RefusedError):
-                check({"error": False, "statements": [{"node": place}]})
+                check({"error": False, "statements": [{"node": node}]})

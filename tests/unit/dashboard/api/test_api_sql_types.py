@@ -81,10 +81,10 @@ def test_every_value_of_every_type_is_answered_in_every_format(ask, columns, for
 
 @pytest.mark.parametrize("form", FORMS)
 def test_all_values_side_by_side_are_answered(ask, form):
-    listed = ", ".join(f"{value} AS x{place}" for place, value in enumerate(VALUES))
-    answer = ask(f"SELECT {listed} FROM range(2) t(i)", form)
+    columns = ", ".join(f"{value} AS x{index}" for index, value in enumerate(VALUES))
+    answer = ask(f"SELECT {columns} FROM range(2) t(i)", form)
     assert (answer.status_code, answer.mimetype) == (200, FORMS[form]), answer.text
-    assert read(answer, form) == ([f"x{place}" for place in range(len(VALUES))], 1)
+    assert read(answer, form) == ([f"x{index}" for index in range(len(VALUES))], 1)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_texts_are_the_same_in_json_and_csv(ask, value, text):
 def test_no_cell_or_name_of_a_csv_is_a_formula_and_numbers_stay(ask):
     names = " =a", "+b", "@c", "\u00a0-d"
     cells = "' =1+1'", "chr(9) || '=1'", "'-cmd'", "'\u3000\uff1d1'", "-5::HUGEINT", "-1.5::DECIMAL(9, 2)", "'-1e5'"
-    listed = [f'{cell} AS "{name}"' for cell, name in zip(cells, [*names, *"efg"], strict=True)]
-    found = list(csv.reader(io.StringIO(ask(f"SELECT {', '.join(listed)}", "csv").get_data(as_text=True))))
+    columns = [f'{cell} AS "{name}"' for cell, name in zip(cells, [*names, *"efg"], strict=True)]
+    found = list(csv.reader(io.StringIO(ask(f"SELECT {', '.join(columns)}", "csv").get_data(as_text=True))))
     assert [name[0] for name in found[0][:4]] == ["'"] * 4 and [cell[0] for cell in found[1][:4]] == ["'"] * 4
     assert found[1][4:] == ["-5", "-1.50", "-1e5"]
 

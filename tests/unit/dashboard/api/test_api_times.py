@@ -19,8 +19,8 @@ def test_a_store_is_not_asked_for_beyond_the_calendar(client, path, beyond):
 
 @pytest.mark.parametrize("beyond", [LATE, EARLY])
 def test_nothing_is_handed_in_from_beyond_the_calendar(client, beyond):
-    asked = client.post("/api/v1/sql", json={"sql": "SELECT 1", "as_of": beyond})
-    assert (asked.status_code, asked.json["parameter"]) == (400, "as_of")
+    answer = client.post("/api/v1/sql", json={"sql": "SELECT 1", "as_of": beyond})
+    assert (answer.status_code, answer.json["parameter"]) == (400, "as_of")
     for name in ("from", "to"):
         work = client.post("/api/v1/ingest/requests", json={"kind": "discover", "source": "ci", name: beyond})
         assert work.status_code == 400 and work.json["parameter"].startswith(name)
@@ -56,14 +56,14 @@ def test_a_time_of_the_api_itself_may_be_sent_back(client, documented):
 @pytest.mark.parametrize("path", ["/runs", "/snapshot", "/runs?limit=1&cursor={next}"])
 def test_no_moment_is_no_moment(client, documented, path):
     assert not re.search(documented, "")
-    asked = path.format(next=client.get("/api/v1/runs?limit=1").json["next"])
-    answer = client.get(f"/api/v1{asked}" + ("&" if "?" in path else "?") + "as_of=")
+    address = path.format(next=client.get("/api/v1/runs?limit=1").json["next"])
+    answer = client.get(f"/api/v1{address}" + ("&" if "?" in path else "?") + "as_of=")
     assert (answer.status_code, answer.json["parameter"]) == (400, "as_of")
 
 
 @pytest.fixture
 def documented(client) -> str:
     """The pattern of `as_of` in the OpenAPI document."""
-    listed = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/runs"]["get"]["parameters"]
-    (pattern,) = [parameter["schema"]["pattern"] for parameter in listed if parameter["name"] == "as_of"]
+    parameters = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/runs"]["get"]["parameters"]
+    (pattern,) = [parameter["schema"]["pattern"] for parameter in parameters if parameter["name"] == "as_of"]
     return pattern

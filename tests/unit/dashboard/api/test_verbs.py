@@ -44,9 +44,9 @@ def test_the_gate_says_yes_no_or_that_it_cannot_say(call, filled):
     assert closed.exit_code == 1, closed.output
     answer = json.loads(closed.stdout)
     assert answer["state"] == "closed" and answer["tests"][0]["evidence"]["rule"] == "class"
-    told = call("gate", *SEVEN, "--run", number, "--baseline", "4")
-    assert told.exit_code == 1 and told.stdout.startswith("Blocked: 2 new failures (limit 0), compared with #4.")
-    assert "routing_test.py::TestIt::broken" in told.stdout and "new failure in storage" in told.stdout
+    blocked = call("gate", *SEVEN, "--run", number, "--baseline", "4")
+    assert blocked.exit_code == 1 and blocked.stdout.startswith("Blocked: 2 new failures (limit 0), compared with #4.")
+    assert "routing_test.py::TestIt::broken" in blocked.stdout and "new failure in storage" in blocked.stdout
     assert call("gate", *SEVEN, "--run", number, "--max-new", "9").exit_code == 0
     running = call("gate", *SEVEN)
     assert running.exit_code == 2 and "still running" in running.stdout
@@ -54,9 +54,9 @@ def test_the_gate_says_yes_no_or_that_it_cannot_say(call, filled):
     assert call("gate", *SEVEN, "--url", "http://127.0.0.1:9").exit_code == 2
 
 
-def test_the_gate_asks_a_server_elsewhere_likewise(call, address, filled):
-    asked = ["gate", *SEVEN, "--run", filled.runs[-4].number, "--json"]
-    here, there = call(*asked), call(*asked, "--url", address)
+def test_the_gate_gets_the_same_from_a_server_elsewhere(call, address, filled):
+    arguments = ["gate", *SEVEN, "--run", filled.runs[-4].number, "--json"]
+    here, there = call(*arguments), call(*arguments, "--url", address)
     assert here.exit_code == there.exit_code and json.loads(here.stdout) == json.loads(there.stdout)
     assert call("gate", *SEVEN, "--url", "tracker.example.com").exit_code == 2
 
@@ -98,7 +98,7 @@ def test_an_export_takes_every_parameter_of_its_route(call, filled, address):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["nonsense"], "No such list: 'nonsense'. Lists: releases,"),
         (["snapshot"], "No such list"),
@@ -108,9 +108,9 @@ def test_an_export_takes_every_parameter_of_its_route(call, filled, address):
         (["runs", "-o", "/nowhere/at/all.csv"], "Cannot write /nowhere/at/all.csv: No such file or directory"),
     ],
 )
-def test_what_cannot_be_exported_is_told(call, arguments, said):
+def test_what_cannot_be_exported_is_explained(call, arguments, text):
     answer = call("export", *arguments)
-    assert answer.exit_code == 2 and said in answer.stderr
+    assert answer.exit_code == 2 and text in answer.stderr
 
 
 def test_sql_is_answered_as_table_as_json_and_as_file(call, filled, tmp_path):
