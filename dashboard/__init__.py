@@ -1,1 +1,1 @@
-"""Rows to screens and JSON: the Dash app, its pages and figures, the Flask API."""
+"""The web process: the Dash app with its screens and figures, the JSON API, the MCP server."""
