@@ -21,7 +21,9 @@ class ApiCall:
 
 def api_call(route: tuple[str, ...], query: type[BaseModel], url: PageUrl, **changes: object) -> ApiCall:
     """The route with the URL's values of its parameters; `changes` override them, None or "" removes one."""
-    given = {name: url.get(name) for name in query.model_fields.keys() - ListQuery.model_fields.keys() | {"as_of"}}
+    given: dict[str, object] = {
+        name: url.get(name) for name in query.model_fields.keys() - ListQuery.model_fields.keys() | {"as_of"}
+    }
     given |= changes
     wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}
     path = "/".join(quote(segment, safe="") for segment in ("api", "v1", *route))

@@ -44,12 +44,17 @@ def install(server: Flask) -> None:
     """Register the filters and functions of the templates."""
     server.jinja_env.trim_blocks = server.jinja_env.lstrip_blocks = True
     server.jinja_env.filters.update(formats.FILTERS)
-    server.jinja_env.globals.update(sparklines.FUNCTIONS | terms.FUNCTIONS, gate_headlines=gate.HEADLINES)
+    server.jinja_env.globals.update({**sparklines.FUNCTIONS, **terms.FUNCTIONS, "gate_headlines": gate.HEADLINES})
 
 
-def html_slot(name: str, **attributes: Any) -> list[Any]:
+def html_slot(name: str, **properties: Any) -> list[Any]:
     """An element for markup, filled by the callback that `register` makes for the same name."""
-    return [dcc.Store(id=f"{name}-html"), html.Div(id=name, className="slot", **attributes)]
+    return [dcc.Store(id=f"{name}-html"), html.Div(id=name, className="slot", **properties)]
+
+
+def attributes(**values: str) -> dict[str, Any]:
+    """The aria-* and data-* attributes of a Dash component: `aria_label` becomes `aria-label`."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
 
 
 def register(app: Dash, name: str, pattern: str | None, template: str, page_data: PageData) -> None:

@@ -77,7 +77,10 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
                 tabIndex=-1,
             ),
             html.Aside(
-                rendering.html_slot("drawer"), id="drawer-frame", className="drawer", **{"aria-label": "Test details"}
+                rendering.html_slot("drawer"),
+                id="drawer-frame",
+                className="drawer",
+                **rendering.attributes(aria_label="Test details"),
             ),
             dbc.Toast(
                 id="toast",
@@ -108,18 +111,20 @@ def _top() -> html.Div:
                         href=page.PATH,
                         className="nav-item",
                         title=f"g {shortcuts[page.PATH]}",
-                        **{"data-nav": page.PATH, "data-letter": shortcuts[page.PATH]},
+                        **rendering.attributes(data_nav=page.PATH, data_letter=shortcuts[page.PATH]),
                     )
                     for page in PAGES
                     if page.NAME
                 ],
                 className="nav-items",
-                **{"aria-label": "Screens"},
+                **rendering.attributes(aria_label="Screens"),
             ),
             html.Div(
                 [
-                    html.Span(className="live-dot", **{"aria-hidden": "true"}),
-                    html.Button("live", id="live-text", className="text-button", **{"data-opens": "past"}),
+                    html.Span(className="live-dot", **rendering.attributes(aria_hidden="true")),
+                    html.Button(
+                        "live", id="live-text", className="text-button", **rendering.attributes(data_opens="past")
+                    ),
                 ],
                 id="live",
                 className="live",
@@ -130,11 +135,11 @@ def _top() -> html.Div:
             _opener("share", "Share", "Share or export this screen (y)", "text-button"),
             _opener("keys", "?", "Keyboard shortcuts (?)", "text-button"),
             html.Button(
-                html.Span(className="theme-mark", **{"aria-hidden": "true"}),
+                html.Span(className="theme-mark", **rendering.attributes(aria_hidden="true")),
                 id="theme-switch",
                 className="icon-button",
                 title="Dark or light theme",
-                **{"aria-label": "Switch between dark and light theme"},
+                **rendering.attributes(aria_label="Switch between dark and light theme"),
             ),
         ],
         className="top",
@@ -142,7 +147,9 @@ def _top() -> html.Div:
 
 
 def _opener(dialog: str, words: Any, title: str, look: str) -> html.Button:
-    return html.Button(words, className=look, title=title, **{"data-opens": dialog, "aria-haspopup": "dialog"})
+    return html.Button(
+        words, className=look, title=title, **rendering.attributes(data_opens=dialog, aria_haspopup="dialog")
+    )
 
 
 def _scope() -> html.Div:
@@ -150,7 +157,7 @@ def _scope() -> html.Div:
     selectors = [
         dbc.Select(
             id={"type": "scope", "name": name},
-            options=[{"label": every, "value": EVERY}],
+            options=[dbc.Select.Options(label=every, value=EVERY)],
             value=EVERY,
             size="sm",
             class_name="scope-select",
@@ -165,11 +172,15 @@ def _scope() -> html.Div:
         [html.B("Filters", id="scope-count"), html.Span(id="scope-text")],
         id="scope-fold",
         className="scope-fold",
-        **{"aria-expanded": "false", "aria-controls": "scope"},
+        **rendering.attributes(aria_expanded="false", aria_controls="scope"),
     )
-    scope = html.Div(labels, id="scope", className="scope", role="group", **{"aria-label": "Scope"})
+    scope = html.Div(labels, id="scope", className="scope", role="group", **rendering.attributes(aria_label="Scope"))
     return html.Div([fold, scope], className="scope-bar")
 
 
 def _waiting() -> html.Div:
-    return html.Div([html.Div(className="skeleton") for _ in range(3)], className="skeletons", **{"aria-busy": "true"})
+    return html.Div(
+        [html.Div(className="skeleton") for _ in range(3)],
+        className="skeletons",
+        **rendering.attributes(aria_busy="true"),
+    )

@@ -25,25 +25,31 @@ def register(app: Dash) -> None:
     for page in PAGES:
         page.register(app)
     drawer.register(app)
-    app.validation_layout = html.Div([shell.layout(), *(page.layout() for page in (*PAGES, not_found))])
-    app.layout = lambda: shell.layout(*_requested())
+    app.layout = _layout
     _register_router(app)
     _register_scope(app)
     _register_share(app)
-    for name, signature in {
+    signatures: dict[str, list[Output | Input | State]] = {
         "poll": [Output("snapshot", "data"), Input("beat", "n_intervals"), State("snapshot", "data")],
         "navigation": [Input("url", "href"), Input("page", "children")],
         "scoped": [Input("scope-shown", "data")],
         "past": [Input("url", "href")],
         "shared": [Input("share-call", "data")],
-    }.items():
+    }
+    for name, signature in signatures.items():
         app.clientside_callback(ClientsideFunction("rt", name), *signature)
 
 
+def _layout() -> html.Div:
+    """Outside a request, Dash validates the callbacks against this layout: it contains every page."""
+    if has_request_context():
+        return shell.layout(*_requested())
+    return html.Div([shell.layout(), *(page.layout() for page in (*PAGES, not_found))])
+
+
 def _requested() -> tuple[int | None, ModuleType | None]:
-    """The newest snapshot and the page of the browser's address, so that opening a page takes one request less. Nothing
-    is opened while Dash sets itself up, outside a request."""
-    if not has_request_context() or not request.path.endswith("_dash-layout"):
+    """The newest snapshot and the page of the browser's address, so that opening a page takes one request less."""
+    if not request.path.endswith("_dash-layout"):
         return None, None
     page = _page(urlsplit(request.referrer).path) if request.referrer else None
     try:
@@ -80,8 +86,8 @@ def _register_share(app: Dash) -> None:
                     found = page.as_api_call(store(url.filter.as_of), url, **segments)
                 except (ValueError, StoreError, rendering.UnknownError):  # the page shows the error
                     found = None
-                return asdict(found) | {"asked": request_id} if found else {"asked": request_id}
-        return {"asked": request_id}
+                return asdict(found) | {"request": request_id} if found else {"request": request_id}
+        return {"request": request_id}
 
 
 def _register_scope(app: Dash) -> None:

@@ -1,5 +1,5 @@
 """One screen each: PATH, NAME (its label in the navigation, or ""), layout(), register(app), and
-asks(store, url, **segments), the API call with the data that it shows (None if there is none)."""
+as_api_call(store, url, **segments), the API call with the data that it shows (None if there is none)."""
 
 from dashboard.pages import (
     bug,

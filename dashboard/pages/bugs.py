@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dash import Dash, html
@@ -32,19 +33,22 @@ def register(app: Dash) -> None:
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     """`run` keeps the bugs of its failed and skipped tests, `test` those of one test."""
     flt, offset, status = url.filter, offset_of(url), _status(url)
-    selection = {"q": url.get("q"), "test": url.get("test") or None, "run": url.get("run") or None}
-    run = runs.run(store, selection["run"]) if selection["run"] else None
-    if selection["run"] and run is None:
-        raise rendering.UnknownError(f"No run {selection['run']}. The link may belong to another installation.")
-    everywhere = bugs.bugs(store, replace(flt, module=None), _status_parameter(status), limit=MOST, **selection)
-    found = bugs.bugs(store, flt, _status_parameter(status), limit=MOST, **selection) if flt.module else everywhere
+    run_id, test_id = url.get("run") or None, url.get("test") or None
+    run = runs.run(store, run_id) if run_id else None
+    if run_id and run is None:
+        raise rendering.UnknownError(f"No run {run_id}. The link may belong to another installation.")
+    find = partial(
+        bugs.bugs, store, state=_status_parameter(status), q=url.get("q"), test=test_id, run=run_id, limit=MOST
+    )
+    everywhere = find(replace(flt, module=None))
+    found = find(flt) if flt.module else everywhere
     modules = Counter(module for row in everywhere for module in row["modules"])
     return {
         "state_counts": bugs.state_counts(store),
         "status": status,
         "offered": (*bugs.STATES, ALL),
         "run": run,
-        "test": tests.test(store, selection["test"]) if selection["test"] else None,
+        "test": tests.test(store, test_id) if test_id else None,
         "modules": modules.most_common(),
         "module": flt.module,
         "found": len(found),

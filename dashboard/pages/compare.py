@@ -58,14 +58,12 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
     if sides.unclear or not sides.base or not sides.candidate:
         return context
-    if sides.of_releases:
-        found = compare.releases(store, sides.base, sides.candidate, scope, MOST_ROWS)
-        if found is None:
-            raise rendering.UnknownError("One of these releases has no runs in this scope.")
-        release = sides.candidate
-    else:
-        found = compare.compare(store, sides.base, sides.candidate, scope, MOST_ROWS)
-        release = found["candidate"]["release"]
+    find = compare.releases if sides.of_releases else compare.compare
+    found = find(store, sides.base, sides.candidate, scope, MOST_ROWS)
+    if found is None:
+        reason = "releases has no runs in this scope" if sides.of_releases else "runs has been deleted"
+        raise rendering.UnknownError(f"One of these {reason}.")
+    release = sides.candidate if sides.of_releases else found["candidate"]["release"]
     rows = class_rows(url, found)
     known = bugs.bugs_of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
     result = {

@@ -28,7 +28,9 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     if not case:
         return {"test": None}
     case, _, then = case.partition("~")
-    test_id, build_id, topology = [*case.split(".", 2), None, None][:3]
+    test_id, *chosen = case.split(".", 2)
+    build_id = chosen[0] if chosen else None
+    topology = chosen[1] if len(chosen) > 1 else None
     test = tests.test(store, test_id)
     if test is None:
         raise rendering.UnknownError(f"No test {test_id}. The link may belong to another installation.")

@@ -34,7 +34,9 @@ def layout() -> html.Div:
         [
             *rendering.html_slot("grid-head"),
             dcc.Store(id="grid-data"),
-            html.Div(id="grid", className="cells-frame", role="region", **{"aria-label": "Tests by runs"}),
+            html.Div(
+                id="grid", className="cells-frame", role="region", **rendering.attributes(aria_label="Tests by runs")
+            ),
         ],
         className="page grid-page",
     )

@@ -19,7 +19,7 @@ from data.queries import grid, releases, runs
 
 PATH, NAME = "/", "Overview"
 RECENT = 12
-_EMPTY = {"state": "empty", "latest_run": None, "running_run": None, "spark": []}
+_EMPTY: dict[str, Any] = {"state": "empty", "latest_run": None, "running_run": None, "spark": []}
 _ORDER = ("failing", "broken", "running", "ok", "stale", "empty")
 
 

@@ -84,7 +84,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         this,
         base,
         scope,
-        _changes_since(store, base, this, scope) if base else None,
+        _changes_since(store, base["id"], this, scope) if base else None,
         verdicts.verdicts(store, here, KINDS, VERDICT_LIMIT),
     )
     kind = url.choice("view", VIEWS, VIEWS[0])
@@ -114,9 +114,9 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     return context | (_VIEW_DATA[kind](store, url, data) if kind in _VIEW_DATA else {})
 
 
-def _changes_since(store: Store, base: dict[str, Any], this: dict[str, Any], scope: Filter) -> dict[str, Any]:
-    changes = compare.compare(store, base["id"], this["id"], replace(scope, exclude_flaky=False), MOST_ROWS)
-    if this["state"] != "running":
+def _changes_since(store: Store, base: str, this: dict[str, Any], scope: Filter) -> dict[str, Any] | None:
+    changes = compare.compare(store, base, this["id"], replace(scope, exclude_flaky=False), MOST_ROWS)
+    if changes is None or this["state"] != "running":
         return changes
     # A result that has not arrived yet has not disappeared.
     counts, classes = changes["counts"] | {"disappeared": 0}, changes["classes"] | {"disappeared": []}
@@ -136,7 +136,7 @@ def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
         as_of=flt.as_of,
     )
     # for another release the gate takes its newest run in the same environment
-    baseline = base and (base["release"] if base["release"] != this["release"] else base["id"])
+    baseline = base["release" if base["release"] != this["release"] else "id"] if base else None
     return gate.gate(store, gate_filter, this["id"], baseline, limit=MOST_ROWS)
 
 
@@ -210,7 +210,7 @@ def _current(lane_runs: list[dict[str, Any]]) -> set[str]:
 
 
 def _modules(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
-    run, base = data.run["id"], data.base and data.base["id"]
+    run, base = data.run["id"], data.base["id"] if data.base else None
     rows = runs.modules(store, run, data.scope, base)
     name = url.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
     key = SORTS[name.removeprefix("-")]

@@ -27,13 +27,13 @@ def layout() -> html.Div:
         id="sql-chart-frame",
         hidden=True,
         role="group",
-        **{"aria-label": "Chart of the result; the table has the data"},
+        **rendering.attributes(aria_label="Chart of the result; the table has the data"),
     )
     found = html.Div([html.Div(id="sql-answer"), chart], className="sql-answer")
     return html.Div(
         [
             html.Div([*rendering.html_slot("sql"), found], className="sql-main"),
-            html.Aside(rendering.html_slot("sql-side"), **{"aria-label": "Examples and tables"}),
+            html.Aside(rendering.html_slot("sql-side"), **rendering.attributes(aria_label="Examples and tables")),
         ],
         className="page sql-columns",
     )

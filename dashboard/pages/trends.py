@@ -45,7 +45,7 @@ def layout() -> html.Div:
                         id=f"trend-{name}",
                         className="chart",
                         role="group",
-                        **{"aria-label": f"Chart of {title.lower()}; the table below has the data"},
+                        **rendering.attributes(aria_label=f"Chart of {title.lower()}; the table below has the data"),
                     ),
                 ],
                 className="chart-section",
