@@ -19,7 +19,7 @@ from data.lake.store import Store
 
 PATH, NAME = "/docs/<name>", ""
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
-_PAGE = re.compile(r"^(?:docs/)?([a-z]+)\.md(#.*)?$")
+_PAGE = re.compile(r"^(?:docs/|adr/|\.\./)?([a-z0-9-]+|README)\.md(#.*)?$")
 
 
 def layout() -> html.Div:
@@ -31,11 +31,28 @@ def register(app: Dash) -> None:
 
 
 def page_data(store: Store, url: PageUrl, name: str) -> dict[str, Any]:
-    pages = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
-    if name not in pages:
-        raise rendering.UnknownError(f"No documentation page {name!r}. Available: {', '.join(pages)}.")
-    title, markup, headings = rendered(pages[name])
-    return {"name": name, "pages": list(pages), "title": title, "markup": markup, "headings": headings}
+    known = documents()
+    if name not in known:
+        raise rendering.UnknownError(f"No documentation page {name!r}. Available: {', '.join(known)}.")
+    title, markup, headings = rendered(known[name])
+    menu = [page for page, path in known.items() if page == "adr" or path.parent == FOLDER]
+    return {
+        "name": name,
+        "pages": menu,
+        "title": title,
+        "markup": markup,
+        "headings": headings,
+    }
+
+
+def documents() -> dict[str, Path]:
+    """Name in the address -> file, of every page of docs/ and of docs/adr/."""
+    return {_name(path): path for path in (*sorted(FOLDER.glob("*.md")), *sorted((FOLDER / "adr").glob("*.md")))}
+
+
+def _name(path: Path) -> str:
+    """A page's name in its address; the list of decisions is `adr`."""
+    return "adr" if path.stem == "README" else path.stem
 
 
 @cache
@@ -68,7 +85,7 @@ def _relink(inline: Token) -> None:
             children[-1] = Token("hardbreak", "br", 0)
         inside = child.type == "link_open" or (inside and child.type != "link_close")
         if child.type == "link_open" and (found := _PAGE.match(str(child.attrGet("href")))):
-            child.attrSet("href", f"/docs/{found[1]}{found[2] or ''}")
+            child.attrSet("href", f"/docs/{_name(Path(found[1]))}{found[2] or ''}")
         named = child.type == "code_inline" and not inside and _PAGE.match(child.content)
         if named:
             opening = Token("link_open", "a", 1)
