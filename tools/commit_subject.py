@@ -1,4 +1,4 @@
-"""A commit-msg hook: refuses a subject that is empty or longer than 72 characters."""
+"""A commit-msg hook that refuses a subject that is empty or longer than 72 characters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_SUBJECT = 72
 
 
 def problem(message: str) -> str | None:
-    """What is wrong with the first line of a commit message; None where nothing is."""
+    """The error in the first line of a commit message, or None."""
     subject = next((line for line in message.splitlines() if not line.startswith("#")), "").strip()
     if not subject:
         return "The commit message has no subject."

@@ -1,5 +1,6 @@
-"""How long the grid takes to paint 1,000 tests over 200 runs, and how smoothly it scrolls, in a real Chromium:
-`python tools/grid_speed.py URL` against a dashboard that runs. The content is made here: only the browser is timed.
+"""Measure in Chromium how long the grid takes to paint 1,000 tests x 200 runs, and how smoothly it scrolls.
+
+`python tools/grid_speed.py URL` needs a running dashboard. The content is generated here: only the browser is timed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 PAINTS = 7
 _MAKE = """
 const letters = "PPPPPPFSK-";
-window.made = (seed) => ({
+window.generate = (seed) => ({
   at: seed,
   release: "7.0",
   runs: Array.from({length: 200}, (_, i) =>
@@ -28,9 +29,9 @@ window.made = (seed) => ({
     Array.from({length: 200}, (_, j) => letters[(i * 7 + j * 13 + seed) % 10]).join("")),
 });
 """
-# From the answer's arrival to the frame after the one in which it was painted.
+# From the arrival of the answer to the frame after its paint.
 _PAINT = """
-const done = arguments[1], data = made(arguments[0]), start = performance.now();
+const done = arguments[1], data = generate(arguments[0]), start = performance.now();
 dash_clientside.rt.grid(data, "grid");
 requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
 """

@@ -1,8 +1,8 @@
-"""The long run of faults, too slow for the suite: kill -9 by the hundred while the server misbehaves and disks fill.
+"""A long fault test, too slow for the suite: hundreds of kill -9 while the server misbehaves and disks fill up.
 
-`python tools/long_faults.py --kills 200 --seed 1`: in each round a new store is filled from the simulator by processes
-that are killed at random moments, under two kinds of trouble drawn from the seed. Then the trouble ends, one more poll
-goes through, and the store must hold the truth, once. Prints what was injected; exits 1 with the round's seed if not.
+`python tools/long_faults.py --kills 200 --seed 1`: each round fills a new store from the simulator, with processes that
+are killed at random moments, under two kinds of faults drawn from the seed. Then the faults end, one more poll runs,
+and the store must hold every result exactly once. Prints what was injected; exits 1 with the seed of a failed round.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TROUBLE = {
 
 
 def ingest(home: str, source: dict, largest_file: int | None, pipe: Connection) -> None:
-    """One process of ingestion, in many small commits. With `largest_file` its disk is full at so many bytes a file."""
+    """One ingest process with many small commits. `largest_file`: bytes per file at which its disk is full."""
     logging.disable(logging.CRITICAL)
     pipeline.BATCH_RESULTS, client.FIRST_WAIT_S = 40, 0.001
     with suppress(StoreError, OSError, duckdb.Error):
@@ -69,7 +69,7 @@ def ingest(home: str, source: dict, largest_file: int | None, pipe: Connection) 
 
 
 def play(server: SimulatorServer, seed: int, home: Path) -> Counter[str]:
-    """One round. Raises AssertionError where something is lost, doubled or wrong."""
+    """Run one round. Raises AssertionError if a result is missing, duplicate or wrong."""
     chance = random.Random(seed)
     injected: Counter[str] = Counter()
     source = server.sources()[0] | {"timeout_s": 5}
@@ -82,7 +82,7 @@ def play(server: SimulatorServer, seed: int, home: Path) -> Counter[str]:
         process = context.Process(target=ingest, args=(str(home), source, largest_file, there))
         process.start()
         there.close()
-        # A third is killed as it opens the store, or makes it.
+        # A third is killed while it opens or creates the store.
         with suppress(EOFError):
             if here.poll(chance.choice((0.3, 30, 30))):
                 here.recv()

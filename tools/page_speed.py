@@ -1,7 +1,7 @@
-"""How long people wait, in real Chromium, on a dashboard that runs: `python tools/page_speed.py URL [--json]`.
+"""Measure in Chromium how long people wait for a running dashboard: `python tools/page_speed.py URL [--json]`.
 
-Cold: an empty browser cache, from the address to the screen being usable. Interactions: from the click to the new
-content painted, and how much of that the server took. Run it on a quiet machine; docs/performance.md has its figures.
+Cold: with an empty browser cache, from the request to a usable screen. Interactions: from the click to the paint of
+the new content, and the share of the server in it. Run it on an idle machine; docs/performance.md has the results.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROUNDS = 3
-# Runs before the page's own scripts: notes the frame in which something stands that fits the selector and is laid out.
+# Runs before the scripts of the page; records the first frame with a visible element that matches the selector.
 _WATCH = """
 (() => {
   const css = %s;
@@ -29,20 +29,20 @@ _WATCH = """
   requestAnimationFrame(look);
 })();
 """
-# Clicks (or types), waits until an answer is laid over the page and painted; answers [total ms, server ms].
+# Clicks or types, waits until the new content is painted; returns [total ms, server ms].
 _ACT = """
 const [css, text, event, nth, done] = arguments;
 const target = document.querySelector(css);
 if (!target) { done(null); return; }
 performance.clearResourceTimings();
 const start = performance.now();
-const laid = () => requestAnimationFrame(() => setTimeout(() => {
+const applied = () => requestAnimationFrame(() => setTimeout(() => {
   const end = performance.now();
-  const asked = performance.getEntriesByType("resource").filter((e) => e.name.includes("_dash-update-component"));
-  done([end - start, Math.max(0, ...asked.map((e) => e.responseStart - e.requestStart))]);
+  const requests = performance.getEntriesByType("resource").filter((e) => e.name.includes("_dash-update-component"));
+  done([end - start, Math.max(0, ...requests.map((e) => e.responseStart - e.requestStart))]);
 }));
 let left = nth;
-document.addEventListener(event, () => { if (!--left) laid(); });
+document.addEventListener(event, () => { if (!--left) applied(); });
 setTimeout(() => done(null), 5000);
 if (text) { target.focus(); target.value = text; target.dispatchEvent(new Event("input", { bubbles: true })); }
 else if (target.tagName === "SELECT") {
@@ -51,8 +51,8 @@ else if (target.tagName === "SELECT") {
 }
 else target.click();
 """.replace("%%", "%")
-# Screen -> what people do there: (name, selector, text to type), and the event, and which of its kind, that answers
-# where it is not the first that lays markup. Each starts from the screen as it is first shown.
+# Screen -> what people do there: (name, selector, text to type). If the first event that applies markup is not the
+# answer, the event that is, and its ordinal. Each starts from the screen as first shown.
 ACTIONS: dict[str, list[tuple]] = {
     "overview": [("open a run from its tile", ".tile a[href*='/runs/']", "")],
     "run": [
@@ -72,7 +72,7 @@ ACTIONS: dict[str, list[tuple]] = {
 
 @dataclass(frozen=True)
 class PageLoad:
-    """A screen, cold; median of ROUNDS."""
+    """Time a screen with an empty cache; median of ROUNDS."""
 
     screen: str
     usable_ms: float
@@ -82,7 +82,7 @@ class PageLoad:
 
 @dataclass(frozen=True)
 class Action:
-    """Something people do on a screen; median of ROUNDS."""
+    """Time an interaction on a screen; median of ROUNDS."""
 
     screen: str
     action: str

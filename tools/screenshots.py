@@ -1,8 +1,7 @@
-"""Pictures of every screen, in both themes and at two widths, of a dashboard that runs:
-`python tools/screenshots.py URL FOLDER`.
+"""Take screenshots of every screen of a running dashboard, in both themes and at two widths.
 
-Meant for the demo: `make demo`, then this against its address and `docs/screenshots`; the README shows some of them.
-The pictures are reduced to a palette, so that a screen takes well under 150 KB.
+`python tools/screenshots.py URL FOLDER`, meant for the demo: start `make demo`, then pass its address and
+`docs/screenshots`. The README shows some of them. A palette keeps each picture well under 150 KB.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def main(url: str, folder: Path) -> None:
 
 
 def screens(url: str) -> dict[str, tuple[str, str]]:
-    """Screen -> (path, what stands there when it is drawn), of the release that has most to tell."""
+    """Screen -> (path, selector of an element that it has once drawn), of the release with the most failures."""
     tiles = ask(url, "/releases")
     tile = max(tiles, key=lambda tile: tile["regressions"] if tile["latest_run"] else -1)
     run, release = tile["latest_run"]["id"], quote(tile["release"])
