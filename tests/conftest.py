@@ -1,4 +1,4 @@
-"""Markers, the order of the tests, the profile of property tests, and the reference corpus, which stands beside the
+"""Markers, the order of the tests, the profile of property tests, and the reference corpus, which is beside the
 checkout and is never copied."""
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def _below(path: str, folder: str) -> bool:
 
 
 def ant_pattern(patterns: str) -> Callable[[str], bool]:
-    """A predicate on relative paths for patterns joined by commas. `**` stands for any number of folders, `*` and `?`
+    """A predicate on relative paths for patterns joined by commas. `**` matches any number of folders, `*` and `?`
     stay within a name."""
     expressions = [re.compile(_expression(pattern.strip())) for pattern in patterns.split(",") if pattern.strip()]
     return lambda path: any(expression.fullmatch(path) for expression in expressions)

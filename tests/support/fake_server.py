@@ -32,7 +32,7 @@ class Answer:
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
@@ -40,11 +40,11 @@ class Asked:
 
 class WebServer:
     """Serves `routes`: path -> an Answer, a JSON document, a list of those to be given out one by one, or a function of
-    Asked. Unknown paths are 404. `asked` holds every request."""
+    the request. Unknown paths are 404. `received` has every request."""
 
     def __init__(self) -> None:
         self.routes: dict[str, Any] = {}
-        self.asked: list[Asked] = []
+        self.received: list[ReceivedRequest] = []
         self.in_flight = self.most_in_flight = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -57,13 +57,13 @@ class WebServer:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-                asked = Asked(parts.path, query, dict(self.headers))
+                request = ReceivedRequest(parts.path, query, dict(self.headers))
                 with outer._lock:
-                    outer.asked.append(asked)
+                    outer.received.append(request)
                     outer.in_flight += 1
                     outer.most_in_flight = max(outer.most_in_flight, outer.in_flight)
                 try:
-                    answer = outer.answer(asked)
+                    answer = outer.answer(request)
                     outer._closing.wait(answer.pause_s)
                 finally:  # before the last byte is out: with it the client may ask again
                     with outer._lock:
@@ -102,13 +102,13 @@ class WebServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def answer(self, asked: Asked) -> Answer:
-        found = self.routes.get(asked.path, self.routes.get(unquote(asked.path)))
+    def answer(self, request: ReceivedRequest) -> Answer:
+        found = self.routes.get(request.path, self.routes.get(unquote(request.path)))
         if isinstance(found, list):
             with self._lock:
                 found = found.pop(0) if len(found) > 1 else found[0]
         if callable(found):
-            found = found(asked)
+            found = found(request)
         if found is None:
             return Answer(b"<html>not found</html>", 404, {"Content-Type": "text/html"})
         return found if isinstance(found, Answer) else Answer(found)

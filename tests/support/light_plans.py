@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 # On an empty store these two take half of the CPU time of opening it, and a third of that of writing a run: the catalog
-# is asked in many small joins. They change how fast a query is, not what it answers.
+# is queried with many small joins. They change how fast a query is, not what it answers.
 _LEFT_OUT = "join_order,statistics_propagation"
 
 

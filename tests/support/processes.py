@@ -9,7 +9,7 @@ import subprocess
 
 from support.fake_server import eventually
 
-# Below the range from which systems give out ports to whoever binds to port 0 or connects: only a test takes one here.
+# Below the range from which systems give ports to programs that bind to port 0 or connect: only tests take these.
 _PORTS = range(20_000, 32_000)
 _choice = random.Random(os.getpid())
 

@@ -10,7 +10,7 @@ from support.store_builder import World, cases
 
 RUNS = 40  # numbered 1 to 40
 HOSTS = [f"10.0.0.{number}" for number in range(1, 7)]
-SICK = HOSTS[2]
+BAD_HOST = HOSTS[2]
 STORM_RUN, BREAKS, DRIFTS, PARTIAL = 25, 31, 21, 29
 
 
@@ -33,19 +33,19 @@ def _routing(rng: random.Random, run: int) -> pa.Table:
 
 
 def _nvs(run: int) -> pa.Table:
-    """A storm: nothing worked in run STORM_RUN."""
-    stormy = run == STORM_RUN
+    """A mass failure: nothing worked in run STORM_RUN."""
+    storm = run == STORM_RUN
     return cases(
         "nvs",
-        {f"stored_{number}": "F" if stormy else "P" for number in range(16)},
+        {f"stored_{number}": "F" if storm else "P" for number in range(16)},
         message="LabUnreachable: lab controller 10.9.0.2 refused the connection",
     )
 
 
 def _ha(rng: random.Random, run: int) -> pa.Table:
-    """Tests that go round the hosts; on one of them a third fails."""
+    """Tests that move between the hosts; on one of those a third fails."""
     host = {f"moves_{number}": HOSTS[(number + run) % len(HOSTS)] for number in range(60)}
-    letters = {name: "F" if at == SICK and rng.random() < 0.33 else "P" for name, at in host.items()}
+    letters = {name: "F" if at == BAD_HOST and rng.random() < 0.33 else "P" for name, at in host.items()}
     return cases("ha", letters, host=host, message="SSHException: no banner from {name}")
 
 

@@ -114,12 +114,12 @@ class World:
         number: int | None = None,
     ) -> RunRecord:
         """One run: module -> test name -> attempts' letters (or a table of cases; None: listed but not ingested)."""
-        run, builds, listed = self.prepare(modules, release, environment, state, started_at, revision, number)
-        self.write([run], builds, listed)
+        run, builds, run_builds = self.prepare(modules, release, environment, state, started_at, revision, number)
+        self.write([run], builds, run_builds)
         return run
 
     def history(self, sequences: dict[str, str], module: str = "routing", **kwargs) -> None:
-        """One run a letter: test name -> one letter a run, oldest first (P F S, K rescued, - did not run)."""
+        """One run per letter: test name -> one letter per run, oldest first (P F S, K rescued, - did not run)."""
         columns = []
         for column in zip(*sequences.values(), strict=True):
             letters = {name: {"K": "FP"}.get(letter, letter) for name, letter in zip(sequences, column, strict=True)}
@@ -127,22 +127,22 @@ class World:
         self.series(columns, **kwargs)
 
     def series(self, contents: Iterable[Any], **kwargs) -> None:
-        """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction; beside
-        the contents may stand what is told of that run alone."""
-        runs, builds, listed = [], [], []
+        """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction. An item
+        may also be a pair: (contents, arguments of `run` for this run only)."""
+        runs, builds, run_builds = [], [], []
         for content in contents:
             modules, own = content if isinstance(content, tuple) else (content, {})
-            run, more_builds, more_listed = self.prepare(modules, **kwargs | own)
+            run, more_builds, more_run_builds = self.prepare(modules, **kwargs | own)
             runs.append(run)
             builds += more_builds
-            listed += more_listed
-        self.write(runs, builds, listed)
+            run_builds += more_run_builds
+        self.write(runs, builds, run_builds)
 
-    def write(self, runs: list[RunRecord], builds: list[Any], listed: list[Any]) -> None:
+    def write(self, runs: list[RunRecord], builds: list[Any], run_builds: list[Any]) -> None:
         """Write prepared runs in one transaction."""
 
         def work(cursor) -> None:
-            append.upsert_builds(cursor, [], runs[0].started_at, runs=runs, run_builds=listed)
+            append.upsert_builds(cursor, [], runs[0].started_at, runs=runs, run_builds=run_builds)
             append.upsert_builds(cursor, builds, runs[0].started_at)
 
         self.store.transact("test", f"{len(runs)} runs", work)
@@ -173,10 +173,10 @@ class World:
             display_name=f"VER: {release}.0.{number}",
             url=f"https://jenkins.example.com/job/qa/{number}/",
         )
-        builds, listed = [], []
+        builds, run_builds = [], []
         for module, content in modules.items():
             job = f"qa/{release}/{module.upper()}"
-            listed.append(RunBuildRecord(run.id, "ci", job, number, module))
+            run_builds.append(RunBuildRecord(run.id, "ci", job, number, module))
             if content is None:
                 continue
             builds.append(
@@ -200,4 +200,4 @@ class World:
                 )
             )
         self.runs.append(run)
-        return run, builds, listed
+        return run, builds, run_builds

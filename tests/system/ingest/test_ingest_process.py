@@ -1,4 +1,4 @@
-"""The process `regtracker ingest`: it carries out what is asked for, follows what is running, and ends when asked."""
+"""The process `regtracker ingest`: it handles requests, follows running builds, and ends on a signal."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_ingest_ends_in_the_middle_of_a_poll(
         web.routes[f"/job/x/{number}/artifact/r.xml"] = Answer(JUNIT, pause_s=0.2)
     web.routes["/job/x/30/artifact/r.xml"] = Answer(JUNIT, pause_s=600)
     process = ingest(source | {"poll_minutes": 1000})
-    eventually(lambda: len(web.asked) > 20)
+    eventually(lambda: len(web.received) > 20)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0 and time.monotonic() - began < 30

@@ -162,7 +162,9 @@ def test_a_feed_comes_from_the_web_with_the_credentials_of_the_environment(
     home: Path, web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = "Basic " + base64.b64encode(b"reader:s3cret").decode()
-    web.routes["/bugs.json"] = lambda asked: FEED if asked.headers.get("Authorization") == wanted else Answer(b"", 401)
+    web.routes["/bugs.json"] = lambda request: (
+        FEED if request.headers.get("Authorization") == wanted else Answer(b"", 401)
+    )
     refused = read(web.url + "bugs.json")
     assert refused.exit_code == 2 and "REGTRACKER_BUGS_TOKEN" in refused.stderr
     home.parent.joinpath("regtracker.toml").write_text(f'[bugs]\nurl = "{web.url}bugs.json"\nuser = "reader"\n')

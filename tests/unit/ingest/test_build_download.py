@@ -93,7 +93,7 @@ def test_no_report_is_asked_for_where_jenkins_counted_none(web: WebServer, tmp_p
     with store_of(tmp_path, source) as store:
         Pipeline(store, source).poll()
         assert store.rows("SELECT total, flags FROM builds") == [{"total": 0, "flags": "no_results"}]
-    assert not [asked for asked in web.asked if "testReport" in asked.path]
+    assert not [request for request in web.received if "testReport" in request.path]
 
 
 def test_a_report_that_breaks_off_is_read_again(web: WebServer, tmp_path: Path, quick: None) -> None:

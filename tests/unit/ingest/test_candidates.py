@@ -24,8 +24,8 @@ HOUR = 3_600_000
 def jobs(web: WebServer, folder: str = "", **builds: int) -> None:
     """Jobs with so many builds each, which ended at once without results."""
 
-    def answer(asked):
-        parts = asked.path.removesuffix("/api/json").split("/job/")
+    def answer(request):
+        parts = request.path.removesuffix("/api/json").split("/job/")
         name, _, number = parts[-1].partition("/")
         if folder and name == folder:
             return Answer({"jobs": [{"name": one, "nextBuildNumber": last + 1} for one, last in builds.items()]})
@@ -33,7 +33,7 @@ def jobs(web: WebServer, folder: str = "", **builds: int) -> None:
             return Answer(b"", 404)
         if number:
             return Answer(build(int(number)))
-        field, _, rest = asked.query["tree"].partition("[")
+        field, _, rest = request.query["tree"].partition("[")
         if not rest:
             return Answer({"nextBuildNumber": builds[name] + 1})
         first, last = rest.rpartition("{")[2].rstrip("}").split(",")
@@ -52,7 +52,7 @@ def jobs(web: WebServer, folder: str = "", **builds: int) -> None:
     web.answer = answer
 
 
-def listed(pipeline: Pipeline, first: str | None = None, last: str | None = None) -> dict:
+def list_builds(pipeline: Pipeline, first: str | None = None, last: str | None = None) -> dict:
     found, error = candidates.find(pipeline, Range.read(first, last), lambda *_: None)
     assert error is None and found["found"] == len(found["listed"])
     return found
@@ -65,9 +65,9 @@ def test_a_range_is_listed_with_what_the_rules_make_of_it(web: WebServer, tmp_pa
     with store_of(tmp_path, source) as store:
         pipeline = Pipeline(store, source)
         pipeline.poll()
-        web.asked.clear()
-        answer = listed(pipeline, "27", "29")
-        assert len(web.asked) == 2, "the sweep, and one list"
+        web.received.clear()
+        answer = list_builds(pipeline, "27", "29")
+        assert len(web.received) == 2, "the sweep, and one list"
         assert [(row["number"], row["held"], row["open"]) for row in answer["listed"]] == [
             (29, True, None),
             (28, False, None),
@@ -95,20 +95,20 @@ def test_a_list_is_cut_at_the_newest(web: WebServer, tmp_path: Path) -> None:
     source = source_of(web.url)
     with store_of(tmp_path, source) as store:
         pipeline = Pipeline(store, source)
-        newest = listed(pipeline)
+        newest = list_builds(pipeline)
         assert [row["number"] for row in newest["listed"]] == list(range(400, 400 - candidates.NEWEST, -1))
         assert newest["cut"]
-        old = listed(pipeline, "1", "300")
+        old = list_builds(pipeline, "1", "300")
         assert [row["number"] for row in old["listed"]] == list(range(300, 300 - candidates.MAX_BUILDS, -1))
         assert old["cut"]
-        assert not listed(pipeline, "1", "200")["cut"]
+        assert not list_builds(pipeline, "1", "200")["cut"]
 
 
 def test_jobs_of_a_folder_share_a_list_and_an_error_is_reported(web: WebServer, tmp_path: Path, quick: None) -> None:
     jobs(web, folder="f", a=40, b=3, c=4)
     source = source_of(web.url, layout="folder", job="f")
     good = web.answer
-    web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/c/") else good(asked)
+    web.answer = lambda request: Answer(b"", 500) if request.path.startswith("/job/f/job/c/") else good(request)
     with store_of(tmp_path, source) as store:
         reported: list[tuple[int, int]] = []
         found, error = candidates.find(
@@ -118,9 +118,9 @@ def test_jobs_of_a_folder_share_a_list_and_an_error_is_reported(web: WebServer, 
         assert [row["job"] for row in found["listed"]].count("f/b") == 3
         starts = [row["started_at"] for row in found["listed"]]
         assert starts == sorted(starts, reverse=True)
-        web.answer = lambda asked: good(asked) if asked.path == "/job/f/api/json" else Answer(b"", 500)
+        web.answer = lambda request: good(request) if request.path == "/job/f/api/json" else Answer(b"", 500)
         with pytest.raises(JenkinsError, match="500"):
-            listed(Pipeline(store, source))
+            list_builds(Pipeline(store, source))
 
 
 def test_a_recreated_job_does_not_have_its_old_builds(web: WebServer, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_recreated_job_does_not_have_its_old_builds(web: WebServer, tmp_path: 
         Pipeline(store, source).poll()
         store.transact("t", "t", lambda cursor: cursor.execute("UPDATE builds SET started_at = '2020-01-01'"))
         store.transact("t", "t", lambda cursor: cursor.execute("UPDATE runs SET started_at = '2020-01-01'"))
-        assert [row["held"] for row in listed(Pipeline(store, source))["listed"]] == [False, False]
+        assert [row["held"] for row in list_builds(Pipeline(store, source))["listed"]] == [False, False]
 
 
 def test_runs_of_an_orchestrator_are_listed_and_the_request_list_stays_small(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_runs_of_an_orchestrator_are_listed_and_the_request_list_stays_small(tmp
         source = SourceSettings(**server.sources()[0])
         with store_of(tmp_path, source) as store:
             pipeline = Pipeline(store, source)
-            answer = listed(pipeline)
+            answer = list_builds(pipeline)
             assert {row["job"] for row in answer["listed"]} == {source.job}
             assert pipeline.jenkins.requests == 2
             assert all(not row["held"] for row in answer["listed"])

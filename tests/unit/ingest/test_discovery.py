@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fake_server import Answer, Asked, WebServer, source_of, store_of
+from support.fake_server import Answer, ReceivedRequest, WebServer, source_of, store_of
 
 from data.lake.store import Store
 from data.work.jobs import JobRow, update_jobs
@@ -34,9 +34,9 @@ class Jobs:
     def add(self, job: str, *numbers: int, start: int = START) -> None:
         self.builds.setdefault(job, {}).update({number: start + number * HOUR for number in numbers})
 
-    def answer(self, asked: Asked) -> Any:
-        names = re.findall(r"/job/([^/]+)", asked.path)
-        build = re.search(r"/(\d+)/api/json$", asked.path)
+    def answer(self, request: ReceivedRequest) -> Any:
+        names = re.findall(r"/job/([^/]+)", request.path)
+        build = re.search(r"/(\d+)/api/json$", request.path)
         job = "/".join(names)
         if job == self.folder:
             jobs = [{"name": name.rpartition("/")[2], "fullName": name, **self.next(name)} for name in self.builds]
@@ -47,13 +47,13 @@ class Jobs:
             number = int(build[1])
             document = {"number": number, "building": False, "result": "SUCCESS", "duration": 1000}
             return Answer(document | {"timestamp": self.builds[job][number], "actions": [{"totalCount": 0}]})
-        tree = asked.query["tree"]
+        tree = request.query["tree"]
         if "uilds" not in tree:
             return Answer(self.next(job))
-        listed = sorted(self.builds[job].items(), reverse=True)
+        builds = sorted(self.builds[job].items(), reverse=True)
         field, first, last = re.match(r"(builds|allBuilds)\[[^\]]*\]\{(\d+),(\d+)\}", tree).groups()
-        listed = (listed[:100] if field == "builds" else listed)[int(first) : int(last)]
-        return Answer({field: [{"number": number, "timestamp": stamp} for number, stamp in listed]})
+        builds = (builds[:100] if field == "builds" else builds)[int(first) : int(last)]
+        return Answer({field: [{"number": number, "timestamp": stamp} for number, stamp in builds]})
 
     def next(self, job: str) -> dict[str, int]:
         return {} if self.without_next else {"nextBuildNumber": max(self.builds[job], default=0) + 1}
@@ -152,7 +152,7 @@ def test_jobs_that_cannot_be_listed_do_not_hide_the_others(web: WebServer, tmp_p
     jobs.add("f/a", 1)
     jobs.add("f/b", 1)
     answer = web.answer
-    web.answer = lambda asked: Answer(b"", 500) if asked.path.startswith("/job/f/job/a/") else answer(asked)
+    web.answer = lambda request: Answer(b"", 500) if request.path.startswith("/job/f/job/a/") else answer(request)
     source = source_of(web.url, layout="folder", job="f")
     with store_of(tmp_path, source) as store:
         poll = Pipeline(store, source).poll()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from support.fake_server import Answer, Asked, WebServer, source_of
+from support.fake_server import Answer, ReceivedRequest, WebServer, source_of
 
 from ingest.jenkins.client import TRIES, Jenkins
 from ingest.jenkins.errors import (
@@ -36,7 +36,7 @@ def test_asks_for_a_tree_without_blanks_and_reads_what_javas_json_holds(web: Web
     )
     answer = Jenkins(source_of(web.url)).api(job_path("x"), "a,b[c]{0,5}")
     assert math.isnan(answer["duration"]) and answer["small"] == 0.0001
-    assert web.asked[0].query == {"tree": "a,b[c]{0,5}"}
+    assert web.received[0].query == {"tree": "a,b[c]{0,5}"}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_tells_apart_what_a_server_may_answer(
     text = str(caught.value)
     assert all(word in text for word in words), text
     assert f"{web.url}job/x/api/json" in text and "\n" not in text
-    assert len(web.asked) == (TRIES if caught.value.retry else 1)
+    assert len(web.received) == (TRIES if caught.value.retry else 1)
 
 
 def test_says_that_a_proxy_answered(web: WebServer) -> None:
@@ -128,7 +128,7 @@ def test_a_process_that_ends_asks_no_more(web: WebServer) -> None:
     stop.set()
     with pytest.raises(ShutdownError):
         Jenkins(source_of(web.url), stop).api(job_path("x"), "name")
-    assert not web.asked
+    assert not web.received
 
 
 def test_never_more_requests_in_flight_than_allowed(web: WebServer) -> None:
@@ -149,8 +149,8 @@ def test_sends_its_token_at_once_but_not_to_another_host(web: WebServer) -> None
         source = source_of(web.url, user="me").model_copy(update={"token": SecretStr("sesame")})
         with Jenkins(source).download(artifact_path("x", 1, "a.xml")) as file:
             assert file.read() == b"<testsuite/>"
-        assert web.asked[0].headers["Authorization"].startswith("Basic ")
-        assert "Authorization" not in other.asked[0].headers
+        assert web.received[0].headers["Authorization"].startswith("Basic ")
+        assert "Authorization" not in other.received[0].headers
     finally:
         other.close()
 
@@ -206,8 +206,8 @@ def test_every_name_finds_its_way_there_and_back(names: list[str], number: int) 
 
 @pytest.mark.parametrize("name", ["a b", "50%", "ä/ö", "feature%2Fx", "a;b?c#d", "x&y+z", "[1]{2}", "~^|"])
 def test_names_reach_the_server_as_they_are(web: WebServer, name: str) -> None:
-    seen: list[Asked] = []
+    seen: list[ReceivedRequest] = []
     full_name = name if "/" in name else f"folder/{name}"
-    web.answer = lambda asked: seen.append(asked) or Answer({"ok": True})
+    web.answer = lambda request: seen.append(request) or Answer({"ok": True})
     Jenkins(source_of(web.url)).api(job_path(full_name), "ok")
     assert [unquote(part) for part in seen[0].path.split("/")][2:-2:2] == full_name.split("/")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fake_server import Answer, Asked, WebServer, source_of, store_of
+from support.fake_server import Answer, ReceivedRequest, WebServer, source_of, store_of
 
 from data.lake.store import Store
 from data.queries import ingest_status
@@ -51,7 +51,7 @@ ROUTING = {
     "hapy/logs/re_run_rt_5s.order.txt": RERUN_LOG,
     "hapy/logs/1767888999_rt_3s_ipv6.order.txt": OTHER_TOPOLOGY,
     "hapy/reports/junit/5s/report_1.xml": JUNIT,
-    "hapy/logs/console.log": "not asked for",
+    "hapy/logs/console.log": "not requested",
 }
 
 
@@ -226,7 +226,7 @@ def test_a_parent_without_a_version_has_the_release_of_its_builds(web: WebServer
     with store_of(tmp_path, source(web)) as store:
         Pipeline(store, source(web)).poll()
         assert runs(store) == [(1, "7.1", ["qa/IPV6#1", "qa/ROUTING#1"], 2)]
-        assert store.rows("SELECT release FROM releases") == [{"release": "7.1"}], "no place holder is left behind"
+        assert store.rows("SELECT release FROM releases") == [{"release": "7.1"}], "no placeholder is left behind"
 
 
 def test_a_map_that_comes_late_and_one_that_never_comes(web: WebServer, tmp_path: Path) -> None:
@@ -357,10 +357,10 @@ def test_a_final_build_is_read_once_more(web: WebServer, tmp_path: Path) -> None
         assert rows == [{"job": f"qa/{job}", "state": "recheck", "later": True} for job in ("IPV6", "ROUTING")]
         server.build("IPV6", 1, {"a.order.txt": OTHER_TOPOLOGY}, timestamp=now - 90_000, result="FAILURE")
         store.transact("test", "10 minutes later", lambda cursor: cursor.execute("UPDATE ledger SET next_try = now()"))
-        web.asked.clear()
+        web.received.clear()
         poll = Pipeline(store, source(web)).poll()
         assert poll.ingested == 1, "only the one that changed"
-        assert not [asked for asked in web.asked if "ROUTING" in asked.path and "artifact" in asked.path]
+        assert not [request for request in web.received if "ROUTING" in request.path and "artifact" in request.path]
         assert store.rows("SELECT job, result, total FROM builds ORDER BY job") == [
             {"job": "qa/IPV6", "result": "FAILURE", "total": 1},
             {"job": "qa/ROUTING", "result": "UNSTABLE", "total": 6},
@@ -398,6 +398,6 @@ def test_one_request_for_all_files_of_a_kind(web: WebServer, tmp_path: Path) -> 
     one_run(web)
     with store_of(tmp_path, source(web)) as store:
         Pipeline(store, source(web)).poll()
-        asked: list[Asked] = [asked for asked in web.asked if "/ROUTING/" in asked.path]
-        assert len(asked) == 3, "its description, a zip of three logs, the one report"
-        assert "console.log" not in {asked.path.rpartition("/")[2] for asked in asked}
+        received: list[ReceivedRequest] = [request for request in web.received if "/ROUTING/" in request.path]
+        assert len(received) == 3, "its description, a zip of three logs, the one report"
+        assert "console.log" not in {request.path.rpartition("/")[2] for request in received}

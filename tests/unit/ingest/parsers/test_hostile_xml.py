@@ -60,11 +60,11 @@ def test_a_harmless_doctype_is_no_hindrance():
 def test_nothing_outside_is_read_or_fetched(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("the-secret")
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Trap(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"<!ENTITY stolen 'the-secret'>")
@@ -93,7 +93,7 @@ def test_nothing_outside_is_read_or_fetched(tmp_path):
         server.shutdown()
         thread.join()
         server.server_close()
-    assert asked == []
+    assert requested == []
 
 
 def test_nesting_ends_somewhere():

@@ -18,9 +18,9 @@ REPORT = b"<testsuite><testcase name='a'/></testsuite>"
 
 def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as made:
+    with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in files.items():
-            made.writestr(name, data)
+            archive.writestr(name, data)
     return out.getvalue()
 
 
@@ -50,12 +50,12 @@ def test_members_can_be_parsed_and_read_twice():
 
 def test_folders_and_links_are_passed_over():
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as made:
-        made.mkdir("folder")
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.mkdir("folder")
         link = zipfile.ZipInfo("link.xml")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        made.writestr(link, "/etc/passwd")
-        made.writestr("a.xml", REPORT)
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("a.xml", REPORT)
     assert list(read(out.getvalue())) == ["a.xml"]
 
 
@@ -101,7 +101,7 @@ def test_other_methods_and_locked_members_are_refused():
 
 def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch):
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made, made.open("a.xml", "w") as member:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.xml", "w") as member:
         for _ in range(110):
             member.write(bytes(1 << 20))
     with pytest.raises(BadArchiveError, match="zip bomb"):

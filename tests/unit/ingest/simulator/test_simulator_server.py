@@ -138,8 +138,8 @@ def test_lists_are_cut_at_100_without_a_word(jenkins):
 
 
 def test_a_listed_build_may_be_gone(jenkins):
-    listed = jenkins.json("job/libcore-nightly/", "builds[number]")["builds"]
-    assert 97 in [build["number"] for build in listed]
+    builds = jenkins.json("job/libcore-nightly/", "builds[number]")["builds"]
+    assert 97 in [build["number"] for build in builds]
     assert jenkins.get("job/libcore-nightly/97/api/json").status_code == 404
 
 
@@ -258,8 +258,8 @@ def test_folders_multijobs_and_views_list_their_jobs(jenkins):
 
 def test_some_runs_take_over_a_module_build_of_the_run_before():
     with SimulatorServer(Programme("small", 7, START)) as server:
-        listed = Counter((r["release"], b["job"], b["build"]) for r in server.truth()["runs"] for b in r["builds"])
-    assert 2 in listed.values()
+        mentions = Counter((r["release"], b["job"], b["build"]) for r in server.truth()["runs"] for b in r["builds"])
+    assert 2 in mentions.values()
 
 
 def test_side_jobs_serve_what_the_truth_counts(jenkins):
@@ -337,8 +337,8 @@ def test_sources_name_jobs_that_exist(jenkins):
     assert [source["name"] for source in sources] == ["sim-7.0", "sim-7.1", "sim-8.0"]
     for source in sources + jenkins.server.extra_sources():
         assert source["url"] == jenkins.server.url
-        place = f"view/{source['job']}/" if source["layout"] == "view" else path_of(source["job"])
-        assert jenkins.json(place, "name")["name"] == source["job"].rsplit("/", 1)[-1]
+        folder = f"view/{source['job']}/" if source["layout"] == "view" else path_of(source["job"])
+        assert jenkins.json(folder, "name")["name"] == source["job"].rsplit("/", 1)[-1]
         assert source["name"] in jenkins.get("truth.json").json()["sources"]
 
 

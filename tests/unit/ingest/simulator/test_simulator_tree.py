@@ -134,7 +134,7 @@ def test_depth_shows_names_at_any_level_and_the_rest_one_level_at_a_time():
 
 def test_values_that_are_not_asked_for_are_not_made():
     def expensive():
-        raise AssertionError("made although nobody asked")
+        raise AssertionError("computed without a request")
 
     assert render(ExportedBean("Job", {"name": "j", "builds": expensive}, 1), parse("name")) == {
         "_class": "Job",
