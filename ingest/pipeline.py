@@ -39,7 +39,7 @@ from ingest.retry import MAX_SERVER_FAILURES
 
 log = logging.getLogger(__name__)
 
-# A commit costs 0.4 s of one core however small it is: few and large batches make a backfill fast.
+# A commit costs up to 0.2 s of one core however small it is: few and large batches make a backfill fast.
 BATCH_RESULTS = 300_000
 BATCH_BYTES = 64 << 20
 BATCH_SECONDS = 5.0
@@ -289,7 +289,7 @@ def _write(cursor: duckdb.DuckDBPyConnection, results: list[ReadResult], builds:
 
 
 class _Batch:
-    """What is committed next. Its size is counted as it grows, because Arrow tables add up theirs at each question."""
+    """What is committed next. Its size is counted as it grows: to compute it, an Arrow table adds up all its buffers each time."""
 
     def __init__(self) -> None:
         self.results: list[ReadResult] = []
