@@ -289,7 +289,7 @@ def _write(cursor: duckdb.DuckDBPyConnection, results: list[ReadResult], builds:
 
 
 class _Batch:
-    """What is committed next. Its size is counted as it grows: to compute it, an Arrow table adds up all its buffers each time."""
+    """What is committed next. Its size is counted as it grows, because an Arrow table recomputes its own each time."""
 
     def __init__(self) -> None:
         self.results: list[ReadResult] = []

@@ -87,7 +87,7 @@ def test_the_report_of_the_testng_plugin(web: WebServer, tmp_path: Path) -> None
         assert store.rows("SELECT total, failed, flags FROM builds") == [{"total": 2, "failed": 1, "flags": ""}]
 
 
-def test_no_report_is_asked_for_where_jenkins_counted_none(web: WebServer, tmp_path: Path) -> None:
+def test_no_report_is_requested_where_jenkins_counted_none(web: WebServer, tmp_path: Path) -> None:
     serve(web, {}, actions=[{"failCount": 0, "skipCount": 0, "totalCount": 0, "urlName": "testReport"}])
     source = source_of(web.url)
     with store_of(tmp_path, source) as store:

@@ -285,7 +285,7 @@ METHOD = "<class name='C'><test-method name='a' status='PASS'/></class>"
 TESTNG = f"<testng-results><suite><test>{METHOD}</test></suite></testng-results>"
 
 
-def test_testng_beside_junit_is_not_counted_twice_unless_asked_for():
+def test_testng_beside_junit_is_not_counted_twice_unless_configured():
     files = {"junitreports/TEST-C.xml": xml('<testcase classname="C" name="a"/>'), "testng-results.xml": TESTNG}
     assert cases(build(files)) == [("a", "", PASSED, 1, True)]
     assert cases(build({"testng-results.xml": TESTNG})) == [("a", "", PASSED, 1, True)]

@@ -161,7 +161,7 @@ def test_a_download_that_is_a_login_page(web: WebServer) -> None:
         Jenkins(source_of(web.url)).download(artifact_path("x", 1, "a.xml"))
 
 
-def test_a_download_that_its_reader_refuses_is_asked_for_again(web: WebServer, quick: None) -> None:
+def test_a_download_that_its_reader_rejects_is_requested_again(web: WebServer, quick: None) -> None:
     web.routes["/a"] = [Answer(b"half"), Answer(b"whole")]
     with Jenkins(source_of(web.url)).download("a", check=lambda file: "" if b"w" in file.read() else "half") as file:
         file.seek(0)
