@@ -144,8 +144,8 @@ def _affected(
         return []
     lanes_of = Filter(flt.release, flt.version, flt.environment, include_storms=flt.include_storms)
     wanted = tuple(ids.text(number) for number in modules)
-    judged = verdicts(store, lanes_of, limit=100 * len(wanted), ranges=False, tests=wanted)
-    verdict_of = {(row["test"], row["release"], row["environment"]): row for row in judged}
+    rows = verdicts(store, lanes_of, limit=100 * len(wanted), ranges=False, tests=wanted)
+    verdict_of = {(row["test"], row["release"], row["environment"]): row for row in rows}
     named = test_names(store, list(modules))
     answer = []
     for number, module in modules.items():
@@ -277,11 +277,11 @@ def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) ->
     if not builds:
         return {}
     results = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = (results.flag & FINAL > 0) & results.group_mask(flt.module, flt.topology)[results.group]
-    its &= np.isin(_status(results.flag), [STATUSES.index(status) for status in statuses])
+    in_scope = (results.flag & FINAL > 0) & results.group_mask(flt.module, flt.topology)[results.group]
+    in_scope &= np.isin(_status(results.flag), [STATUSES.index(status) for status in statuses])
     return {
         int(results.tests[test]): results.groups[group].module
-        for test, group in zip(results.test[its].tolist(), results.group[its].tolist(), strict=True)
+        for test, group in zip(results.test[in_scope].tolist(), results.group[in_scope].tolist(), strict=True)
     }
 
 

@@ -103,7 +103,7 @@ def _rows(
     base, candidate = sides
     lanes, tests = split_keys(candidate, keys)
     modules = [candidate.module(key) or base.module(key) for key in keys.tolist()]
-    listed = store.rows(
+    named = store.rows(
         """SELECT k.*, t.file, t.class AS class_name, t.name FROM (
             SELECT unnest($at::INTEGER[]) AS at, unnest($test::BIGINT[]) AS test, unnest($lane::INTEGER[]) AS lane,
                 unnest($found::INTEGER[]) AS found, unnest($module::VARCHAR[]) AS module) k JOIN tests t USING (test)
@@ -120,15 +120,15 @@ def _rows(
         },
     )
     rows = []
-    for row in listed:
+    for row in named:
         key = int(keys[row["at"]])
-        its_evidence = {
+        evidence_ = {
             "rule": "class",
             "base": base.evidence(key, names[0]),
             "candidate": candidate.evidence(key, names[1]),
             "kinds": kinds(row["lane"], row["test"]),
         }
-        judged = evidence.judge(its_evidence)
+        derived = evidence.judge(evidence_)
         rows.append(
             {
                 "test": ids.text(row["test"]),
@@ -136,12 +136,12 @@ def _rows(
                 "name": row["name"],
                 "module": row["module"],
                 "lane": row["lane"],
-                "class": judged["class"],
-                "before": judged["before"],
-                "after": judged["after"],
-                "kinds": its_evidence["kinds"],
-                "sentence": evidence.sentence(its_evidence),
-                "evidence": its_evidence,
+                "class": derived["class"],
+                "before": derived["before"],
+                "after": derived["after"],
+                "kinds": evidence_["kinds"],
+                "sentence": evidence.sentence(evidence_),
+                "evidence": evidence_,
             }
         )
     return rows
@@ -149,10 +149,10 @@ def _rows(
 
 def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[int, list[str]]:
     """By test: the verdict kinds it has today in a lane."""
-    window, judged = judge_tests(store, Filter(release, topology=flt.topology))
+    window, verdicts = judge_tests(store, Filter(release, topology=flt.topology))
     return {
         verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index)
-        for verdict in judged
+        for verdict in verdicts
         if window.lanes[verdict.test_lane.lane][1] == environment
     }
 

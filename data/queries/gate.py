@@ -88,19 +88,17 @@ def gate(
     if flt.exclude_flaky:
         flaky = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
         answer["left_out"]["noisy"] = sum(line.test in flaky for line, _ in failing)
-        failing = [(line, its_evidence) for line, its_evidence in failing if line.test not in flaky]
+        failing = [(line, evidence_) for line, evidence_ in failing if line.test not in flaky]
     counting = []
-    for line, its_evidence in failing:
-        name = evidence.judge(its_evidence)["class"]
+    for line, evidence_ in failing:
+        name = evidence.judge(evidence_)["class"]
         answer["counts"][name] += 1
         if name in kinds:
-            counting.append((FAILING.index(name), line.module, line.test, its_evidence))
+            counting.append((FAILING.index(name), line.module, line.test, evidence_))
     counting.sort(key=lambda row: row[:3])
     answer["new"] = len(counting)
     names = test_names(store, [test for _, _, test, _ in counting[:limit]])
-    answer["tests"] = [
-        _row(test, names[test], module, its_evidence) for _, module, test, its_evidence in counting[:limit]
-    ]
+    answer["tests"] = [_row(test, names[test], module, evidence_) for _, module, test, evidence_ in counting[:limit]]
     results = _result_count(store, candidate, flt)
     return answer | gate_text.decide(candidate.run, base.run, results, len(counting), max_new, kinds)
 
@@ -161,13 +159,13 @@ def _failing(
     for line in failing:
         last = _last_run(before.get(line.test), base)
         status = last and ("failed" if before[line.test].failed >> last[0] & 1 else "passed")
-        its_evidence = {
+        evidence_ = {
             "rule": "class",
             "base": _side(f"{release}#{(last[1] if last else base.run)['number']}", status),
             "candidate": _side(f"#{candidate.run['number']}", "failed"),
             "kinds": kinds.get(line.test, []),
         }
-        rows.append((line, its_evidence))
+        rows.append((line, evidence_))
     return rows
 
 
@@ -187,8 +185,8 @@ def _side(name: str, status: str | None) -> dict[str, Any]:
 
 def _verdict_kinds(store: Store, scope: Filter) -> dict[int, list[str]]:
     """By test: the verdict kinds after the run."""
-    _, judged = judge_tests(store, scope)
-    return {verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index) for verdict in judged}
+    _, verdicts = judge_tests(store, scope)
+    return {verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index) for verdict in verdicts}
 
 
 def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, Any]:
@@ -209,16 +207,16 @@ def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:
     return found["total"] if found else 0
 
 
-def _row(test: int, names: dict[str, Any], module: str, its_evidence: dict[str, Any]) -> dict[str, Any]:
-    judged = evidence.judge(its_evidence)
+def _row(test: int, names: dict[str, Any], module: str, evidence_: dict[str, Any]) -> dict[str, Any]:
+    derived = evidence.judge(evidence_)
     return {
         "test": ids.text(test),
         "key": f"{names['file']}::{names['class']}::{names['name']}",
         "name": names["name"],
         "module": module,
-        "class": judged["class"],
-        "before": judged["before"],
-        "kinds": its_evidence["kinds"],
-        "sentence": evidence.sentence(its_evidence),
-        "evidence": its_evidence,
+        "class": derived["class"],
+        "before": derived["before"],
+        "kinds": evidence_["kinds"],
+        "sentence": evidence.sentence(evidence_),
+        "evidence": evidence_,
     }

@@ -44,16 +44,16 @@ def grid(
     if order not in ORDERS:
         raise ValueError(f"order must be one of {', '.join(ORDERS)}")
     columns = runs(store, flt, flt.runs or 30)
-    judged = verdicts.judge_tests(store, replace(flt, runs=None))[1] if flt.release else []
-    chosen = None if not kinds else {verdict.test_lane.test for verdict in judged if verdict.kinds & set(kinds)}
+    found = verdicts.judge_tests(store, replace(flt, runs=None))[1] if flt.release else []
+    chosen = None if not kinds else {verdict.test_lane.test for verdict in found if verdict.kinds & set(kinds)}
     rank = (
-        {test: KINDS.index(worst_kind(carried)) for test, carried in _verdict_kinds(judged).items()}
+        {test: KINDS.index(worst_kind(carried)) for test, carried in _verdict_kinds(found).items()}
         if order == "verdict"
         else {}
     )
     rows = _cells(store, columns, flt, _named(store, text, chosen), order, rank, limit, offset)
     shown = {row["test"] for row, _ in rows}
-    kinds_of = _verdict_kinds(verdict for verdict in judged if verdict.test_lane.test in shown)
+    kinds_of = _verdict_kinds(verdict for verdict in found if verdict.test_lane.test in shown)
     return {
         "runs": [
             {name: run[name] for name in ("id", "number", "version", "environment", "started_at", "state")}
@@ -74,10 +74,10 @@ def grid(
     }
 
 
-def _verdict_kinds(judged: Iterable[LaneVerdict]) -> dict[int, set[str]]:
+def _verdict_kinds(found: Iterable[LaneVerdict]) -> dict[int, set[str]]:
     """By test: its verdict kinds in all environments."""
     kinds_of: dict[int, set[str]] = {}
-    for verdict in judged:
+    for verdict in found:
         kinds_of.setdefault(verdict.test_lane.test, set()).update(verdict.kinds)
     return kinds_of
 
@@ -128,18 +128,18 @@ def _cells(
     verdicts."""
     builds = listed_builds(store, {ids.number(run["id"]): (0, index) for index, run in enumerate(columns)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = rows_in_filter(store, flt, rows, builds)
+    in_scope = rows_in_filter(store, flt, rows, builds)
     if wanted is not None:
-        its &= np.isin(rows.tests, list(wanted))[rows.test]
+        in_scope &= np.isin(rows.tests, list(wanted))[rows.test]
     age = np.array([build.age for build in builds], dtype=np.int32)
     present = np.zeros(len(rows.tests), dtype=bool)
-    present[rows.test[its]] = True
-    failures = _failures(rows, its, age)
+    present[rows.test[in_scope]] = True
+    failures = _failures(rows, in_scope, age)
     # Only tests that can be on the page are named and sorted, and only the page's rows become letters.
     if order == "failing" and offset + limit < present.sum():
         most = failures[present]
         present &= failures >= -np.partition(-most, offset + limit)[offset + limit]
-    at = np.flatnonzero(its & present[rows.test])
+    at = np.flatnonzero(in_scope & present[rows.test])
     group = np.zeros(len(rows.tests), dtype=np.int32)
     group[rows.test[at]] = rows.group[at]
     tests = np.flatnonzero(present)
@@ -180,9 +180,9 @@ def _cells(
     return [(row, letters[index].tobytes().decode()) for index, row in enumerate(page)]
 
 
-def _failures(rows: ResultRows, its: np.ndarray, age: np.ndarray) -> np.ndarray:
+def _failures(rows: ResultRows, in_scope: np.ndarray, age: np.ndarray) -> np.ndarray:
     """In how many columns each test failed."""
-    failed = rows.failed[its[rows.failed]]
+    failed = rows.failed[in_scope[rows.failed]]
     failed = failed[rows.flag[failed] & FINAL > 0]
     width = int(age.max(initial=0)) + 1
     cells = np.unique(rows.test[failed].astype(np.int64) * width + age[rows.build[failed]])

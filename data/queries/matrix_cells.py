@@ -30,8 +30,8 @@ class Cell:
     """`counts`: results in the newest finished runs. `tests`: by verdict kind, UNJUDGED or BAD_HOST."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
-    stormy: int = 0  # results in mass failures
-    stormy_failures: int = 0
+    in_storms: int = 0  # results in mass failures
+    storm_failures: int = 0
     expected: bool = False  # the module was tested here in an earlier run
     ended: bool = False  # a build of the module ended without a result
     tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
@@ -65,7 +65,7 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
     }
     by_environment = by == "environment"
     cells: dict[Key, Cell] = defaultdict(Cell)
-    stormy = _stormy_columns(store, lane)
+    in_storms = _storm_builds(store, lane)
     newest_numbers = {ids.number(run) for run in newest}
     for row in _counts(store, list(environment_of)):
         cell = cells[row["module"], environment_of[row["run"]] if by_environment else row["topology"]]
@@ -73,9 +73,9 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
         if row["run"] in newest_numbers:
             for name in COUNTS:
                 cell.counts[name] += row[name]
-            if (row["build"], row["module"]) in stormy:
-                cell.stormy += row["total"]
-                cell.stormy_failures += row["failed"]
+            if (row["build"], row["module"]) in in_storms:
+                cell.in_storms += row["total"]
+                cell.storm_failures += row["failed"]
     for module, run in _ended_without_results(store, sorted(newest_numbers)):
         columns = [environment_of[run]] if by_environment else [key[1] for key in cells if key[0] == module]
         for column in columns:
@@ -92,9 +92,9 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
 
 def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[str], int]]:
     """(cell, verdict kinds, test) of each test with a verdict; by topology, those on which it failed last."""
-    window, judged = judge_tests(store, lane)
+    window, verdicts = judge_tests(store, lane)
     if by == "environment":
-        for verdict in judged:
+        for verdict in verdicts:
             yield (
                 (verdict.test_lane.module, window.lanes[verdict.test_lane.lane][1]),
                 verdict.kinds,
@@ -102,7 +102,7 @@ def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, It
             )
         return
     failing = {
-        (verdict.test_lane.test, verdict.test_lane.lane): verdict for verdict in judged if verdict.test_lane.failed
+        (verdict.test_lane.test, verdict.test_lane.lane): verdict for verdict in verdicts if verdict.test_lane.failed
     }
     for test, lane_index, age, topology in _failed_topologies(store, window, failing):
         failed = failing.get((test, lane_index))
@@ -177,7 +177,7 @@ def _ended_without_results(store: Store, runs: list[int]) -> list[tuple[str, int
     return [(row["module"], row["run"]) for row in rows]
 
 
-def _stormy_columns(store: Store, lane: Filter) -> set[tuple[int, str]]:
+def _storm_builds(store: Store, lane: Filter) -> set[tuple[int, str]]:
     """(build, module) of the mass failures."""
     if lane.include_storms:
         return set()

@@ -82,13 +82,13 @@ def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | Non
     counts = _module_counts(store, run_id, base, flt)
     rows = counts[run_id]
     earlier = {row["module"]: row for row in counts[base]} if base else {}
-    listed = store.rows(
+    builds_of_run = store.rows(
         """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
         FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run""",
         {"run": ids.number(run_id)},
     )
     by_module: dict[str, list[dict[str, Any]]] = {}
-    for build in listed:
+    for build in builds_of_run:
         by_module.setdefault(build["module"], []).append(build)
     for name in by_module.keys() - {row["module"] for row in rows}:
         if not flt.module or flt.module == name:
@@ -151,12 +151,12 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
         return []
     builds = listed_builds(store, {ids.number(run_id): (0, 0)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
-    its = rows_in_filter(store, flt, rows, builds) & (rows.flag & FINAL > 0)
+    in_scope = rows_in_filter(store, flt, rows, builds) & (rows.flag & FINAL > 0)
     if flt.exclude_flaky:
         out = excluded_tests(store, lane["release"]).get(lane["environment"], [])
-        its &= ~np.isin(rows.tests, out)[rows.test]
+        in_scope &= ~np.isin(rows.tests, out)[rows.test]
     priorities_of = release_priorities(store, lane["release"])
-    index, flag = priorities_of.codes_of(rows.tests[rows.test[its]]), rows.flag[its]
+    index, flag = priorities_of.codes_of(rows.tests[rows.test[in_scope]]), rows.flag[in_scope]
 
     def counted(of: np.ndarray | slice) -> list[int]:
         return np.bincount(index[of], minlength=len(priorities_of.names)).tolist()

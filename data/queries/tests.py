@@ -90,7 +90,7 @@ def history(
     build_facts = _build_facts(store, flt, [row["build"] for row in rows])
     message_of = messages(store, rows)
     return [
-        its
+        facts
         | {
             "build": ids.text(row["build"]),
             "release": row["release"],
@@ -106,7 +106,7 @@ def history(
             "signature": None if row["signature"] is None else ids.text(row["signature"]),
             "message": message_of.get(attempt_key(row)),
         }
-        for its, row in zip(build_facts, rows, strict=True)
+        for facts, row in zip(build_facts, rows, strict=True)
     ]
 
 
@@ -153,12 +153,12 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
 
 
-def _builds_sql(where: str, listed: str = "true") -> str:
-    """SQL for the columns of `builds b`; `listed` is a condition on `run_builds`."""
+def _builds_sql(where: str, in_run: str = "true") -> str:
+    """SQL for the columns of `builds b`; `in_run` is a condition on `run_builds`."""
     return f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version, b.environment,
             l.run, r.number AS run_number
         FROM builds b
-        LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {listed} GROUP BY build) l USING (build)
+        LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {in_run} GROUP BY build) l USING (build)
         LEFT JOIN runs r ON r.run = l.run WHERE {where}"""
 
 
@@ -175,7 +175,7 @@ def _kept(
         return None
     columns = builds.table.select(["build", "release", "started_at"])
     build_facts = columns.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()
-    return [result._asdict() | {"test": test} | its for result, its in zip(found, build_facts, strict=True)]
+    return [result._asdict() | {"test": test} | facts for result, facts in zip(found, build_facts, strict=True)]
 
 
 def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[dict[str, Any]]:

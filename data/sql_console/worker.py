@@ -35,24 +35,24 @@ def main() -> None:
     """Requests come as JSON lines on standard input; the first one says where the lake is, and the limits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the web process ends this one
     try:
-        with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as sink:
-            _serve(source, sink)
+        with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as output:
+            _serve(source, output)
     except BrokenPipeError:  # the web process is gone
         os._exit(1)
 
 
-def _serve(source: BufferedReader, sink: BufferedWriter) -> None:
+def _serve(source: BufferedReader, output: BufferedWriter) -> None:
     limits = json.loads(source.readline())
     try:
         cursor = _open(limits)
     except duckdb.CatalogException:  # attached, but without tables: a snapshot from before they were made
-        _write(sink, {"young": True})
+        _write(output, {"young": True})
         return
     _confine(limits["address_space_mb"])
     threading.Thread(target=_exit_with, args=[os.getppid()], daemon=True).start()
-    _write(sink, {"ready": True})
+    _write(output, {"ready": True})
     for line in source:
-        _answer(cursor, json.loads(line), sink)
+        _answer(cursor, json.loads(line), output)
 
 
 def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -97,7 +97,7 @@ def _exit_with(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: BufferedWriter) -> None:
+def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], output: BufferedWriter) -> None:
     """Write a line with the columns (or the error), an Arrow stream, and a line that says whether it was cut."""
     try:
         ((tree,),) = cursor.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchall()
@@ -115,12 +115,12 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bu
         reader = for_format(relation, request["texts"]).to_arrow_reader(BATCH_ROWS)
         first = next(reader, None)
     except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
-        _write(sink, _failure(error, request["sql"]))
+        _write(output, _failure(error, request["sql"]))
         return
-    _write(sink, {"columns": columns})
+    _write(output, {"columns": columns})
     left, room, truncated = request["rows"], request["bytes"], False
     end: dict[str, Any] = {"error": None, "spent": False}
-    with pa.ipc.new_stream(sink, reader.schema) as writer:
+    with pa.ipc.new_stream(output, reader.schema) as writer:
         batch = first
         try:
             while batch is not None:
@@ -134,7 +134,7 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], sink: Bu
                 batch = next(reader, None)
         except (duckdb.Error, OSError, MemoryError, pa.ArrowException) as error:
             end = _failure(error, request["sql"])
-    _write(sink, {"truncated": truncated, **end})
+    _write(output, {"truncated": truncated, **end})
 
 
 def _failure(error: BaseException, sql: str) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def _message(error: BaseException) -> tuple[str, int | None]:
     return " ".join([_SETTING.sub("", first), *names]), position
 
 
-def _write(sink: BufferedWriter, message: dict[str, Any]) -> None:
-    sink.write(orjson.dumps(message) + b"\n")
-    sink.flush()
+def _write(output: BufferedWriter, message: dict[str, Any]) -> None:
+    output.write(orjson.dumps(message) + b"\n")
+    output.flush()
 
 
 if __name__ == "__main__":

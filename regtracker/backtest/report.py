@@ -81,10 +81,10 @@ def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dic
                 wide.append(found["until"] - found["after"])
             for lane in suspects(store, row["test"], flt):
                 revisions = [suspect["revision"] for suspect in lane["suspects"]]
-                place = revisions.index(fault.commit) if fault.commit in revisions else -1
+                rank = revisions.index(fault.commit) if fault.commit in revisions else -1
                 chances = [suspect["probability"] for suspect in lane["suspects"]]
-                first.append(simulated_histories.chance_of_rank(chances, place, 1))
-                third.append(simulated_histories.chance_of_rank(chances, place, 3))
+                first.append(simulated_histories.chance_of_rank(chances, rank, 1))
+                third.append(simulated_histories.chance_of_rank(chances, rank, 3))
     rows = [
         ("first bad run within its 99 % range", inside, 0.97),
         ("culprit ranked first", first, 0.8),

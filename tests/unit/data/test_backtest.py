@@ -48,9 +48,9 @@ def test_an_earlier_look_knows_nothing_of_later_runs(lane):
     for number, expected in ((BREAKS - 1, False), (BREAKS, True)):
         line = next(line for line in looks[number].undisturbed if line.test == breaks)
         assert line.status_string(looks[number].runs).endswith("F") is expected
-    stormy = looks[STORM_RUN]
-    assert not any(line.failed & 1 for line in stormy.undisturbed if line.module == "nvs")
-    assert sum(line.failed & 1 for line in stormy.raw if line.module == "nvs") == 16
+    storm = looks[STORM_RUN]
+    assert not any(line.failed & 1 for line in storm.undisturbed if line.module == "nvs")
+    assert sum(line.failed & 1 for line in storm.raw if line.module == "nvs") == 16
 
 
 def test_hindsight_knows_what_lasted(lane):

@@ -26,9 +26,9 @@ def test_id(name: str, module: str = "routing") -> str:
 test_id.__test__ = False
 
 
-def bug(name: str, *cases: str, **told) -> BugRecord:
+def bug(name: str, *cases: str, **fields) -> BugRecord:
     return BugRecord(
-        **{"bug": name, "type": name.split("-")[0], "url": URL + name, "open": True, "cases": cases} | told
+        **{"bug": name, "type": name.split("-")[0], "url": URL + name, "open": True, "cases": cases} | fields
     )
 
 
@@ -74,9 +74,9 @@ def test_a_release_s_own_case_wins_over_the_global_one(world):
     assert of(world, "link[3s]") == ["NET-10", "NET-2", "NET-3"]
 
 
-def test_the_list_tells_what_fails_and_is_narrowed(world):
-    def names(flt=EVERYTHING, **asked):
-        return [row["bug"] for row in bugs.bugs(world.store, flt, **asked)]
+def test_the_list_shows_what_fails_and_can_be_filtered(world):
+    def names(flt=EVERYTHING, **filters):
+        return [row["bug"] for row in bugs.bugs(world.store, flt, **filters)]
 
     assert names() == ["NET-10", "NET-2", "LAB-4", "NET-3"]
     assert names(state="open") == ["NET-10", "NET-2", "LAB-4"] and names(state="closed") == ["NET-3"]

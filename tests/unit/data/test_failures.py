@@ -99,14 +99,14 @@ def test_a_module_slows_down_with_its_tests_and_failures_do_not_count(world):
     rng = random.Random(3)
 
     def run(number: int):
-        seconds = {f"t{place}": (2.0 if number > 12 else 1.0) * rng.uniform(0.9, 1.1) for place in range(6)}
+        seconds = {f"t{index}": (2.0 if number > 12 else 1.0) * rng.uniform(0.9, 1.1) for index in range(6)}
         seconds["fails"] = 500.0 if number == 20 else 1.0
         letters = dict.fromkeys(seconds, "P") | {"fails": "F"}
         return {"m": cases("m", letters, seconds=seconds)}
 
     world.series([run(number) for number in range(1, 25)])
     rows = durations.changed_tests(world.store, SEVEN)
-    assert {row["name"] for row in rows} == {f"t{place}" for place in range(6)}
+    assert {row["name"] for row in rows} == {f"t{index}" for index in range(6)}
     assert {row["run"]["number"] for row in rows} == {13}
     assert durations.changed_tests(world.store, Filter(release="7.0", runs=5)) == []
 

@@ -29,9 +29,9 @@ def test_what_failed_before_does_not_close_it_and_what_passed_does(world):
     assert failing(answer) == {"back": "regression", "new": "regression", "born": "new_failure"}
     assert answer["counts"] == {"regression": 2, "new_failure": 1, "still_failing": 1}
     assert (answer["run"]["number"], answer["baseline"]["number"]) == (3, 2)
-    said = {test["name"]: test["sentence"] for test in answer["tests"]}
-    assert said["new"] == "Passed in #2, failed in #3."
-    assert said["back"] == "Passed in #1, failed in #3.", "where it did not run, its last status counts"
+    sentences = {test["name"]: test["sentence"] for test in answer["tests"]}
+    assert sentences["new"] == "Passed in #2, failed in #3."
+    assert sentences["back"] == "Passed in #1, failed in #3.", "where it did not run, its last status counts"
     for test in answer["tests"]:
         assert evidence.judge(test["evidence"])["class"] == test["class"]
         assert evidence.sentence(test["evidence"]) == test["sentence"]
@@ -52,8 +52,8 @@ def test_an_earlier_run_is_judged_as_it_was_and_against_any_run_before_it(world)
     assert failing(gate(world.store, SEVEN, baseline="1")) == {"a": "regression", "b": "regression"}
     world.history({"a": "FFFFFFFF", "b": "FPFPFPFP"})
     assert failing(gate(world.store, SEVEN, run="3")) == {"b": "regression"}, "what came later changes nothing"
-    told = gate(world.store, SEVEN, run="3")["tests"][0]
-    assert told["kinds"] == ["new_failure"], "nor do later runs make it flaky"
+    row = gate(world.store, SEVEN, run="3")["tests"][0]
+    assert row["kinds"] == ["new_failure"], "nor do later runs make it flaky"
     by_id = gate(world.store, SEVEN, run="4")["baseline"]["id"]
     assert gate(world.store, SEVEN, run="4", baseline=by_id)["baseline"]["number"] == 3
 
@@ -68,7 +68,7 @@ def test_another_release_is_a_baseline_in_the_same_environment(world):
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason", "pending"),
+    ("query", "reason", "pending"),
     [
         ({"flt": Filter(release="9.9")}, "Release 9.9 has no runs.", True),
         ({"flt": Filter(release="7.0", environment="lab")}, "Release 7.0 has no runs in lab.", True),
@@ -79,9 +79,9 @@ def test_another_release_is_a_baseline_in_the_same_environment(world):
         ({"flt": Filter(release="7.0", module="nowhere")}, "has no results in this module or topology", False),
     ],
 )
-def test_what_cannot_be_said_is_said(world, asked, reason, pending):
+def test_an_unanswerable_query_is_unknown_with_its_reason(world, query, reason, pending):
     world.history({"a": "PP"})
-    answer = gate(world.store, asked.pop("flt", SEVEN), **asked)
+    answer = gate(world.store, query.pop("flt", SEVEN), **query)
     assert answer["state"] == "unknown" and reason in answer["reason"] and answer["pending"] is pending
 
 
@@ -110,7 +110,7 @@ def letters(failing: int) -> dict[str, str]:
     return {f"t{number}": "F" if number < failing else "P" for number in range(12)}
 
 
-def test_a_storm_is_left_out_and_told_and_hides_nothing_as_a_baseline(world):
+def test_a_storm_is_left_out_but_listed_and_hides_nothing_as_a_baseline(world):
     world.series([{"m": letters(failing), "n": {"other": "P"}} for failing in (0, 0, 12)])
     stormed = gate(world.store, SEVEN)
     assert stormed["state"] == "passed" and stormed["left_out"]["failures"] == 12

@@ -48,7 +48,7 @@ def world(tmp_path):
     world.store.close()
 
 
-def asked(store: Store, test: str, flt: Filter) -> list:
+def whole_history(store: Store, test: str, flt: Filter) -> list:
     """The whole history, and the same by pages of three; nothing of it remembered."""
     store.refresh()
     ask = tests.history.__wrapped__
@@ -68,31 +68,33 @@ def judge(store: Store) -> None:
 def both_ways(world: World, monkeypatch, *filters: Filter) -> list[list]:
     """The histories by a store that has nothing in memory, and by one that must not read results: they are equal."""
     fresh = Store.open(world.store.settings, memory_tables=True)
-    filed = [asked(fresh, test, flt) for flt in filters for test in TESTS]
+    filed = [whole_history(fresh, test, flt) for flt in filters for test in TESTS]
     fresh.close()
     with monkeypatch.context() as patch:
         part = world.store.table_source
         patch.setattr(world.store, "table_source", lambda table, *of: part(table, *of) if table != "results" else 1 / 0)
-        assert [asked(world.store, test, flt) for flt in filters for test in TESTS] == filed
+        assert [whole_history(world.store, test, flt) for flt in filters for test in TESTS] == filed
     return filed
 
 
-def test_builds_older_than_those_in_memory_are_told_of_too(world, monkeypatch):
+def test_builds_older_than_those_in_memory_are_found_too(world, monkeypatch):
     judge(world.store)
-    told = [asked(world.store, test, flt) for flt in FILTERS for test in TESTS]
+    expected = [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS]
     monkeypatch.setattr(tests, "MOST_BUILDS", 3)
     world.store.intermediate = AnswerCache(1)
-    assert [asked(world.store, test, flt) for flt in FILTERS for test in TESTS] == told
+    assert [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS] == expected
 
 
-def test_memory_and_files_tell_the_same(world, monkeypatch):
+def test_memory_and_files_give_the_same_rows(world, monkeypatch):
     judge(world.store)
-    told = both_ways(world, monkeypatch, *FILTERS)
-    assert [len(rows) for rows in told[:5]] == [16, 8, 8, 8, 0]
-    assert {row["attempt"] for row in told[1]} == {3} and told[1][0]["rerun"]
-    assert {row["kind"] for row in told[2]} == {"error", None}
-    assert told[0][1]["topology"] == "3s" and told[0][0]["topology"] == "5s", "within a build, topologies backwards"
-    assert all(row["message"] for row in told[0] if row["status"] == "failed")
+    expected = both_ways(world, monkeypatch, *FILTERS)
+    assert [len(rows) for rows in expected[:5]] == [16, 8, 8, 8, 0]
+    assert {row["attempt"] for row in expected[1]} == {3} and expected[1][0]["rerun"]
+    assert {row["kind"] for row in expected[2]} == {"error", None}
+    assert expected[0][1]["topology"] == "3s" and expected[0][0]["topology"] == "5s", (
+        "within a build, topologies backwards"
+    )
+    assert all(row["message"] for row in expected[0] if row["status"] == "failed")
 
 
 def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
@@ -111,8 +113,10 @@ def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
     )
     put = START + timedelta(days=90)
     world.store.transact("test", "again", lambda cursor: builds.upsert_builds(cursor, [again], put))
-    assert asked(world.store, TESTS[3], SEVEN)[0]["status"] == "passed", "out of the files, before anything is judged"
-    assert len(asked(world.store, TESTS[4], SEVEN)) == 1
+    assert whole_history(world.store, TESTS[3], SEVEN)[0]["status"] == "passed", (
+        "out of the files, before anything is judged"
+    )
+    assert len(whole_history(world.store, TESTS[4], SEVEN)) == 1
     judge(world.store)
     both_ways(world, monkeypatch, SEVEN)
     maintenance.run(world.store, least=2)
@@ -121,10 +125,10 @@ def test_a_build_that_comes_again_is_told_anew(world, monkeypatch):
 
 def test_the_history_as_it_was(world):
     then = replace(SEVEN, as_of=world.store.snapshot().id)
-    before = asked(world.store, TESTS[0], SEVEN)
+    before = whole_history(world.store, TESTS[0], SEVEN)
     world.run({"m": {"a": "P"}})
     judge(world.store)
-    assert len(asked(world.store, TESTS[0], SEVEN)) == len(before) + 1
+    assert len(whole_history(world.store, TESTS[0], SEVEN)) == len(before) + 1
     assert tests.history(world.store, TESTS[0], then) == before
 
 

@@ -32,10 +32,10 @@ def states(world: World, by: str = "environment", **filters) -> dict[tuple[str, 
 
 
 def many(letter: str, count: int = 6) -> dict[str, str]:
-    return {f"t{place}": letter for place in range(count)}
+    return {f"t{index}": letter for index in range(count)}
 
 
-def test_each_environment_tells_of_its_newest_run_that_has_ended(world):
+def test_each_environment_shows_its_newest_finished_run(world):
     good = {"routing": {"a": "P", "b": "P"}, "nvs": {"n": "P"}, "late": {"l": "P"}}
     newest = {"routing": {"a": "F", "b": "P"}, "nvs": {}, "late": None}
     staging = ({"routing": {"a": "P", "b": "P"}}, {"environment": "staging"})
@@ -101,9 +101,9 @@ def test_the_list_behind_a_cell_is_what_it_counts(world):
         prod = {"routing": {"a": letter, "b": "P"}, "storage": {"s": letter}}
         world.series([prod, ({"routing": {"a": "P", "z": letter}}, {"environment": "staging"})])
     for (module, column), cell in cells(world).items():
-        listed = broken(world.store, "7.0", Filter(module=module), column=column)
-        assert len({row["test"] for row in listed}) == cell["tests"]
-        assert {(row["module"], row["environment"]) for row in listed} <= {(module, column)}
+        rows = broken(world.store, "7.0", Filter(module=module), column=column)
+        assert len({row["test"] for row in rows}) == cell["tests"]
+        assert {(row["module"], row["environment"]) for row in rows} <= {(module, column)}
     assert [row["name"] for row in broken(world.store, "7.0", Filter(module="storage"))] == ["s"]
 
 
@@ -122,8 +122,8 @@ def test_a_first_run_with_failures_does_not_ship(world):
     cell = next(row for row in found["rows"] if row["module"] == "routing")["cells"][0]
     assert (cell["state"], cell["failed"], cell["unjudged"]) == ("failing", 1, 1)
     assert cell["sentence"] == "routing on prod: 1 test failed on its only run; 1 of 2 results passed in #1."
-    (listed,) = unjudged(world.store, "9.0", Filter(module="routing"), column="prod")
-    assert (listed["name"], listed["number"], listed["environment"]) == ("a", 1, "prod")
+    (row,) = unjudged(world.store, "9.0", Filter(module="routing"), column="prod")
+    assert (row["name"], row["number"], row["environment"]) == ("a", 1, "prod")
     assert unjudged(world.store, "9.0", Filter(module="policy")) == []
     tile = releases.release(world.store, "9.0")
     assert tile["state"] in ("failing", "stale") and tile["latest_run"]["failed"] == 1
@@ -142,12 +142,12 @@ def test_a_test_that_failed_the_only_time_it_ran_is_told_apart_from_broken_ones(
     assert matrix(world.store, "7.0")["state"] == "ok"  # what ran once, some runs ago, keeps nothing red
 
 
-def test_failures_of_a_sick_host_are_left_out_of_a_cell_and_said_to_be(world):
-    tests, runs = {f"t{place}": "P" for place in range(30)}, []
+def test_a_cell_leaves_out_failures_of_a_bad_host_and_counts_them(world):
+    tests, runs = {f"t{index}": "P" for index in range(30)}, []
     for run in range(12):
-        on_sick = {name for place, name in enumerate(tests) if (place + run) % 3 == 0}
-        letters = {name: "F" if name in on_sick else "P" for name in tests}
-        hosts = {name: "ill" if name in on_sick else f"h{place % 2}" for place, name in enumerate(tests)}
+        on_bad_host = {name for index, name in enumerate(tests) if (index + run) % 3 == 0}
+        letters = {name: "F" if name in on_bad_host else "P" for name in tests}
+        hosts = {name: "ill" if name in on_bad_host else f"h{index % 2}" for index, name in enumerate(tests)}
         runs.append({"routing": cases("routing", letters, host=hosts)})
     world.series(runs)
     cell = cells(world)["routing", "prod"]

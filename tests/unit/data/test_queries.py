@@ -1,4 +1,4 @@
-"""What screens and the API are told, against a store whose content is known case by case."""
+"""Answers for screens and the API, from a store whose content is known case by case."""
 
 from __future__ import annotations
 
@@ -208,11 +208,11 @@ def test_every_screen_counts_the_same(tmp_path_factory, programme):
     world = World.at(tmp_path_factory.mktemp("store"), memory_tables=True)
     world.series({name: cases(name, tests) for name, tests in modules.items()} for modules in programme)
     final = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
-    listed = runs.runs(world.store, SEVEN)
+    rows = runs.runs(world.store, SEVEN)
     series = trends.trend(world.store, SEVEN)["series"]
     points = {point["run"]: point for line in series for point in line["points"]}
     sheet = grid.grid(world.store, SEVEN, order="name")
-    for run, modules, row in zip(world.runs, programme, reversed(listed), strict=True):
+    for run, modules, row in zip(world.runs, programme, reversed(rows), strict=True):
         expected = Counter(final[attempts[-1]] for tests in modules.values() for attempts in tests.values())
         counts = {"total": expected.total(), **{name: expected[name] for name in ("passed", "failed", "skipped")}}
         assert {name: row[name] for name in counts} == counts

@@ -1,4 +1,4 @@
-"""Storms and sick hosts: recognised, left out of verdicts, always told, and never taken for what they are not."""
+"""Storms and bad hosts: recognised, left out of verdicts, always listed, never confused with anything else."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_tests_of_another_module_in_a_broken_build_are_left_out_with_it(world):
     assert [storm["module"] for storm in lists.storm_list(world.store, SEVEN)] == [None]
 
 
-def test_part_of_a_build_can_be_stormy(world):
+def test_part_of_a_build_can_be_a_storm(world):
     def build(failing: bool) -> dict[str, pa.Table]:
         ours = {f"a{number}": "P" for number in range(30)}
         theirs = {f"g{number}": "F" if failing else "P" for number in range(6)}
@@ -98,8 +98,8 @@ def test_a_sick_host_is_found_and_its_failures_left_out(programme):
     first, *others = lists.host_list(programme, SEVEN)
     assert first["host"] == "10.0.0.3" and first["sick"] and first["ratio"] > 2
     assert not any(host["sick"] for host in others)
-    judged = {row["name"]: row for row in verdicts.verdicts(programme, SEVEN)}
-    assert not any(name.startswith("moves_") for name in judged)
+    rows = {row["name"]: row for row in verdicts.verdicts(programme, SEVEN)}
+    assert not any(name.startswith("moves_") for name in rows)
     left_out = verdicts.exclusions(programme, SEVEN)
     assert [host["host"] for host in left_out["hosts"]] == ["10.0.0.3"] and left_out["hosts"][0]["failures"] > 20
     noisy = [row["name"] for row in verdicts.verdicts(programme, ALL) if row["name"].startswith("moves_")]

@@ -27,12 +27,14 @@ SEVEN = Filter(release="7.0")
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
-    judged = verdicts.verdicts(store, Filter())
-    yield from judged
+    verdict_rows = verdicts.verdicts(store, Filter())
+    yield from verdict_rows
     yield from (
-        {**row, "evidence": row["evidence"]["change_point"], "sentence": None} for row in judged if row["range_99"]
+        {**row, "evidence": row["evidence"]["change_point"], "sentence": None}
+        for row in verdict_rows
+        if row["range_99"]
     )
-    for row in judged:
+    for row in verdict_rows:
         yield from suspects.suspects(store, row["test"], Filter(release=row["release"]))
     yield from lists.storm_list(store, SEVEN)
     yield from lists.host_list(store, SEVEN)
@@ -44,35 +46,35 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
     yield from failures.failures(store, SEVEN)
     for axis in matrix.AXES:
         yield from (cell for row in matrix.matrix(store, "7.0", by=axis)["rows"] for cell in row["cells"])
-    newest, older = (runs.runs(store, SEVEN)[place]["id"] for place in (0, 15))
+    newest, older = (runs.runs(store, SEVEN)[index]["id"] for index in (0, 15))
     for found in (compare.compare(store, older, newest), compare.releases(store, "6.0", "7.0")):
         for name, tests in found["classes"].items():
             yield from ({**test, "class": name} for test in tests)
 
 
 def test_every_verdict_and_every_sentence_follows_from_its_evidence(programme):
-    told = set()
+    rules = set()
     for row in rows(programme):
         evidence_ = orjson.loads(orjson.dumps(row["evidence"]))
-        told.add(evidence_["rule"])
-        judged = orjson.loads(orjson.dumps(evidence.judge(evidence_)))
-        shown = {name: value for name, value in judged.items() if name in row}
+        rules.add(evidence_["rule"])
+        derived = orjson.loads(orjson.dumps(evidence.judge(evidence_)))
+        shown = {name: value for name, value in derived.items() if name in row}
         assert shown, evidence_["rule"]
         assert orjson.loads(orjson.dumps({name: row[name] for name in shown})) == shown
-        said = evidence.sentence(evidence_)
-        assert said.endswith(".") and "None" not in said and "nan" not in said
-        assert row["sentence"] in (None, said)
-    assert told == set(evidence.RULES)
+        sentence = evidence.sentence(evidence_)
+        assert sentence.endswith(".") and "None" not in sentence and "nan" not in sentence
+        assert row["sentence"] in (None, sentence)
+    assert rules == set(evidence.RULES)
 
 
 def test_what_a_verdict_prints_is_what_the_statistics_say(programme):
     for row in verdicts.verdicts(programme, SEVEN):
-        told = row["evidence"]
-        judged = told["statuses"][-told["window"] :]
-        assert (told["failed"], told["of"]) == (judged.count("F"), len(judged))
-        low, high = wilson(told["failed"], told["of"])
-        assert told["interval_95"] == [pytest.approx(low), pytest.approx(high)]
-        assert len(told["runs"]) == len(told["numbers"]) == len(told["statuses"])
+        found = row["evidence"]
+        in_window = found["statuses"][-found["window"] :]
+        assert (found["failed"], found["of"]) == (in_window.count("F"), len(in_window))
+        low, high = wilson(found["failed"], found["of"])
+        assert found["interval_95"] == [pytest.approx(low), pytest.approx(high)]
+        assert len(found["runs"]) == len(found["numbers"]) == len(found["statuses"])
     for row in failure_rates.regressions(programme, SEVEN)["tests"]:
         base, sample = row["base"], row["sample"]
         assert row["p"] == pytest.approx(float(fisher(base["failed"], base["of"], sample["failed"], sample["of"])))
@@ -91,12 +93,12 @@ sides = st.builds(
 
 @given(sides, sides)
 def test_the_seven_classes_leave_out_nothing_that_differs(base, candidate):
-    told = {"rule": "class", "base": base, "candidate": candidate, "kinds": []}
-    judged = evidence.judge(told)
-    same = judged["before"] == judged["after"]
-    assert (judged["class"] is None) == (same and judged["after"] != "failed")
-    assert judged["class"] in (*CLASSES, None)
-    assert evidence.sentence(told).endswith(".")
+    evidence_ = {"rule": "class", "base": base, "candidate": candidate, "kinds": []}
+    derived = evidence.judge(evidence_)
+    same = derived["before"] == derived["after"]
+    assert (derived["class"] is None) == (same and derived["after"] != "failed")
+    assert derived["class"] in (*CLASSES, None)
+    assert evidence.sentence(evidence_).endswith(".")
 
 
 def test_sql_and_evidence_class_every_pair_of_statuses_alike(tmp_path):
@@ -107,9 +109,9 @@ def test_sql_and_evidence_class_every_pair_of_statuses_alike(tmp_path):
     found = compare.compare(world.store, *(ids.text(run.id) for run in world.runs))
     seen = {row["name"]: name for name, rows_ in found["classes"].items() for row in rows_}
     for pair in pairs:
-        told: dict[str, Any] = {"rule": "class", "kinds": []}
+        evidence_: dict[str, Any] = {"rule": "class", "kinds": []}
         for side, letter in zip(("base", "candidate"), pair, strict=True):
             counts = {status: int(status == letters[letter]) for status in ("passed", "failed", "skipped")}
-            told[side] = {"of": "", **counts}
-        assert seen.get(pair) == evidence.judge(told)["class"], pair
+            evidence_[side] = {"of": "", **counts}
+        assert seen.get(pair) == evidence.judge(evidence_)["class"], pair
     assert sum(found["counts"].values()) == len(seen)

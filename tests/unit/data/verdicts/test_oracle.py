@@ -64,21 +64,21 @@ def test_every_word_of_a_store_is_that_of_the_literal_rules(seed, length):
     with tempfile.TemporaryDirectory() as folder:
         world = World.at(Path(folder))
         lanes: dict[str, list] = {"prod": [], "staging": []}
-        made = []
+        programme = []
         for number in range(length):
             environment = rng.choice(["prod", "prod", "staging"])
             commit = f"c{number // rng.choice([1, 1, 2])}"
             run = one_run(rng)
-            listed = rng.random() < 0.9
+            has_builds = rng.random() < 0.9
             tables = [
                 cases("m", {test: letters for test, letters in of.items() if letters}, topology=topology)
                 for topology, of in run.items()
             ]
-            content = pa.concat_tables(tables) if listed else None
-            made.append(({"m": content}, {"environment": environment, "revision": commit}))
-            lanes[environment].append((commit, run if listed else {}))
-        world.series(made)
-        told = {
+            content = pa.concat_tables(tables) if has_builds else None
+            programme.append(({"m": content}, {"environment": environment, "revision": commit}))
+            lanes[environment].append((commit, run if has_builds else {}))
+        world.series(programme)
+        found = {
             (row["environment"], row["name"]): set(row["kinds"])
             for row in verdicts.verdicts(world.store, Filter(release="7.0", include_storms=True))
         }
@@ -88,7 +88,7 @@ def test_every_word_of_a_store_is_that_of_the_literal_rules(seed, length):
         for test in TESTS:
             # A verdict looks no further back than twice its window.
             ran = history[-2 * WINDOW - 1 :]
-            assert told.get((environment, test), set()) == expected(ran, test), (environment, test)
+            assert found.get((environment, test), set()) == expected(ran, test), (environment, test)
     by_run = [run for _, run in _newest_first(drawn, lanes)]
     shown = {test["name"]: cells for test, cells in zip(drawn["tests"], drawn["cells"], strict=True)}
     for test in shown:
@@ -103,5 +103,5 @@ def _newest_first(drawn, lanes) -> list:
 
 def test_runs_are_numbered_as_the_oracle_expects(tmp_path):
     world = World.at(tmp_path)
-    made = [world.run({"m": {"a": "P"}}) for _ in range(3)]
-    assert [run["id"] for run in runs.runs(world.store, Filter())] == [ids.text(run.id) for run in reversed(made)]
+    programme = [world.run({"m": {"a": "P"}}) for _ in range(3)]
+    assert [run["id"] for run in runs.runs(world.store, Filter())] == [ids.text(run.id) for run in reversed(programme)]

@@ -92,19 +92,19 @@ def test_skips_never_change_anything(statuses, before, data):
 @given(sequences, contexts)
 def test_the_rules_as_regular_expressions_say_the_same(statuses, before):
     ran = statuses.replace("S", "")
-    judged = ran[-10:]
+    in_window = ran[-10:]
     context = ran[-11] if len(ran) > 10 else (before or "")
-    known = (context + judged).replace("K", "P")
+    known = (context + in_window).replace("K", "P")
     expected = set()
     blip = re.search("PF{1,2}P", known)
-    if judged:
+    if in_window:
         if known.endswith("PF"):
             expected.add("new_failure")
         if re.search("PFFF+$", known) or (known.endswith("PFF") and not blip):
             expected.add("regression")
-        if re.fullmatch("FF+", judged):
+        if re.fullmatch("FF+", in_window):
             expected.add("always_failing")
-        if blip or "K" in judged:
+        if blip or "K" in in_window:
             expected.add("flaky")
         if known.endswith("FP"):
             expected.add("fixed")

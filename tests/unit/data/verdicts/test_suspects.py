@@ -65,12 +65,12 @@ def test_the_commit_between_good_and_bad_is_suspected(world):
 
 def test_a_commit_that_names_the_subject_comes_first_among_equals(world):
     world.history({"t": "PPPP"})
-    run, builds, listed = world.prepare({"routing": {"t": "F"}})
+    run, builds, run_builds = world.prepare({"routing": {"t": "F"}})
     builds[0].commits[:] = [
         CommitRecord("aaa", "ann", "Tidy the licence texts"),
         CommitRecord("bbb", "bob", "routing: keep the table on reload"),
     ]
-    world.write([run], builds, listed)
+    world.write([run], builds, run_builds)
     (row,) = verdicts.verdicts(world.store, SEVEN)
     (found,) = suspects.suspects(world.store, row["test"], SEVEN)
     assert [suspect["revision"] for suspect in found["suspects"]] == ["bbb", "aaa"]

@@ -113,7 +113,7 @@ def test_every_verdict_can_be_computed_again_from_its_evidence(world):
     assert len(rows) == sum(bool(words) for words in TRUTH.values()) + 1
     for row in rows:
         evidence = row["evidence"]
-        flags = tuple(place in evidence["disagreed"] for place in range(len(evidence["statuses"])))
+        flags = tuple(index in evidence["disagreed"] for index in range(len(evidence["statuses"])))
         assert classify(evidence["statuses"], disagreed=flags, window=evidence["window"]) == set(row["kinds"]), row
         assert evidence["failed"] == evidence["statuses"][-evidence["of"] :].count("F")
         assert len(evidence["runs"]) == len(evidence["statuses"])
@@ -146,8 +146,8 @@ def test_the_document_says_what_the_words_do():
     text = (ROOT / "docs" / "verdicts.md").read_text()
     rows = re.findall(r"^\| `([PFKS]+)` \| ?([a-z, ]*?) ?\|$", text, re.MULTILINE)
     assert len(rows) > 10
-    for strip, said in rows:
-        assert classify(strip) == {word.replace(" ", "_") for word in said.split(", ") if word}, strip
+    for strip, names in rows:
+        assert classify(strip) == {word.replace(" ", "_") for word in names.split(", ") if word}, strip
     for word in (
         "New failure",
         "Regression",
@@ -165,8 +165,8 @@ def test_a_build_that_is_read_again_is_judged_again_and_an_earlier_snapshot_is_n
     world.history({"t": "PPPF"})
     then = world.store.snapshot().id
     assert kinds(world) == {"t": {"new_failure"}}
-    run, builds, listed = world.prepare({"routing": {"t": "P"}}, number=4)
-    world.write([run], builds, listed)
+    run, builds, run_builds = world.prepare({"routing": {"t": "P"}}, number=4)
+    world.write([run], builds, run_builds)
     assert kinds(world) == {}
     assert kinds(world, as_of=then) == {"t": {"new_failure"}}
     world.history({"t": "PP"}, release="8.0")
@@ -178,13 +178,13 @@ def test_rebuilding_judges_again_what_was_remembered(world):
     assert kinds(world) == {"t": {"new_failure"}}
     # As a rebuild may: other results, under the same builds that were read at the same time.
     change = "UPDATE results SET status = 'passed', kind = NULL WHERE status = 'failed'"
-    world.store.transact("rebuild", "1 builds derived anew", lambda cursor: cursor.execute(change))
+    world.store.transact("rebuild", "1 builds rebuilt", lambda cursor: cursor.execute(change))
     assert kinds(world) == {}
 
 
 def test_an_earlier_run_is_judged_by_what_came_up_to_it(world):
     world.history({"mended": "PPFFPP", "late": "PPPPPF", "old": "PPFFFF"})
-    third, fourth = (ids.text(world.runs[place].id) for place in (2, 3))
+    third, fourth = (ids.text(world.runs[index].id) for index in (2, 3))
     assert kinds(world, at_run=third) == {"mended": {"new_failure"}, "old": {"new_failure"}}
     assert kinds(world, at_run=fourth) == {"mended": {"regression"}, "old": {"regression"}}
     assert kinds(world)["late"] == {"new_failure"}

@@ -198,11 +198,11 @@ def test_a_stricter_threshold_never_begins_with_more(history):
 
 
 @given(histories, st.integers(0, 20))
-def test_runs_that_were_not_made_say_nothing(history, at):
-    place = history[0][min(at, len(history[0]) - 1)]
+def test_runs_without_results_change_nothing(history, at):
+    at_run = history[0][min(at, len(history[0]) - 1)]
     padded = [
         np.insert(column, min(at, len(column) - 1), value)
-        for column, value in zip(history, [place, 0, 0, 0, 0], strict=True)
+        for column, value in zip(history, [at_run, 0, 0, 0, 0], strict=True)
     ]
     assert change_points(*padded, threshold=0.5) == change_points(*history, threshold=0.5)
 

@@ -108,7 +108,7 @@ def test_vectors(points, options, expected):
         (0.2, 0.05, [10, 11, 15, 71]),
         (0.0001, 0.0, [71, 95, 117, 131, 142, 148, 192, 212]),
         (0.00001, 0.0, [71, 95, 131, 192, 212]),
-        # Otava adds 260 here: after dropping a change it judges anew only the one to its right, so that the one to its
+        # Otava adds 260 here: after dropping a change it tests again only the one to its right, so that the one to its
         # left keeps the p of a stretch that is no more (apache/otava, pull request 96). Here every p is its own.
         (0.001, 0.0, [15, 61, 71, 95, 117, 131, 142, 148, 192, 212]),
     ],

@@ -15,7 +15,7 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
 def judge(base: str, sample: str, opened: bool = False, **rules) -> int:
-    """Status of one test from `passed/total` on both sides, by Sippy's own verdict unless told otherwise."""
+    """Status of one test from `passed/total` on both sides, by Sippy's own verdict unless given."""
     (base_passed, base_total), (passed, total) = (map(int, side.split("/")) for side in (base, sample))
     rules = Rules(**{"correction": "none", **rules})
     found = compare(base_total - base_passed, base_total, total - passed, total, opened=opened, rules=rules)
