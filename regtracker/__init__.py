@@ -29,7 +29,7 @@ _SECTIONS = {
     },
     "Read results": {
         "check": ("ingest.cli.source_commands:check", "Preview what would be read from a Jenkins; store nothing."),
-        "poll": ("ingest.cli.source_commands:poll", "Look for new builds once and read them."),
+        "poll": ("ingest.cli.source_commands:poll", "Find and read new builds, once."),
         "backfill": ("ingest.cli.source_commands:backfill", "Read older builds, by number or date."),
         "import": ("ingest.cli.import_commands:import_", "Store reports from files, folders and zips."),
         "bugs": ("ingest.cli.import_commands:bugs", "Read the bug tracker's feed once."),
@@ -88,7 +88,7 @@ def main() -> None:
     """Watch the regression runs of a product on Jenkins: how healthy is each release, what broke, since when.
 
     \b
-    See it at once:      regtracker demo
+    Try it:              regtracker demo
     Watch your Jenkins:  cp regtracker.example.toml regtracker.toml; regtracker check; regtracker up
 
     Each command lists its exit codes. All of them also exit with 2 on an unexpected error or a full disk, 130 after

@@ -35,7 +35,8 @@ BUG_HOURS = 0.05  # between reads of the bug feed, which follows the live faults
     show_default=True,
     help="Folder of the demo's store; a later start continues with it.",
 )
-def demo(port: int, size: str, live: bool, home: Path) -> None:
+@click.option("--dev", is_flag=True, help="A web process that reloads when a file of the project changes.")
+def demo(port: int, size: str, live: bool, home: Path, dev: bool) -> None:
     """Run a simulated Jenkins, ingest and the dashboard together.
 
     Exit code 0: stopped with Ctrl-C or SIGTERM; 1: the port is taken, or a process ended early; 2: the folder has a
@@ -77,7 +78,7 @@ def demo(port: int, size: str, live: bool, home: Path) -> None:
             # Exit code 1 is expected: a few builds that the runs list are deleted in Jenkins.
             click.echo(_quietly("poll").strip())
         children.start("ingest", "ingest")
-        children.start("web", "web", "--port", str(port))
+        children.start("web", "web", "--port", str(port), *(["--dev"] if dev else []))
         wait_ready(children, f"http://127.0.0.1:{port}/api/v1/health/ready")
         click.echo(f"Regression Tracker: http://127.0.0.1:{port}\nCtrl-C stops everything.")
         children.wait()

@@ -3,7 +3,7 @@
 Arrow, Python and the formats each lack something: dates beyond the year 9999 or infinite, intervals, structs without
 names, unions. DuckDB itself turns unsupported types into text, before Arrow sees them.
 
-Text formats (JSON, CSV): booleans, numbers of at most 64 bits, texts, and lists and structs of them are kept. Maps,
+Text formats (JSON, CSV): booleans, numbers of at most 64 bits, texts, and lists and structs of those are kept. Maps,
 unions, and lists and structs of anything else become JSON; bytes become hexadecimal; times become ISO 8601 with Z
 (times without a zone are UTC, as in all tables); the rest (DECIMAL, DATE, INTERVAL) becomes DuckDB's own text.
 

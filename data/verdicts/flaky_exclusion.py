@@ -13,7 +13,7 @@ from typing import Any
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import partitions
+from data.model.filter_sql import and_equal, partitions, set_fields
 from data.model.filters import Filter
 from data.model.measures import COUNTS, pass_rate
 from data.settings import MeasureSettings
@@ -52,10 +52,7 @@ def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[st
         return {}
     bounds = {row["built"] for row in builds}, [row["started_at"] for row in builds]
     where, parameters = partitions(*bounds)
-    for name in ("module", "topology"):
-        if getattr(flt, name) is not None:
-            where += f" AND r.{name} = ${name}"
-            parameters[name] = getattr(flt, name)
+    fields = set_fields(flt, "module", "topology")
     rows = store.rows(
         f"""WITH w AS (
             SELECT unnest($build) AS build, unnest($run) AS run, unnest($lane) AS lane,
@@ -65,13 +62,14 @@ def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[st
         noise AS MATERIALIZED (
             SELECT r.build, r.test, r.module, r.topology, r.status, r.kind
             FROM {store.table_source("results", *bounds)} r
-            WHERE {where} AND r.is_final AND r.test IN (SELECT test FROM x))
+            WHERE {where}{and_equal(fields, "r")} AND r.is_final AND r.test IN (SELECT test FROM x))
         SELECT w.run, t.module, t.topology, count(*) AS total, count(*) FILTER (t.status = 'passed') AS passed,
             count(*) FILTER (t.status = 'failed') AS failed, count(*) FILTER (t.kind = 'error') AS errors,
             count(*) FILTER (t.status = 'skipped') AS skipped
         FROM noise t JOIN w USING (build) JOIN x USING (lane, environment, test)
         GROUP BY w.run, t.module, t.topology""",
         parameters
+        | fields
         | {
             "build": [row["build"] for row in builds],
             "run": [row["run"] for row in builds],

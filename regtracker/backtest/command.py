@@ -66,7 +66,7 @@ def backtest(
         with opened_store(require_store(load_settings()), memory_tables=True) as store:
             known = choices(store, EVERYTHING)["releases"]
             if unknown := sorted(set(only) - set(known)):
-                fail(f"No release {unknown[0]!r} in this store; the releases are {', '.join(known) or '(none yet)'}.")
+                fail(f"Unknown release {unknown[0]!r}; known: {', '.join(known) or 'none'}.")
             try:
                 found = report.replayed(store, only, document, lambda text: click.echo(text, err=True))
             except KeyError as error:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from typing import IO, Any
 
 import cli_reference
 import click
@@ -18,6 +19,7 @@ from support.store_builder import World
 
 import regtracker
 from regtracker.bench.report import MARKS, PREDECESSOR
+from regtracker.processes import Children
 
 VERBS = regtracker.main.list_commands(click.Context(regtracker.main))
 
@@ -132,6 +134,30 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_
         demo.communicate(timeout=60)
     assert demo.returncode == 0
     eventually(lambda: not is_listening(port))
+
+
+@pytest.mark.parametrize("options", [[], ["--dev"]])
+def test_the_demo_passes_dev_on_to_its_web_process(tmp_path, monkeypatch, options):
+    started: dict[str, list[str]] = {}
+
+    class WithoutServers(Children):
+        """Starts the simulator only, and ends where the demo would wait."""
+
+        def start(self, name: str, *arguments: str, **how: Any) -> IO[str] | None:
+            started[name] = list(arguments)
+            return super().start(name, *arguments, **how) if name == "simulator" else None
+
+        def wait(self) -> None: ...
+
+    for name in ("REGTRACKER_HOME", "REGTRACKER_CONFIG"):
+        monkeypatch.setenv(name, "")  # the demo sets them
+    monkeypatch.setattr("regtracker.demo.Children", WithoutServers)
+    monkeypatch.setattr("regtracker.demo.wait_ready", lambda *_: None)
+    monkeypatch.setattr("regtracker.demo._quietly", lambda *_: "")
+    port = str(free_port())
+    arguments = ["demo", "--no-live", "--port", port, "--home", str(tmp_path), *options]
+    assert CliRunner().invoke(regtracker.main, arguments, catch_exceptions=False).exit_code == 0
+    assert started["web"] == ["web", "--port", port, *options]
 
 
 def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):

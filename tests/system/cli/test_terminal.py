@@ -153,7 +153,7 @@ def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None
     assert run("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
     refused = run("backtest", "--release", "7.0", "--release", "9.9", "--json")
     assert refused.exit_code == 2
-    assert json.loads(refused.stdout) == {"error": "There is no release '9.9' here; there are: 7.0."}
+    assert json.loads(refused.stdout) == {"error": "Unknown release '9.9'; known: 7.0."}
 
 
 def test_a_pivot_without_its_values_names_what_it_needs(run, tmp_path: Path) -> None:
