@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data.verdicts.evidence.number_text import Evidence, number, rate
+from data.verdicts.evidence.number_text import Evidence, counted, number, rate
 from data.verdicts.statistics.bad_hosts import compare_hosts
 from data.verdicts.statistics.storms import LONGEST_STORM, StormKind, storm_kinds
 
@@ -37,7 +37,7 @@ def judge_host(evidence: Evidence) -> dict[str, Any]:
 
 def host_sentence(evidence: Evidence) -> str:
     found = judge_host(evidence)
-    counts = f"{found['failed']} failures, {found['expected']:.0f} expected"
+    counts = f"{counted(found['failed'], 'failure')}, {found['expected']:.0f} expected"
     host, ratio = evidence["host"], found["ratio"]
     if found["q"] is None or ratio is None:
         return f"Host {host}: not enough data ({counts})."
