@@ -32,7 +32,7 @@ OLDER_RELEASES = 3  # releases before the base that may take its place
 
 
 @dataclass(frozen=True)
-class Counts:
+class FailureCounts:
     """The runs in which each test failed and ran; one element per test."""
 
     failed: np.ndarray
@@ -89,12 +89,12 @@ def regressions(
     }
 
 
-Looks = list[tuple[Counts, Counts]]  # base and sample, from LOOKS runs back to now
+Looks = list[tuple[FailureCounts, FailureCounts]]  # base and sample, from LOOKS runs back to now
 
 
 @dataclass(frozen=True)
-class Sides:
-    """What is compared: the tests, the base release of each, and the counts at each look."""
+class ComparedTests:
+    """The tests, the base release of each, and the counts at each look."""
 
     test_lanes: list[TestLane]
     base_releases: list[str | None]
@@ -102,30 +102,30 @@ class Sides:
 
 
 class Claim(NamedTuple):
-    """A claim about the test at index `at` of Sides: its evidence, and what follows from it."""
+    """A claim about the test at index `at` of ComparedTests: its evidence, and what follows from it."""
 
     at: int
     evidence: dict[str, Any]
     derived: dict[str, Any]
 
 
-def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> Counts:
+def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> FailureCounts:
     """The counts over the runs of age `newest` (inclusive) to `oldest` (exclusive)."""
     mask = (1 << oldest) - (1 << newest)
     failed = [(lane.failed & mask).bit_count() if lane else 0 for lane in test_lanes]
     total = [((lane.failed | lane.passed) & mask).bit_count() if lane else 0 for lane in test_lanes]
-    return Counts(np.array(failed, dtype=np.int64), np.array(total, dtype=np.int64))
+    return FailureCounts(np.array(failed, dtype=np.int64), np.array(total, dtype=np.int64))
 
 
-def _against_earlier_runs(flt: Filter, sample: LaneAnalysis, runs: int) -> Sides:
+def _against_earlier_runs(flt: Filter, sample: LaneAnalysis, runs: int) -> ComparedTests:
     looks = [
         (_counts(sample.test_lanes, look + runs, MASK_BITS), _counts(sample.test_lanes, look, look + runs))
         for look in range(LOOKS, -1, -1)
     ]
-    return Sides(sample.test_lanes, [flt.release] * len(sample.test_lanes), looks)
+    return ComparedTests(sample.test_lanes, [flt.release] * len(sample.test_lanes), looks)
 
 
-def _against_release(store: Store, flt: Filter, sample: LaneAnalysis, runs: int, base: str) -> Sides:
+def _against_release(store: Store, flt: Filter, sample: LaneAnalysis, runs: int, base: str) -> ComparedTests:
     """Every test that failed in either release, each against `base` or an older release in which it did better."""
     releases = [base, *_older_releases(store, base, flt.release)]
     windows = {release: analyse_lanes(store, replace(flt, release=release), MASK_BITS) for release in releases}
@@ -144,11 +144,11 @@ def _against_release(store: Store, flt: Filter, sample: LaneAnalysis, runs: int,
         by_release.append(_counts([other_of.get(key) for key in keys], 0, MASK_BITS - runs))
     chosen = fallback([counts.failed for counts in by_release], [counts.total for counts in by_release])
     column = np.arange(len(test_lanes))
-    base_counts = Counts(
+    base_counts = FailureCounts(
         *(np.array([getattr(counts, side) for counts in by_release])[chosen, column] for side in ("failed", "total"))
     )
     looks = [(base_counts, _counts(test_lanes, look, look + runs)) for look in range(LOOKS, -1, -1)]
-    return Sides(test_lanes, [releases[index] for index in chosen], looks)
+    return ComparedTests(test_lanes, [releases[index] for index in chosen], looks)
 
 
 def _older_releases(store: Store, base: str, release: str | None) -> list[str]:
@@ -161,11 +161,11 @@ def _older_releases(store: Store, base: str, release: str | None) -> list[str]:
     return [name for name in older if name != release][:OLDER_RELEASES]
 
 
-def _compare(base: Counts, sample: Counts, opened: np.ndarray) -> FisherComparison:
+def _compare(base: FailureCounts, sample: FailureCounts, opened: np.ndarray) -> FisherComparison:
     return compare(base.failed, base.total, sample.failed, sample.total, opened=opened, rules=FISHER)
 
 
-def _claims(flt: Filter, sides: Sides) -> tuple[list[Claim], list[float], int]:
+def _claims(flt: Filter, sides: ComparedTests) -> tuple[list[Claim], list[float], int]:
     """(the claims, q of every test, how many tests were compared).
 
     A regression that was open at the previous look needs less evidence to stay open.
@@ -197,7 +197,7 @@ def _claims(flt: Filter, sides: Sides) -> tuple[list[Claim], list[float], int]:
 
 
 def _row(
-    sample: LaneAnalysis, sides: Sides, claim: Claim, names: dict[int, dict[str, Any]], q: float
+    sample: LaneAnalysis, sides: ComparedTests, claim: Claim, names: dict[int, dict[str, Any]], q: float
 ) -> dict[str, Any]:
     test_lane = sides.test_lanes[claim.at]
     test = names[test_lane.test]

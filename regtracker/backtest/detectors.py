@@ -86,7 +86,7 @@ DETECTORS = (
     Detector("regression, window 20", partial(by_verdict, wanted=_BROKEN, window=20)),
     Detector("new failure or regression", partial(by_verdict, wanted=_BROKEN | {NEW_FAILURE}, window=10)),
     Detector(
-        "new failure or regression, storms and sick hosts included",
+        "new failure or regression, mass failures and bad hosts included",
         partial(by_verdict, wanted=_BROKEN | {NEW_FAILURE}, window=10, storms=True),
     ),
     Detector("three failures in a row", partial(by_failure_streak, length=3)),

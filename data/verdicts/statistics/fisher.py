@@ -162,10 +162,10 @@ def compare(
 def _discrete(p: np.ndarray, margins: np.ndarray, least: int, highest: float) -> np.ndarray:
     """q by Benjamini-Hochberg for discrete tests; `p` is 1 where the floors forbid a verdict, NaN where not compared.
 
-    In place of m p, the false discoveries that plain Benjamini-Hochberg expects below p, stands the sum over all tests
-    of the chance that the test's p comes out that small, given its row of `margins` (failures on both sides together,
-    runs of the base, runs of the sample, floor) and at least `least` failures: 0 for a test that never failed. Every p
-    above `highest` is left out. Source: J. Heyse (2011); S. Döhler, G. Durand, E. Roquain, "New FDR bounds for discrete
+    Plain Benjamini-Hochberg expects m p false discoveries below p. Here that is the sum over all tests of the chance
+    that the test's p comes out that small, given its row of `margins` (failures on both sides together, runs of the
+    base, runs of the sample, floor) and at least `least` failures: 0 for a test that never failed. Every p above
+    `highest` is left out. Source: J. Heyse (2011); S. Döhler, G. Durand, E. Roquain, "New FDR bounds for discrete
     and heterogeneous tests", EJS 12 (2018), step-up.
     """
     compared = ~np.isnan(p)

@@ -70,7 +70,7 @@ def test_scores_tell_how_soon_and_how_often_for_nothing(lane):
     assert (at_once["recall"], at_once["delay"]) == (1.0, 1.0)
     assert rows["three failures in a row"]["delay"] == 3.0
     assert two["precision"] > at_once["precision"]
-    with_storms = rows["new failure or regression, storms and sick hosts included"]
+    with_storms = rows["new failure or regression, mass failures and bad hosts included"]
     assert with_storms["alarms"] >= at_once["alarms"] + 16
     weeks = (RUNS - 1) / 2 / 7
     false = at_once["alarms"] * (1 - at_once["precision"])

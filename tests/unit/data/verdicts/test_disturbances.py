@@ -27,7 +27,7 @@ def letters(failing: int, of: int = 12) -> dict[str, str]:
     return {"t" + chr(97 + number): "F" if number < failing else "P" for number in range(of)}
 
 
-def test_a_column_that_broke_as_a_whole_is_left_out_and_told(world):
+def test_a_column_that_broke_as_a_whole_is_left_out_but_listed(world):
     world.series([{"m": letters(failing)} for failing in (0, 0, 11, 0, 0)])
     assert kinds(world) == {}
     assert set(kinds(world, ALL)) == set(letters(11, 11))
