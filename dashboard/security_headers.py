@@ -1,4 +1,4 @@
-"""Headers that keep a hostile test name, message or parameter harmless even if escaping failed somewhere."""
+"""Security headers: a hostile test name, message or parameter does no harm even if it is not escaped."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _HEADERS = {
 
 
 def install(app: Dash, inline_hashes: list[str]) -> None:
-    """Set the headers on every answer of the server.
+    """Set the headers on every response of the server.
 
-    Dash knows the hashes of its own inline scripts only once it has set itself up, so the policy is made at the first
-    answer, not here. Styles stay inline: Plotly writes its own.
+    Dash knows the hashes of its own inline scripts only after its setup, so the policy is built with the first
+    response, not here. Inline styles are allowed because Plotly writes them.
     """
     policy: list[str] = []
 

@@ -136,7 +136,7 @@ def docs_page() -> str:
         "api_docs.html",
         spec=spec,
         groups=groups,
-        words=_markup,
+        text=_markup,
         call=_curl,
         example=_response_example,
         problems=STATUS_DESCRIPTIONS,

@@ -44,31 +44,31 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     and the one before it. Two releases are compared as releases; a release and a run by the release's latest run."""
     flt = url.filter
     scope = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
-    sides = _sides(store, url)
+    pair = _compared_pair(store, url)
     context = {
-        "offered": sides.offered,
-        "releases": sides.releases,
+        "offered": pair.offered,
+        "releases": pair.releases,
         "of_all": not flt.release and not url.get("base") and not url.get("candidate"),
-        "base_id": sides.base,
-        "candidate_id": sides.candidate,
-        "unclear": sides.unclear,
+        "base_id": pair.base,
+        "candidate_id": pair.candidate,
+        "unclear": pair.unclear,
         "classes": MEANINGS,
         "module": flt.module,
         "found": None,
     }
-    if sides.unclear or not sides.base or not sides.candidate:
+    if pair.unclear or not pair.base or not pair.candidate:
         return context
-    find = compare.releases if sides.of_releases else compare.compare
-    found = find(store, sides.base, sides.candidate, scope, MOST_ROWS)
+    find = compare.releases if pair.of_releases else compare.compare
+    found = find(store, pair.base, pair.candidate, scope, MOST_ROWS)
     if found is None:
-        reason = "releases has no runs in this scope" if sides.of_releases else "runs has been deleted"
+        reason = "releases has no runs in this scope" if pair.of_releases else "runs has been deleted"
         raise rendering.UnknownError(f"One of these {reason}.")
-    release = sides.candidate if sides.of_releases else found["candidate"]["release"]
+    release = pair.candidate if pair.of_releases else found["candidate"]["release"]
     rows = class_rows(url, found)
     known = bugs.bugs_of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
     result = {
         "found": found,
-        "of_releases": sides.of_releases,
+        "of_releases": pair.of_releases,
         "pass_rate_definition": rendering.pass_rate_definition(store),
         "bugs": known,
     }
@@ -101,7 +101,7 @@ class Unclear:
 
 
 @dataclass(frozen=True)
-class Sides:
+class ComparedPair:
     """What is compared: two releases or two run ids, "" if unknown. `offered` are the runs to choose from."""
 
     offered: list[dict[str, Any]]
@@ -115,14 +115,14 @@ class Sides:
         return self.base in self.releases and self.candidate in self.releases
 
 
-def _sides(store: Store, url: PageUrl) -> Sides:
+def _compared_pair(store: Store, url: PageUrl) -> ComparedPair:
     flt = url.filter
     scope = Filter(flt.release, flt.version, flt.environment, as_of=flt.as_of)
     offered = runs.runs(store, scope, OFFERED)
     known = releases.choices(store, Filter(as_of=flt.as_of))["releases"]
     named = {side: url.get(side) for side in ("base", "candidate")}
     if all(name in known for name in named.values()):
-        return Sides(offered, known, named["base"], named["candidate"], [])
+        return ComparedPair(offered, known, named["base"], named["candidate"], [])
     found, unclear = {}, []
     for side, name in named.items():
         matches = _matching_runs(store, name, known, scope) if name else []
@@ -136,7 +136,7 @@ def _sides(store: Store, url: PageUrl) -> Sides:
     base = found["base"]
     if not named["base"] and candidate:
         base = (runs.run(store, candidate) or {}).get("previous") or ""
-    return Sides(offered, known, base, candidate, unclear)
+    return ComparedPair(offered, known, base, candidate, unclear)
 
 
 def _matching_runs(store: Store, name: str, known: list[str], scope: Filter) -> list[str]:
@@ -148,7 +148,7 @@ def _matching_runs(store: Store, name: str, known: list[str], scope: Filter) -> 
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall | None:
-    sides = _sides(store, url)
-    if sides.unclear or not sides.base or not sides.candidate:
+    pair = _compared_pair(store, url)
+    if pair.unclear or not pair.base or not pair.candidate:
         return None
-    return api_call(("compare",), parameters.CompareQuery, url, base=sides.base, candidate=sides.candidate)
+    return api_call(("compare",), parameters.CompareQuery, url, base=pair.base, candidate=pair.candidate)

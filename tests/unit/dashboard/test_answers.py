@@ -15,7 +15,7 @@ from data.model import ids
 from data.settings import load
 
 
-def test_an_answer_names_its_question_and_its_snapshot(world, show):
+def test_a_response_carries_its_url_and_snapshot(world, show):
     world.run({"routing": {"a": "P"}})
     answer = show("overview", "http://host/?utm=1")
     assert answer["at"] == "/?utm=1"
@@ -23,7 +23,7 @@ def test_an_answer_names_its_question_and_its_snapshot(world, show):
     assert "100.00" in answer["html"]
 
 
-def test_an_address_of_another_page_leaves_a_sink_alone(app, call):
+def test_a_url_of_another_page_leaves_a_slot_unchanged(app, call):
     answer = call(app, "run-html.data", {"url.href": "http://host/trends", "snapshot.data": None})
     assert "run-html" not in answer.json["response"]
 
@@ -35,7 +35,7 @@ def test_a_build_without_results_is_broken_and_not_zero_percent(world, show):
     assert "0.00" not in html
 
 
-def test_a_missing_build_is_hatched_and_a_failing_module_is_not_hidden_by_it(world, show):
+def test_a_missing_build_is_hatched_and_does_not_hide_a_failing_module(world, show):
     world.run({"routing": {"a": "F"}, "late": None})
     html = show("run", "/runs/latest")["html"]
     assert html.count("b-missing") == 1 and "build not read" in html
@@ -50,7 +50,7 @@ def test_names_and_messages_are_escaped(world, show):
         assert "<b>m" not in html and "<img" not in html and "<u>r" not in html and "<i>t" not in html
 
 
-def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show):
+def test_a_tiles_count_links_to_as_many_tests_even_during_a_run(world, show):
     for environment in ("prod", "staging"):
         world.history({f"a_{environment}": "PPFF", "both": "PPFF"}, environment=environment)
     ended = ids.text(world.runs[3].id)
@@ -62,7 +62,7 @@ def test_a_tiles_count_leads_to_as_many_tests_also_while_a_run_runs(world, show)
     assert "Verdicts as of #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}?view=broken")["html"]
 
 
-def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world, show):
+def test_a_small_run_of_another_environment_does_not_represent_the_release(world, show):
     world.run({"routing": {"a": "P", "b": "P", "c": "F"}})
     world.run({"routing": {"a": "P"}}, environment="staging")
     html = show("overview", "/")["html"]
@@ -72,7 +72,7 @@ def test_a_small_run_of_another_environment_does_not_speak_for_the_release(world
     assert "100.00" in show("overview", "/?environment=staging")["html"]
 
 
-def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
+def test_tests_that_a_running_run_has_not_reached_have_not_disappeared(world, show):
     world.run({"routing": {"a": "P"}, "nvs": {"b": "P", "c": "P"}})
     world.run({"routing": {"a": "P"}, "nvs": None}, state="running", number=5)
     page = show("run", "/runs/latest?view=changes&class=disappeared")["html"]
@@ -81,7 +81,7 @@ def test_what_a_running_run_has_not_tested_yet_has_not_disappeared(world, show):
     assert "Changes <b>2</b>" in show("run", "/runs/latest")["html"]
 
 
-def test_a_case_of_a_lane_leaves_the_scope_as_it_is(world, show):
+def test_a_case_of_a_lane_does_not_change_the_scope(world, show):
     for environment in ("prod", "staging"):
         world.history({"a": "PF"}, environment=environment)
     page = show("run", f"/runs/{ids.text(world.runs[1].id)}?view=broken&everywhere=1")["html"]
@@ -102,7 +102,7 @@ def test_a_case_leads_to_the_first_bad_build(world, show):
     assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no earlier result is known"
 
 
-def test_the_case_of_the_address_opens_with_every_attempt(world, show):
+def test_the_case_in_the_url_opens_with_every_attempt(world, show):
     world.run({"routing": {"a": "FF", "b": "P"}})
     test = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))
     html = show("drawer", f"/?case={test}")["html"]
@@ -111,7 +111,7 @@ def test_the_case_of_the_address_opens_with_every_attempt(world, show):
     assert show("drawer", "/")["html"].strip() == ""
 
 
-def test_wrong_addresses_are_answered_and_not_failed(world, show):
+def test_invalid_urls_show_an_explanation(world, show):
     world.run({"routing": {"a": "P"}})
     assert "Not found" in show("run", "/runs/0123456789abcdef")["html"]
     assert "is not a valid id" in show("run", "/runs/xyz")["html"]
@@ -122,7 +122,7 @@ def test_wrong_addresses_are_answered_and_not_failed(world, show):
     assert "No runs of this release" in show("run", "/runs/latest?release=9.9")["html"]
 
 
-def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, show):
+def test_an_invalid_parameter_is_named_with_a_link_to_remove_it(world, show):
     world.run({"routing": {"a": "F"}})
     build = ids.text(world.store.value("SELECT build FROM builds"))
     for slot, address, name in (
@@ -144,7 +144,7 @@ def test_a_value_that_a_parameter_does_not_have_is_named_with_a_way_out(world, s
     assert "is not a valid id" in show("drawer", "/?case=nonsense")["html"]
 
 
-def test_a_page_takes_a_time_as_the_api_does(world, show):
+def test_a_page_accepts_the_same_times_as_the_api(world, show):
     world.run({"routing": {"a": "P"}})
     then = world.store.snapshot()
     world.run({"routing": {"a": "F"}})
@@ -155,7 +155,7 @@ def test_a_page_takes_a_time_as_the_api_does(world, show):
     assert "no snapshot as old as" in show("overview", "/?as_of=2001-01-01")["html"]
 
 
-def test_an_earlier_snapshot_shows_what_was(world, show):
+def test_an_earlier_snapshot_shows_earlier_data(world, show):
     world.run({"routing": {"a": "P"}})
     then = world.store.snapshot().id
     world.run({"routing": {"a": "F"}})
@@ -181,7 +181,7 @@ def test_a_failing_callback_is_logged_and_shown_as_a_message(world, app, call, m
     assert reference in answer.json["sideUpdate"]["toast"]["children"]
 
 
-def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, call, tmp_path):
+def test_two_applications_in_one_process_keep_their_own_callbacks(app, call, tmp_path):
     second = create_app(load(home=tmp_path / "second"))
     assert isinstance(second, Dash) and set(second.callback_map) == set(app.callback_map)
     for one in (app, second):
@@ -189,8 +189,8 @@ def test_two_applications_in_one_process_do_not_take_each_others_callbacks(app, 
         assert "No data yet" in answer.json["response"]["overview-html"]["data"]["html"]
 
 
-def test_a_failure_that_is_left_out_is_no_first_bad_build(world, show):
-    tests = [f"t{place}" for place in range(8)]
+def test_an_excluded_failure_is_not_the_first_bad_build(world, show):
+    tests = [f"t{number}" for number in range(8)]
     storm = [{"routing": dict.fromkeys(tests, letter)} for letter in "PPPF"]
     world.series([*storm, {"routing": dict.fromkeys(tests, "P") | {"t0": "F"}}])
     build = ids.text(world.store.value("SELECT build FROM builds WHERE number = 4"))

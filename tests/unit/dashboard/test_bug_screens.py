@@ -43,7 +43,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world
 
 
-def test_the_list_is_of_open_bugs_and_can_be_narrowed(filled, screen):
+def test_the_list_shows_open_bugs_and_can_be_filtered(filled, screen):
     bugs = screen("bugs", "/bugs")
     assert bugs.title == "2 open bugs, 2 with failing tests"
     assert bugs.one("link", "NET-1").href == "/bugs/NET-1" and "1 of 1 test failing" in bugs.one("link", "NET-1")
@@ -82,11 +82,11 @@ def test_a_bug_lists_its_tests_with_their_verdicts(filled, screen):
         ("bug", "/bugs/NET-2"),
     ],
 )
-def test_bugs_are_shown_beside_their_tests_and_never_as_markup(filled, screen, slot, address):
+def test_bugs_are_shown_next_to_their_tests_and_escaped(filled, screen, slot, address):
     assert_shows_bugs_as_text(screen(slot, address))
 
 
-def test_bugs_are_shown_beside_changes(world, screen):
+def test_bugs_are_shown_next_to_changes(world, screen):
     fill(world)
     world.run({"routing": {"a[1]": "P", "b": "F"}})
     assert_shows_bugs_as_text(screen("run", "/runs/latest?view=changes"))
@@ -112,6 +112,6 @@ def test_without_a_feed_the_screen_explains_how_to_set_one_up(world, screen):
     assert not screen("test", f"/tests/{A}").all("heading", "Bugs")
 
 
-def test_a_moment_before_there_were_bugs_still_shows(filled, screen):
+def test_a_time_before_the_first_bug_feed_still_shows(filled, screen):
     assert "No bug feed" in screen("bugs", "/bugs?as_of=1")
     assert screen("run", f"/runs/latest?as_of={filled.store.snapshot().id - 2}").title

@@ -38,7 +38,7 @@ def build(world) -> str:
     return ids.text(row["build"])
 
 
-def test_results_stand_in_one_list_or_by_topology_and_host(build, show):
+def test_results_are_in_one_list_or_grouped_by_topology_and_host(build, show):
     flat = show("build", f"/builds/{build}?status=all")["html"]
     grouped = show("build", f"/builds/{build}?status=all&group=host")["html"]
     assert flat.count('class="case"') == grouped.count('class="case"') == 3
@@ -46,12 +46,12 @@ def test_results_stand_in_one_list_or_by_topology_and_host(build, show):
     assert grouped.index(">h1<") < grouped.index(">h2<") and "1 failed" in grouped
 
 
-def test_what_jenkins_deletes_can_still_be_downloaded(build, app, show):
+def test_files_that_jenkins_deleted_can_still_be_downloaded(build, app, show):
     html = show("build", f"/builds/{build}")["html"]
     assert "it has deleted the build" in html and "/console" in html and "reports/a%20b.xml" in html
     client = app.server.test_client()
-    listed = client.get(f"/api/v1/builds/{build}/files").json["items"]
-    assert [(row["path"], row["kind"], row["size"]) for row in listed] == [
+    files = client.get(f"/api/v1/builds/{build}/files").json["items"]
+    assert [(row["path"], row["kind"], row["size"]) for row in files] == [
         ("console", "console", len(CONSOLE)),
         ("reports/a b.xml", "junit", len(REPORT)),
     ]
@@ -62,13 +62,13 @@ def test_what_jenkins_deletes_can_still_be_downloaded(build, app, show):
     assert client.get("/api/v1/builds/0123456789abcdef/files").status_code == 404
 
 
-def test_the_console_shows_its_failing_lines_alone(build, show):
+def test_the_console_shows_only_its_failing_lines(build, show):
     html = show("build", f"/builds/{build}")["html"]
     assert "from line 48" in html and html.count("quiet\n") < 20
     assert '<mark class="failing-line"><span class="a-1">ERROR: link &lt;down&gt;</span></mark>' in html
 
 
-def test_a_build_without_kept_files_says_so(world, show):
+def test_a_build_without_stored_files_shows_that(world, show):
     world.run({"routing": {"a": "P"}})
     (row,) = world.store.rows("SELECT build FROM builds")
     html = show("build", f"/builds/{ids.text(row['build'])}")["html"]
@@ -76,7 +76,7 @@ def test_a_build_without_kept_files_says_so(world, show):
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "index"),
     [
         (["def test():", ">   assert a == b", "E   assert 1 == 2", "E   more", "x.py:3: AssertionError"], 2),
         (["Traceback (most recent call last):", "  File x", "ValueError: no"], 2),
@@ -86,17 +86,17 @@ def test_a_build_without_kept_files_says_so(world, show):
         ([], None),
     ],
 )
-def test_the_failing_line_is_found(text, place):
-    assert failing_line(text) == place
+def test_the_failing_line_is_found(text, index):
+    assert failing_line(text) == index
 
 
-def test_a_marked_text_is_whole_and_escaped():
+def test_a_marked_text_is_complete_and_escaped():
     text = "#x1B[31mred#x1B[0m <b>\nE   1 < 2\nend"
     assert log(text) == ('<span class="a-1">red</span> &lt;b&gt;\n<mark class="failing-line">E   1 &lt; 2</mark>\nend')
     assert log(None) == "" and log("one <line>") == "one &lt;line&gt;"
 
 
-def test_stretches_near_each_other_are_one_excerpt():
+def test_failing_lines_near_each_other_share_an_excerpt():
     lines = [f"line {number}" for number in range(1, 101)]
     for number in (20, 24, 90):
         lines[number - 1] = f"ERROR {number}"

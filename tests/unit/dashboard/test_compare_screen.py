@@ -16,7 +16,7 @@ def test_the_newest_run_is_compared_with_the_one_before_it(world, show):
     assert html.count('class="case"') == 1 and ">broke<" in html and "steady" not in html
 
 
-def test_an_address_chooses_runs_and_class(world, show):
+def test_the_url_chooses_runs_and_class(world, show):
     world.history(MOVES)
     first, second = (ids.text(run.id) for run in world.runs)
     html = show("compare", f"/compare?base={second}&candidate={first}&class=disappeared")["html"]
@@ -24,14 +24,14 @@ def test_an_address_chooses_runs_and_class(world, show):
     assert "No tests in this class" in show("compare", f"/compare?base={first}&candidate={first}&class=fixed")["html"]
 
 
-def test_the_run_page_leads_to_the_comparison(world, show):
+def test_the_run_page_links_to_the_comparison(world, show):
     world.history(MOVES)
     first, second = (ids.text(run.id) for run in world.runs)
     assert f"/compare?base={first}&amp;candidate={second}" in show("run", f"/runs/{second}")["html"]
     assert "/compare?" not in show("run", f"/runs/{first}")["html"]
 
 
-def test_what_cannot_be_compared_is_said(world, show):
+def test_a_missing_side_of_a_comparison_is_explained(world, show):
     assert "No runs here" in show("compare", "/compare")["html"]
     world.run({"routing": {"a": "P"}})
     assert "Nothing to compare with" in show("compare", "/compare")["html"]
@@ -56,7 +56,7 @@ def test_releases_and_numbers_can_be_typed(world, show):
     assert "No run or release “9.9”" in wrong and 'href="/compare?base=7.1&amp;candidate=4"' in wrong
 
 
-def test_without_a_release_it_says_which_one_is_shown(world, show):
+def test_without_a_release_it_names_the_one_shown(world, show):
     for release in ("7.1", "7.2"):
         world.history({"a": "PF"}, release=release)
     html = show("compare", "/compare")["html"]

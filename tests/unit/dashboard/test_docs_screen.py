@@ -11,7 +11,7 @@ from dashboard.terms import TERMS, anchor, definition, term_link
 from data.verdicts.rules import KINDS
 
 
-def test_every_word_leads_to_its_heading(show):
+def test_every_term_links_to_its_heading(show):
     html = show("docs", "/docs/verdicts")["html"]
     for word in TERMS:
         page, _, fragment = term_link(word).partition("#")
@@ -21,7 +21,7 @@ def test_every_word_leads_to_its_heading(show):
 
 
 @pytest.mark.parametrize("page", documents())
-def test_every_page_is_served_and_its_links_stay_here(show, page):
+def test_every_page_is_served_and_its_links_are_local(show, page):
     html = show("docs", f"/docs/{page}")["html"]
     assert "<h1" in html and ".md" not in "".join(re.findall(r'href="([^"]+)"', html))
     ids = set(re.findall(r' id="([^"]+)"', html))
@@ -32,7 +32,7 @@ def test_every_page_is_served_and_its_links_stay_here(show, page):
         assert not fragment or f'id="{fragment}"' in rendered(documents()[name])[1]
 
 
-def test_markup_in_a_page_stays_text_and_unknown_pages_are_said(tmp_path, show):
+def test_markup_in_a_page_is_escaped_and_unknown_pages_are_explained(tmp_path, show):
     page = tmp_path / "hostile.md"
     page.write_text("# A <script>\n\n<img src=x onerror=alert(1)> [x](javascript:alert(1))\n", encoding="utf-8")
     markup = rendered(page)[1]
@@ -41,7 +41,7 @@ def test_markup_in_a_page_stays_text_and_unknown_pages_are_said(tmp_path, show):
     assert anchor("First bad run") == "first-bad-run"
 
 
-def test_the_words_on_a_screen_carry_their_rule(world, show):
+def test_the_terms_on_a_screen_have_their_definition(world, show):
     world.history({"a": "PPFF"})
     html = show("matrix", "/matrix")["html"]
     assert definition("regression") in html and 'href="/docs/verdicts#regression"' in html

@@ -42,7 +42,7 @@ def test_every_bar_of_a_spark_fills_the_height_without_overlap(points):
 
 
 @given(COUNTS)
-def test_a_bar_of_counts_is_whole_and_shows_whatever_there_is(row):
+def test_a_bar_of_counts_is_full_and_shows_every_status(row):
     parts = dict(sparklines.bar(row))
     assert set(parts) == {name for name in ("passed", "failed", "skipped") if row[name]}
     assert not parts or sum(parts.values()) == pytest.approx(100, abs=0.1)
@@ -60,7 +60,7 @@ def test_a_run_without_results_is_a_gap_and_never_a_zero():
     assert "no results" in line["text"][1]
 
 
-def test_what_is_hovered_says_both_denominators_and_a_click_finds_the_run():
+def test_hovering_shows_both_denominators_and_a_click_finds_the_run():
     series = [{"name": "storage", "points": [run(1, passed=1944, failed=16, skipped=40)]}]
     (line,) = trend.rates(series)["data"]
     assert "97.20 % passed: 1\u202f944 of 2\u202f000" in line["text"][0]
@@ -68,7 +68,7 @@ def test_what_is_hovered_says_both_denominators_and_a_click_finds_the_run():
     assert line["customdata"] == ["id1"]
 
 
-def test_a_name_cannot_bring_tags_into_a_chart():
+def test_a_name_cannot_inject_tags_into_a_chart():
     series = [{"name": "<b>x</b>", "points": [run(1, passed=1)]}]
     figures = (trend.rates(series), trend.counts(series), trend.durations(series))
     for figure in figures:
@@ -78,13 +78,13 @@ def test_a_name_cannot_bring_tags_into_a_chart():
         assert "<b>" not in json.dumps(figure["layout"])
 
 
-def test_bars_stack_to_the_total_when_all_results_are_asked_for():
+def test_bars_stack_to_the_total_when_all_results_are_shown():
     series = [{"name": "7.0", "points": [run(1, passed=5, failed=2, skipped=1)]}]
     assert sum(trace["y"][0] for trace in trend.counts(series, passed=True)["data"]) == 8
     assert [trace["name"] for trace in trend.counts(series)["data"]] == ["failed", "skipped"]
 
 
-def test_of_more_lines_than_rows_those_with_the_newest_runs_have_bars():
+def test_with_more_lines_than_panels_the_lines_with_the_newest_runs_have_bars():
     series = [{"name": f"m{n}", "points": [run(n, failed=1)]} for n in range(9)]
     shown = trend.counts(series)
     assert len(shown["data"]) == 2 * trend.PANELS
@@ -92,7 +92,7 @@ def test_of_more_lines_than_rows_those_with_the_newest_runs_have_bars():
     assert len(trend.rates(series)["data"]) == 9
 
 
-def test_a_run_that_still_goes_on_is_hollow_pale_and_said_to_run():
+def test_a_running_run_is_hollow_pale_and_labelled_as_running():
     series = [{"name": "7.0", "points": [run(1, passed=9), run(2, passed=1) | {"running": True}]}]
     (line,) = trend.rates(series)["data"]
     assert line["marker"]["symbol"] == ["circle", "circle-open"]
@@ -100,7 +100,7 @@ def test_a_run_that_still_goes_on_is_hollow_pale_and_said_to_run():
     assert all(bars["marker"]["opacity"] == [1, 0.45] for bars in trend.counts(series)["data"])
 
 
-def test_of_lanes_the_release_has_the_colour_and_the_environment_the_dash():
+def test_in_lanes_colour_is_the_release_and_dash_the_environment():
     lanes = [("7.0", "prod"), ("7.0", "staging"), ("8.0", "prod")]
     series = [
         {

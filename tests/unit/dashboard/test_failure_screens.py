@@ -15,7 +15,7 @@ def href(element: Element, start: str) -> str:
     return next(link.href for link in element.all("link") if link.href.startswith(start))
 
 
-def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, screen):
+def test_patterns_are_listed_with_counts_and_link_to_their_page(world, screen):
     world.history({"a": "PPPF", "b": "PPPF"})
     failures = screen("failures", "/failures?runs=2")
     assert "2 failures, " in failures and " new " in failures.one("row", " saw ")
@@ -24,7 +24,7 @@ def test_patterns_are_listed_with_their_numbers_and_lead_to_their_page(world, sc
     assert any(re.search(r"case=[0-9a-f]{16}\.[0-9a-f]{16}\.", link.href) for link in pattern.all("link"))
 
 
-def test_search_and_new_narrow_the_list(world, screen):
+def test_search_and_new_filter_the_list(world, screen):
     world.history({"old": "FFFF", "late": "PPPF"})
     assert "old saw" in screen("failures", "/failures?runs=2")
     nothing = screen("failures", "/failures?q=%3Cnothing%3E")
@@ -44,13 +44,13 @@ def test_messages_are_escaped(world, screen):
         assert "<img" in shown and "<b>m" in shown and "img" not in shown.tags
 
 
-def test_an_unknown_pattern_is_answered(world, screen):
+def test_an_unknown_pattern_is_explained(world, screen):
     world.run({"routing": {"a": "F"}})
     assert "No failure pattern 0123" in screen("failure", "/failures/0123456789abcdef")
     assert "is not a valid id" in screen("failure", "/failures/xyz")
 
 
-def test_days_without_failures_stand_as_gaps_and_old_days_are_left_out():
+def test_days_without_failures_are_gaps_and_old_days_are_left_out():
     drawn = bars(
         [{"day": "2026-01-01", "count": 9}, {"day": "2026-03-30", "count": 1}, {"day": "2026-04-02", "count": 4}]
     )
@@ -59,16 +59,16 @@ def test_days_without_failures_stand_as_gaps_and_old_days_are_left_out():
     assert bars([]) == []
 
 
-def test_new_patterns_stand_first_and_each_has_its_trend(world, show):
+def test_new_patterns_come_first_and_each_has_a_trend(world, show):
     world.history({"old": "FFFF", "late": "PPPF"})
     html = show("failures", "/failures?runs=2")["html"]
     assert html.index("late saw") < html.index("old saw") and "failures by run, newest last: 0, 1" in html
     assert "failures by run, newest last: 1, 1" in html
 
 
-def test_a_pattern_says_whether_it_is_new_where_it_is_told_and_pages_through_all_of_it(world, show):
+def test_a_pattern_shows_whether_it_is_new_and_pages_through_its_failures(world, show):
     for module in ("routing", "storage"):
-        world.run({module: cases(module, {f"t{place}": "F" for place in range(40)}, message="all the same")})
+        world.run({module: cases(module, {f"t{number}": "F" for number in range(40)}, message="all the same")})
     signature = ids.text(world.store.value("SELECT signature FROM signatures"))
     html = show("failure", f"/failures/{signature}")["html"]
     assert "1 to 50 of 80" in html and "</svg>new</span>" in html and html.count('class="case"') == 50

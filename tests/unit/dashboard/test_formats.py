@@ -12,7 +12,7 @@ from dashboard.ansi import LIMIT, ansi
 
 
 @given(st.integers(1, 10**9), st.integers(0, 10**9))
-def test_only_all_passes_read_as_a_hundred(total, failed):
+def test_only_a_full_pass_is_written_as_100_percent(total, failed):
     passed = max(total - failed, 0)
     assert (formats.percent(passed / total) == "100.00") == (passed == total)
 
@@ -32,7 +32,7 @@ def test_differences_carry_their_sign_and_a_zero_none():
     assert formats.points(0.0123) == "+1.23"
 
 
-def test_a_time_is_utc_in_its_attribute_and_nothing_where_there_is_none():
+def test_a_time_is_utc_in_its_attribute_and_a_missing_time_is_a_dash():
     assert formats.when("2026-11-22T20:00:00Z") == (
         '<time datetime="2026-11-22T20:00:00Z" data-time="full">22 Nov 20:00 UTC</time>'
     )
@@ -44,7 +44,7 @@ def test_only_web_addresses_are_linked():
     assert not any(formats.web(url) for url in ("javascript:alert(1)", " http://x", "file:///etc", "", None))
 
 
-def test_colours_of_a_log_become_classes_and_other_sequences_go():
+def test_colours_of_a_log_become_classes_and_other_sequences_are_removed():
     text = "\x1b[1m\x1b[31mE  a < b\x1b[0m\x1b[2K\x1b]0;title\x07 plain \x1b[38;5;196mpalette\x1b[m"
     assert ansi(text) == '<span class="a-1 a-b">E  a &lt; b</span> plain palette'
 

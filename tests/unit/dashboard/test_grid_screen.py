@@ -18,7 +18,7 @@ def painted(app, call):
     return ask
 
 
-def test_one_letter_a_run_the_newest_first(world, painted, show):
+def test_one_letter_per_run_newest_first(world, painted, show):
     world.history(HISTORY)
     data = painted("/grid")
     assert data["tests"][0][1] == "a_bad"
@@ -32,7 +32,7 @@ def test_one_letter_a_run_the_newest_first(world, painted, show):
     assert "4 tests over 4 runs" in show("grid-head", "/grid")["html"]
 
 
-def test_kind_text_order_and_runs_narrow_it(world, painted):
+def test_kind_text_order_and_runs_filter_the_grid(world, painted):
     world.history(HISTORY)
     assert [row[1] for row in painted("/grid?kind=regression")["tests"]] == ["a_bad"]
     assert [row[1] for row in painted("/grid?q=RESCUED")["tests"]] == ["c_rescued"]
@@ -40,14 +40,14 @@ def test_kind_text_order_and_runs_narrow_it(world, painted):
     assert len(painted("/grid?runs=2")["runs"]) == 2
 
 
-def test_runs_of_one_release_stand_beside_each_other(world, painted):
+def test_runs_of_one_release_are_next_to_each_other(world, painted):
     world.history({"a": "PF"}, release="7.0")
     world.history({"a": "P"}, release="8.0")
     assert {painted("/grid")["release"], painted("/grid?release=7.0")["release"]} == {"7.0", "8.0"}
     assert painted("/grid?release=7.0")["cells"] == ["FP"]
 
 
-def test_without_a_release_it_says_which_one_is_shown_and_offers_the_others(world, show):
+def test_without_a_release_it_names_the_one_shown_and_offers_the_others(world, show):
     for release in ("7.0", "8.0"):
         world.history({"a": "PF"}, release=release)
     html = show("grid-head", "/grid?q=a")["html"]
@@ -55,21 +55,21 @@ def test_without_a_release_it_says_which_one_is_shown_and_offers_the_others(worl
     assert "shows one release" not in show("grid-head", "/grid?release=7.0")["html"]
 
 
-def test_nothing_to_paint_is_said(world, painted, show):
+def test_an_empty_grid_is_explained(world, painted, show):
     assert painted("/grid")["tests"] == [] and "No matching tests" in show("grid-head", "/grid")["html"]
     world.run({"routing": {"a": "P"}})
     html = show("grid-head", "/grid?q=%3Cimg%3E&kind=flaky")["html"]
     assert "No matching tests" in html and "&lt;img&gt;" in html and "<img" not in html
 
 
-def test_an_order_that_does_not_exist_is_answered_and_another_page_is_left_alone(world, painted, show):
+def test_an_unknown_order_is_explained_and_another_page_is_unchanged(world, painted, show):
     world.run({"routing": {"a": "P"}})
     assert painted("/grid?order=nonsense") is None
     assert "must be one of failing" in show("grid-head", "/grid?order=nonsense")["html"]
     assert painted("/trends") is None
 
 
-def test_priority_topology_and_verdict_narrow_and_sort_it(world, painted, show):
+def test_priority_topology_and_verdict_filter_and_sort_the_grid(world, painted, show):
     world.history(HISTORY)
 
     def metadata(cursor) -> None:
@@ -89,7 +89,7 @@ def test_priority_topology_and_verdict_narrow_and_sort_it(world, painted, show):
     assert '<option value="P7" selected>' in html and '<option value="unknown">' in html
 
 
-def test_tests_of_one_name_are_told_apart_by_the_least_that_does():
+def test_tests_of_one_name_get_the_shortest_distinct_labels():
     def labels(*keys: str) -> list[str]:
         return grid.apart([{"key": key, "name": key.split("::", 2)[2]} for key in keys])
 

@@ -63,7 +63,7 @@ WAITS = ledger.LedgerEntry(
 )
 
 
-def test_no_source_is_an_explanation(world, call):
+def test_without_a_source_the_screen_explains_how_to_set_one_up(world, call):
     app = create_app(load(home=world.store.settings.home))
     answer = call(app, "ingest-html.data", {"url.href": "http://host/ingest", "snapshot.data": None})
     assert "No source is configured" in answer.json["response"]["ingest-html"]["data"]["html"]
@@ -90,7 +90,7 @@ def test_a_source_that_has_not_been_polled_for_long_is_stale(world, show):
     assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
 
 
-def test_a_quiet_source_is_ok_and_its_next_poll_is_told(world, show):
+def test_a_quiet_source_is_ok_and_shows_its_next_poll(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0, error="503")
     poll_status.record_poll(
         world.store, PollRecord("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1))
@@ -101,7 +101,7 @@ def test_a_quiet_source_is_ok_and_its_next_poll_is_told(world, show):
     assert ">now</td>" in show("ingest", "/ingest")["html"], "due, or going on"
 
 
-def test_a_source_that_is_read_now_is_not_stale_and_a_dead_process_reads_nothing(world, show):
+def test_a_source_being_read_is_not_stale_and_a_dead_process_reads_nothing(world, show):
     open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
     with poll_status.poll_in_progress(world.store, "ci"):
         html = show("ingest", "/ingest")["html"]
@@ -112,7 +112,7 @@ def test_a_source_that_is_read_now_is_not_stale_and_a_dead_process_reads_nothing
     assert "<span>stale</span>" in show("ingest", "/ingest")["html"]
 
 
-def test_the_bug_feed_tells_why_it_could_not_be_read(world, call):
+def test_the_bug_feed_shows_why_it_could_not_be_read(world, call):
     app = create_app(load(home=world.store.settings.home, bugs={"url": "https://tracker.example.com/bugs.json"}))
 
     def page() -> str:
@@ -129,7 +129,7 @@ def test_the_bug_feed_tells_why_it_could_not_be_read(world, call):
     assert "Bug feed" in page() and "503" not in page()
 
 
-def test_an_upload_is_told_by_what_it_is(world, show):
+def test_an_upload_is_described_by_its_content(world, show):
     world.run({"routing": {"a": "P"}}, number=7)
     build = ids.text(world.store.value("SELECT build FROM builds"))
     upload = requests.submit(world.store, "upload", "upload", {"release": "7.0", "module": "net", "number": 12}, "api")
@@ -139,21 +139,21 @@ def test_an_upload_is_told_by_what_it_is(world, show):
     assert f'{build}">7.0 routing #' in html and ">build 1<" not in html
 
 
-def test_a_run_without_a_map_is_a_fact(world, show):
+def test_a_run_without_a_build_map_is_listed(world, show):
     run = RunRecord("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
     world.store.transact("test", "test", lambda cursor: upsert_builds(cursor, [], NOW, runs=[run]))
     html = show("ingest", "/ingest")["html"]
     assert 'Runs without builds <span class="quiet">1</span>' in html and "qa/RUN #9</a></th><td>ABORTED" in html
 
 
-def test_the_ledger_is_narrowed_by_source_and_state(world, show):
+def test_the_ledger_is_filtered_by_source_and_state(world, show):
     open_work(world, GONE, WAITS)
     html = show("ingest", "/ingest?state=retry")["html"]
     assert "503 from Jenkins" in html and "404" not in html
     assert "Nothing waiting" in show("ingest", "/ingest?source=other")["html"]
 
 
-def test_open_work_begins_with_what_failed_and_counts_rechecks_apart(world, show):
+def test_open_work_begins_with_failures_and_counts_rechecks_separately(world, show):
     waits = ledger.LedgerEntry("ci", "qa/NVS", 5, ledger.BUILD, ledger.NEW, next_try=NOW - timedelta(hours=1))
     well = [ledger.LedgerEntry("ci", "qa/NVS", number, ledger.BUILD, ledger.RECHECK) for number in (11, 12)]
     open_work(world, GONE, WAITS, waits, *well)
@@ -164,7 +164,7 @@ def test_open_work_begins_with_what_failed_and_counts_rechecks_apart(world, show
     assert "ledger-ci-qa/NVS-11-" in show("ingest", "/ingest?state=recheck")["html"]
 
 
-def test_gaps_drops_and_remarks_are_listed(world, show):
+def test_gaps_drops_and_report_problems_are_listed(world, show):
     names = {f"t{n}": "P" for n in range(10)}
     usual = [({"routing": names}, {"number": number}) for number in (1, 2, 3, 5)]
     world.series([*usual, ({"routing": {"t0": "P"}}, {"number": 6})])
@@ -182,7 +182,7 @@ def test_gaps_drops_and_remarks_are_listed(world, show):
     assert "<u>" not in html
 
 
-def test_what_a_form_asks_for_is_stored_and_listed(world, ask, show):
+def test_a_request_from_a_form_is_stored_and_listed(world, ask, show):
     assert "looked at" in ask(kind="poll", source="ci")
     assert "Fetching https://" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
     assert "Backfilling ci" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
@@ -196,7 +196,7 @@ def test_what_a_form_asks_for_is_stored_and_listed(world, ask, show):
     assert "3 of 12" in html and "job/a/7/" in html and "width:25.0%" in html
 
 
-def test_what_cannot_be_asked_is_said_and_nothing_is_stored(world, ask):
+def test_an_invalid_request_is_explained_and_not_stored(world, ask):
     assert "no source" in ask(kind="poll", source="other")
     assert "url" in ask(kind="build", source="ci", url="javascript:alert(1)")
     assert "from" in ask(**{"kind": "backfill", "source": "ci", "from": "yesterday"})
@@ -223,11 +223,11 @@ def found_build(number: int, **facts) -> dict:
     } | facts
 
 
-def test_a_list_of_builds_is_asked_for_and_shows_how_each_stands_now(world, ask, show):
-    said = ask(kind="discover", source="ci", **{"from": "", "to": ""})
+def test_a_list_of_builds_shows_the_current_state_of_each(world, ask, show):
+    response = ask(kind="discover", source="ci", **{"from": "", "to": ""})
     (request,) = requests.claim(world.store)
     name = ids.text(request.request)
-    assert f'data-go-to="/ingest?request={name}"' in said
+    assert f'data-go-to="/ingest?request={name}"' in response
     assert "Asking Jenkins" in show("ingest", f"/ingest?request={name}")["html"]
     builds = [found_build(3), found_build(2), found_build(1)]
     requests.report_progress(world.store, request, requests.DONE, found=3, cut=True, listed=builds)
@@ -241,7 +241,7 @@ def test_a_list_of_builds_is_asked_for_and_shows_how_each_stands_now(world, ask,
     assert html.count(" checked data-new") == 1 and "Read 1 build<" in html and f"/builds/{ids.text(held.id)}" in html
 
 
-def test_a_list_that_does_not_exist_or_failed_is_told(world, ask, show):
+def test_a_missing_or_failed_list_is_explained(world, ask, show):
     assert "No list of builds" in show("ingest", "/ingest?request=00000000000000ab")["html"]
     ask(kind="discover", source="ci", to="2026-11-01")
     (request,) = requests.claim(world.store)
@@ -260,7 +260,7 @@ def test_try_again_makes_a_build_that_was_given_up_due(world, ask):
     assert [one.kind for one in requests.recent(world.store)] == ["poll"]
 
 
-def test_a_page_of_another_site_cannot_ask(world, app):
+def test_a_page_of_another_site_cannot_send_requests(world, app):
     headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
     answer = app.server.test_client().post("/_dash-update-component", json={}, headers=headers)
     assert answer.status_code == 403

@@ -12,7 +12,7 @@ def fill(world) -> None:
     world.series(runs)
 
 
-def test_it_says_whether_the_release_may_ship_and_lists_what_keeps_it(world, show):
+def test_it_shows_whether_the_release_may_ship_and_lists_the_obstacles(world, show):
     fill(world)
     html = show("matrix", "/matrix")["html"]
     assert "is not ready" in html and "1 broken test in 1 of 2 modules" in html
@@ -32,7 +32,7 @@ def test_a_cell_lists_its_own_tests(world, show):
     assert "No broken test" in show("matrix", "/matrix?row=nothing&column=nowhere")["html"]
 
 
-def test_the_columns_are_chosen_by_the_address_and_a_nameless_topology_can_be_chosen(world, show):
+def test_the_url_chooses_the_columns_and_the_unnamed_topology_can_be_chosen(world, show):
     fill(world)
     html = show("matrix", "/matrix?by=topology")["html"]
     assert "column=none" in html and html.count('scope="col"') == 2
@@ -44,7 +44,7 @@ def test_the_columns_are_chosen_by_the_address_and_a_nameless_topology_can_be_ch
     assert "must be one of environment, topology" in show("matrix", "/matrix?by=host")["html"]
 
 
-def test_all_releases_stand_side_by_side(world, show):
+def test_all_releases_are_side_by_side(world, show):
     fill(world)
     world.history({"c": "PPP"}, release="8.0", module="later")
     html = show("matrix", "/matrix")["html"]
@@ -56,14 +56,14 @@ def test_all_releases_stand_side_by_side(world, show):
     assert "is not ready" in show("matrix", "/matrix?environment=prod")["html"]
 
 
-def test_nothing_to_tell_is_said_and_names_are_escaped(world, show):
+def test_an_empty_matrix_is_explained_and_names_are_escaped(world, show):
     assert "No finished runs" in show("matrix", "/matrix")["html"]
     world.history({"<img src=x>": "PF"}, module="<b>m", release="<u>r", environment="<i>e")
     html = show("matrix", "/matrix")["html"]
     assert "&lt;img" in html and not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e"))
 
 
-def test_what_failed_the_only_time_it_ran_has_its_own_words_and_is_no_broken_test(world, show):
+def test_a_test_that_failed_its_only_run_is_unjudged_and_not_broken(world, show):
     fill(world)
     world.run({"routing": {"a": "F", "b": "P"}, "storage": {"s": "P", "fresh": "F"}})
     html = show("matrix", "/matrix?release=7.0")["html"]

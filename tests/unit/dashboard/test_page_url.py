@@ -10,18 +10,18 @@ VALUES = st.text(min_size=1, max_size=20).filter(lambda text: text.encode("utf-8
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=5))
-def test_an_address_is_read_back_as_it_was_written(query):
+def test_a_url_round_trips(query):
     assert dict(PageUrl.of(PageUrl("/trends", query).here()).query) == query
 
 
-def test_another_screen_keeps_the_scope_and_nothing_else():
+def test_links_to_other_screens_keep_only_the_scope():
     url = PageUrl.of("http://host/runs/1?release=7.0&environment=prod&view=failed&q=x&as_of=3")
     assert url.to("trends") == "/trends?release=7.0&environment=prod&as_of=3"
     assert url.to("runs", "a/b", release=None) == "/runs/a%2Fb?environment=prod&as_of=3"
     assert url.here(q=None, view="broken") == "/runs/1?release=7.0&environment=prod&view=broken&as_of=3"
 
 
-def test_a_pattern_takes_its_segments_and_nothing_longer():
+def test_a_pattern_matches_its_segments_and_nothing_longer():
     assert match("/runs/<run>", "/runs/12") == {"run": "12"}
     assert match("/runs/<run>", "/runs/12/") == {"run": "12"}
     assert match("/", "/") == {}

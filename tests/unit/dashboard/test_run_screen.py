@@ -26,7 +26,7 @@ def counts(html: str) -> dict[str, int]:
     return {word: int(count) for count, word in re.findall(r"<b data-live>(\d+)</b><span>([\w ]+)</span>", html)}
 
 
-def test_the_changes_stand_on_top_and_follow_the_chosen_baseline(world, addresses, show):
+def test_the_changes_are_on_top_and_follow_the_chosen_baseline(world, addresses, show):
     html = show("run", addresses[2])["html"]
     assert counts(html)["still failing"] == 1 and counts(html)["new pass"] == 1 and ">fixed<" in html
     assert re.search(r'<option value="" selected>#2 \(previous run\)', html)
@@ -37,13 +37,13 @@ def test_the_changes_stand_on_top_and_follow_the_chosen_baseline(world, addresse
     assert "No run 0123" in show("run", f"{addresses[2]}?base=0123456789abcdef")["html"]
 
 
-def test_modules_and_priorities_are_held_against_the_same_run(world, addresses, show):
+def test_modules_and_priorities_are_compared_with_the_same_run(world, addresses, show):
     def metadata(cursor) -> None:
         cursor.execute("INSERT INTO test_metadata BY NAME SELECT 'broke' AS base_name, 'P0' AS priority")
 
     world.store.transact("test", "metadata", metadata)
     world.run({"routing": {"broke": "F", "dead": "F"}})
-    first, last = (ids.text(world.runs[place].id) for place in (0, 3))
+    first, last = (ids.text(world.runs[index].id) for index in (0, 3))
     before = show("run", f"/runs/{last}")["html"]
     older = show("run", f"/runs/{last}?base={first}")["html"]
     row = re.compile(r'data-key="priority-P0".*?</tr>', re.DOTALL)
@@ -59,10 +59,10 @@ def test_another_release_can_be_the_baseline(world, addresses, show):
     assert counts(show("run", f"{addresses[2]}?base={other}")["html"])["new pass"] == 3
 
 
-def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
-    calm = {f"t{place}": "P" for place in range(8)}
+def test_exclusions_are_shown_and_one_switch_includes_them(world, show):
+    passing = {f"t{number}": "P" for number in range(8)}
     storage = {"storage": {"s": "P"}}
-    world.series([{"routing": calm} | storage] * 2 + [{"routing": dict.fromkeys(calm, "F")} | storage])
+    world.series([{"routing": passing} | storage] * 2 + [{"routing": dict.fromkeys(passing, "F")} | storage])
     address = f"/runs/{ids.text(world.runs[-1].id)}"
     html = show("run", address)["html"]
     assert "8 failures of 1 mass failure<" in html and "in this run" in html
@@ -70,16 +70,16 @@ def test_what_is_left_out_is_said_and_one_switch_includes_it(world, show):
     assert included.count('class="case"') == 8 and "No verdicts" in show("run", f"{address}?view=broken")["html"]
 
 
-def test_the_gate_says_on_the_screen_what_it_says_to_a_job(world, show):
-    calm = {f"t{place}": "P" for place in range(12)}
-    before = {"routing": calm, "storage": {"s": "P", "u": "P"}}
-    world.series([before, before, {"routing": dict.fromkeys(calm, "F"), "storage": {"s": "F", "u": "P"}}])
+def test_the_gate_gives_the_same_answer_on_the_screen_and_to_a_job(world, show):
+    passing = {f"t{number}": "P" for number in range(12)}
+    before = {"routing": passing, "storage": {"s": "P", "u": "P"}}
+    world.series([before, before, {"routing": dict.fromkeys(passing, "F"), "storage": {"s": "F", "u": "P"}}])
     run = ids.text(world.runs[-1].id)
-    said = gate(world.store, Filter(release="7.0"), run)
-    assert said["new"] == 1 and said["left_out"]["failures"] == 12
+    answer = gate(world.store, Filter(release="7.0"), run)
+    assert answer["new"] == 1 and answer["left_out"]["failures"] == 12
     html = show("run", f"/runs/{run}?view=gate")["html"]
     assert "<b data-live>1</b><span>newly failing" in html and "excluding 12 failures of a mass failure" in html
-    assert said["reason"] in html and said["tests"][0]["sentence"] in html and html.count('class="case"') == 1
+    assert answer["reason"] in html and answer["tests"][0]["sentence"] in html and html.count('class="case"') == 1
     assert "including 12 failures of a mass failure" in html
     assert ">13</b><span>regression" in html  # between these two runs alone, the storm counted
     included = show("run", f"/runs/{run}?view=gate&include_storms=1")["html"]
@@ -87,7 +87,7 @@ def test_the_gate_says_on_the_screen_what_it_says_to_a_job(world, show):
     assert "No finished run before #1" in show("run", f"/runs/{ids.text(world.runs[0].id)}")["html"]
 
 
-def test_an_older_run_shows_its_verdicts_as_they_stood_then(world, show):
+def test_an_older_run_shows_its_verdicts_as_of_then(world, show):
     world.history({"mended": "PPFFPP", "late": "PPPPPF"})
     fourth = ids.text(world.runs[3].id)
     html = show("run", f"/runs/{fourth}?view=broken")["html"]
@@ -100,7 +100,7 @@ def test_an_older_run_shows_its_verdicts_as_they_stood_then(world, show):
     assert "Verdicts as of" not in show("run", f"/runs/{ids.text(world.runs[5].id)}?view=broken")["html"]
 
 
-def test_flaky_tests_leave_every_count_with_one_switch(world, show):
+def test_one_switch_excludes_flaky_tests_from_every_count(world, show):
     world.history({"flaky": "PFPPFP", "steady": "PPPPPF"})
     address = f"/runs/{ids.text(world.runs[-1].id)}"
     assert "result excluded" not in show("run", address)["html"]
@@ -123,7 +123,7 @@ def test_names_are_escaped(world, show):
         assert not any(tag in html for tag in ("<img", "<b>m", "<u>", "<i>e")), kind
 
 
-def test_a_part_that_a_run_does_not_have_is_nothing_and_not_broken(world, show):
+def test_a_scope_without_results_in_a_run_is_empty_and_not_broken(world, show):
     world.run({"routing": {"a": "F"}, "late": {}})
     run = ids.text(world.runs[0].id)
     html = show("run", f"/runs/{run}?module=nowhere&view=failed")["html"]
@@ -133,7 +133,7 @@ def test_a_part_that_a_run_does_not_have_is_nothing_and_not_broken(world, show):
     assert "No results: the builds finished" in show("run", f"/runs/{run}?module=late")["html"]
 
 
-def test_a_scope_without_a_run_is_said_on_the_overview_with_a_way_out(world, show):
+def test_the_overview_explains_a_scope_without_runs_and_links_out_of_it(world, show):
     world.run({"routing": {"a": "F"}}, release="7.0")
     world.run({"nvs": {"n": "P"}}, release="8.0", environment="staging")
     for query in ("environment=nowhere", "module=nowhere", "topology=9s"):
@@ -143,9 +143,9 @@ def test_a_scope_without_a_run_is_said_on_the_overview_with_a_way_out(world, sho
     assert "No run of module nvs" in html and html.count("s-empty") >= 1 and "s-broken" not in html
 
 
-def test_the_end_of_a_run_is_estimated_by_the_newest_of_its_lane(world):
+def test_the_end_of_a_run_is_estimated_from_the_newest_runs_of_its_lane(world):
     for seconds, environment in ((9000, "prod"), (9000, "prod"), (60, "prod"), (70, "prod"), (80, "prod"), (5, "lab")):
-        run, builds, listed = world.prepare({"routing": {"a": "P"}}, environment=environment)
-        world.write([replace(run, duration_s=seconds)], builds, listed)
+        run, builds, run_builds = world.prepare({"routing": {"a": "P"}}, environment=environment)
+        world.write([replace(run, duration_s=seconds)], builds, run_builds)
     assert runs.expected(world.store, "7.0", "prod") == 70
     assert runs.run(world.store, ids.text(world.runs[-1].id))["expected_s"] == 5

@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs_version
 from dashboard import static_files
 
 
-def test_every_inline_script_of_the_page_is_in_the_policy_and_no_other_may_run(app):
+def test_the_policy_allows_every_inline_script_of_the_page_and_no_other(app):
     client = app.server.test_client()
     client.get("/")
     page = client.get("/")
@@ -26,7 +26,7 @@ def test_every_inline_script_of_the_page_is_in_the_policy_and_no_other_may_run(a
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_page_names_no_other_host(app):
+def test_the_page_refers_to_no_other_host(app):
     page = app.server.test_client().get("/").text
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)
     assert '<html lang="en">' in page
@@ -34,7 +34,7 @@ def test_the_page_names_no_other_host(app):
     assert "plotly" in app.server.test_client().get("/trends").headers["Link"]
 
 
-def test_static_files_are_compressed_and_kept(app):
+def test_static_files_are_compressed_and_cached(app):
     client = app.server.test_client()
     whole = client.get("/app.css?m=1", buffered=True).data
     small = client.get("/app.css?m=1", headers={"Accept-Encoding": "br"}, buffered=True)
@@ -47,7 +47,7 @@ def test_static_files_are_compressed_and_kept(app):
     assert b"rt.apply" in client.get(static_files.bundle_url("js"), buffered=True).data
 
 
-def test_plotly_is_served_from_here_in_the_version_that_python_draws_for(app):
+def test_plotly_is_served_locally_in_the_version_of_the_python_package(app):
     answer = app.server.test_client().get("/_dash-component-suites/plotly/package_data/plotly.min.js", buffered=True)
     assert answer.status_code == 200
     assert f"v{get_plotlyjs_version()}" in answer.text[:300]

@@ -85,7 +85,7 @@ def share(app: Dash, call, href: str) -> dict:
 
 
 @pytest.mark.parametrize("address", SCREENS)
-def test_a_screens_call_answers_what_it_shows(filled, call, address):
+def test_a_screens_call_returns_the_data_it_shows(filled, call, address):
     app, names = filled
     found = share(app, call, address.format(**names))
     assert found["path"] == SCREENS[address][1].format(**names)
@@ -97,13 +97,13 @@ def test_a_screens_call_answers_what_it_shows(filled, call, address):
             assert (file.status_code, file.mimetype) == (200, mimetype), file.text[:300]
 
 
-def test_no_screen_is_left_out():
+def test_every_screen_is_covered():
     paths = {address.partition("?")[0] for address in SCREENS}
     for page in (page for page in PAGES if page not in (sql, docs)):  # they show no answer of a GET route
         assert any(match(page.PATH, path) is not None for path in paths), f"{page.__name__} is in no row of SCREENS"
 
 
-def test_trends_are_of_the_chosen_range(world, show, app):
+def test_trends_cover_the_chosen_range(world, show, app):
     world.history({"a": "PPPP"})  # 12 h apart, from the 1st at 16:00
     client, chosen = app.server.test_client(), "since=2026-11-02T00:00:00Z&until=2026-11-02T16:00:00Z"
     (series,) = client.get(f"/api/v1/trends?{chosen}").json["series"]
@@ -116,11 +116,11 @@ def test_trends_are_of_the_chosen_range(world, show, app):
 
 
 @pytest.mark.parametrize("address", ["/nowhere", "/runs/0123456789abcdef", "/trends?runs=many", "/?as_of=99999"])
-def test_what_cannot_be_shown_has_no_call(filled, call, address):
+def test_a_screen_with_an_error_has_no_call(filled, call, address):
     assert "path" not in share(filled[0], call, address)
 
 
-def test_every_screen_honours_the_moment_of_its_address(world, app, show, call):
+def test_every_screen_honours_the_time_in_its_url(world, app, show, call):
     """What was shown before a commit is shown after it, word for word, at the snapshot before."""
     names, then = fill(world), world.store.snapshot().id
     addresses = {address.format(**names): sinks for address, (sinks, _) in SCREENS.items()}

@@ -1,4 +1,4 @@
-"""The SQL console: what stands beside the editor, and that every question it offers has an answer and its chart."""
+"""The SQL console: the side panel, and that every example query runs and its chart fits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def console(known):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.question)
-def test_an_offered_question_is_answered(console, example):
+def test_every_example_query_runs(console, example):
     answer = console.post("/api/v1/sql", json={"sql": example.sql})
     assert answer.status_code == 200, answer.text
     assert answer.json["rows"], "it shows nothing"
@@ -50,17 +50,17 @@ def test_the_links_carry_query_and_chart(world, show):
     for example in EXAMPLES:
         assert example.question.replace("'", "&#39;") in html
     address = next(part for part in html.split('href="/sql#') if "pass_rate" in part).partition('"')[0]
-    asked = parse_qs(address.replace("&amp;", "&"))
-    assert asked["sql"] == [EXAMPLES[1].sql] and asked["view"] == ["line"] and asked["series"] == ["release"]
+    query = parse_qs(address.replace("&amp;", "&"))
+    assert query["sql"] == [EXAMPLES[1].sql] and query["view"] == ["line"] and query["series"] == ["release"]
 
 
-def test_tables_are_told_and_kept_queries_are_texts(world, show):
+def test_tables_are_described_and_saved_queries_are_escaped(world, show):
     saved_queries.save(world.store, "<img src=x>", "SELECT '<b>'", "<i>dana")
     html = show("sql-side", "/sql")["html"]
     assert "one row per attempt of a test" in html and 'data-sql-insert="started_at"' in html
     assert "&lt;img src=x&gt;" in html and "<img" not in html and "<i>dana" not in html
 
 
-def test_the_limits_are_told(world, show):
+def test_the_limits_are_shown(world, show):
     html = show("sql", "/sql")["html"]
     assert "10\u202fs" in html and "512\u202fMB" in html and "1\u202f000\u202f000 rows" in html

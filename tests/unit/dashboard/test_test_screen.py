@@ -15,7 +15,7 @@ from data.verdicts.rate_segments import segments
 A = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))
 
 
-def test_segments_tell_since_when_and_suspects_who(world, show):
+def test_segments_show_since_when_and_suspects_show_who(world, show):
     world.history({"a": "P" * 12 + "F" * 6})
     (lane,) = segments(world.store, A, Filter())
     newest, oldest = lane["segments"]
@@ -27,7 +27,7 @@ def test_segments_tell_since_when_and_suspects_who(world, show):
     assert 'href="/docs/verdicts#suspects"' in html and "c013" in html
 
 
-def test_strips_split_by_what_the_address_says(world, show):
+def test_strips_split_as_the_url_says(world, show):
     both = pa.concat_tables([cases("routing", {"a": "P"}, topology=name) for name in ("3s", "5s")])
     world.run({"routing": both})
     world.run({"routing": both}, release="8.0", environment="staging")
