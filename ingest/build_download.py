@@ -219,7 +219,7 @@ def _add_singles(jenkins: Jenkins, detail: BuildDetail, entry: str, paths: list[
         else:
             files.downloads.append(DownloadedFiles(path, kind, False, stream))
     if len(paths) > MAX_SINGLE_FILES:
-        text = f"{len(paths)} files and no zip of them: the files from this one on were left out"
+        text = f"{len(paths)} files but no zip: the files from this one on were left out"
         files.remark([(paths[MAX_SINGLE_FILES], text)])
 
 

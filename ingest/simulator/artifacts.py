@@ -67,7 +67,7 @@ def sessions(programme: Programme, execution: Execution, now: float) -> list[tup
 
 
 def order_log(programme: Programme, execution: Execution, begin: int, end: int) -> bytes:
-    """One line a test in the order of execution, with its first status."""
+    """One line per test in the order of execution, with its first status."""
     results, rows = programme.results(execution), slice(begin, end)
     return _log_lines(programme, execution, results.slot[rows], results.host[rows], results.first[rows])
 

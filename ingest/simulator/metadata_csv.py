@@ -13,7 +13,7 @@ PRIORITIES, WEIGHTS = ("P0", "P1", "P2", "P3", ""), (10, 25, 40, 20, 5)  # some 
 
 
 def metadata_csv(programme: Programme) -> str:
-    """One row a test function, whatever its parameters; the same for the same seed."""
+    """One row per test function, without its parameters; the same for the same seed."""
     rng = Random(f"{programme.seed}:metadata")
     out = io.StringIO()
     rows = csv.writer(out)

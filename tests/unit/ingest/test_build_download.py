@@ -99,7 +99,7 @@ def test_no_report_is_requested_where_jenkins_counted_none(web: WebServer, tmp_p
 def test_a_report_that_breaks_off_is_read_again(web: WebServer, tmp_path: Path, quick: None) -> None:
     serve(web, {})
     whole = {"suites": [{"name": "s", "cases": [{"className": "c", "name": "up", "status": "PASSED"}]}]}
-    # Cut behind a brace, so that only its parser can tell.
+    # Cut behind a brace, so that only its parser notices.
     web.routes["/job/x/1/testReport/api/json"] = Answer(b'{"suites": [{"cases": [{"name": "up"}', headers={})
     source = source_of(web.url)
     with store_of(tmp_path, source) as store:

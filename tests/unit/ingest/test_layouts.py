@@ -1,4 +1,4 @@
-"""Every layout against the simulator: each source holds what its truth says, however its jobs lie."""
+"""Every layout against the simulator: each source has the builds that its truth names, however its jobs are nested."""
 
 from __future__ import annotations
 

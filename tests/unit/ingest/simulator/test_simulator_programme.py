@@ -1,4 +1,4 @@
-"""The world behind the fake Jenkins: deterministic, and as its truth says."""
+"""The world behind the fake Jenkins: deterministic, and as its truth states."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from ingest.simulator.truth import truth
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def tell(programme: Programme) -> dict:
+def truth_of(programme: Programme) -> dict:
     return truth(programme, FakeJenkins(programme, None).root, detail=True)
 
 
@@ -38,7 +38,7 @@ def fingerprint(programme: Programme) -> str:
         for path, content in artifacts.files(programme, execution, now).items():
             digest.update(path.encode() + content())
         digest.update(repr(programme.commits_of(execution)).encode())
-    digest.update(repr(tell(programme)).encode())
+    digest.update(repr(truth_of(programme)).encode())
     return digest.hexdigest()
 
 
@@ -68,12 +68,12 @@ def test_results_do_not_depend_on_what_was_asked_before():
 
 @pytest.mark.parametrize(("size", "results"), [("tiny", 2_000), ("small", 50_000)])
 def test_sizes_are_what_they_are_called(size, results):
-    assert tell(Programme(size, 7, START))["counts"]["results"] == pytest.approx(results, rel=0.15)
+    assert truth_of(Programme(size, 7, START))["counts"]["results"] == pytest.approx(results, rel=0.15)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_kind_of_fault_is_planted_whatever_the_seed(seed):
-    planted = tell(Programme("tiny", seed, START))
+    planted = truth_of(Programme("tiny", seed, START))
     kinds = ("regressions", "new_failures", "always_failing", "fixed", "flaky", "slower", "storms", "sick_hosts")
     assert all(planted[kind] for kind in (*kinds, "appeared"))
 
@@ -97,7 +97,7 @@ def history(programme: Programme, entry: dict) -> dict[int, bool]:
 
 def test_regressions_have_the_bounds_that_the_truth_names():
     programme = Programme("small", 7, START)
-    planted = tell(programme)
+    planted = truth_of(programme)
     assert len(planted["regressions"]) >= 20
     for entry in planted["regressions"]:
         ran = history(programme, entry)
@@ -111,7 +111,7 @@ def test_regressions_have_the_bounds_that_the_truth_names():
 
 def test_the_culprit_is_among_the_changes_after_the_last_good_build():
     programme = Programme("small", 7, START)
-    for entry in tell(programme)["regressions"]:
+    for entry in truth_of(programme)["regressions"]:
         between = [
             commit.id
             for execution in executions(programme)
@@ -124,7 +124,7 @@ def test_the_culprit_is_among_the_changes_after_the_last_good_build():
 
 def test_fixed_tests_pass_from_the_fixing_build_on():
     programme = Programme("small", 7, START)
-    for entry in tell(programme)["fixed"]:
+    for entry in truth_of(programme)["fixed"]:
         ran = history(programme, entry)
         assert all(
             failed for number, failed in ran.items() if entry["first_bad_build"] <= number < entry["fixed_build"]
@@ -135,7 +135,7 @@ def test_fixed_tests_pass_from_the_fixing_build_on():
 def test_flaky_tests_fail_at_their_rate_and_reruns_rescue_some():
     programme = Programme("small", 7, START)
     expected = failures = rescued = 0
-    flaky = {(e["release"], e["job_module"], e["key"]): e["rate"] for e in tell(programme)["flaky"]}
+    flaky = {(e["release"], e["job_module"], e["key"]): e["rate"] for e in truth_of(programme)["flaky"]}
     for execution in executions(programme):
         if execution.fate != "tests":
             continue
@@ -152,7 +152,7 @@ def test_flaky_tests_fail_at_their_rate_and_reruns_rescue_some():
 
 def test_storms_and_sick_hosts_show_in_the_results():
     programme = Programme("small", 7, START)
-    planted = tell(programme)
+    planted = truth_of(programme)
     for storm in planted["storms"]:
         build = next(
             b
@@ -175,7 +175,7 @@ def test_storms_and_sick_hosts_show_in_the_results():
 
 
 def test_pass_rates_look_real():
-    planted = tell(Programme("small", 7, START))
+    planted = truth_of(Programme("small", 7, START))
     assert 0.94 < planted["counts"]["passed"] / planted["counts"]["results"] < 0.99
 
 
@@ -194,14 +194,14 @@ def test_a_running_build_grows_and_ends_as_the_finished_one():
     twin = Programme("tiny", 5, START)
     twin.finish()
     assert artifacts.files(programme, running, now).keys() == artifacts.files(twin, running, twin.now()).keys()
-    assert not [run for run in tell(twin)["runs"] if run["state"] == "running"]
+    assert not [run for run in truth_of(twin)["runs"] if run["state"] == "running"]
 
 
 def test_later_runs_come_with_the_clock_and_bring_breakages_that_are_fixed_again():
     programme = Programme("tiny", 5, START)
-    before = tell(programme)
+    before = truth_of(programme)
     programme.advance(20 * 86400)
-    after = tell(programme)
+    after = truth_of(programme)
     assert len(after["runs"]) > len(before["runs"]) + 60
     assert len(after["fixed"]) > len(before["fixed"])
     stale = [run for run in after["runs"] if run["release"] == "7.0"]
@@ -210,10 +210,10 @@ def test_later_runs_come_with_the_clock_and_bring_breakages_that_are_fixed_again
 
 def test_live_runs_begin_and_end_within_minutes():
     programme = Programme("tiny", 5, live=True)
-    before = len(tell(programme)["runs"])
+    before = len(truth_of(programme)["runs"])
     programme.advance(600)
     runs = [run for release in programme.releases for run in release.runs if run.started > programme.started]
-    assert 10 <= len(runs) == len(tell(programme)["runs"]) - before <= 13
+    assert 10 <= len(runs) == len(truth_of(programme)["runs"]) - before <= 13
     assert all(30 < run.ended - run.started < 100 for run in runs)
 
 
@@ -230,7 +230,7 @@ def test_failure_texts_are_well_formed_in_every_family():
 
 
 def test_staging_runs_have_tests_of_their_own():
-    planted = tell(Programme("small", 7, START))
+    planted = truth_of(Programme("small", 7, START))
     totals = {name: [b["total"] for b in planted["builds"] if b["environment"] == name] for name in ("prod", "staging")}
     assert 0 < np.mean(totals["staging"]) < np.mean(totals["prod"]) / 3
 
@@ -243,6 +243,6 @@ def test_skipped_and_every_other_status_occur():
 
 def test_a_size_of_ones_own_and_one_that_is_too_small():
     size = ProgrammeSize((ReleaseSpec("1.0", 12, 3.0, 1),), modules=2, tests=15)
-    assert tell(Programme(size, 3, START))["counts"]["builds"] > 20
+    assert truth_of(Programme(size, 3, START))["counts"]["builds"] > 20
     with pytest.raises(ValueError, match="at least 8 runs"):
         Programme(ProgrammeSize((ReleaseSpec("1.0", 3, 3.0, 1),), modules=2, tests=15), 3, START)

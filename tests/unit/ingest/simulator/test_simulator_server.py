@@ -1,4 +1,4 @@
-"""The fake Jenkins over HTTP: what it serves is what its truth says, in the ways that hurt on the real one."""
+"""The fake Jenkins over HTTP: what it serves is what its truth says, with the difficulties of the real one."""
 
 import io
 import re
@@ -325,11 +325,11 @@ def test_requests_are_counted_by_kind(jenkins):
 def test_many_at_once(jenkins):
     paths = [f"job/libcore-nightly/{number}/api/json" for number in range(1, 60)]
 
-    def ask(path: str) -> int:
+    def fetch(path: str) -> int:
         return requests.get(jenkins.server.url + path, timeout=10).json()["number"]
 
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, paths)) == list(range(1, 60))
+        assert list(pool.map(fetch, paths)) == list(range(1, 60))
 
 
 def test_sources_name_jobs_that_exist(jenkins):
