@@ -39,9 +39,9 @@ def test_the_store_is_reopened_when_no_thread_uses_it(
         first.value("SELECT 1")
     job(web, 1, 2, 3)
     assert ingest.cycle("ci", force=True).ingested == 1
-    request = requests.submit(ingest.store, "build", "ci", {"url": f"{web.url}job/x/1/"}, "someone")
+    number = requests.submit(ingest.store, "build", "ci", {"url": f"{web.url}job/x/1/"}, "someone")
     (request,) = requests.claim(ingest.store)
     ingest._handle(request)
-    assert requests.status(ingest.store, request).state == "done"
+    assert requests.status(ingest.store, number).state == "done"
     assert ingest.store.value("SELECT count(*) FROM builds") == 3
     ingest.store.close()
