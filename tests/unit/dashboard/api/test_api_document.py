@@ -1,4 +1,4 @@
-"""The OpenAPI document is whole and true: every route, examples that fit, a page that needs no one."""
+"""The OpenAPI document is complete and correct: every route, valid examples, a page without foreign files."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_its_moment_is_one_that_is_there(world, own_client):
         assert moments() == {str(own_client.get("/api/v1/snapshot").json["snapshot"])}
 
 
-def test_it_stands_without_a_store(tmp_path, serve, document):
+def test_it_is_available_without_a_store(tmp_path, serve, document):
     home = tmp_path / "home"
     home.mkdir()
     (home / "catalog.sqlite").write_bytes(b"this is no database" * 100)
@@ -200,7 +200,7 @@ def test_times_that_are_sent_are_drawn(document):
         assert not re.search(pattern, "") and not re.search(pattern, "soon")
 
 
-def test_the_example_of_work_is_taken_as_it_stands(tmp_path):
+def test_the_example_of_a_request_is_accepted_as_it_is(tmp_path):
     """The example names a configured source."""
     lab = SourceSettings(name="lab", url="https://jenkins.example.com/", job="qa/7.0/RUN")
     client = create_server(load(home=tmp_path / "home", source=[lab])).test_client()

@@ -86,7 +86,7 @@ def test_json_is_wanted_where_json_is_read(client, kind):
         (b"\xff\xfe", None),
     ],
 )
-def test_a_wrong_body_is_told_as_a_problem(client, body, parameter):
+def test_a_wrong_body_is_a_problem_document(client, body, parameter):
     answer = client.post("/api/v1/sql", data=body, content_type="application/json")
     assert answer.status_code == 400, answer.text
     assert answer.json.get("parameter") == parameter
@@ -140,7 +140,7 @@ def test_an_upload_is_what_the_ingest_process_reads(world, own_client):
         ({"release": "7.0", "module": "m", "colour": "red"}, "colour"),
     ],
 )
-def test_a_wrong_upload_is_told_as_a_problem(client, form, parameter):
+def test_a_wrong_upload_is_a_problem_document(client, form, parameter):
     if parameter != "files":
         form = form | {"files": (io.BytesIO(b"<testsuite/>"), "r.xml")}
     answer = client.post("/api/v1/builds", data=form, content_type="multipart/form-data")
@@ -171,7 +171,7 @@ def test_a_wrong_upload_is_told_as_a_problem(client, form, parameter):
         ({"kind": "poll"}, "source"),
     ],
 )
-def test_a_wrong_request_is_told_as_a_problem(client, body, parameter):
+def test_a_wrong_request_is_a_problem_document(client, body, parameter):
     answer = client.post("/api/v1/ingest/requests", json=body)
     assert answer.status_code == 400, answer.text
     assert (answer.json.get("parameter") or "").partition(".")[0] == (parameter or "")

@@ -119,7 +119,7 @@ def test_fields_may_be_spaced(client):
     assert set(get(client, "/runs?fields=id,%20number").json["items"][0]) == {"id", "number"}
 
 
-def test_what_stands_in_the_catalogue_is_counted(client):
+def test_rows_in_the_catalog_are_counted(client):
     text = client.get("/metrics").text
     (line,) = [line for line in text.splitlines() if line.startswith("regtracker_catalog_bytes ")]
     assert float(line.split()[1]) > 10_000

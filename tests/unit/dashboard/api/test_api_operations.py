@@ -1,4 +1,4 @@
-"""Health, metrics and badges tell the truth, above all when something is wrong."""
+"""Health, metrics and badges are correct, above all when something is wrong."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def test_the_grid_pages_over_tests_and_keeps_its_columns(client):
         ("/grid?order=luck", 400, "order"),
     ],
 )
-def test_what_is_wrong_is_told_as_a_problem_document(client, path, status, parameter):
+def test_an_error_is_a_problem_document(client, path, status, parameter):
     answer = client.get(f"/api/v1{path}")
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.text
     problem = base.Problem.model_validate(answer.json, strict=True)

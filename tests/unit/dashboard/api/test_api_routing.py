@@ -57,7 +57,7 @@ def test_a_parameter_is_given_once(client, query, parameter):
 
 
 @pytest.mark.parametrize("path", ["/sql", "/sql/saved", "/ingest/requests"])
-def test_what_stands_in_the_address_of_a_post_is_not_left_out(client, path):
+def test_parameters_in_the_address_of_a_post_are_not_ignored(client, path):
     answer = client.post(f"/api/v1{path}?limit=1", json={"sql": "SELECT 1"})
     assert (answer.status_code, answer.json["parameter"]) == (400, "limit")
     empty = client.post("/api/v1/sql", json={"sql": "SELECT 1", "as_of": ""})

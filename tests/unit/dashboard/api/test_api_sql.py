@@ -1,4 +1,4 @@
-"""SQL from outside reads our tables and nothing else, takes only so much, and always comes back with an answer."""
+"""SQL from clients reads our tables only, has limits, and always gets an answer."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_kept_is_refused(client, body):
     assert client.post("/api/v1/sql/saved", json=body).status_code == 400
 
 
-def test_the_meaning_of_every_table_and_column_is_told(filled, client):
+def test_every_table_and_column_has_a_description(filled, client):
     tables = client.get("/api/v1/sql/tables?limit=1000").json["items"]
     openapi.page_model(operations.TableMeaning).model_validate(client.get("/api/v1/sql/tables").json, strict=True)
     for table in tables:

@@ -1,4 +1,4 @@
-"""Which SQL from outside may run: SELECTs over our tables, and nothing else, whatever it looks like."""
+"""Which SQL of clients may run: SELECTs over our tables, nothing else, in any disguise."""
 
 from __future__ import annotations
 

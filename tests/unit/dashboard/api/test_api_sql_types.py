@@ -135,12 +135,12 @@ def test_columns_keep_their_types_where_the_format_has_them(ask):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_columns_of_one_name_are_told_apart(ask, form):
+def test_columns_of_one_name_are_distinguished(ask, form):
     assert len(set(read(ask("SELECT 1 AS a, 2 AS a, 3 AS A", form), form)[0])) == 3
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_order_that_was_asked_for_stays(ask, form):
+def test_the_requested_order_stays(ask, form):
     answer = ask("SELECT i, i * INTERVAL 1 DAY AS span FROM range(5000) t(i) ORDER BY hash(i)", form)
     plain = [row[0] for row in ask("SELECT i FROM range(5000) t(i) ORDER BY hash(i)").json["rows"]]
     if form == "json":

@@ -12,13 +12,13 @@ LATE, EARLY = "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"  # in UTC
 
 @pytest.mark.parametrize("beyond", [LATE, EARLY])
 @pytest.mark.parametrize("path", ["/runs", "/snapshot", "/badges/7.0.svg", "/runs/0000000000000000", "/trends"])
-def test_a_store_is_not_asked_for_beyond_the_calendar(client, path, beyond):
+def test_a_time_beyond_the_calendar_does_not_reach_the_store(client, path, beyond):
     answer = client.get(f"/api/v1{path}", query_string={"as_of": beyond})
     assert (answer.status_code, answer.json["parameter"]) == (400, "as_of")
 
 
 @pytest.mark.parametrize("beyond", [LATE, EARLY])
-def test_nothing_is_handed_in_from_beyond_the_calendar(client, beyond):
+def test_no_body_has_a_time_beyond_the_calendar(client, beyond):
     answer = client.post("/api/v1/sql", json={"sql": "SELECT 1", "as_of": beyond})
     assert (answer.status_code, answer.json["parameter"]) == (400, "as_of")
     for name in ("from", "to"):

@@ -125,7 +125,7 @@ def test_sql_is_answered_as_table_as_json_and_as_file(call, filled, tmp_path):
     assert pyarrow.parquet.read_table(tmp_path / "counts.parquet")["runs"].to_pylist() == [row[1] for row in counts]
     assert call("sql", select, "--format", "csv").stdout.splitlines()[0] == '"release","runs"'
     cut = call("sql", "SELECT test FROM tests", "--limit", "1")
-    assert "1 row in" in cut.stdout and "there are more" in cut.stdout
+    assert "1 row in" in cut.stdout and "more rows: --limit 1 reached" in cut.stdout
 
 
 def test_sql_that_may_not_run_is_refused(call):
