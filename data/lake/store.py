@@ -1,6 +1,6 @@
 """The lake as one object: one DuckDB instance per process, one cursor per thread, one writer at a time.
 
-The unusual parts were measured (docs/design.md, "The store"): the writers' lock, the idle catalog connection,
+The unusual parts were measured (docs/design.md, "Store"): the writers' lock, the idle catalog connection,
 extensions loaded by path.
 """
 
