@@ -13,6 +13,7 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.failing_line import excerpts
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
+from data.model.build_record import FLAGS
 from data.model.filters import Filter
 from data.queries import bugs, builds, results
 
@@ -21,12 +22,6 @@ FACETS = ("topology", "host", "module")
 STATUSES = ("failed", "skipped", "passed", "all")
 GROUPED = 1_000  # results shown by topology and host
 CONSOLE = 8 << 20  # bytes of a console log that are searched
-# What a build's flags mean for its numbers.
-FLAGS = {
-    "no_results": "no report was found, so its tests are missing, not failed",
-    "recovered": "a report was damaged; the readable part is shown",
-    "count_mismatch": "the number of results in the reports differs from Jenkins' count",
-}
 
 
 def layout() -> html.Div:
@@ -63,7 +58,7 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
     return {
         "build": this,
         "facets": {name: facets.get(name, []) for name in FACETS},
-        "flags": [(flag, FLAGS.get(flag, flag.replace("_", " "))) for flag in this["flags"]],
+        "flags": [(flag, FLAGS.get(flag, "")) for flag in this["flags"]],
         "status": status,
         "offset": offset,
         "more": len(rows) > PAGE_SIZE and not grouped,

@@ -1,12 +1,13 @@
 """The records that ingest writes for one build: the build, its tests, commits, raw files and case rows.
 
-A new column of a build takes four places:
+A new column of a build is added in these places:
 
-1. a migration in `data/lake/schema/` that adds the column to the table `builds` (with its comment: it is documented);
+1. a migration in `data/lake/schema/` that adds the column to the table `builds` (with a comment, which documents it);
 2. a field of `BuildRecord` here; the Arrow columns of the insert follow from the fields;
-3. `ingest/build_rows.py`, `build_record()`, which fills it (from `ingest/jenkins/build_details.py`, where it is a fact
-   of Jenkins; `ingest/importer.py` for builds that are imported);
-4. the `Build` of the JSON API: `dashboard/api/schemas/builds.py`, filled by `data/queries/builds.py`.
+3. `ingest/build_rows.py`, `build_record()`, which fills it (from `ingest/jenkins/build_details.py`, if Jenkins
+   reports it; `ingest/importer.py` for imported builds);
+4. `Build` (lists and details) or `BuildDetail` (details only) of the JSON API in `dashboard/api/schemas/builds.py`,
+   filled by `data/queries/builds.py`; on the screen: `dashboard/templates/build.html`.
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ _CASE_COLUMNS: dict[str, pa.DataType] = {
 }
 CASE_SCHEMA = pa.schema(_CASE_COLUMNS)
 
-# The flags of a build and what each means. Ingest sets them; the table `builds` keeps them joined by blanks.
+# The flags of a build and what each means. Ingest sets them; the table `builds` keeps them separated by spaces.
 FLAGS = {
-    "no_results": "the build finished without any test result",
+    "no_results": "the build finished without any test result; its tests are missing, not failed",
     "partial": "read while the build was running; more results may follow",
     "recovered": "a report is malformed; everything before the damage was read",
     "unreadable": "a report cannot be read, or a listed artifact no longer exists",
     "count_mismatch": "Jenkins counted a different number of tests than was read",
     "declared_differs": "a report declares a different number of tests than it contains",
     "status_differs": "a JUnit report and the order log disagree on a test's status; the log counts",
+    "ambiguous": "JUnit results that name no topology were left out: several topologies ran their tests",
     "repeated": "a test ran more than once on one topology; each run is kept, numbered #2 and up",
     "no_start_time": "Jenkins gave no start time; the time of discovery is used",
     "no_release": "no rule matched a release",

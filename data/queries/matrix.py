@@ -2,7 +2,8 @@
 
 A cell counts the tests that are broken now (without flaky tests and mass failures), not the results that failed: one
 red cell is one reason not to ship. Rows and columns take their worst cell, and count each broken test once. What a cell
-counts is read in data/queries/matrix_cells.py; the tests behind a cell are listed in data/queries/matrix_tests.py.
+counts is read in data/queries/matrix_cells.py; its state is decided in data/verdicts/evidence/matrix_cell.py; the tests
+behind it are listed in data/queries/matrix_tests.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The truth table of design.md section 5, and what must hold for every sequence."""
+"""The truth table of docs/verdicts.md, and what must hold for every sequence."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The words of design.md section 5, through the store: the whole truth table, topologies, lanes, reruns, evidence."""
+"""The rules of docs/verdicts.md, through the store: the whole truth table, topologies, lanes, reruns, evidence."""
 
 from __future__ import annotations
 
