@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler, make_server
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -19,8 +19,9 @@ class QuietHandler(WSGIRequestHandler):
 def served(application: Any, port: int = 0) -> Iterator[str]:
     """Serves a WSGI application on a port (0: any that is free); gives its address. It ends with its last answer."""
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=QuietHandler)
+    assert isinstance(server, ThreadedWSGIServer)
     server.daemon_threads = False  # so that it waits for them
-    # It looks so often, in seconds, whether it should end.
+    # The argument: seconds between two checks whether to stop.
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

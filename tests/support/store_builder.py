@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from data.lake.store import Store
@@ -118,7 +119,7 @@ class World:
         self.write([run], builds, run_builds)
         return run
 
-    def history(self, sequences: dict[str, str], module: str = "routing", **kwargs) -> None:
+    def history(self, sequences: dict[str, str], module: str = "routing", **kwargs: Any) -> None:
         """One run per letter: test name -> one letter per run, oldest first (P F S, K rescued, - did not run)."""
         columns = []
         for column in zip(*sequences.values(), strict=True):
@@ -126,7 +127,7 @@ class World:
             columns.append({module: {name: letter for name, letter in letters.items() if letter != "-"}})
         self.series(columns, **kwargs)
 
-    def series(self, contents: Iterable[Any], **kwargs) -> None:
+    def series(self, contents: Iterable[Any], **kwargs: Any) -> None:
         """One run for each of these modules' contents (as `run` takes them), oldest first, in one transaction. An item
         may also be a pair: (contents, arguments of `run` for this run only)."""
         runs, builds, run_builds = [], [], []
@@ -141,7 +142,7 @@ class World:
     def write(self, runs: list[RunRecord], builds: list[Any], run_builds: list[Any]) -> None:
         """Write prepared runs in one transaction."""
 
-        def work(cursor) -> None:
+        def work(cursor: duckdb.DuckDBPyConnection) -> None:
             append.upsert_builds(cursor, [], runs[0].started_at, runs=runs, run_builds=run_builds)
             append.upsert_builds(cursor, builds, runs[0].started_at)
 
