@@ -97,7 +97,7 @@ def test_a_case_leads_to_the_first_bad_build(world, show):
     first, newest = (ids.text(ids.of("tests/routing/routing_test.py", "TestIt", name)) for name in "ab")
     html = show("drawer", f"/?case={first}")["html"]
     assert "failing since" in html and re.search(r"failing since <a[^>]*>build #\d+</a> in run #\d+", html)
-    bad = re.search(r'failing since <a href="(/builds/\w+)', html)[1]
+    bad = re.search(r'failing since <a\s+href="(/builds/\w+)', html)[1]
     assert "<span>first bad build" in show("drawer", f"/?case={first}.{bad.rpartition('/')[2]}")["html"]
     assert "first bad build" not in show("drawer", f"/?case={newest}")["html"], "no earlier result is known"
 
@@ -168,7 +168,7 @@ def test_a_store_that_cannot_be_opened_is_explained(tmp_path, call):
     app = create_app(load(home=tmp_path / "home"))
     answer = call(app, "overview-html.data", {"url.href": "/", "snapshot.data": None})
     html = answer.json["response"]["overview-html"]["data"]["html"]
-    assert "The store does not answer" in html and "regtracker check" in html
+    assert "The store is unavailable" in html and "regtracker check" in html
 
 
 def test_a_failing_callback_is_logged_and_shown_as_a_message(world, app, call, monkeypatch, caplog):

@@ -51,7 +51,7 @@ def test_releases_and_numbers_can_be_typed(world, show):
     assert "7.1 #2" in show("compare", "/compare?base=7.1&candidate=7.2%20%234")["html"]
     world.run({"routing": {"a": "P"}}, release="7.3", number=3)
     twice = show("compare", "/compare?base=3&candidate=4")["html"]
-    assert "2 runs may be meant by “3”" in twice and "7.3 #3 prod" in twice and "7.2 #3 prod" in twice
+    assert "“3” matches 2 runs" in twice and "7.3 #3 prod" in twice and "7.2 #3 prod" in twice
     wrong = show("compare", "/compare?base=9.9&candidate=4")["html"]
     assert "No run or release “9.9”" in wrong and 'href="/compare?base=7.1&amp;candidate=4"' in wrong
 

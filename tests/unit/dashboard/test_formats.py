@@ -61,6 +61,6 @@ def test_a_log_keeps_its_text_and_gains_only_spans(pieces):
     assert shown.count("<script>") == pieces.count("<script>") and shown.count("é") == pieces.count("é")
 
 
-def test_a_huge_log_is_cut_and_says_so():
+def test_a_huge_log_is_cut_with_a_note():
     markup = ansi("x" * (LIMIT + 1))
-    assert len(markup) < LIMIT + 200 and "cut after 64 KB" in markup
+    assert len(markup) < LIMIT + 200 and "cut at 64 KB" in markup

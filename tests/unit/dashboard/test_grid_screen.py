@@ -91,7 +91,7 @@ def test_priority_topology_and_verdict_filter_and_sort_the_grid(world, painted, 
 
 def test_tests_of_one_name_get_the_shortest_distinct_labels():
     def labels(*keys: str) -> list[str]:
-        return grid.apart([{"key": key, "name": key.split("::", 2)[2]} for key in keys])
+        return grid.distinguishing_labels([{"key": key, "name": key.split("::", 2)[2]} for key in keys])
 
     assert labels("a/x.py::m.One::t", "a/x.py::m.Two::t", "a/x.py::m.One::u") == ["One", "Two", ""]
     assert labels("a/x.py::One::t[a::b]", "b/y.py::One::t[a::b]") == ["x.py", "y.py"]

@@ -75,9 +75,8 @@ def test_a_source_shows_its_last_error_and_its_numbers(world, show):
         world, GONE, WAITS, started_at=NOW - timedelta(minutes=5), duration_s=1.5, failed=2, requests=9, error="no map"
     )
     html = show("ingest", "/ingest")["html"]
-    assert (
-        "1 source read" in html and "2 builds of the last poll could not be read, and will be tried again: no" in html
-    )
+    assert "1 source read" in html
+    assert "2 builds of the last poll could not be read and will be retried: no map" in html
     open_work(world, started_at=NOW, duration_s=1.5, failed=0, requests=9, error="<i>503</i>")
     html = show("ingest", "/ingest")["html"]
     assert "cannot be read" in html and "&lt;i&gt;503&lt;/i&gt;" in html and "9 requests" in html
@@ -160,7 +159,7 @@ def test_open_work_begins_with_failures_and_counts_rechecks_separately(world, sh
     html = show("ingest", "/ingest")["html"]
     rows = [html.index(f'data-key="ledger-ci-qa/NVS-{number}-') for number in (4, 5, 3)]
     assert rows == sorted(rows) and "ledger-ci-qa/NVS-11-" not in html
-    assert "2 builds</a> more are read and well" in html
+    assert "2 more builds</a>, already read, will be rechecked once" in html
     assert "ledger-ci-qa/NVS-11-" in show("ingest", "/ingest?state=recheck")["html"]
 
 
@@ -183,11 +182,11 @@ def test_gaps_drops_and_report_problems_are_listed(world, show):
 
 
 def test_a_request_from_a_form_is_stored_and_listed(world, ask, show):
-    assert "looked at" in ask(kind="poll", source="ci")
+    assert "Polling ci" in ask(kind="poll", source="ci")
     assert "Fetching https://" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
     assert "Backfilling ci" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
     assert "2 builds will be read" in ask(kind="build", source="ci", urls=[f"https://j/job/a/{n}/" for n in (8, 9)])
-    assert "2 picked" in show("ingest", "/ingest")["html"]
+    assert "2 selected" in show("ingest", "/ingest")["html"]
     found = {one.kind: one for one in requests.recent(world.store)}
     assert found["backfill"].payload["from"] == "5" and found["build"].payload["url"].endswith("/7/")
     assert {one.author for one in found.values()} == {"dashboard"}
@@ -197,7 +196,7 @@ def test_a_request_from_a_form_is_stored_and_listed(world, ask, show):
 
 
 def test_an_invalid_request_is_explained_and_not_stored(world, ask):
-    assert "no source" in ask(kind="poll", source="other")
+    assert "No source" in ask(kind="poll", source="other")
     assert "url" in ask(kind="build", source="ci", url="javascript:alert(1)")
     assert "from" in ask(**{"kind": "backfill", "source": "ci", "from": "yesterday"})
     assert "kind" in ask(kind="upload", source="ci")
@@ -238,7 +237,7 @@ def test_a_list_of_builds_shows_the_current_state_of_each(world, ask, show):
     world.store.transact("test", "held", lambda cursor: upsert_builds(cursor, [held], NOW))
     open_work(world, ledger.LedgerEntry("ci", "qa/<b>x", 2, ledger.BUILD))
     html = show("ingest", f"/ingest?request={name}")["html"]
-    assert html.count(" checked data-new") == 1 and "Read 1 build<" in html and f"/builds/{ids.text(held.id)}" in html
+    assert html.count(" checked data-new") == 1 and "Fetch 1 build<" in html and f"/builds/{ids.text(held.id)}" in html
 
 
 def test_a_missing_or_failed_list_is_explained(world, ask, show):
