@@ -71,8 +71,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
 
 
 def _headline(found: dict[str, Any], release: str | None = None) -> dict[str, Any]:
-    """The page's title: `headline`, in red if `blocked`, and `details`. Of all releases also `count`, those not ready, and
-    `ship`, per release (column, verdict, why)."""
+    """The page's title: `headline`, in red if `blocked`, and `details`. For all releases also `count`, how many are not
+    ready, and `ship`, per release (column, verdict, why)."""
     columns, rows = found["columns"], found["rows"]
     modules = plural(len(rows), "module")
     silent = sum(row["state"] in ("broken", "missing") for row in rows)
