@@ -22,7 +22,7 @@ from data.settings import BUGS_TOKEN, BugSettings, web_address
 from data.write.bugs import apply_bug_feed
 from ingest.http import CutBodyError, SlowBodyError, content_length, read_chunks, timeouts
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 LONGEST = 4_000  # characters of a value
 _ID = re.compile(r"\w[\w.:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -157,7 +157,7 @@ def _content(location: str, settings: BugSettings, progress: Progress) -> bytes:
         return _download(location, settings, progress)
     try:
         with Path(location).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise FeedError(f"{location}: cannot be read: {error.strerror}") from error
     _check_size(content, location)
@@ -210,5 +210,5 @@ def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
 
 
 def _check_size(content: bytes | bytearray, location: str) -> None:
-    if len(content) > MOST_BYTES:
-        raise FeedError(f"{location}: is larger than {MOST_BYTES >> 20} MB, the limit for a bug feed")
+    if len(content) > MAX_BYTES:
+        raise FeedError(f"{location}: is larger than {MAX_BYTES >> 20} MB, the limit for a bug feed")

@@ -47,12 +47,12 @@ def find(
         answers = [pool.submit(_builds_of_job, pipeline, job, wanted, each) for job in jobs]
         for done, answer in enumerate(as_completed(answers), 1):
             try:
-                of_job = answer.result()
+                job_builds = answer.result()
             except JenkinsError as error:
                 errors.append(error)
             else:
-                cut |= len(of_job) > each
-                found += of_job[:each]
+                cut |= len(job_builds) > each
+                found += job_builds[:each]
             progress(done, len(jobs))
     if errors and len(errors) == len(jobs):
         raise errors[0]

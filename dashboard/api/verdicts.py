@@ -54,7 +54,7 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         start = position or 0
-        top = start + limit if not query.q and query.new != "1" else failures.MOST
+        top = start + limit if not query.q and query.new != "1" else failures.MAX_CLUSTERS
         found = failures.failures(store, flt, limit=top, run=query.run, since=query.since, like=query.like)
         return failures.matching_pattern(found, query.q or "", query.new == "1")[start : start + limit]
 

@@ -19,7 +19,7 @@ from data.queries import bugs, runs, tests
 
 PATH, NAME = "/bugs", "Bugs"
 ALL = "all"  # open and closed
-MOST = 100_000
+MAX_BUGS = 100_000
 
 
 def layout() -> html.Div:
@@ -38,7 +38,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     if run_id and run is None:
         raise rendering.UnknownError(f"No run {run_id}. The link may belong to another installation.")
     find = partial(
-        bugs.bugs, store, state=_status_parameter(status), q=url.get("q"), test=test_id, run=run_id, limit=MOST
+        bugs.bugs, store, state=_status_parameter(status), q=url.get("q"), test=test_id, run=run_id, limit=MAX_BUGS
     )
     everywhere = find(replace(flt, module=None))
     found = find(flt) if flt.module else everywhere

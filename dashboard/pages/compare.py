@@ -18,7 +18,7 @@ from data.queries.lookups import runs_by_name
 
 PATH, NAME = "/compare", "Compare"
 OFFERED = 60
-MOST_ROWS = 1_000  # tests of a class
+MAX_ROWS = 1_000  # tests of a class
 # Class -> (its glyph, what it means).
 MEANINGS = {
     "regression": ("regression", "passed before, fails now"),
@@ -48,7 +48,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     context = {
         "offered": pair.offered,
         "releases": pair.releases,
-        "of_all": not flt.release and not url.get("base") and not url.get("candidate"),
+        "all_releases": not flt.release and not url.get("base") and not url.get("candidate"),
         "base_id": pair.base,
         "candidate_id": pair.candidate,
         "unclear": pair.unclear,
@@ -59,7 +59,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     if pair.unclear or not pair.base or not pair.candidate:
         return context
     find = compare.releases if pair.of_releases else compare.compare
-    found = find(store, pair.base, pair.candidate, scope, MOST_ROWS)
+    found = find(store, pair.base, pair.candidate, scope, MAX_ROWS)
     if found is None:
         reason = "releases has no runs in this scope" if pair.of_releases else "runs has been deleted"
         raise rendering.UnknownError(f"One of these {reason}.")

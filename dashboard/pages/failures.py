@@ -33,7 +33,7 @@ def register(app: Dash) -> None:
 
 def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     flt, offset = url.filter, offset_of(url)
-    found = failures.failures(store, flt, failures.MOST)
+    found = failures.failures(store, flt, failures.MAX_CLUSTERS)
     shown = failures.matching_pattern(found, url.get("q"), bool(url.get("new")))
     sort = url.choice("sort", SORTS, "new")
     # The sort is stable: equal rows keep the most tests first. By first seen, the newest comes first.

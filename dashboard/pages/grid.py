@@ -15,7 +15,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
-from dashboard.app_state import store as the_store
+from dashboard.app_state import store as open_store
 from dashboard.page_url import PageUrl, offset_of
 from data.lake.connection import StoreError
 from data.lake.store import Store
@@ -26,7 +26,7 @@ from data.verdicts.rules import KINDS
 PATH, NAME = "/grid", "Grid"
 RUNS = ("30", "60", "100", "200")
 ROWS = 1_000
-MOST_RUNS = 200
+MAX_RUNS = 200
 
 
 def layout() -> html.Div:
@@ -51,7 +51,7 @@ def register(app: Dash) -> None:
         if url.path != PATH:
             return no_update
         try:
-            return grid_data(the_store(url.filter.as_of), url)
+            return grid_data(open_store(url.filter.as_of), url)
         except (FilterError, ValueError, StoreError):  # the head of the page shows the error
             return None
 
@@ -110,7 +110,7 @@ def query(store: Store, url: PageUrl) -> dict[str, Any]:
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
     kind, order = url.choice("kind", KINDS), url.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
-    scope = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MOST_RUNS))
+    scope = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
     return grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {"release": release}
 
 
@@ -130,7 +130,7 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "topology": url.filter.topology,
         "priorities": _offered(grid.priorities(store, found["release"]), url.filter.priority),
         "priority": url.filter.priority,
-        "runs": str(min(url.filter.runs or int(RUNS[0]), MOST_RUNS)),
+        "runs": str(min(url.filter.runs or int(RUNS[0]), MAX_RUNS)),
         "runs_offered": RUNS,
         "offset": offset,
         "size": ROWS,
@@ -166,5 +166,5 @@ def _offered(known: list[str], chosen: str | None) -> list[str]:
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
     kind = url.get("kind") if url.get("kind") in KINDS else None
-    runs = min(url.filter.runs or int(RUNS[0]), MOST_RUNS)
+    runs = min(url.filter.runs or int(RUNS[0]), MAX_RUNS)
     return api_call(("grid",), parameters.GridQuery, url, release=query(store, url)["release"], runs=runs, kind=kind)

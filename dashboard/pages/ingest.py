@@ -32,7 +32,7 @@ PATH, NAME = "/ingest", "Ingest"
 STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
 AUTHOR = "dashboard"
 REQUESTS = 20
-MOST_ROWS = 100
+MAX_ROWS = 100
 # A source that was not polled for this many of its intervals is stale; a poll may take a minute.
 _LATE = 3
 REFRESH_S = 10  # polls make no snapshot that would refresh the page
@@ -149,11 +149,11 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "ledger": rows[:PAGE_SIZE],
         "requests": (recent := _requests(store)),
         "discovery": _discovery(store, url, recent),
-        "gaps": ingest_status.gaps(store, limit=MOST_ROWS),
+        "gaps": ingest_status.gaps(store, limit=MAX_ROWS),
         "drops": ingest_status.drops(store),
-        "empty_runs": ingest_status.empty_runs(store, MOST_ROWS),
-        "empty_builds": ingest_status.empty_builds(store, MOST_ROWS),
-        "remarks": ingest_status.remarks(store, MOST_ROWS),
+        "empty_runs": ingest_status.empty_runs(store, MAX_ROWS),
+        "empty_builds": ingest_status.empty_builds(store, MAX_ROWS),
+        "remarks": ingest_status.remarks(store, MAX_ROWS),
     }
 
 

@@ -13,7 +13,7 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from dashboard.pages.compare import MEANINGS, MOST_ROWS, class_rows
+from dashboard.pages.compare import MAX_ROWS, MEANINGS, class_rows
 from dashboard.pages.overview import progress
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -115,7 +115,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
 
 
 def _changes_since(store: Store, base: str, this: dict[str, Any], scope: Filter) -> dict[str, Any] | None:
-    changes = compare.compare(store, base, this["id"], replace(scope, exclude_flaky=False), MOST_ROWS)
+    changes = compare.compare(store, base, this["id"], replace(scope, exclude_flaky=False), MAX_ROWS)
     if changes is None or this["state"] != "running":
         return changes
     # A result that has not arrived yet has not disappeared.
@@ -137,7 +137,7 @@ def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
     )
     # for another release the gate takes its newest run in the same environment
     baseline = base["release" if base["release"] != this["release"] else "id"] if base else None
-    return gate.gate(store, gate_filter, this["id"], baseline, limit=MOST_ROWS)
+    return gate.gate(store, gate_filter, this["id"], baseline, limit=MAX_ROWS)
 
 
 def _excluded_text(excluded: dict[str, Any]) -> str:

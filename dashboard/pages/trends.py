@@ -11,7 +11,7 @@ from flask import Response, request
 from dashboard import rendering, static_files
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
-from dashboard.app_state import store as the_store
+from dashboard.app_state import store as open_store
 from dashboard.figures import trend as figures
 from dashboard.page_url import PageUrl
 from data.lake.connection import StoreError
@@ -83,7 +83,7 @@ def register(app: Dash) -> None:
         if url.path != PATH:
             return no_update, no_update, no_update
         try:
-            series = query(the_store(url.filter.as_of), url)
+            series = query(open_store(url.filter.as_of), url)
         except (FilterError, StoreError):  # the head of the page shows the error
             series = []
         # Plotly keeps zoom and hidden lines while this stays the same.

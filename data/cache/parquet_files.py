@@ -107,26 +107,26 @@ class FileIndex:
             for field, name, _ in columns
             if name == "started_at"
         ]
-        of_tables = f"table_id IN ({', '.join(map(str, ids))})"
+        table_condition = f"table_id IN ({', '.join(map(str, ids))})"
         rows = self._cursor.execute(
             f"""WITH folders AS (
                 SELECT table_id, CASE WHEN t.path_is_relative THEN
                     CASE WHEN s.path_is_relative THEN $root ELSE '' END || s.path ELSE '' END || t.path AS folder
                 FROM {self._catalog}.ducklake_table t JOIN {self._catalog}.ducklake_schema s USING (schema_id)
-                WHERE t.end_snapshot IS NULL AND {of_tables}),
+                WHERE t.end_snapshot IS NULL AND {table_condition}),
             started AS (
                 SELECT data_file_id, min_value::TIMESTAMP AS first, max_value::TIMESTAMP AS last
                 FROM {self._catalog}.ducklake_file_column_stats
                 WHERE {" OR ".join(f"(table_id = {number} AND column_id = {field})" for number, field in started)}),
             released AS (
                 SELECT data_file_id, partition_value AS release FROM {self._catalog}.ducklake_file_partition_value
-                WHERE partition_key_index = 0 AND {of_tables}),
+                WHERE partition_key_index = 0 AND {table_condition}),
             altered AS (
                 SELECT table_id, max(begin_snapshot) AS at FROM {self._catalog}.ducklake_column
-                WHERE {of_tables} GROUP BY table_id),
+                WHERE {table_condition} GROUP BY table_id),
             deleted AS (
                 SELECT data_file_id, path, path_is_relative FROM {self._catalog}.ducklake_delete_file
-                WHERE end_snapshot IS NULL AND {of_tables})
+                WHERE end_snapshot IS NULL AND {table_condition})
             SELECT table_id, CASE WHEN f.path_is_relative THEN folder ELSE '' END || f.path,
                 CASE WHEN d.path_is_relative THEN folder ELSE '' END || d.path, release, first, last,
                 f.begin_snapshot >= altered.at

@@ -235,18 +235,19 @@ class ResultArrays:
             where += " AND r.module = $module"
             parameters["module"] = modules[0][0]
         parameters |= {"build": ids, "number": list(range(len(ids)))}
-        of_builds = f"""FROM {store.table_source("results", releases, times)} r JOIN (
+        from_builds = f"""FROM {store.table_source("results", releases, times)} r JOIN (
             SELECT unnest($build::BIGINT[]) AS build, unnest($number::SMALLINT[]) AS number) w USING (build)
             WHERE {where}"""
         columns = (
             store.cursor()
             .execute(
-                f"""SELECT w.number, r.test, hash(r.module, r.topology, r.host) AS of_group,
+                f"""SELECT w.number, r.test, hash(r.module, r.topology, r.host) AS group_hash,
                 ((r.status = 'failed')::UTINYINT * {FAILED} + (r.status = 'passed')::UTINYINT * {PASSED}
                     + r.is_final::UTINYINT * {FINAL} + (r.attempt > 1)::UTINYINT * {RERUN}
                     + coalesce(r.kind = 'error', false)::UTINYINT * {ERROR}
                     + coalesce(r.kind = 'failure', false)::UTINYINT * {FAILURE})::UTINYINT AS flag, r.attempt,
-                coalesce(r.signature, -1) AS signature, coalesce(r.duration_s, 'nan')::FLOAT AS seconds {of_builds}""",
+                coalesce(r.signature, -1) AS signature, coalesce(r.duration_s, 'nan')::FLOAT AS seconds
+                {from_builds}""",
                 parameters,
             )
             .fetchnumpy()
@@ -254,7 +255,9 @@ class ResultArrays:
         found = {name: np.asarray(column) for name, column in columns.items()}
         # Neighboring rows mostly share test and group: each stretch of equal values is looked up once.
         tests = by_stretch(found["test"], self._tests.numbers)
-        groups = by_stretch(found["of_group"], lambda hashes: self._group_numbers(store, hashes, of_builds, parameters))
+        groups = by_stretch(
+            found["group_hash"], lambda hashes: self._group_numbers(store, hashes, from_builds, parameters)
+        )
         numbers = found["number"]
         order = np.argsort(numbers, kind="stable")
         numbers, tests, groups = numbers[order], tests[order], groups[order]
@@ -277,18 +280,18 @@ class ResultArrays:
             self._rows += int(edges[number + 1] - edges[number])
 
     def _group_numbers(
-        self, store: ResultSource, hashes: np.ndarray, of_builds: str, parameters: dict[str, Any]
+        self, store: ResultSource, hashes: np.ndarray, from_builds: str, parameters: dict[str, Any]
     ) -> np.ndarray:
         """The numbers of groups by their hash; unknown groups are read first."""
         unknown = self._group_hashes.unknown(hashes)
         if len(unknown):
             rows = store.cursor().execute(
-                f"""SELECT hash(r.module, r.topology, r.host) AS of_group, any_value(r.module), any_value(r.topology),
-                    any_value(r.host) {of_builds} GROUP BY of_group""",
+                f"""SELECT hash(r.module, r.topology, r.host) AS group_hash, any_value(r.module), any_value(r.topology),
+                    any_value(r.host) {from_builds} GROUP BY group_hash""",
                 parameters,
             )
-            by_hash = {of_group: ResultGroup(*row) for of_group, *row in rows.fetchall()}
-            self._groups = [*self._groups, *(by_hash[of_group] for of_group in unknown.tolist())]
+            by_hash = {group_hash: ResultGroup(*row) for group_hash, *row in rows.fetchall()}
+            self._groups = [*self._groups, *(by_hash[group_hash] for group_hash in unknown.tolist())]
         return self._group_hashes.numbers(hashes)
 
     def _shared(self, values: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from data.verdicts.statistics import near_duplicates
 from data.verdicts.statistics.signatures import title
 
 RECENT_RUNS = 10
-MOST = 1_000  # clusters of one answer, where they are narrowed afterwards
+MAX_CLUSTERS = 1_000  # clusters of one answer, where they are narrowed afterwards
 
 
 @cached_query
@@ -133,7 +133,7 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
     sets = {name: {value for row in members for value in row[name] or ()} for name in ("tests", "builds", "modules")}
     hosts = sorted({host for row in members for host in row["hosts"] or () if host})
     first = next(row for row in members if row["signature"] == leader)
-    its_evidence = {
+    cluster_evidence = {
         "rule": "pattern",
         "count": sum(row["count"] for row in members),
         "tests": len(sets["tests"]),
@@ -150,16 +150,16 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
         "title": title(first["pattern"]),
         "example": first["example"],
         **{
-            name: its_evidence[name]
+            name: cluster_evidence[name]
             for name in ("count", "tests", "builds", "modules", "hosts", "first_seen", "last_seen")
         },
-        **evidence.judge(its_evidence),
+        **evidence.judge(cluster_evidence),
         "members": [
             {"signature": ids.text(row["signature"]), "pattern": row["pattern"], "count": row["count"]}
             for row in sorted(members, key=lambda row: (-row["count"], row["signature"]))
         ],
-        "sentence": evidence.sentence(its_evidence),
-        "evidence": its_evidence,
+        "sentence": evidence.sentence(cluster_evidence),
+        "evidence": cluster_evidence,
     }
 
 
@@ -207,11 +207,11 @@ def failure(
     whole = [row | empty | totals.get(row["signature"], {}) for row in members]
     answer = _cluster(leader, whole, _first_here(members))
     hosts = sorted({row["host"] for row in examples if row["host"]})
-    its_evidence = answer["evidence"] | {"hosts": hosts}
+    cluster_evidence = answer["evidence"] | {"hosts": hosts}
     return answer | {
         "hosts": hosts,
-        "evidence": its_evidence,
-        "sentence": evidence.sentence(its_evidence),
+        "evidence": cluster_evidence,
+        "sentence": evidence.sentence(cluster_evidence),
         "days": days,
         "by_module": by_module,
         "examples": examples,

@@ -72,7 +72,7 @@ def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
         return None
     rows_of = {name: {row["module"]: row for row in answer["rows"]} for name, answer in found.items()}
     rows = []
-    for module in sorted({module for of_release in rows_of.values() for module in of_release}):
+    for module in sorted({module for release_rows in rows_of.values() for module in release_rows}):
         cells = [_row_as_cell(rows_of[name].get(module)) for name in found]
         rows.append({"module": module, **_sum(cells), "cells": cells})
     rows.sort(key=_worst_first)
@@ -112,7 +112,7 @@ def _table(
 
 def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[str, Any]]) -> dict[str, Any]:
     kinds = {kind: len(cell.tests[kind]) for kind in KINDS}
-    its_evidence = {
+    cell_evidence = {
         "rule": "cell",
         "module": module,
         "column": column,
@@ -127,23 +127,23 @@ def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[
         "sick": len(cell.tests[BAD_HOST]),
     }
     return {
-        **evidence.judge(its_evidence),
+        **evidence.judge(cell_evidence),
         "regressions": kinds["regression"],
         "new_failures": kinds["new_failure"],
         "always_failing": kinds["always_failing"],
         "flaky": kinds["flaky"],
         **{name: cell.counts[name] for name in COUNTS},
         "pass_rate": pass_rate(cell.counts, store.settings.measures),
-        "sentence": evidence.sentence(its_evidence),
-        "evidence": its_evidence,
+        "sentence": evidence.sentence(cell_evidence),
+        "evidence": cell_evidence,
     }
 
 
 def _worst(cells: list[dict[str, Any]], contents: Iterable[Cell]) -> dict[str, Any]:
     """The worst state of several cells, and how many broken tests they have, each counted once."""
     with_results = [cell.tests for cell in contents if cell.counts["total"]]
-    tests = {test for of_cell in with_results for kind in BROKEN_KINDS for test in of_cell[kind]}
-    alone = {test for of_cell in with_results for test in of_cell[UNJUDGED]}
+    tests = {test for cell_tests in with_results for kind in BROKEN_KINDS for test in cell_tests[kind]}
+    alone = {test for cell_tests in with_results for test in cell_tests[UNJUDGED]}
     state = min((cell["state"] for cell in cells), key=STATES.index, default="empty")
     return {"state": state, "tests": len(tests), "unjudged": len(alone)}
 

@@ -52,7 +52,7 @@ def finished_runs(store: Store, lane: Filter) -> dict[str, list[dict[str, Any]]]
 
 def newest_runs(finished: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """By run id: the newest finished run of each environment."""
-    return {of_environment[0]["id"]: of_environment[0] for of_environment in finished.values()}
+    return {environment_runs[0]["id"]: environment_runs[0] for environment_runs in finished.values()}
 
 
 def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dict[str, Any]]]) -> dict[Key, Cell]:
@@ -60,8 +60,8 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
     newest = newest_runs(finished)
     environment_of = {
         ids.number(run["id"]): environment
-        for environment, of_environment in finished.items()
-        for run in of_environment[:EARLIER_RUNS]
+        for environment, environment_runs in finished.items()
+        for run in environment_runs[:EARLIER_RUNS]
     }
     by_environment = by == "environment"
     cells: dict[Key, Cell] = defaultdict(Cell)
@@ -117,7 +117,7 @@ def without_verdict(
     only once, and on bad hosts."""
     analysis = analyse_lanes(store, lane, window_runs(store, lane))
     window = analysis.window
-    ages = [next((run.age for run in of_lane if ids.text(run.run) in newest), None) for of_lane in window.runs]
+    ages = [next((run.age for run in lane_runs if ids.text(run.run) in newest), None) for lane_runs in window.runs]
     found: dict[tuple[int, int], tuple[str, str, str]] = {}
     for line in analysis.test_lanes:
         age = ages[line.lane]

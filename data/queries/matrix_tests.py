@@ -31,9 +31,9 @@ def broken(
     lane = matrix_lane(release, flt)
     chosen = {
         test
-        for (module, its_column), kinds, test in verdict_kinds(store, lane, by)
+        for (module, cell_column), kinds, test in verdict_kinds(store, lane, by)
         if flt.module in (None, module)
-        and column in (None, its_column)
+        and column in (None, cell_column)
         and not frozenset(BROKEN_KINDS).isdisjoint(kinds)
     }
     if by == "environment" and column is not None:
@@ -50,8 +50,8 @@ def unjudged(
     newest = newest_runs(finished_runs(store, lane))
     found = {
         (test, run): module
-        for (module, its_column), why, test, run in without_verdict(store, lane, by, newest)
-        if why == UNJUDGED and flt.module in (None, module) and column in (None, its_column)
+        for (module, cell_column), why, test, run in without_verdict(store, lane, by, newest)
+        if why == UNJUDGED and flt.module in (None, module) and column in (None, cell_column)
     }
     names = test_names(store, [test for test, _ in found])
     rows = [

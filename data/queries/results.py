@@ -132,8 +132,8 @@ def _build(
     wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
     fields = {name: value for name, value in wanted.items() if value is not None}
     where, parameters = where + and_equal(fields, "r"), parameters | fields
-    of_priority, own = priority_condition(store, flt, [here["release"]])
-    where, parameters = where + of_priority, parameters | own
+    priority_where, own = priority_condition(store, flt, [here["release"]])
+    where, parameters = where + priority_where, parameters | own
     if text:
         where += """ AND r.test IN (
             SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))"""

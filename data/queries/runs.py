@@ -236,11 +236,11 @@ def _neighbours(store: Store, run_id: str) -> dict[str, str | None]:
 def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> dict[str, list[dict[str, Any]]]:
     """By run, of the two: the counts of its modules."""
     wanted = [run_id] if base is None else [run_id, base]
-    of_runs = ", ".join(str(ids.number(name)) for name in wanted)
+    run_list = ", ".join(str(ids.number(name)) for name in wanted)
     fields = set_fields(flt, "module", "topology")
     rows = store.cursor().execute(
         f"""SELECT rb.run, c.module, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
-        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({of_runs}){and_equal(fields, "c")}""",
+        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({run_list}){and_equal(fields, "c")}""",
         fields,
     )
     # Summed here: it is a few rows per build, and setting up an aggregation takes as long as the rest of the query.
@@ -255,9 +255,9 @@ def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> 
     for (run_, _), row in found.items():
         counts[ids.text(run_)].append(row)
     if flt.exclude_flaky:
-        for name, of_run in counts.items():
+        for name, run_rows in counts.items():
             noise = excluded_counts(store, flt, (name,)).get(name, [])
-            for row in of_run:
-                of_module = [count for count in noise if count["module"] == row["module"]]
-                subtract_counts(row, of_module, store.settings.measures)
+            for row in run_rows:
+                module_noise = [count for count in noise if count["module"] == row["module"]]
+                subtract_counts(row, module_noise, store.settings.measures)
     return counts

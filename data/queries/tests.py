@@ -18,7 +18,7 @@ from data.queries.bugs import bugs_of_tests
 from data.queries.failure_texts import attempt_key, messages
 from data.verdicts.priorities import METADATA, UNKNOWN
 
-MOST_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
+MAX_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
 _UP_TO_RUN = """started_at <= (
     SELECT max(last.started_at) FROM run_builds JOIN builds last USING (build) WHERE run = $at_run)"""
 
@@ -145,12 +145,12 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     if lane.at_run is not None:
         where += f" AND b.{_UP_TO_RUN}"
         parameters["at_run"] = ids.number(lane.at_run)
-    newest = f"{_builds_sql(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MOST_BUILDS}"
+    newest = f"{_builds_sql(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MAX_BUILDS}"
     table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds: list[Any] = table["build"].to_pylist()
     ingested_at: list[Any] = table["ingested_at"].to_pylist()
     keys = [results_key(*of, rebuilt) for of in zip(builds, ingested_at, strict=True)]
-    return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MOST_BUILDS)
+    return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MAX_BUILDS)
 
 
 def _builds_sql(where: str, in_run: str = "true") -> str:
@@ -180,10 +180,10 @@ def _kept(
 
 def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[dict[str, Any]]:
     """The rows from the files."""
-    fields, of_build = set_fields(flt, "release", "topology"), set_fields(flt, "version", "environment")
+    fields, build_fields = set_fields(flt, "release", "topology"), set_fields(flt, "version", "environment")
     where = f"r.test = $test AND r.is_final{and_equal(fields, 'r')}"
-    where += "".join(f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})" for name in of_build)
-    parameters: dict[str, Any] = {"test": test, "limit": limit} | fields | of_build
+    where += "".join(f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})" for name in build_fields)
+    parameters: dict[str, Any] = {"test": test, "limit": limit} | fields | build_fields
     if flt.at_run is not None:
         where += f" AND r.{_UP_TO_RUN}"
         parameters["at_run"] = ids.number(flt.at_run)

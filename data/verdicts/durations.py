@@ -26,9 +26,9 @@ from data.verdicts.status_masks import outside_storms
 from data.verdicts.verdicts import test_names
 
 RUNS = 60
-LEAST_RUNS = 10
-LEAST_SLOPE = 0.15  # a series whose line rises or falls by less of its mean over the window has no change worth showing
-LEAST_CORRELATION = 0.3
+MIN_RUNS = 10
+MIN_SLOPE = 0.15  # a series whose line rises or falls by less of its mean over the window has no change worth showing
+MIN_CORRELATION = 0.3
 
 Series = list[tuple[int, float]]  # (age, seconds), oldest first
 
@@ -127,20 +127,18 @@ def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[t
         np.bincount(series, weights, minlength=shape[0] * shape[1] * shape[2])
         for weights in (None, x, y, x * x, x * y, y * y)
     )
-    long = count >= LEAST_RUNS
+    long = count >= MIN_RUNS
     some = np.maximum(count, 1)
     spread_x, spread_y, covariance = xx - x1 * x1 / some, yy - y1 * y1 / some, xy - x1 * y1 / some
-    correlated = (spread_x > 0) & (
-        np.abs(covariance) >= LEAST_CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0))
-    )
+    correlated = (spread_x > 0) & (np.abs(covariance) >= MIN_CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0)))
     runs = max(map(len, window.runs), default=0)
-    steep = np.abs(covariance) * runs >= LEAST_SLOPE * y1 / some * spread_x
+    steep = np.abs(covariance) * runs >= MIN_SLOPE * y1 / some * spread_x
     chosen = np.flatnonzero((long & correlated & steep & (y1 > 0))[series])
     chosen = chosen[np.lexsort((-age[chosen], series[chosen]))]
     for one in np.split(chosen, np.flatnonzero(np.diff(series[chosen])) + 1) if len(chosen) else ():
         number = series[one[0]]
         rise = abs(covariance[number] / spread_x[number]) * int(age[one[0]] - age[one[-1]])
-        if rise >= LEAST_SLOPE * y1[number] / count[number]:
+        if rise >= MIN_SLOPE * y1[number] / count[number]:
             ages, index = np.unique(-age[one], return_inverse=True)
             means = np.bincount(index, y[one]) / np.bincount(index)
             test, lane_index, topology_index = np.unravel_index(number, shape)
@@ -168,7 +166,7 @@ def _module_series(store: Store, flt: Filter, window: LaneWindow) -> dict[tuple[
         seconds, ran = sums[module, lane, age]
         if ran and seconds:
             found.setdefault((module, lane), []).append((age, seconds / ran))
-    return {key: series for key, series in found.items() if len(series) >= LEAST_RUNS}
+    return {key: series for key, series in found.items() if len(series) >= MIN_RUNS}
 
 
 def _duration_totals(

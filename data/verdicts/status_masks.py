@@ -113,9 +113,9 @@ def outside_storms(rows: ResultRows, builds: Sequence[LaneBuild], storm_columns:
         modules_in_storm.setdefault(build_id, set()).add(module)
     for index, build in enumerate(builds):
         if build.build in modules_in_storm:
-            of_build = rows.rows_of(index)
+            build_rows = rows.rows_of(index)
             modules = modules_in_storm[build.build]
-            outside[of_build] = [rows.groups[group].module not in modules for group in rows.group[of_build]]
+            outside[build_rows] = [rows.groups[group].module not in modules for group in rows.group[build_rows]]
     return outside
 
 

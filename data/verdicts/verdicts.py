@@ -77,12 +77,12 @@ def verdicts(
         lane = replace(flt, release=release)
         failing = [
             verdict.test_lane
-            for its_release, verdict in chosen
-            if its_release == release and trailing_failures(verdict.statuses)
+            for verdict_release, verdict in chosen
+            if verdict_release == release and trailing_failures(verdict.statuses)
         ]
-        longer = histories(store, lane, failing, window_runs(store, flt)) if ranges else {}
+        long_histories = histories(store, lane, failing, window_runs(store, flt)) if ranges else {}
         rows[release] = _VerdictRows(
-            store, analyse_lanes(store, lane, window_runs(store, flt)), window_size(store, flt), longer
+            store, analyse_lanes(store, lane, window_runs(store, flt)), window_size(store, flt), long_histories
         )
     return [rows[release].row(verdict, names[verdict.test_lane.test]) for release, verdict in chosen]
 
@@ -141,9 +141,9 @@ class _VerdictRows:
     """Makes the rows of verdicts, as the API gives them, from one analysis."""
 
     def __init__(
-        self, store: Store, analysis: LaneAnalysis, size: int, longer: Mapping[tuple[int, int], History]
+        self, store: Store, analysis: LaneAnalysis, size: int, long_histories: Mapping[tuple[int, int], History]
     ) -> None:
-        self._analysis, self._size, self._longer = analysis, size, longer
+        self._analysis, self._size, self._histories = analysis, size, long_histories
         self._threshold = store.settings.measures.change_point_l
         # If a job was built twice for one run, the later build counts.
         self._builds: dict[tuple[int, int, str], LaneBuild] = {
@@ -200,10 +200,10 @@ class _VerdictRows:
 
     def _change_point(self, test_lane: TestLane) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """The evidence of where the longer history changed, and the range_99 it gives; None if there is none."""
-        longer = self._longer.get((test_lane.test, test_lane.lane))
-        if longer is None:
+        history = self._histories.get((test_lane.test, test_lane.lane))
+        if history is None:
             return {}, None
-        evidence = {"rule": "change_point", "threshold": self._threshold, **longer.evidence()}
+        evidence = {"rule": "change_point", "threshold": self._threshold, **history.evidence()}
         return evidence, evidence_rules.judge(evidence)["range_99"]
 
     def _pointer(self, test_lane: TestLane, age: int, mask: str) -> dict[str, Any]:

@@ -71,14 +71,14 @@ def case_table(builds: Sequence[BuildRecord]) -> pa.Table:
     In the order of the table `results`: sorting sorted rows again takes a third of the time.
     """
     table = pa.concat_tables([build.cases for build in builds]).combine_chunks()
-    of_build = np.repeat(np.arange(len(builds), dtype=np.int32), [len(build.cases) for build in builds])
+    build_index = np.repeat(np.arange(len(builds), dtype=np.int32), [len(build.cases) for build in builds])
     columns: tuple[tuple[str, list[Any], pa.DataType], ...] = (
         ("build", [build.id for build in builds], pa.int64()),
         ("release", [build.release for build in builds], pa.string()),
         ("started_at", [build.started_at for build in builds], pa.timestamp("us")),
     )
     for name, values, kind in columns:
-        table = table.append_column(name, pa.array(values, kind).take(of_build))
+        table = table.append_column(name, pa.array(values, kind).take(build_index))
     for name in _REPEATING:
         table = table.set_column(table.schema.get_field_index(name), name, table[name].dictionary_encode())
     if not len(table):

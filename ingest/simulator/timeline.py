@@ -48,7 +48,7 @@ class ProgrammeSize:
     archive: int = 0
 
 
-LEAST_RUNS = 8
+MIN_RUNS = 8
 RUNNING_AGE_H = 50 / 60
 SIZES = {
     "tiny": ProgrammeSize(
@@ -207,8 +207,8 @@ class Timeline:
         self, seed: int, size: ProgrammeSize, modules: list[ProductModule], started: float, live: bool
     ) -> None:
         self.live, self.started, self._seed = live, started, seed
-        if any(spec.runs < LEAST_RUNS for spec in size.releases):
-            raise ValueError(f"every release needs at least {LEAST_RUNS} runs, so that faults have room")
+        if any(spec.runs < MIN_RUNS for spec in size.releases):
+            raise ValueError(f"every release needs at least {MIN_RUNS} runs, so that faults have room")
         self.releases = []
         for index, spec in enumerate(size.releases):
             first = started - spec.age_h * HOUR - (spec.runs - 1) * CADENCE

@@ -41,20 +41,20 @@ def time_routes(url: str, paths: list[str]) -> list[RouteTiming]:
     """Time each route ROUNDS times, after one request to each. Raises ConnectionError if one fails."""
     with _Client(url) as client:
         first = {path: client.get(path) for path in paths}
-        return [_answer(client, path, etag, length) for path, (etag, length) in first.items()]
+        return [_time_route(client, path, etag, length) for path, (etag, length) in first.items()]
 
 
-def _answer(client: _Client, path: str, etag: str, length: int) -> RouteTiming:
+def _time_route(client: _Client, path: str, etag: str, length: int) -> RouteTiming:
     whole = sorted(_times(lambda: client.get(path)))
     unchanged = statistics.median(_times(lambda: client.get(path, f"If-None-Match: {etag}\r\n")))
     return RouteTiming(path, statistics.median(whole), whole[int(ROUNDS * 0.95)], unchanged, length / 1024)
 
 
-def _times(ask: Callable[[], object]) -> list[float]:
+def _times(send: Callable[[], object]) -> list[float]:
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        ask()
+        send()
         times.append((time.perf_counter() - start) * 1000)
     return times
 
@@ -88,13 +88,13 @@ class _Client:
         where = urlsplit(url)
         self._host, self._prefix = where.netloc, where.path
         self._socket = socket.create_connection((where.hostname, where.port), timeout=120)
-        self._answers = self._socket.makefile("rb")
+        self._reader = self._socket.makefile("rb")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._answers.close()
+        self._reader.close()
         self._socket.close()
 
     def get(self, path: str, headers: str = "") -> tuple[str, int]:
@@ -104,14 +104,14 @@ class _Client:
             f"GET {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
             f"Accept-Encoding: gzip\r\n{headers}\r\n".encode()
         )
-        status, etag, length = self._answers.readline(), "", 0
+        status, etag, length = self._reader.readline(), "", 0
         if status.split(b" ", 2)[1:2] not in ([b"200"], [b"304"]):
             raise ConnectionError(f"{path}: the server answered {status!r}")
-        while (line := self._answers.readline()) not in (b"\r\n", b""):
+        while (line := self._reader.readline()) not in (b"\r\n", b""):
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
             elif name.lower() == b"etag":
                 etag = value.decode().strip()
-        self._answers.read(length)
+        self._reader.read(length)
         return etag, length

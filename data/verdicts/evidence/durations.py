@@ -9,19 +9,19 @@ from data.verdicts.evidence.number_text import Evidence
 from data.verdicts.statistics.e_divisive import shifts
 
 # A change is reported if it is at least a fifth, at least a tenth of a second, and has lasted for three runs.
-LEAST_CHANGE, LEAST_SECONDS, LEAST_LASTING = 0.2, 0.1, 3
+MIN_CHANGE, MIN_SECONDS, MIN_LASTING = 0.2, 0.1, 3
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     seconds = evidence["seconds"]
-    found = shifts(seconds, min_magnitude=LEAST_CHANGE)
+    found = shifts(seconds, min_magnitude=MIN_CHANGE)
     before, after, p, index = None, None, None, None
     if found:
         index, p = found[-1].index, found[-1].p
         before = median(seconds[found[-2].index if len(found) > 1 else 0 : index])
         after = median(seconds[index:])
-    lasting = index is not None and len(seconds) - index >= LEAST_LASTING
-    if not lasting or not before or abs(after - before) < max(LEAST_SECONDS, LEAST_CHANGE * min(before, after)):
+    lasting = index is not None and len(seconds) - index >= MIN_LASTING
+    if not lasting or not before or abs(after - before) < max(MIN_SECONDS, MIN_CHANGE * min(before, after)):
         return dict.fromkeys(("slower", "before_s", "after_s", "factor", "p", "index"))
     return {
         "slower": after > before,

@@ -10,9 +10,9 @@ from scipy.special import pdtrc
 
 from data.verdicts.statistics.fisher import benjamini_hochberg
 
-LEAST_RESULTS = 30  # with fewer a host is not judged
-LEAST_FAILURES = 5
-LEAST_RATIO = 2.0  # failures / failures expected from an even spread over the hosts
+MIN_RESULTS = 30  # with fewer a host is not judged
+MIN_FAILURES = 5
+MIN_RATIO = 2.0  # failures / failures expected from an even spread over the hosts
 LEVEL = 0.05  # of q
 
 
@@ -40,8 +40,8 @@ def compare_hosts(total: ArrayLike, failed: ArrayLike, expected: ArrayLike) -> H
     total, failed, expected = (np.asarray(values, dtype=float) for values in (total, failed, expected))
     if np.any((failed < 0) | (failed > total) | (expected < 0)):
         raise ValueError("total >= failed >= 0 and expected >= 0 must hold")
-    enough = (total >= LEAST_RESULTS) & (expected > 0)
+    enough = (total >= MIN_RESULTS) & (expected > 0)
     ratio = np.where(enough, failed / np.where(enough, expected, 1), np.nan)
     p = np.where(enough, np.where(failed > 0, pdtrc(np.maximum(failed - 1, 0), expected), 1.0), np.nan)
     q = benjamini_hochberg(p)
-    return HostStatistics(ratio, p, q, (q <= LEVEL) & (failed >= LEAST_FAILURES) & (ratio >= LEAST_RATIO))
+    return HostStatistics(ratio, p, q, (q <= LEVEL) & (failed >= MIN_FAILURES) & (ratio >= MIN_RATIO))

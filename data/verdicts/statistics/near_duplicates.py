@@ -18,7 +18,7 @@ from rapidfuzz.distance import Levenshtein
 
 BUCKETS = 64
 LONGEST = 10_000  # characters; of longer texts the head and the tail are kept
-MOST_MEASURED = 8  # pairs measured exactly for one text; the match is nearly always among the first
+MAX_MEASURED = 8  # pairs measured exactly for one text; the match is nearly always among the first
 _CUT = "\n...[truncated]...\n"
 
 _TIME = re.compile(
@@ -123,7 +123,7 @@ class _Leaders:
         bounds = np.abs(self.counts[:size] - np.array(ngram_counts(text), dtype=np.int32)).sum(axis=1) // 4
         limits = (self.lengths[:size] + len(text)) // 20
         worth = np.flatnonzero((bounds <= limits) & (limits > 1))
-        for number in map(int, worth[np.argsort(bounds[worth], kind="stable")][:MOST_MEASURED]):
+        for number in map(int, worth[np.argsort(bounds[worth], kind="stable")][:MAX_MEASURED]):
             limit = int(limits[number])
             if edit_distance(text, self.texts[number], limit) < limit:
                 return self.patterns[number]

@@ -41,7 +41,7 @@ _EMPTY = re.compile(
 _CONTINUES = re.compile(
     r"\s*(?:expected|actual|received|but|was|got|found|left|right|value of|which is)\b", re.IGNORECASE
 )
-_MOST_LINES = 3
+_MAX_LINES = 3
 
 
 def reason(message: str) -> str:
@@ -69,7 +69,7 @@ def reason(message: str) -> str:
     if start is None:
         return first.group().strip()[:LONGEST].strip()
     end = start
-    for _ in range(_MOST_LINES - 1):
+    for _ in range(_MAX_LINES - 1):
         line = next(lines, None)
         if line is None or not (end.group().rstrip()[-1] in ":-" or _CONTINUES.match(line.group())):
             break

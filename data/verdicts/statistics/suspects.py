@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 # Real builds do what cannot be (pass with the culprit in, fail without one): certainty stops short of 0 and 1.
-_LEAST = 1e-6
+_MIN_RATE = 1e-6
 
 
 def posterior(
@@ -40,7 +40,7 @@ def posterior(
         raise ValueError("suspects + 1 weights >= 0 and 0 <= flake rate < break rate <= 1 are needed")
 
     # Columns: the rates without and with the culprit.
-    rates = np.clip([flake_rate, break_rate], _LEAST, 1 - _LEAST)
+    rates = np.clip([flake_rate, break_rate], _MIN_RATE, 1 - _MIN_RATE)
     sound, broken = (counts @ np.log([1 - rates, rates])).T
     # Suspect i is out of the builds below i and in those from i on.
     until, since = np.cumsum(sound)[:-1], np.cumsum(broken[::-1])[::-1][1:]

@@ -80,7 +80,7 @@ def both_ways(world: World, monkeypatch, *filters: Filter) -> list[list]:
 def test_builds_older_than_those_in_memory_are_found_too(world, monkeypatch):
     judge(world.store)
     expected = [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS]
-    monkeypatch.setattr(tests, "MOST_BUILDS", 3)
+    monkeypatch.setattr(tests, "MAX_BUILDS", 3)
     world.store.intermediate = AnswerCache(1)
     assert [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS] == expected
 

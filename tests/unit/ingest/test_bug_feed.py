@@ -190,7 +190,7 @@ def test_a_server_that_misbehaves_is_reported_in_one_line(
 ) -> None:
     web.routes["/bugs.json"] = answer
     monkeypatch.setenv("REGTRACKER_BUGS__TIMEOUT_S", "0.3" if answer.pause_s else "60")
-    monkeypatch.setattr(feeds, "MOST_BYTES", 4_000)
+    monkeypatch.setattr(feeds, "MAX_BYTES", 4_000)
     reported = read(web.url + "bugs.json")
     assert reported.exit_code == 2 and any(part in reported.stderr for part in reason.split("|")), reported.stderr
     assert reported.stderr.count("\n") == 1 and states(home) == {}
