@@ -115,4 +115,4 @@ def run(pipeline: Pipeline, wanted: Range, progress: Callable[[int, int], None])
         progress(0, pipeline.tally.found)
     pipeline.progress = progress
     for kind in (RUN, BUILD):
-        pipeline.work(kind)
+        pipeline.read_due(kind)

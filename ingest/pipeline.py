@@ -98,8 +98,8 @@ class Pipeline:
         try:
             if sweep:
                 self.sweep()
-            self.more = self.work(RUN, clock + budget_s, eager=eager)
-            self.more |= self.work(BUILD, clock + budget_s, eager=eager)
+            self.more = self.read_due(RUN, clock + budget_s, eager=eager)
+            self.more |= self.read_due(BUILD, clock + budget_s, eager=eager)
         except JenkinsError as problem:
             error = None if isinstance(problem, ShutdownError) else str(problem)
         poll = PollRecord(
@@ -138,7 +138,7 @@ class Pipeline:
         new = self.store.transact("ingest", f"{self.source.name}: {len(entries)} builds discovered", write)
         self.tally.found += new
 
-    def work(self, kind: str, deadline: float = math.inf, *, eager: bool = False) -> bool:
+    def read_due(self, kind: str, deadline: float = math.inf, *, eager: bool = False) -> bool:
         """Read what is due of one kind, until `deadline` on the monotonic clock. Returns whether something is left.
 
         Raises JenkinsError if the server stops answering.

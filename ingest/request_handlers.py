@@ -110,7 +110,7 @@ def _read(pipeline: Pipeline, entries: list[LedgerEntry]) -> None:
     pipeline.add(entries)
     pipeline.read(entries, force=True)
     if any(entry.kind == RUN for entry in entries):
-        pipeline.work(BUILD)
+        pipeline.read_due(BUILD)
 
 
 def _backfill(context: HandlerContext, request: WorkRequest) -> None:

@@ -74,7 +74,13 @@ class IngestScheduler:
             every = pipeline.source.poll_minutes * 60
             first = now + timedelta(seconds=min(position * 0.2, 5))
             self.scheduler.add_job(
-                self.cycle, "interval", seconds=every, jitter=every * JITTER, args=[name], id=name, next_run_time=first
+                self.poll_source,
+                "interval",
+                seconds=every,
+                jitter=every * JITTER,
+                args=[name],
+                id=name,
+                next_run_time=first,
             )
         self.scheduler.add_job(self.start_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
         self.scheduler.add_job(self.renew_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
@@ -92,7 +98,7 @@ class IngestScheduler:
             pass
         self._end()
 
-    def cycle(self, name: str, force: bool = False) -> PollRecord | None:
+    def poll_source(self, name: str, force: bool = False) -> PollRecord | None:
         """Poll one source: sweep if that is due (or with `force`), and read what is due. None if the poll crashed."""
         pipeline, poll = self.pipelines[name], None
         with self._store_in_use(), self._locks[name]:
@@ -108,7 +114,7 @@ class IngestScheduler:
                 elif poll.ingested or poll.failed:
                     log.info("%s: %d builds, %d results, %d failed", name, poll.ingested, poll.results, poll.failed)
             except Exception:
-                # The next cycle continues from the ledger; the current batch was not committed.
+                # The next poll continues from the ledger; the current batch was not committed.
                 log.exception("%s: the poll failed", name)
             due = ledger.next_due(self.store, name)
             if due is not None:
@@ -120,14 +126,14 @@ class IngestScheduler:
         return poll
 
     def wake(self, name: str, wait_s: float = 0.0) -> None:
-        """Move a source's next cycle to `wait_s` seconds from now, if it is later."""
+        """Move a source's next poll to `wait_s` seconds from now, if it is later."""
         job = self.scheduler.get_job(name)
         wanted = datetime.now(UTC) + timedelta(seconds=wait_s)
         if job and not self.stop.is_set() and job.next_run_time > wanted:
             job.modify(next_run_time=wanted)
 
     def new_pipeline(self, name: str) -> Pipeline:
-        """A pipeline for work outside the source's cycle; shares its client, and so its limit on requests in flight."""
+        """A pipeline for work outside the source's polls; it shares its client, and so its limit on requests in flight."""
         own = self.pipelines[name]
         return Pipeline(self.store, own.source, self.stop, own.jenkins)
 
@@ -160,7 +166,7 @@ class IngestScheduler:
             store=self.store,
             stop=self.stop,
             sources=list(self.pipelines),
-            poll=lambda source: self.cycle(source, force=True),
+            poll=lambda source: self.poll_source(source, force=True),
             wake=self.wake,
             new_pipeline=self.new_pipeline,
         )

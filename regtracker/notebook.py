@@ -23,7 +23,7 @@ from data.model.filters import EVERYTHING, Filter, parse_time
 from data.queries import bugs, builds, compare, failures, gate, lookups, releases, results, runs, tests, trends
 from data.settings import Settings, load
 from data.sql_console.rules import check
-from data.verdicts import durations, failure_rates, flaky, verdicts
+from data.verdicts import durations, failure_rates, flaky_ranking, verdicts
 from data.verdicts.rules import KINDS
 
 ALL = 1_000_000  # rows: the limit where none is given
@@ -134,7 +134,7 @@ class Tracker:
 
     def flaky(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Flaky tests, the most disturbing first."""
-        return _frame(flaky.flaky(self._store, self._filter(scope), limit), "statistics.Flaky")
+        return _frame(flaky_ranking.flaky(self._store, self._filter(scope), limit), "statistics.Flaky")
 
     def rates(
         self, release: str, base: str | None = None, limit: int = ALL, **scope: Unpack[ReleaseScope]

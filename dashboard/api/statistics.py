@@ -12,7 +12,7 @@ from dashboard.api.responses import cached_route
 from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
 from data.lake.store import Store
 from data.model.filters import Filter
-from data.verdicts import durations, failure_rates, flaky, suspects
+from data.verdicts import durations, failure_rates, flaky_ranking, suspects
 
 routes = blueprint("statistics", "Statistics: flaky tests, rising failure rates, suspects, changed durations.")
 
@@ -23,7 +23,7 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
     """Over the newest runs (`runs`, default 60) of each release and environment; recovered tests last."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
-        return flaky.flaky(store, flt, limit=limit, offset=position or 0)
+        return flaky_ranking.flaky(store, flt, limit=limit, offset=position or 0)
 
     return lists.list_response(RowSource(Flaky, fetch), query, query.filter())
 

@@ -32,7 +32,7 @@ from data.queries import (
     tests,
     trends,
 )
-from data.verdicts import durations, failure_rates, flaky, suspects, verdicts
+from data.verdicts import durations, failure_rates, flaky_ranking, suspects, verdicts
 
 SEVEN = Filter(release="7.0", environment="prod")
 COUNT = "SELECT count(*) FROM tests"
@@ -82,7 +82,7 @@ def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
             {"rows": [[store.value("SELECT count(*) FROM tests")]]},
         ),
         "get_verdicts": (seven, plain(verdicts.verdicts(store, SEVEN, BROKEN))),
-        "get_flaky_tests": (seven, plain(flaky.flaky(store, SEVEN))),
+        "get_flaky_tests": (seven, plain(flaky_ranking.flaky(store, SEVEN))),
         "get_rising_failure_rates": (seven, plain(failure_rates.regressions(store, SEVEN)["tests"])),
         "get_slower_tests": (seven, plain(durations.changed_tests(store, SEVEN))),
         "find_tests": ({"text": "broken"}, tests.find(store, "broken", Filter())),

@@ -132,7 +132,7 @@ def test_a_disk_that_is_full_at_commit(
 
         monkeypatch.setattr(Store, "transact", full)
         with pytest.raises(OSError, match="No space left"):
-            pipeline.work("run")
+            pipeline.read_due("run")
         monkeypatch.setattr(Store, "transact", real)
         assert failed and store.value("SELECT count(*) FROM runs") == 0
         assert pipeline.poll().error is None

@@ -16,7 +16,7 @@ from data.model import ids
 from data.model.filters import Filter
 from data.queries import compare, failures, matrix, runs
 from data.settings import MeasureSettings
-from data.verdicts import durations, evidence, failure_rates, flaky, suspects, verdicts
+from data.verdicts import durations, evidence, failure_rates, flaky_ranking, suspects, verdicts
 from data.verdicts.disturbances import lists
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.statistics.change_points import THRESHOLD
@@ -38,7 +38,7 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
         yield from suspects.suspects(store, row["test"], Filter(release=row["release"]))
     yield from lists.storm_list(store, SEVEN)
     yield from lists.host_list(store, SEVEN)
-    yield from flaky.flaky(store, SEVEN)
+    yield from flaky_ranking.flaky(store, SEVEN)
     for base in (None, "6.0"):
         yield from failure_rates.regressions(store, SEVEN, base)["tests"]
     yield from durations.changed_tests(store, SEVEN)

@@ -10,7 +10,7 @@ from support.store_builder import World, cases
 from data.model import ids
 from data.model.filters import Filter
 from data.queries import runs, trends
-from data.verdicts import failure_rates, flaky, flaky_exclusion
+from data.verdicts import failure_rates, flaky_exclusion, flaky_ranking
 
 SEVEN = Filter(release="7.0")
 
@@ -75,19 +75,19 @@ def test_a_test_without_a_base_is_held_against_a_required_rate(world):
 
 
 def test_the_flaky_table_ranks_by_what_is_certain_and_tells_the_cost(programme):
-    rows = flaky.flaky(programme, SEVEN)
+    rows = flaky_ranking.flaky(programme, SEVEN)
     assert [row["name"] for row in rows] == ["flaps", "rescued", "worse"]
     by_name = {row["name"]: row for row in rows}
     assert by_name["rescued"]["rescued"] == 8 and by_name["rescued"]["time_lost_s"] == pytest.approx(8 * 2 * 1.5)
     assert by_name["flaps"]["disturbed_runs"] == 10 and by_name["flaps"]["time_lost_s"] == pytest.approx(10 * 1.5)
     assert by_name["flaps"]["last_disturbed"]["number"] == 37
     assert all(row["score_interval_95"][0] <= row["score"] <= row["score_interval_95"][1] for row in rows)
-    assert flaky.flaky(programme, SEVEN, limit=1, offset=1) == [rows[1]]
+    assert flaky_ranking.flaky(programme, SEVEN, limit=1, offset=1) == [rows[1]]
 
 
 def test_a_test_recovers_after_a_week_without_a_flake(world):
     world.history({"long_ago": "PF" + "P" * 18, "lately": "P" * 17 + "FPP"})
-    rows = flaky.flaky(world.store, SEVEN)
+    rows = flaky_ranking.flaky(world.store, SEVEN)
     assert [(row["name"], row["recovered"]) for row in rows] == [("lately", False), ("long_ago", True)]
     assert rows[1]["clean_results"] == 18 and rows[1]["clean_days"] == 9
     assert "Recovered" in rows[1]["sentence"]
@@ -95,7 +95,7 @@ def test_a_test_recovers_after_a_week_without_a_flake(world):
 
 def test_a_breakage_that_was_mended_is_not_flaky(world):
     world.history({"broke": "PPPFFFFPPP", "newly": "PPPPPPPPPF"})
-    assert flaky.flaky(world.store, SEVEN) == []
+    assert flaky_ranking.flaky(world.store, SEVEN) == []
 
 
 def test_flaky_tests_are_taken_out_of_every_count_alike(world):

@@ -1,6 +1,6 @@
 """The flaky table: which tests flip most, how sure that is, how much time they cost, and whether they have recovered.
 
-What decides that a test is flaky is in `data/verdicts/rules.py`; this table ranks the tests that were.
+It ranks flaky tests; the rule that decides whether a test is flaky is in `data/verdicts/rules.py`.
 """
 
 from __future__ import annotations
