@@ -185,7 +185,7 @@ def test_a_request_from_a_form_is_stored_and_listed(world, ask, show):
     assert "Polling ci" in ask(kind="poll", source="ci")
     assert "Fetching https://" in ask(kind="build", source="ci", url="https://jenkins.example.com/job/a/7/")
     assert "Backfilling ci" in ask(**{"kind": "backfill", "source": "ci", "from": "5", "to": ""})
-    assert "2 builds will be read" in ask(kind="build", source="ci", urls=[f"https://j/job/a/{n}/" for n in (8, 9)])
+    assert "Fetching 2 builds" in ask(kind="build", source="ci", urls=[f"https://j/job/a/{n}/" for n in (8, 9)])
     assert "2 selected" in show("ingest", "/ingest")["html"]
     found = {one.kind: one for one in requests.recent(world.store)}
     assert found["backfill"].payload["from"] == "5" and found["build"].payload["url"].endswith("/7/")
