@@ -26,7 +26,7 @@ def failing_line(lines: list[str]) -> int | None:
     return None
 
 
-def log(text: str | None) -> Markup:
+def marked_log(text: str | None) -> Markup:
     """The text with its colours and the failing line marked (assets/log-scroll.js scrolls it into view)."""
     lines = (text or "").splitlines()
     index = failing_line([plain(line) for line in lines])

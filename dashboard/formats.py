@@ -8,7 +8,7 @@ from datetime import datetime
 from markupsafe import Markup, escape
 
 from dashboard.ansi import ansi, plain
-from dashboard.failing_line import log
+from dashboard.failing_line import marked_log
 
 NONE = "–"
 THIN = "\u202f"
@@ -89,7 +89,7 @@ def web(url: str | None) -> str:
 FILTERS = {
     "web": web,
     "ansi": ansi,
-    "log": log,
+    "log": marked_log,
     "number": number,
     "percent": percent,
     "points": points,

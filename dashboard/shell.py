@@ -47,7 +47,7 @@ SCOPES = {
     "version": "All versions",
     "module": "All modules",
 }
-EVERY = "*"  # the option for all; an empty value means the placeholder
+ALL_OPTION = "*"  # the option for all; an empty value means the placeholder
 POLL_MS = 2_000
 
 
@@ -71,7 +71,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             html.Main(
                 [
                     html.H1("Regression Tracker is loading", className="sr waiting"),
-                    html.Div(id="page", children=page.layout() if page else _waiting()),
+                    html.Div(id="page", children=page.layout() if page else _skeletons()),
                 ],
                 id="main",
                 tabIndex=-1,
@@ -129,11 +129,11 @@ def _top() -> html.Div:
                 id="live",
                 className="live",
             ),
-            _opener(
+            _dialog_button(
                 "palette", [html.Span("Search"), html.Kbd("/")], "Search everything (/ or Ctrl K)", "search-button"
             ),
-            _opener("share", "Share", "Share or export this screen (y)", "text-button"),
-            _opener("keys", "?", "Keyboard shortcuts (?)", "text-button"),
+            _dialog_button("share", "Share", "Share or export this screen (y)", "text-button"),
+            _dialog_button("keys", "?", "Keyboard shortcuts (?)", "text-button"),
             html.Button(
                 html.Span(className="theme-mark", **rendering.attributes(aria_hidden="true")),
                 id="theme-switch",
@@ -146,9 +146,9 @@ def _top() -> html.Div:
     )
 
 
-def _opener(dialog: str, words: Any, title: str, look: str) -> html.Button:
+def _dialog_button(dialog: str, words: Any, title: str, css_class: str) -> html.Button:
     return html.Button(
-        words, className=look, title=title, **rendering.attributes(data_opens=dialog, aria_haspopup="dialog")
+        words, className=css_class, title=title, **rendering.attributes(data_opens=dialog, aria_haspopup="dialog")
     )
 
 
@@ -157,12 +157,12 @@ def _scope() -> html.Div:
     selectors = [
         dbc.Select(
             id={"type": "scope", "name": name},
-            options=[dbc.Select.Options(label=every, value=EVERY)],
-            value=EVERY,
+            options=[dbc.Select.Options(label=all_label, value=ALL_OPTION)],
+            value=ALL_OPTION,
             size="sm",
             class_name="scope-select",
         )
-        for name, every in SCOPES.items()
+        for name, all_label in SCOPES.items()
     ]
     labels = [
         html.Label([html.Span(name.capitalize(), className="scope-label"), selector])
@@ -178,7 +178,7 @@ def _scope() -> html.Div:
     return html.Div([fold, scope], className="scope-bar")
 
 
-def _waiting() -> html.Div:
+def _skeletons() -> html.Div:
     return html.Div(
         [html.Div(className="skeleton") for _ in range(3)],
         className="skeletons",

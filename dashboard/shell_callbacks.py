@@ -134,11 +134,11 @@ def scope(url: PageUrl) -> tuple[list[Any], list[str], list[str]]:
         chosen = Filter(here["release"], here["version"], here["environment"], chosen.module)
     offered = releases.choices(opened, Filter(chosen.release, chosen.version, chosen.environment))
     options, values = [], []
-    for name, every in shell.SCOPES.items():
-        value = getattr(chosen, name) or shell.EVERY
+    for name, all_label in shell.SCOPES.items():
+        value = getattr(chosen, name) or shell.ALL_OPTION
         items = offered[name + "s"]
-        extra = [value] if value not in (shell.EVERY, *items) else []
+        extra = [value] if value not in (shell.ALL_OPTION, *items) else []
         named = [{"label": item, "value": item} for item in (*extra, *items)]
-        options.append([{"label": every, "value": shell.EVERY}, *named])
+        options.append([{"label": all_label, "value": shell.ALL_OPTION}, *named])
         values.append(value)
     return options, values, values

@@ -43,7 +43,7 @@ class Range:
             raise ValueError(f"The range from {first} to {last} is empty: the earlier bound comes first")
         return wanted
 
-    def holds(self, number: int, start: datetime | None) -> bool:
+    def contains(self, number: int, start: datetime | None) -> bool:
         if self.first_start is None and self.last_start is None:
             return (self.first_number is None or number >= self.first_number) and (
                 self.last_number is None or number <= self.last_number
@@ -90,7 +90,7 @@ def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
     for job in pipeline.layout.jobs(pipeline.jenkins):
         found: list[LedgerEntry] = []
         for number, start in iter_builds(pipeline.jenkins, job.job):
-            if wanted.holds(number, start):
+            if wanted.contains(number, start):
                 found.append(LedgerEntry(source, job.job, number, kind, next_try=utc_now()))
             if wanted.is_past(number, start):
                 break

@@ -86,7 +86,7 @@ def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) ->
             detail = read_build_detail(job.job, item["number"], item)
             if wanted.is_past(detail.number, detail.started_at):
                 return
-            if wanted.holds(detail.number, detail.started_at):
+            if wanted.contains(detail.number, detail.started_at):
                 yield detail
 
     return list(islice(in_range(), each + 1))

@@ -133,7 +133,7 @@ class IngestScheduler:
             job.modify(next_run_time=wanted)
 
     def new_pipeline(self, name: str) -> Pipeline:
-        """A pipeline for work outside the source's polls; it shares its client, and so its limit on requests in flight."""
+        """A pipeline for work outside the source's polls. It shares the client, and with it the limit on requests."""
         own = self.pipelines[name]
         return Pipeline(self.store, own.source, self.stop, own.jenkins)
 

@@ -75,24 +75,28 @@ def _headline(found: dict[str, Any], release: str | None = None) -> dict[str, An
     ready, and `ship`, per release (column, verdict, why)."""
     columns, rows = found["columns"], found["rows"]
     modules = plural(len(rows), "module")
-    silent = sum(row["state"] in ("broken", "missing") for row in rows)
+    without_results = sum(row["state"] in ("broken", "missing") for row in rows)
     if release is None:
         blocked = sum(column["state"] == "failing" for column in columns)
         if blocked:
             verb = "is" if blocked == 1 else "are"
             title, details = f"of {plural(len(columns), 'release')} {verb} not ready", ""
-        elif silent:
-            title, details = "No verdict on some releases", f"{silent} of {modules} without results"
+        elif without_results:
+            title, details = "No verdict on some releases", f"{without_results} of {modules} without results"
         else:
             title, details = ("The release" if len(columns) == 1 else "All releases") + " may ship", ""
-        return {"count": blocked, "headline": title, "details": details, "ship": _ship(found)}
+        return {"count": blocked, "headline": title, "details": details, "ship": _ship_rows(found)}
     if any(row["state"] == "failing" for row in rows):
         broken = sum(bool(row["tests"]) for row in rows)
         once = sum(bool(row["unjudged"]) for row in rows)
         details = _why(found, f"{broken} of {modules}", f"{once} of {modules}")
         return {"headline": "is not ready", "blocked": True, "details": details}
-    if silent:
-        return {"headline": "no verdict", "blocked": False, "details": f"{silent} of {modules} without results"}
+    if without_results:
+        return {
+            "headline": "no verdict",
+            "blocked": False,
+            "details": f"{without_results} of {modules} without results",
+        }
     return {"headline": "may ship", "blocked": False, "details": f"no broken tests in {modules}"}
 
 
@@ -107,10 +111,10 @@ def _why(counts: dict[str, Any], broken_in: str, once_in: str) -> str:
     return ", ".join(parts)
 
 
-_SHIP = {"failing": "is not ready", "ok": "may ship", "empty": "is not tested"}
+_SHIP_TEXTS = {"failing": "is not ready", "ok": "may ship", "empty": "is not tested"}
 
 
-def _ship(found: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
+def _ship_rows(found: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
     answer = []
     for index, column in enumerate(found["columns"]):
         cells = [row["cells"][index] for row in found["rows"]]
@@ -119,7 +123,7 @@ def _ship(found: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
             why = _why(column, broken, plural(sum(bool(cell["unjudged"]) for cell in cells), "module"))
         else:
             why = "no broken tests" if column["state"] == "ok" else "a module has no results"
-        answer.append((column, _SHIP.get(column["state"], "no verdict"), why))
+        answer.append((column, _SHIP_TEXTS.get(column["state"], "no verdict"), why))
     return answer
 
 

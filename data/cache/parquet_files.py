@@ -28,7 +28,7 @@ class DataFile:
     last: datetime | None
     current: bool  # written after the last change of the columns, so it has all of them by name
 
-    def may_hold(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> bool:
+    def may_contain(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> bool:
         return (
             (releases is None or self.release is None or self.release in releases)
             and (last is None or self.first is None or self.first <= last)
@@ -45,7 +45,7 @@ class TableFiles:
 
     def sql(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> str:
         """FROM clause that yields at least the rows of these releases that started between these moments."""
-        chosen = [file for file in self.files if file.may_hold(releases, first, last)]
+        chosen = [file for file in self.files if file.may_contain(releases, first, last)]
         whole = [file.path for file in chosen if file.deletes is None]
         current = all(file.current for file in chosen)
         selects = [f"FROM {self._read(whole, current)}"] if whole else []
@@ -55,8 +55,9 @@ class TableFiles:
             numbered = self._read(list(with_deletes), current, ", file_row_number = true, filename = true")
             selects.append(
                 f"""SELECT * EXCLUDE (file_row_number, filename) FROM {numbered} r ANTI JOIN (
-                SELECT of.path, d.pos FROM read_parquet({delete_paths}, filename = true) d
-                JOIN (SELECT unnest({paths}) AS path, unnest({delete_paths}) AS deletes) of ON d.filename = of.deletes
+                SELECT pairs.path, d.pos FROM read_parquet({delete_paths}, filename = true) d
+                JOIN (SELECT unnest({paths}) AS path, unnest({delete_paths}) AS deletes) pairs
+                    ON d.filename = pairs.deletes
                 ) gone ON r.filename = gone.path AND r.file_row_number = gone.pos"""
             )
         if not selects:
@@ -138,7 +139,7 @@ class FileIndex:
             {"root": self._root},
         ).fetchall()
         return {
-            table: TableFiles(tuple(DataFile(*facts) for of, *facts in rows if of == number), columns)
+            table: TableFiles(tuple(DataFile(*facts) for table_id, *facts in rows if table_id == number), columns)
             for table, (number, columns) in self._tables.items()
         }
 

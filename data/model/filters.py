@@ -43,12 +43,12 @@ class Filter:
             if query.get(name)
         }
         if query.get("runs"):
-            values["runs"] = _whole("runs", query["runs"], 1, MAX_RUNS)
+            values["runs"] = _whole_number("runs", query["runs"], 1, MAX_RUNS)
         for name in ("exclude_flaky", "include_storms"):
             if query.get(name):
-                values[name] = _switch(name, query[name])
+                values[name] = _boolean(name, query[name])
         if query.get("as_of"):
-            values["as_of"] = _whole("as_of", query["as_of"], 0, 2**62)
+            values["as_of"] = _whole_number("as_of", query["as_of"], 0, 2**62)
         return cls(**values)
 
     def query(self) -> dict[str, str]:
@@ -62,13 +62,13 @@ class Filter:
 EVERYTHING = Filter()
 
 
-def _whole(field: str, text: str, low: int, high: int) -> int:
+def _whole_number(field: str, text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise FilterError(field, text, f"must be a whole number from {low} to {high}")
     return int(text)
 
 
-def _switch(field: str, text: str) -> bool:
+def _boolean(field: str, text: str) -> bool:
     if text.lower() not in ("0", "1", "true", "false"):
         raise FilterError(field, text, "must be 1 or 0")
     return text.lower() in ("1", "true")

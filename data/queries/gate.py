@@ -87,14 +87,14 @@ def gate(
     answer |= {"baseline": base.run, "left_out": left_out | _left_out(store, scope, candidate)}
     if flt.exclude_flaky:
         flaky = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
-        answer["left_out"]["noisy"] = sum(line.test in flaky for line, _ in failing)
-        failing = [(line, evidence_) for line, evidence_ in failing if line.test not in flaky]
+        answer["left_out"]["noisy"] = sum(test_lane.test in flaky for test_lane, _ in failing)
+        failing = [(test_lane, evidence_) for test_lane, evidence_ in failing if test_lane.test not in flaky]
     counting = []
-    for line, evidence_ in failing:
+    for test_lane, evidence_ in failing:
         name = evidence.judge(evidence_)["class"]
         answer["counts"][name] += 1
         if name in kinds:
-            counting.append((FAILING.index(name), line.module, line.test, evidence_))
+            counting.append((FAILING.index(name), test_lane.module, test_lane.test, evidence_))
     counting.sort(key=lambda row: row[:3])
     answer["new"] = len(counting)
     names = test_names(store, [test for _, _, test, _ in counting[:limit]])
@@ -147,31 +147,32 @@ def _failing(
 ) -> list[tuple[TestLane, dict[str, Any]]]:
     """The tests that failed in the candidate, each with its evidence."""
     analysis = analyse_lanes(store, scope, MASK_BITS)
-    failing = [line for line in analysis.test_lanes if line.failed >> candidate.age & 1]
-    before = {line.test: line for line in failing}
+    failing = [test_lane for test_lane in analysis.test_lanes if test_lane.failed >> candidate.age & 1]
+    before = {test_lane.test: test_lane for test_lane in failing}
     if base.lane != candidate.lane:
-        # In the other lane also the tests that never failed there.
+        # `lanes_of_tests` also finds the tests that never failed in the base's lane.
         other = replace(scope, release=base.lane.release, module=None, at_run=None)
-        before = {line.test: line for line in lanes_of_tests(store, other, MASK_BITS, before)} if before else {}
+        in_base_lane = lanes_of_tests(store, other, MASK_BITS, before) if before else []
+        before = {test_lane.test: test_lane for test_lane in in_base_lane}
     kinds = _verdict_kinds(store, scope)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
     rows = []
-    for line in failing:
-        last = _last_run(before.get(line.test), base)
-        status = last and ("failed" if before[line.test].failed >> last[0] & 1 else "passed")
+    for test_lane in failing:
+        last = _last_run(before.get(test_lane.test), base)
+        status = last and ("failed" if before[test_lane.test].failed >> last[0] & 1 else "passed")
         evidence_ = {
             "rule": "class",
             "base": _side(f"{release}#{(last[1] if last else base.run)['number']}", status),
             "candidate": _side(f"#{candidate.run['number']}", "failed"),
-            "kinds": kinds.get(line.test, []),
+            "kinds": kinds.get(test_lane.test, []),
         }
-        rows.append((line, evidence_))
+        rows.append((test_lane, evidence_))
     return rows
 
 
-def _last_run(line: TestLane | None, base: RunInLane) -> tuple[int, dict[str, Any]] | None:
+def _last_run(test_lane: TestLane | None, base: RunInLane) -> tuple[int, dict[str, Any]] | None:
     """The newest run up to the base in which a test failed or passed, with its age."""
-    ran = (line.failed | line.passed) >> base.age if line else 0
+    ran = (test_lane.failed | test_lane.passed) >> base.age if test_lane else 0
     if not ran:
         return None
     age = base.age + (ran & -ran).bit_length() - 1
@@ -195,7 +196,7 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, An
         return {}
     analysis = analyse_lanes(store, scope, MASK_BITS)
     storms = [row for row in storm_rows(store, analysis.window, analysis.storms) if row["run"] == candidate.run["id"]]
-    on_bad_hosts = sum(line.on_bad_host >> candidate.age & 1 for line in analysis.test_lanes)
+    on_bad_hosts = sum(test_lane.on_bad_host >> candidate.age & 1 for test_lane in analysis.test_lanes)
     hosts = [host_row(analysis, host) for host in analysis.hosts if host.bad]
     failures = on_bad_hosts + sum(storm["failed"] for storm in storms)
     return {"failures": failures, "storms": storms, "hosts": hosts if on_bad_hosts else []}

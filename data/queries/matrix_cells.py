@@ -119,15 +119,15 @@ def without_verdict(
     window = analysis.window
     ages = [next((run.age for run in lane_runs if ids.text(run.run) in newest), None) for lane_runs in window.runs]
     found: dict[tuple[int, int], tuple[str, str, str]] = {}
-    for line in analysis.test_lanes:
-        age = ages[line.lane]
+    for test_lane in analysis.test_lanes:
+        age = ages[test_lane.lane]
         if age is None:
             continue
         bit = 1 << age
-        once = line.failed == bit and not line.passed & ~bit
-        if once or line.on_bad_host & bit:
-            run = ids.text(window.runs[line.lane][age].run)
-            found[line.test, line.lane] = (UNJUDGED if once else BAD_HOST, line.module, run)
+        once = test_lane.failed == bit and not test_lane.passed & ~bit
+        if once or test_lane.on_bad_host & bit:
+            run = ids.text(window.runs[test_lane.lane][age].run)
+            found[test_lane.test, test_lane.lane] = (UNJUDGED if once else BAD_HOST, test_lane.module, run)
     if by == "environment":
         for (test, lane_index), (why, module, run) in found.items():
             yield (module, window.lanes[lane_index][1]), why, test, run

@@ -36,7 +36,7 @@ class FolderLayout(JobLayout):
 
     def jobs(self, jenkins: Jenkins) -> list[JobRow]:
         found = {job.job: job for job in self._walk(jenkins, self.source.job, job_path(self.source.job))}
-        return [job for name, job in sorted(found.items()) if self.takes(*self._names(name))]
+        return [job for name, job in sorted(found.items()) if self.includes(*self._names(name))]
 
     def _names(self, job: str) -> tuple[str, ...]:
         return job.rpartition("/")[2], job.removeprefix(self.source.job.strip("/") + "/")
@@ -77,7 +77,7 @@ class ViewLayout(FolderLayout):
     def jobs(self, jenkins: Jenkins) -> list[JobRow]:
         folder, _, view = self.source.job.strip("/").rpartition("/")
         found = {job.job: job for job in self._walk(jenkins, folder, f"{job_path(folder)}view/{encode(view)}/")}
-        return [job for name, job in sorted(found.items()) if self.takes(*self._names(name))]
+        return [job for name, job in sorted(found.items()) if self.includes(*self._names(name))]
 
 
 class MultibranchLayout(FolderLayout):

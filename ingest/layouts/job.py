@@ -67,7 +67,7 @@ class JobLayout:
         """The run that a build belongs to; `own` is the run that it forms alone."""
         return own
 
-    def takes(self, *names: str) -> bool:
+    def includes(self, *names: str) -> bool:
         """Whether `include` and `exclude` accept a job by any of its names."""
         wanted = any(fnmatchcase(name, glob) for name in names for glob in self.source.include)
         return wanted and not any(fnmatchcase(name, glob) for name in names for glob in self.source.exclude)

@@ -37,7 +37,7 @@ class OrchestratorLayout(JobLayout):
             named = [(name, number) for name, number, _ in detail.sub_builds]
         else:
             named = [(key.replace("_", "-"), _number(value)) for key, value in build_map.items()]
-        jobs = {f"{folder}/{name}".strip("/"): number for name, number in named if self.takes(name)}
+        jobs = {f"{folder}/{name}".strip("/"): number for name, number in named if self.includes(name)}
         return [(job, number, self.module(job)) for job, number in jobs.items()]
 
     def placement(

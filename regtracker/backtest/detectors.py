@@ -1,4 +1,4 @@
-"""The detectors that are compared: the product's own, with other settings beside them."""
+"""The detectors that are compared: the product's own, and the same with other settings."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ class Detector:
     default: bool = False  # what the product does when nothing is configured
 
 
-def _letters(line: TestLane, look: Look, runs: int) -> str:
-    return line.status_string(min(runs, look.runs)).replace("S", "")
+def _letters(test_lane: TestLane, look: Look, runs: int) -> str:
+    return test_lane.status_string(min(runs, look.runs)).replace("S", "")
 
 
 def by_verdict(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
     found = set()
-    for line in look.raw if storms else look.undisturbed:
-        letters = _letters(line, look, 2 * window + 1)[-window - 1 :]
+    for test_lane in look.raw if storms else look.undisturbed:
+        letters = _letters(test_lane, look, 2 * window + 1)[-window - 1 :]
         if letters.endswith("F") and classify(letters, window=window) & wanted:
-            found.add(line.test)
+            found.add(test_lane.test)
     return found
 
 
 def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
-    """So many failures in a row after a pass: TestGrid's alert."""
+    """At least `length` failures in a row after a pass: TestGrid's alert."""
     found = set()
-    for line in look.undisturbed:
-        letters = _letters(line, look, MASK_BITS)
+    for test_lane in look.undisturbed:
+        letters = _letters(test_lane, look, MASK_BITS)
         if length <= trailing_failures(letters) < len(letters):
-            found.add(line.test)
+            found.add(test_lane.test)
     return found
 
 
 def by_change_point(look: Look, before: set[int], threshold: float) -> set[int]:
     found = set()
-    for line in look.undisturbed:
-        letters = _letters(line, look, HISTORY_RUNS)
-        # A rise is only ever accepted at a failure; what was found stays until a fall is.
-        if (letters.endswith("F") or line.test in before) and last_rise(letters, threshold) is not None:
-            found.add(line.test)
+    for test_lane in look.undisturbed:
+        letters = _letters(test_lane, look, HISTORY_RUNS)
+        # A rise is accepted only at a failure; it stays until a fall is accepted.
+        if (letters.endswith("F") or test_lane.test in before) and last_rise(letters, threshold) is not None:
+            found.add(test_lane.test)
     return found
 
 
@@ -64,17 +64,20 @@ def by_rate(look: Look, before: set[int], runs: int, confirmed: bool) -> set[int
     base, sample = _counts(look.undisturbed, runs, MASK_BITS), _counts(look.undisturbed, 0, runs)
     if not len(base):
         return set()
-    opened = np.array([line.test in before for line in look.undisturbed]) & confirmed
+    opened = np.array([test_lane.test in before for test_lane in look.undisturbed]) & confirmed
     rules = FISHER if confirmed else replace(FISHER, correction="none")
     compared = compare(base[:, 0], base[:, 1], sample[:, 0], sample[:, 1], opened=opened, rules=rules)
     worse = (compared.status <= Status.REGRESSION) & ~np.isnan(compared.p)
-    return {line.test for line, found in zip(look.undisturbed, worse, strict=True) if found}
+    return {test_lane.test for test_lane, found in zip(look.undisturbed, worse, strict=True) if found}
 
 
-def _counts(lines: Sequence[TestLane], newest: int, oldest: int) -> np.ndarray:
+def _counts(test_lanes: Sequence[TestLane], newest: int, oldest: int) -> np.ndarray:
     mask = (1 << oldest) - (1 << newest)
     return np.array(
-        [((line.failed & mask).bit_count(), ((line.failed | line.passed) & mask).bit_count()) for line in lines],
+        [
+            ((test_lane.failed & mask).bit_count(), ((test_lane.failed | test_lane.passed) & mask).bit_count())
+            for test_lane in test_lanes
+        ],
         dtype=np.int64,
     ).reshape(-1, 2)
 

@@ -1,7 +1,7 @@
 """A store's history, as it was after each of its runs.
 
-Test lanes as in data/verdicts/lanes.py, but with masks over all runs (Python's integers are unbounded): a look shifts
-away what was not known yet, and excludes storms and bad hosts as they would have been recognised then.
+Test lanes as in data/verdicts/status_masks.py, but with masks over all runs (Python's integers are unbounded). A look
+shifts away what was not known yet, and leaves out mass failures and bad hosts as they would have been found then.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PastLane:
     release: str
     environment: str
     runs: list[LaneRun]
-    lines: list[TestLane]
+    test_lanes: list[TestLane]
     tests: int  # that ever ran there
     columns: list[ColumnKey]
     storm_columns: dict[ColumnKey, StormCandidate]
@@ -39,14 +39,14 @@ class PastLane:
         return (self.runs[0].started_at - self.runs[-1].started_at).total_seconds() / (7 * 86400)
 
     def looks(self) -> Iterator[Look]:
-        """After each run but the first, oldest first."""
+        """One look after each run but the first, oldest first."""
         for hidden in range(len(self.runs) - 2, -1, -1):
             yield Look(self, hidden)
 
 
 @dataclass(frozen=True)
 class Look:
-    """A lane as it was when `hidden` of its runs were still to come."""
+    """A lane as it was before the newest `hidden` of its runs."""
 
     lane: PastLane
     hidden: int
@@ -61,8 +61,8 @@ class Look:
 
     @cached_property
     def raw(self) -> list[TestLane]:
-        """The test lanes with everything that happened so far."""
-        return [self._shifted(line, {}) for line in self.lane.lines]
+        """The test lanes with every result known by then."""
+        return [self._shifted(test_lane, {}) for test_lane in self.lane.test_lanes]
 
     @cached_property
     def undisturbed(self) -> list[TestLane]:
@@ -73,39 +73,42 @@ class Look:
         for storm in drop_persistent(known, storm_columns):
             key = (storm.job, storm.module)
             masks[key] = masks.get(key, 0) | 1 << storm.age
-        found = [self._shifted(line, masks) for line in self.lane.lines]
+        found = [self._shifted(test_lane, masks) for test_lane in self.lane.test_lanes]
         recent = (1 << HOST_DEPTH) - 1
         short = [
-            combine_hosts(line.test, 0, line.module, tuple(_masked(part, recent) for part in line.by_host))
-            for line in found
+            combine_hosts(
+                test_lane.test, 0, test_lane.module, tuple(_masked(on_host, recent) for on_host in test_lane.by_host)
+            )
+            for test_lane in found
         ]
-        hosts = judge_lane_hosts(0, [line for line in short if line.failed or line.rescued])
+        hosts = judge_lane_hosts(0, [test_lane for test_lane in short if test_lane.failed or test_lane.rescued])
         if not any(host.bad for host in hosts):
             return found
-        on_bad_hosts = {line.test: line.on_bad_host for line in without_bad_hosts(short, hosts)}
+        on_bad_hosts = {test_lane.test: test_lane.on_bad_host for test_lane in without_bad_hosts(short, hosts)}
         return [
-            line._replace(
-                failed=line.failed & ~on_bad_hosts[line.test], rescued=line.rescued & ~on_bad_hosts[line.test]
+            test_lane._replace(
+                failed=test_lane.failed & ~on_bad_hosts[test_lane.test],
+                rescued=test_lane.rescued & ~on_bad_hosts[test_lane.test],
             )
-            for line in found
+            for test_lane in found
         ]
 
-    def _shifted(self, line: TestLane, storm_columns: dict[tuple[str, str | None], int]) -> TestLane:
-        parts = []
-        for part in line.by_host:
-            storm = storm_columns.get((part.job, None), 0) | storm_columns.get((part.job, line.module), 0)
-            parts.append(_masked(part, ~storm, self.hidden))
-        return combine_hosts(line.test, 0, line.module, tuple(parts))
+    def _shifted(self, test_lane: TestLane, storm_columns: dict[tuple[str, str | None], int]) -> TestLane:
+        hosts_of_test = []
+        for on_host in test_lane.by_host:
+            storm = storm_columns.get((on_host.job, None), 0) | storm_columns.get((on_host.job, test_lane.module), 0)
+            hosts_of_test.append(_masked(on_host, ~storm, self.hidden))
+        return combine_hosts(test_lane.test, 0, test_lane.module, tuple(hosts_of_test))
 
 
-def _masked(part: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
+def _masked(on_host: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
     return TestLaneHost(
-        part.job,
-        part.host,
-        (part.failed & mask) >> hidden,
-        (part.passed & mask) >> hidden,
-        (part.rescued & mask) >> hidden,
-        (part.tripped & mask) >> hidden,
+        on_host.job,
+        on_host.host,
+        (on_host.failed & mask) >> hidden,
+        (on_host.passed & mask) >> hidden,
+        (on_host.rescued & mask) >> hidden,
+        (on_host.tripped & mask) >> hidden,
         0,
     )
 
@@ -118,50 +121,50 @@ def _unmasked(key: tuple[str, str | None], masks: list[int]) -> TestLaneHost:
 
 def past_lanes(store: Store, release: str) -> list[PastLane]:
     """The lanes of a release with all of their runs."""
-    view = lane_window(store, Filter(release), 1_000_000)
-    of = load_module_counts(store, view)
-    where, parameters = partition_condition(view.builds)
-    troubled = store.cursor().execute(
+    window = lane_window(store, Filter(release), 1_000_000)
+    module_counts = load_module_counts(store, window)
+    where, parameters = partition_condition(window.builds)
+    failed_tests = store.cursor().execute(
         f"SELECT DISTINCT r.test FROM results r WHERE {where} AND r.status = 'failed'", parameters
     )
-    tests = {row[0] for row in troubled.fetchall()}
+    tests = {row[0] for row in failed_tests.fetchall()}
     merged: dict[tuple[int, int], tuple[str, dict[tuple[str, str | None], list[int]]]] = {}
-    for first in range(0, max((column.age for column in of), default=-1) + 1, MASK_BITS):
-        here = [
-            build._replace(age=build.age - first) for build in view.builds if first <= build.age < first + MASK_BITS
+    for first in range(0, max((column.age for column in module_counts), default=-1) + 1, MASK_BITS):
+        chunk = [
+            build._replace(age=build.age - first) for build in window.builds if first <= build.age < first + MASK_BITS
         ]
-        for line in load_test_lanes(store, replace(view, builds=here), set(), tests=tests):
-            parts = merged.setdefault((line.test, line.lane), (line.module, {}))[1]
-            for part in line.by_host:
-                masks = parts.setdefault((part.job, part.host), [0, 0, 0, 0])
-                for index, mask in enumerate((part.failed, part.passed, part.rescued, part.tripped)):
+        for test_lane in load_test_lanes(store, replace(window, builds=chunk), set(), tests=tests):
+            hosts_of_test = merged.setdefault((test_lane.test, test_lane.lane), (test_lane.module, {}))[1]
+            for on_host in test_lane.by_host:
+                masks = hosts_of_test.setdefault((on_host.job, on_host.host), [0, 0, 0, 0])
+                for index, mask in enumerate((on_host.failed, on_host.passed, on_host.rescued, on_host.tripped)):
                     masks[index] |= mask << first
-    every, storm_columns = storm_candidates(store, view, of)
-    counted = _tests(store, view.builds)
+    columns, storm_columns = storm_candidates(store, window, module_counts)
+    test_counts = _count_tests(store, window.builds)
     return [
         PastLane(
             release,
             environment,
-            view.runs[lane],
+            window.runs[lane],
             [
                 combine_hosts(
                     test,
                     lane,
                     module,
-                    tuple(starmap(_unmasked, parts.items())),
+                    tuple(starmap(_unmasked, hosts_of_test.items())),
                 )
-                for (test, at), (module, parts) in merged.items()
+                for (test, at), (module, hosts_of_test) in merged.items()
                 if at == lane
             ],
-            counted.get(lane, 0),
-            [key for key in every if key[1] == lane],
+            test_counts.get(lane, 0),
+            [key for key in columns if key[1] == lane],
             {key: facts for key, facts in storm_columns.items() if key[1] == lane},
         )
-        for lane, (_, environment) in enumerate(view.lanes)
+        for lane, (_, environment) in enumerate(window.lanes)
     ]
 
 
-def _tests(store: Store, builds: list[Any]) -> dict[int, int]:
+def _count_tests(store: Store, builds: list[Any]) -> dict[int, int]:
     where, parameters = partition_condition(builds)
     rows = store.cursor().execute(
         f"""SELECT w.lane, count(DISTINCT r.test) FROM results r

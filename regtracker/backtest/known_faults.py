@@ -9,7 +9,7 @@ from typing import Any
 from data.model import ids
 from regtracker.backtest.history import PastLane
 
-LASTED = 5  # failures in a row after a pass: in hindsight, a breakage
+MIN_FAILURES = 5  # failures in a row after a pass: in hindsight, a breakage
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class KnownFault:
     rate: float
     commit: str | None = None
 
-    def holds(self, number: int) -> bool:
+    def is_active_at(self, number: int) -> bool:
         return self.first <= number and (self.end is None or number < self.end)
 
 
 @dataclass(frozen=True)
 class KnownFaults:
-    """The faults, and the tests (release, test) that always failed, for which no detector counts."""
+    """The faults, and the tests (release, test) that always failed, whose alarms are not scored."""
 
     faults: list[KnownFault]
-    hopeless: set[tuple[str, int]]
+    always_failing: set[tuple[str, int]]
 
 
 def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> KnownFaults:
@@ -58,21 +58,23 @@ def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> Kn
 
 def from_hindsight(lanes: Iterable[PastLane]) -> KnownFaults:
     """Stretches of at least five failures after a pass, without mass failures."""
-    faults, hopeless = [], set()
+    faults, always_failing = [], set()
     for lane in lanes:
-        for line in lane.lines:
-            letters = line.status_string(len(lane.runs))
+        for test_lane in lane.test_lanes:
+            statuses = test_lane.status_string(len(lane.runs))
             ran = [
-                (letter, run.number) for letter, run in zip(letters, reversed(lane.runs), strict=True) if letter != "S"
+                (status, run.number) for status, run in zip(statuses, reversed(lane.runs), strict=True) if status != "S"
             ]
-            outcomes = "".join("F" if letter == "F" else "P" for letter, _ in ran)
+            outcomes = "".join("F" if status == "F" else "P" for status, _ in ran)
             if "P" not in outcomes:
-                hopeless.add((lane.release, line.test))
-            at = outcomes.find("PF")
-            while at >= 0:
-                end = outcomes.find("P", at + 1)
-                if (len(outcomes) if end < 0 else end) - at - 1 >= LASTED:
+                always_failing.add((lane.release, test_lane.test))
+            start = outcomes.find("PF")
+            while start >= 0:
+                end = outcomes.find("P", start + 1)
+                if (len(outcomes) if end < 0 else end) - start - 1 >= MIN_FAILURES:
                     until = None if end < 0 else ran[end][1]
-                    faults.append(KnownFault(lane.release, lane.environment, line.test, ran[at + 1][1], until, 1.0))
-                at = outcomes.find("PF", at + 1)
-    return KnownFaults(faults, hopeless)
+                    faults.append(
+                        KnownFault(lane.release, lane.environment, test_lane.test, ran[start + 1][1], until, 1.0)
+                    )
+                start = outcomes.find("PF", start + 1)
+    return KnownFaults(faults, always_failing)

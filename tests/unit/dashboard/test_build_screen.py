@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from support.store_builder import cases
 
-from dashboard.failing_line import excerpts, failing_line, log
+from dashboard.failing_line import excerpts, failing_line, marked_log
 from data.model import ids
 from data.write import raw_files
 from data.write.raw_files import replace_raw_files
@@ -92,8 +92,10 @@ def test_the_failing_line_is_found(text, index):
 
 def test_a_marked_text_is_complete_and_escaped():
     text = "#x1B[31mred#x1B[0m <b>\nE   1 < 2\nend"
-    assert log(text) == ('<span class="a-1">red</span> &lt;b&gt;\n<mark class="failing-line">E   1 &lt; 2</mark>\nend')
-    assert log(None) == "" and log("one <line>") == "one &lt;line&gt;"
+    assert marked_log(text) == (
+        '<span class="a-1">red</span> &lt;b&gt;\n<mark class="failing-line">E   1 &lt; 2</mark>\nend'
+    )
+    assert marked_log(None) == "" and marked_log("one <line>") == "one &lt;line&gt;"
 
 
 def test_failing_lines_near_each_other_share_an_excerpt():

@@ -59,7 +59,7 @@ def test_hindsight_knows_what_lasted(lane):
     assert set(faults) == {ids.of(key("breaks")), ids.of(key("mended"))}
     assert (faults[ids.of(key("mended"))].first, faults[ids.of(key("mended"))].end) == (30, RUNS)
     assert (faults[ids.of(key("breaks"))].first, faults[ids.of(key("breaks"))].end) == (BREAKS, None)
-    assert known.hopeless == {("7.0", ids.of(key("hopeless")))}
+    assert known.always_failing == {("7.0", ids.of(key("hopeless")))}
 
 
 def test_scores_tell_how_soon_and_how_often_for_nothing(lane):
@@ -91,7 +91,7 @@ def test_the_simulators_truth_is_understood():
         (4, None, 0.5, "abc"),
         (4, 9, 0.5, "abc"),
     ]
-    assert [known.faults[1].holds(number) for number in (3, 4, 8, 9)] == [False, True, True, False]
+    assert [known.faults[1].is_active_at(number) for number in (3, 4, 8, 9)] == [False, True, True, False]
     with pytest.raises(KeyError):
         known_faults.from_simulator({"seed": 7})
 
