@@ -82,7 +82,7 @@ def test_check_makes_no_store(run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "file").touch()
     monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "file" / "home"))
     answer = run("check", "--json")
-    assert answer.exit_code == 2 and "file is no folder that one may write to" in json.loads(answer.stdout)["error"]
+    assert answer.exit_code == 2 and "file is not a writable folder" in json.loads(answer.stdout)["error"]
 
 
 def test_a_gate_that_is_interrupted_is_not_closed(start) -> None:
