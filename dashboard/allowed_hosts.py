@@ -1,7 +1,7 @@
-"""The host names that the server answers to, so that no page of another site reaches it by a name of its own.
+"""The host names that the server answers to, so that no page of another site reaches it under its own name.
 
 That attack is DNS rebinding: to the browser the page and this server are one site, so neither Origin nor Sec-Fetch-Site
-tells them apart; only the name in `Host` does. Nobody can point an address at another machine.
+tells them apart; only the name in `Host` does. An IP address cannot be made to point at another machine.
 """
 
 from __future__ import annotations

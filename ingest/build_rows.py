@@ -91,7 +91,7 @@ def _flags(
 def _differs_from_jenkins(counters: Counters | None, results: BuildResults) -> bool:
     """Whether Jenkins counts other numbers than these files have."""
     reported = results.reported
-    # The parser of Jenkins' own report compares it with itself; it knows which axes are results of older builds.
+    # The parser of Jenkins' own report compares it with itself; only it can exclude the axes of older builds.
     if counters is None or reported is None or any(file.kind == "test_report" for file in results.files):
         return False
     counted = (reported.tests, reported.failed, reported.skipped)

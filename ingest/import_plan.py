@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from data.model import filters
+from data.model import filters, input_checks
 from ingest.report_files import looks_like_results
 
 
@@ -35,9 +35,9 @@ class ImportKey:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise ValueError(f"{name} is missing: an import needs a release and a module")
-            filters.check_name(value)
+            input_checks.check_name(value)
         if self.started_at is not None:
-            filters.check_not_future(self.started_at)
+            input_checks.check_not_future(self.started_at)
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> ImportKey:

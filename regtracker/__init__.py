@@ -1,7 +1,7 @@
-"""Regression Tracker's front door: the command line (`main`) and the Python door for notebooks (`connect`).
+"""The entry points: the command line (`main`) and the Python API for notebooks (`connect`).
 
-The verbs of one package live in its `cli` package; this package has those that need several packages or processes at
-once. Nothing else may import both `ingest` and `dashboard`.
+The commands of one package are in its `cli` package; this package has those that need several packages or processes.
+Nothing else may import both `ingest` and `dashboard`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from regtracker.notebook import Tracker
 
-# Section -> verb -> (module:function, one-line description). Descriptions are kept here because a verb is imported only
-# when it is called: `--help`, the completion and `parse` do not wait for Dash and SciPy.
+# Section -> command -> (module:function, one-line description). Descriptions are here because a module is imported only
+# when its command is called: `--help`, the completion and `parse` do not wait for Dash and SciPy.
 _SECTIONS = {
     "Run": {
         "demo": ("regtracker.demo:demo", "Run a simulated Jenkins, ingest and the dashboard."),
@@ -49,17 +49,17 @@ _SECTIONS = {
         "completion": ("regtracker.completion:completion", "Print the shell completion script."),
     },
 }
-_VERBS = {verb: entry for verbs in _SECTIONS.values() for verb, entry in verbs.items()}
+_COMMANDS = {command: entry for commands in _SECTIONS.values() for command, entry in commands.items()}
 
 
-class _Lazy(click.Group):
+class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _VERBS:
+        if name not in _COMMANDS:
             return None
-        module, _, attribute = _VERBS[name][0].partition(":")
+        module, _, attribute = _COMMANDS[name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -73,16 +73,17 @@ class _Lazy(click.Group):
             exit_after(error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for section, verbs in _SECTIONS.items():
+        for section, commands in _SECTIONS.items():
             with formatter.section(section):
-                formatter.write_dl([(verb, line) for verb, (_, line) in verbs.items()], col_max=12)
+                formatter.write_dl([(command, line) for command, (_, line) in commands.items()], col_max=12)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        verbs = [CompletionItem(verb, help=line) for verb, (_, line) in _VERBS.items() if verb.startswith(incomplete)]
-        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+        matching = [name for name in _COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=_COMMANDS[name][1]) for name in matching]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="regtracker")
 def main() -> None:
     """Watch the regression runs of a product on Jenkins: how healthy is each release, what broke, since when.

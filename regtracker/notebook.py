@@ -1,4 +1,4 @@
-"""The Python door for notebooks: `regtracker.connect()`, whose questions answer pandas data frames.
+"""The Python API for notebooks: `regtracker.connect()`, whose methods return pandas data frames.
 
 It wraps the queries that the screens and the JSON API use, so names, columns and meanings are theirs (docs/api.md).
 """
@@ -53,7 +53,7 @@ class Scope(ReleaseScope, total=False):
 
 
 class Tracker:
-    """An open store, read-only. Each method answers a data frame; use it in a `with` block, or call `close`.
+    """An open store, read-only. Each method returns a data frame; use it in a `with` block, or call `close`.
 
     Times are `datetime64[ns, UTC]`, durations seconds, ids text of 16 hexadecimal digits; names and states are
     categories. A run is given as its id or as "8.0 #42"; a test as its id or its key `file::class::name`. Nested facts

@@ -25,7 +25,7 @@ from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.app_state import services, store
 from data.lake.store import Store
-from data.model import filters, ids
+from data.model import filters, ids, input_checks
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import ingest_status
@@ -208,12 +208,12 @@ class Upload(BaseModel):
     @field_validator("started_at")
     @classmethod
     def _moment(cls, text: str | None) -> str | None:
-        return None if text is None else iso(filters.check_not_future(filters.parse_time(text)))
+        return None if text is None else iso(input_checks.check_not_future(filters.parse_time(text)))
 
     @field_validator("release", "module")
     @classmethod
     def _name(cls, text: str) -> str:
-        return filters.check_name(text)
+        return input_checks.check_name(text)
 
 
 @routes.post(

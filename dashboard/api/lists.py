@@ -115,7 +115,7 @@ def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | No
         chunks = _first_rows(rows.batches(store(), flt, export.BATCH_ROWS), limit)
     else:
         chunks = _fetch_pages(rows, store(), flt, request_context().snapshot, limit)
-    first = next(chunks, [])  # an invalid question fails here, before the headers are sent
+    first = next(chunks, [])  # an invalid request fails here, before the headers are sent
     if rows.parent is not None and not first:
         check_exists(*rows.parent)
     schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)

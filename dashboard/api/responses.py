@@ -49,7 +49,7 @@ VERSION = version("regtracker")
 
 @dataclass
 class RequestContext:
-    """Snapshot, format and question of the current request; `pinned`: the snapshot is not simply the newest."""
+    """Snapshot, format and cache key of the current request; `pinned`: the snapshot is not simply the newest."""
 
     snapshot: int
     pinned: bool

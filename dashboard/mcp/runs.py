@@ -147,8 +147,8 @@ class RunTools(ApiTools):
         return {"build": self.get(f"/builds/{build}"), "facets": self.get(f"/builds/{build}/facets")}
 
     def get_disturbances(self, release: Release, environment: Environment = None, limit: Limit = 50) -> Row:
-        """What verdicts leave out, and why: storms (so much failed at once that no test is to blame) and sick hosts, in
-        the runs that verdicts look at, with the number of failures that were left out."""
+        """What verdicts leave out, and why: mass failures (so much failed at once that no test is to blame) and bad
+        hosts, in the runs that verdicts look at, with the number of failures that were left out."""
         found = self.get("/verdicts/excluded", release=release, environment=environment)
         storms, hosts = (_without_evidence(found[name][:limit]) for name in ("storms", "hosts"))
         return found | {"storms": storms, "hosts": hosts, "cut": max(len(found["storms"]), len(found["hosts"])) > limit}

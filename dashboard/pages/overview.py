@@ -1,4 +1,4 @@
-"""The wall: one tile per release, and the latest runs."""
+"""The overview: one tile per release, and the latest runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An LRU cache of answers by question and snapshot. A commit changes the snapshot, so an answer is never stale."""
+"""An LRU cache of answers by query and snapshot. A commit changes the snapshot, so an answer is never stale."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 MAX_RUNS = 1_000
@@ -81,22 +81,6 @@ def parse_time(text: str, field: str = "time") -> datetime:
         return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
     except (ValueError, OverflowError):  # in UTC it may be outside the years 1 to 9999
         raise FilterError(field, text, "must be an ISO 8601 time such as 2026-11-22T20:00:00Z") from None
-
-
-def check_not_future(moment: datetime) -> datetime:
-    """Check that a naive UTC time is not in the future; a day is allowed for wrong clocks. Raises ValueError."""
-    if moment > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
-        raise ValueError(f"{moment.isoformat()}Z is in the future")
-    return moment
-
-
-def check_name(text: str) -> str:
-    """Check the name of a release or module, which becomes part of job names and URLs. Raises ValueError."""
-    if len(text) > 200 or not text.isprintable() or "/" in text or "\\" in text or not text.strip(" ."):
-        raise ValueError(
-            f"{text[:80]!r} is not a valid name: at most 200 characters, no slash, no control character, not only dots"
-        )
-    return text
 
 
 def time_range(query: Mapping[str, str | None]) -> tuple[datetime | None, datetime | None]:

@@ -1,1 +1,1 @@
-"""One function a question: each takes a store and a filter and answers what a screen and the API show."""
+"""One function per question: each takes a store and a filter, and returns what a screen and the API show."""

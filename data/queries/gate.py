@@ -1,4 +1,4 @@
-"""The gate's question for CI jobs: does this run fail where its baseline did not?
+"""The gate for CI jobs: does this run fail where its baseline did not?
 
 It never passes by accident: a run that is unknown, running, or lacks builds has the state unknown. The text of the
 answer is in data/verdicts/evidence/gate.py.

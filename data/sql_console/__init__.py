@@ -1,1 +1,1 @@
-"""The SQL console: a read-only SELECT in a contained process."""
+"""The SQL console: a read-only SELECT in a sandboxed process."""

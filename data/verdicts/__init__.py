@@ -1,1 +1,1 @@
-"""Verdicts: which tests are broken, since when, real or noise."""
+"""Verdicts: which tests are broken, since when, and whether it is real or noise."""

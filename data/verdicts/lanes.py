@@ -17,7 +17,7 @@ from data.model.filter_sql import conditions, partitions
 from data.model.filters import Filter
 
 MASK_BITS = 62  # runs in one 64-bit mask
-HISTORY_RUNS = 300  # the most runs of a lane that any question reads
+HISTORY_RUNS = 300  # the most runs of a lane that any query reads
 
 
 class LaneRun(NamedTuple):

@@ -1,4 +1,4 @@
-"""What is broken, since when, real or noise: the verdicts on every test of a release.
+"""The verdicts on every test of a release: what is broken, since when, and whether it is real or noise.
 
 The rules are in `data/verdicts/rules.py`. Every verdict carries its evidence: the statuses that decided it, from which
 anyone can recompute it (`data/verdicts/evidence`). Failures in mass failures and on bad hosts are left out, and the

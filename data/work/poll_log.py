@@ -1,4 +1,4 @@
-"""The log of polls that changed something: one row per poll cycle of a source."""
+"""The log of polls that changed something: one row per poll of a source."""
 
 from __future__ import annotations
 

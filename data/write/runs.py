@@ -87,7 +87,7 @@ def update_runs(
 
 
 class _Update:
-    """The runs and run builds that an update touches: as stored, and as they are to be."""
+    """The runs and run builds that an update touches: as stored, and as they should be."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, parents: set[BuildKey], keys: set[BuildKey]) -> None:
         self.cursor = cursor
@@ -199,7 +199,7 @@ class _Update:
                 self._families[self.runs.pop(run).parent].discard(run)
 
     def write(self) -> None:
-        """Write the difference between the rows as stored and as they are to be."""
+        """Write the difference between the rows as stored and as they should be."""
         _write_changes(
             self.cursor,
             "runs",

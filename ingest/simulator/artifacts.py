@@ -1,4 +1,4 @@
-"""Renders a module build's results as the files its job archives: order logs, rerun logs, JUnit XML, noise beside them.
+"""Renders a module build's results as the files its job archives: order and rerun logs, JUnit XML, unrelated files.
 
 A topology's XML and rerun log appear when its session has ended; its order log grows line by line.
 """

@@ -230,5 +230,5 @@ class Programme:
         return mask
 
     def _undisturbed(self, release: str, module: ProductModule) -> np.ndarray:
-        """Slots of tests to which nothing else is planned to happen: only these fail on a bad host."""
+        """Slots of tests for which nothing else is planned: only these fail on a bad host."""
         return np.array([not self.plan.is_taken(release, module.index, test) for test in module.test])

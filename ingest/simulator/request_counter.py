@@ -41,6 +41,6 @@ class RequestCounter:
             self._in_flight -= 1
 
     def as_dict(self) -> dict[str, int]:
-        """Requests by kind and in total, and how many were in flight at once at most."""
+        """Requests by kind and in total, and the maximum number in flight."""
         with self._lock:
             return {**self._counts, "total": self._counts.total(), "max_in_flight": self._most}

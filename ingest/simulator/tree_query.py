@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[\[\]{},]|[^\[\]{},]+")
 
 @dataclass(slots=True)
 class ExportedBean:
-    """An exported object. Values may be functions of no argument, called only when the property is asked for."""
+    """An exported object. Values may be functions of no argument, called only when the property is requested."""
 
     kind: str
     properties: dict[str, object] = field(default_factory=dict)

@@ -31,7 +31,7 @@ SIDE_JOBS = {
 
 
 def truth(programme: Programme, root: JenkinsFolder, detail: bool = False) -> dict:
-    """The contract's keys and, beside them: new_failures (bad in one build so far), always_failing, appeared,
+    """The keys of the contract, and also: new_failures (bad in one build so far), always_failing, appeared,
     disappeared, runs, sources (counts by source name) and, with `detail`, builds (counts of each)."""
     now = programme.now()
     builds = [_build(programme, e, now) for release in programme.releases for e in _final(release, now)]

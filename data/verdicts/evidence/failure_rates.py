@@ -1,4 +1,4 @@
-"""A test that fails more often than it did: Fisher exact, with floors and for all tests at once."""
+"""A test that fails more often than it did: Fisher's exact test, with floors, corrected for the number of tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from data.verdicts.evidence.number_text import Evidence, number, percent, rate
 from data.verdicts.statistics.fisher import Rules, Status, compare
 
-# How a regression is judged everywhere: Sippy's rules, and a correction that knows how coarse p is for few failures.
+# How a regression is judged everywhere: Sippy's rules, and a correction that allows for a coarse p with few failures.
 FISHER = Rules(correction="discrete")
 CLAIMS = ("confirmed", "suspected", "required")
 

@@ -46,7 +46,7 @@ class Rules:
     open_confidence: float = 5.0  # an open regression stays open with this much less confidence ...
     open_floor: float = 2.0  # ... and this much less of a drop
     # Which q to judge by: "benjamini-hochberg"; "discrete", which finds more at the same share of false discoveries, as
-    # it knows that a test with few failures could not have had a small p; or "none", Sippy's own: judge by p.
+    # it accounts for tests whose few failures allow no small p; or "none", Sippy's own: judge by p.
     correction: str = "benjamini-hochberg"
 
 
