@@ -57,7 +57,7 @@ def test_tables_and_charts_leave_as_files(page):
             "one.textContent.startsWith('Pass rate') && one.textContent.endsWith(arguments[0])).click()",
             form.upper(),
         )
-        page.reads("#share-status", f"{form} was made")
+        page.reads("#share-status", f"{form} was saved")
     drawn = downloaded(page, "Trends-Pass-rate.svg").read_text()
     assert "rgb(255, 255, 255)" in drawn and "Trends · Pass rate" in drawn and "var(--" not in drawn
     assert "rgb(236, 238, 242)" not in drawn  # the ink of the dark theme
