@@ -71,13 +71,13 @@ class IngestScheduler:
             signal.signal(signal_number, lambda *_: self.stop.set())
         now = datetime.now(UTC)
         for position, (name, pipeline) in enumerate(self.pipelines.items()):
-            every = pipeline.source.poll_minutes * 60
+            interval_s = pipeline.source.poll_minutes * 60
             first = now + timedelta(seconds=min(position * 0.2, 5))
             self.scheduler.add_job(
                 self.poll_source,
                 "interval",
-                seconds=every,
-                jitter=every * JITTER,
+                seconds=interval_s,
+                jitter=interval_s * JITTER,
                 args=[name],
                 id=name,
                 next_run_time=first,
@@ -89,9 +89,14 @@ class IngestScheduler:
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
         )
         if self.settings.bugs.url:
-            every = self.settings.bugs.hours * 3600
+            interval_s = self.settings.bugs.hours * 3600
             self.scheduler.add_job(
-                self.read_bug_feed, "interval", seconds=every, jitter=every * JITTER, id="bugs", next_run_time=now
+                self.read_bug_feed,
+                "interval",
+                seconds=interval_s,
+                jitter=interval_s * JITTER,
+                id="bugs",
+                next_run_time=now,
             )
         self.scheduler.start()
         while not self.stop.wait(3600):
@@ -102,10 +107,10 @@ class IngestScheduler:
         """Poll one source: sweep if that is due (or with `force`), and read what is due. None if the poll crashed."""
         pipeline, poll = self.pipelines[name], None
         with self._store_in_use(), self._locks[name]:
-            every = pipeline.source.poll_minutes * 60
+            interval_s = pipeline.source.poll_minutes * 60
             sweep = force or time.monotonic() >= self._sweep_at.get(name, 0.0)
             if sweep:
-                self._sweep_at[name] = time.monotonic() + every * (1 - 2 * JITTER)
+                self._sweep_at[name] = time.monotonic() + interval_s * (1 - 2 * JITTER)
             try:
                 with poll_status.poll_in_progress(self.store, name):
                     poll = pipeline.poll(sweep=sweep, eager=force, budget_s=BUDGET_S)

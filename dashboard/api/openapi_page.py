@@ -101,13 +101,13 @@ def _form_schema(schema: dict[str, Any]) -> None:
 
 def _allow_partial_items(schemas: dict[str, Any], content: dict[str, Any]) -> list[str]:
     """Allow items with some of the fields, as `fields` selects; returns the names of all fields."""
-    whole = content["schema"]["$ref"].rpartition("/")[2]
-    partial = copy.deepcopy(schemas[whole])
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    partial = copy.deepcopy(schemas[name])
     item = partial["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
     schemas[f"Some{item}"] = {name: value for name, value in schemas[item].items() if name != "required"}
     partial["properties"]["items"]["items"] = {"$ref": f"#/components/schemas/Some{item}"}
-    schemas[f"Some{whole}"] = partial
-    content["schema"] = {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/Some{whole}"}]}
+    schemas[f"Some{name}"] = partial
+    content["schema"] = {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/Some{name}"}]}
     return list(schemas[item]["properties"])
 
 

@@ -285,8 +285,8 @@ def as_api_call(store: Store, url: PageUrl, run: str) -> ApiCall:
     if kind == "gate":
         baseline_run = runs.run(store, base) if base else None
         baseline = baseline_run and (baseline_run["release"] if baseline_run["release"] != this["release"] else base)
-        whole = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
-        return api_call(("gate",), parameters.GateQuery, url, baseline=baseline, kind=None, **whole)
+        lane_run = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
+        return api_call(("gate",), parameters.GateQuery, url, baseline=baseline, kind=None, **lane_run)
     if kind == "changes" and base:
         return api_call(("compare",), parameters.CompareQuery, url, base=base, candidate=this["id"])
     if kind == "patterns":

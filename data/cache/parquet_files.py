@@ -46,9 +46,9 @@ class TableFiles:
     def sql(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> str:
         """FROM clause that yields at least the rows of these releases that started between these moments."""
         chosen = [file for file in self.files if file.may_contain(releases, first, last)]
-        whole = [file.path for file in chosen if file.deletes is None]
+        without_deletes = [file.path for file in chosen if file.deletes is None]
         current = all(file.current for file in chosen)
-        selects = [f"FROM {self._read(whole, current)}"] if whole else []
+        selects = [f"FROM {self._read(without_deletes, current)}"] if without_deletes else []
         with_deletes = {file.path: file.deletes for file in chosen if file.deletes is not None}
         if with_deletes:  # one join for all: a busy store has hundreds, and a join for each took a gigabyte
             paths, delete_paths = _text_list(with_deletes.keys()), _text_list(with_deletes.values())

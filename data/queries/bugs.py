@@ -84,7 +84,7 @@ def bugs(
         for row in bug_rows(store, f"SELECT b.* FROM bugs b WHERE {STATE_CONDITIONS[state]} ORDER BY {ORDER}")
     }
     links = links_of(store, _of_run(store, run, flt))
-    newest = _newest(store, flt, {link for of in links.values() for link in of})
+    newest = _newest(store, flt, {test_id for bug_tests in links.values() for test_id in bug_tests})
     wanted = _wanted(store, flt, test, run, newest)
     narrowed = wanted is not None or flt.module is not None
     answer = []
@@ -149,9 +149,9 @@ def _affected(
     named = test_names(store, list(modules))
     answer = []
     for number, module in modules.items():
-        test, of = ids.text(number), newest.get(number, {})
+        test, newest_by_lane = ids.text(number), newest.get(number, {})
         lanes = []
-        for (release, environment), result in sorted(of.items(), reverse=True):
+        for (release, environment), result in sorted(newest_by_lane.items(), reverse=True):
             verdict = verdict_of.get((test, release, environment), {})
             lanes.append(
                 {
@@ -188,21 +188,21 @@ def by_module(
     """Bugs of a run's failed and skipped tests (`statuses`): one row per module, most tests first:
     {module, bugs, open, tests (that have a bug), types: {type: bugs}}."""
     release = _of_run(store, run, flt)
-    troubled = _troubled(store, run, flt, statuses)
+    module_of_test = _tests_with_status(store, run, flt, statuses)
     states = {row["bug"]: row for row in bug_rows(store, "SELECT b.* FROM bugs b WHERE b.active")}
     found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for name, tests in links_of(store, release).items():
-        for number in tests.keys() & troubled.keys() if name in states else ():
-            found[troubled[number]][name].add(number)
+        for number in tests.keys() & module_of_test.keys() if name in states else ():
+            found[module_of_test[number]][name].add(number)
     answer = [
         {
             "module": module,
-            "bugs": len(of),
-            "open": sum(states[name]["open"] for name in of),
-            "tests": len(set().union(*of.values())),
-            "types": dict(sorted(Counter(states[name]["type"] for name in of).items())),
+            "bugs": len(tests_by_bug),
+            "open": sum(states[name]["open"] for name in tests_by_bug),
+            "tests": len(set().union(*tests_by_bug.values())),
+            "types": dict(sorted(Counter(states[name]["type"] for name in tests_by_bug).items())),
         }
-        for module, of in found.items()
+        for module, tests_by_bug in found.items()
     ]
     return sorted(answer, key=lambda row: (-row["tests"], -row["bugs"], row["module"]))
 
@@ -236,7 +236,7 @@ def _wanted(store: Store, flt: Filter, test: str | None, run: str | None, newest
     if test is not None:
         narrowed.append({ids.number(test)})
     if run is not None:
-        narrowed.append(set(_troubled(store, run, flt, TROUBLED)))
+        narrowed.append(set(_tests_with_status(store, run, flt, TROUBLED)))
     return set.intersection(*narrowed) if narrowed else None
 
 
@@ -260,9 +260,9 @@ def _newest(store: Store, flt: Filter, tests: Iterable[int]) -> dict[int, dict[t
     first[1:] = (np.diff(results.test[at][order]) != 0) | (np.diff(lane[order]) != 0)
     answer: dict[int, dict[tuple[str, str], _Newest]] = defaultdict(dict)
     for index in order[first].tolist():
-        of = int(lane[index])
+        lane_index = int(lane[index])
         test = int(results.tests[results.test[at[index]]])
-        answer[test][window.lanes[of]] = _Newest(STATUSES[status[index]], window.runs[of][age[index]])
+        answer[test][window.lanes[lane_index]] = _Newest(STATUSES[status[index]], window.runs[lane_index][age[index]])
     return dict(answer)
 
 
@@ -271,7 +271,7 @@ def _status(flag: np.ndarray) -> np.ndarray:
     return np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
 
 
-def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) -> dict[int, str]:
+def _tests_with_status(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) -> dict[int, str]:
     """The tests of a run with such a final result, each with the module that owns it."""
     builds = listed_builds(store, {ids.number(run): (0, 0)})
     if not builds:
@@ -286,5 +286,5 @@ def _troubled(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) ->
 
 
 def _counted(tests: Mapping[int, str], newest: Mapping[int, Mapping[Any, _Newest]]) -> dict[str, Any]:
-    failing = sum(any(of.status == "failed" for of in newest.get(test, {}).values()) for test in tests)
+    failing = sum(any(result.status == "failed" for result in newest.get(test, {}).values()) for test in tests)
     return {"tests": len(tests), "failing": failing, "modules": sorted(set(tests.values()))}

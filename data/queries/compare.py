@@ -65,8 +65,8 @@ def releases(
     """Two release lines: {"base", "candidate" (names), "counts", "classes", "statistics"}, as `compare`, by the status
     of each test in the newest run of an environment that contains it, among the newest `flt.runs` (10) runs.
 
-    `statistics` are the tests that fail significantly more often (`regressions.regressions`), and a row of one of them
-    has that evidence too, in `rates`. None where a release is unknown.
+    `statistics` are the tests that fail significantly more often (data/verdicts/failure_rates.py); the row of such a
+    test has that evidence too, in `rates`. None where a release is unknown.
     """
     windows = [lane_window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
     if not all(window.runs for window in windows):

@@ -86,17 +86,17 @@ def read_side(
     contains the test. The filter's module and topology apply."""
     rows = store.result_arrays.rows(store, builds, rebuilt)
     at = np.flatnonzero((rows.flag & FINAL > 0) & rows_in_filter(store, flt, rows, builds))
-    of = rows.build[at]
-    key = (np.array(environments, dtype=np.int64)[of] << 32) + rows.test[at]
+    build_index = rows.build[at]
+    key = (np.array(environments, dtype=np.int64)[build_index] << 32) + rows.test[at]
     flag = rows.flag[at]
     status = np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
-    age = np.array([build.age for build in builds], dtype=np.int64)[of]
+    age = np.array([build.age for build in builds], dtype=np.int64)[build_index]
     order = np.lexsort((status, age, key))
     at, key, status, age = at[order], key[order], status[order], age[order]
     first = np.diff(key, prepend=-1) != 0
-    line = np.cumsum(first) - 1
-    newest = age == age[first][line]
-    counts = np.bincount(line[newest] * ABSENT + status[newest], minlength=int(first.sum()) * ABSENT)
+    group = np.cumsum(first) - 1
+    newest = age == age[first][group]
+    counts = np.bincount(group[newest] * ABSENT + status[newest], minlength=int(first.sum()) * ABSENT)
     return ComparisonSide(rows, builds, key[first], counts.reshape(-1, ABSENT), at[first])
 
 

@@ -204,8 +204,8 @@ def failure(
     )
     examples = _examples(store, source, where, parameters, limit, offset)
     totals = {row["signature"]: row | {"hosts": []} for row in ever}
-    whole = [row | empty | totals.get(row["signature"], {}) for row in members]
-    answer = _cluster(leader, whole, _first_here(members))
+    history = [row | empty | totals.get(row["signature"], {}) for row in members]
+    answer = _cluster(leader, history, _first_here(members))
     hosts = sorted({row["host"] for row in examples if row["host"]})
     cluster_evidence = answer["evidence"] | {"hosts": hosts}
     return answer | {

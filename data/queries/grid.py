@@ -143,7 +143,9 @@ def _cells(
     group = np.zeros(len(rows.tests), dtype=np.int32)
     group[rows.test[at]] = rows.group[at]
     tests = np.flatnonzero(present)
-    modules = pa.DictionaryArray.from_arrays(group[tests], pa.array([of.module for of in rows.groups], pa.string()))
+    modules = pa.DictionaryArray.from_arrays(
+        group[tests], pa.array([each_group.module for each_group in rows.groups], pa.string())
+    )
     candidates = pa.table(
         {
             "line": pa.array(tests),

@@ -90,7 +90,7 @@ def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
 def _table(
     store: Store, modules: list[str], runs_of: Mapping[str, list[dict[str, Any]]], cells: Mapping[Key, Cell]
 ) -> dict[str, Any]:
-    """The whole of the cells: state, tests, unjudged, columns, rows."""
+    """The matrix of these cells: state, tests, unjudged, columns, rows."""
     rows = []
     for module in modules:
         row = [_cell(store, module, column, cells[module, column], runs) for column, runs in runs_of.items()]
@@ -106,8 +106,8 @@ def _table(
         }
         for index, (column, runs) in enumerate(runs_of.items())
     ]
-    whole = _worst(rows, [cells[row["module"], column] for row in rows for column in runs_of])
-    return {**whole, "columns": columns, "rows": rows}
+    totals = _worst(rows, [cells[row["module"], column] for row in rows for column in runs_of])
+    return {**totals, "columns": columns, "rows": rows}
 
 
 def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[str, Any]]) -> dict[str, Any]:

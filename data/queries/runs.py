@@ -158,11 +158,11 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
     priorities_of = release_priorities(store, lane["release"])
     index, flag = priorities_of.codes_of(rows.tests[rows.test[in_scope]]), rows.flag[in_scope]
 
-    def counted(of: np.ndarray | slice) -> list[int]:
-        return np.bincount(index[of], minlength=len(priorities_of.names)).tolist()
+    def counted(chosen: np.ndarray | slice) -> list[int]:
+        return np.bincount(index[chosen], minlength=len(priorities_of.names)).tolist()
 
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
-    counts = (counted(of) for of in (slice(None), passed, failed, flag & ERROR > 0, ~failed & ~passed))
+    counts = (counted(chosen) for chosen in (slice(None), passed, failed, flag & ERROR > 0, ~failed & ~passed))
     return [
         {"priority": name, **dict(zip(COUNTS, values, strict=True))}
         for name, *values in zip(priorities_of.names, *counts, strict=True)
@@ -174,9 +174,9 @@ def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, f
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     part = set_fields(flt, "module", "topology")
     newest = "ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
-    counted, of = "", "s"
+    join, alias = "", "s"
     if part:
-        counted, of = (
+        join, alias = (
             f"""LEFT JOIN (
             SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
             WHERE rb.run IN (SELECT r.run FROM runs r WHERE {where} {newest})
@@ -184,9 +184,9 @@ def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, f
             "p",
         )
     return store.rows(
-        f"""SELECT r.*, {", ".join(f"coalesce({of}.{name}, 0) AS {name}" for name in COUNTS)},
+        f"""SELECT r.*, {", ".join(f"coalesce({alias}.{name}, 0) AS {name}" for name in COUNTS)},
             {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
-        FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run) {counted}
+        FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run) {join}
         WHERE {where} {newest}""",
         parameters | part | {"limit": limit},
     )

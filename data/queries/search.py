@@ -154,7 +154,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
         FROM builds s WHERE {where} ORDER BY started_at DESC, build DESC LIMIT $each""",
         parameters,
     )
-    whole = dict.fromkeys(("builds_running", "missing", "waiting"), 0)
+    nothing_open = dict.fromkeys(("builds_running", "missing", "waiting"), 0)
     return [
         _hit(
             "build",
@@ -162,7 +162,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
             f"{row['module']} #{row['number']}",
             _joined(row["job"], row["version"], row["environment"]),
             row["release"],
-            run_state(row | whole),
+            run_state(row | nothing_open),
             row["started_at"],
         )
         for row in rows

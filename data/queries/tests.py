@@ -116,7 +116,7 @@ class _Builds(NamedTuple):
     table: pa.Table
     keys: list[Hashable]  # of their result arrays in the cache
     places: dict[int, int]  # index of each build
-    whole: bool  # no older builds exist
+    is_complete: bool  # no older builds exist
 
 
 def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]:
@@ -149,7 +149,7 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds: list[Any] = table["build"].to_pylist()
     ingested_at: list[Any] = table["ingested_at"].to_pylist()
-    keys = [results_key(*of, rebuilt) for of in zip(builds, ingested_at, strict=True)]
+    keys = [results_key(build, ingested, rebuilt) for build, ingested in zip(builds, ingested_at, strict=True)]
     return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MAX_BUILDS)
 
 
@@ -171,7 +171,7 @@ def _kept(
     if first is None:
         return None
     found = store.result_arrays.test_results(builds.keys[first:], test, flt.topology, below, limit)
-    if found is None or (len(found) < limit and not builds.whole):
+    if found is None or (len(found) < limit and not builds.is_complete):
         return None
     columns = builds.table.select(["build", "release", "started_at"])
     build_facts = columns.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()

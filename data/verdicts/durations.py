@@ -89,9 +89,11 @@ def changed_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
 def _changes(store: Store, flt: Filter) -> tuple[LaneWindow, list[DurationChange]]:
     """The series of a release that changed."""
     window = lane_window(store, flt, flt.runs or RUNS)
-    whole = replace(flt, priority=None, as_of=None)
+    cached_scope = replace(flt, priority=None, as_of=None)
     found = store.intermediate.get(
-        ("durations", whole, window.key), lambda: _find_changes(store, whole, window), lambda found: 3_000 * len(found)
+        ("durations", cached_scope, window.key),
+        lambda: _find_changes(store, cached_scope, window),
+        lambda found: 3_000 * len(found),
     )
     if flt.priority is not None:
         wanted = tests_of_priority(store, flt.release, flt.priority)
@@ -128,22 +130,22 @@ def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[t
         for weights in (None, x, y, x * x, x * y, y * y)
     )
     long = count >= MIN_RUNS
-    some = np.maximum(count, 1)
-    spread_x, spread_y, covariance = xx - x1 * x1 / some, yy - y1 * y1 / some, xy - x1 * y1 / some
+    divisor = np.maximum(count, 1)
+    spread_x, spread_y, covariance = xx - x1 * x1 / divisor, yy - y1 * y1 / divisor, xy - x1 * y1 / divisor
     correlated = (spread_x > 0) & (np.abs(covariance) >= MIN_CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0)))
     runs = max(map(len, window.runs), default=0)
-    steep = np.abs(covariance) * runs >= MIN_SLOPE * y1 / some * spread_x
+    steep = np.abs(covariance) * runs >= MIN_SLOPE * y1 / divisor * spread_x
     chosen = np.flatnonzero((long & correlated & steep & (y1 > 0))[series])
     chosen = chosen[np.lexsort((-age[chosen], series[chosen]))]
-    for one in np.split(chosen, np.flatnonzero(np.diff(series[chosen])) + 1) if len(chosen) else ():
-        number = series[one[0]]
-        rise = abs(covariance[number] / spread_x[number]) * int(age[one[0]] - age[one[-1]])
+    for rows_of_series in np.split(chosen, np.flatnonzero(np.diff(series[chosen])) + 1) if len(chosen) else ():
+        number = series[rows_of_series[0]]
+        rise = abs(covariance[number] / spread_x[number]) * int(age[rows_of_series[0]] - age[rows_of_series[-1]])
         if rise >= MIN_SLOPE * y1[number] / count[number]:
-            ages, index = np.unique(-age[one], return_inverse=True)
-            means = np.bincount(index, y[one]) / np.bincount(index)
+            ages, index = np.unique(-age[rows_of_series], return_inverse=True)
+            means = np.bincount(index, y[rows_of_series]) / np.bincount(index)
             test, lane_index, topology_index = np.unravel_index(number, shape)
             key = SeriesKey(int(rows.tests[test]), topologies[topology_index], int(lane_index))
-            module = rows.groups[rows.group[at[one[0]]]].module
+            module = rows.groups[rows.group[at[rows_of_series[0]]]].module
             yield key, module, list(zip((-ages).tolist(), means.tolist(), strict=True))
 
 
@@ -185,11 +187,11 @@ def _duration_totals(
     return {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
 
 
-def _evidence(window: LaneWindow, lane: int, series: Series, of: str) -> dict[str, Any]:
+def _evidence(window: LaneWindow, lane: int, series: Series, subject: str) -> dict[str, Any]:
     runs = window.runs[lane]
     return {
         "rule": "duration",
-        "of": of,
+        "of": subject,
         "seconds": [round(seconds, 3) for _, seconds in series],
         "runs": [ids.text(runs[age].run) for age, _ in series],
         "numbers": [runs[age].number for age, _ in series],

@@ -32,7 +32,7 @@ class LaneAnalysis:
 def analyse_lanes(store: Store, flt: Filter, depth: int) -> LaneAnalysis:
     """Analyse the newest `depth` (at most 62) runs of each lane of the filter's release, which is required. With
     `include_storms` nothing is left out."""
-    whole = Filter(
+    lane_filter = Filter(
         flt.release,
         flt.version,
         flt.environment,
@@ -40,10 +40,12 @@ def analyse_lanes(store: Store, flt: Filter, depth: int) -> LaneAnalysis:
         include_storms=flt.include_storms,
         at_run=flt.at_run,
     )
-    window = lane_window(store, whole, min(depth, MASK_BITS))
+    window = lane_window(store, lane_filter, min(depth, MASK_BITS))
     # Cached by its builds: while one release is tested, the others need not be analysed again.
     analysis = store.intermediate.get(
-        ("analysis", whole, window.key), lambda: _analyse(store, whole, window, depth), LaneAnalysis.cache_bytes
+        ("analysis", lane_filter, window.key),
+        lambda: _analyse(store, lane_filter, window, depth),
+        LaneAnalysis.cache_bytes,
     )
     if flt.module is None:
         return analysis

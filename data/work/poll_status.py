@@ -78,7 +78,7 @@ def _forget(cursor: duckdb.DuckDBPyConnection, name: str, now: datetime) -> None
 
 def latest(store: Store, now: datetime) -> dict[str, dict[str, Any]]:
     """Per source: the last poll of any process, the next planned poll, and whether one is in progress, with the keys of
-    `ingest.status`.
+    `data.queries.ingest_status`.
 
     Empty for a store pinned to an earlier snapshot.
     """

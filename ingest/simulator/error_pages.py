@@ -109,8 +109,8 @@ def finish_response(response: Response, accepted: str, user: str | None) -> None
     response.headers["X-Jenkins-Session"] = "5f1d2c3b"
     if response.status_code == 200 and user:
         response.headers.setdefault("X-You-Are-Authenticated-As", user)
-    whole = response.is_sequence and response.status_code == 200
-    if whole and "gzip" in accepted and response.mimetype in ("application/json", "text/plain", "text/html"):
+    is_complete = response.is_sequence and response.status_code == 200
+    if is_complete and "gzip" in accepted and response.mimetype in ("application/json", "text/plain", "text/html"):
         body = response.get_data()
         if len(body) >= COMPRESSED_FROM:
             response.set_data(gzip.compress(body, 1, mtime=0))

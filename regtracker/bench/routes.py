@@ -45,9 +45,9 @@ def time_routes(url: str, paths: list[str]) -> list[RouteTiming]:
 
 
 def _time_route(client: _Client, path: str, etag: str, length: int) -> RouteTiming:
-    whole = sorted(_times(lambda: client.get(path)))
+    full = sorted(_times(lambda: client.get(path)))
     unchanged = statistics.median(_times(lambda: client.get(path, f"If-None-Match: {etag}\r\n")))
-    return RouteTiming(path, statistics.median(whole), whole[int(ROUNDS * 0.95)], unchanged, length / 1024)
+    return RouteTiming(path, statistics.median(full), full[int(ROUNDS * 0.95)], unchanged, length / 1024)
 
 
 def _times(send: Callable[[], object]) -> list[float]:

@@ -12,9 +12,14 @@ from data.verdicts.statistics.intervals import wilson
 Evidence = dict[str, Any]
 
 
-def rate(failed: int, of: int) -> dict[str, Any]:
-    """A failure rate as every evidence prints it: the counts, the rate and its Wilson 95 % interval."""
-    return {"failed": failed, "of": of, "rate": failed / of if of else None, "interval_95": list(interval(failed, of))}
+def rate(failed: int, total: int) -> dict[str, Any]:
+    """A failure rate as all evidence has it: the counts, the rate and its Wilson 95 % interval."""
+    return {
+        "failed": failed,
+        "of": total,
+        "rate": failed / total if total else None,
+        "interval_95": list(interval(failed, total)),
+    }
 
 
 @lru_cache(maxsize=4096)

@@ -94,12 +94,12 @@ class _History:
 
     def changes(self, start: int, end: int, least: float) -> list[tuple[int, float]]:
         """(index, gain) of every accepted change in [start, end), in order; a gain must exceed `least`."""
-        whole = self.cumulative[end] - self.cumulative[start]
-        if end - start < 2 or not whole[1]:
+        total = self.cumulative[end] - self.cumulative[start]
+        if end - start < 2 or not total[1]:
             return []
         splits = self.splits(start, end)
         best = int(np.argmax(splits))
-        gain = float(splits[best] - self.likelihood(whole[None])[0])
+        gain = float(splits[best] - self.likelihood(total[None])[0])
         if gain <= least:
             return []
         at = start + 1 + best
