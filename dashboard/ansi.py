@@ -19,11 +19,11 @@ def ansi(text: str | None) -> Markup:
     pieces, state, start = [], frozenset[str](), 0
     text = text[:LIMIT]
     for found in _SEQUENCE.finditer(text):
-        pieces.append(_piece(text[start : found.start()], state))
+        pieces.append(_span(text[start : found.start()], state))
         start = found.end()
         if found.group(2) == "m":
-            state = _after(state, found.group(1) or "")
-    pieces.append(_piece(text[start:], state))
+            state = _next_state(state, found.group(1) or "")
+    pieces.append(_span(text[start:], state))
     if cut:
         pieces.append(Markup('\n<em class="cut">cut at 64 KB; the API has the full text</em>'))
     return Markup("").join(pieces)
@@ -39,12 +39,12 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", _SEQUENCE.sub("", unescaped(text)))
 
 
-def _piece(text: str, state: frozenset[str]) -> Markup:
+def _span(text: str, state: frozenset[str]) -> Markup:
     clean = escape(_CONTROL.sub("", text.replace("\r\n", "\n")))
     return Markup('<span class="{}">{}</span>').format(" ".join(sorted(state)), clean) if state and clean else clean
 
 
-def _after(state: frozenset[str], codes: str) -> frozenset[str]:
+def _next_state(state: frozenset[str], codes: str) -> frozenset[str]:
     numbers = [int(code) if code.isdigit() else 0 for code in codes.split(";")]
     while numbers:
         code = numbers.pop(0)

@@ -35,14 +35,14 @@ def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
                 "id": point["id"],
                 "number": point["number"],
                 "state": point["state"],
-                "parts": _parts(point, floor),
+                "parts": _bar_segments(point, floor),
                 "title": _title(point),
             }
         )
     return {"width": slots * _STEP - 3, "height": _HEIGHT, "floor": floor, "bars": bars}
 
 
-def _parts(point: dict[str, Any], floor: float) -> list[tuple[str, float, float]]:
+def _bar_segments(point: dict[str, Any], floor: float) -> list[tuple[str, float, float]]:
     if not point["total"]:
         return [("empty", 0, _HEIGHT)]
     parts, top = [], 0.0

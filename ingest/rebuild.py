@@ -84,7 +84,7 @@ def rebuild(
             build = replace(rebuilt[0], ingested_at=row["ingested_at"], raw=None)
             changes.builds += 1
             changes.results += len(build.cases)
-            changes.note(row, _compared(build))
+            changes.note(row, _comparable_facts(build))
             batch.append((build, rebuilt[1]))
         if sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
             _commit(store, batch, dry_run)
@@ -133,7 +133,7 @@ def _rebuild_build(
     return build, run
 
 
-def _compared(build: BuildRecord) -> dict[str, Any]:
+def _comparable_facts(build: BuildRecord) -> dict[str, Any]:
     names = ("release", "version", "environment", "module")
     return {
         **{name: getattr(build, name) for name in names},

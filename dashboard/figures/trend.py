@@ -25,16 +25,16 @@ Point = dict[str, Any]
 def rates(series: Series) -> dict[str, Any]:
     """Pass rate in percent, one line per series. A point without results is a gap, not zero."""
     yaxis = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
-    return _line_chart(series, 340, yaxis, lambda point: _times(point["pass_rate"], 100))
+    return _line_chart(series, 340, yaxis, lambda point: _scaled(point["pass_rate"], 100))
 
 
 def durations(series: Series) -> dict[str, Any]:
     """Test time in hours, summed over the results, one line per series."""
     yaxis = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
-    return _line_chart(series, 240, yaxis, lambda point: _times(point["duration_s"], 1 / 3600))
+    return _line_chart(series, 240, yaxis, lambda point: _scaled(point["duration_s"], 1 / 3600))
 
 
-def _times(value: float | None, factor: float) -> float | None:
+def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
@@ -44,7 +44,7 @@ def _line_chart(
     """One trace per series; points of running runs are hollow."""
     at = _positions(series)
     traces = []
-    for (colour, dash), line in zip(_looks(series), series, strict=True):
+    for (colour, dash), line in zip(_line_styles(series), series, strict=True):
         points = line["points"]
         symbol = _SYMBOLS[colour % len(_SYMBOLS)]
         traces.append(
@@ -70,7 +70,7 @@ def _line_chart(
     return {"data": traces, "layout": layout}
 
 
-def _looks(series: Series) -> list[tuple[int, int]]:
+def _line_styles(series: Series) -> list[tuple[int, int]]:
     """(colour, dash) of each line. If lines are environments of several releases, each release has a colour and each
     environment a dash."""
     lanes = [{(point.get("release"), point.get("environment")) for point in line["points"]} for line in series]
@@ -181,14 +181,14 @@ def _positions(series: Series) -> dict[str, int] | None:
     return {f"{moment} {run}": index for index, (moment, run) in enumerate(runs)}
 
 
-def _at(point: Point, at: dict[str, int] | None) -> int | str:
+def _x_value(point: Point, at: dict[str, int] | None) -> int | str:
     return point["day"] if at is None else at[f"{point['started_at']} {point['run']}"]
 
 
 def _points(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
     """The positions and tooltips of the points, and the run that a click opens."""
     return {
-        "x": [_at(point, at) for point in line["points"]],
+        "x": [_x_value(point, at) for point in line["points"]],
         "text": [_hover(point, line["name"]) for point in line["points"]],
         "customdata": [point.get("run") for point in line["points"]],
         "hovertemplate": "%{text}<extra></extra>",

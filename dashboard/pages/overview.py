@@ -41,7 +41,10 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     return {
         "narrowed": [f"{name} {url.get(name)}" for name in narrowed],
         "wider": url.here(**dict.fromkeys(narrowed)),
-        "tiles": [tile | {"running": progress(_expecting(store, tile["running_run"]), store.now())} for tile in tiles],
+        "tiles": [
+            tile | {"running": progress(_with_expected_duration(store, tile["running_run"]), store.now())}
+            for tile in tiles
+        ],
         "recent": [run for run in runs.runs(store, url.filter, RECENT) if run["release"] in tested],
         "is_empty": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
@@ -59,7 +62,7 @@ def _tested(store: Store, release: str, flt: Filter) -> bool:
     return flt.topology is None or flt.topology in grid.topologies(store, flt, release)
 
 
-def _expecting(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | None:
+def _with_expected_duration(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | None:
     return run and run | {"expected_s": runs.expected(store, run["release"], run["environment"])}
 
 

@@ -113,17 +113,19 @@ class ResultRows:
         """The rows of failed attempts."""
         starts = np.concatenate([[0], self.ends[:-1]])
         failures = [len(build.failed) for build in self.builds]
-        return _joined([build.failed for build in self.builds], np.int64) + np.repeat(starts[: len(failures)], failures)
+        return _concatenated([build.failed for build in self.builds], np.int64) + np.repeat(
+            starts[: len(failures)], failures
+        )
 
     @cached_property
     def signature(self) -> np.ndarray:
         """The signature of each of `failed`; -1: none."""
-        return _joined([build.signatures for build in self.builds], np.int64)
+        return _concatenated([build.signatures for build in self.builds], np.int64)
 
     @cached_property
     def seconds(self) -> np.ndarray:
         """The duration of each row; NaN: not reported."""
-        return _joined([build.seconds for build in self.builds], np.float32)
+        return _concatenated([build.seconds for build in self.builds], np.float32)
 
     def rows_of(self, build: int) -> slice:
         """The rows of a build, given its index."""
@@ -163,9 +165,9 @@ class ResultArrays:
         lengths = np.array([len(build.flags) for build in found], dtype=np.int64)
         return ResultRows(
             np.repeat(np.arange(len(found), dtype=np.int32), lengths),
-            _joined([build.tests for build in found], np.int32),
-            _joined([build.groups for build in found], np.int32),
-            _joined([build.flags for build in found], np.uint8),
+            _concatenated([build.tests for build in found], np.int32),
+            _concatenated([build.groups for build in found], np.int32),
+            _concatenated([build.flags for build in found], np.uint8),
             np.cumsum(lengths),
             tests,
             groups,
@@ -308,5 +310,5 @@ def results_key(build: int, ingested_at: datetime, rebuilt: int) -> Hashable:
     return build, ingested_at, rebuilt
 
 
-def _joined(arrays: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:
+def _concatenated(arrays: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:
     return np.concatenate(arrays) if arrays else np.empty(0, dtype=kind)

@@ -85,7 +85,7 @@ def bugs(
     }
     links = links_of(store, _of_run(store, run, flt))
     newest = _newest(store, flt, {test_id for bug_tests in links.values() for test_id in bug_tests})
-    wanted = _wanted(store, flt, test, run, newest)
+    wanted = _tests_to_keep(store, flt, test, run, newest)
     narrowed = wanted is not None or flt.module is not None
     answer = []
     for name, row in found.items():
@@ -96,7 +96,7 @@ def bugs(
         }
         if (narrowed and not tests) or not matches_words(row, q):
             continue
-        answer.append(bug_row(row) | _counted(tests, newest))
+        answer.append(bug_row(row) | _test_counts(tests, newest))
     answer.sort(key=lambda row: (STATES.index(row["state"]), -row["failing"]))
     return answer[offset : offset + limit]
 
@@ -126,14 +126,14 @@ def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | N
     named = sorted({row["case_id"] for row in links})
     return {
         **bug_row(found[0]),
-        **_counted(modules, newest),
+        **_test_counts(modules, newest),
         "case_ids": named,
         "unmatched": [case for case in named if case not in matched],
-        "affected": _affected(store, flt, modules, newest, links),
+        "affected": _affected_tests(store, flt, modules, newest, links),
     }
 
 
-def _affected(
+def _affected_tests(
     store: Store,
     flt: Filter,
     modules: Mapping[int, str],
@@ -228,7 +228,9 @@ def _of_run(store: Store, run: str | None, flt: Filter) -> Filter:
     return replace(flt, release=store.value("SELECT release FROM runs WHERE run = ?", [ids.number(run)]) or flt.release)
 
 
-def _wanted(store: Store, flt: Filter, test: str | None, run: str | None, newest: Mapping[int, Any]) -> set[int] | None:
+def _tests_to_keep(
+    store: Store, flt: Filter, test: str | None, run: str | None, newest: Mapping[int, Any]
+) -> set[int] | None:
     """The tests that a list of bugs is narrowed to; None for all."""
     narrowed = []
     if flt.release or flt.version or flt.environment:
@@ -285,6 +287,6 @@ def _tests_with_status(store: Store, run: str, flt: Filter, statuses: tuple[str,
     }
 
 
-def _counted(tests: Mapping[int, str], newest: Mapping[int, Mapping[Any, _Newest]]) -> dict[str, Any]:
+def _test_counts(tests: Mapping[int, str], newest: Mapping[int, Mapping[Any, _Newest]]) -> dict[str, Any]:
     failing = sum(any(result.status == "failed" for result in newest.get(test, {}).values()) for test in tests)
     return {"tests": len(tests), "failing": failing, "modules": sorted(set(tests.values()))}

@@ -54,7 +54,7 @@ def compare(
         "base": base_run,
         "candidate": candidate_run,
         "delta": deltas(candidate_run, base_run),
-        **_answer(rows, found),
+        **_by_class(rows, found),
     }
 
 
@@ -87,7 +87,7 @@ def releases(
         row["environment"] = environments[row.pop("lane")]
         rate = rates.get((row["test"], row["environment"]))
         row["rates"] = rate and {name: rate[name] for name in ("claim", "p", "q", "base", "sample", "sentence")}
-    return {"base": base, "candidate": candidate, **_answer(rows, found), "statistics": statistics}
+    return {"base": base, "candidate": candidate, **_by_class(rows, found), "statistics": statistics}
 
 
 def _rows(
@@ -157,7 +157,7 @@ def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[in
     }
 
 
-def _answer(rows: list[dict[str, Any]], found: np.ndarray) -> dict[str, Any]:
+def _by_class(rows: list[dict[str, Any]], found: np.ndarray) -> dict[str, Any]:
     counts = np.bincount(found, minlength=len(CLASSES)).tolist()
     classes: dict[str, list[dict[str, Any]]] = {name: [] for name in CLASSES}
     for row in rows:

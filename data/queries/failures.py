@@ -49,7 +49,7 @@ def failures(
     else:
         builds = window.builds
     rows = _patterns(store, builds, flt, like)
-    start = _start(store, since) if since is not None else None
+    start = _run_start(store, since) if since is not None else None
     clusters = _clusters(rows)
     ages = {build.build: build.age for build in builds}
     answer = [
@@ -69,7 +69,7 @@ def _trend(members: Iterable[dict[str, Any]], ages: dict[int, int]) -> list[int]
     return counts
 
 
-def _start(store: Store, run: str) -> Any:
+def _run_start(store: Store, run: str) -> Any:
     return store.value("SELECT started_at FROM runs WHERE run = ?", [ids.number(run)])
 
 
@@ -83,7 +83,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     if not builds:
         return []
     where, parameters = partition_condition(builds)
-    where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _part(flt, parameters)
+    where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _scope_condition(flt, parameters)
     parameters["builds"] = sorted({build.build for build in builds})
     part, own = priority_condition(store, flt, {build.release for build in builds})
     where, parameters = where + part, parameters | own
@@ -106,7 +106,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     )
 
 
-def _part(flt: Filter, parameters: dict[str, Any]) -> str:
+def _scope_condition(flt: Filter, parameters: dict[str, Any]) -> str:
     fields = set_fields(flt, "module", "topology")
     parameters.update(fields)
     return and_equal(fields, "r")
@@ -182,7 +182,7 @@ def failure(
         (leader, rows) for leader, rows in _clusters(recent).items() if any(row["signature"] == number for row in rows)
     )
     parameters: dict[str, Any] = {"signatures": [row["signature"] for row in members]}
-    where = "r.signature IN (SELECT unnest($signatures::BIGINT[]))" + _part(flt, parameters)
+    where = "r.signature IN (SELECT unnest($signatures::BIGINT[]))" + _scope_condition(flt, parameters)
     source = store.table_source("failures", None if flt.release is None else [flt.release])
     if flt.release is not None:
         where += " AND r.release = $release"

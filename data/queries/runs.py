@@ -32,7 +32,9 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     if before is not None:
         where += " AND (r.started_at, r.run) < (SELECT (started_at, run) FROM runs WHERE run = $before)"
         parameters["before"] = ids.number(before)
-    return _without_flaky(store, flt, [_run(row, store) for row in _counted(store, where, parameters, limit, flt)])
+    return _without_flaky(
+        store, flt, [_run(row, store) for row in _runs_with_counts(store, where, parameters, limit, flt)]
+    )
 
 
 @cached_query
@@ -40,7 +42,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
     this: dict[str, Any] = {"run": ids.number(run_id)}
-    found = _counted(store, "r.run = $run", this, 1, flt)
+    found = _runs_with_counts(store, "r.run = $run", this, 1, flt)
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
@@ -170,7 +172,9 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
     ]
 
 
-def _counted(store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter) -> list[dict[str, Any]]:
+def _runs_with_counts(
+    store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter
+) -> list[dict[str, Any]]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     part = set_fields(flt, "module", "topology")
     newest = "ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"

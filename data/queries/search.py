@@ -46,12 +46,12 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
     if not text:
         return []
     if text.startswith(("http://", "https://")):
-        where, parameters = _address(text)
+        where, parameters = _address_condition(text)
         found = [hit for find in (_runs, _builds) for hit in find(store, where, parameters | {"each": each})]
         found += _bugs(store, "s.url = $url", {"url": text, "each": each})
         return [hit | {"exact": True} for hit in found]
     words = [word for word in re.split(r"\s+|::", text.lower()) if word][:WORDS]
-    hits = _of_id(store, text)
+    hits = _hits_by_id(store, text)
     for kind in KINDS:
         # a failure pattern has no numbers: the other words of a pasted message are searched
         searched = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
@@ -79,7 +79,7 @@ def _word_condition(kind: str, words: list[str]) -> tuple[str, dict[str, Any]]:
     return " AND ".join(conditions), {f"w{index}": word for index, word in enumerate(words)}
 
 
-def _address(text: str) -> tuple[str, dict[str, Any]]:
+def _address_condition(text: str) -> tuple[str, dict[str, Any]]:
     """SQL over `s`, a run or build: the one that an address in Jenkins shows. The name of its job decides, so that an
     address is known under another host too; a job's name keeps one level of escapes (feature%2Fx)."""
     parts = [unquote(part) for part in re.split(r"[?#]", text)[0].split("/") if part]
@@ -92,7 +92,7 @@ def _address(text: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _of_id(store: Store, text: str) -> list[dict[str, Any]]:
+def _hits_by_id(store: Store, text: str) -> list[dict[str, Any]]:
     """The run, build, test or failure pattern whose id this is."""
     try:
         parameters = {"id": ids.number(text.lower()), "each": 1}
@@ -139,7 +139,7 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
             "run",
             ids.text(row["run"]),
             f"{row['release']} #{row['number']}",
-            _joined(row["version"], row["environment"]),
+            _join_texts(row["version"], row["environment"]),
             row["release"],
             run_state(row | counts.get(row["run"], nothing)),
             row["started_at"],
@@ -160,7 +160,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
             "build",
             ids.text(row["build"]),
             f"{row['module']} #{row['number']}",
-            _joined(row["job"], row["version"], row["environment"]),
+            _join_texts(row["job"], row["version"], row["environment"]),
             row["release"],
             run_state(row | nothing_open),
             row["started_at"],
@@ -178,7 +178,7 @@ def _tests(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[st
         parameters,
     )
     return [
-        _hit("test", ids.text(row["test"]), row["name"], _joined(row["module"], row["file"], row["class"]))
+        _hit("test", ids.text(row["test"]), row["name"], _join_texts(row["module"], row["file"], row["class"]))
         for row in rows
     ]
 
@@ -196,12 +196,12 @@ def _bugs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
     rows = bug_links.search_bugs(store, where, parameters)
     state_texts = {"gone": "no longer in the feed"}
     return [
-        _hit("bug", row["bug"], row["bug"], _joined(state_texts.get(row["state"], row["status"]), row["summary"]))
+        _hit("bug", row["bug"], row["bug"], _join_texts(state_texts.get(row["state"], row["status"]), row["summary"]))
         for row in rows
     ]
 
 
-def _joined(*texts: str | None) -> str:
+def _join_texts(*texts: str | None) -> str:
     return " · ".join(text for text in texts if text)
 
 

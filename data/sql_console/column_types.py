@@ -34,7 +34,7 @@ def for_format(relation: duckdb.DuckDBPyRelation, texts: bool) -> duckdb.DuckDBP
     """The relation with unsupported types turned into text, for a text format (`texts`) or a column format, and with
     unique column names."""
     numbered = [(f"#{at}", kind) for at, kind in enumerate(relation.types, 1)]
-    columns = [_texts(kind, column) if texts else _columns(kind, column) for column, kind in numbered]
+    columns = [_as_text(kind, column) if texts else _columns(kind, column) for column, kind in numbered]
     names = unique_names(relation.columns)
     if columns == [column for column, _ in numbered] and names == relation.columns:
         return relation
@@ -57,7 +57,7 @@ def unique_names(names: list[str]) -> list[str]:
     return answer
 
 
-def _texts(kind: Any, column: str) -> str:
+def _as_text(kind: Any, column: str) -> str:
     if _is_supported(kind, _TEXTS, ("list", "array", "struct")):
         return column
     if kind.id in NESTED:

@@ -32,36 +32,36 @@ _PROCESS = f"{socket.gethostname()}:{os.getpid()}"
 
 def record_poll(store: Store, poll: PollRecord, following: datetime | None = None) -> None:
     """Record a poll of this process, and when it will next poll the source (UTC); None if unknown."""
-    _note(store, poll, following)
+    _save_status(store, poll, following)
 
 
 def record_feed_read(
     store: Store, began: datetime, duration_s: float, error: str | None, following: datetime | None
 ) -> None:
     """Record a read of the bug feed or its error, and when it will next be read (UTC)."""
-    _note(store, PollRecord(_FEED, began, duration_s, error=error), following)
+    _save_status(store, PollRecord(_FEED, began, duration_s, error=error), following)
 
 
 def record_heartbeat(store: Store) -> None:
     """Record that this process is running and handles requests."""
-    _note(store, PollRecord(_HEARTBEAT, _now(), 0.0))
+    _save_status(store, PollRecord(_HEARTBEAT, _now(), 0.0))
 
 
 @contextmanager
 def poll_in_progress(store: Store, source: str) -> Iterator[None]:
     """Record that this process polls a source, for the duration of the block. It counts only with recent heartbeats."""
-    _note(store, PollRecord(_IN_PROGRESS + source, _now(), 0.0))
+    _save_status(store, PollRecord(_IN_PROGRESS + source, _now(), 0.0))
     try:
         yield
     finally:
-        store.write_unversioned(lambda cursor: _forget(cursor, _IN_PROGRESS + source, _now()))
+        store.write_unversioned(lambda cursor: _delete_old_status(cursor, _IN_PROGRESS + source, _now()))
 
 
-def _note(store: Store, poll: PollRecord, following: datetime | None = None) -> None:
+def _save_status(store: Store, poll: PollRecord, following: datetime | None = None) -> None:
     facts = [iso(poll.started_at), poll.duration_s, poll.failed, poll.requests, poll.error, iso(following)]
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
-        _forget(cursor, poll.source, poll.started_at)
+        _delete_old_status(cursor, poll.source, poll.started_at)
         cursor.execute(
             f"INSERT INTO {POLL_STATUS_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [poll.source, _PROCESS, *facts]
         )
@@ -69,7 +69,7 @@ def _note(store: Store, poll: PollRecord, following: datetime | None = None) -> 
     store.write_unversioned(write)
 
 
-def _forget(cursor: duckdb.DuckDBPyConnection, name: str, now: datetime) -> None:
+def _delete_old_status(cursor: duckdb.DuckDBPyConnection, name: str, now: datetime) -> None:
     cursor.execute(
         f"DELETE FROM {POLL_STATUS_TABLE} WHERE source = ? AND (process = ? OR started_at < ?)",
         [name, _PROCESS, iso(now - FORGOTTEN_AFTER)],

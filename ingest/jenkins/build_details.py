@@ -69,7 +69,7 @@ class BuildDetail:
     def upstream(self) -> tuple[str, int] | None:
         """(full name, number) of the build that started this one."""
         for cause in self.causes:
-            project, number = cause.get("upstreamProject"), _whole(cause.get("upstreamBuild"))
+            project, number = cause.get("upstreamProject"), _whole_number(cause.get("upstreamBuild"))
             if project and number is not None and project != self.job:
                 return str(project), number
         return None
@@ -121,7 +121,7 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _below(value: Any) -> dict[str, Any]:
+def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -138,7 +138,7 @@ def _parameters(actions: list[dict[str, Any]]) -> dict[str, str]:
 
 def _revision(actions: list[dict[str, Any]]) -> str | None:
     """The commit that was built. The first one is the job's own; shared libraries add more."""
-    built = (_below(action.get("lastBuiltRevision")) for action in actions)
+    built = (_object(action.get("lastBuiltRevision")) for action in actions)
     return next((str(revision["SHA1"]) for revision in built if revision.get("SHA1")), None)
 
 
@@ -147,11 +147,13 @@ def _cause(cause: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counters(actions: list[dict[str, Any]]) -> Counters | None:
-    counted = [action for action in actions if _whole(action.get("totalCount")) is not None]
+    counted = [action for action in actions if _whole_number(action.get("totalCount")) is not None]
     counted.sort(key=lambda action: action.get("urlName") != "testReport")
     if not counted:
         return None
-    total, failed, skipped = (_whole(counted[0].get(name)) or 0 for name in ("totalCount", "failCount", "skipCount"))
+    total, failed, skipped = (
+        _whole_number(counted[0].get(name)) or 0 for name in ("totalCount", "failCount", "skipCount")
+    )
     return Counters(total, failed, skipped, str(counted[0].get("urlName") or "testReport"))
 
 
@@ -163,7 +165,7 @@ def _commits(answer: dict[str, Any]) -> list[CommitRecord]:
         if revision:
             commits[str(revision)] = CommitRecord(
                 revision=str(revision),
-                author=str(_below(item.get("author")).get("fullName") or item.get("user") or ""),
+                author=str(_object(item.get("author")).get("fullName") or item.get("user") or ""),
                 message=str(item.get("msg") or ""),
                 committed_at=moment(item.get("timestamp")),
             )
@@ -189,8 +191,8 @@ def _sub_builds(items: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
     """All builds that the phases of a multijob started. A nested multijob has no tests: its builds take its place."""
     found = []
     for item in items:
-        below = _sub_builds(dicts(_below(item.get("build")).get("subBuilds")))
-        number = _whole(item.get("buildNumber"))
+        below = _sub_builds(dicts(_object(item.get("build")).get("subBuilds")))
+        number = _whole_number(item.get("buildNumber"))
         if below:
             found += below
         elif number is not None and item.get("jobName"):
@@ -198,6 +200,6 @@ def _sub_builds(items: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
     return found
 
 
-def _whole(value: Any) -> int | None:
+def _whole_number(value: Any) -> int | None:
     number = _number(value)
     return int(number) if number is not None and abs(number) < 2**31 else None

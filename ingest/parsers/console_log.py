@@ -55,7 +55,7 @@ def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]]) -> Report:
             if detail is not None and len(detail) < DETAIL_LINES:
                 detail.append(line)
             continue
-        _keep(failed, detail)
+        _set_trace(failed, detail)
         failed = detail = None
         groups = found.groupdict()
         word = (groups["status"] or "").strip()
@@ -70,13 +70,13 @@ def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]]) -> Report:
             case.message = clip((groups.get("message") or line).strip(), 8 << 10)
             failed, detail = case, [line]
         report.cases.append(case)
-    _keep(failed, detail)
+    _set_trace(failed, detail)
     for word, count in unknown.items():
         report.warnings.append(f"{count} lines with an unknown status: {clip(word, 40)!r}")
     return report
 
 
-def _keep(case: Case | None, detail: list[str] | None) -> None:
+def _set_trace(case: Case | None, detail: list[str] | None) -> None:
     if case is not None and detail:
         case.trace = clip("\n".join(detail).rstrip(), 64 << 10)
 

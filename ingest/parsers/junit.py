@@ -49,7 +49,7 @@ class _Suite:
     def __init__(self, attrs: dict[str, str], parent: _Suite | None) -> None:
         get = attrs.get
         self.parent = parent
-        self.name = _short(get("name"))
+        self.name = _clipped_name(get("name"))
         package = get("package")
         self.label = f"{package}.{self.name}" if package and self.name else self.name or package or ""
         self.id = get("id")
@@ -68,7 +68,7 @@ class _Suite:
         self.output: Clip | None = None
 
 
-def _short(name: str | None) -> str | None:
+def _clipped_name(name: str | None) -> str | None:
     return name if name is None else clip(name, NAME_CHARS)
 
 
@@ -87,7 +87,7 @@ class _CaseState:
         self.output: Clip | None = None
 
 
-def _more(clip: Clip | None, limit: int) -> Clip:
+def _continued(clip: Clip | None, limit: int) -> Clip:
     if clip is None:
         return Clip(limit)
     clip.add("\n")
@@ -221,9 +221,9 @@ class _Reader:
         state = self._state = self._state or _CaseState()
         self._child, self._child_attrs = tag, attrs
         if tag in _OUTPUTS:
-            self._text = state.output = _more(state.output, self._output_chars)
+            self._text = state.output = _continued(state.output, self._output_chars)
         elif tag in _KINDS:
-            self._text = state.traces[tag] = _more(state.traces.get(tag), self._trace_chars)
+            self._text = state.traces[tag] = _continued(state.traces.get(tag), self._trace_chars)
             if "message" in attrs:
                 state.messages.setdefault(tag, clip(attrs["message"], MESSAGE_CHARS))
         elif tag == "skipped" or tag in _RETRIES:

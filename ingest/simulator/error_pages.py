@@ -94,10 +94,10 @@ def damaged_response(response: Response, fault: HttpFault) -> Response:
     if fault.kind == "truncate":
         return Response(kept, response.status_code, headers)
     headers["Content-Length"] = str(len(body))
-    return Response(_broken(kept), response.status_code, headers)
+    return Response(_cut_off(kept), response.status_code, headers)
 
 
-def _broken(kept: bytes) -> Iterator[bytes]:
+def _cut_off(kept: bytes) -> Iterator[bytes]:
     yield kept
     raise BreakConnectionError
 

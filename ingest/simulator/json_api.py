@@ -35,7 +35,7 @@ def item_path(full_name: str) -> str:
     return "".join(f"job/{raw_encode(name)}/" for name in full_name.split("/") if name)
 
 
-def _shown(full_name: str) -> str:
+def _display_path(full_name: str) -> str:
     return " » ".join(name.replace("%2F", "/") for name in full_name.split("/"))
 
 
@@ -105,7 +105,7 @@ class Exporter:
             "description": None,
             "displayName": item.name.replace("%2F", "/"),
             "displayNameOrNull": None,
-            "fullDisplayName": _shown(item.full_name),
+            "fullDisplayName": _display_path(item.full_name),
             "fullName": item.full_name,
             "name": item.name,
             "url": self.url(item),
@@ -160,7 +160,7 @@ class Exporter:
             "duration": lambda: 0 if build.building(self.now) else int((build.ended - build.started) * 1000),
             "estimatedDuration": int((build.ended - build.started) * 1010),
             "executor": lambda: ExportedBean("hudson.model.Executor") if build.building(self.now) else None,
-            "fullDisplayName": f"{_shown(job.full_name)} {name}",
+            "fullDisplayName": f"{_display_path(job.full_name)} {name}",
             "id": str(build.number),
             "inProgress": lambda: build.in_progress(self.now),
             "keepLog": False,

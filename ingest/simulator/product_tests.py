@@ -86,10 +86,10 @@ class ProductModule:
         self.slots_of = [np.flatnonzero(self.test == test) for test in range(count)]
         tests = [self.tests[test] for test in self.test]
         self.log_text = [test.log_name for test in tests]
-        self.xml_text = [_opening(test) for test in tests]
+        self.xml_text = [_start_tag(test) for test in tests]
 
 
-def _opening(test: ProductTest) -> str:
+def _start_tag(test: ProductTest) -> str:
     attributes = (("classname", test.dotted_class), ("name", test.name), ("file", test.file), ("line", str(test.line)))
     return "<testcase " + " ".join(f"{name}={_quoted(value)}" for name, value in attributes) + ' time="'
 

@@ -77,7 +77,7 @@ def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document:
 
 def _store(children: Children, home: Path, size: int) -> dict:
     """Everything that is measured on one store."""
-    figures = _questions(home, size)
+    figures = _time_queries(home, size)
     return figures | _http(children, home, [row["path"] for row in figures["questions"]])
 
 
@@ -96,7 +96,7 @@ def _ingest(children: Children, home: Path, size: str) -> dict:
     return rates[-1]
 
 
-def _questions(home: Path, size: int) -> dict:
+def _time_queries(home: Path, size: int) -> dict:
     settings = load_settings().model_copy(update={"home": home, "store": StoreSettings(), "source": []})
     store = Store.open(settings, memory_tables=True)
     if not store.value("SELECT count(*) FROM releases"):

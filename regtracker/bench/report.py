@@ -57,7 +57,7 @@ def text(figures: dict) -> str:
     """The machine, the ingest rate, one table per store, and with several stores how the cost grows."""
     parts = [figures["machine"] + ".", _ingest(figures["ingest"])]
     for store in figures["stores"]:
-        parts += [f"### {store['results']:,} results", _questions(store), _load(store), _size(store)]
+        parts += [f"### {store['results']:,} results", _query_table(store), _load(store), _size(store)]
     if len(figures["stores"]) > 1:
         parts += ["### How the cost grows", _growth(figures["stores"])]
     return "\n\n".join(parts)
@@ -78,7 +78,7 @@ def _scale(results: int) -> int:
     return 0 if results < 300_000 else 1 if results < 3_000_000 else 2
 
 
-def _questions(store: dict) -> str:
+def _query_table(store: dict) -> str:
     scale = _scale(store["results"])
     rows = zip(store["questions"], store["http_computed"], store["http_remembered"], strict=True)
     return _table(

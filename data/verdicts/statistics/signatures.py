@@ -82,11 +82,11 @@ def pattern(message: str) -> str:
 
     `message LIKE '%' || pattern || '%' ESCAPE '\'` holds for every message with this pattern.
     """
-    return _short(message) if len(message) <= LONGEST else _pattern(reason(message))
+    return _short_pattern(message) if len(message) <= LONGEST else _pattern(reason(message))
 
 
 @lru_cache(maxsize=16_384)
-def _short(message: str) -> str:
+def _short_pattern(message: str) -> str:
     return _pattern(reason(message))  # most failures come again with the next build
 
 
