@@ -27,7 +27,7 @@ TERMS = {
     "suspects": Term("Suspects", "The commits between good and bad, each with the probability that it broke the test."),
     "storm": Term("Mass failure", "Most tests of a build or module failed at once: not counted against single tests."),
     "sick_host": Term("Bad host", "A host where tests fail far more often than on other hosts."),
-    "duration": Term("Duration", "The test takes lastingly longer or shorter than before."),
+    "duration": Term("Duration", "The test has become slower or faster, and stays so."),
     "failure_pattern": Term("Failure pattern", "A message without its numbers, addresses and ids."),
     "comparison": Term("Comparison", "Each changed or failing test is in one of seven classes."),
     "exclude_flaky": Term("Exclude flaky", "Leaves out results of tests that are flaky and have no worse verdict."),
