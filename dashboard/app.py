@@ -20,7 +20,7 @@ def create_app(settings: Settings) -> Dash:
 
     The store is opened by the first request that needs it, not here: workers fork after this.
     """
-    import_module("pandas")  # else Plotly does at its first figure, and two threads that do so at once fail
+    import_module("pandas")  # Plotly imports it at its first figure, and fails if two threads do so
     server = api.create_server(settings)
     dash_server: Any = server  # Dash takes any Flask application; its stubs know only a factory
     rendering.install(server)

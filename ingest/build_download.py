@@ -24,7 +24,7 @@ from ingest.jenkins.urls import artifact_path, build_path
 from ingest.parsers.zip_archive import BadArchiveError, members
 
 MAX_SINGLE_FILES = 500  # of a server that does not zip artifacts; usually two files or more come as one zip
-RAW_LIMIT = 32 << 20  # bytes of one raw file that are kept; the results of a larger one are read, but not the file kept
+RAW_LIMIT = 32 << 20  # bytes of one raw file that are kept; a larger one is read, but not kept
 
 _CASE = "className,name,status,duration,skipped,skippedMessage,errorDetails,errorStackTrace"
 _SUITES = f"suites[name,timestamp,duration,enclosingBlockNames,cases[{_CASE}]]"

@@ -183,7 +183,7 @@ class Pipeline:
         self.commit(batch.results)
 
     def _results(self, entries: list[LedgerEntry], force: bool) -> Iterator[ReadResult | None]:
-        """Results as they come in; None while nothing does, so that a batch never waits for a slow answer."""
+        """Results as they arrive; None if none did for a while, so that a batch never waits for a slow answer."""
         context = entry_contexts(self.store, entries)
         remaining = iter(entries)
         pending: set[Future[ReadResult]] = set()

@@ -37,7 +37,7 @@ def after_failure(entry: LedgerEntry, error: JenkinsError) -> LedgerEntry:
 
 
 def after_not_found(entry: LedgerEntry, error: str) -> LedgerEntry:
-    """The ledger row of a build that Jenkins does not have (404): tried again some times, since a server may err."""
+    """The ledger row of a build that Jenkins does not have (404): retried a few times, as a server may be wrong."""
     if entry.attempts + 1 >= MAX_NOT_FOUND:
         return replace(entry, state=GONE, attempts=entry.attempts + 1, error=error, next_try=None)
     return retry_later(entry, error)

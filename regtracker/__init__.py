@@ -100,7 +100,7 @@ def main() -> None:
 def connect(
     home_or_config: str | os.PathLike[str] | None = None, *, as_of: int | str | datetime | None = None
 ) -> Tracker:
-    """Open a store for reading; its questions answer pandas data frames (docs/python.md).
+    """Open a store for reading; its methods return pandas data frames (docs/python.md).
 
     `home_or_config`: the store's folder or a `.toml` configuration; default: as the command line, from the environment
     and `regtracker.toml`. `as_of`: a snapshot id or a time, for the store as it was then. Never creates a store: raises

@@ -120,7 +120,7 @@ class Tracker:
         return _frame(found, "verdicts.Verdict")
 
     def tests(self, text: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
-        """Tests whose name holds the text."""
+        """Tests whose name contains the text."""
         return _frame(tests.find(self._store, text, self._filter(scope), limit), "tests.FoundTest")
 
     def history(self, test: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:

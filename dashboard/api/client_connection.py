@@ -14,7 +14,7 @@ from typing import Any
 
 
 def set_send_timeout(environ: Mapping[str, Any], seconds: int) -> None:
-    """Close the connection when the client reads nothing for so long. Only under gunicorn: waitress buffers."""
+    """Close the connection when the client reads nothing for this long. Only under gunicorn: waitress buffers."""
     connection = environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))

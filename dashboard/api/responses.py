@@ -1,6 +1,6 @@
-"""How an answer leaves: its snapshot, its format, its ETag, 304 where nothing has changed, and compression.
+"""How an answer is sent: its snapshot, its format, its ETag, 304 if nothing has changed, and compression.
 
-An ETag names the snapshot and a checksum of the question, so that it matches only the answer it was made for. The
+An ETag names the snapshot and a checksum of the request, so that it matches only the answer it was made for. The
 checksum also covers the settings and the version, which change answers without a commit.
 """
 

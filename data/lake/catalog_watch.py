@@ -8,7 +8,7 @@ closes that file, so a connection of Python's sqlite3 would not help. It is rene
 an old WAL.
 
 Whether something was committed is read from the header of the WAL index (https://sqlite.org/walformat.html), which a
-writer writes last and SQLite itself goes by. File times are not enough: on a busy machine a writer may be suspended
+writer writes last and SQLite itself relies on. File times are not enough: on a busy machine a writer may be suspended
 between its last write to the WAL and that header.
 """
 

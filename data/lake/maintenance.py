@@ -27,7 +27,7 @@ EVERY_SNAPSHOT, EVERY_HOUR = timedelta(days=7), timedelta(days=90)
 MAX_REDUNDANT = 500  # snapshots that time travel can spare, before they are expired
 # Tables whose rows are written once; the others (ledger, jobs, requests) change too often for Parquet.
 INLINED = ("builds", "runs", "run_builds", "poll_log")
-# A file with deleted rows cannot be merged, and every running build leaves some. From this share of deleted rows on a
+# A file with deleted rows cannot be merged, and every running build leaves some. From this share of deleted rows on, a
 # file is rewritten without them; large files, where one build is a small part, are left alone.
 DELETED = 0.005
 # Raw files are never queried: merging them into files of 512 MB would only cost memory.

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class SqlError(Exception):
-    """The SQL is refused, wrong or too expensive; `position` is the index of the letter at fault (None: none)."""
+    """The SQL is refused, wrong or too expensive; `position` is the index of the character at fault (None: none)."""
 
     def __init__(self, why: str, position: int | None = None) -> None:
         super().__init__(why)
@@ -44,7 +44,7 @@ class SqlError(Exception):
 
 
 class TooSlowError(SqlError):
-    """The query took longer than it may."""
+    """The query took longer than allowed."""
 
 
 class CancelledError(SqlError):

@@ -10,7 +10,7 @@ import duckdb
 
 @dataclass(frozen=True)
 class PollRecord:
-    """One poll cycle of a source. `found`, `ingested`, `running` and `failed` count builds."""
+    """One poll of a source. `found`, `ingested`, `running` and `failed` count builds."""
 
     source: str
     started_at: datetime

@@ -364,7 +364,7 @@ class _Reader:
 
 
 def _attempts(case: Case, state: _CaseState) -> list[Case]:
-    """All attempts of a case. In surefire a flaky* test passed in the end, a rerun* test went on failing."""
+    """All attempts of a case. In surefire a flaky* test passed in the end, a rerun* test kept failing."""
     failed = case.status == FAILED
     attempts = [*state.flaky, case, *state.rerun] if failed else [*state.flaky, *state.rerun, case]
     for number, attempt in enumerate(attempts, 1):

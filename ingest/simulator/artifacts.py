@@ -59,7 +59,7 @@ def files(programme: Programme, execution: Execution, now: float) -> ArtifactFil
 
 
 def sessions(programme: Programme, execution: Execution, now: float) -> list[tuple[str, int, int, bool]]:
-    """(topology, first row, row after the last that has run, whether it is complete), one a topology begun by `now`."""
+    """(topology, first row, row after the last that has run, whether it is complete), one per topology begun."""
     seen, module = programme.visible(execution, now), execution.module
     ends = np.searchsorted(programme.results(execution).slot, module.topology_end).tolist()
     spans = zip(module.topologies, [0, *ends], ends, strict=False)
@@ -73,7 +73,7 @@ def order_log(programme: Programme, execution: Execution, begin: int, end: int) 
 
 
 def rerun_log(programme: Programme, execution: Execution, begin: int, end: int) -> bytes:
-    """The same for what was run once more."""
+    """The same for the reruns."""
     results = programme.results(execution)
     rows = begin + (results.rerun[begin:end] != NONE).nonzero()[0]
     return _log_lines(programme, execution, results.slot[rows], results.host[rows], results.rerun[rows])

@@ -1,6 +1,6 @@
 """The planted faults of the simulated product: everything that a tracker should find, chosen by the seed.
 
-Faults are planted where their truth is certain: a regression begins in a run that built its module, next to no storm,
+Faults are planted where their truth is certain: a regression begins in a run that built its module, away from storms,
 on a test that nothing else disturbs. The history is planned at once; later runs get their own breakages one by one.
 """
 
@@ -188,7 +188,7 @@ class FaultSchedule:
             rate = 1.0
             # Half are recent enough to be seen as regressions, not as tests that always fail.
             start = runs[rng.choice(lasting if number % 2 else lasting[-7:])]
-            if number % 4 == 3:  # a partial one needs builds enough to show its rate
+            if number % 4 == 3:  # a partial one needs enough builds to show its rate
                 rate, start = round(rng.uniform(0.3, 0.6), 2), runs[rng.choice(middle)]
             tests = self._break(rng, release, start, FOREVER, rate, count=1 if rate < 1 else rng.randint(1, 4))
             if newer and rate == 1.0 and rng.random() < 0.3:

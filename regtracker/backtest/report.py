@@ -66,7 +66,7 @@ def replayed(
 
 
 def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
-    """How well the faults that still hold are bounded, and their commits found, by today's verdicts."""
+    """How well today's verdicts bound the faults that are still active, and find their commits."""
     inside, first, third, wide = [], [], [], []
     for release in sorted({fault.release for fault in known.faults}):
         faults = {fault.test: fault for fault in known.faults if fault.release == release and fault.end is None}

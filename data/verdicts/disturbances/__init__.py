@@ -1,5 +1,5 @@
 """Failures that say nothing about a test: mass failures (in code: storms) and bad hosts.
 
-Both are found once per lane, whatever part of the lane a question is about, so that every number and every list leaves
+Both are found once per lane, whichever part of the lane a query is about, so that every number and every list leaves
 out the same failures.
 """

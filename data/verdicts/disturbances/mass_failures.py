@@ -33,7 +33,7 @@ ColumnKey = tuple[int, int, int, str, str | None]  # build, lane, age, job, modu
 
 
 class StormCandidate(NamedTuple):
-    """A column that is a storm unless it goes on for too many runs."""
+    """A column that is a storm unless it lasts for too many runs."""
 
     kind: StormKind
     total: int
@@ -138,7 +138,7 @@ def _top_messages(
 
 
 def drop_persistent(keys: Iterable[ColumnKey], candidates: dict[ColumnKey, StormCandidate]) -> list[StormHit]:
-    """The storms among the candidates: those that do not go on for too many of the job's (and module's) columns, and
+    """The storms among the candidates: those that do not last for too many of the job's (and module's) columns, and
     are not part of a storm of their whole build. `keys` are all columns."""
     storms = []
     by_line = sorted(keys, key=lambda key: (key[1], key[3], key[4] or "", -key[2]))

@@ -33,7 +33,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     p, alone = _alone(*counts, opened=False)
     _, held = _alone(*counts, opened=opened)
     cut = evidence["cut_open"] if opened else evidence["cut"]
-    # Without a base a test is held against a required pass rate, where nothing is left to chance.
+    # Without a base, a test is compared with a required pass rate, without a test of significance.
     kept, suspected = held <= Status.REGRESSION, alone <= Status.REGRESSION
     if p is None:
         claim = "required" if kept else None

@@ -1,4 +1,4 @@
-"""How much a test disturbs: its flip score with its interval, and whether it has recovered."""
+"""How flaky a test is: its flip score with its interval, and whether it has recovered."""
 
 from __future__ import annotations
 

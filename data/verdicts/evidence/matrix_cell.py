@@ -1,8 +1,7 @@
 """One cell of the matrix: may a module ship, by its results in one environment or on one topology?
 
 A cell has broken tests or it has none. A test that failed on its only run makes the cell red, but does not count as
-broken.
-Without usable results (none, or a mass failure) there is no answer.
+broken. Without usable results (none, or a mass failure) there is no answer.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ LEVEL = 0.05  # of q
 
 
 class HostStatistics(NamedTuple):
-    """One element per host: failures / expected failures, p of as many by chance, q over all hosts, and the verdict.
+    """One element per host: failures / expected failures, p (that many by chance), q over all hosts, and the verdict.
 
     Ratio, p and q are NaN for hosts with too few results, which are never bad.
     """
@@ -29,7 +29,7 @@ class HostStatistics(NamedTuple):
 
 
 def compare_hosts(total: ArrayLike, failed: ArrayLike, expected: ArrayLike) -> HostStatistics:
-    """Find the hosts that fail what does not fail elsewhere; arrays with one element per host.
+    """Find the hosts on which tests fail that pass elsewhere; arrays with one element per host.
 
     `expected` is what an even spread gives the host: summed over tests, the host's results of the test times the
     failure rate of the test over all hosts. A test that only one host runs is thus expected to fail there as often as
