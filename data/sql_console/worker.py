@@ -138,7 +138,7 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], output: 
 
 
 def _failure(error: BaseException, sql: str) -> dict[str, Any]:
-    """The error for the web process: its text, the index of the character at fault (or None), whether the files could not
+    """The error for the web process: its text, the index of the character at fault (or None), whether files could not
     be read, and whether this process is spent."""
     text, byte = _message(error)
     position = None if byte is None else len(sql.encode("utf-8", "surrogatepass")[:byte].decode(errors="ignore"))
