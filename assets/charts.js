@@ -43,7 +43,7 @@
     return value;
   }
 
-  /** The figure as Plotly draws it under the theme that is on. */
+  /** The figure as Plotly draws it in the current theme. */
   rt.themed = (figure) => {
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(name).trim();
@@ -62,7 +62,7 @@
   // Plotly's own buttons are never offered: one of them uploads the figure to a cloud.
   const CONFIG = { displayModeBar: false, responsive: true };
   const PROGRAM = "/_dash-component-suites/plotly/package_data/plotly.min.js";
-  const drawn = {}; // chart -> its figure, as it came
+  const drawn = {}; // chart -> its figure, as received
   const places = {}; // chart -> the element that Plotly drew in
   let loading = null;
   let turn = Promise.resolve();
@@ -84,7 +84,7 @@
     return loading;
   }
 
-  /** Draw a figure in the element that has this id, after those that came before; kept as it came, to be printed. */
+  /** Draw a figure in the element with this id, after earlier ones; the figure is kept as received, for printing. */
   rt.draw = (chart, figure) => {
     drawn[chart] = figure;
     turn = turn
@@ -108,7 +108,7 @@
       target.on("plotly_relayout", brushed.bind(target));
     }
     places[chart] = target;
-    await new Promise((done) => setTimeout(done)); // what is drawn is painted before the next one
+    await new Promise((done) => setTimeout(done)); // let the browser paint before the next one
   }
 
   document.addEventListener("rt:themed", () => {
@@ -129,7 +129,7 @@
     return { ...figure, layout: { ...figure.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" } };
   };
 
-  /** A range dragged over a chart is the page's range; a double click takes it away. */
+  /** A range dragged over a chart becomes the page's range; a double click removes it. */
   function brushed(change) {
     if (location.pathname !== "/trends") return;
     if (change["xaxis.autorange"] && new URLSearchParams(location.search).has("since"))
@@ -146,7 +146,7 @@
     return first > end || (first === 0 && end === last) ? null : [moments[first], moments[end]];
   }
 
-  /** Days are UTC, and one is there when its midnight is. */
+  /** Days are UTC; a day is in the range if its midnight is. */
   function ofDays(ends) {
     const [from, to] = ends.map((end) => (end.length > 10 ? end.slice(0, 19).replace(" ", "T") : `${end}T00:00:00`));
     const day = (text, later) =>
@@ -154,7 +154,7 @@
     return [day(from, from.slice(11, 19) > "00:00:00" ? 86400e3 : 0), day(to, 86400e3 - 1000)];
   }
 
-  /** A point leads to its run. */
+  /** A click on a point opens its run. */
   function clicked(click) {
     const run = click.points[0]?.customdata;
     if (!run) return;

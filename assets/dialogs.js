@@ -1,4 +1,4 @@
-// Dialogs stand beside Dash's components: a button names the one it opens, a click on the backdrop closes it.
+// Dialogs are not Dash components: a button names the one it opens, a click on the backdrop closes it.
 (() => {
   const rt = window.rt;
 

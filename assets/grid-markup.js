@@ -1,4 +1,4 @@
-// What the grid is made of as text: its head (a stack of days, environments, versions and runs) and the names of its tests.
+// The markup of the grid: its head (rows of days, environments, versions and runs) and the names of its tests.
 (() => {
   const rt = window.rt;
   const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
@@ -7,7 +7,7 @@
   const escaped = (text) => String(text).replace(/[&<>"']/g, (letter) => ESCAPES[letter]);
   const day = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
 
-  /** One line of the head: columns side by side with the same value share one label, or the part of it that has room. */
+  /** One line of the head: adjacent columns with the same value share one label, cut to the space that there is. */
   function groups(values, cell, short) {
     const room = (size) => Math.floor((size * cell - 5) / LETTER); // letters
     const words = (value, size) => (value.length <= room(size) ? value : short(value, room(size)));
@@ -20,7 +20,7 @@
     return `<span class="cells-groups">${found.map(({ value, size }) => `<b style="--span:${size}" title="${escaped(value)}">${escaped(words(value, size))}</b>`).join("")}</span>`;
   }
 
-  /** The end of a version from one of its dots on, as much of it as has room. */
+  /** The end of a version, from one of its dots on, as long as fits. */
   function tail(version, room) {
     const dots = [...version.matchAll(/\./g)].map((dot) => version.slice(dot.index));
     return dots.find((end) => end.length <= room) || "";

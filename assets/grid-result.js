@@ -1,4 +1,4 @@
-// The result behind a cell of the grid: of its test in its run, narrowed as the address says.
+// The result behind a cell of the grid: that of its test in its run, within the address's filters.
 (() => {
   const rt = window.rt;
   const cache = new Map(); // URL -> results, so that moving the pointer back and forth requests them once
@@ -9,8 +9,8 @@
     S: (result) => result.status === "skipped",
   };
 
-  /** Of a test of the grid ({id, key}) in a run (id): the result that made the cell its letter, the worst of several
-   * topologies. null where there is none. */
+  /** The result of a test of the grid ({id, key}) in a run (id) that its cell shows: the worst over several topologies.
+   * null if there is none. */
   rt.cellResult = async (test, run, letter) => {
     const here = new URLSearchParams(location.search);
     const query = new URLSearchParams({

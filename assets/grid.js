@@ -1,5 +1,5 @@
 // Paints the grid: one string of markup with the names of all rows, shown at once; a row's cells are one canvas, drawn when
-// the row comes near to sight, for two hundred thousand elements take seconds and forty drawings do not.
+// the row is about to scroll into view: two hundred thousand elements take seconds, forty drawings do not.
 (() => {
   const rt = window.rt;
   const clientside = window.dash_clientside;
@@ -10,7 +10,7 @@
   const [TEST, NAME, KEY] = [0, 1, 2]; // of a row of the answer
   let shown = null; // the answer that is painted
   let held = null; // a newer one, which waits while the rows of this one are read
-  let focus = { test: null, run: null, row: 0, column: 0 }; // where the keys are; the places are where it was last
+  let focus = { test: null, run: null, row: 0, column: 0 }; // of the keyboard; row and column: its last position
   let cell = LEAST; // px, with its gap
   let width = ""; // the widths that it is painted with, as a style
   let looks = null; // letter -> [[colour, top, height]] of what is drawn for it
@@ -112,7 +112,7 @@
     if (!target) return;
     rt.forgetResults();
     const next = data?.tests.length ? data : null;
-    const live = next && shown && next.at === shown.at && target.querySelector(".cells-grid"); // it came by itself
+    const live = next && shown && next.at === shown.at && target.querySelector(".cells-grid"); // not requested by the user
     if (live && isRead(live)) follow(live, next);
     else show(target, next);
     narrowAgain();
@@ -126,7 +126,7 @@
     if (!same) paint(target);
   }
 
-  /** Whether somebody reads it: the pointer, the focus or an opened text is of it, or it is scrolled. */
+  /** Whether the grid is being read: the pointer, the focus or an open text is in it, or it is scrolled. */
   function isRead(grid) {
     const box = grid.getBoundingClientRect();
     const used =
@@ -136,7 +136,7 @@
     return used || grid.scrollTop > 0 || grid.scrollLeft > 0 || (box.top < 0 && box.bottom > 0);
   }
 
-  /** Takes the values of a newer answer into the rows and columns that stand; what would move or come waits. */
+  /** Puts the values of a newer answer into the existing rows and columns; what would move or be added waits. */
   function follow(grid, next) {
     const places = new Map(next.tests.map((test, row) => [test[TEST], row]));
     const columns = new Map(next.runs.map((run, column) => [run[0], column]));
@@ -200,7 +200,7 @@
   }
 
   const FILTER = "#grid-head input[type=search]";
-  /** The rows that have a text in their key, at once; the server's answer then brings all that there are. */
+  /** Filters the rows by a text in their key immediately; the server's answer then brings all that match. */
   function narrow(text) {
     if (!shown) return;
     const wanted = text.trim().toLowerCase();
@@ -254,7 +254,7 @@
 
   let tipCell = ""; // "row column" of the cell that the tip describes
 
-  /** The tip at the foot of the screen: what the cell is, and of a failure its message as soon as it is known. */
+  /** The tip at the bottom of the screen: what the cell is, and the message of a failure as soon as it is known. */
   async function showTip(row, column) {
     const tip = document.getElementById("grid-tip");
     const cell = `${row} ${column}`;

@@ -1,9 +1,9 @@
-// What changed since you last looked: the newest run of each release is remembered by this browser, and by nobody else.
+// What changed since you last looked: the newest run of each release is remembered in this browser only.
 (() => {
   const rt = window.rt;
   const NAME = "rt-seen";
   const NAMED = 5; // tests that are named
-  const PAUSE = 60000; // shorter absences are no absence
+  const PAUSE = 60000; // a shorter absence does not count
   const NARROWED = /[?&](as_of|environment|module|topology|priority)=/; // shows other runs than the newest
   let before = read();
   let left = false;

@@ -8,7 +8,7 @@
   let lastRequest = Date.now(); // when the screen was last requested
   const MINUTE = 60000;
 
-  /** Whether the screen shows times left or stale releases, which age without a commit, and is a minute old. */
+  /** Whether the screen shows remaining times or stale releases, which change without a commit, and is a minute old. */
   function aged() {
     const follows = location.pathname === "/" || location.pathname.startsWith("/runs/");
     if (!follows || Date.now() - lastRequest < MINUTE) return false;
@@ -36,12 +36,7 @@
     if (!text || !committed) return;
     const moment = new Date(committed);
     text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    text.title =
-      "View an earlier time. Latest data: " +
-      moment.toLocaleString() +
-      " (" +
-      moment.toISOString() +
-      ")";
+    text.title = "View an earlier time. Latest data: " + moment.toLocaleString() + " (" + moment.toISOString() + ")";
   }
 
   clientside.rt.poll = async (_beat, seen) => {

@@ -7,7 +7,7 @@
   const keyOf = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") || node.id : "") || "";
 
   function attributes(from, to) {
-    // What the user opened or closed stays so.
+    // What the user opened or closed stays that way.
     const kept = (name) => name === "open" && from.tagName === "DETAILS";
     for (const { name, value } of [...to.attributes]) {
       if (from.getAttribute(name) !== value && !kept(name)) from.setAttribute(name, value);
@@ -15,7 +15,7 @@
     for (const { name } of [...from.attributes]) {
       if (!to.hasAttribute(name) && !kept(name)) from.removeAttribute(name);
     }
-    const own = from.hasAttribute("data-own"); // the user alone writes in it
+    const own = from.hasAttribute("data-own"); // only the user changes its value
     if (from.tagName === "INPUT" && from !== document.activeElement && !own) from.value = to.value;
     if (from.tagName === "SELECT" && from !== document.activeElement) {
       const chosen = [...to.options].find((option) => option.hasAttribute("selected"));
@@ -68,7 +68,7 @@
 
   /**
    * Keeps the rows of lists that are read where they are: in `to` they get the order of `from`, so that only their
-   * values change. Returns what waits: {rows: new ones, noun}, or null where no row would move or come.
+   * values change. Returns what waits: {rows: new ones, noun}, or null if no row would move or be added.
    */
   function hold(from, to) {
     const waits = { rows: 0, noun: "row" };
@@ -108,7 +108,7 @@
     else slot.firstChild.replaceWith(button);
   };
 
-  /** Give the cells of tables that become cards on a phone the head of their column. */
+  /** Label the cells of tables that become cards on a phone with the head of their column. */
   function label(root) {
     for (const table of root.querySelectorAll("table.cards")) {
       const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.replace(/[↑↓]/, "").trim());

@@ -1,10 +1,10 @@
-// The URL is the state: links and controls change the address, Dash's Location hears of it, callbacks follow.
+// The URL is the state: links and controls change the address, Dash's Location reports it, callbacks follow.
 (() => {
   const rt = window.rt;
   const clientside = window.dash_clientside;
   const SCOPE = ["release", "environment", "version", "module"];
   const KEPT = [...SCOPE, "topology", "priority", "exclude_flaky", "as_of"];
-  let restore = null; // where to scroll once the page that history asked for is laid
+  let restore = null; // where to scroll once the page from the history is laid out
 
   history.scrollRestoration = "manual";
 
@@ -60,7 +60,7 @@
     rt.go(url.href);
   });
 
-  // A control with data-param sets that parameter; with data-go it goes where its value says.
+  // A control with data-param sets that parameter; with data-go it opens the address in its value.
   let typing = null;
   function changed(control, replace) {
     const name = control.getAttribute("data-param");
@@ -102,7 +102,7 @@
     }
   };
 
-  // On a phone the selectors stand behind one line that says what they are set to.
+  // On a phone the selectors are folded into one line that says what they are set to.
   rt.foldScope = (folded) => {
     const button = document.getElementById("scope-fold");
     if (!button?.checkVisibility()) return;

@@ -33,11 +33,11 @@
     try {
       localStorage.setItem(NAME, JSON.stringify([hit, ...others].slice(0, KEPT)));
     } catch {
-      // a browser that keeps nothing still searches
+      // without storage the search still works
     }
   }
 
-  /** Where a hit is shown; the moment that is looked at goes along, the scope of another release does not. */
+  /** The address of a hit; `as_of` is kept, the scope of another release is not. */
   function address({ kind, id, release }) {
     const query = new URLSearchParams();
     const past = new URLSearchParams(location.search).get("as_of");

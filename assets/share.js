@@ -22,7 +22,7 @@
       await navigator.clipboard.writeText(text);
       find("share-status").textContent = "Copied.";
     } catch {
-      // without a secure context there is no clipboard: the text is shown, chosen, ready for Ctrl C
+      // without a secure context there is no clipboard: the text is shown and selected, ready for Ctrl C
       find("share-call").textContent = text;
       getSelection().selectAllChildren(find("share-call"));
       find("share-status").textContent = "The browser does not allow copying here: press Ctrl C.";
@@ -66,7 +66,7 @@
     return height;
   }
 
-  /** A chart as a file: in the light theme, on white, named, whatever the screen looks like. */
+  /** A chart as a file: in the light theme, on white, with a title, whatever the screen looks like. */
   async function download(index, name, form) {
     const plot = charts()[index];
     const figure = rt.printed(plot.id);
@@ -75,7 +75,7 @@
     figure.layout = { ...figure.layout, autosize: false, width: LARGE.width, height };
     const legend = await legendHeight(figure);
     const { margin = {}, legend: known = {} } = figure.layout;
-    // the title, below it the legend with as many rows as it takes, below that the plot
+    // the title, then the legend with as many rows as it needs, then the plot
     Object.assign(figure.layout, {
       height: height + legend,
       margin: { ...margin, t: TITLE + legend + 28 },

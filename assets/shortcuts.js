@@ -35,7 +35,7 @@
     else link.focus({ focusVisible: true });
   }
 
-  /** Go where the first of these leads that is there. */
+  /** Follow the first of these links that exists. */
   const go = (...selectors) => {
     const target = selectors.map((selector) => document.querySelector(selector)).find(Boolean);
     if (target) rt.go(target.href);
@@ -60,7 +60,7 @@
     },
   };
   const FILTERS = ["#page .filters :is(input, select, a)", "#page select", ".scope select"];
-  const PAUSE = 1500; // longer ago, a `g` was not meant for the letter
+  const PAUSE = 1500; // ms; after a longer pause, `g` does not belong to the letter
   let going = 0;
 
   document.addEventListener("keydown", (event) => {

@@ -25,7 +25,7 @@
     return node;
   }
 
-  /** Put the query and what is shown of it into the address; a new query is a new entry of the history. */
+  /** Put the query and its display into the address; a new query is a new entry of the history. */
   function remember(changes) {
     const wanted = addressParams();
     const before = wanted.get("sql");
@@ -366,8 +366,7 @@
     else if (button.id === "sql-copy") {
       if (here().value.trim() !== addressParams().get("sql")) remember({ sql: here().value.trim() });
       // Browsers allow the clipboard only over https and on localhost.
-      if (navigator.clipboard)
-        navigator.clipboard.writeText(location.href).then(() => showSavedStatus("Link copied."));
+      if (navigator.clipboard) navigator.clipboard.writeText(location.href).then(() => showSavedStatus("Link copied."));
       else showSavedStatus("Copy the link from the browser's address bar.");
     } else if (button.dataset.sqlInsert) insert(button.dataset.sqlInsert);
     else if (button.dataset.sqlForget) forget(button.dataset.sqlForget);

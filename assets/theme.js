@@ -8,7 +8,7 @@
     try {
       localStorage.setItem("rt-theme", next);
     } catch {
-      // a browser that keeps nothing still shows the theme
+      // without storage the theme still works
     }
     document.dispatchEvent(new CustomEvent("rt:themed"));
   });

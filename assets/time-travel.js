@@ -1,4 +1,4 @@
-// Time travel: `as_of` in the address shows an earlier snapshot. This dialog finds one; a banner says that it is shown.
+// Time travel: `as_of` in the address shows an earlier snapshot. This dialog chooses one; a banner says that it is shown.
 (() => {
   const rt = window.rt;
   const clientside = window.dash_clientside;
@@ -68,7 +68,7 @@
     });
   });
 
-  /** The banner of a screen that does not show now. */
+  /** The banner of a screen that shows an earlier snapshot. */
   clientside.rt.past = async () => {
     const banner = find("then");
     const id = requestedSnapshot();
