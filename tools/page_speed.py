@@ -1,7 +1,7 @@
 """Measure in Chromium how long people wait for a running dashboard: `python tools/page_speed.py URL [--json]`.
 
 Cold: with an empty browser cache, from the request to a usable screen. Interactions: from the click to the paint of
-the new content, and the share of the server in it. Run it on an idle machine; docs/performance.md has the results.
+the new content, and the share of the server in it. Run it on an idle machine.
 """
 
 from __future__ import annotations
