@@ -25,7 +25,7 @@ class Services:
 
     @property
     def store(self) -> Store:
-        """The open store, shared by the process's threads. Raises StoreError where it cannot be opened."""
+        """The open store, shared by the process's threads. Raises StoreError if it cannot be opened."""
         with self._lock:
             if self._store is None:
                 self._store = Store.open(self.settings, memory_tables=True)

@@ -16,7 +16,7 @@ JENKINS_REPORTS = ("test_report", "testng_json")
 
 
 class ReportInput(NamedTuple):
-    """One report to read. `kind` is None where the parser is to detect it."""
+    """One report to read. `kind` is None if the parser has to detect it."""
 
     path: str
     kind: str | None

@@ -104,7 +104,7 @@ def connect(
 
     `home_or_config`: the store's folder or a `.toml` configuration; default: as the command line, from the environment
     and `regtracker.toml`. `as_of`: a snapshot id or a time, for the store as it was then. Never creates a store: raises
-    StoreError where there is none, ConfigError for a wrong configuration.
+    StoreError if there is none, ConfigError for a wrong configuration.
     """
     from regtracker import notebook
 

@@ -11,7 +11,7 @@ from data.queries.lookups import exists
 
 
 def check_exists(what: str, name: str) -> None:
-    """Raises ProblemError 404 where this request's snapshot has no such run, build, test or release."""
+    """Raises ProblemError 404 if this request's snapshot has no such run, build, test or release."""
     if what != "release":
         valid_id(what, name)
     if not exists(store(), what, name, request_context().at(Filter())):

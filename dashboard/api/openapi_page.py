@@ -85,7 +85,7 @@ def _build_document(server: Flask) -> dict[str, Any]:
 
 
 def _newest_snapshot(server: Flask) -> int | None:
-    """The newest snapshot, for examples; None where the store cannot be opened."""
+    """The newest snapshot, for examples; None if the store cannot be opened."""
     try:
         return server.extensions["regtracker"].store.snapshot().id
     except (StoreError, duckdb.Error):

@@ -158,7 +158,7 @@ def _new_context(store: Store, clock_s: int, salt: int) -> RequestContext:
 
 
 def _check_same_snapshot(as_of: str, snapshot: int, store: Store) -> None:
-    """Raises ProblemError 400 where `as_of` contradicts the snapshot of the cursor."""
+    """Raises ProblemError 400 if `as_of` contradicts the snapshot of the cursor."""
     other = snapshot_of(as_of)
     # A time after the newest commit meant an earlier snapshot when the first page was read.
     if other != snapshot and (as_of.isdecimal() or other != store.snapshot().id):
@@ -166,14 +166,14 @@ def _check_same_snapshot(as_of: str, snapshot: int, store: Store) -> None:
 
 
 def check_acceptable(mimetype: str) -> None:
-    """Raises ProblemError 406 where the request does not accept this type."""
+    """Raises ProblemError 406 if the request does not accept this type."""
     accept = request.headers.get("Accept", "")
     if accept and "format" not in request.args and not _media_types(accept).quality(mimetype):
         raise ProblemError(406, f"the answer is {mimetype}, which Accept does not allow")
 
 
 def requested_format(name: str | None, accept: str) -> str | None:
-    """The format from the `format` parameter, else from Accept; None where the parameter is wrong."""
+    """The format from the `format` parameter, else from Accept; None if the parameter is wrong."""
     if name is not None:
         return name if name in FORMATS else None
     return _accepted_format(accept)

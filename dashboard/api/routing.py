@@ -38,7 +38,7 @@ def install(server: Flask) -> None:
 
 
 def _reject_ignored_parameters() -> Response | None:
-    """400 where a parameter would be ignored."""
+    """400 if a parameter would be ignored."""
     if request.method not in ("GET", "HEAD"):  # their input is the body
         for name in request.args:
             return problem_response(400, f"unknown parameter {name!r}", name)

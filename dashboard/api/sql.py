@@ -84,7 +84,7 @@ def run_sql(body: Question) -> Response:
     form = requested_format(None, request.headers.get("Accept", "")) or "json"
     check_acceptable(FORMATS[form])
     sandbox: Sandbox = current_app.extensions["regtracker_sandbox"]
-    store = services().store  # raises StoreError where it cannot be opened
+    store = services().store  # raises StoreError if it cannot be opened
     snapshot = None
     if body.as_of:
         snapshot = snapshot_of(body.as_of)

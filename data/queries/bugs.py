@@ -104,7 +104,7 @@ def bugs(
 @cached_query
 def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One bug with the tests it is about, the failing first. `affected`: [{test names, case_ids, status (the worst of
-    the lanes; None where it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
+    the lanes; None if it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
     sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has. None if unknown."""
     found = bug_rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
     if not found:

@@ -34,7 +34,7 @@ def compare(
     By a test's worst status: regression: passed -> failed; fixed: failed -> passed; still_failing: failed -> failed;
     new_failure and new_pass: failed or passed, and skipped or absent before; disappeared: neither passes nor fails now;
     appeared: absent before, and skipped. Tests that pass, or are skipped, in both runs are in no class. A test's
-    `kinds` are its verdict kinds today, which show what is flaky. Each class lists at most `limit` tests. None where a
+    `kinds` are its verdict kinds today, which show what is flaky. Each class lists at most `limit` tests. None if a
     run is unknown.
     """
     base_run, candidate_run = run(store, base, flt), run(store, candidate, flt)
@@ -66,7 +66,7 @@ def releases(
     of each test in the newest run of an environment that contains it, among the newest `flt.runs` (10) runs.
 
     `statistics` are the tests that fail significantly more often (data/verdicts/failure_rates.py); the row of such a
-    test has that evidence too, in `rates`. None where a release is unknown.
+    test has that evidence too, in `rates`. None if a release is unknown.
     """
     windows = [lane_window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
     if not all(window.runs for window in windows):

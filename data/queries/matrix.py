@@ -64,7 +64,7 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
 def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """Modules against releases, shaped like `matrix` with `by` "release": a cell is the worst of the module's cells in
     the environments of that release, with the broken tests of all of them and the sentences of the tested ones.
-    Newest release first. None where no release has a finished run."""
+    Newest release first. None if no release has a finished run."""
     names = [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release DESC")]
     answers = {name: matrix(store, name, replace(flt, release=None)) for name in names}
     found = {name: answer for name, answer in answers.items() if answer is not None}

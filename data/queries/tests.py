@@ -165,7 +165,7 @@ def _builds_sql(where: str, in_run: str = "true") -> str:
 def _kept(
     store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None
 ) -> list[dict[str, Any]] | None:
-    """The rows from memory; None where a build that may have one is not in memory."""
+    """The rows from memory; None if a build that may have one is not in memory."""
     builds = _builds(store, flt)
     first, below = (0, None) if before is None else (builds.places.get(ids.number(before[0])), before[1])
     if first is None:

@@ -37,7 +37,7 @@ class WorkerProcess:
     """One process of data/sql_console/worker.py. It reads one snapshot (None: the newest)."""
 
     def __init__(self, limits: dict[str, Any], snapshot: int | None) -> None:
-        """Start the process; raises OSError or RuntimeError where the system allows no other process or thread."""
+        """Start the process; raises OSError or RuntimeError if the system allows no other process or thread."""
         self.snapshot = snapshot
         self._started = time.monotonic()
         self._first_line: Future[dict[str, Any]] = Future()

@@ -62,7 +62,7 @@ class JenkinsBuild:
 
     def report(self, now: float) -> dict | None:
         """A test report as `{"suites": [...]}` of the JUnit plugin, `{"children": [(axis build, report)]}` of a matrix
-        build, or None where nothing was published."""
+        build, or None if nothing was published."""
         return None
 
     def counts(self, now: float) -> dict[str, int] | None:
