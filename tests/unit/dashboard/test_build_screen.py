@@ -38,17 +38,21 @@ def build(world) -> str:
     return ids.text(row["build"])
 
 
-def test_results_are_in_one_list_or_grouped_by_topology_and_host(build, show):
-    flat = show("build", f"/builds/{build}?status=all")["html"]
-    grouped = show("build", f"/builds/{build}?status=all&group=host")["html"]
-    assert flat.count('class="case"') == grouped.count('class="case"') == 3
-    assert "host-group" not in flat and grouped.count('class="host-group"') == 2
-    assert grouped.index(">h1<") < grouped.index(">h2<") and "1 failed" in grouped
+def test_results_are_in_one_list_or_grouped_by_topology_and_host(build, screen):
+    flat = screen("build", f"/builds/{build}?status=all")
+    grouped = screen("build", f"/builds/{build}?status=all&group=host")
+    assert len(flat.cases()) == len(grouped.cases()) == 3
+    assert [text for text in grouped.texts("summary") if "result" in text] == [
+        "3s h1 2 results 1 failed",
+        "5s h2 1 result",
+    ]
+    assert not any("result" in text for text in flat.texts("summary"))
 
 
-def test_files_that_jenkins_deleted_can_still_be_downloaded(build, app, show):
-    html = show("build", f"/builds/{build}")["html"]
-    assert "it has deleted the build" in html and "/console" in html and "reports/a%20b.xml" in html
+def test_files_that_jenkins_deleted_can_still_be_downloaded(build, app, screen):
+    section = screen("build", f"/builds/{build}").under("Files and links")
+    assert "it has deleted the build" in section and section.one("link", "console").href.endswith("/console")
+    assert section.one("link", "reports/a b.xml").href == f"/api/v1/builds/{build}/files/content?path=reports/a%20b.xml"
     client = app.server.test_client()
     files = client.get(f"/api/v1/builds/{build}/files").json["items"]
     assert [(row["path"], row["kind"], row["size"]) for row in files] == [
@@ -62,17 +66,23 @@ def test_files_that_jenkins_deleted_can_still_be_downloaded(build, app, show):
     assert client.get("/api/v1/builds/0123456789abcdef/files").status_code == 404
 
 
-def test_the_console_shows_only_its_failing_lines(build, show):
-    html = show("build", f"/builds/{build}")["html"]
-    assert "from line 48" in html and html.count("quiet\n") < 20
-    assert '<mark class="failing-line"><span class="a-1">ERROR: link &lt;down&gt;</span></mark>' in html
+def test_the_console_shows_only_its_failing_lines(build, screen):
+    shown = screen("build", f"/builds/{build}")
+    assert "from line 48" in shown
+    console = shown.one("log", "Console from line 48")
+    assert 0 < console.words.count("quiet") < 20 and console.texts("mark") == ["ERROR: link <down>"]
 
 
-def test_a_build_without_stored_files_shows_that(world, show):
+def test_the_markup_of_the_console_has_the_colors_of_jenkins_and_is_escaped(build, screen):
+    markup = screen("build", f"/builds/{build}").markup
+    assert '<mark class="failing-line"><span class="a-1">ERROR: link &lt;down&gt;</span></mark>' in markup
+
+
+def test_a_build_without_stored_files_shows_that(world, screen):
     world.run({"routing": {"a": "P"}})
     (row,) = world.store.rows("SELECT build FROM builds")
-    html = show("build", f"/builds/{ids.text(row['build'])}")["html"]
-    assert "files are not stored here" in html and "Console" not in html
+    shown = screen("build", f"/builds/{ids.text(row['build'])}")
+    assert "files are not stored here" in shown and "Console" not in shown and not shown.all("log")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +100,7 @@ def test_the_failing_line_is_found(text, index):
     assert failing_line(text) == index
 
 
-def test_a_marked_text_is_complete_and_escaped():
+def test_the_markup_of_a_log_is_complete_and_escaped():
     text = "#x1B[31mred#x1B[0m <b>\nE   1 < 2\nend"
     assert marked_log(text) == (
         '<span class="a-1">red</span> &lt;b&gt;\n<mark class="failing-line">E   1 &lt; 2</mark>\nend'
