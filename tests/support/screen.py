@@ -131,8 +131,9 @@ class Element:
     @property
     def name(self) -> str:
         """Its own label, that of the <label> around it, or its text."""
-        around = next(self._node.iterancestors("label"), self._node)
-        return self._node.get("aria-label") or self._node.get("label") or Element(around).text
+        node = self._node
+        around = next(node.iterancestors("label"), node) if node.tag in ("input", "select") else node
+        return node.get("aria-label") or node.get("label") or Element(around).text
 
     @property
     def rows(self) -> list[dict[str, str]]:

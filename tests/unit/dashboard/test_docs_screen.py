@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
+from support.screen import Screen
 
 from dashboard.pages.docs import documents, rendered
 from dashboard.terms import TERMS, anchor, definition, term_link
 from data.verdicts.rules import KINDS
 
 
-def test_every_term_links_to_its_heading(show):
-    html = show("docs", "/docs/verdicts")["html"]
+def test_every_term_links_to_its_heading(screen):
+    anchors = screen("docs", "/docs/verdicts").anchors
     for word in TERMS:
         page, _, fragment = term_link(word).partition("#")
-        assert page == "/docs/verdicts" and f'id="{fragment}"' in html, word
+        assert page == "/docs/verdicts" and fragment in anchors, word
         assert definition(word).endswith(".")
     assert set(KINDS) <= set(TERMS)
 
 
 @pytest.mark.parametrize("page", documents())
-def test_every_page_is_served_and_its_links_are_local(show, page):
-    html = show("docs", f"/docs/{page}")["html"]
-    assert "<h1" in html and ".md" not in "".join(re.findall(r'href="([^"]+)"', html))
-    ids = set(re.findall(r' id="([^"]+)"', html))
-    for target in re.findall(r'href="#([^"]+)"', html):
-        assert target in ids, target
-    for name, fragment in re.findall(r'href="/docs/([\w-]+)(?:#([^"]+))?"', html):
-        assert name in documents(), name
-        assert not fragment or f'id="{fragment}"' in rendered(documents()[name])[1]
+def test_every_page_is_served_and_its_links_are_local(screen, page):
+    docs = screen("docs", f"/docs/{page}")
+    links = [link.href for link in docs.all("link")]
+    assert "h1" in docs.tags and docs.title and not any(".md" in href for href in links)
+    for href in links:
+        path, _, fragment = href.partition("#")
+        name = path.removeprefix("/docs/")
+        if not path:
+            assert fragment in docs.anchors, href
+        elif name != path:
+            assert name in documents(), href
+            assert not fragment or fragment in Screen(rendered(documents()[name])[1]).anchors, href
 
 
-def test_markup_in_a_page_is_escaped_and_unknown_pages_are_explained(tmp_path, show):
+def test_the_markup_of_a_hostile_page_is_escaped(tmp_path):
     page = tmp_path / "hostile.md"
     page.write_text("# A <script>\n\n<img src=x onerror=alert(1)> [x](javascript:alert(1))\n", encoding="utf-8")
     markup = rendered(page)[1]
     assert "<img" not in markup and "<script" not in markup and 'href="javascript' not in markup
-    assert "No documentation page" in show("docs", "/docs/nothing")["html"]
+    shown = Screen(markup)
+    assert "A <script>" in shown and "<img src=x" in shown and not {"img", "script"} & shown.tags
+
+
+def test_an_unknown_page_is_explained(screen):
+    assert "No documentation page" in screen("docs", "/docs/nothing")
     assert anchor("First bad run") == "first-bad-run"
 
 
-def test_the_terms_on_a_screen_have_their_definition(world, show):
+def test_the_terms_on_a_screen_have_their_definition(world, screen):
     world.history({"a": "PPFF"})
-    html = show("matrix", "/matrix")["html"]
-    assert definition("regression") in html and 'href="/docs/verdicts#regression"' in html
+    matrix = screen("matrix", "/matrix")
+    assert definition("regression") in matrix.tooltips
+    assert "/docs/verdicts#regression" in [link.href for link in matrix.all("link", "regression")]

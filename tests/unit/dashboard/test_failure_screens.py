@@ -59,19 +59,20 @@ def test_days_without_failures_are_gaps_and_old_days_are_left_out():
     assert bars([]) == []
 
 
-def test_new_patterns_come_first_and_each_has_a_trend(world, show):
+def test_new_patterns_come_first_and_each_has_a_trend(world, screen):
     world.history({"old": "FFFF", "late": "PPPF"})
-    html = show("failures", "/failures?runs=2")["html"]
-    assert html.index("late saw") < html.index("old saw") and "failures by run, newest last: 0, 1" in html
-    assert "failures by run, newest last: 1, 1" in html
+    late, old = screen("failures", "/failures?runs=2").all("row")
+    assert " late saw " in late and "failures by run, newest last: 0, 1" in late
+    assert " old saw " in old and "failures by run, newest last: 1, 1" in old
 
 
-def test_a_pattern_shows_whether_it_is_new_and_pages_through_its_failures(world, show):
+def test_a_pattern_shows_whether_it_is_new_and_pages_through_its_failures(world, screen):
     for module in ("routing", "storage"):
         world.run({module: cases(module, {f"t{number}": "F" for number in range(40)}, message="all the same")})
     signature = ids.text(world.store.value("SELECT signature FROM signatures"))
-    html = show("failure", f"/failures/{signature}")["html"]
-    assert "1 to 50 of 80" in html and "</svg>new</span>" in html and html.count('class="case"') == 50
-    assert re.findall(r"<li><span>(\w+)</span><i style=\"width:100.0%\"></i><b>40", html) == ["routing", "storage"]
-    rest = show("failure", f"/failures/{signature}?offset=50")["html"]
-    assert "51 to 80 of 80" in rest and rest.count('class="case"') == 30
+    pattern = screen("failure", f"/failures/{signature}")
+    assert "1 to 50 of 80" in pattern and "new" in pattern.words and len(pattern.cases()) == 50
+    modules = pattern.under("By module")
+    assert modules.texts("listitem") == ["routing 40", "storage 40"] and modules.widths == [100.0, 100.0]
+    rest = screen("failure", f"/failures/{signature}?offset=50")
+    assert "51 to 80 of 80" in rest and len(rest.cases()) == 30

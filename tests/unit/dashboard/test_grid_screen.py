@@ -18,7 +18,7 @@ def painted(app, call):
     return ask
 
 
-def test_one_letter_per_run_newest_first(world, painted, show):
+def test_one_letter_per_run_newest_first(world, painted, screen):
     world.history(HISTORY)
     data = painted("/grid")
     assert data["tests"][0][1] == "a_bad"
@@ -29,7 +29,7 @@ def test_one_letter_per_run_newest_first(world, painted, show):
         "d_left_out": "SSSS",
     }
     assert [run[1] for run in data["runs"]] == [4, 3, 2, 1] and data["release"] == "7.0"
-    assert "4 tests over 4 runs" in show("grid-head", "/grid")["html"]
+    assert screen("grid-head", "/grid").title == "7.0 4 tests over 4 runs"
 
 
 def test_kind_text_order_and_runs_filter_the_grid(world, painted):
@@ -47,29 +47,29 @@ def test_runs_of_one_release_are_next_to_each_other(world, painted):
     assert painted("/grid?release=7.0")["cells"] == ["FP"]
 
 
-def test_without_a_release_it_names_the_one_shown_and_offers_the_others(world, show):
+def test_without_a_release_it_names_the_one_shown_and_offers_the_others(world, screen):
     for release in ("7.0", "8.0"):
         world.history({"a": "PF"}, release=release)
-    html = show("grid-head", "/grid?q=a")["html"]
-    assert "The grid shows one release" in html and 'href="/grid?q=a&amp;release=7.0"' in html
-    assert "shows one release" not in show("grid-head", "/grid?release=7.0")["html"]
+    head = screen("grid-head", "/grid?q=a")
+    assert "The grid shows one release" in head and head.one("link", "7.0").href == "/grid?q=a&release=7.0"
+    assert "shows one release" not in screen("grid-head", "/grid?release=7.0")
 
 
-def test_an_empty_grid_is_explained(world, painted, show):
-    assert painted("/grid")["tests"] == [] and "No matching tests" in show("grid-head", "/grid")["html"]
+def test_an_empty_grid_is_explained(world, painted, screen):
+    assert painted("/grid")["tests"] == [] and "No matching tests" in screen("grid-head", "/grid")
     world.run({"routing": {"a": "P"}})
-    html = show("grid-head", "/grid?q=%3Cimg%3E&kind=flaky")["html"]
-    assert "No matching tests" in html and "&lt;img&gt;" in html and "<img" not in html
+    nothing = screen("grid-head", "/grid?q=%3Cimg%3E&kind=flaky")
+    assert "No matching tests" in nothing and "<img>" in nothing and "img" not in nothing.tags
 
 
-def test_an_unknown_order_is_explained_and_another_page_is_unchanged(world, painted, show):
+def test_an_unknown_order_is_explained_and_another_page_is_unchanged(world, painted, screen):
     world.run({"routing": {"a": "P"}})
     assert painted("/grid?order=nonsense") is None
-    assert "must be one of failing" in show("grid-head", "/grid?order=nonsense")["html"]
+    assert "must be one of failing" in screen("grid-head", "/grid?order=nonsense")
     assert painted("/trends") is None
 
 
-def test_priority_topology_and_verdict_filter_and_sort_the_grid(world, painted, show):
+def test_priority_topology_and_verdict_filter_and_sort_the_grid(world, painted, screen):
     world.history(HISTORY)
 
     def metadata(cursor) -> None:
@@ -85,8 +85,8 @@ def test_priority_topology_and_verdict_filter_and_sort_the_grid(world, painted, 
     ]
     assert [row[1] for row in painted("/grid?order=verdict")["tests"]][:2] == ["a_bad", "c_rescued"]
     assert painted("/grid?topology=5s")["tests"] == []
-    html = show("grid-head", "/grid?priority=P7")["html"]
-    assert '<option value="P7" selected>' in html and '<option value="unknown">' in html
+    priorities = screen("grid-head", "/grid?priority=P7").one("combobox", "Priority")
+    assert priorities.selected.value == "P7" and priorities.one("option", "unknown").value == "unknown"
 
 
 def test_tests_of_one_name_get_the_shortest_distinct_labels():
@@ -99,7 +99,7 @@ def test_tests_of_one_name_get_the_shortest_distinct_labels():
     assert labels("a/x.py::One::t", "b/x.py::One::t") == ["a/x.py One", "b/x.py One"]
 
 
-def test_an_unknown_release_is_named_and_the_others_are_offered(world, show):
+def test_an_unknown_release_is_named_and_the_others_are_offered(world, screen):
     world.run({"routing": {"a": "P"}}, release="8.0")
-    html = show("grid-head", "/grid?release=9.9")["html"]
-    assert "No release 9.9" in html and 'href="/grid?release=8.0"' in html
+    head = screen("grid-head", "/grid?release=9.9")
+    assert "No release 9.9" in head and head.one("link", "8.0").href == "/grid?release=8.0"

@@ -45,22 +45,27 @@ def test_every_example_query_runs(console, example):
     assert set(axes) - {""} <= {column["name"] for column in answer.json["columns"]}
 
 
-def test_the_links_carry_query_and_chart(world, show):
-    html = show("sql-side", "/sql")["html"]
-    for example in EXAMPLES:
-        assert example.question.replace("'", "&#39;") in html
-    address = next(part for part in html.split('href="/sql#') if "pass_rate" in part).partition('"')[0]
-    query = parse_qs(address.replace("&amp;", "&"))
+def test_the_links_carry_query_and_chart(world, screen):
+    examples = screen("sql-side", "/sql").under("Examples")
+    assert examples.texts("link") == [example.question for example in EXAMPLES]
+    path, _, fragment = examples.one("link", EXAMPLES[1].question).href.partition("#")
+    query = parse_qs(fragment)
+    assert path == "/sql"
     assert query["sql"] == [EXAMPLES[1].sql] and query["view"] == ["line"] and query["series"] == ["release"]
 
 
-def test_tables_are_described_and_saved_queries_are_escaped(world, show):
+def test_tables_are_described_and_saved_queries_are_escaped(world, screen):
     saved_queries.save(world.store, "<img src=x>", "SELECT '<b>'", "<i>dana")
-    html = show("sql-side", "/sql")["html"]
-    assert "one row per attempt of a test" in html and 'data-sql-insert="started_at"' in html
-    assert "&lt;img src=x&gt;" in html and "<img" not in html and "<i>dana" not in html
+    side = screen("sql-side", "/sql")
+    assert "one row per attempt of a test" in side and "started_at" in side.texts("button")
+    assert "<img src=x>" in side.texts("link") and "<i>dana" in side
+    assert not {"img", "i"} & side.tags
 
 
-def test_the_limits_are_shown(world, show):
-    html = show("sql", "/sql")["html"]
-    assert "10\u202fs" in html and "512\u202fMB" in html and "1\u202f000\u202f000 rows" in html
+def test_the_markup_of_a_column_has_the_name_that_the_script_inserts(world, screen):
+    assert 'data-sql-insert="started_at"' in screen("sql-side", "/sql").markup
+
+
+def test_the_limits_are_shown(world, screen):
+    limits = screen("sql", "/sql")
+    assert "10 s" in limits and "512 MB" in limits and "1 000 000 rows" in limits

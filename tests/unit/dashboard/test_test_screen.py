@@ -15,39 +15,45 @@ from data.verdicts.rate_segments import segments
 A = ids.text(ids.of("tests/routing/routing_test.py", "TestIt", "a"))
 
 
-def test_segments_show_since_when_and_suspects_show_who(world, show):
+def test_segments_show_since_when_and_suspects_show_who(world, screen):
     world.history({"a": "P" * 12 + "F" * 6})
     (lane,) = segments(world.store, A, Filter())
     newest, oldest = lane["segments"]
     assert (newest["rate"], newest["of"], oldest["rate"], oldest["of"]) == (1.0, 6, 0.0, 12)
     assert newest["change"]["after"] < 13 <= newest["change"]["until"] and oldest["change"] is None
     assert newest["first"]["number"] == 13 and lane["segments"][0]["last"]["number"] == 18
-    html = show("test", f"/tests/{A}")["html"]
-    assert re.search(r'class="piece bad".*?100.*?class="piece good"', html, re.DOTALL) and "Suspects" in html
-    assert 'href="/docs/verdicts#suspects"' in html and "c013" in html
+    rates = screen("test", f"/tests/{A}").under("Failure rate over time")
+    now, earlier = rates.texts("listitem")
+    assert now.startswith("100 % failing 6 runs") and earlier.startswith("0 % failing 12 runs")
+    assert rates.one("link", "Suspects").href == "/docs/verdicts#suspects" and rates.all("row", "c013")
 
 
-def test_strips_split_as_the_url_says(world, show):
+def test_strips_split_as_the_url_says(world, screen):
     both = pa.concat_tables([cases("routing", {"a": "P"}, topology=name) for name in ("3s", "5s")])
     world.run({"routing": both})
     world.run({"routing": both}, release="8.0", environment="staging")
-    assert show("test", f"/tests/{A}")["html"].count('class="lane"') == 4
-    assert show("test", f"/tests/{A}?split=topology")["html"].count('class="lane"') == 2
-    assert show("test", f"/tests/{A}?split=none")["html"].count('class="lane"') == 1
+
+    def strips(query: str) -> list[str]:
+        """How many of the results of each strip failed."""
+        return re.findall(r"\d+ of \d+ failed", screen("test", f"/tests/{A}{query}").under("All runs").text)
+
+    assert strips("") == ["0 of 1 failed"] * 4
+    assert strips("?split=topology") == ["0 of 2 failed"] * 2
+    assert strips("?split=none") == ["0 of 4 failed"]
 
 
-def test_reasons_and_their_failures_one_by_one(world, show):
+def test_reasons_and_their_failures_one_by_one(world, screen):
     messages = ("timeout of {name}", "{name} lost the link", "{name} lost the link", None)
     tables = (cases("routing", {"a": "F" if message else "P"}, message=message or "") for message in messages)
     world.series({"routing": table} for table in tables)
-    html = show("test", f"/tests/{A}")["html"]
-    assert "<b>1 / 3</b>" in html and "a lost the link" in html
-    last = show("test", f"/tests/{A}?failure=2")["html"]
-    assert "<b>3 / 3</b>" in last and re.search(r"log-message[^>]*>timeout of a", last)
-    assert "<b>3 / 3</b>" in show("test", f"/tests/{A}?failure=99")["html"]
-    reason = re.search(r"reason=([0-9a-f]{16})", html)[1]
-    assert "<b>1 / 2</b>" in show("test", f"/tests/{A}?reason={reason}")["html"]
-    assert "<b>1 / 3</b>" in show("test", f"/tests/{A}?failure=x")["html"]
+    test = screen("test", f"/tests/{A}")
+    assert "1 / 3" in test and "a lost the link" in test.one("log", "Message")
+    last = screen("test", f"/tests/{A}?failure=2")
+    assert "3 / 3" in last and last.one("log", "Message").text.startswith("timeout of a")
+    assert "3 / 3" in screen("test", f"/tests/{A}?failure=99")
+    reason = test.under("Why it failed").one("link", "a lost the link")
+    assert re.search(r"reason=[0-9a-f]{16}", reason.href) and "1 / 2" in screen("test", reason.href)
+    assert "1 / 3" in screen("test", f"/tests/{A}?failure=x")
 
 
 def row(status: str, seconds: float | None, signature: str | None = None, topology: str = "3s") -> dict:
@@ -77,9 +83,10 @@ def test_heights_are_shares_of_the_longest():
     assert [bar["height"] for bar in lane["bars"]] == [12, 50, 100] and lane["names"] == ["7.0"]
 
 
-def test_everything_is_escaped(world, show):
+def test_the_markup_of_hostile_names_and_messages_is_escaped(world, screen):
     table = cases("routing", {"<img src=x>": "F"}, topology="<b>t", host="<i>h", message="<u>{name}")
     world.run({"routing": table}, release="<s>r")
     (test,) = world.store.rows("SELECT test FROM tests")
-    html = show("test", f"/tests/{ids.text(test['test'])}")["html"]
-    assert "&lt;img" in html and not any(tag in html for tag in ("<img", "<b>t", "<i>h", "<u>&", "<s>"))
+    shown = screen("test", f"/tests/{ids.text(test['test'])}")
+    assert all(text in shown for text in ("<img src=x>", "<b>t", "<i>h", "<u>", "<s>r"))
+    assert not any(tag in shown.markup for tag in ("<img", "<b>t", "<i>h", "<u>", "<s>"))
