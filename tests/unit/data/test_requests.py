@@ -67,7 +67,7 @@ def test_a_request_that_its_process_keeps_is_not_taken_again(store: Store) -> No
 
 
 def test_a_kind_that_does_not_exist(store: Store) -> None:
-    with pytest.raises(ValueError, match="no kind of request"):
+    with pytest.raises(ValueError, match="is not a kind of request"):
         requests.submit(store, "dance", "ci", {}, "me")
 
 
