@@ -33,6 +33,11 @@ MARKER_OF_FIXTURE = {
 }
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: tests of browsers and processes wait for most of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their fixtures and folders; share them out among the workers."""
     for item in items:
