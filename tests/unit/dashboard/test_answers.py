@@ -1,4 +1,4 @@
-"""What the screens are given for an address, through Dash's own route and without a browser."""
+"""What the screens show at an address, through Dash's own route and without a browser."""
 
 from __future__ import annotations
 

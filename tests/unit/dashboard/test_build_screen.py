@@ -1,4 +1,4 @@
-"""The build screen: results by host, the files that stay when Jenkins deletes the build, and the telling lines."""
+"""The build screen: results by host, the files that stay when Jenkins deletes the build, and the failing lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation inside the application: every word that the screens link has its heading, and pages link pages."""
+"""The documentation inside the application: every term on a screen has its heading, and links between pages work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The failure patterns and the page of one: what they say, what they do without failures, and what they escape."""
+"""The list of failure patterns and the page of one: with failures, without, and with hostile messages."""
 
 from __future__ import annotations
 

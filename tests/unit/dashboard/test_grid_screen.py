@@ -1,4 +1,4 @@
-"""The grid: what the painter is given, what the head says, and what narrows both."""
+"""The grid: the data that is painted, the head above it, and the filters of both."""
 
 from __future__ import annotations
 

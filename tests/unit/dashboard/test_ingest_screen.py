@@ -1,4 +1,4 @@
-"""The Ingest screen: what it says of sources and open work, and that what it is asked for is stored."""
+"""The ingest screen: sources, waiting builds and lists from Jenkins, and that the requests of its forms are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The matrix screen: its verdict in the title, its cells and their tests, and what it says where nothing is known."""
+"""The matrix screen: its verdict in the title, its cells and their tests, and cells without data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run screen: what it is held against, what changed, what was left out, and which failures are new."""
+"""The run screen: its baseline, what changed, what was left out, and which failures are new."""
 
 from __future__ import annotations
 

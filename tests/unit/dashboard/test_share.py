@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 import pytest
@@ -103,15 +102,15 @@ def test_every_screen_is_covered():
         assert any(match(page.PATH, path) is not None for path in paths), f"{page.__name__} is in no row of SCREENS"
 
 
-def test_trends_cover_the_chosen_range(world, show, app):
+def test_trends_cover_the_chosen_range(world, screen, app):
     world.history({"a": "PPPP"})  # 12 h apart, from the 1st at 16:00
     client, chosen = app.server.test_client(), "since=2026-11-02T00:00:00Z&until=2026-11-02T16:00:00Z"
     (series,) = client.get(f"/api/v1/trends?{chosen}").json["series"]
     assert [point["number"] for point in series["points"]] == [2, 3]
-    html = show("trends-head", f"/trends?{chosen}")["html"]
-    assert "2 points in 1 line" in html and 'href="/trends"' in html
-    assert "4 points" in show("trends-head", "/trends")["html"]
-    assert "since=" in show("trends-head", "/trends?since=often")["html"]
+    trends = screen("trends-head", f"/trends?{chosen}")
+    assert "2 points in 1 line" in trends and trends.one("link", "from 02 Nov 00:00").href == "/trends"
+    assert "4 points" in screen("trends-head", "/trends")
+    assert screen("trends-head", "/trends?since=often").one("link", "remove since").href == "/trends"
     assert client.get("/api/v1/trends?until=often").json["parameter"] == "until"
 
 
@@ -120,13 +119,13 @@ def test_a_screen_with_an_error_has_no_call(filled, call, address):
     assert "path" not in share(filled[0], call, address)
 
 
-def test_every_screen_honours_the_time_in_its_url(world, app, show, call):
+def test_every_screen_honours_the_time_in_its_url(world, app, screen, call):
     """What was shown before a commit is shown after it, word for word, at the snapshot before."""
     names, then = fill(world), world.store.snapshot().id
     addresses = {address.format(**names): sinks for address, (sinks, _) in SCREENS.items()}
 
     def words(slot: str, address: str) -> str:
-        return re.sub(r"<[^>]+>", " ", show(slot, address)["html"])
+        return screen(slot, address).text
 
     before = {(slot, address): words(slot, address) for address, sinks in addresses.items() for slot in sinks}
     drawer = f"/?case={TEST}"

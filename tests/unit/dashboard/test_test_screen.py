@@ -1,4 +1,4 @@
-"""The test screen: since when it fails, who may have done it, its strips, reasons, and a pager through its failures."""
+"""The test screen: since when it fails, the suspects, its strips, reasons, and a pager through its failures."""
 
 from __future__ import annotations
 
