@@ -6,7 +6,7 @@
   function count(form) {
     const picked = boxes(form).filter((box) => box.checked).length;
     const button = form.querySelector("[data-picked]");
-    button.textContent = `Read ${picked}${picked === 1 ? " build" : " builds"}`;
+    button.textContent = `Fetch ${picked}${picked === 1 ? " build" : " builds"}`;
     button.disabled = !picked;
   }
 

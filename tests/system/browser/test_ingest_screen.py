@@ -63,12 +63,12 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     click("form.ask input[value=discover] ~ button")
     eventually(lambda: "request=" in dash_duo.driver.current_url and dash_duo.find_elements("[name=urls]"))
     runs = len(dash_duo.find_elements("[name=urls]"))
-    assert checked() == runs and text("[data-picked]") == f"Read {runs} builds"
+    assert checked() == runs and text("[data-picked]") == f"Fetch {runs} builds"
     click("[data-pick=none]")
     assert not dash_duo.find_element("[data-picked]").is_enabled()
     first, second, third = dash_duo.find_elements("[name=urls]")[:3]
     dash_duo.driver.execute_script("for (const box of arguments) box.click()", first, second)
-    assert text("[data-picked]") == "Read 2 builds"
+    assert text("[data-picked]") == "Fetch 2 builds"
     click("[data-picked]")
     eventually(lambda: world.store.value(final_runs) == 2)
     eventually(lambda: text("[data-key=ask]").count("done") == 2 and stored() == 2)
