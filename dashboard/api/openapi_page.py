@@ -64,6 +64,8 @@ def _build_document(server: Flask) -> dict[str, Any]:
     spec["components"] = {name: part for name, part in spec["components"].items() if part}
     for item in spec["paths"].values():
         for operation in item.values():
+            if "description" in operation:  # flask-openapi3 ends each line of a docstring with a tag
+                operation["description"] = operation["description"].replace("<br/>", "\n")
             for parameter in operation.get("parameters", []):
                 parameter["schema"] = _parameter_schema(parameter["schema"])
                 if parameter["name"] == "fields":
@@ -145,7 +147,7 @@ def docs_page() -> str:
 
 def _markup(text: str | None) -> Markup:
     """Text as HTML, with `names` as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape((text or "").replace("<br/>", " ")))))
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text or ""))))
 
 
 def _curl(method: str, path: str, operation: dict[str, Any]) -> str:

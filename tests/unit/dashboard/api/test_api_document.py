@@ -104,6 +104,10 @@ def test_the_page_shows_every_route_without_scripts_or_other_hosts(client, docum
     assert not re.findall(r'(?:src|href)="(?!/"|/api/|#)', page.text)
 
 
+def test_no_description_has_a_tag(document):
+    assert "<br" not in str(document)
+
+
 def validator(document, schema):
     return jsonschema.Draft202012Validator(schema | {"components": document["components"]})
 
