@@ -36,7 +36,7 @@
     if (!text || !committed) return;
     const moment = new Date(committed);
     text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    text.title = "View an earlier time. Latest data: " + moment.toLocaleString() + " (" + moment.toISOString() + ")";
+    text.title = `View an earlier time. Latest data: ${moment.toLocaleString()} (${moment.toISOString()})`;
   }
 
   clientside.rt.poll = async (_beat, seen) => {
