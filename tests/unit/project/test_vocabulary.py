@@ -49,6 +49,8 @@ BANNED = frozenset(
         "whoever",
     }
 )
+# Modules are named with nouns of the trade.
+BANNED_MODULES = BANNED | {"known", "part", "utils", "helpers", "misc"}
 # Grammar of a dialect that nobody speaks; each pattern with what to write instead.
 PHRASES = {
     r"\b(?:is|are|was|were|be|been|being) (?:told|handed)\b": "says, shows, gets, is given",
@@ -75,6 +77,10 @@ TEXTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "dashboard").rglob("*.html")),
     *sorted((ROOT / "assets").glob("*.js")),
+    *sorted((ROOT / "assets").glob("*.css")),
+    *sorted((ROOT / ".github").rglob("*.*")),
+    ROOT / "Makefile",
+    ROOT / "pyproject.toml",
     *sorted((ROOT / "data" / "lake" / "schema").glob("*.sql")),
 ]
 
@@ -118,6 +124,10 @@ def test_no_banned_name_is_defined() -> None:
         if name in BANNED or name.lstrip("_") in BANNED
     ]
     assert not found, "\n".join(found)
+
+
+def test_no_module_has_a_banned_name() -> None:
+    assert [short(file) for file in PYTHON if file.stem.lstrip("_") in BANNED_MODULES] == []
 
 
 def test_exceptions_end_in_error() -> None:
