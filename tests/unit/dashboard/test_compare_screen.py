@@ -50,7 +50,8 @@ def test_releases_and_numbers_can_be_typed(world, screen):
     releases = screen("compare", "/compare?base=7.1&candidate=7.2")
     assert releases.title == "7.1 to 7.2 releases, by the newest status of each test"
     assert "regression 1" in releases.texts("link") and releases.cases("broke")
-    assert releases.one("combobox", "now").selected.value == "7.2"
+    chosen = [releases.one("combobox", side).selected.value for side in ("before", "now")]
+    assert chosen == ["7.1", "7.2"]
     by_number = screen("compare", "/compare?base=3&candidate=4")
     assert by_number.title == "7.2 #3 to 7.2 #4" and "regression 1" in by_number.texts("link")
     assert screen("compare", "/compare?base=7.1&candidate=7.2%20%234").title == "7.1 #2 to 7.2 #4"
