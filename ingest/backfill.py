@@ -21,7 +21,7 @@ ADDED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Range:
+class BuildRange:
     """Build numbers, or start times (UTC), both bounds included; None: no bound. One kind of bound at a time."""
 
     first_number: int | None = None
@@ -30,7 +30,7 @@ class Range:
     last_start: datetime | None = None
 
     @classmethod
-    def read(cls, first: str | None, last: str | None) -> Range:
+    def read(cls, first: str | None, last: str | None) -> BuildRange:
         """From text: two build numbers, or two ISO 8601 dates or times (a date as `last` includes that day).
 
         Raises ValueError.
@@ -81,7 +81,7 @@ def _moment(text: str | None, clock: str) -> datetime | None:
         raise ValueError(f"{text!r} is neither a build number nor an ISO 8601 date") from error
 
 
-def find(pipeline: Pipeline, wanted: Range) -> Iterator[list[LedgerEntry]]:
+def find(pipeline: Pipeline, wanted: BuildRange) -> Iterator[list[LedgerEntry]]:
     """Add the builds of a range that are not known to the ledger, and yield them as they are found.
 
     Raises JenkinsError.
@@ -109,7 +109,7 @@ def _add(pipeline: Pipeline, entries: list[LedgerEntry]) -> list[LedgerEntry]:
     return new
 
 
-def run(pipeline: Pipeline, wanted: Range, progress: Callable[[int, int], None]) -> None:
+def run(pipeline: Pipeline, wanted: BuildRange, progress: Callable[[int, int], None]) -> None:
     """Find and read the builds of a range, and whatever else of the source is due. Raises JenkinsError."""
     for _ in find(pipeline, wanted):
         progress(0, pipeline.tally.found)

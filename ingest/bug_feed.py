@@ -27,7 +27,7 @@ LONGEST = 4_000  # characters of a value
 _ID = re.compile(r"\w[\w.:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
-Progress = Callable[[int, int], None]
+ReportProgress = Callable[[int, int], None]
 
 
 class Feed(NamedTuple):
@@ -44,7 +44,7 @@ class FeedError(Exception):
 
 
 def import_bugs(
-    store: Store, locations: Sequence[str], settings: BugSettings, progress: Progress = lambda done, total: None
+    store: Store, locations: Sequence[str], settings: BugSettings, progress: ReportProgress = lambda done, total: None
 ) -> dict[str, Any]:
     """Make the bugs of these files and addresses together the newest feed. Raises FeedError."""
     feeds = [parse(_content(location, settings, progress), location, settings.closed) for location in locations]
@@ -152,7 +152,7 @@ def _several(value: Any) -> Iterator[str]:
     return (item for item in map(str.strip, re.split(r"[,;]", text)) if item) if text else iter(())
 
 
-def _content(location: str, settings: BugSettings, progress: Progress) -> bytes:
+def _content(location: str, settings: BugSettings, progress: ReportProgress) -> bytes:
     if re.match(r"^https?://", location):
         return _download(location, settings, progress)
     try:
@@ -164,7 +164,7 @@ def _content(location: str, settings: BugSettings, progress: Progress) -> bytes:
     return content
 
 
-def _download(address: str, settings: BugSettings, progress: Progress) -> bytes:
+def _download(address: str, settings: BugSettings, progress: ReportProgress) -> bytes:
     """Download a feed. User and token are sent to this address only, not to a redirect."""
     try:
         web_address(address)

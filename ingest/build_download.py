@@ -17,7 +17,7 @@ from data.settings import SourceSettings
 from data.write import raw_files
 from data.write.raw_files import AXIS_END
 from ingest.artifacts import claimed_by, zip_path
-from ingest.jenkins.build_details import TREE, Axis, BuildDetail, read_build_detail
+from ingest.jenkins.build_details import TREE, Axis, JenkinsBuildDetail, read_build_detail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import InvalidResponseError, LoginRedirectError, NotFoundError, ServerError
 from ingest.jenkins.urls import artifact_path, build_path
@@ -103,18 +103,20 @@ def kept_files(kept: Iterable[RawFile]) -> ResultFiles:
     return files
 
 
-def read_build_object(jenkins: Jenkins, job: str, number: int) -> tuple[BuildDetail, RawFile]:
+def read_build_object(jenkins: Jenkins, job: str, number: int) -> tuple[JenkinsBuildDetail, RawFile]:
     """A build's description, and the raw file of it. Raises JenkinsError."""
     answer = jenkins.api(build_path(job, number), TREE)
     return read_build_detail(job, number, answer), raw_files.pack("build.json", "build", json.dumps(answer).encode())
 
 
-def kept_detail(file: RawFile, job: str, number: int) -> BuildDetail:
+def kept_detail(file: RawFile, job: str, number: int) -> JenkinsBuildDetail:
     """A build's description from the raw file of it."""
     return read_build_detail(job, number, json.loads(raw_files.unpack(file)))
 
 
-def read_build_map(jenkins: Jenkins, detail: BuildDetail, name: str) -> tuple[dict[str, Any] | None, RawFile | None]:
+def read_build_map(
+    jenkins: Jenkins, detail: JenkinsBuildDetail, name: str
+) -> tuple[dict[str, Any] | None, RawFile | None]:
     """The artifact in which an orchestrating build lists its module builds, and the raw file of it; None without one.
 
     Raises JenkinsError.
@@ -137,7 +139,7 @@ def read_build_map(jenkins: Jenkins, detail: BuildDetail, name: str) -> tuple[di
     return answer, raw_files.pack(name, "build_map", content)
 
 
-def read_files(jenkins: Jenkins, source: SourceSettings, detail: BuildDetail) -> ResultFiles:
+def read_files(jenkins: Jenkins, source: SourceSettings, detail: JenkinsBuildDetail) -> ResultFiles:
     """The files that the source's `results` name; `test_report` and `console` only if no entry before them gave a file.
 
     The files of a matrix build's axes are read if the build itself has neither files nor an aggregated report.
@@ -154,10 +156,12 @@ def read_files(jenkins: Jenkins, source: SourceSettings, detail: BuildDetail) ->
     return files
 
 
-def _read_axis(files: ResultFiles, jenkins: Jenkins, source: SourceSettings, detail: BuildDetail, axis: Axis) -> None:
+def _read_axis(
+    files: ResultFiles, jenkins: Jenkins, source: SourceSettings, detail: JenkinsBuildDetail, axis: Axis
+) -> None:
     own = ResultFiles()
     try:
-        axis_build = BuildDetail(f"{detail.job}/{axis.name}", detail.number, artifacts=axis.artifacts)
+        axis_build = JenkinsBuildDetail(f"{detail.job}/{axis.name}", detail.number, artifacts=axis.artifacts)
         _read_into(own, jenkins, source, axis_build)
     except NotFoundError as error:
         own.remark([("", str(error))])
@@ -167,7 +171,7 @@ def _read_axis(files: ResultFiles, jenkins: Jenkins, source: SourceSettings, det
             files.remark([(f"{axis.name}{AXIS_END}{path}", text) for path, text in own.remarks])
 
 
-def _read_into(files: ResultFiles, jenkins: Jenkins, source: SourceSettings, detail: BuildDetail) -> None:
+def _read_into(files: ResultFiles, jenkins: Jenkins, source: SourceSettings, detail: JenkinsBuildDetail) -> None:
     claims: dict[str | None, list[str]] = defaultdict(list)
     for artifact in detail.artifacts:
         claims[claimed_by(source.results, artifact)].append(artifact)
@@ -193,7 +197,7 @@ def _add_console(jenkins: Jenkins, path: str, files: ResultFiles) -> None:
         files.downloads.append(DownloadedFiles("console.txt", "console", False, stream))
 
 
-def _add_report(jenkins: Jenkins, path: str, detail: BuildDetail, files: ResultFiles) -> None:
+def _add_report(jenkins: Jenkins, path: str, detail: JenkinsBuildDetail, files: ResultFiles) -> None:
     """The test report of the plugin that counted the build's tests: junit or TestNG."""
     testng = detail.counters is not None and detail.counters.report == "testngreports"
     name, kind, tree = (
@@ -209,7 +213,9 @@ def _add_report(jenkins: Jenkins, path: str, detail: BuildDetail, files: ResultF
     files.downloads.append(DownloadedFiles(f"{kind}.json", kind, False, stream))
 
 
-def _add_singles(jenkins: Jenkins, detail: BuildDetail, entry: str, paths: list[str], files: ResultFiles) -> None:
+def _add_singles(
+    jenkins: Jenkins, detail: JenkinsBuildDetail, entry: str, paths: list[str], files: ResultFiles
+) -> None:
     kind = entry.partition(":")[0]
     for path in paths[:MAX_SINGLE_FILES]:
         try:
@@ -223,7 +229,7 @@ def _add_singles(jenkins: Jenkins, detail: BuildDetail, entry: str, paths: list[
         files.remark([(paths[MAX_SINGLE_FILES], text)])
 
 
-def _add_zip(jenkins: Jenkins, detail: BuildDetail, entry: str, paths: list[str], files: ResultFiles) -> None:
+def _add_zip(jenkins: Jenkins, detail: JenkinsBuildDetail, entry: str, paths: list[str], files: ResultFiles) -> None:
     kind, _, glob = entry.partition(":")
     path = f"{build_path(detail.job, detail.number)}artifact/{zip_path(glob)}"
     try:

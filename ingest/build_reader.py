@@ -25,7 +25,7 @@ from ingest.build_download import ResultFiles, kept_detail, read_build_map, read
 from ingest.build_results import UnfinishedBuildError
 from ingest.build_rows import build_record
 from ingest.clock import utc_now
-from ingest.jenkins.build_details import BuildDetail, read_build_detail
+from ingest.jenkins.build_details import JenkinsBuildDetail, read_build_detail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, NotFoundError, ShutdownError
 from ingest.jenkins.urls import build_path, job_path
@@ -67,7 +67,7 @@ class BuildReader:
         self.layout = layout_of(source)
         self.running_again = min(RUNNING_AGAIN, timedelta(minutes=source.poll_minutes))
         self._committed: dict[tuple[str, str, int], bytes] = {}
-        self._upstream_cache: dict[tuple[str, int], tuple[BuildDetail, RawFile]] = {}
+        self._upstream_cache: dict[tuple[str, int], tuple[JenkinsBuildDetail, RawFile]] = {}
 
     def mark_committed(self, result: ReadResult) -> None:
         """Remember a committed running build, so that it is not written again while it is unchanged."""
@@ -169,7 +169,9 @@ class BuildReader:
             result.entry = None if utc_now() - ended >= MAP_GRACE else retry.retry_later(entry, text)
         return result
 
-    def _kept_map(self, detail: BuildDetail, started_at: datetime) -> tuple[dict[str, Any] | None, RawFile | None]:
+    def _kept_map(
+        self, detail: JenkinsBuildDetail, started_at: datetime
+    ) -> tuple[dict[str, Any] | None, RawFile | None]:
         """The map from the raw files, for when its artifact has been deleted."""
         owner = ids.of(self.source.name, detail.job, detail.number, started_at.isoformat())
         for file in raw_files.files_of(self.store, owner, started_at, "build_map"):
@@ -177,7 +179,7 @@ class BuildReader:
         return None, None
 
     def _release_of(
-        self, detail: BuildDetail, module_builds: list[tuple[str, int, str]], context: EntryContext
+        self, detail: JenkinsBuildDetail, module_builds: list[tuple[str, int, str]], context: EntryContext
     ) -> str | None:
         """The release of a run whose orchestrating build names no version: that of a module build that does."""
         rules = self.layout.rules
@@ -194,7 +196,7 @@ class BuildReader:
                 return release
         return stored
 
-    def _read_upstream(self, detail: BuildDetail) -> tuple[BuildDetail | None, RawFile | None]:
+    def _read_upstream(self, detail: JenkinsBuildDetail) -> tuple[JenkinsBuildDetail | None, RawFile | None]:
         """The build that started this one, and the raw file of it for `rebuild`."""
         if detail.upstream is None:
             return None, None
@@ -211,7 +213,7 @@ class BuildReader:
             self._upstream_cache[detail.upstream] = found
         return found
 
-    def _is_unchanged(self, detail: BuildDetail, started_at: datetime) -> bool:
+    def _is_unchanged(self, detail: JenkinsBuildDetail, started_at: datetime) -> bool:
         """Whether the description of a final build is still the one that was stored."""
         owner = ids.of(self.source.name, detail.job, detail.number, started_at.isoformat())
         return any(
@@ -219,7 +221,7 @@ class BuildReader:
             for file in raw_files.files_of(self.store, owner, started_at, "build")
         )
 
-    def _next(self, entry: LedgerEntry, detail: BuildDetail, started_at: datetime) -> LedgerEntry | None:
+    def _next(self, entry: LedgerEntry, detail: JenkinsBuildDetail, started_at: datetime) -> LedgerEntry | None:
         """The ledger row of an entry that was read without an error."""
         now = utc_now()
         if not detail.final:
@@ -230,7 +232,7 @@ class BuildReader:
         return replace(entry, state=RECHECK, attempts=0, error=None, next_try=recheck)
 
 
-def _start(entry: LedgerEntry, detail: BuildDetail, context: EntryContext) -> datetime:
+def _start(entry: LedgerEntry, detail: JenkinsBuildDetail, context: EntryContext) -> datetime:
     """When the build started. It is part of the build's identity: without it in the answer, the known one stays."""
     starts = [run.started_at for run in context.runs] if entry.kind == RUN else [start for start, _ in context.stored]
     return detail.started_at or max(starts, default=None) or entry.first_seen or utc_now()

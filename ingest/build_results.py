@@ -49,7 +49,7 @@ class FileResult:
 
 
 @dataclass(slots=True)
-class Counts:
+class JenkinsCounts:
     tests: int = 0
     failed: int = 0
     skipped: int = 0
@@ -68,7 +68,7 @@ class BuildResults:
     files: list[FileResult] = field(default_factory=list)
     warnings: list[FileWarning] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
-    reported: Counts | None = None
+    reported: JenkinsCounts | None = None
 
     def warn(self, text: str, path: str = "", flag: str | None = None) -> None:
         if len(self.warnings) < MAX_WARNINGS:
@@ -167,9 +167,9 @@ def _choose_reports(parsed: list[_Parsed], logs: list[_Parsed]) -> list[_Parsed]
     return reports
 
 
-def _count_as_jenkins(reports: list[_Parsed]) -> Counts | None:
+def _count_as_jenkins(reports: list[_Parsed]) -> JenkinsCounts | None:
     counted = [file.report for file in reports if file.kind in _COUNTED_BY_JENKINS]
-    counts = Counts()
+    counts = JenkinsCounts()
     for report in counted:
         final = [case.status for case in report.cases if case.is_final]
         counts.tests += len(final)

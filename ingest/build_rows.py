@@ -16,7 +16,7 @@ from data.model.run_record import RunRecord
 from data.verdicts.statistics import signatures
 from ingest.build_download import ResultFiles
 from ingest.build_results import BuildResults, read_results
-from ingest.jenkins.build_details import BuildDetail, Counters
+from ingest.jenkins.build_details import Counters, JenkinsBuildDetail
 from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement, JobLayout
 from ingest.naming_rules import UNKNOWN, base_name
@@ -25,12 +25,12 @@ from ingest.parsers.cases import FAILED, Case
 
 def build_record(
     layout: JobLayout,
-    detail: BuildDetail,
+    detail: JenkinsBuildDetail,
     description: RawFile,
     files: ResultFiles,
     started_at: datetime,
     parents: Sequence[RunRecord] = (),
-    upstream: BuildDetail | None = None,
+    upstream: JenkinsBuildDetail | None = None,
 ) -> tuple[BuildRecord, RunRecord | None]:
     """The build, and the run that it forms or joins (None if its parents list it).
 
@@ -75,7 +75,7 @@ def build_record(
 
 
 def _flags(
-    detail: BuildDetail, placement: BuildPlacement, results: BuildResults, kept: list[RawFile] | None
+    detail: JenkinsBuildDetail, placement: BuildPlacement, results: BuildResults, kept: list[RawFile] | None
 ) -> set[str]:
     conditions = {
         "no_start_time": detail.started_at is None,

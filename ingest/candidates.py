@@ -13,10 +13,10 @@ from data.model.measures import iso
 from data.model.run_record import RunRecord
 from data.work.build_lookups import BuildStatus, build_statuses
 from data.work.jobs import JobRow
-from ingest.backfill import Range
+from ingest.backfill import BuildRange
 from ingest.clock import utc_now
 from ingest.discovery import PAGE, iter_build_objects
-from ingest.jenkins.build_details import BuildDetail, read_build_detail
+from ingest.jenkins.build_details import JenkinsBuildDetail, read_build_detail
 from ingest.jenkins.errors import JenkinsError
 from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement
@@ -30,7 +30,7 @@ _TREE = "number,result,building,inProgress,timestamp,duration,displayName,action
 
 
 def find(
-    pipeline: Pipeline, wanted: Range, progress: Callable[[int, int], None]
+    pipeline: Pipeline, wanted: BuildRange, progress: Callable[[int, int], None]
 ) -> tuple[dict[str, Any], JenkinsError | None]:
     """The builds of a range, newest first: {found, cut (there are more), listed: [{job, number, url, display_name,
     state, result, started_at, release, version, environment, held, open (its state in the ledger)}]}; and the first
@@ -39,8 +39,8 @@ def find(
     `progress` is called with the jobs (done, total). Raises JenkinsError if no job can be listed.
     """
     jobs = pipeline.layout.jobs(pipeline.jenkins)
-    each = MAX_BUILDS if wanted != Range() else max(NEWEST // max(len(jobs), 1), MIN_PER_JOB)
-    found: list[BuildDetail] = []
+    each = MAX_BUILDS if wanted != BuildRange() else max(NEWEST // max(len(jobs), 1), MIN_PER_JOB)
+    found: list[JenkinsBuildDetail] = []
     errors: list[JenkinsError] = []
     cut = False
     with ThreadPoolExecutor(pipeline.source.max_in_flight) as pool:
@@ -65,7 +65,7 @@ def find(
     return facts, next(iter(errors), None)
 
 
-def describe(detail: BuildDetail, placement: RunRecord | BuildPlacement) -> dict[str, Any]:
+def describe(detail: JenkinsBuildDetail, placement: RunRecord | BuildPlacement) -> dict[str, Any]:
     """A build in short, with the names that the rules give it."""
     return {
         "job": detail.job,
@@ -78,10 +78,10 @@ def describe(detail: BuildDetail, placement: RunRecord | BuildPlacement) -> dict
     }
 
 
-def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) -> list[BuildDetail]:
+def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: BuildRange, each: int) -> list[JenkinsBuildDetail]:
     """The newest builds of a job in a range, one more than `each` if there are more."""
 
-    def in_range() -> Iterator[BuildDetail]:
+    def in_range() -> Iterator[JenkinsBuildDetail]:
         for item in iter_build_objects(pipeline.jenkins, job.job, _TREE, first=min(each + 1, PAGE)):
             detail = read_build_detail(job.job, item["number"], item)
             if wanted.is_past(detail.number, detail.started_at):
@@ -92,7 +92,7 @@ def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: Range, each: int) ->
     return list(islice(in_range(), each + 1))
 
 
-def _row(pipeline: Pipeline, detail: BuildDetail, status: BuildStatus) -> dict[str, Any]:
+def _row(pipeline: Pipeline, detail: JenkinsBuildDetail, status: BuildStatus) -> dict[str, Any]:
     layout, started_at = pipeline.layout, detail.started_at or utc_now()
     placement: RunRecord | BuildPlacement
     if isinstance(layout, OrchestratorLayout):

@@ -33,7 +33,7 @@ NewBuilds = tuple[list[int], datetime | None]  # numbers, and JobRow.wanted_sinc
 
 
 @dataclass
-class Found:
+class DiscoveredWork:
     """New ledger entries, the current state of the jobs, and the jobs that could not be listed (name, error)."""
 
     entries: list[LedgerEntry] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Found:
 
 def discover(
     jenkins: Jenkins, layout: JobLayout, store: Store, pool: ThreadPoolExecutor, now: datetime
-) -> Iterator[Found]:
+) -> Iterator[DiscoveredWork]:
     """Sweep once, yielding what is new in parts to be committed one by one.
 
     Raises JenkinsError if the sweep itself fails or the server stops answering.
@@ -54,7 +54,7 @@ def discover(
     names = {job.job for job in swept}
     absent = [job for job in before.values() if job.job not in names and job.missing < MAX_MISSING]
     if absent:
-        yield Found(jobs=[replace(job, missing=job.missing + 1) for job in absent])
+        yield DiscoveredWork(jobs=[replace(job, missing=job.missing + 1) for job in absent])
     changed = [job for job in swept if _is_changed(job, before.get(job.job), now)]
     for start in range(0, len(changed), JOBS_AT_ONCE):
         chunk = changed[start : start + JOBS_AT_ONCE]
@@ -75,8 +75,8 @@ def _found(
     answers: Sequence[Future[NewBuilds]],
     before: dict[str, JobRow],
     now: datetime,
-) -> Found:
-    found = Found()
+) -> DiscoveredWork:
+    found = DiscoveredWork()
     for job, answer in zip(jobs, answers, strict=True):
         try:
             numbers, wanted_since = answer.result()

@@ -63,7 +63,7 @@ def _poll(context: HandlerContext, request: WorkRequest) -> None:
 
 
 def _discover(context: HandlerContext, request: WorkRequest) -> None:
-    wanted = backfill.Range.read(request.payload.get("from"), request.payload.get("to"))
+    wanted = backfill.BuildRange.read(request.payload.get("from"), request.payload.get("to"))
     reported = time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -115,7 +115,7 @@ def _read(pipeline: Pipeline, entries: list[LedgerEntry]) -> None:
 
 def _backfill(context: HandlerContext, request: WorkRequest) -> None:
     pipeline = context.new_pipeline(request.source)
-    wanted = backfill.Range.read(request.payload.get("from"), request.payload.get("to"))
+    wanted = backfill.BuildRange.read(request.payload.get("from"), request.payload.get("to"))
     for _ in backfill.find(pipeline, wanted):
         context.wake(request.source)
     before = total = 0

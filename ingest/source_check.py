@@ -17,7 +17,7 @@ from ingest.build_results import read_results
 from ingest.candidates import describe
 from ingest.clock import utc_now
 from ingest.discovery import iter_builds
-from ingest.jenkins.build_details import BuildDetail
+from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, NotFoundError
 from ingest.layouts import layout_of
@@ -120,7 +120,7 @@ def _continue_on_error(finding: Finding) -> Iterator[None]:
 
 
 def _check_parent(
-    jenkins: Jenkins, source: SourceSettings, layout: OrchestratorLayout, detail: BuildDetail, finding: Finding
+    jenkins: Jenkins, source: SourceSettings, layout: OrchestratorLayout, detail: JenkinsBuildDetail, finding: Finding
 ) -> None:
     build_map, _ = read_build_map(jenkins, detail, MAP_FILE)
     run = layout.parent(detail, detail.started_at or utc_now(), None)
@@ -138,7 +138,7 @@ def _check_build(
     jenkins: Jenkins,
     source: SourceSettings,
     layout: JobLayout,
-    detail: BuildDetail,
+    detail: JenkinsBuildDetail,
     finding: Finding,
     parents: Sequence[RunRecord],
 ) -> None:

@@ -141,7 +141,7 @@ class Tracker:
     ) -> pd.DataFrame:
         """Tests that fail more often in the newest runs than before, or than in the release `base`."""
         found = failure_rates.regressions(self._store, self._filter({"release": release, **scope}), base, limit)
-        return _with_attrs(found, "tests", "statistics.Risen")
+        return _with_attrs(found, "tests", "statistics.RisingTest")
 
     def durations(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Tests whose duration changed for good: those that became slower by the most seconds first."""

@@ -80,7 +80,7 @@ Moment = Annotated[str, parameters.schema_pattern(parameters.TIME)]
 Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
 
 
-class Work(BaseModel):
+class IngestRequest(BaseModel):
     """A request to the ingest process."""
 
     model_config = OpenApiConfig(
@@ -116,7 +116,7 @@ class Work(BaseModel):
         return bound
 
     @model_validator(mode="after")
-    def _check_combination(self) -> Work:
+    def _check_combination(self) -> IngestRequest:
         if sum(one is not None for one in (self.url, self.urls)) != (self.kind == "build"):
             raise ValueError("kind build needs either url or urls; other kinds take neither")
         bounds = {type(bound) for bound in (self.from_, self.to) if bound is not None}
@@ -140,7 +140,7 @@ class Work(BaseModel):
     summary="Request a poll, a list of Jenkins builds, single builds, or a range",
     responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
 )
-def create_request(body: Work) -> Response:
+def create_request(body: IngestRequest) -> Response:
     """The ingest process starts it within seconds; follow it at the URL in `Location`. A discovery reads no results: it
     puts `found`, `cut` and `listed` into its payload, the builds in Jenkins with their release, version and environment
     by the source's rules. Request the ones you want with kind build."""

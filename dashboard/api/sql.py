@@ -49,7 +49,7 @@ MAX_SQL_LENGTH = 100_000
 _EXAMPLE = {"sql": "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC", "limit": 10}
 
 
-class Question(BaseModel):
+class SqlQuestion(BaseModel):
     """One SELECT in DuckDB's dialect."""
 
     model_config = OpenApiConfig(extra="forbid", openapi_extra={"example": _EXAMPLE})
@@ -74,7 +74,7 @@ def install(server: Flask) -> None:
         **problem_responses(400, 403, 404, 406, 408, 413, 415, 429, 503),
     },
 )
-def run_sql(body: Question) -> Response:
+def run_sql(body: SqlQuestion) -> Response:
     """Read-only; as of `as_of` (`AT (VERSION => n)` after a table reads an earlier snapshot of it alone). Limits: 10
     seconds, 512 MB of memory, 32 MB of answer. `Accept` selects CSV, Parquet or Arrow instead of JSON. Times end in Z;
     times without a zone are UTC. Numbers that JSON cannot hold exactly, dates after the year 9999 and intervals are
@@ -141,7 +141,7 @@ def list_saved(query: parameters.ListQuery) -> Any:
     return lists.list_response(RowSource(SavedQuery, sliced(saved_queries.saved)), query, query.filter())
 
 
-class Kept(BaseModel):
+class QueryToSave(BaseModel):
     """A query to save; it replaces the one with the same name."""
 
     model_config = OpenApiConfig(
@@ -160,7 +160,7 @@ class Kept(BaseModel):
     summary="Save a query",
     responses={201: documented_response(SavedQuery), **problem_responses(400, 403, 413, 415, 503)},
 )
-def save_query(body: Kept) -> Response:
+def save_query(body: QueryToSave) -> Response:
     """Saving does not run it."""
     kept = saved_queries.save(store(), body.name, body.sql, body.author)
     response = Response(orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE), 201, mimetype=FORMATS["json"])

@@ -9,7 +9,7 @@ from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route
-from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, Risen, RisenList, Suspects
+from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, RisingTest, RisingTestList, Suspects
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.verdicts import durations, failure_rates, flaky_ranking, suspects
@@ -31,7 +31,7 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
 @routes.get(
     "/regressions",
     summary="Tests that fail more often than before",
-    responses=item_responses(RisenList, FILE_CONTENT),
+    responses=item_responses(RisingTestList, FILE_CONTENT),
 )
 @cached_route()
 def list_regressions(query: parameters.RegressionsQuery) -> Any:
@@ -46,7 +46,7 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
         summary.update({name: value for name, value in found.items() if name != "tests"})
         return found["tests"]
 
-    page = lists.list_response(RowSource(Risen, fetch), query, query.filter())
+    page = lists.list_response(RowSource(RisingTest, fetch), query, query.filter())
     return summary | page if isinstance(page, dict) else page
 
 

@@ -18,17 +18,17 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 _COUNTS = (("failed", "var(--fail-fill)", "/"), ("skipped", "var(--skip-fill)", ""), ("passed", "var(--pass-fill)", ""))
 
-Series = list[dict[str, Any]]
-Point = dict[str, Any]
+FigureSeries = list[dict[str, Any]]
+FigurePoint = dict[str, Any]
 
 
-def rates(series: Series) -> dict[str, Any]:
+def rates(series: FigureSeries) -> dict[str, Any]:
     """Pass rate in percent, one line per series. A point without results is a gap, not zero."""
     yaxis = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
     return _line_chart(series, 340, yaxis, lambda point: _scaled(point["pass_rate"], 100))
 
 
-def durations(series: Series) -> dict[str, Any]:
+def durations(series: FigureSeries) -> dict[str, Any]:
     """Test time in hours, summed over the results, one line per series."""
     yaxis = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
     return _line_chart(series, 240, yaxis, lambda point: _scaled(point["duration_s"], 1 / 3600))
@@ -39,7 +39,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
 
 
 def _line_chart(
-    series: Series, height: int, yaxis: dict[str, Any], value: Callable[[Point], float | None]
+    series: FigureSeries, height: int, yaxis: dict[str, Any], value: Callable[[FigurePoint], float | None]
 ) -> dict[str, Any]:
     """One trace per series; points of running runs are hollow."""
     at = _positions(series)
@@ -70,7 +70,7 @@ def _line_chart(
     return {"data": traces, "layout": layout}
 
 
-def _line_styles(series: Series) -> list[tuple[int, int]]:
+def _line_styles(series: FigureSeries) -> list[tuple[int, int]]:
     """(colour, dash) of each line. If lines are environments of several releases, each release has a colour and each
     environment a dash."""
     lanes = [{(point.get("release"), point.get("environment")) for point in line["points"]} for line in series]
@@ -86,7 +86,7 @@ def _line_styles(series: Series) -> list[tuple[int, int]]:
     return [(index, index // PALETTE) for index in range(len(series))]
 
 
-def counts(series: Series, passed: bool = False) -> dict[str, Any]:
+def counts(series: FigureSeries, passed: bool = False) -> dict[str, Any]:
     """Rows of stacked bars for the six series with the newest points: failed at the base, then skipped, then passed if
     `passed` (which makes small numbers of the others unreadable). Running runs are pale."""
     newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
@@ -172,7 +172,7 @@ def counts(series: Series, passed: bool = False) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
-def _positions(series: Series) -> dict[str, int] | None:
+def _positions(series: FigureSeries) -> dict[str, int] | None:
     """Run -> its position among all runs shown; None if points are days. A key begins with the start time."""
     points = [point for line in series for point in line["points"]]
     if points and "run" not in points[0]:
@@ -181,7 +181,7 @@ def _positions(series: Series) -> dict[str, int] | None:
     return {f"{moment} {run}": index for index, (moment, run) in enumerate(runs)}
 
 
-def _x_value(point: Point, at: dict[str, int] | None) -> int | str:
+def _x_value(point: FigurePoint, at: dict[str, int] | None) -> int | str:
     return point["day"] if at is None else at[f"{point['started_at']} {point['run']}"]
 
 
@@ -204,11 +204,11 @@ def _axes(at: dict[str, int] | None) -> dict[str, Any]:
     return {"xaxis": axis, "meta": {"moments": [key.split(" ")[0] for key in at]}}
 
 
-def _moment(point: Point) -> str:
+def _moment(point: FigurePoint) -> str:
     return point.get("started_at") or point["day"]
 
 
-def _hover(point: Point, name: str) -> str:
+def _hover(point: FigurePoint, name: str) -> str:
     """The tooltip of a point. Plotly interprets some tags, so the data is escaped."""
     where = f"{point['release']} #{point['number']}" if "run" in point else point["day"]
     head = where if name == "all" or where.startswith(name) else f"{name} · {where}"

@@ -18,18 +18,20 @@ MAX_TEXT = 3_000
 Row = dict[str, Any]
 _ID = re.compile("[0-9a-f]{16}")
 
-Release = Annotated[str, Field(description="release line, such as 7.0 (from list_releases)")]
-AnyRelease = Annotated[str | None, Field(description="release line, such as 7.0; omit for all")]
-Environment = Annotated[str | None, Field(description="tested environment, such as prod; omit for all")]
-Module = Annotated[str | None, Field(description="owning module (from list_filters); omit for all")]
-Run = Annotated[
+ReleaseArgument = Annotated[str, Field(description="release line, such as 7.0 (from list_releases)")]
+OptionalReleaseArgument = Annotated[str | None, Field(description="release line, such as 7.0; omit for all")]
+EnvironmentArgument = Annotated[str | None, Field(description="tested environment, such as prod; omit for all")]
+ModuleArgument = Annotated[str | None, Field(description="owning module (from list_filters); omit for all")]
+RunArgument = Annotated[
     str,
     Field(description='a run: its id, release and number such as "7.0#60", or "7.0" for its newest finished run'),
 ]
-Test = Annotated[str, Field(description="a test: its id, its key file::class::name, or a unique part of the key")]
-Build = Annotated[str, Field(description="a build's id")]
-Limit = Annotated[int, Field(description="maximum number of rows", ge=1, le=200)]
-AsOf = Annotated[
+TestArgument = Annotated[
+    str, Field(description="a test: its id, its key file::class::name, or a unique part of the key")
+]
+BuildArgument = Annotated[str, Field(description="a build's id")]
+LimitArgument = Annotated[int, Field(description="maximum number of rows", ge=1, le=200)]
+AsOfArgument = Annotated[
     str | int | None,
     Field(description="snapshot number or ISO 8601 time: read the store as of then; omit for now"),
 ]

@@ -7,7 +7,15 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from dashboard.mcp.api_tools import AnyRelease, ApiTools, Environment, Limit, Module, Row, Run
+from dashboard.mcp.api_tools import (
+    ApiTools,
+    EnvironmentArgument,
+    LimitArgument,
+    ModuleArgument,
+    OptionalReleaseArgument,
+    Row,
+    RunArgument,
+)
 
 MAX_TESTS = 200  # of one bug
 NotPassed = Annotated[
@@ -18,11 +26,11 @@ NotPassed = Annotated[
 class BugTools(ApiTools):
     def get_bug_breakdown(
         self,
-        run: Run,
-        environment: Environment = None,
-        module: Module = None,
+        run: RunArgument,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
         status: NotPassed = None,
-        limit: Limit = 100,
+        limit: LimitArgument = 100,
     ) -> Row:
         """Number of known bugs of a run's failed and skipped tests, by module: bugs (total, open, by type), and tests
         with a bug."""
@@ -34,15 +42,15 @@ class BugTools(ApiTools):
             str | None,
             Field(description="only bugs of tests that failed or were skipped in this run"),
         ] = None,
-        release: AnyRelease = None,
-        environment: Environment = None,
-        module: Module = None,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
         state: Annotated[
             Literal["open", "closed", "gone"] | None,
             Field(description="gone: no longer in the tracker's feed; omit for open and closed"),
         ] = None,
         text: Annotated[str, Field(description="words of the id, summary, status, priority or assignee")] = "",
-        limit: Limit = 50,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Bugs with status, priority, summary, assignee, link, and the number of affected and of failing tests; open
         bugs with most failing tests first. For everything, or one run, release or module."""
@@ -53,9 +61,9 @@ class BugTools(ApiTools):
     def get_affected_tests(
         self,
         bug: Annotated[str, Field(description="the bug's id in the tracker, such as PROJ-123")],
-        release: AnyRelease = None,
-        environment: Environment = None,
-        module: Module = None,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
     ) -> Row:
         """One bug with its affected tests, failing first: newest status, verdict kinds and their reason in each release
         and environment."""

@@ -9,42 +9,46 @@ from pydantic import Field
 
 from dashboard.api_client import ApiError
 from dashboard.mcp.api_tools import (
-    AnyRelease,
     ApiTools,
-    Build,
-    Environment,
-    Limit,
-    Module,
-    Release,
+    BuildArgument,
+    EnvironmentArgument,
+    LimitArgument,
+    ModuleArgument,
+    OptionalReleaseArgument,
+    ReleaseArgument,
     Row,
-    Run,
+    RunArgument,
     shortened,
 )
 
-Status = Annotated[
+StatusArgument = Annotated[
     Literal["passed", "failed", "skipped"] | None, Field(description="only results with this status; omit for all")
 ]
-Text = Annotated[str | None, Field(description="part of a test's key, ignoring case")]
+TextArgument = Annotated[str | None, Field(description="part of a test's key, ignoring case")]
 
 
 class RunTools(ApiTools):
-    def list_releases(self, environment: Environment = None, limit: Limit = 50) -> Row:
+    def list_releases(self, environment: EnvironmentArgument = None, limit: LimitArgument = 50) -> Row:
         """Every release line with its health: state, pass rate and counts of the newest finished run, numbers of
         regressions, new failures, always failing and flaky tests, and the current run. Start here."""
         return self.rows("/releases", limit, without=("spark",), environment=environment)
 
-    def list_filters(self, release: AnyRelease = None) -> Row:
+    def list_filters(self, release: OptionalReleaseArgument = None) -> Row:
         """The values of the filters: releases, versions, environments and modules, of one release or all."""
         return self.get("/choices", release=release)
 
     def list_runs(
-        self, release: AnyRelease = None, environment: Environment = None, module: Module = None, limit: Limit = 20
+        self,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
+        limit: LimitArgument = 20,
     ) -> Row:
         """Regression runs, newest first, with counts, pass rate, version and link to Jenkins. A module narrows the
         counts of each run."""
         return self.rows("/runs", limit, release=release, environment=environment, module=module)
 
-    def get_run(self, run: Run, environment: Environment = None) -> Row:
+    def get_run(self, run: RunArgument, environment: EnvironmentArgument = None) -> Row:
         """One run: totals, every module (counts, pass rate, state, change since the previous run, builds), and every
         priority."""
         run_id = self.run_id(run, environment)
@@ -56,14 +60,14 @@ class RunTools(ApiTools):
 
     def get_run_results(
         self,
-        run: Run,
-        status: Status = "failed",
-        module: Module = None,
+        run: RunArgument,
+        status: StatusArgument = "failed",
+        module: ModuleArgument = None,
         topology: Annotated[str | None, Field(description="topology or variant, such as 5s")] = None,
-        text: Text = None,
+        text: TextArgument = None,
         rerun: Annotated[bool, Field(description="only rerun tests (with status passed: the rescued ones)")] = False,
-        environment: Environment = None,
-        limit: Limit = 50,
+        environment: EnvironmentArgument = None,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Results of a run (default: failed): test, status, topology, host, whether it was rerun (`rerun`), and the
         beginning of the failure text. get_failure_text has the full text."""
@@ -72,7 +76,11 @@ class RunTools(ApiTools):
         return self.rows(f"/runs/{self.run_id(run, environment)}/results", limit, **query)
 
     def get_run_changes(
-        self, run: Run, module: Module = None, environment: Environment = None, limit: Limit = 50
+        self,
+        run: RunArgument,
+        module: ModuleArgument = None,
+        environment: EnvironmentArgument = None,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Changes since the previous run of the release and environment: regression (passed, now failed), new_failure,
         still_failing, fixed, new_pass, appeared, disappeared. Each class lists at most `limit` tests; `counts` has the
@@ -84,9 +92,9 @@ class RunTools(ApiTools):
         self,
         base: Annotated[str, Field(description='a run (id, or "7.0#60"), or a release such as "7.0"')],
         candidate: Annotated[str, Field(description="the run or release to compare with the base")],
-        module: Module = None,
+        module: ModuleArgument = None,
         environment: Annotated[str | None, Field(description="environment of runs given by number")] = None,
-        limit: Limit = 50,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Compare two runs, or two releases by each test's newest status, in the classes of get_run_changes. For two
         releases `statistics` lists the tests that fail significantly more often."""
@@ -95,15 +103,15 @@ class RunTools(ApiTools):
 
     def check_gate(
         self,
-        release: Release,
+        release: ReleaseArgument,
         run: Annotated[str | None, Field(description="number or id of the run; omit for the newest")] = None,
         baseline: Annotated[
             str | None, Field(description="an earlier run or a release; omit for the previous finished run")
         ] = None,
-        environment: Environment = None,
-        module: Module = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
         max_new: Annotated[int, Field(description="number of new failures that do not block yet", ge=0)] = 0,
-        limit: Limit = 50,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Whether a run passes the gate: passed, closed (blocked) or unknown, with the reason and the tests that fail
         in it but not in its baseline. Failures in mass failures and on bad hosts do not count; they are listed."""
@@ -114,9 +122,9 @@ class RunTools(ApiTools):
 
     def get_trend(
         self,
-        release: AnyRelease = None,
-        environment: Environment = None,
-        module: Module = None,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
         by: Annotated[Literal["run", "day"], Field(description="one point per run, or per day")] = "run",
         group: Annotated[
             Literal["module", "release", "environment"] | None, Field(description="one series for each of these")
@@ -130,23 +138,25 @@ class RunTools(ApiTools):
 
     def list_builds(
         self,
-        release: AnyRelease = None,
+        release: OptionalReleaseArgument = None,
         run: Annotated[str | None, Field(description='a run: its id, or release and number such as "7.0#60"')] = None,
         module: Annotated[str | None, Field(description="module of the job")] = None,
-        environment: Environment = None,
-        limit: Limit = 30,
+        environment: EnvironmentArgument = None,
+        limit: LimitArgument = 30,
     ) -> Row:
         """Jenkins builds of module jobs, newest first, with counts, state, agent and link."""
         run_id = self.run_id(run, environment) if run else None
         query: dict[str, Any] = {"release": release, "run": run_id, "module": module, "environment": environment}
         return self.rows("/builds", limit, **query)
 
-    def get_build(self, build: Build) -> Row:
+    def get_build(self, build: BuildArgument) -> Row:
         """One build: parameters, commits, causes, warnings, runs; and its counts by topology, host, module and status,
         which show whether failures are limited to one topology or host."""
         return {"build": self.get(f"/builds/{build}"), "facets": self.get(f"/builds/{build}/facets")}
 
-    def get_disturbances(self, release: Release, environment: Environment = None, limit: Limit = 50) -> Row:
+    def get_disturbances(
+        self, release: ReleaseArgument, environment: EnvironmentArgument = None, limit: LimitArgument = 50
+    ) -> Row:
         """What verdicts leave out, and why: mass failures (so much failed at once that no test is to blame) and bad
         hosts, in the runs that verdicts look at, with the number of failures that were left out."""
         found = self.get("/verdicts/excluded", release=release, environment=environment)
@@ -160,7 +170,7 @@ class RunTools(ApiTools):
     def query_sql(
         self,
         sql: Annotated[str, Field(description="one SELECT in DuckDB's dialect")],
-        limit: Limit = 100,
+        limit: LimitArgument = 100,
     ) -> Row:
         """Run one read-only SELECT over the tables of the store, for questions that no other tool answers. `SHOW
         TABLES` is not allowed; the main tables: runs, run_builds, builds, build_counts (build, module, topology,

@@ -17,7 +17,7 @@ from mcp.types import ToolAnnotations
 from pydantic import ConfigDict, model_validator
 
 from dashboard.api_client import Api
-from dashboard.mcp.api_tools import ApiTools, AsOf, Row
+from dashboard.mcp.api_tools import ApiTools, AsOfArgument, Row
 from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools
@@ -56,7 +56,7 @@ def _tool(api: Api, kind: type[ApiTools], name: str) -> Tool:
         return method(kind(api, as_of), **given)
 
     own = signature(method, eval_str=True)
-    dated = Parameter("as_of", Parameter.KEYWORD_ONLY, default=None, annotation=AsOf)
+    dated = Parameter("as_of", Parameter.KEYWORD_ONLY, default=None, annotation=AsOfArgument)
     vars(call)["__signature__"] = own.replace(parameters=[*list(own.parameters.values())[1:], dated])
     tool = Tool.from_function(call, annotations=READ_ONLY)
     model: Any = tool.fn_metadata.arg_model

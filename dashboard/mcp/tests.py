@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dashboard.mcp.api_tools import AnyRelease, ApiTools, Build, Environment, Limit, Module, Release, Row, Test
+from dashboard.mcp.api_tools import (
+    ApiTools,
+    BuildArgument,
+    EnvironmentArgument,
+    LimitArgument,
+    ModuleArgument,
+    OptionalReleaseArgument,
+    ReleaseArgument,
+    Row,
+    TestArgument,
+)
 
 Runs = Annotated[int | None, Field(description="number of newest runs to look at", ge=1, le=1000)]
 
@@ -16,16 +26,16 @@ class TestTools(ApiTools):
 
     def get_verdicts(
         self,
-        release: AnyRelease = None,
+        release: OptionalReleaseArgument = None,
         kinds: Annotated[
             str,
             Field(description="comma-separated: regression, new_failure, always_failing, flaky, fixed"),
         ] = "regression,new_failure,always_failing",
-        environment: Environment = None,
-        module: Module = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
         runs: Runs = None,
         evidence: Annotated[bool, Field(description="include the numbers that each verdict is based on")] = False,
-        limit: Limit = 50,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Broken, flaky and fixed tests, worst first: each with a sentence, the run it started in, the first bad and
         last good run and build, and the range in which it broke (99 % sure). `strip`: statuses, oldest first (P passed,
@@ -34,7 +44,11 @@ class TestTools(ApiTools):
         return self.rows("/verdicts", limit, () if evidence else ("evidence",), kind=kinds, **query)
 
     def get_flaky_tests(
-        self, release: AnyRelease = None, environment: Environment = None, module: Module = None, limit: Limit = 50
+        self,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Flaky tests of the newest 60 runs, most disruptive first: how often they flip, how often a rerun rescued
         them, the time lost, and whether they have recovered."""
@@ -42,11 +56,11 @@ class TestTools(ApiTools):
 
     def get_rising_failure_rates(
         self,
-        release: Release,
+        release: ReleaseArgument,
         base: Annotated[str | None, Field(description="release to compare with; omit for its own earlier runs")] = None,
-        environment: Environment = None,
-        module: Module = None,
-        limit: Limit = 50,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Tests that fail significantly more often than before (or than in another release): confirmed first, then
         suspected; `expected_by_chance` of the suspected are chance."""
@@ -54,7 +68,11 @@ class TestTools(ApiTools):
         return self.rows("/regressions", limit, release=release, **query)
 
     def get_slower_tests(
-        self, release: AnyRelease = None, environment: Environment = None, module: Module = None, limit: Limit = 50
+        self,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Tests that became permanently slower or faster, with the seconds before and after, and the run where it
         started."""
@@ -63,9 +81,9 @@ class TestTools(ApiTools):
     def find_tests(
         self,
         text: Annotated[str, Field(description="words of the key, or a case id")],
-        release: AnyRelease = None,
-        module: Module = None,
-        limit: Limit = 30,
+        release: OptionalReleaseArgument = None,
+        module: ModuleArgument = None,
+        limit: LimitArgument = 30,
     ) -> Row:
         """Tests by words of their key (file::class::name) or by case id."""
         return self.rows("/tests", limit, q=text, release=release, module=module)
@@ -74,7 +92,7 @@ class TestTools(ApiTools):
         """Find releases, modules, runs, builds, tests, bugs and failure texts by name; a few of each."""
         return self.rows("/search", 50, q=text)
 
-    def get_test(self, test: Test) -> Row:
+    def get_test(self, test: TestArgument) -> Row:
         """One test: metadata by release (priority, case ids, component, owner, topology, state), bugs, releases,
         current verdicts, and the newest 20 results."""
         test_id = self.test_id(test)
@@ -85,7 +103,11 @@ class TestTools(ApiTools):
         }
 
     def get_test_history(
-        self, test: Test, release: AnyRelease = None, environment: Environment = None, limit: Limit = 50
+        self,
+        test: TestArgument,
+        release: OptionalReleaseArgument = None,
+        environment: EnvironmentArgument = None,
+        limit: LimitArgument = 50,
     ) -> Row:
         """The results of one test, newest first, in all releases or one: run, build, version, environment, topology,
         host, status, whether rerun, duration and the beginning of the failure text."""
@@ -93,29 +115,31 @@ class TestTools(ApiTools):
 
     def get_failure_text(
         self,
-        build: Build,
-        test: Test,
+        build: BuildArgument,
+        test: TestArgument,
         topology: Annotated[str | None, Field(description="topology or variant, such as 5s")] = None,
     ) -> Row:
         """Every attempt of a test in a build with message, trace and output (each cut at 3000 characters)."""
         return self.rows(f"/builds/{build}/tests/{self.test_id(test)}", 50, topology=topology)
 
-    def get_suspects(self, test: Test, release: AnyRelease = None, environment: Environment = None) -> Row:
+    def get_suspects(
+        self, test: TestArgument, release: OptionalReleaseArgument = None, environment: EnvironmentArgument = None
+    ) -> Row:
         """The commits that may have broken a failing test, in each release and environment: most likely first, with
         probabilities."""
         return self.rows(f"/tests/{self.test_id(test)}/suspects", 50, release=release, environment=environment)
 
     def get_failure_patterns(
         self,
-        release: AnyRelease = None,
+        release: OptionalReleaseArgument = None,
         run: Annotated[str | None, Field(description='only failures of this run: its id, or "7.0#60"')] = None,
         like: Annotated[
             str | None,
             Field(description="only messages that match this SQL LIKE pattern anywhere"),
         ] = None,
-        environment: Environment = None,
-        module: Module = None,
-        limit: Limit = 30,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
+        limit: LimitArgument = 30,
     ) -> Row:
         """Failure messages grouped by pattern, most widespread first: numbers of failures and tests, modules, hosts,
         first and last seen, whether new."""
@@ -133,14 +157,14 @@ class TestTools(ApiTools):
 
     def get_grid(
         self,
-        release: Release,
-        environment: Environment = None,
-        module: Module = None,
+        release: ReleaseArgument,
+        environment: EnvironmentArgument = None,
+        module: ModuleArgument = None,
         kinds: Annotated[
             str | None, Field(description="only tests with one of these verdict kinds, as in get_verdicts")
         ] = None,
         runs: Annotated[int, Field(description="number of newest runs", ge=1, le=60)] = 10,
-        limit: Limit = 50,
+        limit: LimitArgument = 50,
     ) -> Row:
         """Tests x runs, most failures first: for each test a string with one letter per run, newest first (P F S, K
         passed after a failed attempt, - did not run). Shows which tests fail always and which now and then."""

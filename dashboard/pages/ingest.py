@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dashboard import rendering
 from dashboard.api import parameters
-from dashboard.api.ingest import Work
+from dashboard.api.ingest import IngestRequest
 from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import services
 from dashboard.callback_errors import log
@@ -109,7 +109,7 @@ def submit_request(store: Store, form: dict[str, Any]) -> tuple[str, str | None]
         requests.submit(store, "poll", source, {}, AUTHOR)
         return f"Retrying {job} #{number} within seconds.", None
     picked = {"urls": [urls] if isinstance(urls, str) else urls} if urls else {}
-    work = Work.model_validate({"kind": kind} | given | picked)
+    work = IngestRequest.model_validate({"kind": kind} | given | picked)
     request = requests.submit(store, work.kind, source, work.payload, AUTHOR)
     several = "1 build" if len(work.urls or []) == 1 else f"{len(work.urls or [])} builds"
     confirmation = {

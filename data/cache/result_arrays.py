@@ -73,7 +73,7 @@ class _BuildArrays(NamedTuple):
     attempts: np.ndarray
 
 
-class Result(NamedTuple):
+class StoredResult(NamedTuple):
     """One row of `results`. `build` is the index among the requested builds."""
 
     build: int
@@ -176,7 +176,7 @@ class ResultArrays:
 
     def test_results(
         self, keys: Sequence[Hashable], test: int, topology: str | None, below: str | None, limit: int
-    ) -> list[Result] | None:
+    ) -> list[StoredResult] | None:
         """The first `limit` final results of a test in these builds (`results_key`).
 
         Builds come in the given order, topologies in descending order; of the first build only topologies before
@@ -186,7 +186,7 @@ class ResultArrays:
         if not len(known):  # checked again after the builds: a build in the cache has its tests in the index
             return [] if all(key in self._builds for key in keys) and test not in self._tests.values else None
         rows_in: dict[int, list[int]] = {}  # by array of tests, which builds share
-        found: list[Result] = []
+        found: list[StoredResult] = []
         for number, key in enumerate(keys):
             arrays = self._builds.get(key)  # without the lock, which a reader may hold for long
             if arrays is None:
@@ -204,11 +204,11 @@ class ResultArrays:
                     break
         return found[:limit]
 
-    def _result(self, number: int, arrays: _BuildArrays, row: int) -> Result:
+    def _result(self, number: int, arrays: _BuildArrays, row: int) -> StoredResult:
         flag, seconds = int(arrays.flags[row]), float(arrays.seconds[row])
         signature = int(arrays.signatures[np.searchsorted(arrays.failed, row)]) if flag & FAILED else -1
         group = self._groups[int(arrays.groups[row])]
-        return Result(
+        return StoredResult(
             number,
             group.module,
             group.topology,

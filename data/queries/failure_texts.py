@@ -8,10 +8,10 @@ from typing import Any
 from data.lake.store import Store
 from data.model.filter_sql import partitions
 
-Attempt = tuple[int, int, str, int]  # build, test, topology, attempt
+AttemptKey = tuple[int, int, str, int]  # build, test, topology, attempt
 
 
-def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]:
+def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[AttemptKey, str]:
     """By attempt: the message of each failed row among these rows of `results`."""
     failed = [row for row in rows if row["status"] == "failed"]
     if not failed:
@@ -34,5 +34,5 @@ def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[Attempt, str]
     return {tuple(attempt): message for *attempt, message in found.fetchall()}
 
 
-def attempt_key(row: dict[str, Any]) -> Attempt:
+def attempt_key(row: dict[str, Any]) -> AttemptKey:
     return row["build"], row["test"], row["topology"], row["attempt"]

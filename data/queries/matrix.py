@@ -20,7 +20,7 @@ from data.queries.matrix_cells import (
     BAD_HOST,
     UNJUDGED,
     Cell,
-    Key,
+    CellKey,
     finished_runs,
     matrix_lane,
     newest_runs,
@@ -88,7 +88,7 @@ def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
 
 
 def _table(
-    store: Store, modules: list[str], runs_of: Mapping[str, list[dict[str, Any]]], cells: Mapping[Key, Cell]
+    store: Store, modules: list[str], runs_of: Mapping[str, list[dict[str, Any]]], cells: Mapping[CellKey, Cell]
 ) -> dict[str, Any]:
     """The matrix of these cells: state, tests, unjudged, columns, rows."""
     rows = []

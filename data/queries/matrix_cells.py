@@ -22,7 +22,7 @@ SEARCHED_RUNS = 60  # runs of the release in which an environment's newest is se
 EARLIER_RUNS = 10  # runs of an environment that show where a module is tested at all
 UNJUDGED, BAD_HOST = "unjudged", "sick"  # why a failure has no verdict: its test ran only once, or its host is bad
 
-Key = tuple[str, str]  # module, column
+CellKey = tuple[str, str]  # module, column
 
 
 @dataclass
@@ -55,7 +55,7 @@ def newest_runs(finished: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str
     return {environment_runs[0]["id"]: environment_runs[0] for environment_runs in finished.values()}
 
 
-def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dict[str, Any]]]) -> dict[Key, Cell]:
+def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dict[str, Any]]]) -> dict[CellKey, Cell]:
     """The cells in which a module was tested lately."""
     newest = newest_runs(finished)
     environment_of = {
@@ -64,7 +64,7 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
         for run in environment_runs[:EARLIER_RUNS]
     }
     by_environment = by == "environment"
-    cells: dict[Key, Cell] = defaultdict(Cell)
+    cells: dict[CellKey, Cell] = defaultdict(Cell)
     in_storms = _storm_builds(store, lane)
     newest_numbers = {ids.number(run) for run in newest}
     for row in _counts(store, list(environment_of)):
@@ -90,7 +90,7 @@ def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dic
     return cells
 
 
-def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, Iterable[str], int]]:
+def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[CellKey, Iterable[str], int]]:
     """(cell, verdict kinds, test) of each test with a verdict; by topology, those on which it failed last."""
     window, verdicts = judge_tests(store, lane)
     if by == "environment":
@@ -112,7 +112,7 @@ def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[Key, It
 
 def without_verdict(
     store: Store, lane: Filter, by: str, newest: Collection[str]
-) -> Iterable[tuple[Key, str, int, str]]:
+) -> Iterable[tuple[CellKey, str, int, str]]:
     """(cell, UNJUDGED or BAD_HOST, test, run id) of the failures in these runs that have no verdict: of tests that ran
     only once, and on bad hosts."""
     analysis = analyse_lanes(store, lane, window_runs(store, lane))

@@ -30,7 +30,7 @@ MIN_RUNS = 10
 MIN_SLOPE = 0.15  # a series whose line rises or falls by less of its mean over the window has no change worth showing
 MIN_CORRELATION = 0.3
 
-Series = list[tuple[int, float]]  # (age, seconds), oldest first
+DurationSeries = list[tuple[int, float]]  # (age, seconds), oldest first
 
 
 class SeriesKey(NamedTuple):
@@ -111,7 +111,7 @@ def _find_changes(store: Store, flt: Filter, window: LaneWindow) -> list[Duratio
     return found
 
 
-def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[tuple[SeriesKey, str, Series]]:
+def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[tuple[SeriesKey, str, DurationSeries]]:
     """(key, module, series) of the series that may have a change: long enough, with a slope and a correlation."""
     rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
     counted = rows.group_mask(flt.module, flt.topology)[rows.group] & ~np.isnan(rows.seconds)
@@ -149,7 +149,7 @@ def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[t
             yield key, module, list(zip((-ages).tolist(), means.tolist(), strict=True))
 
 
-def _module_series(store: Store, flt: Filter, window: LaneWindow) -> dict[tuple[str, int], Series]:
+def _module_series(store: Store, flt: Filter, window: LaneWindow) -> dict[tuple[str, int], DurationSeries]:
     """(module, lane) -> mean seconds per result in each run, mass failures left out."""
     in_storms = storm_columns(store, flt, window)
     columns = [
@@ -163,7 +163,7 @@ def _module_series(store: Store, flt: Filter, window: LaneWindow) -> dict[tuple[
         seconds, ran = totals.get((column.build, column.module), (0.0, 0))
         so_far = sums.get((column.module, column.lane, column.age), (0.0, 0))
         sums[column.module, column.lane, column.age] = (so_far[0] + seconds, so_far[1] + ran)
-    found: dict[tuple[str, int], Series] = {}
+    found: dict[tuple[str, int], DurationSeries] = {}
     for module, lane, age in sorted(sums, key=lambda key: (key[0], key[1], -key[2])):
         seconds, ran = sums[module, lane, age]
         if ran and seconds:
@@ -187,7 +187,7 @@ def _duration_totals(
     return {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
 
 
-def _evidence(window: LaneWindow, lane: int, series: Series, subject: str) -> dict[str, Any]:
+def _evidence(window: LaneWindow, lane: int, series: DurationSeries, subject: str) -> dict[str, Any]:
     runs = window.runs[lane]
     return {
         "rule": "duration",

@@ -22,7 +22,7 @@ from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, p_cutoffs
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests
 from data.verdicts.lanes import MASK_BITS
 from data.verdicts.priorities import tests_of_priority
-from data.verdicts.statistics.fisher import FisherComparison, Status, compare, fallback
+from data.verdicts.statistics.fisher import FisherComparison, FisherOutcome, compare, fallback
 from data.verdicts.status_masks import TestLane
 from data.verdicts.verdicts import test_names
 
@@ -172,11 +172,11 @@ def _claims(flt: Filter, sides: ComparedTests) -> tuple[list[Claim], list[float]
     """
     opened = np.zeros(len(sides.test_lanes), dtype=bool)
     for look in sides.looks[:-1]:
-        opened = _compare(*look, opened).status <= Status.REGRESSION
+        opened = _compare(*look, opened).status <= FisherOutcome.REGRESSION
     base, sample = sides.looks[-1]
     found = _compare(base, sample, opened)
     cutoffs = p_cutoffs(found.p, found.q)
-    possible = (found.p <= 1 - FISHER.confidence / 100) | (found.status <= Status.REGRESSION)
+    possible = (found.p <= 1 - FISHER.confidence / 100) | (found.status <= FisherOutcome.REGRESSION)
     claims = []
     for index in np.flatnonzero(possible).tolist():
         evidence = {

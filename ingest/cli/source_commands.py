@@ -113,14 +113,14 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
     Example: regtracker backfill --source ci --from 2025-01-01 --to 2025-06-30
              regtracker backfill --source ci --from 100 --to 499
     """
-    from ingest.backfill import Range, run
+    from ingest.backfill import BuildRange, run
     from ingest.jenkins.errors import JenkinsError
     from ingest.pipeline import Pipeline
 
     settings = load_settings()
     (source,) = chosen_sources(settings, name)
     try:
-        wanted = Range.read(first, last)
+        wanted = BuildRange.read(first, last)
     except ValueError as error:
         fail(error)
     log_to_stderr(logging.CRITICAL)

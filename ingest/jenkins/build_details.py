@@ -40,7 +40,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class BuildDetail:
+class JenkinsBuildDetail:
     """One build as its server describes it. `started_at` is naive UTC; None without a valid time."""
 
     job: str
@@ -75,12 +75,12 @@ class BuildDetail:
         return None
 
 
-def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> BuildDetail:
+def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> JenkinsBuildDetail:
     """Parse the API object of a build. Final means: neither building nor in progress, and with a result."""
     actions = dicts(answer.get("actions"))
     final = not answer.get("building") and not answer.get("inProgress") and answer.get("result") is not None
     duration = _number(answer.get("duration"))
-    return BuildDetail(
+    return JenkinsBuildDetail(
         job=job,
         number=number,
         started_at=moment(answer.get("timestamp")),

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from data.model.run_record import RunRecord
 from data.settings import SourceSettings
 from data.work.jobs import JobRow
-from ingest.jenkins.build_details import BuildDetail
+from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import encode, job_path
 from ingest.layouts.job import JobLayout, as_run
@@ -57,7 +57,7 @@ class FolderLayout(JobLayout):
             else:
                 yield JobRow(self.source.name, name, item.get("nextBuildNumber"))
 
-    def join(self, own: RunRecord, detail: BuildDetail, upstream: BuildDetail | None) -> RunRecord:
+    def join(self, own: RunRecord, detail: JenkinsBuildDetail, upstream: JenkinsBuildDetail | None) -> RunRecord:
         if self.source.group_by.startswith("parameter:"):
             parameter = self.source.group_by.partition(":")[2]
             value = detail.parameters.get(parameter)

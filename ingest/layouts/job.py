@@ -14,7 +14,7 @@ from data.model.run_record import RunRecord
 from data.settings import SourceSettings
 from data.work.jobs import JobRow
 from data.work.ledger import BUILD
-from ingest.jenkins.build_details import BuildDetail
+from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import build_path, job_path
 from ingest.naming_rules import UNKNOWN, NamingRules
@@ -48,7 +48,11 @@ class JobLayout:
         return [JobRow(self.source.name, name, answer.get("nextBuildNumber"))]
 
     def placement(
-        self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
+        self,
+        detail: JenkinsBuildDetail,
+        started_at: datetime,
+        parents: Sequence[RunRecord],
+        upstream: JenkinsBuildDetail | None,
     ) -> BuildPlacement:
         """`parents`: the runs that list this build. `upstream`: the build that started it, if `reads_upstream`."""
         version = self.rules.version(detail.display_name, detail.parameters)
@@ -63,7 +67,7 @@ class JobLayout:
     def module(self, job: str) -> str:
         return self.rules.module(job.rpartition("/")[2])
 
-    def join(self, own: RunRecord, detail: BuildDetail, upstream: BuildDetail | None) -> RunRecord:
+    def join(self, own: RunRecord, detail: JenkinsBuildDetail, upstream: JenkinsBuildDetail | None) -> RunRecord:
         """The run that a build belongs to; `own` is the run that it forms alone."""
         return own
 
@@ -75,7 +79,7 @@ class JobLayout:
 
 def as_run(
     source: SourceSettings,
-    detail: BuildDetail,
+    detail: JenkinsBuildDetail,
     started_at: datetime,
     release: str,
     version: str | None,

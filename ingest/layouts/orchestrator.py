@@ -13,7 +13,7 @@ from typing import Any
 
 from data.model.run_record import RunRecord
 from data.work.ledger import RUN
-from ingest.jenkins.build_details import BuildDetail
+from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.layouts.job import BuildPlacement, JobLayout, as_run
 from ingest.naming_rules import UNKNOWN
 
@@ -23,14 +23,16 @@ MAP_FILE = "build_map.json"
 class OrchestratorLayout(JobLayout):
     kind = RUN
 
-    def parent(self, detail: BuildDetail, started_at: datetime, release: str | None) -> RunRecord:
+    def parent(self, detail: JenkinsBuildDetail, started_at: datetime, release: str | None) -> RunRecord:
         """The run of an orchestrating build; `release` is used if its own version names none."""
         version = self.rules.version(detail.display_name, detail.parameters)
         release = self.rules.release(version) or release or UNKNOWN
         environment = self.rules.environment(detail.parameters)
         return as_run(self.source, detail, started_at, release, version, environment)
 
-    def listed_builds(self, detail: BuildDetail, build_map: Mapping[str, Any] | None) -> list[tuple[str, int, str]]:
+    def listed_builds(
+        self, detail: JenkinsBuildDetail, build_map: Mapping[str, Any] | None
+    ) -> list[tuple[str, int, str]]:
         """(full job name, number, module) of the builds that a parent lists; number 0 if one was never started."""
         folder = detail.job.rpartition("/")[0]
         if build_map is None:
@@ -41,7 +43,11 @@ class OrchestratorLayout(JobLayout):
         return [(job, number, self.module(job)) for job, number in jobs.items()]
 
     def placement(
-        self, detail: BuildDetail, started_at: datetime, parents: Sequence[RunRecord], upstream: BuildDetail | None
+        self,
+        detail: JenkinsBuildDetail,
+        started_at: datetime,
+        parents: Sequence[RunRecord],
+        upstream: JenkinsBuildDetail | None,
     ) -> BuildPlacement:
         own = replace(super().placement(detail, started_at, parents, upstream), run=None)
         parent = nearest(parents, started_at)

@@ -27,13 +27,13 @@ class BadArchiveError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     path: str
     size: int
     open: Callable[[], ReportStream]  # reading raises BadArchiveError if the data is damaged
 
 
-def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None) -> Iterator[Member]:
+def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None) -> Iterator[ArchiveMember]:
     """The files of a zip in its own order. The whole directory is checked before the first one is returned.
 
     A member whose path leads out of the archive is left out and `refuse` is called with a line about it: the name may
@@ -60,7 +60,7 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
         raise BadArchiveError(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
     for info in inside:
         if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
-            yield Member(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
+            yield ArchiveMember(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
 
 
 def _check(info: zipfile.ZipInfo, name: str) -> None:

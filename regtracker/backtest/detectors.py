@@ -12,7 +12,7 @@ from data.verdicts.evidence.failure_history import last_rise, trailing_failures
 from data.verdicts.evidence.failure_rates import FISHER
 from data.verdicts.lanes import HISTORY_RUNS, MASK_BITS
 from data.verdicts.rules import NEW_FAILURE, REGRESSION, classify
-from data.verdicts.statistics.fisher import Status, compare
+from data.verdicts.statistics.fisher import FisherOutcome, compare
 from data.verdicts.status_masks import TestLane
 from regtracker.backtest.history import Look
 
@@ -67,7 +67,7 @@ def by_rate(look: Look, before: set[int], runs: int, confirmed: bool) -> set[int
     opened = np.array([test_lane.test in before for test_lane in look.undisturbed]) & confirmed
     rules = FISHER if confirmed else replace(FISHER, correction="none")
     compared = compare(base[:, 0], base[:, 1], sample[:, 0], sample[:, 1], opened=opened, rules=rules)
-    worse = (compared.status <= Status.REGRESSION) & ~np.isnan(compared.p)
+    worse = (compared.status <= FisherOutcome.REGRESSION) & ~np.isnan(compared.p)
     return {test_lane.test for test_lane, found in zip(look.undisturbed, worse, strict=True) if found}
 
 

@@ -14,7 +14,7 @@ from data.verdicts.failure_rates import SAMPLE_RUNS
 from data.verdicts.lanes import MASK_BITS
 from data.verdicts.rules import REGRESSION, classify
 from data.verdicts.statistics.change_points import THRESHOLD
-from data.verdicts.statistics.fisher import Status, compare
+from data.verdicts.statistics.fisher import FisherOutcome, compare
 from data.verdicts.suspects import NAMED_WEIGHT
 
 TESTS = 7_000
@@ -39,7 +39,7 @@ def _claims(failed: np.ndarray, confirmed: bool, runs: int = SAMPLE_RUNS) -> np.
     base, sample = failed[:, :-runs], failed[:, -runs:]
     rules = FISHER if confirmed else replace(FISHER, correction="none")
     counts = (base.sum(axis=1), base.shape[1], sample.sum(axis=1), runs)
-    return compare(*counts, rules=rules).status <= Status.REGRESSION
+    return compare(*counts, rules=rules).status <= FisherOutcome.REGRESSION
 
 
 def _unchanged(rng: np.random.Generator, looks: int) -> Iterator[Row]:

@@ -33,7 +33,7 @@ from ingest.build_download import DownloadedFiles, ResultFiles
 from ingest.build_rows import build_record
 from ingest.cli.progress import progress_bar
 from ingest.clock import utc_now
-from ingest.jenkins.build_details import BuildDetail
+from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.layouts import layout_of
 from ingest.pipeline import BATCH_RESULTS, Pipeline
 from ingest.simulator.artifact_download import zipped
@@ -160,7 +160,7 @@ def stages(home: Path, builds: int, dialect: str) -> StageRates:
         clock = time.process_time()
         files = ResultFiles([DownloadedFiles("**/*.xml", "junit", True, io.BytesIO(content))])
         began = START + timedelta(hours=number)
-        detail = BuildDetail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
+        detail = JenkinsBuildDetail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
         record, run = build_record(layout, detail, raw.pack("build.json", "build", b"{}"), files, began)
         assert run is not None  # a job without an orchestrating build forms its own runs
         batch.append((record, run))
@@ -194,7 +194,7 @@ def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> In
     store = Store.open(single_threaded(Settings(home=home, source=[source])))
     pipeline = Pipeline(store, source)
     wall, cpu = time.perf_counter(), time.process_time()
-    backfill.run(pipeline, backfill.Range(), progress)
+    backfill.run(pipeline, backfill.BuildRange(), progress)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     server.terminate()
     return _rate(store, pipeline.tally.ingested, pipeline.jenkins.requests, wall, cpu)

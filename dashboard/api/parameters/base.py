@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validat
 from data.model.filters import MAX_RUNS, Filter
 from data.verdicts.rules import KINDS
 
-Status = Literal["passed", "failed", "skipped"]
-
 
 def example(value: Any) -> dict[str, Any]:
     """Keyword of a Field that shows an example."""

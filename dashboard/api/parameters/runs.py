@@ -16,12 +16,12 @@ from dashboard.api.parameters.base import (
     PriorityFilter,
     ReleaseFilter,
     RunFilter,
-    Status,
     StormOption,
     example,
     list_pattern,
     split_choices,
 )
+from dashboard.api.schemas.base import Status
 from data.queries.gate import FAILING, NEW
 
 

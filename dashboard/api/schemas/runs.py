@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from dashboard.api.schemas.base import AllCounts, Count, Counts, Delta, Id, Rate, Schema, Status, Time, VerdictKind
-from dashboard.api.schemas.statistics import Claimed, RisenStatistics
+from dashboard.api.schemas.statistics import RateClaim, RisingRates
 
 
 class Run(AllCounts):
@@ -135,7 +135,7 @@ class ComparedTest(Schema):
     sentence: str
     evidence: dict[str, Any]
     environment: str | None = Field(None, description="releases only")
-    rates: Claimed | None = Field(None, description="releases only: where it fails more often")
+    rates: RateClaim | None = Field(None, description="releases only: where it fails more often")
 
 
 class ComparedFileRow(ComparedTest):
@@ -170,4 +170,4 @@ class Comparison(Schema):
     delta: Delta | None = None
     counts: ClassCounts
     classes: Classes
-    statistics: RisenStatistics | None = Field(None, description="releases only: tests that fail more often")
+    statistics: RisingRates | None = Field(None, description="releases only: tests that fail more often")

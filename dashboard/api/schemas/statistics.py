@@ -55,7 +55,7 @@ class RateOf(Schema):
     interval_95: list[float]
 
 
-class Claimed(Schema):
+class RateClaim(Schema):
     claim: Literal["confirmed", "suspected", "required"] | None = Field(
         description="confirmed: over all tests; suspected: for this test alone; required: nothing to compare with"
     )
@@ -66,7 +66,7 @@ class Claimed(Schema):
     sentence: str
 
 
-class Risen(TestReference, WithEvidence):
+class RisingTest(TestReference, WithEvidence):
     """A test that fails more often than before."""
 
     claim: Literal["confirmed", "suspected", "required"]
@@ -79,7 +79,7 @@ class Risen(TestReference, WithEvidence):
     strip: str
 
 
-class RisenSummary(Schema):
+class RisingRatesSummary(Schema):
     release: str
     base: str
     sample_runs: Count
@@ -91,12 +91,12 @@ class RisenSummary(Schema):
     expected_by_chance: float = Field(description="suspected tests expected by chance")
 
 
-class RisenStatistics(RisenSummary):
-    tests: list[Risen]
+class RisingRates(RisingRatesSummary):
+    tests: list[RisingTest]
 
 
-class RisenList(RisenSummary):
-    items: list[Risen]
+class RisingTestList(RisingRatesSummary):
+    items: list[RisingTest]
     next: str | None
     snapshot: Count
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.verdicts.evidence.number_text import Evidence, number, percent, rate
-from data.verdicts.statistics.fisher import Rules, Status, compare
+from data.verdicts.statistics.fisher import FisherOutcome, Rules, compare
 
 # How a regression is judged everywhere: Sippy's rules, and a correction that allows for a coarse p with few failures.
 FISHER = Rules(correction="discrete")
@@ -34,14 +34,14 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     _, held = _alone(*counts, opened=opened)
     cut = evidence["cut_open"] if opened else evidence["cut"]
     # Without a base, a test is compared with a required pass rate, without a test of significance.
-    kept, suspected = held <= Status.REGRESSION, alone <= Status.REGRESSION
+    kept, suspected = held <= FisherOutcome.REGRESSION, alone <= FisherOutcome.REGRESSION
     if p is None:
         claim = "required" if kept else None
     else:
         claim = "confirmed" if kept and cut is not None and p <= cut else "suspected" if suspected else None
     return {
         "claim": claim,
-        "extreme": held == Status.EXTREME_REGRESSION,
+        "extreme": held == FisherOutcome.EXTREME_REGRESSION,
         "opened": opened,
         "p": p,
         "base": base | rate(base["failed"], base["of"]),
@@ -51,7 +51,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 
 @lru_cache(maxsize=16_384)
 def _alone(*counts: int, opened: bool) -> tuple[float | None, int]:
-    """(p, Status) of one test by itself, as if no others were compared."""
+    """(p, FisherOutcome) of one test by itself, as if no others were compared."""
     found = compare(*counts, opened=opened, rules=replace(FISHER, correction="none"))
     return number(found.p[0]), int(found.status[0])
 

@@ -17,7 +17,7 @@ from scipy.stats import false_discovery_control, hypergeom
 from data.verdicts.statistics.intervals import wilson
 
 
-class Status(IntEnum):
+class FisherOutcome(IntEnum):
     """Sippy's scale: the lower the worse, so that the worst of a group is its minimum."""
 
     EXTREME_REGRESSION = -500
@@ -140,19 +140,21 @@ def compare(
         worse, better = p < level, p_better < level
     else:
         worse, better = q < level, benjamini_hochberg(p_better) < level
-    status = np.full(failed.shape, Status.NOT_SIGNIFICANT, dtype=np.int32)
-    status[enough & (drop <= 0) & better] = Status.IMPROVEMENT
+    status = np.full(failed.shape, FisherOutcome.NOT_SIGNIFICANT, dtype=np.int32)
+    status[enough & (drop <= 0) & better] = FisherOutcome.IMPROVEMENT
     regressed = enough & (drop > floor) & worse
-    status[regressed] = Status.REGRESSION
-    status[regressed & (drop > rules.extreme / 100)] = Status.EXTREME_REGRESSION
-    status[~has_base] = Status.MISSING_BASE
-    status[~has_sample] = Status.NOT_SIGNIFICANT if rules.ignore_missing else Status.MISSING_SAMPLE
+    status[regressed] = FisherOutcome.REGRESSION
+    status[regressed & (drop > rules.extreme / 100)] = FisherOutcome.EXTREME_REGRESSION
+    status[~has_base] = FisherOutcome.MISSING_BASE
+    status[~has_sample] = FisherOutcome.NOT_SIGNIFICANT if rules.ignore_missing else FisherOutcome.MISSING_SAMPLE
 
     passing = 100 * ((total - failed) / np.maximum(total, 1))
     below = (total >= rules.min_runs) & (passing < required) & enough
-    status[rated] = np.where(has_base | (rules.required_all > 0), Status.NOT_SIGNIFICANT, Status.MISSING_BASE)[rated]
-    status[rated & below] = Status.REGRESSION
-    status[rated & below & (passing < 2 * required - 100)] = Status.EXTREME_REGRESSION
+    status[rated] = np.where(
+        has_base | (rules.required_all > 0), FisherOutcome.NOT_SIGNIFICANT, FisherOutcome.MISSING_BASE
+    )[rated]
+    status[rated & below] = FisherOutcome.REGRESSION
+    status[rated & below & (passing < 2 * required - 100)] = FisherOutcome.EXTREME_REGRESSION
 
     base_low, base_high = wilson(base_failed, base_total)
     low, high = wilson(failed, total)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.build_results import BuildResults, Counts, read_build
+from ingest.build_results import BuildResults, JenkinsCounts, read_build
 from ingest.parsers import console_log
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case
 from ingest.parsers.zip_archive import BadArchiveError
@@ -233,7 +233,7 @@ def test_a_retry_within_a_suite_is_attempts():
     results = build({"r.xml": report})
     assert cases(results) == [("a", "", FAILED, 1, False), ("a", "", FAILED, 2, False), ("a", "", PASSED, 3, True)]
     assert [case.message for case in results.cases] == ["1", "2", None]
-    assert results.reported == Counts(tests=3, failed=2, skipped=0)
+    assert results.reported == JenkinsCounts(tests=3, failed=2, skipped=0)
 
 
 def test_other_repetitions_are_results_of_their_own():
@@ -249,7 +249,7 @@ def test_other_repetitions_are_results_of_their_own():
         ("a", "#3", FAILED, 1, True),
         ("a", "#4", PASSED, 1, True),
     ]
-    assert results.reported == Counts(tests=4, failed=1, skipped=0)
+    assert results.reported == JenkinsCounts(tests=4, failed=1, skipped=0)
     assert results.flags == {"repeated"}
 
 
@@ -268,7 +268,7 @@ def test_jenkins_own_report_is_used_only_where_nothing_else_is():
     assert cases(both) == [("a", "", PASSED, 1, True)]
     alone = build({"r.xml": "<project/>", "testReport.json": REPORT}, number=7)
     assert cases(alone) == [("j", "nodes=a", PASSED, 1, True)]
-    assert alone.reported == Counts(tests=1)
+    assert alone.reported == JenkinsCounts(tests=1)
 
 
 def test_a_console_log_goes_before_jenkins_own_report_and_after_files():

@@ -10,7 +10,7 @@ from support.fake_server import Answer, WebServer, source_of, store_of
 from data.settings import SourceSettings
 from data.work import requests
 from ingest import candidates
-from ingest.backfill import Range
+from ingest.backfill import BuildRange
 from ingest.jenkins.errors import JenkinsError
 from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, SimulatorServer
@@ -53,7 +53,7 @@ def jobs(web: WebServer, folder: str = "", **builds: int) -> None:
 
 
 def list_builds(pipeline: Pipeline, first: str | None = None, last: str | None = None) -> dict:
-    found, error = candidates.find(pipeline, Range.read(first, last), lambda *_: None)
+    found, error = candidates.find(pipeline, BuildRange.read(first, last), lambda *_: None)
     assert error is None and found["found"] == len(found["listed"])
     return found
 
@@ -112,7 +112,7 @@ def test_jobs_of_a_folder_share_a_list_and_an_error_is_reported(web: WebServer, 
     with store_of(tmp_path, source) as store:
         reported: list[tuple[int, int]] = []
         found, error = candidates.find(
-            Pipeline(store, source), Range.read(None, None), lambda *done: reported.append(done)
+            Pipeline(store, source), BuildRange.read(None, None), lambda *done: reported.append(done)
         )
         assert "500" in str(error) and reported == [(1, 3), (2, 3), (3, 3)]
         assert [row["job"] for row in found["listed"]].count("f/b") == 3

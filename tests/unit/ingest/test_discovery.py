@@ -12,7 +12,7 @@ from support.fake_server import Answer, ReceivedRequest, WebServer, source_of, s
 
 from data.lake.store import Store
 from data.work.jobs import JobRow, update_jobs
-from ingest.backfill import Range, find, run
+from ingest.backfill import BuildRange, find, run
 from ingest.clock import utc_now
 from ingest.pipeline import Pipeline
 
@@ -169,11 +169,11 @@ def test_backfill_by_numbers_goes_on_where_it_was_stopped(web: WebServer, tmp_pa
     with store_of(tmp_path, source) as store:
         Pipeline(store, source).poll()
         pipeline = Pipeline(store, source)
-        found = [entry.number for part in find(pipeline, Range.read("50", "149")) for entry in part]
+        found = [entry.number for part in find(pipeline, BuildRange.read("50", "149")) for entry in part]
         assert sorted(found) == list(range(50, 150))
         reported: list[tuple[int, int]] = []
         again = Pipeline(store, source)
-        run(again, Range.read("50", "149"), lambda done, total: reported.append((done, total)))
+        run(again, BuildRange.read("50", "149"), lambda done, total: reported.append((done, total)))
         assert again.tally.found == 0 and again.tally.ingested == 100
         assert numbers(store) == [*range(50, 150), *range(191, 201)]
         assert reported[-1][0] == reported[-1][1]
@@ -183,7 +183,7 @@ def test_what_was_read_back_first_does_not_hide_the_history_of_the_first_poll(we
     Jobs(web).add("x", *range(1, 21))
     source = source_of(web.url, history=10)
     with store_of(tmp_path, source) as store:
-        run(Pipeline(store, source), Range.read("19", "20"), lambda *_: None)
+        run(Pipeline(store, source), BuildRange.read("19", "20"), lambda *_: None)
         assert Pipeline(store, source).poll().ingested == 8
         assert numbers(store) == list(range(11, 21))
 
@@ -194,7 +194,7 @@ def test_backfill_by_dates(web: WebServer, tmp_path: Path) -> None:
     first = datetime.fromtimestamp((START + 20 * HOUR) / 1000, UTC)
     with store_of(tmp_path, source) as store:
         pipeline = Pipeline(store, source)
-        run(pipeline, Range.read(first.isoformat(), first.date().isoformat()), lambda *_: None)
+        run(pipeline, BuildRange.read(first.isoformat(), first.date().isoformat()), lambda *_: None)
         held = store.rows("SELECT min(number) AS first, max(started_at) AS last FROM builds WHERE number < 100")
         assert held[0]["first"] == 20
         assert held[0]["last"].date() == first.date()
@@ -203,4 +203,4 @@ def test_backfill_by_dates(web: WebServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("first", "last"), [("5", "2025-01-01"), ("yesterday", None)])
 def test_a_range_that_is_none(first: str, last: str | None) -> None:
     with pytest.raises(ValueError):
-        Range.read(first, last)
+        BuildRange.read(first, last)

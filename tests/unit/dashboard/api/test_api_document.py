@@ -198,7 +198,9 @@ def test_times_that_are_sent_are_drawn(document):
     """A client that goes by the document sends no text that is none."""
     schemas = document["components"]["schemas"]
     started = schemas["Upload"]["properties"]["started_at"]["pattern"]
-    (first,) = [form["pattern"] for form in schemas["Work"]["properties"]["from"]["anyOf"] if "pattern" in form]
+    (first,) = [
+        form["pattern"] for form in schemas["IngestRequest"]["properties"]["from"]["anyOf"] if "pattern" in form
+    ]
     for pattern in (started, first):
         assert re.search(pattern, "2026-11-22T20:00:00.5+01:00")
         assert not re.search(pattern, "") and not re.search(pattern, "soon")

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact, hypergeom
 
-from data.verdicts.statistics.fisher import Rules, Status, benjamini_hochberg, compare, fallback, fisher
+from data.verdicts.statistics.fisher import FisherOutcome, Rules, benjamini_hochberg, compare, fallback, fisher
 
 SIPPY = Rules(correction="none")
 counts = st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -15,7 +15,7 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
 def judge(base: str, sample: str, opened: bool = False, **rules) -> int:
-    """Status of one test from `passed/total` on both sides, by Sippy's own verdict unless given."""
+    """FisherOutcome of one test from `passed/total` on both sides, by Sippy's own verdict unless given."""
     (base_passed, base_total), (passed, total) = (map(int, side.split("/")) for side in (base, sample))
     rules = Rules(**{"correction": "none", **rules})
     found = compare(base_total - base_passed, base_total, total - passed, total, opened=opened, rules=rules)
@@ -47,7 +47,7 @@ def test_p_vectors(base, sample, p, digits):
 def test_p_of_an_improvement_vector():
     found = compare(600, 1150, 9, 113, rules=SIPPY)
     assert found.p_better == pytest.approx([4.911246201592593e-22], rel=1e-11)
-    assert found.status == [Status.IMPROVEMENT]
+    assert found.status == [FisherOutcome.IMPROVEMENT]
     assert compare(100, 1150, 9, 113).p_better == pytest.approx([0.4807457902463764])
     assert compare(200, 2300, 18, 226).p_better == pytest.approx([0.4119831376606586])
 
@@ -107,7 +107,7 @@ def test_smallest_number_of_failures_that_turns_red(builds, smallest):
     for rate, expected in zip((0, 0.02, 0.05), smallest, strict=True):
         failed = np.arange(sample + 1)
         status = compare(round(rate * base), base, failed, sample, rules=SIPPY).status
-        assert failed[status < Status.MISSING_SAMPLE].min() == expected
+        assert failed[status < FisherOutcome.MISSING_SAMPLE].min() == expected
 
 
 def test_an_open_regression_needs_less_to_stay_open():
@@ -122,10 +122,10 @@ def test_judged_by_q_a_crowd_of_unchanged_tests_hides_what_p_alone_would_call_re
     found = compare(0, 30, failed, 15)
     assert found.p[0] == pytest.approx(0.0321, abs=5e-5)
     assert found.q[0] > 0.9
-    assert found.status[0] == Status.NOT_SIGNIFICANT
-    assert compare(0, 30, failed, 15, rules=SIPPY).status[0] == Status.EXTREME_REGRESSION
+    assert found.status[0] == FisherOutcome.NOT_SIGNIFICANT
+    assert compare(0, 30, failed, 15, rules=SIPPY).status[0] == FisherOutcome.EXTREME_REGRESSION
     alone = compare(0, 30, 3, 15)
-    assert (alone.q, alone.status) == (alone.p, [Status.EXTREME_REGRESSION])
+    assert (alone.q, alone.status) == (alone.p, [FisherOutcome.EXTREME_REGRESSION])
 
 
 def literal_discrete(rows, level=0.05, least=3, floor=0.05) -> list[float]:
@@ -160,7 +160,7 @@ def test_discrete_correction_by_its_definition(rows):
 def test_discrete_correction_ignores_tests_that_could_not_have_turned_red():
     failed = np.array([3] + [0] * 200)
     found = compare(0, 30, failed, 15, rules=Rules(correction="discrete"))
-    assert found.status[0] == Status.EXTREME_REGRESSION
+    assert found.status[0] == FisherOutcome.EXTREME_REGRESSION
     assert found.q[0] == pytest.approx(found.p[0] / 0.95)
     assert np.all(found.q[1:] == 1)
 
@@ -172,7 +172,7 @@ def test_unchanged_tests_are_rarely_called_red(correction):
     red = []
     for _ in range(60):
         found = compare(rng.binomial(90, rates), 90, rng.binomial(10, rates), 10, rules=Rules(correction=correction))
-        red.append(np.any(found.status <= Status.REGRESSION))
+        red.append(np.any(found.status <= FisherOutcome.REGRESSION))
     assert sum(red) <= 7
 
 
@@ -182,7 +182,7 @@ def test_discrete_correction_finds_more_changes_at_the_same_rate_of_false_ones()
     before = np.where(changed, 0.01, rng.choice([0, 0.05], 2000, p=[0.9, 0.1]))
     base, sample = rng.binomial(90, before), rng.binomial(10, np.where(changed, 0.4, before))
     plain, sharp = (
-        compare(base, 90, sample, 10, rules=Rules(correction=c)).status <= Status.REGRESSION
+        compare(base, 90, sample, 10, rules=Rules(correction=c)).status <= FisherOutcome.REGRESSION
         for c in ("benjamini-hochberg", "discrete")
     )
     assert np.all(plain <= sharp)
@@ -280,4 +280,4 @@ def test_more_failures_never_look_better(table):
     base_failed, base_total, failed, total = table
     assume(failed < total)
     status = compare(base_failed, base_total, [failed, failed + 1], total, rules=SIPPY).status
-    assert status[1] <= status[0] or (status[0] == 0 and status[1] == Status.IMPROVEMENT)
+    assert status[1] <= status[0] or (status[0] == 0 and status[1] == FisherOutcome.IMPROVEMENT)
