@@ -83,7 +83,7 @@ def test_tables_and_charts_leave_as_files(page):
     page.press("y")
     page.until(lambda: page.text("#share").count("PNG") == 1)
     page.click("#share-charts button:nth-child(2)")
-    assert "var(--" not in downloaded(page, "Ask-in-SQL-Chart.svg").read_text()
+    assert "var(--" not in downloaded(page, "SQL-Chart.svg").read_text()
 
 
 def test_nothing_to_draw_draws_no_empty_axes(page):
