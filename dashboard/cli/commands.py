@@ -140,6 +140,6 @@ def mcp(http: bool, host: str, port: int, url: str | None) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "mcp":
             raise
-        fail("The MCP server needs the package mcp: pip install 'regtracker[mcp]'.")
+        fail("The MCP server needs the package mcp: run `pip install mcp`.")
     with api_from_options(url) as api:
         serve(api, http, host, port)
