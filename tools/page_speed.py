@@ -63,7 +63,7 @@ ACTIONS: dict[str, list[tuple]] = {
     "failure": [("next failing test", "#page .case-row:not(.open) .case-link, #page .case-link", "")],
     "build": [("search in the results", "#page input[type=search]", "case_7")],
     "grid": [
-        ("filter by name, the rows that are here", "#page input[type=search]", "case_7", "rt:painted", 1),
+        ("filter by name: rows already loaded", "#page input[type=search]", "case_7", "rt:painted", 1),
         ("filter by name, all rows", "#page input[type=search]", "case_7", "rt:painted", 2),
     ],
     "failures": [("open a pattern", "#page a[href*='/failures/']", "")],
@@ -141,7 +141,7 @@ def _act(driver: Chrome, address: str, ready: str, css: str, text: str, event: s
 def _text(loads: list[PageLoad], actions: list[Action]) -> str:
     lines = ["| screen, cold | usable ms | KB | requests |", "| --- | ---: | ---: | ---: |"]
     lines += [f"| {load.screen} | {load.usable_ms:.0f} | {load.kilobytes:.0f} | {load.requests} |" for load in loads]
-    lines += ["", "| on | interaction | painted ms | of it server ms |", "| --- | --- | ---: | ---: |"]
+    lines += ["", "| on | interaction | painted ms | of which server ms |", "| --- | --- | ---: | ---: |"]
     lines += [
         f"| {action.screen} | {action.action} | {action.painted_ms:.0f} | {action.server_ms:.0f} |"
         for action in actions
