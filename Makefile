@@ -54,7 +54,7 @@ test: install browser test-js
 
 # No browser, no PostgreSQL, no long process: at most a minute on 2 cores.
 test-fast: install
-	$(PYTEST) -m "not ($(SLOW))"
+	$(PYTEST) --numprocesses logical -m "not ($(SLOW))"
 
 # The pure parts of the scripts, where Node.js is.
 test-js:

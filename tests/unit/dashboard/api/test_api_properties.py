@@ -27,6 +27,8 @@ from dashboard.api.schemas import (
     verdicts,
 )
 
+pytestmark = pytest.mark.slow
+
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["", "7.0", "prod", "'", '"', "%", "\x00", "\ud7ff", "../..", "1e999", "null"]
 )

@@ -16,6 +16,8 @@ from ingest.parsers import jenkins_junit_result, junit, robot, testng, trx
 from ingest.parsers.cases import Report
 from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TOKEN
 
+pytestmark = pytest.mark.slow
+
 
 def parse(text: str | bytes) -> Report:
     return junit.parse(io.BytesIO(text.encode() if isinstance(text, str) else text))

@@ -11,6 +11,8 @@ import requests
 from ingest.simulator import Programme, SimulatorServer
 from ingest.simulator.http_faults import HttpFaultPlan
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 20, tzinfo=UTC)
 ROOT = "api/json"
 ZIP = "job/libcore-nightly/5/artifact/**/*.xml/*zip*/r.zip"

@@ -17,6 +17,8 @@ from ingest.simulator.fake_jenkins import FakeJenkins
 from ingest.simulator.programme import ERROR, FAILED, PASSED, SKIPPED
 from ingest.simulator.truth import truth
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
 
