@@ -22,6 +22,8 @@ from data.write.builds import upsert_builds
 from data.write.first_seen import refresh_first_seen
 from data.write.raw_files import replace_raw_files
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 1, 4)
 TABLES = ("builds", "results", "failures", "build_counts", "tests", "signatures", "runs", "run_builds", "commits")
 TABLES += ("warnings", "raw_files", "releases")

@@ -10,6 +10,8 @@ import pytest
 
 from data.sql_console.worker_process import WorkerProcess
 
+pytestmark = pytest.mark.process
+
 LONG = f"SELECT 1 -- {'x' * 90_000}"  # longer than a pipe holds
 WIDE = "SELECT range, range + 1 FROM range(200000)"  # an answer that is longer, too
 
