@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from data.model import filters
-from data.work.build_lookups import known_builds
-from data.work.ledger import BUILD, RUN, LedgerEntry
+from data.tasks.build_lookups import known_builds
+from data.tasks.ledger import BUILD, RUN, LedgerEntry
 from ingest.clock import utc_now
 from ingest.discovery import iter_builds
 from ingest.pipeline import Pipeline

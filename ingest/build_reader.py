@@ -17,8 +17,8 @@ from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
 from data.model.run_record import RunBuildRecord, RunRecord
 from data.settings import SourceSettings
-from data.work.build_lookups import EntryContext
-from data.work.ledger import BUILD, RECHECK, RUN, RUNNING, LedgerEntry
+from data.tasks.build_lookups import EntryContext
+from data.tasks.ledger import BUILD, RECHECK, RUN, RUNNING, LedgerEntry
 from data.write import raw_files
 from ingest import retry
 from ingest.build_download import ResultFiles, kept_detail, read_build_map, read_build_object, read_files

@@ -11,8 +11,8 @@ from typing import Any
 
 from data.model.measures import iso
 from data.model.run_record import RunRecord
-from data.work.build_lookups import BuildStatus, build_statuses
-from data.work.jobs import JobRow
+from data.tasks.build_lookups import BuildStatus, build_statuses
+from data.tasks.jobs import JobRow
 from ingest.backfill import BuildRange
 from ingest.clock import utc_now
 from ingest.discovery import PAGE, iter_build_objects

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from data.lake.store import Store
-from data.work.build_lookups import SAME_START, known_builds
-from data.work.jobs import JobRow, load_jobs
-from data.work.ledger import LedgerEntry
+from data.tasks.build_lookups import SAME_START, known_builds
+from data.tasks.jobs import JobRow, load_jobs
+from data.tasks.ledger import LedgerEntry
 from ingest.jenkins.build_details import moment
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError

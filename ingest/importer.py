@@ -17,7 +17,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
 from data.model.run_record import RunRecord
-from data.work.build_lookups import builds_of_job
+from data.tasks.build_lookups import builds_of_job
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, read_build

@@ -23,11 +23,11 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord
 from data.settings import SourceSettings
-from data.work import ledger
-from data.work.build_lookups import entry_contexts
-from data.work.jobs import JobRow, update_jobs
-from data.work.ledger import BUILD, GONE, RUN, LedgerEntry
-from data.work.poll_log import PollRecord, log_poll
+from data.tasks import ledger
+from data.tasks.build_lookups import entry_contexts
+from data.tasks.jobs import JobRow, update_jobs
+from data.tasks.ledger import BUILD, GONE, RUN, LedgerEntry
+from data.tasks.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 from data.write.raw_files import replace_raw_files
 from ingest.build_reader import BuildReader, ReadResult

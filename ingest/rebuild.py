@@ -16,8 +16,8 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
 from data.model.run_record import RunBuildRecord, RunRecord
-from data.work.build_lookups import entry_contexts, stored_builds, stored_runs
-from data.work.ledger import BUILD, LedgerEntry
+from data.tasks.build_lookups import entry_contexts, stored_builds, stored_runs
+from data.tasks.ledger import BUILD, LedgerEntry
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from data.write.first_seen import refresh_first_seen

@@ -1,4 +1,4 @@
-"""Handlers of the requests made through the API, one per kind; data/work/requests.py lists the kinds."""
+"""Handlers of the requests made through the API, one per kind; data/tasks/requests.py lists the kinds."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from data.lake.store import Store
 from data.model import ids
-from data.work import ledger, requests
-from data.work.ledger import BUILD, RUN, LedgerEntry
-from data.work.poll_log import PollRecord
-from data.work.requests import DONE, FAILED, WORKING, WorkRequest
+from data.tasks import ledger, requests
+from data.tasks.ledger import BUILD, RUN, LedgerEntry
+from data.tasks.poll_log import PollRecord
+from data.tasks.requests import DONE, FAILED, WORKING, WorkRequest
 from ingest import backfill, candidates, importer
 from ingest.clock import utc_now
 from ingest.jenkins.errors import JenkinsError, ShutdownError

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from data.work.ledger import GONE, RETRY, LedgerEntry
+from data.tasks.ledger import GONE, RETRY, LedgerEntry
 from ingest.clock import utc_now
 from ingest.jenkins.errors import JenkinsError
 

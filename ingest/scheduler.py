@@ -23,9 +23,9 @@ from data.lake import maintenance
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.settings import Settings
-from data.work import ledger, poll_status, requests
-from data.work.poll_log import PollRecord
-from data.work.requests import WorkRequest
+from data.tasks import ledger, poll_status, requests
+from data.tasks.poll_log import PollRecord
+from data.tasks.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
 from ingest.clock import utc_now
 from ingest.pipeline import Pipeline

@@ -21,7 +21,7 @@ from data.lake.connection import LAKE, StoreError
 from data.lake.store import Store
 from data.model.measures import iso
 from data.queries import ingest_status
-from data.work import poll_status
+from data.tasks import poll_status
 
 routes = blueprint("health", "Is this process alive, can it read the store, and which snapshot is newest.")
 _STARTED = time.time()

@@ -29,7 +29,7 @@ from data.model import filters, ids, input_checks
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import ingest_status
-from data.work import requests
+from data.tasks import requests
 from data.write.raw_files import pack, pack_zip
 
 routes = blueprint("ingest", "Ingestion: is the data complete; request polls and builds, upload reports.")

@@ -25,8 +25,8 @@ from data.model import ids
 from data.model.filters import FilterError
 from data.model.measures import iso
 from data.queries import ingest_status
-from data.work import ledger, poll_status, requests
-from data.work.build_lookups import build_statuses
+from data.tasks import ledger, poll_status, requests
+from data.tasks.build_lookups import build_statuses
 
 PATH, NAME = "/ingest", "Ingest"
 STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)

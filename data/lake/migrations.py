@@ -29,7 +29,7 @@ INLINED_ROWS = {
 }
 
 
-# A table in the catalog database, outside the lake: data/work/poll_status.py.
+# A table in the catalog database, outside the lake: data/tasks/poll_status.py.
 POLL_STATUS_TABLE = "__ducklake_metadata_lake.regtracker_polls"
 _POLLS_COLUMNS = """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
     requests INTEGER, error VARCHAR, next_at VARCHAR"""  # times as ISO 8601: SQLite has no type for them

@@ -13,7 +13,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.work import poll_status
+from data.tasks import poll_status
 
 
 def status(store: Store) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def poll(name: str | None, as_json: bool) -> None:
     \b
     Example: regtracker poll --source ci --json
     """
-    from data.work import poll_status
+    from data.tasks import poll_status
     from ingest.pipeline import Pipeline
 
     settings = load_settings()

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from data.model.run_record import RunRecord
 from data.settings import SourceSettings
-from data.work.jobs import JobRow
+from data.tasks.jobs import JobRow
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import encode, job_path

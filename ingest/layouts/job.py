@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 
 from data.model.run_record import RunRecord
 from data.settings import SourceSettings
-from data.work.jobs import JobRow
-from data.work.ledger import BUILD
+from data.tasks.jobs import JobRow
+from data.tasks.ledger import BUILD
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.urls import build_path, job_path

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from data.model.run_record import RunRecord
-from data.work.ledger import RUN
+from data.tasks.ledger import RUN
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.layouts.job import BuildPlacement, JobLayout, as_run
 from ingest.naming_rules import UNKNOWN

@@ -16,8 +16,8 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from data.model.bug_record import BugRecord
 from data.settings import SourceSettings, load
-from data.work import ledger
-from data.work.poll_log import PollRecord, log_poll
+from data.tasks import ledger
+from data.tasks.poll_log import PollRecord, log_poll
 from data.write.bugs import apply_bug_feed
 from support.live_server import served
 from support.store_builder import World, cases

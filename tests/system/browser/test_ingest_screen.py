@@ -14,7 +14,7 @@ from support.store_builder import World
 
 from dashboard.app import create_app
 from data.settings import SourceSettings, load
-from data.work import ledger
+from data.tasks import ledger
 from data.write import raw_files
 from ingest.clock import utc_now
 from ingest.scheduler import IngestScheduler

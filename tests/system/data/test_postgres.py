@@ -24,8 +24,8 @@ from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import builds, ingest_status, results
 from data.settings import StoreSettings, load
-from data.work import poll_status
-from data.work.poll_log import PollRecord
+from data.tasks import poll_status
+from data.tasks.poll_log import PollRecord
 from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)

@@ -20,7 +20,7 @@ from support.fake_server import JUNIT, Answer, WebServer, eventually, job
 from data.lake.store import Store
 from data.queries import ingest_status
 from data.settings import load
-from data.work import requests
+from data.tasks import requests
 from data.write import raw_files as raw
 from ingest.simulator import Programme, SimulatorServer
 

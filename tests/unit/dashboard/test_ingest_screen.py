@@ -15,8 +15,8 @@ from data.model.build_record import BuildRecord
 from data.model.measures import iso
 from data.model.run_record import RunRecord
 from data.settings import SourceSettings, load
-from data.work import ledger, poll_status, requests
-from data.work.poll_log import PollRecord, log_poll
+from data.tasks import ledger, poll_status, requests
+from data.tasks.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 
 NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)

@@ -15,11 +15,11 @@ from data.model.build_record import BuildRecord
 from data.model.measures import iso
 from data.model.run_record import RunBuildRecord, RunRecord
 from data.queries import ingest_status as queries
-from data.work import ledger, poll_status
-from data.work.build_lookups import entry_contexts, known_builds
-from data.work.jobs import JobRow, load_jobs, update_jobs
-from data.work.ledger import BUILD, GONE_FOR, RUN, LedgerEntry
-from data.work.poll_log import PollRecord, log_poll
+from data.tasks import ledger, poll_status
+from data.tasks.build_lookups import entry_contexts, known_builds
+from data.tasks.jobs import JobRow, load_jobs, update_jobs
+from data.tasks.ledger import BUILD, GONE_FOR, RUN, LedgerEntry
+from data.tasks.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 
 NOW = datetime(2026, 11, 1, 4)

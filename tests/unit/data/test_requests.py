@@ -13,8 +13,8 @@ from support.store_builder import World
 
 from data.lake.store import Store
 from data.model.build_record import BuildRecord
-from data.work import requests
-from data.work.requests import DONE, WORKING
+from data.tasks import requests
+from data.tasks.requests import DONE, WORKING
 from data.write import raw_files as raw
 from data.write.builds import upsert_builds
 

@@ -17,7 +17,7 @@ from support.store_builder import World
 from data.lake.store import Store
 from data.queries import bugs
 from data.settings import BugSettings, load
-from data.work import poll_status
+from data.tasks import poll_status
 from ingest import bug_feed as feeds
 from ingest.scheduler import IngestScheduler
 from regtracker import main

@@ -8,7 +8,7 @@ import pytest
 from support.fake_server import Answer, WebServer, source_of, store_of
 
 from data.settings import SourceSettings
-from data.work import requests
+from data.tasks import requests
 from ingest import candidates
 from ingest.backfill import BuildRange
 from ingest.jenkins.errors import JenkinsError

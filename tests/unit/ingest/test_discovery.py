@@ -11,7 +11,7 @@ import pytest
 from support.fake_server import Answer, ReceivedRequest, WebServer, source_of, store_of
 
 from data.lake.store import Store
-from data.work.jobs import JobRow, update_jobs
+from data.tasks.jobs import JobRow, update_jobs
 from ingest.backfill import BuildRange, find, run
 from ingest.clock import utc_now
 from ingest.pipeline import Pipeline

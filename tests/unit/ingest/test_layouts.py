@@ -10,7 +10,7 @@ from support.fake_server import store_of
 
 from data.lake.store import Store
 from data.settings import SourceSettings
-from data.work.ledger import BUILD, LedgerEntry
+from data.tasks.ledger import BUILD, LedgerEntry
 from data.write import raw_files
 from ingest.clock import utc_now
 from ingest.pipeline import Pipeline

@@ -15,7 +15,7 @@ from support.fake_server import Answer, ReceivedRequest, WebServer, source_of, s
 from data.lake.store import Store
 from data.queries import ingest_status
 from data.settings import SourceSettings
-from data.work.ledger import RUN, LedgerEntry
+from data.tasks.ledger import RUN, LedgerEntry
 from ingest.pipeline import Pipeline
 
 pytestmark = pytest.mark.slow

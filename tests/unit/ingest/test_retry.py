@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.work.ledger import BUILD, GONE, RETRY, LedgerEntry
+from data.tasks.ledger import BUILD, GONE, RETRY, LedgerEntry
 from ingest.jenkins.errors import ConnectionFailedError, ServerError
 from ingest.retry import FIRST_WAIT, LONGEST_WAIT, MAX_NOT_FOUND, after_failure, after_not_found, back_off
 

@@ -9,7 +9,7 @@ import pytest
 from support.fake_server import WebServer, source_of
 
 from data.settings import load
-from data.work import requests
+from data.tasks import requests
 from ingest.scheduler import IngestScheduler
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from data.work import ledger
+from data.tasks import ledger
 
 NOW = datetime(2026, 11, 20, 8)
 

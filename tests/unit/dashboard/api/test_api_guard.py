@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from support.store_builder import World
 
 from data.model import ids
-from data.work import requests
+from data.tasks import requests
 from data.write.raw_files import unpack
 from ingest import importer
 

@@ -20,7 +20,7 @@ from data.lake.connection import LAKE
 from data.lake.migrations import POLL_STATUS_TABLE
 from data.lake.store import Store
 from data.model.measures import iso
-from data.work.poll_log import PollRecord
+from data.tasks.poll_log import PollRecord
 
 FORGOTTEN_AFTER = timedelta(days=1)  # rows of processes that no longer run
 HEARTBEAT_S = 30.0

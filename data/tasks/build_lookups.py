@@ -13,7 +13,7 @@ from data.lake.cursors import registered
 from data.lake.store import Store
 from data.model.build_record import BuildKey
 from data.model.run_record import RUN_FACTS, RunRecord
-from data.work.ledger import GONE_FOR, RUN, LedgerEntry
+from data.tasks.ledger import GONE_FOR, RUN, LedgerEntry
 
 # Builds of one job and number whose starts differ by less are the same build; else the job was recreated.
 SAME_START = timedelta(seconds=1)
