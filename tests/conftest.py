@@ -1,5 +1,5 @@
-"""Markers, the order of the tests, the profile of property tests, and the reference corpus, which is beside the
-checkout and is never copied."""
+"""Markers, the order of the tests, the profile of property tests, and the reference inputs, which are beside the
+checkout and are never copied."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ settings.load_profile("steady")
 # what the whole suite costs. The demo runs as users run it; `REGTRACKER_STORE__THREADS=2 make test` tries the rest so.
 os.environ.setdefault("REGTRACKER_STORE__THREADS", "1")
 
-CORPUS = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 SYSTEM = Path(__file__).parent / "system"
 MARKER_OF_FIXTURE = {
     "chromium": "browser",
     "corpus": "corpus",
+    "cases": "corpus",
+    "histories": "corpus",
     "catalog": "postgres",
     # a store of the test's own
     "world": "slow",
@@ -68,12 +70,30 @@ def balanced(items: list[pytest.Item]) -> list[pytest.Item]:
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """The folder of the corpus; without it the test is skipped, or failed where CI says that it must be there."""
-    if not CORPUS.is_dir():
+    """Recorded answers of Jenkins and report files."""
+    return shared_folder("corpus")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Small inputs after public bug reports: `reports/` and `jenkins/replay.py`."""
+    return shared_folder("cases")
+
+
+@pytest.fixture(scope="session")
+def histories() -> Path:
+    """Test histories of real projects."""
+    return shared_folder("histories")
+
+
+def shared_folder(name: str) -> Path:
+    """A folder beside the checkout. Without it the test is skipped, or failed where CI requires it to be there."""
+    folder = SHARED / name
+    if not folder.is_dir():
         if os.environ.get("CI") == "true" and os.environ.get("REGTRACKER_REQUIRE_CORPUS") == "1":
-            pytest.fail("REGTRACKER_REQUIRE_CORPUS is set, and the corpus is not beside this checkout")
-        pytest.skip("the corpus is not beside this checkout")
-    return CORPUS
+            pytest.fail(f"REGTRACKER_REQUIRE_CORPUS is set, and the {name} folder is not beside this checkout")
+        pytest.skip(f"the {name} folder is not beside this checkout")
+    return folder
 
 
 @pytest.fixture
