@@ -1,0 +1,5 @@
+afterAll(() => {
+  throw new Error("tear-down of the file failed");
+});
+
+test("teardown", () => {});

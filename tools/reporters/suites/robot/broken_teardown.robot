@@ -1,0 +1,6 @@
+*** Settings ***
+Suite Teardown    Fail    tear-down of the suite failed
+
+*** Test Cases ***
+Teardown
+    No Operation
