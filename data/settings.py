@@ -93,7 +93,7 @@ class EnvironmentRule(_Table):
 
     def of(self, parameters: dict[str, str]) -> str:
         value = parameters.get(self.parameter)
-        if value is None:
+        if not value:
             return self.default
         names = {key.lower(): name for key, name in self.map.items()}
         return names.get(value.lower(), self.default if names else value)

@@ -11,6 +11,8 @@ from typing import Any
 from data.model import filters, input_checks
 from ingest.report_files import looks_like_results
 
+DEFAULT_ENVIRONMENT = "default"
+
 
 @dataclass(frozen=True)
 class ImportKey:
@@ -24,7 +26,7 @@ class ImportKey:
     number: int | None = None
     started_at: datetime | None = None
     version: str | None = None
-    environment: str = "default"
+    environment: str = DEFAULT_ENVIRONMENT
     url: str = ""
     revision: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
@@ -36,8 +38,16 @@ class ImportKey:
             if not isinstance(value, str) or not value.strip():
                 raise ValueError(f"{name} is missing: an import needs a release and a module")
             input_checks.check_name(value)
+        environment = input_checks.check_text("environment", self.environment or DEFAULT_ENVIRONMENT)
+        object.__setattr__(self, "environment", environment)
         if self.started_at is not None:
             input_checks.check_not_future(self.started_at)
+
+    @property
+    def job(self) -> str:
+        """What numbers count within. Each environment has numbers of its own."""
+        names = [self.release, self.module, *([] if self.environment == DEFAULT_ENVIRONMENT else [self.environment])]
+        return "/".join(names)
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> ImportKey:

@@ -115,7 +115,7 @@ def _build(
     cases, tests = result_table(results.cases, lambda _: key.module)
     return BuildRecord(
         source=source,
-        job=f"{key.release}/{key.module}",
+        job=key.job,
         number=number,
         started_at=started_at,
         release=key.release,
@@ -164,7 +164,7 @@ def _identity(
     store: Store, source: str, key: ImportKey, files: Sequence[ReportFile], cases: Sequence[Case]
 ) -> tuple[int, datetime]:
     """(number, start time): as given, else of the stored build with this start, else a new number."""
-    stored = builds_of_job(store, source, f"{key.release}/{key.module}")
+    stored = builds_of_job(store, source, key.job)
     started_at = key.started_at or _start(files, cases)
     if started_at is None:
         starts = [start for number, start in stored if number == key.number]

@@ -36,6 +36,9 @@ class NamingRules:
     def environment(self, parameters: dict[str, str]) -> str:
         return self.source.environment.of(parameters)
 
+    def names_environment(self, parameters: dict[str, str]) -> bool:
+        return bool(parameters.get(self.source.environment.parameter))
+
     def module(self, job_name: str) -> str:
         """The module of a job: the part of its name that the pattern matches, in lower case with underscores."""
         found = self._module.search(job_name)

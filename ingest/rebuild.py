@@ -31,6 +31,8 @@ from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.parsers.zip_archive import BadArchiveError
 from ingest.pipeline import BATCH_RESULTS
 
+Parent = tuple[str, str, int, datetime]  # RunRecord.parent
+
 CHUNK = 100  # builds whose raw files are read at once
 COMPARED = ("release", "version", "environment", "module", "total", "passed", "failed", "errors", "skipped", "flags")
 
@@ -69,15 +71,15 @@ def rebuild(
     changes = Changes()
     layouts = {source.name: layout_of(source) for source in store.settings.source if name in (None, source.name)}
     rows = [row for row in stored_builds(store, since) if name in (None, row["source"])]
-    if not dry_run:
-        for layout in layouts.values():
-            if isinstance(layout, OrchestratorLayout):
-                _rebuild_runs(store, layout, since)
+    environments: dict[Parent, str] = {}
+    for layout in layouts.values():
+        if isinstance(layout, OrchestratorLayout):
+            environments |= _rebuild_runs(store, layout, since, dry_run)
     batch: list[tuple[BuildRecord, RunRecord | None]] = []
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         progress(start, len(rows))
-        for row, rebuilt in zip(chunk, _rebuild_builds(store, chunk, layouts), strict=True):
+        for row, rebuilt in zip(chunk, _rebuild_builds(store, chunk, layouts, environments), strict=True):
             if rebuilt is None:
                 changes.skipped += 1
                 continue
@@ -97,9 +99,10 @@ def rebuild(
 
 
 def _rebuild_builds(
-    store: Store, rows: list[dict[str, Any]], layouts: dict[str, JobLayout]
+    store: Store, rows: list[dict[str, Any]], layouts: dict[str, JobLayout], environments: dict[Parent, str]
 ) -> Iterator[tuple[BuildRecord, RunRecord | None] | None]:
-    """Each build by today's code; None if its raw files are missing or its source is no longer configured."""
+    """Each build by today's code; None if its raw files are missing or its source is no longer configured.
+    `environments`: those of the orchestrating builds."""
     entries = [LedgerEntry(row["source"], row["job"], row["number"], BUILD) for row in rows]
     contexts = entry_contexts(store, entries)
     files = raw_files.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
@@ -111,7 +114,11 @@ def _rebuild_builds(
             elif any(file.kind == "import" for file in kept):
                 yield importer.rebuild_import(row, kept)
             else:
-                yield _rebuild_build(row, layouts.get(row["source"]), kept, contexts[entry.key].parents)
+                parents = [
+                    replace(run, environment=environments.get(run.parent, run.environment))
+                    for run in contexts[entry.key].parents
+                ]
+                yield _rebuild_build(row, layouts.get(row["source"]), kept, parents)
         except BadArchiveError:
             yield None
 
@@ -154,8 +161,9 @@ def _commit(store: Store, batch: list[tuple[BuildRecord, RunRecord | None]], dry
     )
 
 
-def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | None) -> None:
-    """Rebuild the runs of orchestrating builds by today's rules."""
+def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | None, dry_run: bool) -> dict[Parent, str]:
+    """Rebuild the runs of orchestrating builds by today's rules. Returns the environments of these builds."""
+    environments: dict[Parent, str] = {}
     rows = stored_runs(store, layout.source.name, since)
     for start in range(0, len(rows), CHUNK):
         runs: list[RunRecord] = []
@@ -168,9 +176,12 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
                 build_map = json.loads(raw_files.unpack(kept["build_map"])) if "build_map" in kept else None
                 run = layout.parent(detail, row["started_at"], row["release"])
                 runs.append(run)
+                environments[run.parent] = run.environment
                 module_builds = layout.listed_builds(detail, build_map)
                 run_builds += [RunBuildRecord(run.id, run.source, *build) for build in module_builds]
-        _commit_runs(store, runs, run_builds)
+        if not dry_run:
+            _commit_runs(store, runs, run_builds)
+    return environments
 
 
 def _commit_runs(store: Store, runs: list[RunRecord], run_builds: list[RunBuildRecord]) -> None:

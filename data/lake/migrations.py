@@ -18,6 +18,7 @@ INLINED_ROWS = {
     "bugs": 1_000,
     "bug_cases": 1_000,
     "builds": 200,
+    "id_aliases": 1_000,
     "ledger": 10_000,
     "jobs": 2_000,
     "poll_log": 100,

@@ -19,3 +19,10 @@ def check_name(text: str) -> str:
             f"{text[:80]!r} is not a valid name: at most 200 characters, no slash, no control character, not only dots"
         )
     return text
+
+
+def check_text(field: str, value: object) -> str:
+    """Check the value of a field: printable text. Raises ValueError that names the field."""
+    if not isinstance(value, str) or not value.strip() or len(value) > 200 or not value.isprintable():
+        raise ValueError(f"{field} = {value!r}: must be text of 1 to 200 printable characters")
+    return value

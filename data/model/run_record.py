@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from data.model.build_record import BuildKey
 # The columns of the table `runs` that a RunRecord has, in the order of its parameters.
 RUN_FACTS = (
     *("source", "job", "number", "release", "started_at", "version", "environment", "duration_s", "state", "result"),
-    *("display_name", "url"),
+    *("display_name", "url", "key"),
 )
 
 
@@ -20,8 +20,9 @@ RUN_FACTS = (
 class RunRecord:
     """One regression run. For a build without an orchestrating build: the same facts as the build.
 
-    A run without an orchestrating build has a `key` in place of a start; its times and state are computed from its
-    builds.
+    Its identity holds the release and the environment: an orchestrating build whose builds test two releases or two
+    environments has several runs. A run that an import or a parameter names has a `key` in place of a number and a
+    start; its times and state are computed from its builds.
     """
 
     source: str
@@ -36,15 +37,16 @@ class RunRecord:
     result: str | None = None
     display_name: str = ""
     url: str = ""
-    key: str = field(default="", compare=False)
+    key: str = ""
 
     @cached_property
     def id(self) -> int:
-        return ids.of(self.source, self.job, self.number, self.key or self.started_at.isoformat(), self.release)
+        named = (self.key,) if self.key else (self.number, self.started_at.isoformat())
+        return ids.of(self.source, self.job, *named, self.release, self.environment)
 
     @property
     def parent(self) -> tuple[str, str, int, datetime]:
-        """The orchestrating build, shared by its runs (one for each release that it tested)."""
+        """The orchestrating build, shared by its runs (one for each release and environment tested)."""
         return self.source, self.job, self.number, self.started_at
 
     @property
@@ -70,3 +72,4 @@ class StoredBuild:
     build: int
     started_at: datetime
     release: str
+    environment: str

@@ -42,7 +42,7 @@ def upsert_builds(
     replaced = {build.id for build in builds}
     candidates = {key: [one for one in stored.get(key, ()) if one.build not in replaced] for key in keys}
     for build in builds:
-        candidates[build.key].append(StoredBuild(build.id, build.started_at, build.release))
+        candidates[build.key].append(StoredBuild(build.id, build.started_at, build.release, build.environment))
     joined = [(build.id, run, RunBuildRecord(run.id, *build.key, build.module)) for build, run in standalone_runs]
     update_runs(cursor, runs, run_builds, joined, candidates)
     _insert_releases(cursor, {build.release for build in builds} | {run.release for run in runs}, now)
@@ -85,11 +85,11 @@ def _stored_builds(cursor: duckdb.DuckDBPyConnection, keys: set[BuildKey]) -> di
         columns = [pa.array(column) for column in zip(*sorted(keys), strict=True)]
         with registered(cursor, wanted_keys=pa.table(columns, names=["source", "job", "number"])):
             found = cursor.execute(
-                """SELECT source, job, number, build, started_at, release FROM builds
+                """SELECT source, job, number, build, started_at, release, environment FROM builds
                 JOIN wanted_keys USING (source, job, number)"""
             ).fetchall()
-        for source, job, number, build, started_at, release in found:
-            answer[source, job, number].append(StoredBuild(build, started_at, release))
+        for source, job, number, *facts in found:
+            answer[source, job, number].append(StoredBuild(*facts))
     return answer
 
 

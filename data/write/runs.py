@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 # Facts of the orchestrating build, which all its runs share.
-_PARENT_FACTS = ("version", "environment", "duration_s", "state", "result", "display_name")
+_PARENT_FACTS = ("version", "duration_s", "state", "result", "display_name")
 _KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
 _RUN_COLUMNS: dict[str, pa.DataType] = {
     "run": pa.int64(),
@@ -37,6 +37,7 @@ _RUN_COLUMNS: dict[str, pa.DataType] = {
     "result": pa.string(),
     "display_name": pa.string(),
     "url": pa.string(),
+    "key": pa.string(),
 }
 _RUN_BUILD_COLUMNS: dict[str, pa.DataType] = {
     "run": pa.int64(),
@@ -61,19 +62,20 @@ def update_runs(
     had the build loses it.
     `candidates`: for every key that is listed or was read, the stored builds that it may mean.
 
-    A listed build that tested another release than its run moves to the run of that release of the same orchestrating
-    build. Where several builds share a number, because a job was recreated, the one nearest in time to the run counts.
+    A listed build that tested another release or environment than its run moves to the run of its own, of the same
+    orchestrating build. Where several builds share a number, because a job was recreated, the one nearest in time to
+    the run counts.
     """
     incoming = {run.id: run for run in (*runs, *(run for _, run, _ in joined))}
     if not incoming and not candidates:
         return
     parents = {run.parent_key for run in incoming.values()}
-    update = _Update(cursor, parents, set(candidates))
+    update = _Update(cursor, set(incoming), parents, set(candidates))
     moved = {
         update.runs[row[0]].parent_key for row, build in update.matches(candidates) if update.misplaced(row, build)
     }
     if moved - parents:
-        update = _Update(cursor, parents | moved, set(candidates))
+        update = _Update(cursor, set(incoming), parents | moved, set(candidates))
     for run in incoming.values():
         update.add_run(run, incoming)
     for build_id, _, run_build in joined:
@@ -89,7 +91,9 @@ def update_runs(
 class _Update:
     """The runs and run builds that an update touches: as stored, and as they should be."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, parents: set[BuildKey], keys: set[BuildKey]) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, runs: set[int], parents: set[BuildKey], keys: set[BuildKey]
+    ) -> None:
         self.cursor = cursor
         self.stored_runs: dict[int, RunRecord] = {}
         self.stored_rows: dict[RowKey, tuple[str, int | None]] = {}
@@ -98,10 +102,10 @@ class _Update:
         self._families: dict[tuple[Any, ...], set[int]] = defaultdict(set)  # runs by their orchestrating build
         self._rows_of_build: dict[int | None, list[RowKey]] = defaultdict(list)
         self.runs: dict[int, RunRecord] = {}
-        self._read(parents, keys)
+        self._read(runs, parents, keys)
         self.rows = dict(self.stored_rows)
 
-    def _read(self, parents: set[BuildKey], keys: set[BuildKey]) -> None:
+    def _read(self, runs: set[int], parents: set[BuildKey], keys: set[BuildKey]) -> None:
         facts = ", ".join(f"o.{name} AS o_{name}" for name in RUN_FACTS)
         with registered(self.cursor, parent_keys=_key_table(parents), row_keys=_key_table(keys)):
             found = self.cursor.execute(
@@ -110,7 +114,9 @@ class _Update:
                         count(r.run) OVER (PARTITION BY o.run)
                     FROM runs o LEFT JOIN run_builds r USING (run))
                 WHERE (o_source, o_job, o_number) IN (SELECT (source, job, number) FROM parent_keys)
-                    OR (source, job, number) IN (SELECT (source, job, number) FROM row_keys)"""
+                    OR (source, job, number) IN (SELECT (source, job, number) FROM row_keys)
+                    OR run IN (SELECT unnest(?::BIGINT[]))""",
+                [sorted(runs)],
             ).fetchall()
         width = len(RUN_FACTS) + 1
         for run, *columns in found:
@@ -143,7 +149,7 @@ class _Update:
                     for row in [row for row, (_, build) in self.rows.items() if row[0] == other and build is None]:
                         self.rows.setdefault((run.id, *row[1:]), self.rows.pop(row))
         elif stored := self.stored_runs.get(run.id):
-            run = replace(run, started_at=min(run.started_at, stored.started_at))
+            run = replace(run, number=stored.number, started_at=min(run.started_at, stored.started_at))
         self._add(run.id, run)
 
     def assign(self, build: int, wanted: RunBuildRecord) -> None:
@@ -175,15 +181,16 @@ class _Update:
         return answer
 
     def misplaced(self, row: RowKey, build: StoredBuild) -> bool:
-        """Whether the build tested another release than the run that lists it."""
-        return self.runs[row[0]].release != build.release
+        """Whether the build tested another release or environment than the run that lists it."""
+        run = self.runs[row[0]]
+        return (run.release, run.environment) != (build.release, build.environment)
 
     def link(self, row: RowKey, build: StoredBuild) -> None:
-        """Note the build of a row; a misplaced one moves to the run of its release."""
+        """Note the build of a row; a misplaced one moves to the run of its release and environment."""
         module, _ = self.rows[row]
         if self.misplaced(row, build):
             del self.rows[row]
-            other = replace(self.runs[row[0]], release=build.release)
+            other = replace(self.runs[row[0]], release=build.release, environment=build.environment)
             if other.id not in self.runs:
                 self._add(other.id, other)
             row = other.id, *row[1:]

@@ -1,7 +1,8 @@
 """Layout `orchestrator`: a parent build starts one build per module and lists them in its artifact build_map.json.
 
-Several parents may list one build. A module build belongs to the release of its own version, or without one to that of
-its parent. The parent in a multijob needs no map: Jenkins lists its sub-builds.
+Several parents may list one build. A module build belongs to the release of its own version and to the environment of
+its own parameter, or without one to that of its parent. The parent in a multijob needs no map: Jenkins lists its
+sub-builds.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class OrchestratorLayout(JobLayout):
             own,
             release=own.release if own.release != UNKNOWN else self.rules.release(parent.version) or parent.release,
             version=own.version or parent.version,
-            environment=parent.environment,
+            environment=own.environment if self.rules.names_environment(detail.parameters) else parent.environment,
         )
 
 

@@ -113,7 +113,8 @@ def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
     run = RunRecord("ci", "parent", 1, "7.0", NOW, version="7.0.1", environment="prod")
     run_builds = [RunBuildRecord(run.id, "ci", "a", number, "m") for number in (1, 2)]
     write(store, lambda cursor: upsert_builds(cursor, [], NOW, runs=[run], run_builds=run_builds))
-    write(store, lambda cursor: upsert_builds(cursor, [BuildRecord("ci", "a", 1, NOW + HOUR, "7.0", "m")], NOW))
+    read = BuildRecord("ci", "a", 1, NOW + HOUR, "7.0", "m", environment="prod")
+    write(store, lambda cursor: upsert_builds(cursor, [read], NOW))
     keys = [entry(1), entry(2), entry(1, job="parent", kind=RUN)]
     first, second, parent = entry_contexts(store, keys).values()
     assert first.parents == second.parents == [run]
