@@ -18,6 +18,7 @@ from dashboard import formats, sparklines, terms
 from dashboard.app_state import services, store
 from dashboard.callback_errors import log
 from dashboard.page_url import PageUrl, match
+from data import redaction
 from data.lake.connection import StoreError
 from data.lake.store import SnapshotNotFoundError, Store
 from data.model.filters import EVERYTHING, FilterError
@@ -91,7 +92,7 @@ def render_screen(template: str, url: PageUrl, page_data: PageData, segments: di
         )
     except (StoreError, duckdb.Error) as error:
         log.error("the store is unavailable", exc_info=error)
-        markup = render_template("error_state.html", url=url, kind="store", text=str(error))
+        markup = render_template("error_state.html", url=url, kind="store", text=redaction.redact(str(error)))
     return {"html": markup, "at": at, "snapshot": None}
 
 

@@ -10,6 +10,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +21,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -28,6 +30,8 @@ from pydantic_settings import (
     SettingsError,
     TomlConfigSettingsSource,
 )
+
+from data import redaction
 
 
 class ConfigError(Exception):
@@ -55,13 +59,27 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+POSTGRES = ("postgresql:", "postgres:")  # beginnings of a catalog in PostgreSQL
+_LIBPQ = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service)\s*=")
+
+
 class StoreSettings(_Table):
     """Where the lake is, and the threads and memory that one process may use for it."""
 
-    catalog: str = ""  # a path of a SQLite file or postgresql://user@host/dbname; empty: HOME/catalog.sqlite
+    # A path of a SQLite file, postgresql://user@host/dbname or postgres:host=... dbname=...; empty: HOME/catalog.sqlite
+    catalog: str = ""
     data_path: str = ""  # a folder or s3://bucket/prefix; empty: HOME/lake
     threads: int = Field(2, ge=1, le=256)
     memory: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
+
+    @field_validator("catalog")
+    @classmethod
+    def _known_kind(cls, catalog: str) -> str:
+        if catalog.startswith(POSTGRES):
+            return catalog
+        if "://" in catalog or _LIBPQ.match(catalog):
+            raise ValueError("must be a path of a SQLite file, postgresql://user@host/dbname or postgres:host=...")
+        return catalog
 
 
 class WebSettings(_Table):
@@ -138,6 +156,20 @@ class SourceSettings(_Table):
     timeout_s: float = Field(60, gt=0)
     recheck_minutes: float = Field(10, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _split_userinfo(cls, values: Any) -> Any:
+        """User and token of `https://user:token@host/` as the settings of these names: the URL is shown and stored."""
+        if not isinstance(values, dict) or not isinstance(values.get("url"), str):
+            return values
+        url, token = redaction.split_password(values["url"])
+        scheme, _, rest = url.partition("://")
+        user, at, host = rest.partition("@") if "@" in re.split("[/?#]", rest)[0] else ("", "", rest)
+        if not at:
+            return values
+        given = {"user": unquote(user), "token": token}
+        return {name: value for name, value in given.items() if value} | values | {"url": f"{scheme}://{host}"}
+
     @field_validator("url")
     @classmethod
     def _http(cls, url: str) -> str:
@@ -170,6 +202,7 @@ class SourceSettings(_Table):
 
 
 BUGS_TOKEN = "REGTRACKER_BUGS_TOKEN"
+_SECRET_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD")
 _CLOSED = "closed done resolved fixed verified released rejected cancelled canceled duplicate invalid obsolete"
 
 
@@ -265,6 +298,7 @@ def load(**overrides: Any) -> Settings:
         document = tomllib.loads(path.read_text()) if path.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    _register_secrets(document)
     unknown = sorted(set(document) - set(Settings.model_fields))
     if unknown:
         allowed = ", ".join(Settings.model_fields)
@@ -282,7 +316,21 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, path, document) for item in error.errors())) from error
     sources = [_with_token(source, token_variable(source.name), f"source.{source.name}") for source in settings.source]
-    return settings.model_copy(update={"source": sources, "bugs": _with_token(settings.bugs, BUGS_TOKEN, "bugs")})
+    settings = settings.model_copy(update={"source": sources, "bugs": _with_token(settings.bugs, BUGS_TOKEN, "bugs")})
+    redaction.register_from([settings.catalog, settings.data_path, settings.bugs.url])
+    for token in (settings.bugs.token, *(source.token for source in settings.source)):
+        redaction.register(token.get_secret_value() if token else None)
+    return settings
+
+
+def _register_secrets(document: dict[str, Any]) -> None:
+    """Mask the secrets of the file and of the environment, also where the configuration turns out to be wrong."""
+    redaction.register_from(document)
+    for name, value in os.environ.items():
+        if name.startswith("REGTRACKER_"):
+            redaction.register_from(value)
+        if name in _SECRET_VARIABLES or (name.startswith("REGTRACKER_") and name.endswith("_TOKEN")):
+            redaction.register(value)
 
 
 def token_variable(source: str) -> str:
@@ -304,13 +352,11 @@ def _explain(item: Any, path: Path, document: dict[str, Any]) -> str:
     message = item["msg"].removeprefix("Value error, ")
     variable = "REGTRACKER_" + "__".join(str(part) for part in item["loc"]).upper()
     if variable in os.environ:
-        value = re.sub(r"//[^/@\s]*@", "//...@", os.environ[variable])
-        return f"environment variable {variable} = {value!r}: {message}"
+        return redaction.redact(f"environment variable {variable} = {os.environ[variable]!r}: {message}")
     if item["type"] == "extra_forbidden":
         return f"{path}: {key}: unknown key"
     value = "" if item["type"] == "missing" else f" = {item['input']!r}"
-    value = re.sub(r"//[^/@\s]*@", "//...@", value)  # never show a password
-    return f"{path}: {key}{value}: {message}"
+    return redaction.redact(f"{path}: {key}{value}: {message}")
 
 
 def _by_name(loc: tuple[str | int, ...], document: dict[str, Any]) -> tuple[str | int, ...]:

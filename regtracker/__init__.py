@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from data import redaction
+
 if TYPE_CHECKING:
     from regtracker.notebook import Tracker
 
@@ -63,6 +65,7 @@ class _LazyGroup(click.Group):
         return getattr(importlib.import_module(module), attribute)
 
     def invoke(self, ctx: click.Context) -> Any:
+        redaction.install()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):

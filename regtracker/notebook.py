@@ -16,7 +16,7 @@ from typing import Any, Self, TypedDict, Unpack
 
 import pandas as pd
 
-from data.lake.connection import StoreError
+from data.lake.connection import StoreError, local_catalog
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter, parse_time
@@ -205,9 +205,10 @@ class Tracker:
 def connect(home_or_config: str | os.PathLike[str] | None, as_of: int | str | datetime | None) -> Tracker:
     """See `regtracker.connect`."""
     settings = _settings(home_or_config)
-    if "://" not in settings.catalog and not Path(settings.catalog).exists():
+    catalog = local_catalog(settings)
+    if catalog is not None and not catalog.exists():
         raise StoreError(
-            f"There is no store at {settings.catalog}. Give connect() the folder that REGTRACKER_HOME names, or the "
+            f"There is no store at {catalog}. Give connect() the folder that REGTRACKER_HOME names, or the "
             "configuration file. `regtracker demo`, `up`, `poll` or `import` creates a store."
         )
     tracker = Tracker(Store.open(settings, memory_tables=True))

@@ -17,7 +17,7 @@ from dashboard.api.openapi import blueprint, documented_response, item_responses
 from dashboard.api.responses import VERSION, cached_route, request_context
 from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
 from dashboard.app_state import services, store
-from data.lake.connection import LAKE, StoreError
+from data.lake.connection import LAKE, StoreError, local_catalog
 from data.lake.store import Store
 from data.model.measures import iso
 from data.queries import ingest_status
@@ -80,7 +80,7 @@ def get_health(query: parameters.NoQuery) -> Response:
                 "committed_at": iso(newest.committed_at),
                 "age_s": age_s(newest.committed_at),
                 "oldest_at": iso(store.oldest_snapshot_time()),
-                "catalog": "postgresql" if "://" in store.settings.catalog else "sqlite",
+                "catalog": "sqlite" if local_catalog(store.settings) else "postgresql",
             },
             "ingest": sources,
             "ingest_seen": poll_status.last_heartbeat(store)[0],

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from flask import Response, request
 from flask_openapi3 import FileStorage
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
@@ -24,6 +24,7 @@ from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import cached_route, request_context
 from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.app_state import services, store
+from data import redaction
 from data.lake.store import Store
 from data.model import filters, ids, input_checks
 from data.model.filters import Filter
@@ -77,7 +78,11 @@ def list_drops(query: parameters.ListQuery) -> Any:
 
 Bound = int | Annotated[str, parameters.schema_pattern(f"^([0-9]{{1,9}}|{parameters.ISO})$")] | None
 Moment = Annotated[str, parameters.schema_pattern(parameters.TIME)]
-Url = Annotated[str, Field(pattern="^https?://", max_length=2000)]
+Url = Annotated[
+    str,
+    Field(pattern="^https?://", max_length=2000),
+    AfterValidator(lambda url: redaction.split_password(url)[0]),  # it is shown to everybody
+]
 
 
 class IngestRequest(BaseModel):
@@ -194,7 +199,7 @@ class Upload(BaseModel):
     environment: str | None = Field(None, max_length=200)
     started_at: Moment | None = Field(None, description="ISO 8601 time, not in the future; default: now")
     revision: str | None = Field(None, max_length=200, description="commit that was built")
-    url: str | None = Field(None, pattern="^https?://", max_length=2000, description="URL of the build in its CI")
+    url: Url | None = Field(None, description="URL of the build in its CI")
     run: str | None = Field(
         None, max_length=200, description="builds of a release with the same value form one run; default: the number"
     )

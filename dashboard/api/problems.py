@@ -19,6 +19,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from data import redaction
 from data.lake.connection import StoreError
 from data.lake.store import SnapshotNotFoundError
 from data.model.filters import Filter, FilterError
@@ -69,7 +70,7 @@ def problem_response(status: int, detail: str, parameter: str | None = None, pos
         "type": f"/api/docs#{status}",
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": redaction.redact(detail),
         "instance": request.path,
     }
     if parameter is not None:

@@ -6,15 +6,14 @@ import errno
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from data.lake.connection import StoreError
+from data import redaction
+from data.lake.connection import StoreError, local_catalog
 from data.lake.store import Store
 from data.settings import ConfigError, Settings, load
 
@@ -39,9 +38,10 @@ def json_option(what: str = "One JSON object") -> Callable[[Any], Any]:
 
 def fail(error: object, code: int = 2) -> NoReturn:
     """Print the error and exit; 2 means that nothing was done. With --json, also print {"error": ...}."""
+    text = redaction.redact(str(error))
     if click.get_current_context().meta.get(_AS_JSON):
-        click.echo(json.dumps({"error": str(error)}))
-    click.echo(str(error), err=True)
+        click.echo(json.dumps({"error": text}))
+    click.echo(text, err=True)
     sys.exit(code)
 
 
@@ -57,7 +57,7 @@ def exit_after(error: BaseException) -> NoReturn:
         if number == errno.EPIPE:
             sys.exit(141)
         fail(f"Cannot write the output: {os.strerror(number)}.")
-    traceback.print_exception(error)
+    redaction.print_exception(error)
     fail(f"This is a bug in regtracker: {type(error).__name__}: {error}")
 
 
@@ -71,9 +71,10 @@ def load_settings() -> Settings:
 
 def require_store(settings: Settings) -> Settings:
     """The settings; exits with 2 if there is no store: a command that only reads must not create an empty one."""
-    if "://" not in settings.catalog and not Path(settings.catalog).exists():
+    catalog = local_catalog(settings)
+    if catalog is not None and not catalog.exists():
         fail(
-            f"There is no store at {settings.catalog}. Is REGTRACKER_HOME right? "
+            f"There is no store at {catalog}. Is REGTRACKER_HOME right? "
             "`regtracker up`, `poll` or `import` creates one."
         )
     return settings

@@ -5,7 +5,6 @@ key must not print an error.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 
@@ -34,11 +33,12 @@ def modules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> 
 def _from_store(sql: str, incomplete: str) -> list[str]:
     import duckdb
 
-    from data.lake.connection import LAKE, StoreError, attach_statement, connect
+    from data.lake.connection import LAKE, StoreError, attach_statement, connect, local_catalog
 
     try:
         settings = load()
-        if "://" not in settings.catalog and not Path(settings.catalog).is_file():
+        catalog = local_catalog(settings)
+        if catalog is not None and not catalog.is_file():
             return []
         with connect(settings) as cursor:
             cursor.execute(attach_statement(settings, LAKE, read_only=True))

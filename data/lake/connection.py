@@ -17,7 +17,8 @@ from typing import Any
 import duckdb
 from filelock import FileLock
 
-from data.settings import Settings
+from data import redaction
+from data.settings import POSTGRES, Settings
 
 LAKE = "lake"
 _LOCK_DATABASE = "catalog_turns"  # the PostgreSQL of the catalog attached once more, only to take the lock in
@@ -26,11 +27,15 @@ _open_numbers = count()
 
 
 class StoreError(Exception):
-    """The lake cannot be opened or written; the text says what to do."""
+    """The lake cannot be opened or written; the text says what to do, and has no secret."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(redaction.redact(text))
 
 
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     """Start a DuckDB in this process with the extensions of the lake. Raises StoreError if one is not installed."""
+    _give_password(settings)
     root = duckdb.connect(
         config={
             "threads": settings.store.threads,
@@ -52,6 +57,17 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     if settings.data_path.startswith("s3://"):
         _create_s3_secret(root)
     return root
+
+
+def _give_password(settings: Settings) -> None:
+    """Hand the password of the catalog to libpq by the environment.
+
+    DuckDB would repeat it in its messages, and show it as the path of the database. One process has one catalog.
+    """
+    password = redaction.split_password(settings.catalog)[1]
+    if password and local_catalog(settings) is None:
+        redaction.register_from(settings.catalog)
+        os.environ["PGPASSWORD"] = password
 
 
 def _extension(name: str) -> Path:
@@ -77,6 +93,7 @@ def _create_s3_secret(root: duckdb.DuckDBPyConnection) -> None:
     if endpoint:
         scheme, _, host = endpoint.partition("://")
         values |= {"ENDPOINT": host.rstrip("/"), "URL_STYLE": "path", "USE_SSL": str(scheme == "https").lower()}
+    redaction.register(values.get("KEY_ID"), values.get("SECRET"))
     text = ", ".join(f"{key} '{quoted(value)}'" for key, value in values.items())
     root.execute(f"CREATE SECRET lake_data (TYPE s3{', ' + text if text else ''})")
 
@@ -84,7 +101,7 @@ def _create_s3_secret(root: duckdb.DuckDBPyConnection) -> None:
 def attach_statement(settings: Settings, name: str, snapshot_id: int | None = None, read_only: bool = False) -> str:
     """SQL that attaches the lake as `name`: read-write, read-only, or pinned to a snapshot."""
     local = local_catalog(settings)
-    catalog = f"sqlite:{local}" if local else f"postgres:{settings.catalog}"
+    catalog = f"sqlite:{local}" if local else f"postgres:{_postgres_address(settings)}"
     # The settings say where the data files are: a store may be moved or restored elsewhere.
     options = [f"DATA_PATH '{quoted(settings.data_path)}'", "OVERRIDE_DATA_PATH true"]
     if local:
@@ -97,7 +114,13 @@ def attach_statement(settings: Settings, name: str, snapshot_id: int | None = No
 
 def local_catalog(settings: Settings) -> Path | None:
     """The path of a SQLite catalog; None for PostgreSQL."""
-    return None if settings.catalog.startswith(("postgresql://", "postgres://")) else Path(settings.catalog)
+    return None if settings.catalog.startswith(POSTGRES) else Path(settings.catalog)
+
+
+def _postgres_address(settings: Settings) -> str:
+    """The address of a PostgreSQL catalog for libpq, without its password."""
+    address = redaction.split_password(settings.catalog)[0]
+    return address if "://" in address else address.partition(":")[2]
 
 
 def enable_wal(catalog: Path) -> None:
@@ -109,7 +132,7 @@ def enable_wal(catalog: Path) -> None:
 def attach_lock_database(root: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Attach the database that `writer_lock` locks in. Only a PostgreSQL catalog needs one."""
     if local_catalog(settings) is None:
-        root.execute(f"ATTACH '{quoted(settings.catalog)}' AS {_LOCK_DATABASE} (TYPE postgres)")
+        root.execute(f"ATTACH '{quoted(_postgres_address(settings))}' AS {_LOCK_DATABASE} (TYPE postgres)")
 
 
 def writer_lock(root: duckdb.DuckDBPyConnection, settings: Settings) -> AbstractContextManager[Any]:

@@ -38,6 +38,7 @@ from data.lake.connection import (
     writer_lock,
 )
 from data.lake.cursors import one_row
+from data.redaction import split_password
 from data.settings import Settings
 
 if TYPE_CHECKING:
@@ -125,10 +126,10 @@ class Store:
                 store._memory_tables = MemoryTables(root, LAKE, settings.data_path)
                 store.refresh()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
+            catalog = split_password(settings.catalog)[0]
             raise StoreError(
-                f"the store cannot be opened (catalog {settings.catalog}, data {settings.data_path}): {error}. "
-                "Check [store] in the configuration and that this user may write there; `regtracker check` shows "
-                "details."
+                f"the store cannot be opened (catalog {catalog}, data {settings.data_path}): {error}. Check [store] in "
+                "the configuration and that this user may write there; `regtracker check` shows details."
             ) from error
         return store
 

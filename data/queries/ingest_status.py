@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.lake.cached_query import cached_query
-from data.lake.connection import LAKE
+from data.lake.connection import LAKE, local_catalog
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -181,10 +181,10 @@ def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
 
 def catalog_bytes(store: Store) -> int | None:
     """The catalogue's SQLite file, with its log; None in PostgreSQL, whose own tools tell."""
-    catalog = store.settings.catalog
-    if "://" in catalog:
+    catalog = local_catalog(store.settings)
+    if catalog is None:
         return None
-    return sum(path.stat().st_size for path in (Path(catalog), Path(f"{catalog}-wal")) if path.exists())
+    return sum(path.stat().st_size for path in (catalog, Path(f"{catalog}-wal")) if path.exists())
 
 
 @cached_query

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from data import redaction
 from data.lake.connection import StoreError
 from data.settings import Settings
 from data.sql_console.worker_process import WorkerEndedError, WorkerProcess
@@ -214,4 +215,4 @@ class Sandbox:
             self.close()
         if failure["unreadable"]:
             return StoreError(failure["error"])
-        return SqlError(failure["error"], failure["position"])
+        return SqlError(redaction.redact(failure["error"]), failure["position"])

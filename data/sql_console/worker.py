@@ -22,6 +22,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from data import redaction
 from data.lake.connection import LAKE, attach_statement, connect
 from data.settings import Settings
 from data.sql_console.column_types import for_format, unique_names
@@ -33,6 +34,7 @@ _SETTING = re.compile(r'\s*Use "SET [^"]*"[^.]*\.')  # a hint about what is lock
 
 def main() -> None:
     """Requests come as JSON lines on standard input; the first one says where the lake is, and the limits."""
+    redaction.install()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the web process ends this one
     try:
         with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as output:

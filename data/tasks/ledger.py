@@ -17,6 +17,7 @@ import pyarrow as pa
 from data.lake.cursors import one_row, registered
 from data.lake.store import Store
 from data.model.build_record import BuildKey
+from data.redaction import redact
 
 NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
 RUN, BUILD = "run", "build"
@@ -162,7 +163,15 @@ def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry])
 
 
 def _table(entries: Sequence[LedgerEntry], now: datetime) -> pa.Table:
-    rows = [{**vars(entry), "first_seen": entry.first_seen or now, "updated_at": now} for entry in entries]
+    rows = [
+        {
+            **vars(entry),
+            "error": entry.error and redact(entry.error),
+            "first_seen": entry.first_seen or now,
+            "updated_at": now,
+        }
+        for entry in entries
+    ]
     return pa.Table.from_pylist(rows, _LEDGER)
 
 

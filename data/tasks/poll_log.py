@@ -7,6 +7,8 @@ from datetime import datetime
 
 import duckdb
 
+from data.redaction import redact
+
 
 @dataclass(frozen=True)
 class PollRecord:
@@ -22,6 +24,10 @@ class PollRecord:
     results: int = 0
     requests: int = 0
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.error:
+            object.__setattr__(self, "error", redact(self.error))
 
 
 def log_poll(cursor: duckdb.DuckDBPyConnection, poll: PollRecord) -> None:

@@ -18,6 +18,7 @@ import duckdb
 
 from data.lake.store import Store
 from data.model.build_record import RawFile
+from data.redaction import redact
 from data.write.raw_files import files_of, replace_raw_files
 
 KINDS = ("poll", "discover", "build", "backfill", "upload")
@@ -113,7 +114,7 @@ def report_progress(store: Store, request: WorkRequest, state: str, error: str |
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(
             "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ? WHERE request = ?",
-            [state, error, payload, _now(), request.request],
+            [state, error and redact(error), payload, _now(), request.request],
         )
         if state in (DONE, FAILED) and request.kind == "upload":
             replace_raw_files(cursor, request.request, request.created_at, [])

@@ -6,16 +6,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 import time
-from pathlib import Path
 
 import click
 
+from data import redaction
 from data.cli import completion
 from data.cli.common import fail, json_option, load_settings, opened_store
-from data.lake.connection import StoreError
+from data.lake.connection import StoreError, local_catalog
 from data.settings import Settings, config_path
 from ingest.cli.progress import SOURCE, chosen_sources, log_to_stderr, progress_bar, stopped_by_signals
 from ingest.tuning import single_threaded, tune_gc_for_batches
@@ -167,12 +166,13 @@ def check(name: str | None, as_json: bool) -> None:
     snapshot = _snapshot(settings)
     findings = [check_source(source) for source in (chosen_sources(settings, name) if name else settings.source)]
     problems = any(finding.problems for finding in findings)
+    catalog = redaction.redact(redaction.split_password(settings.catalog)[0])
     if as_json:
         document = {
             "configuration": str(config_path()),
             "store": {
-                "catalog": _without_secret(settings.catalog),
-                "data": settings.data_path,
+                "catalog": catalog,
+                "data": redaction.redact(settings.data_path),
                 "snapshot": snapshot,
             },
             "sources": [finding.document() for finding in findings],
@@ -181,7 +181,7 @@ def check(name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(document))
     else:
         state = "does not exist yet: the first poll creates it" if snapshot is None else f"snapshot {snapshot}"
-        click.echo(f"store: {_without_secret(settings.catalog)}, {state}")
+        click.echo(f"store: {catalog}, {state}")
         if not findings:
             click.echo("no [[source]] is configured")
         for finding in findings:
@@ -191,15 +191,11 @@ def check(name: str | None, as_json: bool) -> None:
 
 def _snapshot(settings: Settings) -> int | None:
     """The newest snapshot of the store, None if there is no store yet; exits with 2 if none can be created."""
-    catalog = Path(settings.catalog)
-    if "://" in settings.catalog or catalog.exists():
+    catalog = local_catalog(settings)
+    if catalog is None or catalog.exists():
         with opened_store(single_threaded(settings)) as store:
             return store.snapshot().id
     nearest = next(folder for folder in catalog.absolute().parents if folder.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
         fail(f"There is no store at {catalog}, and none can be created: {nearest} is not a writable folder.")
     return None
-
-
-def _without_secret(catalog: str) -> str:
-    return re.sub(r"://[^/@]*@", "://", catalog)

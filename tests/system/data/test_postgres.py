@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.processes import free_port
+from support.postgres import postgres_server
 from support.store_builder import cases, held
 
 from data.cache.parquet_files import TABLES
@@ -35,39 +31,8 @@ MINUTES_5 = timedelta(minutes=5)
 @pytest.fixture(scope="module")
 def catalog() -> Iterator[str]:
     """The address of a server's database, empty; skipped where PostgreSQL is not installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    path = os.pathsep.join([*map(str, found), os.environ["PATH"]])
-    initdb, postgres = (shutil.which(name, path=path) for name in ("initdb", "postgres"))
-    if not initdb or not postgres:
-        pytest.skip("PostgreSQL is not installed: the tests of a catalog in it are skipped")
-    # The server refuses to run as root.
-    other = {"user": "nobody"} if os.geteuid() == 0 else {}
-    with tempfile.TemporaryDirectory() as folder:
-        port = str(free_port())
-        if other:
-            shutil.chown(folder, "nobody")
-        home = f"{folder}/data"
-        subprocess.run([initdb, "-D", home, "-U", "tracker", "--auth=trust"], check=True, capture_output=True, **other)
-        ready = threading.Event()
-        server = subprocess.Popen(
-            [postgres, "-D", home, "-p", port, "-k", folder], stderr=subprocess.PIPE, text=True, cwd=folder, **other
-        )
-
-        def listen() -> None:
-            for line in server.stderr:
-                if "ready to accept connections" in line:
-                    ready.set()
-
-        listener = threading.Thread(target=listen)
-        listener.start()
-        try:
-            assert ready.wait(30), "PostgreSQL did not start"
-            yield f"postgresql://tracker@127.0.0.1:{port}/postgres"
-        finally:
-            server.terminate()
-            server.wait(30)
-            listener.join()
-            server.stderr.close()
+    with postgres_server() as port:
+        yield f"postgresql://tracker@127.0.0.1:{port}/postgres"
 
 
 def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> None:
