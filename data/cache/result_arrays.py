@@ -61,7 +61,7 @@ class ResultGroup(NamedTuple):
     host: str | None
 
 
-class _BuildArrays(NamedTuple):
+class BuildArrays(NamedTuple):
     """The results of one build, one element per row unless noted."""
 
     tests: np.ndarray  # numbers of tests
@@ -91,17 +91,51 @@ class StoredResult(NamedTuple):
 class ResultRows:
     """The results of some builds, one row per attempt; the rows of a build are adjacent, builds in the requested order.
 
-    `test` and `group` are indexes into `tests` (ids) and `groups`; `build` is the index among the requested builds.
+    `test` and `group` are indexes into `tests` (ids) and `groups`, which all ResultRows of a process share; `build` is
+    the index among the requested builds.
     """
 
-    build: np.ndarray
-    test: np.ndarray
-    group: np.ndarray
-    flag: np.ndarray
-    ends: np.ndarray  # per build, the end of its rows
+    builds: list[BuildArrays]
     tests: np.ndarray
     groups: list[ResultGroup]
-    builds: list[_BuildArrays]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """The number of rows of each build."""
+        return np.array([len(build.flags) for build in self.builds], dtype=np.int64)
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """The end of the rows of each build."""
+        return np.cumsum(self.lengths)
+
+    @cached_property
+    def build(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.builds), dtype=np.int32), self.lengths)
+
+    @cached_property
+    def test(self) -> np.ndarray:
+        return _concatenated([build.tests for build in self.builds], np.int32)
+
+    @cached_property
+    def group(self) -> np.ndarray:
+        return _concatenated([build.groups for build in self.builds], np.int32)
+
+    @cached_property
+    def flag(self) -> np.ndarray:
+        return _concatenated([build.flags for build in self.builds], np.uint8)
+
+    def of_tests(self, wanted: Collection[int]) -> ResultRows:
+        """The rows of these tests (ids) alone."""
+        chosen = np.isin(self.tests, list(wanted))
+        rows_in: dict[int, np.ndarray] = {}  # by array of tests, which builds share
+        found = []
+        for build in self.builds:
+            rows = rows_in.get(id(build.tests))
+            if rows is None:
+                rows = rows_in[id(build.tests)] = np.flatnonzero(chosen[build.tests])
+            found.append(_rows_of_build(build, rows) if len(rows) else _NO_RESULTS)
+        return ResultRows(found, self.tests, self.groups)
 
     def group_mask(self, module: str | None, topology: str | None) -> np.ndarray:
         """For each of `groups`, whether it is of this module and topology (None: any)."""
@@ -111,11 +145,9 @@ class ResultRows:
     @cached_property
     def failed(self) -> np.ndarray:
         """The rows of failed attempts."""
-        starts = np.concatenate([[0], self.ends[:-1]])
         failures = [len(build.failed) for build in self.builds]
-        return _concatenated([build.failed for build in self.builds], np.int64) + np.repeat(
-            starts[: len(failures)], failures
-        )
+        starts = self.ends - self.lengths
+        return _concatenated([build.failed for build in self.builds], np.int64) + np.repeat(starts, failures)
 
     @cached_property
     def signature(self) -> np.ndarray:
@@ -136,7 +168,7 @@ class ResultArrays:
     """A thread-safe LRU cache of the results of builds."""
 
     def __init__(self) -> None:
-        self._builds: OrderedDict[Hashable, _BuildArrays] = OrderedDict()
+        self._builds: OrderedDict[Hashable, BuildArrays] = OrderedDict()
         self._rows = 0
         self._shared_arrays: WeakValueDictionary[bytes, np.ndarray] = WeakValueDictionary()
         self._tests = ValueIndex(np.int64)
@@ -162,17 +194,7 @@ class ResultArrays:
             while self._rows > MAX_ROWS:
                 self._rows -= len(self._builds.popitem(last=False)[1].flags)
             tests, groups = self._tests.values, self._groups
-        lengths = np.array([len(build.flags) for build in found], dtype=np.int64)
-        return ResultRows(
-            np.repeat(np.arange(len(found), dtype=np.int32), lengths),
-            _concatenated([build.tests for build in found], np.int32),
-            _concatenated([build.groups for build in found], np.int32),
-            _concatenated([build.flags for build in found], np.uint8),
-            np.cumsum(lengths),
-            tests,
-            groups,
-            found,
-        )
+        return ResultRows(found, tests, groups)
 
     def test_results(
         self, keys: Sequence[Hashable], test: int, topology: str | None, below: str | None, limit: int
@@ -204,7 +226,7 @@ class ResultArrays:
                     break
         return found[:limit]
 
-    def _result(self, number: int, arrays: _BuildArrays, row: int) -> StoredResult:
+    def _result(self, number: int, arrays: BuildArrays, row: int) -> StoredResult:
         flag, seconds = int(arrays.flags[row]), float(arrays.seconds[row])
         signature = int(arrays.signatures[np.searchsorted(arrays.failed, row)]) if flag & FAILED else -1
         group = self._groups[int(arrays.groups[row])]
@@ -270,7 +292,7 @@ class ResultArrays:
         for number, key in enumerate(missing):
             rows = slice(edges[number], edges[number + 1])
             failed = np.flatnonzero(flags[rows] & FAILED).astype(np.int32)
-            self._builds[key] = _BuildArrays(
+            self._builds[key] = BuildArrays(
                 self._shared(tests[rows]),
                 self._shared(groups[rows]),
                 flags[rows].copy(),
@@ -312,3 +334,18 @@ def results_key(build: int, ingested_at: datetime, rebuilt: int) -> Hashable:
 
 def _concatenated(arrays: list[np.ndarray], kind: type[np.generic]) -> np.ndarray:
     return np.concatenate(arrays) if arrays else np.empty(0, dtype=kind)
+
+
+def _rows_of_build(build: BuildArrays, rows: np.ndarray) -> BuildArrays:
+    """These rows of a build."""
+    flags = build.flags[rows]
+    failed = np.flatnonzero(flags & FAILED).astype(np.int32)
+    signatures = build.signatures[np.searchsorted(build.failed, rows[failed])]
+    return BuildArrays(
+        build.tests[rows], build.groups[rows], flags, build.seconds[rows], failed, signatures, build.attempts[rows]
+    )
+
+
+_NO_RESULTS = BuildArrays(
+    *(np.empty(0, dtype=kind) for kind in (np.int32, np.int32, np.uint8, np.float32, np.int32, np.int64, np.uint8))
+)

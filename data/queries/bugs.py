@@ -30,8 +30,9 @@ from data.queries.bug_links import (
     links_of,
     matches_words,
 )
+from data.verdicts.lane_analysis import verdict_reach
 from data.verdicts.lanes import LaneRun, lane_window, listed_builds
-from data.verdicts.verdicts import test_names, verdicts, window_runs
+from data.verdicts.verdicts import test_names, verdicts
 
 STATUSES = ("failed", "passed", "skipped")  # worst first
 TROUBLED = ("failed", "skipped")
@@ -243,9 +244,9 @@ def _tests_to_keep(
 
 
 def _newest(store: Store, flt: Filter, tests: Iterable[int]) -> dict[int, dict[tuple[str, str], _Newest]]:
-    """By test and lane (release, environment): its newest result in the runs that verdicts use; the worst of several
+    """By test and lane (release, environment): its newest result in the builds that verdicts use; the worst of several
     topologies."""
-    window = lane_window(store, flt, window_runs(store, flt))
+    window = lane_window(store, flt, verdict_reach(store, flt).builds)
     wanted = list(tests)
     if not wanted or not window.builds:
         return {}

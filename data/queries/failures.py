@@ -35,9 +35,9 @@ def failures(
     since: str | None = None,
     like: str | None = None,
 ) -> list[dict[str, Any]]:
-    r"""The failure patterns of the newest `flt.runs` (10) runs of each lane, most tests first; with `run` (id), of that
-    run alone. `new` ones did not occur before these runs, or before the run `since` (id). `trend` counts the failures
-    by run, the oldest first.
+    r"""The failure patterns of the newest `flt.runs` (10) builds of each job and lane, most tests first; with `run`
+    (id), of that run alone. `new` ones did not occur before these runs, or before the run `since` (id). `trend` counts
+    the failures by run, the oldest first.
 
     `like` is a rule: only failures whose message it matches anywhere, as SQL's LIKE does (% any text, _ any letter,
     escape character \). A cluster's `pattern` is such a rule.
@@ -51,7 +51,7 @@ def failures(
     rows = _patterns(store, builds, flt, like)
     start = _run_start(store, since) if since is not None else None
     clusters = _clusters(rows)
-    ages = {build.build: build.age for build in builds}
+    ages = {build.build: build.job_age for build in builds}
     answer = [
         _cluster(leader, members, start or _first_here(members)) | {"trend": _trend(members, ages)}
         for leader, members in clusters.items()
@@ -61,7 +61,7 @@ def failures(
 
 
 def _trend(members: Iterable[dict[str, Any]], ages: dict[int, int]) -> list[int]:
-    """Failures by run, the oldest first: those of the runs of every lane that are as many runs ago."""
+    """Failures by run of their job, the oldest first: those of the runs of every job that are as many runs ago."""
     counts = [0] * (max(ages.values(), default=0) + 1)
     for row in members:
         for build, count in row["by_build"].items():

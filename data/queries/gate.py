@@ -20,8 +20,8 @@ from data.verdicts.disturbances.lists import host_row, storm_rows
 from data.verdicts.evidence import gate as gate_text
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.flaky_exclusion import excluded_tests
-from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests
-from data.verdicts.lanes import MASK_BITS
+from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests, long_reach
+from data.verdicts.lanes import MASK_BITS, LaneWindow
 from data.verdicts.rules import KINDS
 from data.verdicts.status_masks import TestLane
 from data.verdicts.verdicts import judge_tests, test_names
@@ -69,8 +69,9 @@ def gate(
     `run`: a number or id; default the newest of the filter's release. `baseline`: a number or id, or a release (its
     newest finished run in the same environment); default the finished run before. A test counts if it failed in the run
     and `kinds` holds its class: by its last status up to the baseline it passed (regression), had none in the
-    62 runs looked at (new_failure), or failed (still_failing). Mass failures and bad hosts count in neither run, unless
-    the filter includes storms; with `exclude_flaky`, flaky tests do not count. `pending`: waiting may help.
+    62 builds of its job looked at (new_failure), or failed (still_failing). Mass failures and bad hosts count in
+    neither run, unless the filter includes storms; with `exclude_flaky`, flaky tests do not count. `pending`: waiting
+    may help.
     """
     left_out = {"failures": 0, "noisy": 0, "storms": [], "hosts": []}
     answer: dict[str, Any] = {"state": gate_text.UNKNOWN, "reason": "", "pending": False, "run": None, "baseline": None}
@@ -146,23 +147,24 @@ def _failing(
     store: Store, scope: Filter, candidate: RunInLane, base: RunInLane
 ) -> list[tuple[TestLane, dict[str, Any]]]:
     """The tests that failed in the candidate, each with its evidence."""
-    analysis = analyse_lanes(store, scope, MASK_BITS)
-    failing = [test_lane for test_lane in analysis.test_lanes if test_lane.failed >> candidate.age & 1]
+    analysis = analyse_lanes(store, scope, long_reach(store))
+    window = analysis.window
+    failing = [test_lane for test_lane in analysis.test_lanes if test_lane.failed & test_lane.bit_at(candidate.age)]
     before = {test_lane.test: test_lane for test_lane in failing}
     if base.lane != candidate.lane:
         # `lanes_of_tests` also finds the tests that never failed in the base's lane.
         other = replace(scope, release=base.lane.release, module=None, at_run=None)
-        in_base_lane = lanes_of_tests(store, other, MASK_BITS, before) if before else []
+        window = analyse_lanes(store, other, long_reach(store)).window
+        in_base_lane = lanes_of_tests(store, other, long_reach(store), before) if before else []
         before = {test_lane.test: test_lane for test_lane in in_base_lane}
     kinds = _verdict_kinds(store, scope)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
     rows = []
     for test_lane in failing:
-        last = _last_run(before.get(test_lane.test), base)
-        status = last and ("failed" if before[test_lane.test].failed >> last[0] & 1 else "passed")
+        number, status = _last_result(before.get(test_lane.test), window, base)
         evidence_ = {
             "rule": "class",
-            "base": _side(f"{release}#{(last[1] if last else base.run)['number']}", status),
+            "base": _side(f"{release}#{number}", status),
             "candidate": _side(f"#{candidate.run['number']}", "failed"),
             "kinds": kinds.get(test_lane.test, []),
         }
@@ -170,13 +172,15 @@ def _failing(
     return rows
 
 
-def _last_run(test_lane: TestLane | None, base: RunInLane) -> tuple[int, dict[str, Any]] | None:
-    """The newest run up to the base in which a test failed or passed, with its age."""
-    ran = (test_lane.failed | test_lane.passed) >> base.age if test_lane else 0
-    if not ran:
-        return None
-    age = base.age + (ran & -ran).bit_length() - 1
-    return age, base.runs[age]
+def _last_result(test_lane: TestLane | None, window: LaneWindow, base: RunInLane) -> tuple[int, str | None]:
+    """(run number, status) of a test's newest result up to the base; the base and None if it has none."""
+    if test_lane is not None:
+        ran = test_lane.failed | test_lane.passed
+        for bit, age in enumerate(test_lane.ages):
+            if age >= base.age and ran >> bit & 1:
+                number = window.runs[test_lane.lane][age].number
+                return number, "failed" if test_lane.failed >> bit & 1 else "passed"
+    return base.run["number"], None
 
 
 def _side(name: str, status: str | None) -> dict[str, Any]:
@@ -194,9 +198,11 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, An
     """The mass failures of the run and the bad hosts of its lane, and how many failures of the run they explain."""
     if scope.include_storms:
         return {}
-    analysis = analyse_lanes(store, scope, MASK_BITS)
+    analysis = analyse_lanes(store, scope, long_reach(store))
     storms = [row for row in storm_rows(store, analysis.window, analysis.storms) if row["run"] == candidate.run["id"]]
-    on_bad_hosts = sum(test_lane.on_bad_host >> candidate.age & 1 for test_lane in analysis.test_lanes)
+    on_bad_hosts = sum(
+        bool(test_lane.on_bad_host & test_lane.bit_at(candidate.age)) for test_lane in analysis.test_lanes
+    )
     hosts = [host_row(analysis, host) for host in analysis.hosts if host.bad]
     failures = on_bad_hosts + sum(storm["failed"] for storm in storms)
     return {"failures": failures, "storms": storms, "hosts": hosts if on_bad_hosts else []}

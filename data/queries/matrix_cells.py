@@ -13,10 +13,10 @@ from data.model.filters import Filter
 from data.model.measures import COUNTS
 from data.queries.runs import runs
 from data.verdicts.disturbances.mass_failures import columns_in_storms
-from data.verdicts.lane_analysis import analyse_lanes
-from data.verdicts.lanes import LaneWindow, partition_condition
+from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, verdict_reach
+from data.verdicts.lanes import partition_condition
 from data.verdicts.rules import KINDS, worst_kind
-from data.verdicts.verdicts import judge_tests, window_runs
+from data.verdicts.verdicts import judge_tests
 
 SEARCHED_RUNS = 60  # runs of the release in which an environment's newest is searched
 EARLIER_RUNS = 10  # runs of an environment that show where a module is tested at all
@@ -104,10 +104,13 @@ def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[CellKey
     failing = {
         (verdict.test_lane.test, verdict.test_lane.lane): verdict for verdict in verdicts if verdict.test_lane.failed
     }
-    for test, lane_index, age, topology in _failed_topologies(store, window, failing):
+    analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
+    for test, lane_index, age, topology in _failed_topologies(store, analysis, failing):
         failed = failing.get((test, lane_index))
-        if failed is not None and failed.test_lane.failed & -failed.test_lane.failed == 1 << age:  # its newest failure
-            yield (failed.test_lane.module, topology), failed.kinds, test
+        if failed is not None:
+            newest_failure = failed.test_lane.failed & -failed.test_lane.failed
+            if failed.test_lane.bit_at(age) == newest_failure:
+                yield (failed.test_lane.module, topology), failed.kinds, test
 
 
 def without_verdict(
@@ -115,7 +118,7 @@ def without_verdict(
 ) -> Iterable[tuple[CellKey, str, int, str]]:
     """(cell, UNJUDGED or BAD_HOST, test, run id) of the failures in these runs that have no verdict: of tests that ran
     only once, and on bad hosts."""
-    analysis = analyse_lanes(store, lane, window_runs(store, lane))
+    analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
     window = analysis.window
     ages = [next((run.age for run in lane_runs if ids.text(run.run) in newest), None) for lane_runs in window.runs]
     found: dict[tuple[int, int], tuple[str, str, str]] = {}
@@ -123,8 +126,8 @@ def without_verdict(
         age = ages[test_lane.lane]
         if age is None:
             continue
-        bit = 1 << age
-        once = test_lane.failed == bit and not test_lane.passed & ~bit
+        bit = test_lane.bit_at(age)
+        once = bit and test_lane.failed == bit and not test_lane.passed & ~bit
         if once or test_lane.on_bad_host & bit:
             run = ids.text(window.runs[test_lane.lane][age].run)
             found[test_lane.test, test_lane.lane] = (UNJUDGED if once else BAD_HOST, test_lane.module, run)
@@ -132,28 +135,27 @@ def without_verdict(
         for (test, lane_index), (why, module, run) in found.items():
             yield (module, window.lanes[lane_index][1]), why, test, run
         return
-    for test, lane_index, age, topology in _failed_topologies(store, window, found):
+    for test, lane_index, age, topology in _failed_topologies(store, analysis, found):
         if (test, lane_index) in found and age == ages[lane_index]:
             why, module, run = found[test, lane_index]
             yield (module, topology), why, test, run
 
 
 def _failed_topologies(
-    store: Store, window: LaneWindow, tests: Collection[tuple[int, int]]
+    store: Store, analysis: LaneAnalysis, tests: Collection[tuple[int, int]]
 ) -> list[tuple[int, int, int, str]]:
-    """(test, lane, age, topology) of the failures of these tests (test, lane) in the newest runs."""
+    """(test, lane, age, topology) of the failures of these tests (test, lane) in the builds that were analysed."""
     if not tests:
         return []
-    where, parameters = partition_condition(window.builds)
-    results = store.table_source(
-        "results", {build.release for build in window.builds}, [build.started_at for build in window.builds]
-    )
+    builds = analysis.builds
+    where, parameters = partition_condition(builds)
+    results = store.table_source("results", {build.release for build in builds}, [build.started_at for build in builds])
     rows = store.cursor().execute(
         f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM {results} r
         JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
         WHERE {where} AND r.is_final AND r.status = 'failed' AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
         parameters
-        | {name: [getattr(build, name) for build in window.builds] for name in ("build", "lane", "age")}
+        | {name: [getattr(build, name) for build in builds] for name in ("build", "lane", "age")}
         | {"tests": sorted({test for test, _ in tests})},
     )
     return rows.fetchall()
@@ -181,5 +183,5 @@ def _storm_builds(store: Store, lane: Filter) -> set[tuple[int, str]]:
     """(build, module) of the mass failures."""
     if lane.include_storms:
         return set()
-    analysis = analyse_lanes(store, lane, window_runs(store, lane))
+    analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
     return columns_in_storms(analysis.module_counts, analysis.storms)

@@ -48,10 +48,10 @@ class DurationChange(NamedTuple):
 
 @cached_query
 def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
-    """Tests (on one topology) whose duration changed for good within the newest `flt.runs` (60) runs of a lane: those
-    that became slower by the most seconds first, those that became faster last. {test, key, name, module, topology,
-    release, environment, slower, before_s, after_s (medians), factor, p, run (the first at the new level), sentence,
-    evidence}."""
+    """Tests (on one topology) whose duration changed for good within the newest `flt.runs` (60) builds of its job in a
+    lane: those that became slower by the most seconds first, those that became faster last. {test, key, name,
+    module, topology, release, environment, slower, before_s, after_s (medians), factor, p, run (the first at the new
+    level), sentence, evidence}."""
     found = []
     for release in filtered_releases(store, flt):
         window, changes = _changes(store, replace(flt, release=release))
@@ -133,7 +133,7 @@ def _sloping_series(store: Store, flt: Filter, window: LaneWindow) -> Iterable[t
     divisor = np.maximum(count, 1)
     spread_x, spread_y, covariance = xx - x1 * x1 / divisor, yy - y1 * y1 / divisor, xy - x1 * y1 / divisor
     correlated = (spread_x > 0) & (np.abs(covariance) >= MIN_CORRELATION * np.sqrt(np.maximum(spread_x * spread_y, 0)))
-    runs = max(map(len, window.runs), default=0)
+    runs = max((build.age for build in window.builds), default=0) + 1
     steep = np.abs(covariance) * runs >= MIN_SLOPE * y1 / divisor * spread_x
     chosen = np.flatnonzero((long & correlated & steep & (y1 > 0))[series])
     chosen = chosen[np.lexsort((-age[chosen], series[chosen]))]

@@ -1,4 +1,4 @@
-"""Which tests fail more often than before: the newest runs of a release against the runs before them, or against
+"""Which tests fail more often than before: the newest results of a release against those before them, or against
 another release. This finds what no verdict kind can: a test that passed 99 times in 100 and now passes 70.
 
 There are two claims. *Suspected*: chance gives a drop this large in one of 20 tests, so among thousands some are always
@@ -19,21 +19,21 @@ from data.model import ids
 from data.model.filters import Filter
 from data.verdicts import evidence as evidence_rules
 from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, p_cutoffs
-from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests
+from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, long_reach
 from data.verdicts.lanes import MASK_BITS
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.statistics.fisher import FisherComparison, FisherOutcome, compare, fallback
 from data.verdicts.status_masks import TestLane
 from data.verdicts.verdicts import test_names
 
-SAMPLE_RUNS = 10  # docs/accuracy.md compares others
-LOOKS = 5  # an open regression is followed from this many runs back
+SAMPLE_RUNS = 10  # results of a test; docs/accuracy.md compares others
+LOOKS = 5  # an open regression is followed from this many results back
 OLDER_RELEASES = 3  # releases before the base that may take its place
 
 
 @dataclass(frozen=True)
 class FailureCounts:
-    """The runs in which each test failed and ran; one element per test."""
+    """In how many runs each test failed and ran; one element per test."""
 
     failed: np.ndarray
     total: np.ndarray
@@ -44,20 +44,20 @@ def regressions(
     store: Store, flt: Filter, base: str | None = None, limit: int = 100, offset: int = 0
 ) -> dict[str, Any] | None:
     """{"release", "base", "sample_runs", "base_runs", "compared", "confirmed", "suspected", "required",
-    "expected_by_chance", "tests"}: the newest `flt.runs` (10) runs of the filter's release in each environment, against
-    up to 52 runs before them, or against the newest of the release `base`, or of an older one in which a test did
-    better. None if there are no runs. Mass failures and bad hosts are left out.
+    "expected_by_chance", "tests"}: the newest `flt.runs` (10) results of each test of the filter's release in each
+    environment, against up to 52 before them, or against the newest of the release `base`, or of an older one in which
+    a test did better. None if there are no runs. Mass failures and bad hosts are left out.
 
     Confirmed tests come first, then suspected ones (`expected_by_chance` of which are chance), then tests without a
     base that pass less often than is `required` of a new test; within a claim, by p.
     """
     runs = min(flt.runs or SAMPLE_RUNS, MASK_BITS // 2)
-    sample = analyse_lanes(store, flt, MASK_BITS)
+    sample = analyse_lanes(store, flt, long_reach(store))
     if not sample.window.runs:
         return None
     if base is None or base == flt.release:
         sides = _against_earlier_runs(flt, sample, runs)
-    elif not analyse_lanes(store, replace(flt, release=base), MASK_BITS).window.runs:
+    elif not analyse_lanes(store, replace(flt, release=base), long_reach(store)).window.runs:
         return None
     else:
         sides = _against_release(store, flt, sample, runs, base)
@@ -110,7 +110,7 @@ class Claim(NamedTuple):
 
 
 def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> FailureCounts:
-    """The counts over the runs of age `newest` (inclusive) to `oldest` (exclusive)."""
+    """The counts over the results from number `newest` (inclusive) to `oldest` (exclusive), 0 being the newest."""
     mask = (1 << oldest) - (1 << newest)
     failed = [(lane.failed & mask).bit_count() if lane else 0 for lane in test_lanes]
     total = [((lane.failed | lane.passed) & mask).bit_count() if lane else 0 for lane in test_lanes]
@@ -128,18 +128,18 @@ def _against_earlier_runs(flt: Filter, sample: LaneAnalysis, runs: int) -> Compa
 def _against_release(store: Store, flt: Filter, sample: LaneAnalysis, runs: int, base: str) -> ComparedTests:
     """Every test that failed in either release, each against `base` or an older release in which it did better."""
     releases = [base, *_older_releases(store, base, flt.release)]
-    windows = {release: analyse_lanes(store, replace(flt, release=release), MASK_BITS) for release in releases}
+    windows = {release: analyse_lanes(store, replace(flt, release=release), long_reach(store)) for release in releases}
     # No other test can be claimed to fail more often, not even by chance.
     recent = (1 << runs + LOOKS) - 1
     tests = {lane.test for lane in sample.test_lanes if lane.failed & recent}
     tests |= {lane.test for lane in windows[base].test_lanes if lane.failed.bit_count() + 1 >= FISHER.min_failures}
-    test_lanes = lanes_of_tests(store, flt, MASK_BITS, tests)
+    test_lanes = lanes_of_tests(store, flt, long_reach(store), tests)
     if flt.module is not None:
         test_lanes = [lane for lane in test_lanes if lane.module == flt.module]
     keys = [(lane.test, sample.window.lanes[lane.lane][1]) for lane in test_lanes]
     by_release = []
     for release, analysis in windows.items():
-        others = lanes_of_tests(store, replace(flt, release=release), MASK_BITS, tests)
+        others = lanes_of_tests(store, replace(flt, release=release), long_reach(store), tests)
         other_of = {(lane.test, analysis.window.lanes[lane.lane][1]): lane for lane in others}
         by_release.append(_counts([other_of.get(key) for key in keys], 0, MASK_BITS - runs))
     chosen = fallback([counts.failed for counts in by_release], [counts.total for counts in by_release])
@@ -211,7 +211,7 @@ def _row(
         "environment": environment,
         **claim.derived,
         "q": None if np.isnan(q) else q,
-        "strip": test_lane.status_string(len(sample.window.runs[test_lane.lane])).replace("S", ""),
+        "strip": test_lane.status_string().replace("S", ""),
         "sentence": evidence_rules.sentence(claim.evidence),
         "evidence": claim.evidence,
     }

@@ -18,7 +18,7 @@ from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts import evidence as evidence_rules
-from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes
+from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
 from data.verdicts.lanes import LaneBuild, LaneWindow, filtered_releases
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.rules import FLAKY, classify
@@ -66,7 +66,7 @@ class FlakyTest(NamedTuple):
 
 def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
     """The tests of a release that were flaky."""
-    analysis = analyse_lanes(store, flt, flt.runs or LONG_WINDOW)
+    analysis = analyse_lanes(store, flt, long_reach(store, flt.runs or LONG_WINDOW))
     key = ("flaky", replace(flt, priority=None, as_of=None), analysis.window.key)
     found = store.intermediate.get(key, lambda: _judge(analysis), lambda found: 3_000 * len(found))
     if flt.priority is None:
@@ -83,32 +83,37 @@ def _judge(analysis: LaneAnalysis) -> list[FlakyTest]:
     ]
     found = []
     for test_lane in analysis.test_lanes:
-        flags = disagreements.get((test_lane.test, test_lane.lane), 0)
-        evidence = _evidence(test_lane, lanes[test_lane.lane], flags)
+        rescued = test_lane.rescued & test_lane.failed
+        flags = disagreements.get((test_lane.test, test_lane.lane), 0) | rescued
+        evidence = _evidence(test_lane, lanes[test_lane.lane], flags, rescued)
         if evidence is not None:
             found.append(FlakyTest(analysis, test_lane, evidence, evidence_rules.judge(evidence)))
     return found
 
 
-def _evidence(test_lane: TestLane, runs: list[tuple[str, int, float]], flags: int) -> dict[str, Any] | None:
+def _evidence(
+    test_lane: TestLane, runs: list[tuple[str, int, float]], flags: int, rescued: int
+) -> dict[str, Any] | None:
     """The evidence of a test that was flaky in these runs (id, number, days ago; newest first), else None. `flags`:
-    mask of the runs in which it disagreed on one commit."""
-    all_statuses = test_lane.status_string(len(runs))
+    mask of the results that disagree within their run or on one commit; `rescued`: those of the former."""
+    all_statuses = test_lane.status_string()
     statuses = all_statuses.replace("S", "")
     if not flags and FLAKY not in classify(statuses, window=max(len(statuses), 1)):
         return None
-    ran = [(age, *runs[age]) for age in range(len(runs) - 1, -1, -1) if all_statuses[-1 - age] != "S"]
-    disagreed = tuple(bool(flags >> age & 1) for age, *_ in ran) if flags else ()
+    bits = [bit for bit in range(len(all_statuses) - 1, -1, -1) if all_statuses[-1 - bit] != "S"]
+    ran = [runs[test_lane.ages[bit]] for bit in bits]
+    disagreed = tuple(bool(flags >> bit & 1) for bit in bits) if flags else ()
     if flags and FLAKY not in classify(statuses, disagreed=disagreed, window=max(len(statuses), 1)):
         return None
-    newest = ran[-1][3]
+    newest = ran[-1][2]
     return {
         "rule": "flaky",
         "statuses": statuses,
         "disagreed": [index for index, flag in enumerate(disagreed) if flag],
-        "runs": [run for _, run, _, _ in ran],
-        "numbers": [number for _, _, number, _ in ran],
-        "days_ago": [round(days - newest, 3) for _, _, _, days in ran],
+        "rescued": [index for index, bit in enumerate(bits) if rescued >> bit & 1],
+        "runs": [run for run, _, _ in ran],
+        "numbers": [number for _, number, _ in ran],
+        "days_ago": [round(days - newest, 3) for _, _, days in ran],
     }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -31,26 +33,29 @@ class History:
 
 
 def histories(
-    store: Store, flt: Filter, test_lanes: Sequence[TestLane], analysed_runs: int
+    store: Store, flt: Filter, test_lanes: Sequence[TestLane], analysed: int
 ) -> dict[tuple[int, int], History]:
-    """(test, lane) -> its history. The newest `analysed_runs` runs are taken from `test_lanes`, with their exclusions;
-    older ones are read from the result arrays."""
+    """(test, lane) -> its history: the results of `test_lanes`, from the newest `analysed` builds of each job, with
+    their exclusions; and those of older builds, from the result arrays."""
     if not test_lanes:
         return {}
     window = lane_window(store, flt, HISTORY_RUNS)
     jobs = {on_host.job for test_lane in test_lanes for on_host in test_lane.by_host}
     older = replace(
-        window, builds=[build for build in window.builds if build.age >= analysed_runs and build.job in jobs]
+        window, builds=[build for build in window.builds if build.job_age >= analysed and build.job in jobs]
     )
     tests = {test_lane.test for test_lane in test_lanes}
     older_codes = status_codes(store, older, storm_columns(store, flt, window), flt.topology, tests)
     found = {}
     for test_lane in test_lanes:
         key = (test_lane.test, test_lane.lane)
-        runs = window.runs[test_lane.lane]
-        statuses = test_lane.status_string(min(analysed_runs, len(runs)))[::-1]  # newest first
-        if key in older_codes:
-            statuses += older_codes[key][len(statuses) : len(runs)].tobytes().decode()
-        ages = [age for age in range(len(statuses) - 1, -1, -1) if statuses[age] in "PFK"]
-        found[key] = History("".join([statuses[age] for age in ages]), [runs[age] for age in ages])
+        statuses = dict(zip(test_lane.ages, reversed(test_lane.status_string()), strict=True))
+        codes = older_codes.get(key)
+        if codes is not None:
+            for age in np.flatnonzero(codes).tolist():
+                statuses.setdefault(age, chr(codes[age]))
+        ages = [age for age in sorted(statuses, reverse=True) if statuses[age] in "PFK"]
+        found[key] = History(
+            "".join([statuses[age] for age in ages]), [window.runs[test_lane.lane][age] for age in ages]
+        )
     return found

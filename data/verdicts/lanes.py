@@ -1,14 +1,15 @@
-"""The newest runs of each lane (release and environment) and the builds they listed: what every verdict looks at.
+"""The newest builds of each job in each lane (release and environment): what every verdict looks at.
 
-Lanes keep environments apart: a test that fails on staging alone is not flaky on production. The statuses of the tests
-in a window are in `status_masks`.
+Lanes keep environments apart: a test that fails on staging alone is not flaky on production. A window counts builds of
+one job, not runs: in a folder of a hundred nightly jobs, each with runs of its own, a run of one job says nothing about
+the others. The statuses of the tests in a window are in `status_masks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from data.lake.store import Store
@@ -16,8 +17,14 @@ from data.model import ids
 from data.model.filter_sql import conditions, partitions
 from data.model.filters import Filter
 
-MASK_BITS = 62  # runs in one 64-bit mask
-HISTORY_RUNS = 300  # the most runs of a lane that any query reads
+MASK_BITS = 62  # results of a test in one 64-bit mask
+HISTORY_RUNS = 300  # the most builds of a job, each in a run of its own, that any query reads
+# A job that lacks in more runs than this, for longer than this, is no longer part of its lane.
+GONE_RUNS, GONE_AFTER = 60, timedelta(days=30)
+
+# SQL: why the results of build `b` are unfinished; empty if they are not.
+UNFINISHED = """CASE WHEN b.state = 'running' THEN 'running'
+    WHEN b.result IN ('ABORTED', 'NOT_BUILT') OR contains(' ' || b.flags || ' ', ' gone ') THEN 'aborted' ELSE '' END"""
 
 
 class LaneRun(NamedTuple):
@@ -36,7 +43,8 @@ class LaneBuild(NamedTuple):
 
     build: int
     lane: int  # index into LaneWindow.lanes
-    age: int
+    age: int  # of its run
+    job_age: int  # how many newer runs of the lane have a build of its job
     job: str
     module: str
     number: int
@@ -44,11 +52,12 @@ class LaneBuild(NamedTuple):
     release: str
     started_at: datetime
     ingested_at: datetime
+    unfinished: str  # "running" or "aborted" if its results are those of a part of its tests, else empty
 
 
 @dataclass(frozen=True)
 class LaneWindow:
-    """The newest runs of each lane, and the builds they listed."""
+    """The newest builds of each job in each lane, and the runs of the lane back to the oldest build of any window."""
 
     lanes: list[tuple[str, str]]  # (release, environment)
     runs: list[list[LaneRun]]  # per lane, newest first
@@ -80,15 +89,23 @@ def filtered_releases(store: Store, flt: Filter) -> list[str]:
 
 
 def lane_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
-    """The newest `depth` runs of every lane of the filter; with `at_run`, only runs up to that one."""
+    """The newest `depth` builds of every job in every lane of the filter, one run each; with `at_run`, only runs up to
+    that one. Jobs that are gone (GONE_RUNS, GONE_AFTER) are left out."""
     lanes = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
-    key = ("window", lanes, max(depth, HISTORY_RUNS), store.refresh().id)
+    longest_depth = max(depth, HISTORY_RUNS)
     longest = store.intermediate.get(
-        key, lambda: _load_window(store, lanes, max(depth, HISTORY_RUNS)), LaneWindow.cache_bytes
+        ("window", lanes, longest_depth, store.refresh().id),
+        lambda: _load_window(store, lanes, longest_depth),
+        LaneWindow.cache_bytes,
     )
-    runs = [lane_runs[:depth] for lane_runs in longest.runs]
-    builds = [build for build in longest.builds if build.age < depth]
-    return LaneWindow(longest.lanes, runs, builds, hash((longest.rebuilt, *map(tuple, runs), *builds)), longest.rebuilt)
+    if depth == longest_depth:
+        return longest
+    builds = [build for build in longest.builds if build.job_age < depth]
+    return replace(longest, builds=builds, key=_window_key(longest.rebuilt, longest.runs, builds))
+
+
+def _window_key(rebuilt: int, runs: list[list[LaneRun]], builds: list[LaneBuild]) -> int:
+    return hash((rebuilt, *map(tuple, runs), *builds))
 
 
 def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
@@ -96,39 +113,67 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     if flt.at_run is not None:
         where += " AND (r.started_at, r.run) <= (SELECT (started_at, run) FROM runs WHERE run = $at_run)"
         parameters["at_run"] = ids.number(flt.at_run)
-    found = (
-        store.cursor()
-        .execute(
-            f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
-            FROM runs r WHERE {where}
-            WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)
-            QUALIFY age < $depth ORDER BY release, environment, age""",
-            parameters | {"depth": depth},
-        )
-        .fetchall()
-    )
+    lane_runs = f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
+        FROM runs r WHERE {where}
+        WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)"""
+    cursor = store.cursor()
+    listed = cursor.execute(
+        f"""SELECT l.run, l.release, l.environment, l.age, dense_rank() OVER (
+                PARTITION BY l.release, l.environment, b.source, b.job ORDER BY l.age) - 1 AS job_age,
+            {_BUILD_FACTS}
+        FROM ({lane_runs}) l JOIN run_builds rb USING (run) JOIN builds b USING (build)
+        QUALIFY job_age < $depth""",
+        parameters | {"depth": depth},
+    ).fetchall()
+    oldest = max((row[3] for row in listed), default=0)
+    found = cursor.execute(
+        f"FROM ({lane_runs}) WHERE age <= $oldest ORDER BY release, environment, age", parameters | {"oldest": oldest}
+    ).fetchall()
     runs: dict[tuple[str, str], list[LaneRun]] = {}
-    lane_and_age: dict[int, tuple[int, int]] = {}
     for row in found:
-        lane_runs = runs.setdefault(row[1:3], [])
-        lane_runs.append(LaneRun(*row))
-        lane_and_age[row[0]] = (len(runs) - 1, row[-1])
-    builds = listed_builds(store, lane_and_age)
-    return LaneWindow(list(runs), list(runs.values()), builds, 0, store.last_rebuild())
+        runs.setdefault(row[1:3], []).append(LaneRun(*row))
+    lane_of = {lane: index for index, lane in enumerate(runs)}
+    listed.sort(key=_by_start)
+    builds = [LaneBuild(row[5], lane_of[row[1:3]], row[3], row[4], *row[6:]) for row in listed]
+    runs_of_lanes = list(runs.values())
+    builds = _without_gone_jobs(runs_of_lanes, builds)
+    rebuilt = store.last_rebuild()
+    return LaneWindow(list(runs), runs_of_lanes, builds, _window_key(rebuilt, runs_of_lanes, builds), rebuilt)
+
+
+_BUILD_FACTS = f"""b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at, b.ingested_at,
+    {UNFINISHED}"""
+
+
+def _by_start(row: Sequence[Any]) -> tuple[datetime, int, int]:
+    """Sort key of a row that begins with the run and ends with _BUILD_FACTS: start, build, run."""
+    return row[-3], row[-9], row[0]
+
+
+def _without_gone_jobs(runs: list[list[LaneRun]], builds: list[LaneBuild]) -> list[LaneBuild]:
+    gone = {
+        (build.lane, build.job)
+        for build in builds
+        if build.job_age == 0
+        and build.age > GONE_RUNS
+        and runs[build.lane][0].started_at - runs[build.lane][build.age].started_at > GONE_AFTER
+    }
+    return [build for build in builds if (build.lane, build.job) not in gone] if gone else builds
 
 
 def listed_builds(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]:
-    """The stored builds that these runs listed, oldest first; `runs` maps a run to its (lane, age)."""
+    """The stored builds that these runs listed, oldest first; `runs` maps a run to its (lane, age), which is the age
+    of its builds within their jobs as well."""
     # A few ids in the text are a filter; a list of them is one more join.
     few = len(runs) <= 30
     listing = ", ".join(map(str, runs)) or "NULL" if few else "SELECT unnest($runs::BIGINT[])"
     rows = store.cursor().execute(
-        f"""SELECT rb.run, b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at, b.ingested_at
+        f"""SELECT rb.run, {_BUILD_FACTS}
         FROM run_builds rb JOIN builds b USING (build) WHERE rb.run IN ({listing})""",
         None if few else {"runs": list(runs)},
     )
-    found = sorted(rows.fetchall(), key=lambda row: (row[7], row[1], row[0]))
-    return [LaneBuild(row[1], *runs[row[0]], *row[2:]) for row in found]
+    found = sorted(rows.fetchall(), key=_by_start)
+    return [LaneBuild(row[1], *runs[row[0]], runs[row[0]][1], *row[2:]) for row in found]
 
 
 def load_module_counts(store: Store, window: LaneWindow) -> list[ModuleCounts]:

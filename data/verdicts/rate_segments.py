@@ -18,9 +18,8 @@ from data.verdicts import evidence as evidence_rules
 from data.verdicts.evidence.failure_history import changes
 from data.verdicts.evidence.number_text import rate
 from data.verdicts.histories import History, histories
-from data.verdicts.lane_analysis import lanes_of_tests
+from data.verdicts.lane_analysis import lanes_of_tests, verdict_reach
 from data.verdicts.lanes import LaneRun, filtered_releases
-from data.verdicts.verdicts import window_runs
 
 
 @cached_query
@@ -32,8 +31,8 @@ def segments(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     rows = []
     for release in filtered_releases(store, flt):
         lane = replace(flt, release=release, module=None)
-        test_lanes = lanes_of_tests(store, lane, window_runs(store, flt), (number,))
-        found = histories(store, lane, test_lanes, window_runs(store, flt)) if test_lanes else {}
+        reach = verdict_reach(store, flt)
+        found = histories(store, lane, lanes_of_tests(store, lane, reach, (number,)), reach.builds)
         rows += [_row(store, history) for history in found.values() if history.runs]
     return sorted(rows, key=lambda row: row["segments"][0]["last"]["started_at"], reverse=True)
 

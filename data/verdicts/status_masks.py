@@ -1,26 +1,29 @@
-"""The statuses of tests over the runs of a lane window, two bits per run.
+"""The statuses of tests over the results of a lane window, as bit masks: one bit per run in which the test ran.
 
-A run is a bit position, so one pass over the result arrays groups by test and nothing else; 25,000 tests x 20 runs
-need no sorting.
+Bit 0 is the newest result of the test, however many runs of others lie between two results. So a window of ten results
+is ten bits, and few tests fail: only the rows of those are sorted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from data.cache.result_arrays import FAILED, FINAL, PASSED, RERUN, ResultRows
 from data.lake.store import Store
-from data.verdicts.lanes import LaneBuild, LaneWindow
+from data.verdicts.lanes import MASK_BITS, LaneBuild, LaneWindow
 
 Columns = set[tuple[int, str]]  # (build, owning module)
+CURRENT_BUILDS = 60  # a test without a result in so many builds of its jobs no longer has a verdict
 
 
 class TestLaneHost(NamedTuple):
-    """Masks of a test in a lane, for one job and host. `tripped`: any attempt failed, final or not; `in_storm`: the
-    same in a column of a mass failure, which no other mask counts."""
+    """Masks of a test in a lane, for one job and host. `tripped`: any attempt failed, final or not; `in_storm` and
+    `unfinished`: the same in a column of a mass failure, or in a build that is not finished. No other mask counts
+    those."""
 
     job: str
     host: str | None
@@ -29,50 +32,67 @@ class TestLaneHost(NamedTuple):
     rescued: int
     tripped: int
     in_storm: int
+    unfinished: int = 0
 
 
 class TestLane(NamedTuple):
-    """One test in one lane. Bit `age` is set in `failed` if it failed in that run, in `passed` if it passed on some
-    topology, in `rescued` if an attempt failed and a later one passed, in `in_storm` and `on_bad_host` if a failure
-    was left out for that reason."""
+    """One test in one lane, over its newest results (at most MASK_BITS).
+
+    `ages` are the ages of their runs, newest first. Bit `index` is set in `failed` if the test failed in run
+    `ages[index]`, in `passed` if it passed on some topology, in `rescued` if an attempt failed and a later one passed,
+    in `in_storm`, `on_bad_host` and `unfinished` if a failure was left out for that reason."""
 
     test: int
     lane: int
     module: str
+    ages: Sequence[int]
     failed: int
     passed: int
     rescued: int
     in_storm: int
     on_bad_host: int
+    unfinished: int
     by_host: tuple[TestLaneHost, ...]
 
-    def status_string(self, runs: int) -> str:
-        """The statuses in the newest `runs` runs as letters P F K S, oldest first; S also if it did not run."""
+    def status_string(self) -> str:
+        """The statuses as letters P F K S, oldest first; S if what happened in that run was left out."""
         # The bits of each mask as decimal digits, weighted so that every sum is unique: one letter per digit.
         digits = 4 * int(f"{self.failed:b}") + 2 * int(f"{self.passed:b}") + int(f"{self.rescued:b}")
-        return f"{digits:0{runs}d}"[-runs:].translate(_LETTERS)
+        return f"{digits:0{len(self.ages)}d}".translate(_LETTERS)
+
+    def bit_at(self, age: int) -> int:
+        """The bit of the run of this age; 0 if the test has no result there."""
+        return 1 << self.ages.index(age) if age in self.ages else 0
 
 
 _LETTERS = str.maketrans({"0": "S", "1": "S", "2": "P", "3": "K", "4": "F", "5": "F", "6": "F", "7": "F"})
 
 
+class OlderResults(NamedTuple):
+    """The results of a few tests in builds older than those of a window."""
+
+    builds: list[LaneBuild]
+    rows: ResultRows | None  # None if there are no builds
+    tests: set[int]
+
+
+NOTHING_OLDER = OlderResults([], None, set())
+
+
 def status_codes(
-    store: Store, window: LaneWindow, storm_columns: Columns, topology: str | None, tests: Iterable[int]
+    store: Store, window: LaneWindow, storm_columns: Columns, topology: str | None, tests: Collection[int]
 ) -> dict[tuple[int, int], np.ndarray]:
     """(test, lane) -> one uint8 per run of the window, newest first: the code of P, F or K; 0 if the test did not run,
-    was skipped, or its column is in `storm_columns`."""
-    rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
-    chosen = np.zeros(len(rows.tests), dtype=bool)
-    chosen[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
-    at = np.flatnonzero(chosen[rows.test] & (rows.flag & FINAL > 0) & (rows.flag & (FAILED | PASSED) > 0))
+    was skipped, its build is not finished, or its column is in `storm_columns`."""
+    builds = [build for build in window.builds if not build.unfinished]
+    rows = store.result_arrays.rows(store, builds, window.rebuilt).of_tests(tests)
+    at = np.flatnonzero((rows.flag & FINAL > 0) & (rows.flag & (FAILED | PASSED) > 0))
     at = at[rows.group_mask(None, topology)[rows.group[at]]]
-    at = at[outside_storms(rows, window.builds, storm_columns)[at]]
+    at = at[outside_storms(rows, builds, storm_columns)[at]]
     if not len(at):
         return {}
     build, flag = rows.build[at], rows.flag[at]
-    lane, age = (
-        np.array(values)[build] for values in zip(*((build.lane, build.age) for build in window.builds), strict=True)
-    )
+    lane, age = (np.array(values)[build] for values in zip(*((build.lane, build.age) for build in builds), strict=True))
     keys, index = np.unique(rows.test[at].astype(np.int64) * len(window.lanes) + lane, return_inverse=True)
     codes = np.zeros((len(keys), max(map(len, window.runs))), dtype=np.uint8)
     # The worst is written last.
@@ -87,22 +107,45 @@ def load_test_lanes(
     window: LaneWindow,
     storm_columns: Columns,
     topology: str | None = None,
-    tests: Iterable[int] | None = None,
+    tests: Collection[int] | None = None,
+    older: OlderResults = NOTHING_OLDER,
 ) -> list[TestLane]:
-    """The tests that failed outside `storm_columns`, in any attempt; or exactly these `tests`."""
-    rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
-    outside = outside_storms(rows, window.builds, storm_columns)
-    in_topology = rows.group_mask(None, topology)
-    chosen = np.zeros(len(rows.tests), dtype=bool)
+    """The tests that failed outside `storm_columns`, in any attempt; or exactly these `tests`. Those without a result
+    in the newest CURRENT_BUILDS builds of their jobs are omitted."""
+    recent = _Part.of(store.result_arrays.rows(store, window.builds, window.rebuilt), window.builds, storm_columns)
+    parts = [recent]
+    if older.rows is not None:
+        parts.append(_Part.of(older.rows, older.builds, storm_columns))
+    newest = parts[-1].rows  # the rows read last know every test
     if tests is None:
-        failed = rows.failed[outside[rows.failed] & in_topology[rows.group[rows.failed]]]
-        chosen[rows.test[failed]] = True
+        chosen = np.zeros(len(newest.tests), dtype=bool)
+        for part in parts:
+            in_topology = part.rows.group_mask(None, topology)
+            failed = part.rows.failed
+            failed = failed[part.outside[failed] & in_topology[part.rows.group[failed]]]
+            chosen[part.rows.test[failed]] = True
     else:
-        chosen[np.flatnonzero(np.isin(rows.tests, list(tests)))] = True
+        chosen = np.isin(newest.tests, list(tests))
     # Few tests fail: only the rows of those are grouped.
-    at = np.flatnonzero(chosen[rows.test])
-    at = at[in_topology[rows.group[at]]]
-    return _group_rows(rows, window.builds, at, outside[at])
+    for part in parts:
+        at = np.flatnonzero(chosen[part.rows.test])
+        ran = part.rows.flag[at] & (FAILED | PASSED) > 0
+        part.at = at[ran & part.rows.group_mask(None, topology)[part.rows.group[at]]]
+    return _group_rows(parts, newest)
+
+
+@dataclass
+class _Part:
+    """The rows of some builds. `outside`: which are outside mass failures; `at`: the positions to group."""
+
+    rows: ResultRows
+    builds: Sequence[LaneBuild]
+    outside: np.ndarray
+    at: np.ndarray
+
+    @classmethod
+    def of(cls, rows: ResultRows, builds: Sequence[LaneBuild], storm_columns: Columns) -> _Part:
+        return cls(rows, builds, outside_storms(rows, builds, storm_columns), np.empty(0, dtype=np.int64))
 
 
 def outside_storms(rows: ResultRows, builds: Sequence[LaneBuild], storm_columns: Columns) -> np.ndarray:
@@ -119,46 +162,87 @@ def outside_storms(rows: ResultRows, builds: Sequence[LaneBuild], storm_columns:
     return outside
 
 
-def _group_rows(rows: ResultRows, builds: Sequence[LaneBuild], at: np.ndarray, outside: np.ndarray) -> list[TestLane]:
-    """The rows at positions `at`, grouped by test, lane, job and host; `outside`: which are outside mass failures."""
-    if not len(at):
+def _group_rows(parts: Sequence[_Part], newest: ResultRows) -> list[TestLane]:
+    """The chosen rows of these parts, grouped by test, lane, job and host. `newest` knows all tests and groups."""
+    parts = [part for part in parts if len(part.at)]
+    if not parts:
         return []
-    jobs = sorted({build.job for build in builds})
-    hosts = sorted({group.host or "" for group in rows.groups})
+    jobs = sorted({build.job for part in parts for build in part.builds})
+    hosts = sorted({group.host or "" for group in newest.groups})
     job_index, host_index = ({name: index for index, name in enumerate(names)} for names in (jobs, hosts))
-    host = np.array([host_index[group.host or ""] for group in rows.groups])
-    build_index = rows.build[at]
-    lane, job, age = (
-        np.array(values, dtype=np.int64)[build_index]
-        for values in zip(*((build.lane, job_index[build.job], build.age) for build in builds), strict=True)
-    )
-    shape = (len(rows.tests), int(lane.max()) + 1, len(jobs), len(hosts))
-    key = np.ravel_multi_index((rows.test[at], lane, job, host[rows.group[at]]), shape)
-    order = np.argsort(key, kind="stable")
-    key, flag, bit, outside = key[order], rows.flag[at][order], np.int64(1) << age[order], outside[order]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    failed, passed, final = flag & FAILED > 0, flag & PASSED > 0, flag & FINAL > 0
+    host_of_group = np.array([host_index[group.host or ""] for group in newest.groups])
+
+    def column(values: Callable[[_Part], np.ndarray]) -> np.ndarray:
+        return np.concatenate([values(part) for part in parts])
+
+    test, group = column(lambda part: part.rows.test[part.at]), column(lambda part: part.rows.group[part.at])
+    flag, outside = column(lambda part: part.rows.flag[part.at]), column(lambda part: part.outside[part.at])
+    lane, age, job_age, job, finished = np.concatenate(
+        [
+            np.array(
+                [
+                    (build.lane, build.age, build.job_age, job_index[build.job], not build.unfinished)
+                    for build in part.builds
+                ],
+                dtype=np.int64,
+            )[part.rows.build[part.at]]
+            for part in parts
+        ]
+    ).T
+    finished = finished > 0
+    pair = test.astype(np.int64) * (int(lane.max()) + 1) + lane
+
+    # The bit of a row: how many newer runs the test has results in.
+    order = np.lexsort((age, pair))
+    pair_ends = np.flatnonzero(np.diff(pair[order], append=-1))
+    pair_starts = np.concatenate([[0], pair_ends[:-1] + 1])
+    new_run = np.diff(age[order], prepend=-1) != 0
+    new_run[pair_starts] = True
+    run_number = np.cumsum(new_run) - 1
+    pair_number = np.repeat(np.arange(len(pair_starts)), pair_ends + 1 - pair_starts)
+    first_run = run_number[pair_starts]
+    bit_number = run_number - first_run[pair_number]
+    run_ages = age[order][new_run].tolist()
+    is_current = np.minimum.reduceat(job_age[order], pair_starts) < CURRENT_BUILDS
+    kept = (bit_number < MASK_BITS) & is_current[pair_number]
+
+    order, pair_number, bit_number = order[kept], pair_number[kept], bit_number[kept]
+    if not len(order):
+        return []
+    key = (pair_number * len(jobs) + job[order]) * len(hosts) + host_of_group[group[order]]
+    by_key = np.argsort(key, kind="stable")
+    key, order, bit = key[by_key], order[by_key], np.int64(1) << bit_number[by_key]
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    flag, outside, finished = flag[order], outside[order], finished[order]
+    failed, passed, final, counted = flag & FAILED > 0, flag & PASSED > 0, flag & FINAL > 0, outside & finished
     masks = [
         np.bitwise_or.reduceat(np.where(applies, bit, 0), starts).tolist()
         for applies in (
-            failed & final & outside,
-            passed & final & outside,
-            passed & outside & (~final | (flag & RERUN > 0)),
-            failed & outside,
-            failed & ~outside,
+            failed & final & counted,
+            passed & final & counted,
+            passed & counted & (~final | (flag & RERUN > 0)),
+            failed & counted,
+            failed & ~outside & finished,
+            failed & ~finished,
         )
     ]
-    groups = rows.group[at][order][starts].tolist()
-    axes = (axis.tolist() for axis in np.unravel_index(key[starts], shape))
-    found: dict[tuple[int, int], list[TestLaneHost]] = {}
-    modules: dict[tuple[int, int], str] = {}
-    for test, test_lane, test_job, _, group, *host_masks in zip(*axes, groups, *masks, strict=True):
-        module, _, host_name = rows.groups[group]
-        found.setdefault((test, test_lane), []).append(TestLaneHost(jobs[test_job], host_name, *host_masks))
-        modules[test, test_lane] = module
+    pair_number, job_and_host = np.divmod(key[starts], len(jobs) * len(hosts))
+    at = order[starts]
+    columns = (pair_number, test[at], lane[at], job_and_host // len(hosts), group[at])
+    found: dict[int, list[TestLaneHost]] = {}
+    facts: dict[int, tuple[int, int, str]] = {}
+    for number, test_, lane_, job_, group_, *host_masks in zip(
+        *(values.tolist() for values in columns), *masks, strict=True
+    ):
+        module, _, host_name = newest.groups[group_]
+        found.setdefault(number, []).append(TestLaneHost(jobs[job_], host_name, *host_masks))
+        facts[number] = (int(newest.tests[test_]), lane_, module)
+    first, end = first_run.tolist(), [*first_run[1:].tolist(), len(run_ages)]
     return [
-        combine_hosts(int(rows.tests[test]), test_lane, modules[test, test_lane], tuple(by_host))
-        for (test, test_lane), by_host in found.items()
+        combine_hosts(
+            *facts[number], run_ages[first[number] : min(end[number], first[number] + MASK_BITS)], tuple(by_host)
+        )
+        for number, by_host in found.items()
     ]
 
 
@@ -166,29 +250,43 @@ def combine_hosts(
     test: int,
     lane: int,
     module: str,
+    ages: Sequence[int],
     by_host: tuple[TestLaneHost, ...],
     bad_hosts: frozenset[str] = frozenset(),
 ) -> TestLane:
     """A test's masks over all its hosts. Failures in runs in which it failed on bad hosts only are left out, unless it
     ran nowhere else: then nothing shows that the host is to blame."""
-    failed = passed = rescued = in_storm = tripped_elsewhere = tripped_on_bad = 0
+    failed = passed = rescued = in_storm = unfinished = tripped_elsewhere = tripped_on_bad = 0
     ran_elsewhere = False
     for on_host in by_host:
         failed |= on_host.failed
         passed |= on_host.passed
         rescued |= on_host.rescued
         in_storm |= on_host.in_storm
+        unfinished |= on_host.unfinished
         if on_host.host in bad_hosts:
             tripped_on_bad |= on_host.tripped
         else:
             tripped_elsewhere |= on_host.tripped
             ran_elsewhere = ran_elsewhere or bool(on_host.passed | on_host.tripped)
     left_out = tripped_on_bad & ~tripped_elsewhere if ran_elsewhere else 0
-    return TestLane(test, lane, module, failed & ~left_out, passed, rescued & ~left_out, in_storm, left_out, by_host)
+    return TestLane(
+        test,
+        lane,
+        module,
+        ages,
+        failed & ~left_out,
+        passed,
+        rescued & ~left_out,
+        in_storm,
+        left_out,
+        unfinished,
+        by_host,
+    )
 
 
 def same_commit_disagreements(window: LaneWindow, test_lanes: Iterable[TestLane]) -> dict[tuple[int, int], int]:
-    """(test, lane) -> mask of the runs in which one job failed and passed the test on one commit.
+    """(test, lane) -> mask of the results in which one job failed and passed the test on one commit.
 
     A rule of the flaky verdict (data/verdicts/rules.py); only tests with such a disagreement have an entry.
     """
@@ -203,22 +301,22 @@ def same_commit_disagreements(window: LaneWindow, test_lanes: Iterable[TestLane]
                     passed |= on_host.passed
             failed &= test_lane.failed
             passed &= ~failed
-            for mask in repeats.get((test_lane.lane, job), ()):
+            for ages in repeats.get((test_lane.lane, job), ()) if failed and passed else ():
+                mask = sum(1 << bit for bit, age in enumerate(test_lane.ages) if age in ages)
                 if failed & mask and passed & mask:
                     key = (test_lane.test, test_lane.lane)
                     found[key] = found.get(key, 0) | (failed | passed) & mask
     return found
 
 
-def _repeated_commits(window: LaneWindow) -> dict[tuple[int, str], list[int]]:
-    """(lane, job) -> one mask per commit that the job ran in more than one run of the lane."""
-    runs_of_commit: dict[tuple[int, str, str], int] = {}
+def _repeated_commits(window: LaneWindow) -> dict[tuple[int, str], list[set[int]]]:
+    """(lane, job) -> for each commit that the job ran in more than one run of the lane, the ages of those runs."""
+    runs_of_commit: dict[tuple[int, str, str], set[int]] = {}
     for build in window.builds:
         if build.revision is not None:
-            commit = (build.lane, build.job, build.revision)
-            runs_of_commit[commit] = runs_of_commit.get(commit, 0) | 1 << build.age
-    repeats: dict[tuple[int, str], list[int]] = {}
-    for (lane, job, _), mask in runs_of_commit.items():
-        if mask & (mask - 1):
-            repeats.setdefault((lane, job), []).append(mask)
+            runs_of_commit.setdefault((build.lane, build.job, build.revision), set()).add(build.age)
+    repeats: dict[tuple[int, str], list[set[int]]] = {}
+    for (lane, job, _), ages in runs_of_commit.items():
+        if len(ages) > 1:
+            repeats.setdefault((lane, job), []).append(ages)
     return repeats

@@ -21,9 +21,9 @@ from data.model.measures import iso
 from data.verdicts import evidence as evidence_rules
 from data.verdicts.evidence.failure_history import breakage_bounds, trailing_failures
 from data.verdicts.histories import histories
-from data.verdicts.lane_analysis import analyse_lanes
+from data.verdicts.lane_analysis import analyse_lanes, verdict_reach
 from data.verdicts.lanes import filtered_releases
-from data.verdicts.verdicts import LaneVerdict, judge_tests, test_names, window_runs
+from data.verdicts.verdicts import LaneVerdict, judge_tests, test_names
 
 NAMED_WEIGHT = 4.0  # prior weight of a commit whose message shares a word with the test; others have 1
 _WORD = re.compile(r"[a-z]+")
@@ -51,12 +51,12 @@ def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
 def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[str, Any]]:
     """The row of one verdict; empty if its history has no good run before the failures."""
     test_lane = verdict.test_lane
-    history = histories(store, flt, [test_lane], window_runs(store, flt))[test_lane.test, test_lane.lane]
+    history = histories(store, flt, [test_lane], verdict_reach(store, flt).builds)[test_lane.test, test_lane.lane]
     bounds = breakage_bounds(history.statuses, store.settings.measures.change_point_l)
     if bounds is None:
         return []
     first, after, until = bounds
-    window = analyse_lanes(store, flt, window_runs(store, flt)).window
+    window = analyse_lanes(store, flt, verdict_reach(store, flt)).window
     release, environment = window.lanes[test_lane.lane]
     jobs = {on_host.job for on_host in test_lane.by_host if on_host.tripped}
     started = _start_times(store, release, jobs)

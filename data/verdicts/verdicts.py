@@ -19,21 +19,24 @@ from data.model.measures import iso
 from data.verdicts import evidence as evidence_rules
 from data.verdicts.disturbances.bad_hosts import LaneHost
 from data.verdicts.disturbances.lists import host_row, storm_rows
-from data.verdicts.evidence.failure_history import trailing_failures
+from data.verdicts.evidence.failure_history import find_beginning, trailing_failures
 from data.verdicts.histories import History, histories
-from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests
-from data.verdicts.lanes import MASK_BITS, LaneBuild, LaneRun, LaneWindow, filtered_releases
+from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, verdict_reach, window_size
+from data.verdicts.lanes import HISTORY_RUNS, LaneBuild, LaneRun, LaneWindow, filtered_releases, lane_window
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.rules import KINDS, classify
 from data.verdicts.status_masks import TestLane, same_commit_disagreements
 
 
 class LaneVerdict(NamedTuple):
-    """A test in a lane with its verdict kinds; `statuses` oldest first, with one status of context."""
+    """A test in a lane with its verdict kinds; `statuses` oldest first, with one status of context. `disagreed`: the
+    indices of those in whose run, or on whose commit, the test both failed and passed; `rescued`: those of them in
+    which a rerun passed and another topology failed."""
 
     test_lane: TestLane
     statuses: str
-    disagreed: tuple[bool, ...]
+    disagreed: tuple[int, ...]
+    rescued: tuple[int, ...]
     kinds: frozenset[str]
 
 
@@ -61,7 +64,7 @@ def verdicts(
     tests: tuple[str, ...] = (),
 ) -> list[dict[str, Any]]:
     """The tests with one of `kinds`, worst first, then the longest failing; each with its evidence. With `tests` (ids),
-    only those. `ranges` False omits `range_99`, which needs the longer history."""
+    only those. `ranges` False omits `range_99`."""
     wanted, wanted_kinds = {ids.number(test) for test in tests}, set(kinds)
     chosen = [
         (release, verdict)
@@ -80,9 +83,13 @@ def verdicts(
             for verdict_release, verdict in chosen
             if verdict_release == release and trailing_failures(verdict.statuses)
         ]
-        long_histories = histories(store, lane, failing, window_runs(store, flt)) if ranges else {}
+        reach = verdict_reach(store, flt)
         rows[release] = _VerdictRows(
-            store, analyse_lanes(store, lane, window_runs(store, flt)), window_size(store, flt), long_histories
+            store,
+            analyse_lanes(store, lane, reach),
+            window_size(store, flt),
+            histories(store, lane, failing, reach.builds),
+            store.settings.measures.change_point_l if ranges else None,
         )
     return [rows[release].row(verdict, names[verdict.test_lane.test]) for release, verdict in chosen]
 
@@ -100,7 +107,7 @@ def _severity(verdict: LaneVerdict) -> tuple[int, int, str, int]:
 def judge_tests(store: Store, flt: Filter) -> tuple[LaneWindow, list[LaneVerdict]]:
     """The window of the filter's release, and every test in it that has a verdict. `flt.runs` overrides the window
     size of the settings."""
-    analysis = analyse_lanes(store, flt, window_runs(store, flt))
+    analysis = analyse_lanes(store, flt, verdict_reach(store, flt))
     size = window_size(store, flt)
     key = ("verdicts", replace(flt, priority=None, exclude_flaky=False, as_of=None), size, analysis.window.key)
     found = store.intermediate.get(key, lambda: _judge(analysis, size), lambda found: 500 * len(found))
@@ -114,40 +121,41 @@ def _judge(analysis: LaneAnalysis, size: int) -> list[LaneVerdict]:
     disagreements = same_commit_disagreements(analysis.window, analysis.test_lanes)
     found = []
     for test_lane in analysis.test_lanes:
-        statuses = test_lane.status_string(len(analysis.window.runs[test_lane.lane]))
-        disagreed: tuple[bool, ...] = ()
-        if flags := disagreements.get((test_lane.test, test_lane.lane), 0):
-            ages = [age for age, status in enumerate(reversed(statuses)) if status != "S"][: size + 1]
-            disagreed = tuple(bool(flags >> age & 1) for age in reversed(ages))
-        statuses = statuses.replace("S", "")[-size - 1 :]
-        kinds = classify(statuses, disagreed=disagreed, window=size)
+        letters = test_lane.status_string()
+        statuses = letters.replace("S", "")[-size - 1 :]
+        on_one_commit = disagreements.get((test_lane.test, test_lane.lane), 0)
+        rescued = test_lane.rescued & test_lane.failed
+        if on_one_commit | rescued:
+            bits = counted_bits(letters)[-len(statuses) :]
+            flags = tuple(bool((on_one_commit | rescued) >> bit & 1) for bit in bits)
+            disagreed = tuple(index for index, flag in enumerate(flags) if flag)
+            rescues = tuple(index for index in disagreed if rescued >> bits[index] & 1)
+            kinds = classify(statuses, disagreed=flags, window=size)
+        else:
+            disagreed = rescues = ()
+            kinds = classify(statuses, window=size)
         if kinds:
-            found.append(LaneVerdict(test_lane, statuses, disagreed, kinds))
+            found.append(LaneVerdict(test_lane, statuses, disagreed, rescues, kinds))
     return found
-
-
-def window_size(store: Store, flt: Filter) -> int:
-    """The number of runs in which a test ran that its verdict looks at."""
-    return min(flt.runs or store.settings.measures.window, MASK_BITS - 2)
-
-
-def window_runs(store: Store, flt: Filter) -> int:
-    """The number of runs that are searched for a test: twice the window and one, so that a test that does not run
-    every time still fills its window and has a status before it."""
-    return min(2 * window_size(store, flt) + 1, MASK_BITS)
 
 
 class _VerdictRows:
     """Makes the rows of verdicts, as the API gives them, from one analysis."""
 
     def __init__(
-        self, store: Store, analysis: LaneAnalysis, size: int, long_histories: Mapping[tuple[int, int], History]
+        self,
+        store: Store,
+        analysis: LaneAnalysis,
+        size: int,
+        long_histories: Mapping[tuple[int, int], History],
+        threshold: float | None,
     ) -> None:
-        self._analysis, self._size, self._histories = analysis, size, long_histories
-        self._threshold = store.settings.measures.change_point_l
+        """`threshold` is that of change points; None: no ranges."""
+        self._analysis, self._size, self._histories, self._threshold = analysis, size, long_histories, threshold
+        longest = lane_window(store, analysis.scope, HISTORY_RUNS)
         # If a job was built twice for one run, the later build counts.
         self._builds: dict[tuple[int, int, str], LaneBuild] = {
-            (build.lane, build.age, build.job): build for build in analysis.window.builds
+            (build.lane, build.age, build.job): build for build in longest.builds
         }
         self._newest: dict[tuple[int, str], int] = {}  # (lane, module) -> age of its newest run with results
         for column in analysis.module_counts:
@@ -155,18 +163,29 @@ class _VerdictRows:
             self._newest[key] = min(column.age, self._newest.get(key, column.age))
 
     def row(self, verdict: LaneVerdict, test: dict[str, Any]) -> dict[str, Any]:
-        test_lane, runs = verdict.test_lane, self._analysis.window.runs[verdict.test_lane.lane]
-        ran = test_lane.failed | test_lane.passed
-        ages = [age for age in range(len(runs) - 1, -1, -1) if ran >> age & 1]
-        ages = ages[-len(verdict.statuses) :]
-        failing = trailing_failures(verdict.statuses)
+        test_lane = verdict.test_lane
         release, environment = self._analysis.window.lanes[test_lane.lane]
-        evidence = self._evidence(verdict, runs, ages)
+        evidence = self._evidence(verdict)
+        since = first_bad = last_good = range_99 = None
+        history = self._histories.get((test_lane.test, test_lane.lane))
+        if history is not None:
+            beginning = find_beginning(history.statuses, self._threshold)
+            since, first_bad = history.runs[beginning.since], history.runs[beginning.first_bad]
+            last_good = None if beginning.last_good is None else history.runs[beginning.last_good]
+            evidence["stretch"] = {
+                "runs": len(history.runs) - beginning.since,
+                "since": since.number,
+                "passed": history.runs[beginning.since - 1].number if beginning.since else None,
+            }
+            if beginning.change is not None:
+                evidence["change_point"] = {
+                    "rule": "change_point",
+                    "threshold": self._threshold,
+                    **history.evidence(),
+                }
+                range_99 = evidence_rules.judge(evidence["change_point"])["range_99"]
         derived = evidence_rules.judge(evidence)
         evidence |= {name: derived[name] for name in ("failed", "of", "rate", "interval_95")}
-        change, range_99 = self._change_point(test_lane)
-        if range_99 is not None:
-            evidence["change_point"] = change
         return {
             "test": ids.text(test_lane.test),
             "key": f"{test['file']}::{test['class']}::{test['name']}",
@@ -176,40 +195,40 @@ class _VerdictRows:
             "environment": environment,
             "kind": derived["kind"],
             "kinds": derived["kinds"],
-            "since_run": ids.text(runs[ages[-failing]].run) if failing else None,
-            "first_bad": self._pointer(test_lane, ages[-failing], "failed") if failing else None,
-            "last_good": self._pointer(test_lane, ages[-failing - 1], "passed") if 0 < failing < len(ages) else None,
+            "since_run": None if since is None else ids.text(since.run),
+            "first_bad": None if first_bad is None else self._pointer(test_lane, first_bad, "failed"),
+            "last_good": None if last_good is None else self._pointer(test_lane, last_good, "passed"),
             "range_99": range_99,
             "strip": verdict.statuses,
             "sentence": evidence_rules.sentence(evidence),
             "evidence": evidence,
         }
 
-    def _evidence(self, verdict: LaneVerdict, runs: Sequence[LaneRun], ages: Sequence[int]) -> dict[str, Any]:
-        test_lane = verdict.test_lane
+    def _evidence(self, verdict: LaneVerdict) -> dict[str, Any]:
+        test_lane, lane_runs = verdict.test_lane, self._analysis.window.runs[verdict.test_lane.lane]
+        bits = counted_bits(test_lane.status_string())[-len(verdict.statuses) :]
+        ages = [test_lane.ages[bit] for bit in bits]
         return {
             "rule": "words",
             "statuses": verdict.statuses,
-            "disagreed": [index for index, flag in enumerate(verdict.disagreed) if flag],
+            "disagreed": list(verdict.disagreed),
+            "rescued": list(verdict.rescued),
             "window": self._size,
-            "runs": [ids.text(runs[age].run) for age in ages],
-            "numbers": [runs[age].number for age in ages],
-            "newest": runs[self._newest.get((test_lane.lane, test_lane.module), ages[-1])].number,
-            "excluded": self._excluded(test_lane, ages[0] if ages else 0),
+            "runs": [ids.text(lane_runs[age].run) for age in ages],
+            "numbers": [lane_runs[age].number for age in ages],
+            "newest": lane_runs[self._newest.get((test_lane.lane, test_lane.module), ages[-1])].number,
+            "excluded": [
+                {"run": ids.text(lane_runs[age].run), "number": lane_runs[age].number, "why": why}
+                for age, why in reversed(excluded_ages(test_lane, self._builds))
+                if age <= ages[0]
+            ],
         }
 
-    def _change_point(self, test_lane: TestLane) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """The evidence of where the longer history changed, and the range_99 it gives; None if there is none."""
-        history = self._histories.get((test_lane.test, test_lane.lane))
-        if history is None:
-            return {}, None
-        evidence = {"rule": "change_point", "threshold": self._threshold, **history.evidence()}
-        return evidence, evidence_rules.judge(evidence)["range_99"]
-
-    def _pointer(self, test_lane: TestLane, age: int, mask: str) -> dict[str, Any]:
-        run = self._analysis.window.runs[test_lane.lane][age]
-        jobs = [on_host.job for on_host in test_lane.by_host if getattr(on_host, mask) >> age & 1]
-        build = self._builds.get((test_lane.lane, age, jobs[0])) if jobs else None
+    def _pointer(self, test_lane: TestLane, run: LaneRun, mask: str) -> dict[str, Any]:
+        bit = test_lane.bit_at(run.age)
+        jobs = [on_host.job for on_host in test_lane.by_host if not bit or getattr(on_host, mask) & bit]
+        builds = (self._builds.get((test_lane.lane, run.age, job)) for job in jobs)
+        build = next((build for build in builds if build is not None), None)
         return {
             "run": ids.text(run.run),
             "number": run.number,
@@ -217,17 +236,28 @@ class _VerdictRows:
             "build": build and {"id": ids.text(build.build), "number": build.number, "job": build.job},
         }
 
-    def _excluded(self, test_lane: TestLane, oldest: int) -> list[dict[str, Any]]:
-        """The runs, oldest first, whose failures are left out."""
-        return [
-            {"run": ids.text(run.run), "number": run.number, "why": _why_excluded(test_lane, run.age)}
-            for run in reversed(self._analysis.window.runs[test_lane.lane])
-            if run.age <= oldest and (test_lane.in_storm | test_lane.on_bad_host) >> run.age & 1
-        ]
+
+def counted_bits(letters: str) -> list[int]:
+    """The bits of the counted statuses of a status string, oldest first."""
+    return [len(letters) - 1 - index for index, letter in enumerate(letters) if letter != "S"]
 
 
-def _why_excluded(test_lane: TestLane, age: int) -> str:
-    return "storm" if test_lane.in_storm >> age & 1 else "host"
+def excluded_ages(test_lane: TestLane, builds: Mapping[tuple[int, int, str], LaneBuild]) -> list[tuple[int, str]]:
+    """(age, why) of the runs whose failures are left out, newest first: storm, host, aborted or running. `builds` are
+    those of the lane by (lane, age, job)."""
+    left_out = test_lane.in_storm | test_lane.on_bad_host | test_lane.unfinished
+    return [
+        (age, _why_excluded(test_lane, 1 << bit, age, builds))
+        for bit, age in (enumerate(test_lane.ages) if left_out else ())
+        if left_out >> bit & 1
+    ]
+
+
+def _why_excluded(test_lane: TestLane, bit: int, age: int, builds: Mapping[tuple[int, int, str], LaneBuild]) -> str:
+    if test_lane.unfinished & bit:
+        jobs = (on_host.job for on_host in test_lane.by_host if on_host.unfinished & bit)
+        return next((builds[test_lane.lane, age, job].unfinished for job in jobs), "aborted")
+    return "storm" if test_lane.in_storm & bit else "host"
 
 
 @cached_query
@@ -237,7 +267,7 @@ def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
     storms: list[dict[str, Any]] = []
     hosts: list[dict[str, Any]] = []
     for release in filtered_releases(store, flt) if not flt.include_storms else ():
-        analysis = analyse_lanes(store, replace(flt, release=release), window_runs(store, flt))
+        analysis = analyse_lanes(store, replace(flt, release=release), verdict_reach(store, flt))
         storms += storm_rows(store, analysis.window, analysis.storms)
         hosts += [
             host_row(analysis, host) | {"failures": _failures_left_out(analysis, host)}
@@ -250,16 +280,17 @@ def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
 
 @cached_query
 def excluded_runs(store: Store, test: str, flt: Filter) -> tuple[dict[str, str], frozenset[str]]:
-    """(run id -> "storm" or "host", the runs in which a failure of this test is left out of its verdict; the ids of
-    all runs that the verdicts of the filter's release look at)."""
-    runs = analyse_lanes(store, flt, window_runs(store, flt)).window.runs
+    """(run id -> "storm", "host", "aborted" or "running": the runs in which a failure of this test is left out of its
+    verdict, and why; the ids of all runs that the verdicts of the filter's release look at)."""
+    analysis = analyse_lanes(store, flt, verdict_reach(store, flt))
+    runs = analysis.window.runs
+    builds = {(build.lane, build.age, build.job): build for build in analysis.builds}
     found = {
-        ids.text(run.run): _why_excluded(test_lane, run.age)
-        for test_lane in lanes_of_tests(store, flt, window_runs(store, flt), [ids.number(test)])
-        for run in runs[test_lane.lane]
-        if (test_lane.in_storm | test_lane.on_bad_host) >> run.age & 1
+        ids.text(runs[test_lane.lane][age].run): why
+        for test_lane in lanes_of_tests(store, flt, verdict_reach(store, flt), [ids.number(test)])
+        for age, why in excluded_ages(test_lane, builds)
     }
-    return found, frozenset(ids.text(run.run) for lane_runs in runs for run in lane_runs)
+    return found, frozenset(ids.text(runs[build.lane][build.age].run) for build in analysis.builds)
 
 
 def _failures_left_out(analysis: LaneAnalysis, host: LaneHost) -> int:

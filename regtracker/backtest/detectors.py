@@ -27,14 +27,15 @@ class Detector:
     default: bool = False  # what the product does when nothing is configured
 
 
-def _letters(test_lane: TestLane, look: Look, runs: int) -> str:
-    return test_lane.status_string(min(runs, look.runs)).replace("S", "")
+def _letters(test_lane: TestLane, results: int) -> str:
+    """The newest statuses of a test, oldest first."""
+    return test_lane.status_string().replace("S", "")[-results:]
 
 
 def by_verdict(look: Look, before: set[int], wanted: frozenset[str], window: int, storms: bool = False) -> set[int]:
     found = set()
     for test_lane in look.raw if storms else look.undisturbed:
-        letters = _letters(test_lane, look, 2 * window + 1)[-window - 1 :]
+        letters = _letters(test_lane, window + 1)
         if letters.endswith("F") and classify(letters, window=window) & wanted:
             found.add(test_lane.test)
     return found
@@ -44,7 +45,7 @@ def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
     """At least `length` failures in a row after a pass: TestGrid's alert."""
     found = set()
     for test_lane in look.undisturbed:
-        letters = _letters(test_lane, look, MASK_BITS)
+        letters = _letters(test_lane, MASK_BITS)
         if length <= trailing_failures(letters) < len(letters):
             found.add(test_lane.test)
     return found
@@ -53,7 +54,7 @@ def by_failure_streak(look: Look, before: set[int], length: int) -> set[int]:
 def by_change_point(look: Look, before: set[int], threshold: float) -> set[int]:
     found = set()
     for test_lane in look.undisturbed:
-        letters = _letters(test_lane, look, HISTORY_RUNS)
+        letters = _letters(test_lane, HISTORY_RUNS)
         # A rise is accepted only at a failure; it stays until a fall is accepted.
         if (letters.endswith("F") or test_lane.test in before) and last_rise(letters, threshold) is not None:
             found.add(test_lane.test)

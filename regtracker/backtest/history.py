@@ -6,7 +6,7 @@ shifts away what was not known yet, and leaves out mass failures and bad hosts a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import starmap
@@ -77,7 +77,11 @@ class Look:
         recent = (1 << HOST_DEPTH) - 1
         short = [
             combine_hosts(
-                test_lane.test, 0, test_lane.module, tuple(_masked(on_host, recent) for on_host in test_lane.by_host)
+                test_lane.test,
+                0,
+                test_lane.module,
+                range(HOST_DEPTH),
+                tuple(_masked(on_host, recent) for on_host in test_lane.by_host),
             )
             for test_lane in found
         ]
@@ -98,7 +102,7 @@ class Look:
         for on_host in test_lane.by_host:
             storm = storm_columns.get((on_host.job, None), 0) | storm_columns.get((on_host.job, test_lane.module), 0)
             hosts_of_test.append(_masked(on_host, ~storm, self.hidden))
-        return combine_hosts(test_lane.test, 0, test_lane.module, tuple(hosts_of_test))
+        return combine_hosts(test_lane.test, 0, test_lane.module, range(self.runs), tuple(hosts_of_test))
 
 
 def _masked(on_host: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
@@ -111,6 +115,11 @@ def _masked(on_host: TestLaneHost, mask: int, hidden: int = 0) -> TestLaneHost:
         (on_host.tripped & mask) >> hidden,
         0,
     )
+
+
+def _by_age(mask: int, ages: Sequence[int]) -> int:
+    """A mask of results as a mask of the lane's runs."""
+    return sum(1 << age for bit, age in enumerate(ages) if mask >> bit & 1)
 
 
 def _unmasked(key: tuple[str, str | None], masks: list[int]) -> TestLaneHost:
@@ -130,15 +139,14 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
     tests = {row[0] for row in failed_tests.fetchall()}
     merged: dict[tuple[int, int], tuple[str, dict[tuple[str, str | None], list[int]]]] = {}
     for first in range(0, max((column.age for column in module_counts), default=-1) + 1, MASK_BITS):
-        chunk = [
-            build._replace(age=build.age - first) for build in window.builds if first <= build.age < first + MASK_BITS
-        ]
+        # A mask of results holds the runs of a chunk; without job ages, every test is a current one.
+        chunk = [build._replace(job_age=0) for build in window.builds if first <= build.age < first + MASK_BITS]
         for test_lane in load_test_lanes(store, replace(window, builds=chunk), set(), tests=tests):
             hosts_of_test = merged.setdefault((test_lane.test, test_lane.lane), (test_lane.module, {}))[1]
             for on_host in test_lane.by_host:
                 masks = hosts_of_test.setdefault((on_host.job, on_host.host), [0, 0, 0, 0])
                 for index, mask in enumerate((on_host.failed, on_host.passed, on_host.rescued, on_host.tripped)):
-                    masks[index] |= mask << first
+                    masks[index] |= _by_age(mask, test_lane.ages)
     columns, storm_columns = storm_candidates(store, window, module_counts)
     test_counts = _count_tests(store, window.builds)
     return [
@@ -151,6 +159,7 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
                     test,
                     lane,
                     module,
+                    range(len(window.runs[lane])),
                     tuple(starmap(_unmasked, hosts_of_test.items())),
                 )
                 for (test, at), (module, hosts_of_test) in merged.items()

@@ -61,7 +61,7 @@ def from_hindsight(lanes: Iterable[PastLane]) -> KnownFaults:
     faults, always_failing = [], set()
     for lane in lanes:
         for test_lane in lane.test_lanes:
-            statuses = test_lane.status_string(len(lane.runs))
+            statuses = test_lane.status_string()
             ran = [
                 (status, run.number) for status, run in zip(statuses, reversed(lane.runs), strict=True) if status != "S"
             ]

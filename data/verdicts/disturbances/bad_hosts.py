@@ -63,12 +63,19 @@ def judge_lane_hosts(lane: int, test_lanes: Sequence[TestLane]) -> list[LaneHost
     ran = failed | np.array([on_host.passed for _, _, on_host in entries], dtype=np.int64)
 
     bits = np.arange(int(ran.max()).bit_length())
-    ran_at, failed_at = ((mask[:, None] >> bits & 1).astype(float) for mask in (ran, failed))
+    ran_at, failed_at = ((mask[:, None] >> bits & 1).astype(bool) for mask in (ran, failed))
     test_rate = np.bincount(test, failed_at.sum(axis=1)) / np.maximum(np.bincount(test, ran_at.sum(axis=1)), 1)
-    # Hosts x ages.
+    # Each result as a cell of hosts x runs.
+    ages = np.zeros((len(test_lanes), len(bits)), dtype=np.int64)
+    for index, test_lane in enumerate(test_lanes):
+        known = list(test_lane.ages[: len(bits)])
+        ages[index, : len(known)] = known
+    entry, bit = np.nonzero(ran_at)
+    width = int(ages.max(initial=0)) + 1
+    cell, cells = host[entry] * width + ages[test[entry], bit], len(names) * width
     host_ran, host_failed, host_expected = (
-        np.stack([np.bincount(host, values[:, age], len(names)) for age in bits], axis=1)
-        for values in (ran_at, failed_at, ran_at * test_rate[test, None])
+        np.bincount(cell, weights, cells).reshape(len(names), width)
+        for weights in (None, failed_at[entry, bit].astype(float), test_rate[test[entry]])
     )
     worst = host_failed.argmax(axis=1)
     total, failures, expected = (
@@ -104,9 +111,7 @@ def without_bad_hosts(test_lanes: list[TestLane], hosts: Iterable[LaneHost]) -> 
         if host.bad:
             bad.setdefault(host.lane, set()).add(host.host)
     return [
-        combine_hosts(
-            test_lane.test, test_lane.lane, test_lane.module, test_lane.by_host, frozenset(bad[test_lane.lane])
-        )
+        combine_hosts(*test_lane[:4], test_lane.by_host, frozenset(bad[test_lane.lane]))
         if test_lane.lane in bad
         else test_lane
         for test_lane in test_lanes

@@ -15,14 +15,14 @@ from data.verdicts import evidence as evidence_rules
 from data.verdicts.disturbances.bad_hosts import LaneHost
 from data.verdicts.disturbances.mass_failures import StormHit, storms_in_window
 from data.verdicts.evidence.number_text import rate
-from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes
+from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
 from data.verdicts.lanes import MASK_BITS, LaneWindow, filtered_releases, lane_window
 from data.verdicts.statistics.signatures import title
 
 
 @cached_query
 def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """The storms of the newest `flt.runs` (60, at most 62) runs of each lane, newest first."""
+    """The storms of the newest `flt.runs` (60, at most 62) builds of each job and lane, newest first."""
     rows = []
     for release in filtered_releases(store, flt):
         window = lane_window(store, replace(flt, release=release), min(flt.runs or LONG_WINDOW, MASK_BITS))
@@ -34,12 +34,14 @@ def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
 
 @cached_query
 def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """The hosts of the newest `flt.runs` (60, at most 62) runs of each lane: bad hosts first, then by the ratio of
-    failures to expected failures."""
+    """The hosts of the newest `flt.runs` (60, at most 62) builds of each job and lane: bad hosts first, then by the
+    ratio of failures to expected failures."""
     rows = []
     for release in filtered_releases(store, flt):
         analysis = analyse_lanes(
-            store, replace(flt, release=release, include_storms=False, module=None), flt.runs or LONG_WINDOW
+            store,
+            replace(flt, release=release, include_storms=False, module=None),
+            long_reach(store, flt.runs or LONG_WINDOW),
         )
         rows += [host_row(analysis, host) for host in analysis.hosts]
     return sorted(rows, key=lambda row: (not row["sick"], -(row["ratio"] or 0), row["host"], row["release"]))
@@ -104,7 +106,7 @@ def host_row(analysis: LaneAnalysis, host: LaneHost) -> dict[str, Any]:
             if other.lane == host.lane
         },
         "left_out": runs[host.worst].number,
-        "runs": len(runs),
+        "runs": len({build.age for build in analysis.window.builds if build.lane == host.lane}),
     }
     return {
         "host": host.host,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from data.verdicts.evidence.number_text import Evidence, counted, percent
 from data.verdicts.statistics.change_points import FAILED_PRIOR, Change, change_points
@@ -17,6 +17,27 @@ LIKELIEST = 0.3
 def trailing_failures(statuses: str) -> int:
     """The number of failures at the end of `statuses`."""
     return len(statuses) - len(statuses.rstrip("F"))
+
+
+class Beginning(NamedTuple):
+    """Indices into a history that ends with a failure: the start of the failures at its end; its first bad run, which
+    is inside the range of `change`; and the last pass before that. `change` is None if no range is certain."""
+
+    since: int
+    first_bad: int
+    last_good: int | None
+    change: Change | None
+
+
+def find_beginning(statuses: str, threshold: float | None) -> Beginning:
+    """Where the failures at the end of a history began: the first failure in the 99 % range, or without one (or a
+    threshold for one) the first of the failures at its end."""
+    since = first_bad = len(statuses) - trailing_failures(statuses)
+    change = None if threshold is None else last_rise(statuses, threshold)
+    if change is not None:
+        first_bad = statuses.index("F", change.after + 1)
+    passed = len(statuses[:first_bad].rstrip("F"))
+    return Beginning(since, first_bad, passed - 1 if passed else None, change)
 
 
 def breakage_bounds(statuses: str, threshold: float) -> tuple[int, int, int] | None:
@@ -68,12 +89,19 @@ def judge_change(evidence: Evidence) -> dict[str, Any]:
 
 
 def change_sentence(evidence: Evidence) -> str:
-    change = last_rise(evidence["statuses"], evidence["threshold"])
+    statuses, numbers = evidence["statuses"], evidence["numbers"]
+    change = last_rise(statuses, evidence["threshold"])
     if change is None:
         return "No certain change of its failure rate."
-    where = _between(evidence["numbers"], change.after, change.until)
+    where = _between(numbers, change.after, change.until)
     before, after = percent(change.rate_before), percent(change.rate_after)
-    return f"Broke {where} (99 % sure); failed in {before} of runs before, {after} since."
+    text = f"Broke {where} (99 % sure); failed in {before} of runs before, {after} since."
+    since, first_bad, _, _ = find_beginning(statuses, evidence["threshold"])
+    if not statuses.endswith("F") or first_bad == since:
+        return text
+    passes = len(statuses[first_bad:since].replace("F", ""))
+    fit = "a pass since then fits" if passes == 1 else f"{passes} passes since then fit"
+    return f"{text} First failed in #{numbers[first_bad]}; {fit} that rate."
 
 
 def _between(numbers: list[int], after: int, until: int) -> str:

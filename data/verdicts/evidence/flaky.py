@@ -12,7 +12,7 @@ _SHORT = re.compile("K|(?<!F)F{1,2}(?!F)")
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
-    statuses, disagreed = evidence["statuses"], set(evidence["disagreed"])
+    statuses, disagreed, rescued = evidence["statuses"], set(evidence["disagreed"]), set(evidence["rescued"])
     flipped, considered, score = flips(statuses)
     disturbed = [
         index
@@ -28,8 +28,8 @@ def judge(evidence: Evidence) -> dict[str, Any]:
         "considered": considered,
         "score_interval_95": [100 * end for end in interval(flipped, considered)],
         "onsets": onsets(statuses),
-        "rescued": statuses.count("K"),
-        "disagreed": len(disagreed),
+        "rescued": statuses.count("K") + len(rescued),
+        "disagreed": len(disagreed - rescued),
         **rate(statuses.count("F"), len(statuses)),
         "disturbed": disturbed,
         "clean_results": clean,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from data.verdicts.evidence.failure_history import change_sentence, trailing_failures
+from data.verdicts.evidence.failure_history import change_sentence
 from data.verdicts.evidence.number_text import Evidence, rate
 from data.verdicts.rules import KINDS, classify, worst_kind
+
+# Why a failure does not count, in words.
+EXCLUDED = {"storm": "mass failure", "host": "bad host", "aborted": "aborted build", "running": "build still running"}
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
@@ -37,31 +40,38 @@ def sentence(evidence: Evidence) -> str:
 
 
 def _kind_text(evidence: Evidence, found: dict[str, Any]) -> str:
-    statuses, numbers, kind = evidence["statuses"], evidence["numbers"], found["kind"]
-    length = trailing_failures(statuses)
-    if kind == "regression":
-        return f"Failed in the last {length} runs, since #{numbers[-length]}; passed in #{numbers[-length - 1]}."
+    numbers, kind = evidence["numbers"], found["kind"]
+    if kind in ("regression", "always_failing"):
+        return _stretch_text(evidence["stretch"])
     if kind == "new_failure":
         return f"Failed in #{numbers[-1]}; passed in #{numbers[-2]}."
-    if kind == "always_failing":
-        return f"Failed in all of its last {found['of']} runs."
     if kind == "fixed":
         return f"Passed in #{numbers[-1]}; failed in #{numbers[-2]}."
-    return _flaky_text(statuses[-found["of"] :], found["failed"], evidence["disagreed"])
+    return _flaky_text(evidence, found)
 
 
-def _flaky_text(in_window: str, failed: int, disagreed: list[int]) -> str:
-    rescued = in_window.count("K")
+def _stretch_text(stretch: dict[str, Any]) -> str:
+    """The failures at the end of the history, which may be more than the window shows."""
+    if stretch["passed"] is None:
+        return f"Failed in all of its last {stretch['runs']} runs, since #{stretch['since']}."
+    return f"Failed in the last {stretch['runs']} runs, since #{stretch['since']}; passed in #{stretch['passed']}."
+
+
+def _flaky_text(evidence: Evidence, found: dict[str, Any]) -> str:
+    of, failed = found["of"], found["failed"]
+    in_window = evidence["statuses"][-of:]
+    oldest = len(evidence["statuses"]) - of
+    rescued = in_window.count("K") + sum(index >= oldest for index in evidence["rescued"])
     parts = [f"failed in {failed} and recovered"] if failed else []
     if rescued:
         parts.append(f"passed only on rerun in {rescued}")
-    text = f"Of its last {len(in_window)} runs, {', '.join(parts) or 'failed in none'}"
-    return f"{text}; failed and passed on the same commit." if disagreed else f"{text}."
+    text = f"Of its last {of} runs, {', '.join(parts) or 'failed in none'}"
+    on_one_commit = set(evidence["disagreed"]) - set(evidence["rescued"])
+    return f"{text}; failed and passed on the same commit." if on_one_commit else f"{text}."
 
 
 def _excluded_text(excluded: list[dict[str, Any]]) -> str:
     if not excluded:
         return ""
-    why = {"storm": "mass failure", "host": "bad host"}
-    runs = ", ".join(f"#{run['number']} ({why[run['why']]})" for run in excluded)
+    runs = ", ".join(f"#{run['number']} ({EXCLUDED[run['why']]})" for run in excluded)
     return f" Failure{'' if len(excluded) == 1 else 's'} not counted: {runs}."

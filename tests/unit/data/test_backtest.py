@@ -47,7 +47,7 @@ def test_an_earlier_look_knows_nothing_of_later_runs(lane):
     breaks = ids.of(key("breaks"))
     for number, expected in ((BREAKS - 1, False), (BREAKS, True)):
         line = next(line for line in looks[number].undisturbed if line.test == breaks)
-        assert line.status_string(looks[number].runs).endswith("F") is expected
+        assert line.status_string().endswith("F") is expected
     storm = looks[STORM_RUN]
     assert not any(line.failed & 1 for line in storm.undisturbed if line.module == "nvs")
     assert sum(line.failed & 1 for line in storm.raw if line.module == "nvs") == 16
