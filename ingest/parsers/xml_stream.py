@@ -5,7 +5,8 @@ Nothing but the stream is opened, no entity is expanded, and the size of a token
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -154,7 +155,8 @@ class _Pull:
     declared or fetched, a second root is read like the first, and a stray closing tag closes only one wrapper."""
 
     def __init__(self, stream: ReportStream, target: _Target) -> None:
-        self.chunks = chain([f"<{_WRAPPER}>".encode() * 16], utf8_chunks(stream, lenient=True))
+        document = _with_numbered_references(utf8_chunks(stream, lenient=True))
+        self.chunks = chain([f"<{_WRAPPER}>".encode() * 16], document)
         self.target = target
 
     def read(self, _size: int = -1) -> bytes:
@@ -162,6 +164,31 @@ class _Pull:
         self.target.waiting += len(chunk)
         _check_size(self.target.handler, self.target.waiting)
         return chunk
+
+
+_REFERENCE = re.compile(rb"&(amp|lt|gt|quot|apos);")
+_NUMBERS = {b"amp": b"&#38;", b"lt": b"&#60;", b"gt": b"&#62;", b"quot": b"&#34;", b"apos": b"&#39;"}
+_CDATA, _CDATA_END = b"<![CDATA[", b"]]>"
+_TOKEN_START = re.compile(rb"[<&\]]")
+
+
+def _with_numbered_references(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The document with `&#38;` for `&amp;` and so on, except in CDATA: after its first error libxml2 drops all
+    references in text but the numbered ones."""
+    data, in_cdata = b"", False
+    for chunk in chain(chunks, [b""]):
+        data += chunk
+        # A token that may go on in the next chunk waits for it.
+        held = _TOKEN_START.search(data, max(len(data) - len(_CDATA) + 1, 0)) if chunk else None
+        data, waiting = (data[: held.start()], data[held.start() :]) if held else (data, b"")
+        done = []
+        while data:
+            text, mark, data = data.partition(_CDATA_END if in_cdata else _CDATA)
+            done += [text if in_cdata else _REFERENCE.sub(lambda found: _NUMBERS[found[1]], text), mark]
+            in_cdata ^= bool(mark)
+        data = waiting
+        if done:
+            yield b"".join(done)
 
 
 class _Target:
@@ -200,7 +227,7 @@ def _lenient(stream: ReportStream, make: Callable[[Source], H]) -> H:
         target=receiver,
         encoding="utf-8",
         recover=True,
-        resolve_entities=False,
+        resolve_entities="internal",  # no entity can be declared here; with False, & in attributes comes as &#38;
         no_network=True,
         load_dtd=False,
         huge_tree=True,
