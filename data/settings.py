@@ -123,7 +123,10 @@ class ConsoleRule(_Table):
     pattern: Annotated[str, _compiles("name"), _compiles("status")]
 
 
-RESULT_KINDS = ("junit", "order", "testng", "tap", "robot", "trx", "console", "test_report")
+RESULT_KINDS = (
+    "junit", "order", "testng", "tap", "robot", "trx", "nunit", "xunit", "cucumber", "go_test", "console",
+    "test_report",
+)  # fmt: skip
 
 
 class SourceSettings(_Table):

@@ -18,6 +18,7 @@ from ingest.report_inputs import JENKINS_REPORTS, ReportInput, open_reports
 # The folder of a JUnit file beside order logs is its topology.
 JUNIT_TOPOLOGY = re.compile(r"(?:^|/)junit/(?P<topology>[^/]+)/[^/]+$")
 MAX_WARNINGS = 100
+MAX_UNREAD = 20  # files that are named because they are not read
 
 # These repeat the results of other reports: each is used only if those before it have no case.
 _FALLBACKS = ("testng", "junit_result", "console", "test_report", "testng_json")
@@ -60,8 +61,8 @@ class BuildResults:
     """`cases` has the attempts of a test next to each other, tests in the order in which they ran.
 
     `reported` is what Jenkins itself counts for these files (every <testcase>, repeated or not), None if the results
-    are not of a kind that it counts. `flags`: recovered, unreadable, declared_differs, status_differs, ambiguous,
-    repeated.
+    are not of a kind that it counts. `flags`: recovered, unreadable, not_read, declared_differs, status_differs,
+    ambiguous, repeated. `started_at`: the newest time in the reports, seconds since the epoch.
     """
 
     cases: list[Case] = field(default_factory=list)
@@ -69,6 +70,7 @@ class BuildResults:
     warnings: list[FileWarning] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     reported: JenkinsCounts | None = None
+    started_at: float | None = None
 
     def warn(self, text: str, path: str = "", flag: str | None = None) -> None:
         if len(self.warnings) < MAX_WARNINGS:
@@ -120,12 +122,14 @@ def read_build(
         _parse(build, path, kind, open_file, number, console_patterns)
         for path, kind, open_file in sorted(files, key=lambda file: file[0])
     ]
+    _name_unread(build, parsed)
     logs = [file for file in parsed if file.kind == "order"]
     reports = _choose_reports(parsed, logs)
     build.reported = _count_as_jenkins(reports)
     _set_topologies(reports, topology or (JUNIT_TOPOLOGY if logs else None))
     _prepend_axes([*logs, *reports])
     cases = [case for file in reports for case in file.report.cases]
+    build.started_at = _newest(reports, cases)
     if not logs and not has_repeats(cases):
         build.cases = cases
     else:
@@ -151,11 +155,28 @@ def _parse(
         build.flags.add("recovered")
     elif report.status == "error":
         build.flags.add("unreadable")
-    if report.miscounted:
+    if report.differences:
         build.flags.add("declared_differs")
-    for warning in report.warnings:
-        build.warn(warning, path)
+    if report.status != "not_junit":
+        for warning in report.warnings:
+            build.warn(warning, path)
     return _Parsed(path, found, report, is_fallback=found in _FALLBACKS and kind != "testng")
+
+
+def _name_unread(build: BuildResults, parsed: list[_Parsed]) -> None:
+    """Name the files that no parser reads: the reports of tests first, for these have results that are missing."""
+    files = sorted(
+        (file for file in parsed if file.report.status == "not_junit"), key=lambda file: not file.report.unread
+    )
+    for file in files[:MAX_UNREAD]:
+        build.warn("; ".join(file.report.warnings), file.path, flag="not_read" if file.report.unread else None)
+    if len(files) > MAX_UNREAD:
+        build.warn(f"{len(files) - MAX_UNREAD} more files are not read: they are no reports of a known kind")
+
+
+def _newest(reports: list[_Parsed], cases: list[Case]) -> float | None:
+    times = [case.started_at for case in cases if case.started_at]
+    return max(times or [file.report.started_at for file in reports if file.report.started_at], default=None)
 
 
 def _choose_reports(parsed: list[_Parsed], logs: list[_Parsed]) -> list[_Parsed]:
@@ -172,8 +193,8 @@ def _count_as_jenkins(reports: list[_Parsed]) -> JenkinsCounts | None:
     counts = JenkinsCounts()
     for report in counted:
         final = [case.status for case in report.cases if case.is_final]
-        counts.tests += len(final)
-        counts.failed += final.count(FAILED)
+        counts.tests += len(final) - report.uncounted
+        counts.failed += final.count(FAILED) - report.uncounted
         counts.skipped += final.count(SKIPPED)
     return counts if counted else None
 

@@ -16,10 +16,11 @@ from data.model.run_record import RunRecord
 from data.verdicts.statistics import signatures
 from ingest.build_download import ResultFiles
 from ingest.build_results import BuildResults, read_results
-from ingest.jenkins.build_details import Counters, JenkinsBuildDetail
+from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement, JobLayout
 from ingest.naming_rules import UNKNOWN, base_name
+from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, Case
 
 
@@ -68,7 +69,11 @@ def build_record(
         cases=cases,
         tests=tests,
         commits=detail.commits,
-        warnings=[*files.remarks, *results.warnings],
+        warnings=[
+            *files.remarks,
+            *(("", line) for line in _jenkins_differences(detail, results)),
+            *results.warnings,
+        ],
         raw=[description, *(kept or [])],
     )
     return build, placement.run
@@ -83,19 +88,22 @@ def _flags(
         "no_raw": kept is None,
         "partial": not detail.final,
         "no_results": detail.final and not results.cases,
-        "count_mismatch": detail.final and _differs_from_jenkins(detail.counters, results),
+        "count_mismatch": bool(_jenkins_differences(detail, results)),
     }
     return {flag for flag, holds in conditions.items() if holds}
 
 
-def _differs_from_jenkins(counters: Counters | None, results: BuildResults) -> bool:
-    """Whether Jenkins counts other numbers than these files have."""
-    reported = results.reported
-    # The parser of Jenkins' own report compares it with itself; only it can exclude the axes of older builds.
-    if counters is None or reported is None or any(file.kind == "test_report" for file in results.files):
-        return False
-    counted = (reported.tests, reported.failed, reported.skipped)
-    return counted != (counters.total, counters.failed, counters.skipped)
+def _jenkins_differences(detail: JenkinsBuildDetail, results: BuildResults) -> list[str]:
+    """What Jenkins counts, other than these files have: a line for each number."""
+    counters, reported = detail.counters, results.reported
+    if counters is None or reported is None or not detail.final:
+        return []
+    # Only the parser of Jenkins' own report can exclude the axes of older builds, which these numbers include.
+    if (detail.axes or detail.sub_builds) and any(file.kind == "test_report" for file in results.files):
+        return []
+    declared = {"tests": counters.total, "failures": counters.failed, "skipped tests": counters.skipped}
+    read = {"tests": reported.tests, "failures": reported.failed, "skipped tests": reported.skipped}
+    return totals.differences(declared, {measure: [count] for measure, count in read.items()}, "Jenkins")
 
 
 def count_results(cases: pa.Table) -> dict[str, int]:

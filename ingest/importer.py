@@ -22,9 +22,9 @@ from data.write import raw_files
 from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, read_build
 from ingest.build_rows import count_results, result_table
-from ingest.clock import utc_now
+from ingest.clock import believed, utc_now
 from ingest.import_plan import ImportKey
-from ingest.parsers.cases import FAILED, Case
+from ingest.parsers.cases import FAILED
 from ingest.report_files import ReportBundle, ReportFile, ReportRemark, deduplicate_paths, pack, unpack, uploaded
 from ingest.report_inputs import ReportInput
 
@@ -55,7 +55,7 @@ def import_files(
         problems += [str(warning) for warning in results.warnings]
         why = "; ".join(problems[:3]) or "none of them is a report of a known kind"
         raise ValueError(f"no test result in {len(files) + len(bundle.unreadable)} files: {why}")
-    number, started_at = _identity(store, source, key, files, results.cases)
+    number, started_at = _identity(store, source, key, files, results.started_at)
     remarks = InputRemarks(bundle.unreadable, bundle.skipped)
     build = _build(source, key, number, started_at, len(files), results, pack(files), remarks)
     run = _run(build, key)
@@ -161,11 +161,11 @@ def _inputs(files: Iterable[ReportFile]) -> Iterable[ReportInput]:
 
 
 def _identity(
-    store: Store, source: str, key: ImportKey, files: Sequence[ReportFile], cases: Sequence[Case]
+    store: Store, source: str, key: ImportKey, files: Sequence[ReportFile], newest: float | None
 ) -> tuple[int, datetime]:
     """(number, start time): as given, else of the stored build with this start, else a new number."""
     stored = builds_of_job(store, source, key.job)
-    started_at = key.started_at or _start(files, cases)
+    started_at = key.started_at or _start(files, newest)
     if started_at is None:
         starts = [start for number, start in stored if number == key.number]
         started_at = max(starts, default=utc_now().replace(microsecond=0))
@@ -177,11 +177,12 @@ def _identity(
     return max((number for number, _ in stored), default=0) + 1, started_at
 
 
-def _start(files: Sequence[ReportFile], cases: Sequence[Case]) -> datetime | None:
+def _start(files: Sequence[ReportFile], newest: float | None) -> datetime | None:
     """The newest time in the reports, else of the files."""
     # The name of an order log begins with its start time.
     matches = (_EPOCH.search(file.path.rpartition("/")[2]) for file in files)
-    times = [case.started_at for case in cases if case.started_at] + [int(match[1]) for match in matches if match]
+    times = [float(match[1]) for match in matches if match and believed(float(match[1]))]
+    times += [newest] if newest is not None else []
     if times:
         return datetime.fromtimestamp(max(times), UTC).replace(tzinfo=None)
     return max((file.modified for file in files if file.modified), default=None)

@@ -25,10 +25,12 @@ from ingest.parsers.cases import ReportStream
 from ingest.parsers.zip_archive import BadArchiveError, members
 
 MAX_SINGLE_RAW_FILES = 20  # kept one by one; more are kept as one zip
-_REPORTS = re.compile(r"\.(xml|tap|trx|json|order\.txt)$", re.IGNORECASE)
+_REPORTS = re.compile(r"\.(xml|tap|trx|json|jsonl|ndjson|order\.txt)$", re.IGNORECASE)
 _ARCHIVES = re.compile(r"\.(tar|tar\.\w+|t[gbx]z|gz|bz2|xz|zst|7z|rar)$", re.IGNORECASE)
 _LIKE_A_REPORT = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<(testsuites?|testng-results|robot|TestRun)\b|TAP version )"
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<(testsuites?|testng-results|robot|TestRun|test-run"
+    rb"|test-results|assemblies)\b|K?TAP version |\{\"(Time|Action|ImportPath)\":)",
+    re.DOTALL,
 )
 
 ReportRemark = tuple[str, str]  # path, why
@@ -121,7 +123,7 @@ def resemblance(file: Path) -> str | None:
     if packed := packing(head):
         return f"not read, because it is a {packed} archive by its content: rename it to .zip, or name it as a path"
     if _LIKE_A_REPORT.match(head):
-        return "left out: looks like a report, but is not named like one (.xml, .tap, .trx, .json, .order.txt)"
+        return "left out: looks like a report, but is not named like one (.xml, .tap, .trx, .json, .jsonl, .order.txt)"
     return None
 
 

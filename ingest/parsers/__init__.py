@@ -7,12 +7,34 @@ from __future__ import annotations
 
 import re
 
-from ingest.parsers import jenkins_junit_result, jenkins_test_report, junit, order_log, robot, tap, testng, trx
+from ingest.parsers import (
+    cucumber,
+    go_test,
+    jenkins_junit_result,
+    jenkins_test_report,
+    junit,
+    nunit,
+    order_log,
+    robot,
+    tap,
+    testng,
+    trx,
+    unread,
+    xunit,
+)
 from ingest.parsers.cases import Report, ReportStream
 
 HEAD_BYTES = 16 << 10
 
-_XML_KINDS = {"testng-results": "testng", "robot": "robot", "TestRun": "trx", "result": "junit_result"}
+_XML_KINDS = {
+    "testng-results": "testng",
+    "robot": "robot",
+    "TestRun": "trx",
+    "result": "junit_result",
+    "test-run": "nunit",
+    "assemblies": "xunit",
+    "assembly": "xunit",
+}
 _ROOT = re.compile(
     r"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|[^<]|<(?![A-Za-z_?!]))*+<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", re.DOTALL
 )
@@ -25,9 +47,10 @@ def parse_file(
 ) -> tuple[str, Report]:
     """(kind, report). Without `kind` it is detected by name and content.
 
-    Kinds: junit, testng, robot, trx, junit_result, test_report, testng_json, order, tap. Unknown content is parsed as
-    JUnit, which reports what is wrong; but text without any tag is `not_junit` unless its kind was given. `number` is
-    the number of the build, for a matrix report.
+    Kinds: junit, testng, robot, trx, nunit, xunit, junit_result, test_report, testng_json, cucumber, go_test, order,
+    tap. Unknown content is parsed as JUnit, which reports what is wrong; but text without any tag is `not_junit` unless
+    its kind was given. The report of a file that is of no kind says what it looks like. `number` is the number of the
+    build, for a matrix report.
     """
     stream.seek(0)
     head = stream.read(4)
@@ -39,10 +62,16 @@ def parse_file(
     if kind == "order":
         return kind, order_log.parse(stream, path)
     if kind == "test_report":
-        return kind, jenkins_test_report.parse(stream, number=number)
-    report = _PARSERS[kind](stream)
+        report = jenkins_test_report.parse(stream, number=number)
+    else:
+        report = _PARSERS[kind](stream)
     if detected and kind == "junit" and report.status == "error" and _is_plain_text(stream):
-        return kind, Report("not_junit", warnings=["text of an unknown kind"])
+        report = Report("not_junit")
+    if report.status == "not_junit":
+        text = _head(stream)
+        root = _ROOT.match(text)
+        report.unread, name = unread.describe(text, root[1] if root and text.startswith("<") else "")
+        report.warnings.append(f"not read: {name}")
     return kind, report
 
 
@@ -65,6 +94,10 @@ _PARSERS = {
     "testng_json": testng.parse_json,
     "robot": robot.parse,
     "trx": trx.parse,
+    "nunit": nunit.parse,
+    "xunit": xunit.parse,
+    "cucumber": cucumber.parse,
+    "go_test": go_test.parse,
     "junit_result": jenkins_junit_result.parse,
     "tap": tap.parse,
 }
@@ -77,18 +110,27 @@ def detect(path: str, stream: ReportStream) -> str:
         return "order"
     if name.endswith(".tap"):
         return "tap"
-    stream.seek(0)
-    raw = stream.read(HEAD_BYTES)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
-        raw = raw.replace(b"\0", b"")
-    head = raw.decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
+    head = _head(stream)
     if head.startswith("<"):
         root = _ROOT.match(head)
         return _XML_KINDS.get(root[1], "junit") if root else "junit"
+    if go_test.looks_like(head):
+        return "go_test"
     if head.startswith("{"):
         return "testng_json" if _TESTNG_JSON.search(head) else "test_report"
+    if cucumber.looks_like(head):
+        return "cucumber"
     if tap.looks_like(head):
         return "tap"
     if order_log.looks_like(head):
         return "order"
     return "junit"
+
+
+def _head(stream: ReportStream) -> str:
+    """The first characters of a file, without what may precede them."""
+    stream.seek(0)
+    raw = stream.read(HEAD_BYTES)
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
+        raw = raw.replace(b"\0", b"")
+    return raw.decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+INIT = "<init>"  # the name of a failure that no test of the report has: of a suite, a package, a file. Jenkins' name
 
 
 class ReportStream(Protocol):
@@ -52,23 +53,28 @@ class Report:
     """One parsed report. `status`: ok, recovered (ill-formed, read by the lenient parser), not_junit or error.
 
     The counts are of final attempts: passed + failed + skipped = tests; `errors` is a part of failed.
+    `differences`: lines about totals in the file that differ from what was read, for `warnings`.
+    `unread`: the file is a report of tests, but of a kind that is not read.
     """
 
     status: str = "ok"
     cases: list[Case] = field(default_factory=list)
     suites: int = 0
     duration_s: float | None = None
-    declared_tests: int | None = None  # the number in the file; only compared with `tests`
     warnings: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    uncounted: int = 0  # failures of suites and the like among `cases`, which Jenkins does not count as tests
+    started_at: float | None = None  # of the whole report, if its cases have no time of their own
+    unread: bool = False
 
     @property
     def tests(self) -> int:
         return len([case for case in self.cases if case.is_final])
 
-    @property
-    def miscounted(self) -> bool:
-        """Whether the file declares another number of tests than it has. Some tools declare attempts, which is fine."""
-        return self.declared_tests not in (None, self.tests, len(self.cases))
+    def differ(self, lines: list[str]) -> None:
+        """Record totals that differ."""
+        self.differences += lines
+        self.warnings += lines
 
     def count(self, status: str) -> int:
         return len([case for case in self.cases if case.status == status and case.is_final])

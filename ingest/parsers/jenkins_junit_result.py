@@ -12,7 +12,7 @@ def parse(stream: ReportStream) -> Report:
     """Parse one file. Jenkins does not record in it whether a failure was an error."""
     reader, problem = read_xml(stream, _Reader)
     status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
-    return Report(status, reader.cases, reader.suites, reader.duration, None, warnings)
+    return Report(status, reader.cases, reader.suites, reader.duration, warnings)
 
 
 class _Reader(ElementHandler):

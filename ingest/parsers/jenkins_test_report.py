@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
 
@@ -20,11 +21,15 @@ MAX_BYTES = 256 << 20  # the document is read whole
 
 # FIXED and REGRESSION compare with what was the previous build at that time; only passed or failed is kept.
 _STATUS = {"PASSED": PASSED, "FIXED": PASSED, "FAILED": FAILED, "REGRESSION": FAILED, "SKIPPED": SKIPPED}
+_MEASURE = {PASSED: "passed", FAILED: "failures", SKIPPED: "skipped tests"}
 _AXES = re.compile(r"/([^/]*=[^/]*)/(\d{1,9})/?$")
 
 
 def looks_like(document: Any) -> bool:
-    return isinstance(document, dict) and ("suites" in document or "childReports" in document)
+    """Whether it has what Jenkins' report has; other tools have suites of another shape."""
+    if not isinstance(document, dict) or "config" in document:
+        return False
+    return "suites" in document or "childReports" in document
 
 
 def parse(stream: ReportStream, *, number: int | None = None) -> Report:
@@ -41,48 +46,61 @@ def parse(stream: ReportStream, *, number: int | None = None) -> Report:
     except (ValueError, RecursionError) as error:
         return Report("error", warnings=[f"not JSON: {error}"])
     if not looks_like(document):
-        return Report("not_junit", warnings=["JSON, but not a test report"])
+        return Report("not_junit")
     return read(document, number=number)
 
 
 def read(document: Json, *, number: int | None = None) -> Report:
     """`parse` for a document that is already in memory."""
-    report = Report(duration_s=_number(document.get("duration")))
+    report, older = Report(duration_s=_number(document.get("duration"))), Report()
     try:
-        inherited = _collect(document, "", number, report)
-        declared = document.get("totalCount")
-        if declared is None and "passCount" in document:
-            counts = [document.get(field) for field in ("passCount", "failCount", "skipCount")]
-            declared = sum(count for count in counts if isinstance(count, int))
+        _collect(document, "", number, report, older)
+        if not report.differences:
+            report.differ(_differences(document, report.cases, older.cases))
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
         return Report("error", warnings=[f"not structured like a test report ({error})"])
-    if isinstance(declared, int):
-        report.declared_tests = declared - inherited
-        if report.miscounted:
-            report.warnings.append(f"declares {report.declared_tests} tests, has {report.tests}")
-    if inherited:
-        report.warnings.append(f"{inherited} results from older builds of axes were left out")
+    if older.cases:
+        report.warnings.append(f"{older.tests} results from older builds of axes were left out")
+    report.started_at = min((case.started_at for case in report.cases if case.started_at), default=None)
     return report
 
 
-def _collect(document: Json, topology: str, number: int | None, report: Report) -> int:
-    """Add the cases to the report. Returns how many results of older builds were left out."""
+def _differences(document: Json, cases: list[Case], older: Sequence[Case] = (), element: str = "") -> list[str]:
+    """What a document counts, other than these cases and those that were left out."""
+    declared = {
+        "tests": totals.number(document.get("totalCount")),
+        "passed": totals.number(document.get("passCount")),
+        "failures": totals.number(document.get("failCount")),
+        "skipped tests": totals.number(document.get("skipCount")),
+    }
+    read = {"tests": len(cases), "passed": 0, "failures": 0, "skipped tests": 0}
+    left_out = {"tests": len(older), "passed": 0, "failures": 0, "skipped tests": 0}
+    for counts, counted in ((read, cases), (left_out, older)):
+        for case in counted:
+            counts[_MEASURE[case.status]] += 1
+    if declared["tests"] is not None:
+        declared["passed"] = None  # follows from the others
+    own = {measure: None if count is None else count - left_out[measure] for measure, count in declared.items()}
+    return totals.differences(own, {measure: [count] for measure, count in read.items()}, element)
+
+
+def _collect(document: Json, topology: str, number: int | None, report: Report, older: Report) -> None:
+    """Add the cases to the report, those of older builds to `older`."""
     children = document.get("childReports")
     if children is None:
         _add(document, topology, report)
-        return 0
+        return
     children = _dicts(children)
     axes = [_axis(_dict(child.get("child"))) for child in children]
     if number is None:
         number = max((own for axis, own in axes if axis and own is not None), default=None)
-    inherited = 0
     for child, (axis, own) in zip(children, axes, strict=True):
-        older = Report() if axis and own is not None and own != number else None
-        where = ",".join(filter(None, (topology, axis)))
-        inherited += _collect(_dict(child.get("result")), where, number, older or report)
-        if older:
-            inherited += older.tests
-    return inherited
+        into = older if axis and own is not None and own != number else report
+        first = len(into.cases)
+        result = _dict(child.get("result"))
+        _collect(result, ",".join(filter(None, (topology, axis))), number, into, older)
+        if into is report and "childReports" not in result:
+            report.differ(_differences(result, report.cases[first:], element=axis))
 
 
 def _axis(child: Json) -> tuple[str, int | None]:

@@ -6,11 +6,15 @@ attributes with which gtest and others mark tests as not run, retries as attempt
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers import junit_totals
+from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identified, identify
+from ingest.parsers.junit_totals import CATCH2_HOST, Counted, Declared
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
+from ingest.parsers.totals import shortened
 from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_status, read_xml
 
 TRACE_CHARS = 64 << 10
@@ -21,7 +25,6 @@ SHARED_OUTPUTS = 10  # how many failed tests of a suite get the suite's own outp
 NAME_CHARS = 4 << 10
 CACHED_CHARS = 1 << 10  # of a test's identity; a longer one is not cached
 MAX_ATTEMPTS = 1000  # of one test
-INIT = "<init>"
 
 _RETRIES = {"flakyFailure": "failure", "flakyError": "error", "rerunFailure": "failure", "rerunError": "error"}
 _KINDS = ("error", "failure")  # the first one decides
@@ -42,11 +45,11 @@ def parse(stream: ReportStream, *, trace_chars: int = TRACE_CHARS, output_chars:
 
 class _Suite:
     __slots__ = (
-        "broken", "declared", "elapsed", "failed", "file", "host", "id", "kept", "label", "name", "output", "parent",
-        "seconds", "start", "within",
+        "broken", "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "kept", "label",
+        "last", "name", "nested", "output", "own", "parent", "seconds", "start",
     )  # fmt: skip
 
-    def __init__(self, attrs: dict[str, str], parent: _Suite | None) -> None:
+    def __init__(self, attrs: dict[str, str], parent: _Suite | None, first: int) -> None:
         get = attrs.get
         self.parent = parent
         self.name = _clipped_name(get("name"))
@@ -54,16 +57,20 @@ class _Suite:
         self.label = f"{package}.{self.name}" if package and self.name else self.name or package or ""
         self.id = get("id")
         self.file: str = get("file") or (parent.file if parent else "")
-        self.host: str = get("hostname") or (parent.host if parent else "")
+        host = get("hostname")
+        self.host: str = host if host and host != CATCH2_HOST else parent.host if parent else ""
         start, time = get("timestamp"), get("time")
         self.start: float | None = (epoch(start) if start else None) or (parent.start if parent else None)
         self.seconds = seconds(time) if time else None
-        tests = get("tests", "").strip()
-        self.declared = int(tests) if tests.isdecimal() and len(tests) < 12 else None
-        self.within: int | None = None  # the sum that the nested suites declare
+        self.declared = Declared.read(attrs)
+        self.first = self.last = first  # its cases are cases[first:last]
+        self.empty: list[_Suite] = []  # nested suites without cases that declare some
         self.elapsed = 0.0
         self.kept = 0  # cases that are directly in this suite
-        self.broken = False  # has an <error> of its own
+        self.own = Counted()  # these, without `tests`
+        self.nested: Counted | None = None  # the sum of the nested suites
+        self.differs: Counter[str] = Counter()  # by measure, how much more these suites declare than they have
+        self.broken = False  # has an <error> or <failure> of its own
         self.failed: list[Case] = []
         self.output: Clip | None = None
 
@@ -106,13 +113,15 @@ class _Reader:
         self._is_junit = self._complete = False
         self._suites: set[tuple[str, str | None, int | None]] = set()
         self._duration = 0.0
-        self._declared: int | None = None
+        self._differences: list[str] = []
+        self._uncounted = 0
+        self._started: float | None = None
         self._bad_times, self._bad_time = 0, ""
         self._stack: list[tuple[str, _Suite | None]] = []
         self._suite: _Suite | None = None  # the one that a <testcase> would belong to
         if source.lenient:
             # A stray closing tag may end a suite too early; its remaining cases then belong to no suite.
-            self._suite = _Suite({}, None)
+            self._suite = _Suite({}, None, 0)
             self._stack.append(("", self._suite))
         self._base_depth = len(self._stack)
         self._case: Case | None = None  # the open one
@@ -187,6 +196,8 @@ class _Reader:
             "result" in attrs and attrs["result"].lower() in _NOT_RUN
         ):
             status = SKIPPED
+            suite.own.skipped += 1
+            suite.own.not_run += 1
         suite.kept += 1
         self._case = case = Case(
             file, class_name, name, status, None, duration, None, None, None, "", suite.host, 1, True,
@@ -199,12 +210,15 @@ class _Reader:
         parent = self._suite
         if tag in _SUITES or len(self._stack) == self._base_depth:
             self._is_junit |= tag in _SUITES
-            self._suite = _Suite(attrs, parent or next((suite for _, suite in reversed(self._stack) if suite), None))
+            outer = parent or next((suite for _, suite in reversed(self._stack) if suite), None)
+            self._suite = _Suite(attrs, outer, len(self.cases))
             self._stack.append((tag, self._suite))
             return
-        if parent is not None and tag == "error" and not parent.broken:
+        if parent is not None and tag in _KINDS and not parent.broken:
+            # A suite with an <error> is a failed test of that name to Jenkins; one with a <failure> is not.
             parent.broken = True
-            # A suite that broke before its first test is a failed test of that name to Jenkins.
+            self._uncounted += tag == "failure"
+            parent.own.of_suites += 1
             self._start_case({"name": INIT, "classname": parent.name or ""}, parent)
             self._depth = 1
             self._start_child(tag, attrs).synthetic = True
@@ -224,6 +238,11 @@ class _Reader:
             self._text = state.output = _continued(state.output, self._output_chars)
         elif tag in _KINDS:
             self._text = state.traces[tag] = _continued(state.traces.get(tag), self._trace_chars)
+            if self._suite is not None:
+                if tag == "error":
+                    self._suite.own.error_elements += 1
+                else:
+                    self._suite.own.failure_elements += 1
             if "message" in attrs:
                 state.messages.setdefault(tag, clip(attrs["message"], MESSAGE_CHARS))
         elif tag == "skipped" or tag in _RETRIES:
@@ -286,7 +305,12 @@ class _Reader:
         self._case = self._state = None
         if case is None or state is None:
             return
+        own = self._suite.own if self._suite is not None else Counted()
         if state.skipped is not None or case.status == SKIPPED:
+            if case.status == SKIPPED:
+                own.not_run -= state.skipped is not None
+            else:
+                own.skipped += 1
             case.status = SKIPPED
             case.message = state.skipped or None
         elif state.traces:
@@ -296,10 +320,13 @@ class _Reader:
             traces = (str(state.traces[kind]).strip() for kind in _KINDS if kind in state.traces)
             case.trace = self._keep("\n\n".join(filter(None, traces)))
             case.output = self._keep(str(state.output).strip()) if state.output else None
+            own.failed += 1
+            own.errors += case.kind == "error"
             if self._suite is not None:
                 self._suite.failed.append(case)
         if state.flaky or state.rerun:
-            self.cases[-1:] = _attempts(case, state)
+            self.cases[-1:] = attempts = _attempts(case, state)
+            own.retries += len(attempts) - 1
 
     def _keep(self, text: str) -> str | None:
         if self._budget <= 0:
@@ -318,17 +345,73 @@ class _Reader:
         if suite.kept:
             # As in Jenkins, a suite without tests does not count, and parts with the same name and id count as one
             # suite; here only if they declare no counts of their own.
-            self._suites.add((suite.label, suite.id, None if suite.declared is None else len(self._suites)))
+            self._suites.add(
+                (
+                    suite.label,
+                    suite.id,
+                    None if suite.declared is None or suite.declared.tests is None else len(self._suites),
+                )
+            )
             self._duration += suite.elapsed if suite.seconds is None else suite.seconds
         if suite.output:
             text = self._keep(str(suite.output).strip())
             for case in suite.failed[:SHARED_OUTPUTS]:
                 case.output = case.output or text
-        declared = suite.within if suite.declared is None else suite.declared
-        if suite.parent is None:
-            self._declared = declared
+        self._check_totals(suite)
+
+    def _check_totals(self, suite: _Suite) -> None:
+        """Compare what a suite declares with what it has, and add it to the suite around it."""
+        own, declared, parent = suite.own, suite.declared, suite.parent
+        own.tests, suite.last = suite.kept, len(self.cases)
+        total = own
+        if suite.nested is not None:
+            total = suite.nested
+            total.add(own)
+        if declared is not None and parent is not None and not total.tests and declared.tests:
+            parent.empty.append(suite)
         elif declared is not None:
-            suite.parent.within = (suite.parent.within or 0) + declared
+            self._compare(suite, declared, total)
+        for empty in suite.empty:
+            if empty.declared is not None and not junit_totals.sums_up(empty.declared, total):
+                self._compare(empty, empty.declared, Counted())
+        self._started = self._started or suite.start
+        if parent is not None:
+            parent.nested = parent.nested or Counted()
+            parent.nested.add(total)
+            parent.differs.update(suite.differs)
+            return
+        if declared is not None and declared.failed and not self.cases:
+            self._add_missing_failure(suite, declared.failed)
+
+    def _compare(self, suite: _Suite, declared: Declared, total: Counted) -> None:
+        own = suite.own if suite.kept or suite.parent is not None else total
+        found = junit_totals.differences(declared, own, total, self.cases[suite.first : suite.last])
+        # What nested suites declare wrongly, the sums around them declare wrongly too.
+        new = {
+            measure: (count, read) for measure, (count, read) in found.items() if suite.differs[measure] != count - read
+        }
+        suite.differs = Counter({measure: count - read for measure, (count, read) in found.items()})
+        element = f"suite {clip(suite.label, 100)!r}" if suite.parent is not None and suite.label else ""
+        self._differences += junit_totals.lines(new, element)
+
+    def _add_missing_failure(self, suite: _Suite, failed: int) -> None:
+        """A report that declares failures and has no test at all: it failed before its tests."""
+        message = f"The report declares {failed} failed, but has no test: it failed before its tests."
+        file, class_name = identify(clip(suite.file, NAME_CHARS), suite.name or "")
+        self.cases.append(
+            Case(
+                file,
+                class_name,
+                INIT,
+                FAILED,
+                "error",
+                message=message,
+                host=suite.host,
+                suite=suite.label,
+                started_at=suite.start,
+            )  # fmt: skip
+        )
+        self._uncounted += 1
 
     def close(self) -> None:
         self._complete = len(self._stack) == self._base_depth
@@ -353,11 +436,11 @@ class _Reader:
             cases=self.cases,
             suites=len(self._suites),
             duration_s=self._duration if self._suites else None,
-            declared_tests=self._declared,
             warnings=warnings,
+            uncounted=self._uncounted,
+            started_at=self._started,
         )
-        if report.miscounted:
-            warnings.append(f"declares {self._declared} tests, has {report.tests}")
+        report.differ(shortened(self._differences))
         if self._bad_times:
             warnings.append(f"{self._bad_times} unreadable durations, such as {clip(self._bad_time, 40)!r}")
         return report

@@ -6,20 +6,30 @@ run: 410 MB for a file of 60 MB. This streaming parser needs almost no memory an
 
 from __future__ import annotations
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers import totals
+from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identify
 from ingest.parsers.text import Clip, clip, epoch, seconds
 from ingest.parsers.xml_dialect import ElementHandler
 from ingest.parsers.xml_stream import Source, read_status, read_xml
 
+MESSAGE_CHARS = 8 << 10
 _STATUS = {"PASS": PASSED, "FAIL": FAILED}
+# Which number of a <stat> counts what.
+_STATISTICS = {"pass": ("passed", PASSED), "fail": ("failures", FAILED), "skip": ("skipped tests", SKIPPED)}
 
 
 def parse(stream: ReportStream) -> Report:
-    """Parse one output.xml: the suites' names joined by dots are the class, the suite's source is the file."""
+    """Parse one output.xml: the suites' names joined by dots are the class, the suite's source is the file.
+
+    As in Robot, a failed teardown of a suite fails all of its tests. The file has their status from before it.
+    """
     reader, problem = read_xml(stream, _Reader)
     status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
-    return Report(status, reader.cases, len(reader.with_tests), reader.duration, None, warnings)
+    report = Report(status, reader.cases, len(reader.with_tests), reader.duration, warnings)
+    report.uncounted, report.started_at = reader.uncounted, reader.started
+    report.differ(totals.shortened(reader.differences()))
+    return report
 
 
 def _when(text: str) -> float | None:
@@ -29,35 +39,57 @@ def _when(text: str) -> float | None:
     return epoch(text)
 
 
+class _Suite:
+    def __init__(self, attrs: dict[str, str], first: int) -> None:
+        self.name, self.source, self.id = attrs.get("name", ""), attrs.get("source", ""), attrs.get("id", "")
+        self.first = first  # the index of its first case
+        self.teardown: str | None = None  # the message of a failed teardown
+        self.failed = False
+        self.message = ""
+
+
 class _Reader(ElementHandler):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.found = False
         self.with_tests: set[str] = set()
         self.duration: float | None = None
-        self._suites: list[tuple[str, str]] = []  # name, source
+        self.started: float | None = None
+        self.uncounted = 0
+        self._suites: list[_Suite] = []
+        self._spans: dict[str, tuple[str, int, int]] = {}  # by id: the name and the cases of a suite
+        self._statistics: list[tuple[str, dict[str, str]]] = []  # the id of a suite, or empty; the numbers
         self._test: Case | None = None
         self._settled = False  # a test that was cut off has no status
         self._failures = Clip(0)
         self._attrs: dict[str, str] = {}  # of the open <status>
+        self._teardown = False  # inside the teardown of a suite
 
     def wants(self, tag: str, attrs: dict[str, str]) -> bool:
         if tag == "msg":
-            return self._test is not None and attrs.get("level") in ("FAIL", "ERROR")
-        return tag == "status" and self.path[-2:-1] in (["test"], ["suite"])
+            return (self._test is not None or self._teardown) and attrs.get("level") in ("FAIL", "ERROR")
+        if tag == "stat":
+            return True
+        return tag == "status" and (self.path[-2:-1] in (["test"], ["suite"]) or self._ends_teardown())
+
+    def _ends_teardown(self) -> bool:
+        return self._teardown and self.path[-3:-1] == ["suite", "kw"]
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         if tag == "robot":
             self.found = True
-        elif tag == "suite":
-            self._suites.append((attrs.get("name", ""), attrs.get("source", "")))
+        elif tag == "suite" and self.path[-2:-1] in ([], ["robot"], ["suite"]):
+            self._suites.append(_Suite(attrs, len(self.cases)))
         elif tag == "test":
-            suite = ".".join(name for name, _ in self._suites)
-            file, class_name = identify(self._suites[-1][1] if self._suites else "", suite)
+            suite = ".".join(suite.name for suite in self._suites)
+            file, class_name = identify(self._suites[-1].source if self._suites else "", suite)
             self._test = Case(file, class_name, attrs.get("name") or "(?)", SKIPPED, suite=suite)
             self._failures, self._settled = Clip(64 << 10), False
             self.with_tests.add(suite)
-        elif tag == "status":
+        elif tag == "kw" and self.path[-2:-1] == ["suite"]:
+            self._teardown = attrs.get("type", "").lower() == "teardown"
+            self._failures = Clip(64 << 10)
+        elif tag in ("status", "stat"):
             self._attrs = attrs
 
     def closed(self, tag: str, text: str) -> None:
@@ -66,25 +98,68 @@ class _Reader(ElementHandler):
             self._failures.add(text + "\n")
         elif tag == "status" and parent == "test" and self._test is not None and not self._settled:
             self._settle(self._test, text)
-        elif tag == "status" and parent == "suite" and len(self._suites) == 1:
-            self.duration = self._elapsed()
+        elif tag == "status" and parent == "suite" and self._suites:
+            self._settle_suite(self._suites[-1], text)
+        elif tag == "status" and self._teardown and self.path[-2:] == ["suite", "kw"] and self._suites:
+            if self._attrs.get("status") == "FAIL":
+                self._suites[-1].teardown = text or str(self._failures).strip()
+        elif tag == "kw" and parent == "suite":
+            self._teardown = False
         elif tag == "test":
             if self._test is not None and self._settled:
                 self.cases.append(self._test)
             self._test = None
-        elif tag == "suite" and self._suites:
-            self._suites.pop()
+        elif tag == "suite" and self._suites and parent in ("", "robot", "suite"):
+            self._end_suite(self._suites.pop())
+        elif tag == "stat" and (parent == "suite" or text in ("", "All Tests")):
+            self._statistics.append((self._attrs.get("id", ""), self._attrs))
 
     def _settle(self, test: Case, text: str) -> None:
         attrs = self._attrs
         self._settled = "status" in attrs
         test.status = _STATUS.get(attrs.get("status", ""), SKIPPED)
-        test.message = clip(text, 8 << 10) or None
+        test.message = clip(text, MESSAGE_CHARS) or None
         test.duration_s = self._elapsed()
         test.started_at = _when(attrs.get("start") or attrs.get("starttime") or "")
         if test.status == FAILED:
             test.kind = "failure"
             test.trace = str(self._failures).strip() or text or None
+
+    def _settle_suite(self, suite: _Suite, text: str) -> None:
+        suite.failed, suite.message = self._attrs.get("status") == "FAIL", text
+        if len(self._suites) == 1:
+            self.duration = self._elapsed()
+            self.started = _when(self._attrs.get("start") or self._attrs.get("starttime") or "")
+
+    def _end_suite(self, suite: _Suite) -> None:
+        cases = self.cases[suite.first :]
+        if suite.teardown is not None:
+            message = suite.teardown or suite.message.partition("\n")[2] or "no message"
+            for case in cases:
+                _fail(case, message)
+        elif suite.failed and not any(case.status == FAILED for case in cases):
+            path = ".".join(suite.name for suite in (*self._suites, suite))
+            file, class_name = identify(suite.source, path)
+            message = clip(suite.message, MESSAGE_CHARS) or "The suite failed, but none of its tests."
+            self.cases.append(Case(file, class_name, INIT, FAILED, "error", message=message, suite=path))
+            self.uncounted += 1
+        if suite.id:
+            self._spans[suite.id] = (suite.name, suite.first, len(self.cases))
+
+    def differences(self) -> list[str]:
+        """What Robot's statistics count, other than was read: of the whole run, and of each suite that is alone in it."""
+        lines: list[str] = []
+        for suite, numbers in self._statistics:
+            if suite not in self._spans and suite:
+                continue
+            name, first, last = self._spans.get(suite, ("", 0, len(self.cases)))
+            cases = [case for case in self.cases[first:last] if case.name != INIT]
+            declared = {measure: totals.number(numbers.get(key)) for key, (measure, _) in _STATISTICS.items()}
+            read = {measure: [sum(case.status == status for case in cases)] for measure, status in _STATISTICS.values()}
+            found = totals.differences(declared, read, f"suite {clip(name, 100)!r}" if suite else "")
+            # The statistics of the outermost suite are those of the run.
+            lines += [line for line in found if not (lines and line.partition("declares")[2] in lines[0])]
+        return lines
 
     def _elapsed(self) -> float | None:
         attrs = self._attrs
@@ -92,3 +167,11 @@ class _Reader(ElementHandler):
             return seconds(attrs["elapsed"])
         start, end = _when(attrs.get("starttime", "")), _when(attrs.get("endtime", ""))
         return round(end - start, 3) if start is not None and end is not None and end >= start else None
+
+
+def _fail(case: Case, message: str) -> None:
+    """Fail a test because the teardown of a suite around it failed, as Robot does."""
+    before = f"{case.message}\n\nAlso parent" if case.message else "Parent"
+    case.message = clip(f"{before} suite teardown failed:\n{message}", MESSAGE_CHARS)
+    case.trace = case.trace or case.message
+    case.status, case.kind = FAILED, "failure"

@@ -1,22 +1,35 @@
-"""The Test Anything Protocol, versions 12 to 14. The library tap.py reads neither subtests nor durations."""
+"""The Test Anything Protocol, versions 12 to 14, and the kernel's KTAP. The library tap.py reads neither subtests nor
+durations.
+
+What is behind an unescaped `#` is no part of a test's name: directives, durations, exit codes.
+"""
 
 from __future__ import annotations
 
 import re
 
+from ingest.parsers import tap_details, totals
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.text import Clip, clip, seconds
+from ingest.parsers.text import clip
 
 LINE_BYTES = 16 << 10
 MAX_INDENT = 200  # subtests within subtests beyond this are taken as one level
+MAX_COMMENTS = 20_000  # lines that are held until the test point after them
+MESSAGE_CHARS = 8 << 10
 
-_POINT = re.compile(r"(?P<not>not )?ok\b(?:\s+(?P<number>\d+))?(?:\s*-)?\s*(?P<rest>.*)$")
-_DIRECTIVE = re.compile(r"(?<!\\)#\s*(?P<word>skip\w*|todo)\b[:\s]*(?P<why>.*)$", re.IGNORECASE)
-_PLAN = re.compile(r"1\.\.(?P<last>\d{1,9})(?:\s*#\s*skip\w*\s*(?P<why>.*))?$", re.IGNORECASE)
-_TIME = re.compile(r"#\s*time=(?P<value>[\d.]+)\s*(?P<unit>ms|s)\b")
-_YAML_TIME = re.compile(r"duration_ms:\s*(?P<value>[\d.]+)")
-_YAML_MESSAGE = re.compile(r"""(?:message|error):\s*(?:["'])?(?P<text>[^"'|>].*?)["']?$""")
-_LOOKS = re.compile(r"^(?:TAP version \d+|1\.\.\d+|(?:not )?ok(?: \d+\b| - ))", re.MULTILINE)
+_POINT = re.compile(r"(?P<not>not\s+)?ok(?=[\s#]|$)(?:\s+(?P<number>\d+)(?=[\s#]|$))?(?:\s*-(?=\s|$))?\s*(?P<rest>.*)$")
+# A directive, also without a space before it; or any remark. "#12" is the number of an issue, and part of the name.
+_REMARK = re.compile(r"(?<!\\)(?:\\\\)*(?P<at>#)\s*(?:skip\w*|todo)\b|(?:^|(?<=\s))(?P<or>#)(?!\d)", re.IGNORECASE)
+_DIRECTIVE = re.compile(r"#\s*(?P<word>skip\w*|todo|xfail)\b[:\s]*(?P<why>.*)$", re.IGNORECASE)
+_TIMEOUT = re.compile(r"#\s*timeout\b", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"#\s*(?:exit|status|code|signal)\s*[=:]?\s*-?\d*\s*$", re.IGNORECASE
+)  # says no more than "not ok"
+_PLAN = re.compile(r"1\.\.(?P<last>\d{1,9})(?:\s*#\s*skip\w*\s*(?P<why>.*))?\s*$", re.IGNORECASE)
+_VERSION = re.compile(r"K?TAP version \d+$")
+_CLOCK = re.compile(r"(?:<\d+>)?\[\s*\d+\.\d+\]\s")  # before each line of a kernel log
+_BATS_TIME = re.compile(r" in (?P<value>\d+)(?P<unit>ms|sec)$")
+_LOOKS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+\s*(?:#|$)|(?:not )?ok(?: \d+\b| - ))", re.MULTILINE)
 
 
 def looks_like(head: str) -> bool:
@@ -26,117 +39,164 @@ def looks_like(head: str) -> bool:
 def parse(stream: ReportStream) -> Report:
     """Parse one stream. A failing TODO counts as skipped, a test point that only sums up its subtests is not counted,
     and "Bail out!" is a failed test. A plan with another number of tests than ran gives a warning.
+
+    Subtests are indented, or are comments before their test point (kselftest) if these have a plan.
     """
     report = Report()
     reader = _Reader(report)
+    whole = True
     while raw := stream.readline(LINE_BYTES):
-        reader.line(raw.decode("utf-8", "replace").rstrip())
+        begins, whole = whole, raw.endswith(b"\n")
+        if begins:
+            reader.line(_CLOCK.sub("", raw.decode("utf-8", "replace").rstrip(), count=1))
     reader.close()
-    if not report.cases and not reader.plans:
+    if not report.cases and not reader.planned:
         report.status = "error"
         report.warnings.append("no TAP in this file")
     return report
 
 
+class _Level:
+    """The test points of one indentation since the point that encloses them."""
+
+    def __init__(self, indent: int) -> None:
+        self.indent = indent
+        self.cases: list[Case] = []
+        self.points = 0
+        self.plan: int | None = None
+
+
 class _Reader:
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.plans: dict[int, int] = {}
-        self._counts: dict[int, int] = {}
-        self._levels: list[tuple[int, list[Case]]] = []  # (indentation, points since the enclosing one), outer to inner
-        self._last: Case | None = None
-        self._detail: Clip | None = None
-        self._yaml_indent: int | None = None
+        self.planned = False
+        self._differences: list[str] = []
+        self._levels: list[_Level] = []  # outer to inner
+        self._last: Case | None = None  # the one that details belong to
+        self._indent = 0  # of the last test point
+        self._comments: list[str] = []  # since then
+        self._yaml: list[str] | None = None  # the lines of the open block
+        self._yaml_indent = 0
 
     def line(self, line: str) -> None:
         body = line.lstrip(" \t")
         indent = min(len(line) - len(body), MAX_INDENT)
-        if self._yaml_indent is not None and (not body or indent >= self._yaml_indent):
-            self._yaml(body)
+        if self._yaml is not None and (not body or indent >= self._yaml_indent):
+            if body == "..." and indent == self._yaml_indent:
+                self._end_yaml()
+            else:
+                self._yaml.append(line[self._yaml_indent :])
         elif body == "---":
-            self._yaml_indent = indent
+            self._flush_comments(None)
+            self._yaml, self._yaml_indent = [], indent
         elif point := _POINT.match(body):
             self._point(indent, point)
         elif plan := _PLAN.match(body):
-            self.plans[indent] = self.plans.get(indent, 0) + int(plan["last"])
-            if plan["last"] == "0" and plan["why"]:
-                self.report.warnings.append(f"all tests skipped: {clip(plan['why'], 200)}")
-        elif body.startswith("Bail out!"):
-            reason = body.removeprefix("Bail out!").strip()
-            self._add(indent, Case("", "", "Bail out!", FAILED, "error", message=clip(reason, 8 << 10) or None))
-        elif body.startswith("#") and self._last is not None:
-            if found := _TIME.search(body):
-                _set_time(self._last, found["value"], found["unit"])
-            elif not body.startswith("# Subtest") and self._last.status == FAILED:
-                self._add_detail(body.lstrip("# "))
+            self._plan(indent, plan)
+        elif body[:9].lower() == "bail out!":
+            self._flush_comments(None)
+            reason = clip(body[9:].strip(), MESSAGE_CHARS) or None
+            self._add(indent, Case("", "", "Bail out!", FAILED, "error", message=reason))
+        elif body.startswith("#") and len(self._comments) < MAX_COMMENTS:
+            self._comments.append(body)
 
-    def _yaml(self, body: str) -> None:
-        if body == "...":
-            self._yaml_indent = None
-        if self._yaml_indent is None or self._last is None:
-            return
-        if found := _YAML_TIME.match(body):
-            _set_time(self._last, found["value"], "ms")
-        elif self._last.status == FAILED:
-            if self._last.message is None and (found := _YAML_MESSAGE.match(body)):
-                self._last.message = clip(found["text"], 8 << 10)
-            self._add_detail(body)
-
-    def _add_detail(self, text: str) -> None:
-        self._detail = self._detail or Clip(64 << 10)
-        self._detail.add(text + "\n")
+    def _plan(self, indent: int, plan: re.Match[str]) -> None:
+        self.planned = True
+        if plan["last"] == "0" and plan["why"]:
+            self.report.warnings.append(f"all tests skipped: {clip(plan['why'], 200)}")
+        level = next((level for level in self._levels if level.indent == indent), None)
+        if level is None:
+            level = _Level(indent)
+            self._levels.append(level)
+            self._levels.sort(key=lambda level: level.indent)
+        level.plan = (level.plan or 0) + int(plan["last"])
 
     def _point(self, indent: int, point: re.Match[str]) -> None:
+        self._end_yaml()
         rest = point["rest"]
-        directive = _DIRECTIVE.search(rest)
-        name = (rest[: directive.start()] if directive else rest).strip().removesuffix(" {").replace("\\#", "#")
+        remark = _REMARK.search(rest)
+        at = len(rest) if remark is None else remark.start("at" if remark["at"] else "or")
+        name, behind = rest[:at].strip().removesuffix(" {"), rest[at:].strip()
+        duration = tap_details.duration(behind)
+        if found := _BATS_TIME.search(name):
+            name = name[: found.start()]
+            duration = tap_details.to_seconds(found["value"], found["unit"])
+        name = re.sub(r"\\([#\\])", r"\1", name)
         status = FAILED if point["not"] else PASSED
-        message = None
-        if directive and (directive["word"].lower() != "todo" or status == FAILED):
-            status, message = SKIPPED, directive["why"].strip() or None
-        case = Case("", "", name or f"test {point['number'] or '?'}", status, message=message)
-        case.kind = "failure" if status == FAILED else None
-        if not directive and (found := _TIME.search(name)):
-            case.name = name[: found.start()].rstrip() or case.name
-            case.duration_s = (seconds(found["value"]) or 0.0) / (1000 if found["unit"] == "ms" else 1)
-        self._counts[indent] = self._counts.get(indent, 0) + 1
-        self._add(indent, case)
+        case = Case("", "", name or f"test {point['number'] or '?'}", status, duration_s=duration)
+        directive = _DIRECTIVE.match(behind)
+        if directive and (directive["word"].lower() not in ("todo", "xfail") or status == FAILED):
+            case.status, case.message = SKIPPED, clip(directive["why"].strip(), MESSAGE_CHARS) or None
+        elif status == FAILED:
+            case.kind = "error" if _TIMEOUT.match(behind) else "failure"
+            if behind and duration is None and not _NOTHING.match(behind):
+                case.message = clip(behind.lstrip("# "), MESSAGE_CHARS)
+        self._flush_comments(case)
+        self._add(indent, case, counts=True)
 
-    def _add(self, indent: int, case: Case) -> None:
-        self._end_detail()
+    def _flush_comments(self, following: Case | None) -> None:
+        """The comments since the last test point: its details, or subtests or details of the one that follows."""
+        comments, self._comments = self._comments, []
+        if not comments:
+            return
+        inner = [comment[1:].removeprefix(" ") for comment in comments]
+        first = _first_of_subtests(inner)
+        heading = next((at for at, text in enumerate(inner) if following and text.strip() == following.name), None)
+        own = min((at for at in (first, heading) if at is not None), default=len(inner))
+        if self._last is not None:
+            tap_details.add_comments(self._last, inner[:own])
+        if following is not None and following.status == FAILED and heading is not None and first is None:
+            tap_details.add_comments(following, inner[heading + 1 :])
+        if first is not None:
+            indent = self._levels[-1].indent if self._levels else 0
+            self._last = None
+            for text in inner[first:]:
+                self.line(" " * (indent + 4) + text)
+            self._end_yaml()
+            self._flush_comments(None)
+
+    def _end_yaml(self) -> None:
+        block, self._yaml = self._yaml, None
+        if block is not None and self._last is not None:
+            tap_details.add_yaml(self._last, block)
+
+    def _add(self, indent: int, case: Case, counts: bool = False) -> None:
+        self._end_yaml()
         within: list[Case] = []
-        while self._levels and self._levels[-1][0] > indent:
-            within = self._levels.pop()[1] + within
-        if not self._levels or self._levels[-1][0] < indent:
-            self._levels.append((indent, []))
+        while self._levels and self._levels[-1].indent > indent:
+            level = self._levels.pop()
+            self._compare(level, f"subtests of {clip(case.name, 100)!r}")
+            within = level.cases + within
+        if not self._levels or self._levels[-1].indent < indent:
+            self._levels.append(_Level(indent))
+        level = self._levels[-1]
+        level.points += counts
         for inner in within:
             inner.class_name = f"{case.name} > {inner.class_name}" if inner.class_name else case.name
         if within and (case.status != FAILED or any(inner.status == FAILED for inner in within)):
-            self._levels[-1][1].extend(within)
+            level.cases.extend(within)
             self._last = None
             return
-        self._levels[-1][1].extend([*within, case])
+        level.cases.extend([*within, case])
         self._last = case
 
-    def _end_detail(self) -> None:
-        if self._last is not None and self._detail is not None:
-            self._last.trace = str(self._detail).rstrip() or None
-        self._detail = None
-        self._yaml_indent = None
+    def _compare(self, level: _Level, element: str = "") -> None:
+        self._differences += totals.differences({"tests": level.plan}, {"tests": (level.points,)}, element)
 
     def close(self) -> None:
-        self._end_detail()
-        for _, cases in self._levels:
-            self.report.cases.extend(cases)
-        outer = min(self.plans, default=None)
-        if outer is not None:
-            ran = self._counts.get(outer, 0)
-            self.report.declared_tests = self.report.tests + self.plans[outer] - ran
-            if self.plans[outer] != ran:
-                self.report.warnings.append(f"planned {self.plans[outer]} tests, ran {ran}")
+        self._end_yaml()
+        self._flush_comments(None)
+        for level in self._levels:
+            self._compare(level, "" if level is self._levels[0] else "subtests without their test point:")
+            self.report.cases.extend(level.cases)
+        self.report.differ(totals.shortened(self._differences))
 
 
-def _set_time(case: Case, value: str, unit: str) -> None:
-    duration = seconds(value)
-    if duration is not None:
-        case.duration_s = duration / (1000 if unit == "ms" else 1)
+def _first_of_subtests(lines: list[str]) -> int | None:
+    """Where the subtests among comments begin; None if they are no subtests: these have a plan with as many tests."""
+    plan = next((int(found["last"]) for line in lines if (found := _PLAN.match(line))), None)
+    points = [at for at, line in enumerate(lines) if _POINT.match(line)]
+    if not plan or not points or len(points) > plan:
+        return None
+    begins = (at for at, line in enumerate(lines) if _VERSION.match(line) or _PLAN.match(line) or at == points[0])
+    return next(begins)

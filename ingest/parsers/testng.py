@@ -1,6 +1,7 @@
 """TestNG: its own testng-results.xml, and the JSON of Jenkins' TestNG plugin.
 
-No maintained library reads either. As in the plugin, configuration methods are not tests; a failed one is a warning.
+No maintained library reads either. As in the plugin, configuration methods are not tests. One that failed is a failed
+result besides the tests, for the tests of its class may all have passed.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ import json
 import re
 from typing import Any
 
+from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.jenkins_test_report import MAX_BYTES
-from ingest.parsers.text import Clip, clip, epoch, seconds
+from ingest.parsers.text import Clip, clip, epoch, epoch_ms, seconds
 from ingest.parsers.xml_dialect import ElementHandler
 from ingest.parsers.xml_stream import Source, read_status, read_xml
 
 _STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
+_TOTALS = {
+    "total": "tests",
+    "passed": "passed",
+    "failed": "failures",
+    "skipped": "skipped tests",
+    "ignored": "ignored",
+}
 MAX_PARAMETERS = 20
 _OBJECT_ID = re.compile(r"@[0-9a-f]{5,}\b")
 
@@ -24,10 +33,28 @@ def parse(stream: ReportStream) -> Report:
     """Parse testng-results.xml. Invocations by a retry analyser ("retried") are earlier, failed attempts."""
     reader, problem = read_xml(stream, _Reader)
     status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
-    report = Report(status, reader.cases, reader.suites, reader.duration, reader.declared, warnings + reader.warnings)
-    if report.miscounted:
-        report.warnings.append(f"declares {report.declared_tests} tests, has {report.tests}")
+    report = Report(status, reader.cases, reader.suites, reader.duration, warnings + reader.warnings)
+    report.uncounted, report.started_at = reader.uncounted, reader.started
+    report.differ(_differences(reader.declared, reader.cases, reader.uncounted))
     return report
+
+
+def _differences(declared: dict[str, int | None], cases: list[Case], uncounted: int) -> list[str]:
+    """What the root declares, other than was read. TestNG's `skipped` counts the attempts that a retry analyser made,
+    or does not; so does its total."""
+    final = [case.status for case in cases if case.is_final]
+    retried = len(cases) - len(final)
+    tests, failed, skipped = len(final) - uncounted, final.count(FAILED) - uncounted, final.count(SKIPPED)
+    ignored = declared.pop("ignored", None) or 0
+    return totals.differences(
+        declared,
+        {
+            "tests": (tests, tests + retried, tests + ignored, tests + retried + ignored),
+            "passed": (final.count(PASSED),),
+            "failures": (failed, failed + retried),
+            "skipped tests": (skipped, skipped + retried, skipped + ignored),
+        },
+    )
 
 
 def _name(method: str, parameters: list[str]) -> str:
@@ -43,7 +70,9 @@ class _Reader(ElementHandler):
         self.found = False
         self.suites = 0
         self.duration: float | None = None
-        self.declared: int | None = None
+        self.started: float | None = None
+        self.uncounted = 0
+        self.declared: dict[str, int | None] = {}
         self.warnings: list[str] = []
         self._suite = self._class = ""
         self._method: dict[str, str] | None = None
@@ -56,11 +85,11 @@ class _Reader(ElementHandler):
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         if tag == "testng-results":
             self.found = True
-            total = attrs.get("total", "")
-            self.declared = int(total) if total.isdecimal() and len(total) < 12 else None
+            self.declared = {measure: totals.number(attrs.get(name)) for name, measure in _TOTALS.items()}
         elif tag == "suite":
             self._suite = attrs.get("name", "")
             self.suites += 1
+            self.started = self.started or epoch(attrs.get("started-at", ""))
             lasted = seconds(attrs.get("duration-ms", ""))
             if lasted is not None:
                 self.duration = (self.duration or 0.0) + lasted / 1000
@@ -84,12 +113,14 @@ class _Reader(ElementHandler):
         name = _name(attrs.get("name") or "(?)", self._values)
         status = _STATUS.get(attrs.get("status", "").upper(), SKIPPED)
         message = self._texts.get("message")
-        if attrs.get("is-config") == "true":
-            if status == FAILED:
-                reason = message or self._texts.get("full-stacktrace", "").strip().partition("\n")[0] or "no message"
-                self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(reason, 200)}")
-            return
-        retried = attrs.get("retried") == "true"
+        is_config = attrs.get("is-config") == "true"
+        if is_config:
+            if status != FAILED:
+                return
+            reason = message or self._texts.get("full-stacktrace", "").strip().partition("\n")[0] or "no message"
+            self.warnings.append(f"configuration method {self._class}.{name} failed: {clip(reason, 200)}")
+            self.uncounted += 1
+        retried = attrs.get("retried") == "true" and not is_config
         if retried:
             status = FAILED
         lasted = seconds(attrs.get("duration-ms", ""))
@@ -98,7 +129,7 @@ class _Reader(ElementHandler):
             class_name=self._class,
             name=name,
             status=status,
-            kind="failure" if status == FAILED else None,
+            kind=None if status != FAILED else "error" if is_config else "failure",
             duration_s=None if lasted is None else lasted / 1000,
             message=message,
             trace=self._texts.get("full-stacktrace") or self._texts.get("short-stacktrace")
@@ -109,6 +140,9 @@ class _Reader(ElementHandler):
             started_at=epoch(attrs.get("started-at", "")),
         )
         self.cases.append(case)
+        if is_config:
+            self._tests.append([case])
+            return
         key = (self._suite, self._class, name)
         if key in self._retried:
             attempts = self._retried[key]
@@ -141,17 +175,15 @@ def parse_json(stream: ReportStream) -> Report:
         cases = [_from_json(class_, method) for class_, method in methods]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return Report("error", warnings=[f"not the JSON of the TestNG plugin ({error!r})"])
-    total = document.get("total")
-    report = Report(cases=cases, suites=len(packages), declared_tests=total if isinstance(total, int) else None)
-    if report.miscounted:
-        report.warnings.append(f"declares {report.declared_tests} tests, has {report.tests}")
+    report = Report(cases=cases, suites=len(packages))
+    declared = {"tests": document.get("total"), "failures": document.get("fail"), "skipped tests": document.get("skip")}
+    report.differ(_differences({name: totals.number(count) for name, count in declared.items()}, cases, 0))
     return report
 
 
 def _from_json(class_: dict[str, Any], method: dict[str, Any]) -> Case:
     status = _STATUS.get(str(method.get("status")).upper(), SKIPPED)
     exception = method.get("exception")
-    started = method.get("startedAt")
     return Case(
         file="",
         class_name=str(method.get("className") or class_.get("name") or ""),
@@ -161,5 +193,5 @@ def _from_json(class_: dict[str, Any], method: dict[str, Any]) -> Case:
         duration_s=seconds(str(method.get("duration"))),
         message=clip(str(exception).partition("\n")[0], 8 << 10) if exception and status == FAILED else None,
         trace=clip(str(exception), 64 << 10) if exception and status == FAILED else None,
-        started_at=started / 1000 if isinstance(started, (int, float)) and started > 0 else None,
+        started_at=epoch_ms(method.get("startedAt")),
     )

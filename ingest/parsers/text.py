@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from ingest.clock import believed
+
 YEAR_S = 365 * 86400.0
 LONGEST = 100  # characters of a number or a time; a longer text is neither, and could keep a pattern busy for hours
 
@@ -92,7 +94,8 @@ _JAVA_DATES = ("%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p")
 
 
 def epoch(text: str) -> float | None:
-    """Seconds since 1970, UTC; None if the text is not a later time. Without a zone it is UTC, as in Jenkins."""
+    """Seconds since 1970, UTC; None if the text is no time, or one that is not believed. Without a zone it is UTC, as
+    in Jenkins."""
     when = _moment(text)
     if when is None:
         return None
@@ -102,7 +105,14 @@ def epoch(text: str) -> float | None:
         value = when.timestamp()
     except (OverflowError, ValueError):
         return None
-    return value if value > 0 else None
+    return value if believed(value) else None
+
+
+def epoch_ms(value: object) -> float | None:
+    """As `epoch`, of a number of milliseconds."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not believed(value / 1000):
+        return None
+    return value / 1000
 
 
 def _moment(text: str) -> datetime | None:

@@ -17,8 +17,10 @@ from lxml import etree
 
 from ingest.parsers.cases import Case, ReportStream
 from ingest.parsers.encoding import utf8_chunks
+from ingest.parsers.long_tokens import clipped_chunks
 
-# Bytes of one tag or comment: expat holds it whole, and before 2.6 scans it again for each chunk.
+# Bytes of one tag or comment: expat holds it whole, and before 2.6 scans it again for each chunk. In a document with a
+# longer one, long attributes and comments are clipped before they are parsed.
 MAX_TOKEN = 16 << 20
 MAX_TEXT = 64 << 20  # characters of kept text per document; beyond it each text keeps little
 MAX_CASES = 2_000_000
@@ -42,6 +44,12 @@ class Handler(Protocol):
 H = TypeVar("H", bound=Handler)
 
 
+class Chunks(Protocol):
+    """How a document is read, chunk by chunk in UTF-8: `utf8_chunks` or `clipped_chunks`."""
+
+    def __call__(self, stream: ReportStream, *, lenient: bool) -> Iterator[bytes]: ...
+
+
 class Source:
     """The parser as a handler sees it: `listen` turns text events on and off (expat is twice as fast without them)."""
 
@@ -53,6 +61,10 @@ class Source:
 
 class RefusedXmlError(Exception):
     """The document is larger than a report may be."""
+
+
+class LongTokenError(RefusedXmlError):
+    """One tag or comment is too long."""
 
 
 class EntityDeclaredError(Exception):
@@ -70,10 +82,14 @@ def read_xml(stream: ReportStream, make: Callable[[Source], H]) -> tuple[H, str]
 
     An ill-formed document, or one with entities, is parsed twice; the handler that found more cases is returned.
     """
-    first, problem, refused = _strict(stream, make)
+    read: Chunks = utf8_chunks
+    first, problem, refused = _strict(stream, make, read)
+    if isinstance(refused, LongTokenError):
+        read = clipped_chunks
+        first, problem, refused = _strict(stream, make, read)
     if not problem or refused:
         return first, problem
-    second = _lenient(stream, make)
+    second = _lenient(stream, make, read)
     return (first if len(first.cases) > len(second.cases) else second), problem
 
 
@@ -110,16 +126,17 @@ def _refuse_entity(*_: object) -> None:
     raise EntityDeclaredError
 
 
-def _strict(stream: ReportStream, make: Callable[[Source], H]) -> tuple[H, str, bool]:
+def _strict(stream: ReportStream, make: Callable[[Source], H], read: Chunks) -> tuple[H, str, RefusedXmlError | None]:
     source = _Expat()
     parser = source.parser
     handler = make(source)
     source.data = handler.data
     parser.StartElementHandler = handler.start
     parser.EndElementHandler = handler.end
-    fed, problem, refused = 0, "", False
+    fed, problem = 0, ""
+    refused: RefusedXmlError | None = None
     try:
-        for chunk in utf8_chunks(stream, lenient=False):
+        for chunk in read(stream, lenient=False):
             parser.Parse(chunk, False)
             fed += len(chunk)
             _check_size(handler, fed - parser.CurrentByteIndex)
@@ -133,7 +150,7 @@ def _strict(stream: ReportStream, make: Callable[[Source], H]) -> tuple[H, str, 
     except EntityDeclaredError:
         problem = "declares entities, which are never expanded"
     except RefusedXmlError as error:
-        problem, refused = str(error), True
+        problem, refused = str(error), error
     handler.close()
     source.release()
     return handler, problem, refused
@@ -154,9 +171,8 @@ class _Pull:
     """The bytes for libxml2, wrapped in elements of ours. Inside them a DOCTYPE has no meaning, so nothing can be
     declared or fetched, a second root is read like the first, and a stray closing tag closes only one wrapper."""
 
-    def __init__(self, stream: ReportStream, target: _Target) -> None:
-        document = _with_numbered_references(utf8_chunks(stream, lenient=True))
-        self.chunks = chain([f"<{_WRAPPER}>".encode() * 16], document)
+    def __init__(self, chunks: Iterator[bytes], target: _Target) -> None:
+        self.chunks = chain([f"<{_WRAPPER}>".encode() * 16], _with_numbered_references(chunks))
         self.target = target
 
     def read(self, _size: int = -1) -> bytes:
@@ -217,12 +233,12 @@ class _Target:
         """Required by lxml; `_lenient` closes the handler."""
 
 
-def _lenient(stream: ReportStream, make: Callable[[Source], H]) -> H:
+def _lenient(stream: ReportStream, make: Callable[[Source], H], read: Chunks) -> H:
     source = _Lenient()
     handler = make(source)
     target = _Target(handler, source)
     receiver: Any = target  # lxml's types also want handlers of bytes and comments, which it never calls
-    pull: Any = _Pull(stream, target)  # lxml only calls `read`
+    pull: Any = _Pull(read(stream, lenient=True), target)  # lxml only calls `read`
     parser = etree.XMLParser(
         target=receiver,
         encoding="utf-8",
@@ -240,6 +256,6 @@ def _lenient(stream: ReportStream, make: Callable[[Source], H]) -> H:
 
 def _check_size(handler: Handler, waiting: int) -> None:
     if waiting > MAX_TOKEN:
-        raise RefusedXmlError(f"one tag or comment is longer than {MAX_TOKEN >> 20} MB")
+        raise LongTokenError(f"one tag or comment is longer than {MAX_TOKEN >> 20} MB")
     if len(handler.cases) > MAX_CASES:
         raise RefusedXmlError(f"has more than {MAX_CASES} cases")
