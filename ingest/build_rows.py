@@ -103,7 +103,7 @@ def _jenkins_differences(detail: JenkinsBuildDetail, results: BuildResults) -> l
         return []
     declared = {"tests": counters.total, "failures": counters.failed, "skipped tests": counters.skipped}
     read = {"tests": reported.tests, "failures": reported.failed, "skipped tests": reported.skipped}
-    return totals.differences(declared, {measure: [count] for measure, count in read.items()}, "Jenkins")
+    return totals.differences(declared, {measure: [count] for measure, count in read.items()}, totals.JENKINS)
 
 
 def count_results(cases: pa.Table) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Cucumber JSON, as Cucumber for Java, JavaScript, Ruby and others writes it, and behave's variant of it.
 
-No library reads it for more than HTML pages. A scenario is a test: its feature is the class, the feature's file the file.
+No library reads it for more than HTML pages. A scenario is a test, its feature the class, the feature's file the file.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def looks_like(head: str) -> bool:
 
 
 def parse(stream: ReportStream) -> Report:
-    """Parse one file. Steps of a background belong to the scenario after it; a scenario that is repeated on its line was
-    retried. Undefined, pending and ambiguous steps fail their scenario, a failed hook does too."""
+    """Parse one file. Steps of a background belong to the scenario after it; a scenario that is repeated on its line
+    was retried. Undefined, pending and ambiguous steps fail their scenario, a failed hook does too."""
     data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return Report("error", warnings=[f"longer than {MAX_BYTES >> 20} MB"])
@@ -109,7 +109,7 @@ def _case(file: str, class_name: str, element: Json, steps: list[Json]) -> Case:
     if case.status == FAILED:
         bad = next((step for step in steps if _status(step) == worst), {})
         text = _text((bad.get("result") or {}).get("error_message"))
-        label = f"{str(bad.get('keyword') or '').strip()} {bad.get('name') or _place(bad)}".strip()
+        label = f"{str(bad.get('keyword') or '').strip()} {bad.get('name') or _hook_name(bad)}".strip()
         case.kind = "failure"
         case.message = clip(text.strip().partition("\n")[0] or f"{worst} step: {label}", 8 << 10)
         case.trace = clip(f"{label}\n{text}".strip(), 64 << 10) or None
@@ -125,7 +125,7 @@ def _rank(word: str) -> int:
     return _ORDER.index(word) if word in _ORDER else _ORDER.index("error")
 
 
-def _place(hook: Json) -> str:
+def _hook_name(hook: Json) -> str:
     return str((hook.get("match") or {}).get("location") or "hook")
 
 

@@ -179,12 +179,10 @@ class _Reader:
             self._warnings.append(f"{len(self._open)} tests have no end: the report ends before it")
         for key in list(self._open):
             self._end_open(key, FAILED, self._packages.get(key[0]) or _Open(None))
-        for build, output in self._builds.items():
-            # A build of which no package tells.
-            if not self._seen and "FAIL" not in build:
-                self._add(
-                    (build.partition(" ")[0], PACKAGE), FAILED, None, _Open(None), _reason(str(output).splitlines())
-                )
+        if not self._seen:
+            for build, output in self._builds.items():
+                reason = _reason(str(output).splitlines())
+                self._add((build.partition(" ")[0], PACKAGE), FAILED, None, _Open(None), reason)
                 self._uncounted += 1
         for package in list(self._current):
             self._end_run(package)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ingest.parsers import junit_totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identified, identify
-from ingest.parsers.junit_totals import CATCH2_HOST, Counted, Declared
+from ingest.parsers.junit_totals import CATCH2_HOST, SuiteCounts, SuiteTotals
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.totals import shortened
 from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_status, read_xml
@@ -62,13 +62,13 @@ class _Suite:
         start, time = get("timestamp"), get("time")
         self.start: float | None = (epoch(start) if start else None) or (parent.start if parent else None)
         self.seconds = seconds(time) if time else None
-        self.declared = Declared.read(attrs)
+        self.declared = SuiteTotals.read(attrs)
         self.first = self.last = first  # its cases are cases[first:last]
         self.empty: list[_Suite] = []  # nested suites without cases that declare some
         self.elapsed = 0.0
         self.kept = 0  # cases that are directly in this suite
-        self.own = Counted()  # these, without `tests`
-        self.nested: Counted | None = None  # the sum of the nested suites
+        self.own = SuiteCounts()  # these, without `tests`
+        self.nested: SuiteCounts | None = None  # the sum of the nested suites
         self.differs: Counter[str] = Counter()  # by measure, how much more these suites declare than they have
         self.broken = False  # has an <error> or <failure> of its own
         self.failed: list[Case] = []
@@ -305,7 +305,7 @@ class _Reader:
         self._case = self._state = None
         if case is None or state is None:
             return
-        own = self._suite.own if self._suite is not None else Counted()
+        own = self._suite.own if self._suite is not None else SuiteCounts()
         if state.skipped is not None or case.status == SKIPPED:
             if case.status == SKIPPED:
                 own.not_run -= state.skipped is not None
@@ -345,13 +345,8 @@ class _Reader:
         if suite.kept:
             # As in Jenkins, a suite without tests does not count, and parts with the same name and id count as one
             # suite; here only if they declare no counts of their own.
-            self._suites.add(
-                (
-                    suite.label,
-                    suite.id,
-                    None if suite.declared is None or suite.declared.tests is None else len(self._suites),
-                )
-            )
+            declares = suite.declared is not None and suite.declared.tests is not None
+            self._suites.add((suite.label, suite.id, len(self._suites) if declares else None))
             self._duration += suite.elapsed if suite.seconds is None else suite.seconds
         if suite.output:
             text = self._keep(str(suite.output).strip())
@@ -373,24 +368,23 @@ class _Reader:
             self._compare(suite, declared, total)
         for empty in suite.empty:
             if empty.declared is not None and not junit_totals.sums_up(empty.declared, total):
-                self._compare(empty, empty.declared, Counted())
+                self._compare(empty, empty.declared, SuiteCounts())
         self._started = self._started or suite.start
         if parent is not None:
-            parent.nested = parent.nested or Counted()
+            parent.nested = parent.nested or SuiteCounts()
             parent.nested.add(total)
             parent.differs.update(suite.differs)
             return
         if declared is not None and declared.failed and not self.cases:
             self._add_missing_failure(suite, declared.failed)
 
-    def _compare(self, suite: _Suite, declared: Declared, total: Counted) -> None:
+    def _compare(self, suite: _Suite, declared: SuiteTotals, total: SuiteCounts) -> None:
         own = suite.own if suite.kept or suite.parent is not None else total
         found = junit_totals.differences(declared, own, total, self.cases[suite.first : suite.last])
         # What nested suites declare wrongly, the sums around them declare wrongly too.
-        new = {
-            measure: (count, read) for measure, (count, read) in found.items() if suite.differs[measure] != count - read
-        }
-        suite.differs = Counter({measure: count - read for measure, (count, read) in found.items()})
+        more = Counter({measure: count - read for measure, (count, read) in found.items()})
+        new = {measure: numbers for measure, numbers in found.items() if suite.differs[measure] != more[measure]}
+        suite.differs = more
         element = f"suite {clip(suite.label, 100)!r}" if suite.parent is not None and suite.label else ""
         self._differences += junit_totals.lines(new, element)
 
@@ -409,7 +403,7 @@ class _Reader:
                 host=suite.host,
                 suite=suite.label,
                 started_at=suite.start,
-            )  # fmt: skip
+            )
         )
         self._uncounted += 1
 

@@ -31,7 +31,7 @@ _SOURCE = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|mm?)$")
 
 
 @dataclass(slots=True)
-class Counted:
+class SuiteCounts:
     """What was read: every <testcase> is a test. The failures of suites count as tests too, and in `of_suites`."""
 
     tests: int = 0
@@ -44,13 +44,13 @@ class Counted:
     error_elements: int = 0
     of_suites: int = 0
 
-    def add(self, other: Counted) -> None:
+    def add(self, other: SuiteCounts) -> None:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(slots=True)
-class Declared:
+class SuiteTotals:
     """The totals in the attributes of a suite."""
 
     tests: int | None
@@ -60,7 +60,7 @@ class Declared:
     counts_assertions: bool
 
     @classmethod
-    def read(cls, attrs: dict[str, str]) -> Declared | None:
+    def read(cls, attrs: dict[str, str]) -> SuiteTotals | None:
         """None if the suite declares nothing."""
         if not any(name in attrs for name in _DECLARING):
             return None
@@ -74,7 +74,9 @@ class Declared:
         return (self.failures or 0) + (self.errors or 0)
 
 
-def differences(declared: Declared, own: Counted, total: Counted, cases: Sequence[Case]) -> dict[str, tuple[int, int]]:
+def differences(
+    declared: SuiteTotals, own: SuiteCounts, total: SuiteCounts, cases: Sequence[Case]
+) -> dict[str, tuple[int, int]]:
     """By measure, the declared number and the number read, where they differ.
 
     `own`: what is directly in the suite; `total`: with the nested suites; `cases`: the attempts of `total`.
@@ -107,7 +109,7 @@ def differences(declared: Declared, own: Counted, total: Counted, cases: Sequenc
     return found
 
 
-def sums_up(declared: Declared, others: Counted) -> bool:
+def sums_up(declared: SuiteTotals, others: SuiteCounts) -> bool:
     """Whether the totals of an empty suite are those of the suites beside it."""
     return declared.tests == others.tests and _failures_agree(declared, others)
 
@@ -116,7 +118,7 @@ def lines(found: dict[str, tuple[int, int]], element: str) -> list[str]:
     return [line(count, measure, read, element) for measure, (count, read) in found.items()]
 
 
-def _tests_agree(tests: int, read: Counted) -> bool:
+def _tests_agree(tests: int, read: SuiteCounts) -> bool:
     count = read.tests - read.of_suites
     passed = count - (read.failed - read.of_suites) - read.skipped
     return tests in (
@@ -129,7 +131,7 @@ def _tests_agree(tests: int, read: Counted) -> bool:
     )
 
 
-def _failures_agree(declared: Declared, read: Counted) -> bool:
+def _failures_agree(declared: SuiteTotals, read: SuiteCounts) -> bool:
     failures, errors = declared.failures, declared.errors
     elements = read.failure_elements + read.error_elements
     if failures is None:
@@ -141,7 +143,7 @@ def _failures_agree(declared: Declared, read: Counted) -> bool:
     return failures == read.failed and errors <= failures
 
 
-def _skipped_agree(declared: dict[str, int], read: Counted) -> bool:
+def _skipped_agree(declared: dict[str, int], read: SuiteCounts) -> bool:
     counts = list(declared.values())
     sums = {sum(some) for size in range(1, len(counts) + 1) for some in combinations(counts, size)}
     if not sums.isdisjoint((read.skipped, read.skipped - read.not_run)):
@@ -149,7 +151,7 @@ def _skipped_agree(declared: dict[str, int], read: Counted) -> bool:
     return declared.keys() == {"disabled"} and declared["disabled"] <= read.skipped
 
 
-def _counts_assertions(declared: Declared, read: Counted, cases: Sequence[Case]) -> bool:
+def _counts_assertions(declared: SuiteTotals, read: SuiteCounts, cases: Sequence[Case]) -> bool:
     if (declared.tests or 0) < read.failure_elements + read.error_elements:
         return False
     if read.failure_elements > read.failed - read.errors and declared.failures == read.failure_elements:
@@ -158,6 +160,6 @@ def _counts_assertions(declared: Declared, read: Counted, cases: Sequence[Case])
     return declared.counts_assertions or (bool(cases) and bool(_SOURCE.search(cases[0].class_name)))
 
 
-def _distinct_agree(tests: int, read: Counted, cases: Iterable[Case]) -> bool:
+def _distinct_agree(tests: int, read: SuiteCounts, cases: Iterable[Case]) -> bool:
     distinct = len({(case.suite, case.file, case.class_name, case.name) for case in cases})
     return tests in (distinct, distinct - read.skipped)

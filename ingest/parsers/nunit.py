@@ -1,4 +1,4 @@
-"""NUnit 3 XML: the <test-run> of nunit3-console, `dotnet test --logger nunit` and Unity. No maintained library reads it."""
+"""NUnit 3 XML: the <test-run> of nunit3-console, `dotnet test --logger nunit` and Unity. No library reads it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class _Reader(ElementHandler):
                     host=self._host,
                     suite=class_name,
                     started_at=epoch(attrs.get("start-time", "")) or self.started,
-                )  # fmt: skip
+                )
             )
             self.uncounted += 1
         self._compare(level, cases)

@@ -147,7 +147,7 @@ class _Reader(ElementHandler):
             self._spans[suite.id] = (suite.name, suite.first, len(self.cases))
 
     def differences(self) -> list[str]:
-        """What Robot's statistics count, other than was read: of the whole run, and of each suite that is alone in it."""
+        """What Robot's statistics count, other than was read: of the whole run, and of each suite."""
         lines: list[str] = []
         for suite, numbers in self._statistics:
             if suite not in self._spans and suite:

@@ -21,9 +21,13 @@ _NO_REASON = {
     "file", "source", "failuretype", "signal", "name", "code", "test", "operator", "id", "started_at", "timestamp",
 }  # fmt: skip
 _PLACE = re.compile(
-    r"(?:at\b.*|\(?(?:in|from) (?:test )?(?:file|function)\b.*|node:[\w/.]+:.*|file:/.*|(?:Failed|Failed \(TODO\)) test\b.*"
-    r"|K?TAP version \d+|Subtest\b.*|\d+\.\.\d+|timeout set to \d+|async\b.*|new \S+ \(.*|[\w.<>$ ]+ \((?:node:|file:|/).*"
-    r"|[\w./\\:@-]+:\d+(?::\d+)?:?|[-=~*_.\s]*)$",
+    r"(?:at\b.*"
+    r"|\(?(?:in|from) (?:test )?(?:file|function)\b.*"
+    r"|node:[\w/.]+:.*|file:/.*|[\w./\\:@-]+:\d+(?::\d+)?:?"
+    r"|(?:Failed|Failed \(TODO\)) test\b.*"
+    r"|K?TAP version \d+|Subtest\b.*|\d+\.\.\d+|timeout set to \d+"
+    r"|async\b.*|new \S+ \(.*|[\w.<>$ ]+ \((?:node:|file:|/).*"
+    r"|[-=~*_.\s]*)$",
     re.IGNORECASE,
 )
 # What harnesses sum up at the end.

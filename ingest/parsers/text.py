@@ -94,8 +94,8 @@ _JAVA_DATES = ("%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p")
 
 
 def epoch(text: str) -> float | None:
-    """Seconds since 1970, UTC; None if the text is no time, or one that is not believed. Without a zone it is UTC, as
-    in Jenkins."""
+    """Seconds since 1970, UTC; None if the text is not a valid time, or not a believed one. Without a zone it is UTC,
+    as in Jenkins."""
     when = _moment(text)
     if when is None:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+JENKINS = "Jenkins"  # as the element that counts
 MAX_LINES = 10  # of one report; there may be one for each of thousands of suites
 
 
@@ -37,7 +38,8 @@ def line(count: int, measure: str, read: int, element: str = "") -> str:
     """Such as "declares 3 failures, 1 was read"."""
     noun = measure.removesuffix("s") if count == 1 and measure != "passed" else measure
     have = "none was" if read == 0 else "1 was" if read == 1 else f"{read} were"
-    return f"{element + ' ' if element else ''}{'counts' if element == 'Jenkins' else 'declares'} {count} {noun}, {have} read"
+    verb = "counts" if element == JENKINS else "declares"
+    return f"{element} {verb} {count} {noun}, {have} read".lstrip()
 
 
 def shortened(lines: list[str]) -> list[str]:

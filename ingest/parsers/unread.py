@@ -37,10 +37,7 @@ _JSON_REPORTS = (
     (re.compile(r'"(?:exitcode|root)"\s*:.*"(?:collectors|summary)"\s*:', re.DOTALL), "pytest's JSON"),
     (re.compile(r'"results"\s*:\s*\{\s*"tool"\s*:'), "CTRF JSON"),
     (re.compile(r'"(?:historyId|testCaseId)"\s*:'), "an Allure result"),
-    (
-        re.compile(r'"type"\s*:\s*"(?:suite|test)".*"event"\s*:|"event"\s*:.*"type"\s*:\s*"(?:suite|test)"'),
-        "Rust's JSON",
-    ),
+    (re.compile(r'"type"\s*:\s*"(?:suite|test)",\s*"event"\s*:'), "Rust's JSON"),
     (re.compile(r'"(?:testID|suiteID|groupIDs)"\s*:'), "Dart's or Flutter's JSON"),
 )
 

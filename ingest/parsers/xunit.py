@@ -1,4 +1,4 @@
-"""xUnit.net's XML, version 2 and later (`xunit.console -xml`, `dotnet test --logger xunit`); no maintained library reads it."""
+"""xUnit.net's XML, version 2 and later: `xunit.console -xml`, `dotnet test --logger xunit`. No library reads it."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class _Reader(ElementHandler):
                 host=self._host,
                 suite=class_name,
                 started_at=self._begun,
-            )  # fmt: skip
+            )
         )
         self.uncounted += 1
 

@@ -303,7 +303,8 @@ def test_what_each_file_was_is_kept():
         ("d.xml", "junit", "recovered", 1), ("e.xml", "junit", "ok", 1),
     ]  # fmt: skip
     assert results.flags == {"recovered", "unreadable", "declared_differs"}
-    assert [warning.path for warning in results.warnings] == ["b.xml", "d.xml", "e.xml"]
+    assert [warning.path for warning in results.warnings] == ["b.xml", "d.xml", "e.xml", "c.xml"]
+    assert results.warnings[-1].text == "not read: XML with the root <project>, no kind of report that is known"
 
 
 def test_no_files_give_no_results():

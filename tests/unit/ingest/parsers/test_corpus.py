@@ -163,7 +163,7 @@ def test_recorded_matrix_reports(corpus):
         with path.open("rb") as stream:
             kind, report = parse_file(path.name, stream)
         assert (kind, report.status, report.warnings) == ("test_report", "ok", [])
-        assert report.tests == entry["totalCount"] == report.declared_tests
+        assert report.tests == entry["totalCount"]
         assert (report.count(FAILED), report.count(SKIPPED)) == (entry["failCount"], entry["skipCount"])
         words = entry["status_counts"]
         assert report.count(FAILED) == words.get("FAILED", 0) + words.get("REGRESSION", 0)
@@ -185,4 +185,4 @@ def test_a_recorded_report_of_one_build(corpus):
         0.645,
     )
     assert case.started_at == pytest.approx(1614015220.266)
-    assert report.warnings == ["declares 39 tests, has 1"]
+    assert report.warnings == ["declares 37 passed, 1 was read", "declares 2 failures, none was read"]
