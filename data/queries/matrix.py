@@ -41,8 +41,8 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     failure; missing: it ran here before, and has no results now; ok; empty: not tested here), tests, regressions,
     new_failures, always_failing, flaky, counts, pass_rate, sentence, evidence.
 
-    Results are of the newest finished run of each environment. None without such a run; raises ValueError for another
-    axis.
+    Results are of the newest finished run that tests the module in the environment: the newest of its job, where jobs
+    make runs of their own. None without such a run; raises ValueError for another axis.
     """
     if by not in AXES:
         raise ValueError(f"by must be one of {', '.join(AXES)}")
@@ -116,7 +116,7 @@ def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[
         "rule": "cell",
         "module": module,
         "column": column,
-        "numbers": [run["number"] for run in newest],
+        "numbers": [run["number"] for run in newest if run["id"] in cell.runs or not cell.runs],
         **cell.counts,
         "stormy": cell.in_storms,
         "stormy_failures": cell.storm_failures,

@@ -11,24 +11,28 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import COUNTS
-from data.queries.runs import runs
+from data.queries.runs import newest_of_jobs
 from data.verdicts.disturbances.mass_failures import columns_in_storms
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, verdict_reach
 from data.verdicts.lanes import partition_condition
 from data.verdicts.rules import KINDS, worst_kind
 from data.verdicts.verdicts import judge_tests
 
-SEARCHED_RUNS = 60  # runs of the release in which an environment's newest is searched
-EARLIER_RUNS = 10  # runs of an environment that show where a module is tested at all
+SEARCHED_RUNS = 12  # runs of a job in which its newest finished ones are searched
+EARLIER_RUNS = 10  # finished runs of a job that show where a module is tested at all
 UNJUDGED, BAD_HOST = "unjudged", "sick"  # why a failure has no verdict: its test ran only once, or its host is bad
 
 CellKey = tuple[str, str]  # module, column
+# Environment, source and job that made the runs -> its finished runs, newest first.
+FinishedRuns = dict[tuple[str, str, str], list[dict[str, Any]]]
 
 
 @dataclass
 class Cell:
-    """`counts`: results in the newest finished runs. `tests`: by verdict kind, UNJUDGED or BAD_HOST."""
+    """`counts`: results in the newest finished runs that test the module here, `runs` (ids). `tests`: by verdict kind,
+    UNJUDGED or BAD_HOST."""
 
+    runs: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     in_storms: int = 0  # results in mass failures
     storm_failures: int = 0
@@ -41,45 +45,61 @@ def matrix_lane(release: str, flt: Filter) -> Filter:
     return Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
 
 
-def finished_runs(store: Store, lane: Filter) -> dict[str, list[dict[str, Any]]]:
-    """By environment: its finished runs, newest first."""
-    by_environment: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for run in runs(store, replace(lane, include_storms=False), SEARCHED_RUNS):
+def finished_runs(store: Store, lane: Filter) -> FinishedRuns:
+    found: FinishedRuns = defaultdict(list)
+    for run in newest_of_jobs(store, replace(lane, include_storms=False), SEARCHED_RUNS):
         if run["state"] != "running":
-            by_environment[run["environment"]].append(run)
-    return by_environment
+            found[run["environment"], run["source"], run["job"]].append(run)
+    return found
 
 
-def newest_runs(finished: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """By run id: the newest finished run of each environment."""
-    return {environment_runs[0]["id"]: environment_runs[0] for environment_runs in finished.values()}
+def newest_runs(finished: FinishedRuns) -> dict[str, dict[str, Any]]:
+    """By run id: the newest finished run of each job, newest first."""
+    newest = sorted((runs[0] for runs in finished.values()), key=lambda run: str(run["started_at"]), reverse=True)
+    return {run["id"]: run for run in newest}
 
 
-def read_cells(store: Store, lane: Filter, by: str, finished: dict[str, list[dict[str, Any]]]) -> dict[CellKey, Cell]:
+def read_cells(store: Store, lane: Filter, by: str, finished: FinishedRuns) -> dict[CellKey, Cell]:
     """The cells in which a module was tested lately."""
-    newest = newest_runs(finished)
-    environment_of = {
-        ids.number(run["id"]): environment
-        for environment, environment_runs in finished.items()
-        for run in environment_runs[:EARLIER_RUNS]
-    }
+    newest_of = {ids.number(run["id"]): runs[0] for runs in finished.values() for run in runs[:EARLIER_RUNS]}
     by_environment = by == "environment"
     cells: dict[CellKey, Cell] = defaultdict(Cell)
     in_storms = _storm_builds(store, lane)
-    newest_numbers = {ids.number(run) for run in newest}
-    for row in _counts(store, list(environment_of)):
-        cell = cells[row["module"], environment_of[row["run"]] if by_environment else row["topology"]]
-        cell.expected = True
-        if row["run"] in newest_numbers:
+    counts = [
+        (
+            row,
+            newest_of[row["run"]],
+            row["module"],
+            newest_of[row["run"]]["environment"] if by_environment else row["topology"],
+        )
+        for row in _counts(store, list(newest_of))
+    ]
+    # Of several jobs that test a module in one environment, the one that ran last.
+    tested_by: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for _, run, module, column in counts:
+        other = tested_by.setdefault((module, column, run["environment"]), run)
+        if run["started_at"] > other["started_at"]:
+            tested_by[module, column, run["environment"]] = run
+    for (module, column, _), run in tested_by.items():
+        cells[module, column].expected = True
+        cells[module, column].runs.add(run["id"])
+    for row, run, module, column in counts:
+        if ids.text(row["run"]) == run["id"] == tested_by[module, column, run["environment"]]["id"]:
+            cell = cells[module, column]
             for name in COUNTS:
                 cell.counts[name] += row[name]
-            if (row["build"], row["module"]) in in_storms:
+            if (row["build"], module) in in_storms:
                 cell.in_storms += row["total"]
                 cell.storm_failures += row["failed"]
-    for module, run in _ended_without_results(store, sorted(newest_numbers)):
-        columns = [environment_of[run]] if by_environment else [key[1] for key in cells if key[0] == module]
+    newest = newest_runs(finished)
+    for module, number in _ended_without_results(store, sorted(map(ids.number, newest))):
+        run = newest[ids.text(number)]
+        columns = [run["environment"]] if by_environment else [key[1] for key in cells if key[0] == module]
         for column in columns:
-            cells[module, column].ended = True
+            cell = cells[module, column]
+            if not cell.runs or run["id"] in cell.runs:
+                cell.ended = True
+                cell.runs.add(run["id"])
     for key, kinds, test in verdict_kinds(store, lane, by):
         worst = worst_kind(frozenset(kinds))
         if key in cells and worst is not None:
@@ -120,10 +140,11 @@ def without_verdict(
     only once, and on bad hosts."""
     analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
     window = analysis.window
-    ages = [next((run.age for run in lane_runs if ids.text(run.run) in newest), None) for lane_runs in window.runs]
+    newest_numbers = set(map(ids.number, newest))
+    ages = [{run.age for run in lane_runs if run.run in newest_numbers} for lane_runs in window.runs]
     found: dict[tuple[int, int], tuple[str, str, str]] = {}
     for test_lane in analysis.test_lanes:
-        age = ages[test_lane.lane]
+        age = next((age for age in test_lane.ages if age in ages[test_lane.lane]), None)
         if age is None:
             continue
         bit = test_lane.bit_at(age)
@@ -136,8 +157,10 @@ def without_verdict(
             yield (module, window.lanes[lane_index][1]), why, test, run
         return
     for test, lane_index, age, topology in _failed_topologies(store, analysis, found):
-        if (test, lane_index) in found and age == ages[lane_index]:
-            why, module, run = found[test, lane_index]
+        if (test, lane_index) not in found:
+            continue
+        why, module, run = found[test, lane_index]
+        if ids.text(window.runs[lane_index][age].run) == run:
             yield (module, topology), why, test, run
 
 

@@ -14,7 +14,7 @@ from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
-from data.verdicts.lanes import listed_builds
+from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
 from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
 _BUILDS = ("builds", "builds_running", "builds_final", "missing", "waiting")
@@ -35,6 +35,26 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     return _without_flaky(
         store, flt, [_run(row, store) for row in _runs_with_counts(store, where, parameters, limit, flt)]
     )
+
+
+@cached_query
+def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[dict[str, Any]]:
+    """The newest `limit` runs of each job that makes runs, in each release and environment of a filter; newest first.
+    In a folder of single jobs the newest run is of one job alone. Jobs that are gone (data/verdicts/lanes.py) are left
+    out."""
+    where, parameters = conditions(flt, "r")
+    newest = f"""r.run IN (
+        SELECT run FROM (
+            SELECT run, release, environment, source, job, started_at, row_number() OVER lane - 1 AS age,
+                max(started_at) OVER (PARTITION BY release, environment) AS newest
+            FROM runs r WHERE {where}
+            WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC))
+        WINDOW job AS (PARTITION BY release, environment, source, job ORDER BY age
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+        QUALIFY row_number() OVER job <= {int(limit)}
+            AND (min(age) OVER job <= {GONE_RUNS}
+                OR newest - max(started_at) OVER job <= INTERVAL {GONE_AFTER.days} DAY))"""
+    return [_run(row, store) for row in _runs_with_counts(store, newest, parameters, 1_000_000, flt)]
 
 
 @cached_query
