@@ -20,7 +20,7 @@ from data.model.filters import Filter
 MASK_BITS = 62  # results of a test in one 64-bit mask
 HISTORY_RUNS = 300  # the most builds of a job, each in a run of its own, that any query reads
 # A job that lacks in more runs than this, for longer than this, is no longer part of its lane.
-GONE_RUNS, GONE_AFTER = 60, timedelta(days=30)
+GONE_RUNS, GONE_AFTER = 60, timedelta(days=60)
 
 # SQL: why the results of build `b` are unfinished; empty if they are not.
 UNFINISHED = """CASE WHEN b.state = 'running' THEN 'running'

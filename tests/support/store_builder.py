@@ -113,9 +113,13 @@ class World:
         started_at: datetime | None = None,
         revision: str | None = None,
         number: int | None = None,
+        result: str = "SUCCESS",
     ) -> RunRecord:
-        """One run: module -> test name -> attempts' letters (or a table of cases; None: listed but not ingested)."""
-        run, builds, run_builds = self.prepare(modules, release, environment, state, started_at, revision, number)
+        """One run: module -> test name -> attempts' letters (or a table of cases; None: listed but not ingested).
+        `result` is that of its builds."""
+        run, builds, run_builds = self.prepare(
+            modules, release, environment, state, started_at, revision, number, result
+        )
         self.write([run], builds, run_builds)
         return run
 
@@ -157,6 +161,7 @@ class World:
         started_at: datetime | None = None,
         revision: str | None = None,
         number: int | None = None,
+        result: str = "SUCCESS",
     ) -> tuple[RunRecord, list[BuildRecord], list[RunBuildRecord]]:
         number = number or len(self.runs) + 1
         started_at = started_at or START + timedelta(hours=12 * number)
@@ -190,7 +195,7 @@ class World:
                     module=module,
                     duration_s=600.0,
                     state=state,
-                    result="SUCCESS" if state == "final" else None,
+                    result=result if state == "final" else None,
                     version=run.version,
                     environment=environment,
                     url=f"https://jenkins.example.com/job/{module}/{number}/",
