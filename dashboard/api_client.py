@@ -89,7 +89,7 @@ def _reason(error: requests.RequestException) -> str:
 
 @contextmanager
 def open_api(settings: Settings | None, url: str | None) -> Iterator[Api]:
-    """The API at `url`, or in this process on the store of the settings. Raises ValueError for an invalid URL."""
+    """The API at `url`, or in this process on the store of the settings. Raises StoreError, ValueError for a wrong URL."""
     if url is not None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
@@ -100,6 +100,7 @@ def open_api(settings: Settings | None, url: str | None) -> Iterator[Api]:
     server = create_server(settings)
     server.config["PROPAGATE_EXCEPTIONS"] = True  # Ctrl-C within a query is a RuntimeError of DuckDB, not a 500
     try:
+        _ = server.extensions["regtracker"].store  # a command says why it cannot be opened
         yield Api(server)
     finally:
         server.extensions["regtracker_sandbox"].close()

@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-from contextlib import suppress
 from typing import Any
 
 from flask import Flask
@@ -19,6 +18,8 @@ from dashboard.app import create_app
 from dashboard.static_files import ASSETS, ROOT
 from data.lake.connection import StoreError
 from data.settings import Settings
+
+log = logging.getLogger("regtracker.web")
 
 
 def serve(
@@ -62,8 +63,10 @@ def _open_store(worker: Any) -> None:
     services = worker.wsgi.extensions["regtracker"]
 
     def open_and_freeze() -> None:
-        with suppress(StoreError):  # the first request reports it
+        try:
             services.store.refresh()
+        except StoreError as error:  # each request tries again
+            log.error("the store cannot be opened: %s", error)
         # These objects live as long as the process: collecting garbage among them delayed requests by 0.2 s.
         gc.collect()
         gc.freeze()

@@ -17,6 +17,7 @@ from typing import Any, Self, TypedDict, Unpack
 import pandas as pd
 
 from data.lake.connection import StoreError, local_catalog
+from data.lake.lost_parts import local_data_file, lost_catalog
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter, parse_time
@@ -207,6 +208,8 @@ def connect(home_or_config: str | os.PathLike[str] | None, as_of: int | str | da
     settings = _settings(home_or_config)
     catalog = local_catalog(settings)
     if catalog is not None and not catalog.exists():
+        if file := local_data_file(settings):
+            raise lost_catalog(settings, file)
         raise StoreError(
             f"There is no store at {catalog}. Give connect() the folder that REGTRACKER_HOME names, or the "
             "configuration file. `regtracker demo`, `up`, `poll` or `import` creates a store."

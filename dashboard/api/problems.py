@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from data import redaction
-from data.lake.connection import StoreError
+from data.lake.connection import RefusedStoreError, StoreError
 from data.lake.store import SnapshotNotFoundError
 from data.model.filters import Filter, FilterError
 
@@ -102,6 +102,8 @@ def register_handlers(api: APIBlueprint) -> None:
     @api.errorhandler(StoreError)
     def unusable_store(error: StoreError) -> Response:
         log.error("the store cannot be opened: %s", error)
+        if isinstance(error, RefusedStoreError):
+            return problem_response(503, str(error))
         return problem_response(503, "the store cannot be opened; see the server's log and `regtracker check`")
 
     @api.errorhandler(duckdb.OperationalError)

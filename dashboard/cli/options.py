@@ -10,6 +10,7 @@ import click
 
 from data.cli import completion
 from data.cli.common import fail, load_settings, require_store
+from data.lake.connection import StoreError
 
 if TYPE_CHECKING:
     from dashboard.api_client import Api
@@ -30,5 +31,5 @@ def api_from_options(url: str | None) -> Iterator[Api]:
     try:
         with open_api(None if url else require_store(load_settings()), url) as api:
             yield api
-    except (ApiError, ValueError) as error:
+    except (ApiError, StoreError, ValueError) as error:
         fail(error)

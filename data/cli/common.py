@@ -14,6 +14,7 @@ import click
 
 from data import redaction
 from data.lake.connection import StoreError, local_catalog
+from data.lake.lost_parts import local_data_file, lost_catalog
 from data.lake.store import Store
 from data.settings import ConfigError, Settings, load
 
@@ -73,6 +74,8 @@ def require_store(settings: Settings) -> Settings:
     """The settings; exits with 2 if there is no store: a command that only reads must not create an empty one."""
     catalog = local_catalog(settings)
     if catalog is not None and not catalog.exists():
+        if file := local_data_file(settings):
+            fail(lost_catalog(settings, file))
         fail(
             f"There is no store at {catalog}. Is REGTRACKER_HOME right? "
             "`regtracker up`, `poll` or `import` creates one."

@@ -21,7 +21,7 @@ from data import redaction
 from data.settings import POSTGRES, Settings
 
 LAKE = "lake"
-_LOCK_DATABASE = "catalog_turns"  # the PostgreSQL of the catalog attached once more, only to take the lock in
+LOCK_DATABASE = "catalog_turns"  # the PostgreSQL of the catalog attached once more, only to take the lock in
 _ADVISORY_LOCK = 7_255_000_001  # any number that nothing else locks in that database
 _open_numbers = count()
 
@@ -31,6 +31,10 @@ class StoreError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(redaction.redact(text))
+
+
+class RefusedStoreError(StoreError):
+    """Half a store, or one of a newer version. Nothing was written; the text is for everybody who asks the store."""
 
 
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -132,7 +136,7 @@ def enable_wal(catalog: Path) -> None:
 def attach_lock_database(root: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Attach the database that `writer_lock` locks in. Only a PostgreSQL catalog needs one."""
     if local_catalog(settings) is None:
-        root.execute(f"ATTACH '{quoted(_postgres_address(settings))}' AS {_LOCK_DATABASE} (TYPE postgres)")
+        root.execute(f"ATTACH '{quoted(_postgres_address(settings))}' AS {LOCK_DATABASE} (TYPE postgres)")
 
 
 def writer_lock(root: duckdb.DuckDBPyConnection, settings: Settings) -> AbstractContextManager[Any]:
@@ -150,7 +154,7 @@ def _advisory_lock(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     cursor.execute("BEGIN")
     try:
         cursor.execute(
-            f"FROM postgres_query('{_LOCK_DATABASE}', 'SELECT 1 FROM pg_advisory_xact_lock({_ADVISORY_LOCK})')"
+            f"FROM postgres_query('{LOCK_DATABASE}', 'SELECT 1 FROM pg_advisory_xact_lock({_ADVISORY_LOCK})')"
         ).fetchall()
         yield
     finally:

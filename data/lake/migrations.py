@@ -6,10 +6,12 @@ The record is in the lake itself, so a copy of the lake knows its own version.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from importlib import resources
 
 import duckdb
 
+from data.lake.connection import RefusedStoreError
 from data.lake.cursors import one_row
 
 # Tables written a few rows at a time: small inserts stay in the catalog until maintenance flushes them to Parquet. No
@@ -52,10 +54,26 @@ def applied(cursor: duckdb.DuckDBPyConnection) -> set[int]:
     return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if recorded else set()
 
 
+def refuse_newer(done: Collection[int], known: Collection[tuple[int, str]] | None = None) -> None:
+    """Raise RefusedStoreError if a newer version of this software has migrated the store."""
+    newest = max((number for number, _ in known or available()), default=0)
+    if done and max(done) > newest:
+        raise RefusedStoreError(
+            f"The store was migrated by a newer version of regtracker: its schema is {max(done)}, and this version "
+            f"knows {newest} and older. Nothing was written. Upgrade regtracker here, or set [store] to a store of "
+            "this version."
+        )
+
+
 def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
-    """Apply the pending migrations. Returns their numbers. Raises duckdb.Error; a failed migration is rolled back."""
+    """Apply the pending migrations. Returns their numbers.
+
+    Raises RefusedStoreError for a store of a newer version, and duckdb.Error; a failed migration is rolled back.
+    """
     done = applied(cursor)
-    pending = [(number, sql) for number, sql in available() if number not in done]
+    known = available()
+    refuse_newer(done, known)
+    pending = [(number, sql) for number, sql in known if number not in done]
     for number, sql in pending:
         cursor.execute("BEGIN")
         try:

@@ -23,7 +23,7 @@ import duckdb
 from data.cache.answer_cache import AnswerCache
 from data.cache.memory_tables import DERIVED_TABLES, MEMORY_DATABASE, MemoryTables
 from data.cache.result_arrays import ResultArrays
-from data.lake import migrations
+from data.lake import lost_parts, migrations
 from data.lake.catalog_watch import CatalogWatch
 from data.lake.connection import (
     LAKE,
@@ -48,6 +48,7 @@ T = TypeVar("T")
 Parameters = Sequence[Any] | dict[str, Any]
 MAX_COMMIT_ATTEMPTS = 8
 INTERMEDIATE_MB = 64
+SCHEMA_CHECK_S = 30.0  # at most so long a process writes to a store that a newer version has migrated
 MAX_PINNED_STORES = 8  # earlier snapshots that stay attached
 _attach_numbers = count(1)
 
@@ -96,6 +97,7 @@ class Store:
         self._recently_pinned: dict[int, Store] = {}  # keeps the latest of them attached
         self._attach_lock = threading.Lock()
         self._write_lock = threading.RLock()
+        self._check_schema_at = time.monotonic() + SCHEMA_CHECK_S
 
     @classmethod
     def open(cls, settings: Settings, memory_tables: bool = False) -> Store:
@@ -112,10 +114,12 @@ class Store:
             store = cls(settings, root, LAKE)
             attach_lock_database(root, settings)
             with store._writer_lock():
-                if local and not local.exists():
+                lost_parts.refuse_lost_catalog(root, settings)
+                if local and not (local.exists() and local.stat().st_size):
                     enable_wal(local)
                 root.execute(attach_statement(settings, LAKE))
                 migrations.apply(store._lake_cursor())
+                lost_parts.refuse_lost_files(store._lake_cursor(), settings)
             if local:
                 store._watch = CatalogWatch(root, local)
                 store.snapshot()
@@ -290,6 +294,7 @@ class Store:
             with self._write_lock, self._writer_lock():
                 cursor.execute("BEGIN")
                 try:
+                    self._refuse_newer(cursor)
                     answer = work(cursor)
                     cursor.execute(f"CALL {LAKE}.set_commit_message(?, ?)", [author, message])
                     cursor.execute("COMMIT")
@@ -303,6 +308,13 @@ class Store:
                     raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
         raise AssertionError("unreachable")
+
+    def _refuse_newer(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Raise StoreError if a newer version has migrated the store since it was opened. Checked now and then: it
+        costs a fifth of a small commit."""
+        if time.monotonic() >= self._check_schema_at:
+            migrations.refuse_newer([one_row(cursor.execute("SELECT max(number) FROM migrations"))[0]])
+            self._check_schema_at = time.monotonic() + SCHEMA_CHECK_S
 
     def write_unversioned(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
         """Run `work` in one transaction without a snapshot. It may write only tables of the catalog database that are

@@ -15,6 +15,7 @@ from data import redaction
 from data.cli import completion
 from data.cli.common import fail, json_option, load_settings, opened_store
 from data.lake.connection import StoreError, local_catalog
+from data.lake.lost_parts import local_data_file, lost_catalog
 from data.settings import Settings, config_path
 from ingest.cli.progress import SOURCE, chosen_sources, log_to_stderr, progress_bar, stopped_by_signals
 from ingest.tuning import single_threaded, tune_gc_for_batches
@@ -195,6 +196,8 @@ def _snapshot(settings: Settings) -> int | None:
     if catalog is None or catalog.exists():
         with opened_store(single_threaded(settings)) as store:
             return store.snapshot().id
+    if file := local_data_file(settings):
+        fail(lost_catalog(settings, file))
     nearest = next(folder for folder in catalog.absolute().parents if folder.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
         fail(f"There is no store at {catalog}, and none can be created: {nearest} is not a writable folder.")
