@@ -243,7 +243,7 @@ def _lenient(stream: ReportStream, make: Callable[[Source], H], read: Chunks) ->
         target=receiver,
         encoding="utf-8",
         recover=True,
-        resolve_entities="internal",  # no entity can be declared here; with False, & in attributes comes as &#38;
+        resolve_entities=True,  # none can be declared here; with False, an & in attributes would come as &#38;
         no_network=True,
         load_dtd=False,
         huge_tree=True,
