@@ -18,14 +18,14 @@ final class SituationsTest extends TestCase
     }
 
     /** @dataProvider hostileNames */
-    public function testHostile(): void
+    public function testHostile(int $number): void
     {
         $this->fail(file_get_contents('hostile.txt'));
     }
 
     public static function hostileNames(): array
     {
-        return ['<b>&"]]> 😀 #1' => []];
+        return ['<b>&"]]> 😀 #1' => [1]];
     }
 
     public function testPass(): void
