@@ -29,6 +29,7 @@ from ingest.simulator.programme import (
 )
 from ingest.simulator.timeline import Execution, PlannedRun
 
+AGENTS = 12
 SKIP_REASON = "needs a testbed with two uplinks"
 PADDED = tuple(f"{name:<7}" for name in STATUS_NAMES)
 
@@ -206,7 +207,7 @@ def console(programme: Programme, execution: Execution, now: float) -> str:
 
 
 def agent(execution: Execution) -> str:
-    return f"agent-{1 + (execution.module.index * 5 + execution.number) % 12:02d}"
+    return f"agent-{1 + (execution.module.index * 5 + execution.number) % AGENTS:02d}"
 
 
 def _hosts(programme: Programme, execution: Execution) -> list[str]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterator
-from hmac import compare_digest
 from html import escape
 from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Response
-from werkzeug.datastructures import Authorization
 
 from ingest.simulator.http_faults import HttpFault
 from ingest.simulator.http_server import BreakConnectionError
@@ -19,11 +16,7 @@ from ingest.simulator.http_server import BreakConnectionError
 VERSION = "2.528.2"
 HTML = "text/html;charset=utf-8"
 COMPRESSED_FROM = 1024
-
-
-def json_response(value: object, pretty: bool) -> Response:
-    layout = {"indent": 2} if pretty else {"separators": (",", ":")}
-    return Response(json.dumps(value, **layout), content_type="application/json;charset=utf-8")
+COMPRESSED_KINDS = ("application/json", "text/x-python", "text/plain", "text/html")
 
 
 def not_found_page(path: str) -> Response:
@@ -41,25 +34,63 @@ def login_page() -> Response:
     return _page(200, "Sign in - Jenkins", form)
 
 
-def refusal(given: Authorization | None, user: str, token: str | None, path: str) -> Response | None:
-    """None if the client may pass. Jenkins never challenges: without credentials it answers 403 at once."""
-    if given is None or given.type != "basic":
-        target = f"/login?from={quote(path, safe='')}"
-        body = (
-            f"<html><head><meta http-equiv='refresh' content='1;url={target}'/></head>"
-            "<body style='background-color:white; color:white;'>Authentication required</body></html>"
-        )
-        headers = {
-            "X-You-Are-Authenticated-As": "anonymous",
-            "X-Required-Permission": "hudson.model.Hudson.Read",
-            "X-Permission-Implied-By": "hudson.security.Permission.GenericRead",
-        }
-        return Response(body, 403, headers, content_type=HTML)
-    if not (compare_digest(given.username or "", user) and compare_digest(given.password or "", token or "")):
-        response = _page(401, "Unauthorized", "<h2>HTTP ERROR 401 Unauthorized</h2>")
-        response.headers["WWW-Authenticate"] = 'Basic realm="Jenkins"'
-        return response
-    return None
+def index_page(title: str) -> Response:
+    """The page of a thing for people, of which programs read only the headers."""
+    return _page(200, f"{escape(title)} - Jenkins", f"<h1>{escape(title)}</h1>")
+
+
+def redirect_page(location: str) -> Response:
+    response = _page(302, "Found", "")
+    response.headers["Location"] = location
+    return response
+
+
+def forbidden_page(visitor: str, permission: tuple[str, str]) -> Response:
+    """What someone who has logged in gets without the permission."""
+    title, name = permission
+    response = _page(
+        403, "Access Denied", f"<h1>Access Denied</h1><p>{escape(visitor)} is missing the {title} permission"
+    )
+    response.headers["X-You-Are-Authenticated-As"] = visitor
+    response.headers["X-Required-Permission"] = name
+    return response
+
+
+def no_crumb_page() -> Response:
+    return _page(403, "No valid crumb", "<h2>HTTP ERROR 403 No valid crumb was included in the request</h2>")
+
+
+def post_required_page() -> Response:
+    response = _page(405, "Error", "<h1>POST is required</h1>")
+    response.headers["Allow"] = "POST"
+    return response
+
+
+def http_error_page(status: int) -> Response:
+    phrase = HTTPStatus(status).phrase
+    return _page(status, phrase, f"<h2>HTTP ERROR {status} {phrase}</h2>")
+
+
+def refusal_page(path: str) -> Response:
+    """What an anonymous visitor gets. Jenkins never challenges: without credentials it answers 403 at once."""
+    target = f"/login?from={quote(path, safe='')}"
+    body = (
+        f"<html><head><meta http-equiv='refresh' content='1;url={target}'/></head>"
+        "<body style='background-color:white; color:white;'>Authentication required</body></html>"
+    )
+    headers = {
+        "X-You-Are-Authenticated-As": "anonymous",
+        "X-Required-Permission": "hudson.model.Hudson.Read",
+        "X-Permission-Implied-By": "hudson.security.Permission.GenericRead",
+    }
+    return Response(body, 403, headers, content_type=HTML)
+
+
+def unauthorized_page() -> Response:
+    """What wrong credentials get, even where anonymous visitors may read."""
+    response = http_error_page(401)
+    response.headers["WWW-Authenticate"] = 'Basic realm="Jenkins"'
+    return response
 
 
 def fault_response(fault: HttpFault, path: str) -> Response:
@@ -67,18 +98,13 @@ def fault_response(fault: HttpFault, path: str) -> Response:
     if fault.kind == "html":
         return _page(200, "Single sign-on", "<h1>Please sign in</h1>")
     if fault.kind == "login":
-        response = _page(302, "Found", "")
-        response.headers["Location"] = f"/login?from={quote(path, safe='')}"
-        return response
+        return redirect_page(f"/login?from={quote(path, safe='')}")
     if fault.status == 403:
-        page = refusal(None, "", None, path)
-        assert page is not None
-        response = page
+        response = refusal_page(path)
     elif fault.status == 503:
         response = _page(503, "Starting Jenkins", "<h1>Please wait while Jenkins is getting ready to work ...</h1>")
     else:
-        phrase = HTTPStatus(fault.status).phrase
-        response = _page(fault.status, phrase, f"<h2>HTTP ERROR {fault.status} {phrase}</h2>")
+        response = http_error_page(fault.status)
     if fault.status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Jenkins"'
     if fault.retry_after is not None:
@@ -110,7 +136,7 @@ def finish_response(response: Response, accepted: str, user: str | None) -> None
     if response.status_code == 200 and user:
         response.headers.setdefault("X-You-Are-Authenticated-As", user)
     is_complete = response.is_sequence and response.status_code == 200
-    if is_complete and "gzip" in accepted and response.mimetype in ("application/json", "text/plain", "text/html"):
+    if is_complete and "gzip" in accepted and response.mimetype in COMPRESSED_KINDS:
         body = response.get_data()
         if len(body) >= COMPRESSED_FROM:
             response.set_data(gzip.compress(body, 1, mtime=0))

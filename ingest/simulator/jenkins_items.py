@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from ingest.simulator.programme import ProductCommit
 
@@ -14,6 +15,7 @@ PIPELINE = ("org.jenkinsci.plugins.workflow.job.WorkflowJob", "org.jenkinsci.plu
 MATRIX = ("hudson.matrix.MatrixProject", "hudson.matrix.MatrixBuild")
 MATRIX_AXIS = ("hudson.matrix.MatrixConfiguration", "hudson.matrix.MatrixRun")
 MULTIJOB = ("com.tikal.jenkins.plugins.multijob.MultiJobProject", "com.tikal.jenkins.plugins.multijob.MultiJobBuild")
+RUNNING_AT_ONCE = 5  # no job runs more of its builds at once
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
 MULTIBRANCH = "org.jenkinsci.plugins.workflow.multibranch.WorkflowMultiBranchProject"
 
@@ -28,7 +30,8 @@ class UpstreamBuild:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class JenkinsBuild:
-    """One build. Between `ended` and `ended + post` it is in post-production: not building, still in progress."""
+    """One build. Between `ended` and `ended + post` it is in post-production: not building, still in progress.
+    It waits in the queue from `scheduled` to `started`, None: it did not wait."""
 
     number: int
     started: float
@@ -37,6 +40,7 @@ class JenkinsBuild:
     display_name: str = ""
     parameters: dict[str, object] = field(default_factory=dict)
     upstream: UpstreamBuild | None = None
+    scheduled: float | None = None
     agent: str = ""
     revision: str = ""
 
@@ -112,6 +116,14 @@ class JenkinsJob:
         """Newest first."""
         return [build for build in reversed(self.history(now)) if build.number not in self.deleted]
 
+    def waiting(self, now: float) -> list[JenkinsBuild]:
+        """Builds that something has started and that wait for an executor."""
+        return [build for build in self.history(inf) if build.started > now]
+
+    def running(self, now: float) -> list[JenkinsBuild]:
+        """Newest first."""
+        return [build for build in self.builds(now)[:RUNNING_AT_ONCE] if build.building(now)]
+
     def next_number(self, now: float) -> int:
         history = self.history(now)
         return history[-1].number + 1 if history else 1
@@ -135,6 +147,13 @@ class JenkinsFolder:
     def name(self) -> str:
         return self.full_name.rsplit("/", 1)[-1]
 
+    @property
+    def all_view(self) -> str:
+        """The name of the view of everything in it."""
+        if not self.full_name:
+            return "all"
+        return "default" if self.kind == MULTIBRANCH else "All"
+
     def add(self, item: JenkinsFolder | JenkinsJob) -> None:
         self.items[item.name.lower()] = item
 
@@ -157,6 +176,15 @@ class JenkinsFolder:
         if not isinstance(item, JenkinsJob):
             raise LookupError(f"no job {path}")
         return item
+
+    def jobs(self) -> Iterator[JenkinsJob]:
+        """Every job below this folder, with the axes of matrix jobs."""
+        for item in self.items.values():
+            if isinstance(item, JenkinsFolder):
+                yield from item.jobs()
+            else:
+                yield item
+                yield from item.axes.values()
 
     def find(self, names: list[str]) -> JenkinsFolder | JenkinsJob | None:
         """The item at that path; Jenkins ignores case."""

@@ -137,6 +137,7 @@ def _module_build(programme: Programme, release: PlannedRelease, execution: Exec
         started=execution.started,
         ended=execution.ended,
         post=execution.post,
+        scheduled=run.started,
         display_name=_display_name(run, module.name.upper()) if named else "",
         parameters={"BRANCH": "master", "TESTBED": f"tb-{module.short}"},
         upstream=UpstreamBuild(f"{release.folder}/{PARENT}", run.number),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
 
-from ingest.simulator import error_pages, http_server, side_jobs
+from ingest.simulator import account, error_pages, http_server, side_jobs
 from ingest.simulator.bug_feed import bug_feed
 from ingest.simulator.fake_jenkins import FakeJenkins
 from ingest.simulator.http_faults import HttpFaultPlan
@@ -38,8 +40,8 @@ def create_app(
     jenkins, plan, counter = FakeJenkins(programme, root_url), HttpFaultPlan(faults), RequestCounter()
     app.extensions["jenkins"] = jenkins
 
-    @app.get("/")
-    @app.get("/<path:path>")
+    @app.route("/", methods=["GET", "POST"])
+    @app.route("/<path:path>", methods=["GET", "POST"])
     def answer(path: str = "") -> Response:
         counter.begin(request.path)
         try:
@@ -58,13 +60,36 @@ def create_app(
             response = error_pages.fault_response(fault, path)
         elif path == "/login":
             response = error_pages.login_page()
-        elif user and (refused := error_pages.refusal(request.authorization, user, token, path)):
-            response = refused
         else:
-            response = jenkins.get(path)
+            response = let_in(path)
             if fault and fault.kind in ("truncate", "reset"):
                 response = error_pages.damaged_response(response, fault)
         error_pages.finish_response(response, request.headers.get("Accept-Encoding", ""), user)
+        return response
+
+    def let_in(path: str) -> Response:
+        given = request.authorization if user else None
+        given = given if given and given.type == "basic" else None
+        if user and given and not account.may_log_in(given, user, token or ""):
+            return error_pages.unauthorized_page()
+        name = user if user and given else ""
+        if user and not name and not path.startswith(account.UNPROTECTED):
+            return error_pages.refusal_page(path)
+        issues_crumb = path.startswith(account.CRUMB_ISSUER)
+        session = request.cookies.get(account.SESSION_COOKIE, "")
+        visitor = account.Visitor(name, session or (secrets.token_hex(16) if issues_crumb else ""))
+        # A visitor who logs in with each request, as programs do, needs no crumb.
+        if request.method == "POST" and not name and request.headers.get(account.CRUMB_FIELD) != visitor.crumb:
+            return error_pages.no_crumb_page()
+        response = jenkins.change(path, visitor) or jenkins.get(path, visitor)
+        if issues_crumb:
+            response.set_cookie(account.SESSION_COOKIE, visitor.session, httponly=True)
+        return response
+
+    @app.errorhandler(HTTPException)
+    def fail(error: HTTPException) -> Response:
+        response = error_pages.http_error_page(error.code or 500)
+        error_pages.finish_response(response, "", None)
         return response
 
     @app.get("/metadata.csv")

@@ -90,7 +90,11 @@ def add_jobs(seed: int, started: float, root: JenkinsFolder, size: ProgrammeSize
 
 def _matrix(make: Callable[..., _BuildSeries], name: str, count: int, style: str, axis_style: str) -> JenkinsJob:
     """Every fifth build leaves its last axis to the build before it."""
-    axes = {axis: make(f"{name}/{axis}", count, 24, axis_style, 20, bad_from=count - 3).builds() for axis in AXES}
+    started_by = lambda number: {"upstream": UpstreamBuild(name, number)}  # noqa: E731
+    axes = {
+        axis: make(f"{name}/{axis}", count, 24, axis_style, 20, bad_from=count - 3, extra=started_by).builds()
+        for axis in AXES
+    }
     jobs = {axis: _job(f"{name}/{axis}", jenkins_items.MATRIX_AXIS, builds) for axis, builds in axes.items()}
     for number in range(5, count + 1, 5):
         jobs[AXES[-1]].deleted.add(number)

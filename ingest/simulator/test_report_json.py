@@ -3,36 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsJob, report_counts
 from ingest.simulator.tree_query import ExportedBean
 
+SEARCHED_BUILDS = 25
+
 
 def test_report(
-    build: JenkinsBuild, now: float, build_url: Callable[[JenkinsJob, JenkinsBuild], str]
+    job: JenkinsJob, build: JenkinsBuild, now: float, build_url: Callable[[JenkinsJob, JenkinsBuild], str]
 ) -> ExportedBean | None:
     """The build's test report, None if nothing was published."""
     report = build.report(now)
     if not report:
         return None
     if "children" not in report:
-        return junit(report)
+        return _junit(report, _FailureAges(job, build, now))
 
     def child(job: JenkinsJob, axis: JenkinsBuild) -> ExportedBean:
         return ExportedBean(job.kind[1], {"number": axis.number, "url": build_url(job, axis)})
 
     children = [
-        ExportedBean("", {"child": child(job, axis), "result": junit(axis_report)})
+        ExportedBean("", {"child": child(job, axis), "result": _junit(axis_report, _FailureAges(job, axis, now))})
         for job, axis, axis_report in report["children"]
     ]
     properties = {**report_counts(report), "urlName": "testReport", "childReports": children}
     return ExportedBean("hudson.tasks.test.MatrixTestResult", properties)
 
 
-def junit(report: dict) -> ExportedBean:
+@dataclass(frozen=True)
+class _FailureAges:
+    """Since which build the failed tests of a build have failed."""
+
+    job: JenkinsJob
+    build: JenkinsBuild
+    now: float
+
+    @cached_property
+    def since(self) -> dict[tuple[str, str], int]:
+        """(class, name) -> number of the oldest build of those in a row in which the test failed."""
+        builds = [build for build in self.job.builds(self.now) if build.number <= self.build.number]
+        found: dict[tuple[str, str], int] = {}
+        failing: set[tuple[str, str]] | None = None
+        for build in builds[:SEARCHED_BUILDS]:
+            report = build.report(self.now) or {"suites": []}
+            failed = {_key(case) for suite in report["suites"] for case in suite["cases"] if case["status"] == "FAILED"}
+            failing = failed if failing is None else failing & failed
+            if not failing:
+                break
+            found |= dict.fromkeys(failing, build.number)
+        return found
+
+    def first(self, case: dict) -> int:
+        return self.since.get(_key(case), self.build.number)
+
+    def age(self, case: dict) -> int:
+        return self.build.number - self.first(case) + 1
+
+
+def _key(case: dict) -> tuple[str, str]:
+    return case["className"], case["name"]
+
+
+def _junit(report: dict, ages: _FailureAges) -> ExportedBean:
     """`hudson.tasks.junit.TestResult`; unlike the aggregate, with passCount and without totalCount."""
     counts = report_counts(report)
-    suites = [_suite(suite) for suite in report["suites"]]
     properties = {
         "testActions": [],
         "duration": sum(suite["duration"] for suite in report["suites"]),
@@ -40,21 +77,33 @@ def junit(report: dict) -> ExportedBean:
         "failCount": counts["failCount"],
         "passCount": counts["totalCount"] - counts["failCount"] - counts["skipCount"],
         "skipCount": counts["skipCount"],
-        "suites": suites,
+        "suites": [_suite(suite, ages) for suite in report["suites"]],
     }
     return ExportedBean("hudson.tasks.junit.TestResult", properties)
 
 
-def _suite(suite: dict) -> ExportedBean:
+def _suite(suite: dict, ages: _FailureAges) -> ExportedBean:
     usual: dict[str, object] = {
         "enclosingBlockNames": [],
         "enclosingBlocks": [],
         "id": None,
         "nodeId": None,
-        "stdout": None,
+        "properties": {},
         "stderr": None,
+        "stdout": None,
     }
-    case = {"testActions": [], "age": 0, "failedSince": 0, "flakyFailures": [], "rerunFailures": [], "properties": {}}
-    return ExportedBean(
-        "", {**usual, **suite, "cases": [ExportedBean("", {**case, **fields}) for fields in suite["cases"]]}
-    )
+    return ExportedBean("", {**usual, **suite, "cases": [_case(fields, ages) for fields in suite["cases"]]})
+
+
+def _case(fields: dict, ages: _FailureAges) -> ExportedBean:
+    usual: dict[str, object] = {
+        "age": 0,
+        "failedSince": 0,
+        "flakyFailures": [],
+        "properties": {},
+        "rerunFailures": [],
+        "testActions": [],
+    }
+    if fields["status"] == "FAILED":
+        usual |= {"age": lambda: ages.age(fields), "failedSince": lambda: ages.first(fields)}
+    return ExportedBean("", {**usual, **fields})

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 EVERYTHING = 2**31
 # Properties shown at any depth, or only at the requested depth; all others as their bean's visibility.
 VISIBILITY = {"name": 999, "url": 999, "number": 999, "color": 2, "allBuilds": -2}
+# What is in these properties is shown as if it were the bean's own, at the same depth.
+INLINE = {"computer", "items", "monitorData"}
 _TOKEN = re.compile(r"[\[\]{},]|[^\[\]{},]+")
 
 
@@ -31,6 +33,10 @@ class ExportedList:
 
     handles: Sequence
     make: Callable
+
+
+class ExportedMap(dict[str, object]):
+    """An object whose keys are data: a selection applies to its values."""
 
 
 @dataclass(slots=True)
@@ -52,7 +58,9 @@ class DepthSelection:
     stop: int = EVERYTHING
 
     def accept(self, name: str, visibility: int) -> DepthSelection | None:
-        return DepthSelection(self.least + 1) if visibility >= self.least else None
+        if visibility < self.least:
+            return None
+        return DepthSelection(self.least if name in INLINE else self.least + 1)
 
 
 def parse(text: str) -> TreeSelection:
@@ -113,6 +121,8 @@ def parse(text: str) -> TreeSelection:
 
 def render(value: object, shown: TreeSelection | DepthSelection) -> object:
     """The value as plain dicts and lists, cut down to what is shown."""
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, ExportedBean):
         out: dict[str, object] = {"_class": value.kind} if value.kind else {}
         for name, inner in value.properties.items():
@@ -120,6 +130,10 @@ def render(value: object, shown: TreeSelection | DepthSelection) -> object:
             if below is not None:
                 out[name] = render(inner() if callable(inner) else inner, below)
         return out
+    if isinstance(value, ExportedMap):
+        return {key: render(inner, shown) for key, inner in value.items()}
+    if isinstance(value, dict):
+        return render(ExportedBean("", value), shown)
     if isinstance(value, ExportedList):
         return [render(value.make(handle), shown) for handle in value.handles[shown.start : shown.stop]]
     if isinstance(value, list | tuple):
