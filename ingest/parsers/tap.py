@@ -16,8 +16,11 @@ LINE_BYTES = 16 << 10
 MAX_INDENT = 200  # subtests within subtests beyond this are taken as one level
 MAX_COMMENTS = 20_000  # lines that are held until the test point after them
 MESSAGE_CHARS = 8 << 10
+NAME_CHARS = 4 << 10
 
-_POINT = re.compile(r"(?P<not>not\s+)?ok(?=[\s#]|$)(?:\s+(?P<number>\d+)(?=[\s#]|$))?(?:\s*-(?=\s|$))?\s*(?P<rest>.*)$")
+_POINT = re.compile(r"(?P<not>not\s+)?ok(?=[\s#]|$)(?:\s+(?P<number>\d+)(?=[\s#]|$))?(?P<dash>\s*-(?=\s|$))?\s*(?P<rest>.*)$")
+_OPENS = re.compile(r"(?:^|\s)\{$")
+_TAPE_END = re.compile(r"#\s*(?:tests|pass)\s+\d+$")
 # A directive, also without a space before it; or any remark. "#12" is the number of an issue, and part of the name.
 _REMARK = re.compile(r"(?<!\\)(?:\\\\)*(?P<at>#)\s*(?:skip\w*|todo)\b|(?:^|(?<=\s))(?P<or>#)(?!\d)", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"#\s*(?P<word>skip\w*|todo|xfail)\b[:\s]*(?P<why>.*)$", re.IGNORECASE)
@@ -40,7 +43,8 @@ def parse(stream: ReportStream) -> Report:
     """Parse one stream. A failing TODO counts as skipped, a test point that only sums up its subtests is not counted,
     and "Bail out!" is a failed test. A plan with another number of tests than ran gives a warning.
 
-    Subtests are indented, or are comments before their test point (kselftest) if these have a plan.
+    Subtests are indented, before their test point or in braces after it, or are comments before their test point
+    (kselftest) if these have a plan. The class of an assertion of tape is the test, which is a comment before it.
     """
     report = Report()
     reader = _Reader(report)
@@ -77,6 +81,9 @@ class _Reader:
         self._comments: list[str] = []  # since then
         self._yaml: list[str] | None = None  # the lines of the open block
         self._yaml_indent = 0
+        self._blocks: list[tuple[int, Case]] = []  # indentation and test point of the open braces
+        self._heading = ""  # the last comment before a test point
+        self._headed: list[tuple[Case, str]] | None = []  # None once the file is not of tape
 
     def line(self, line: str) -> None:
         body = line.lstrip(" \t")
@@ -93,6 +100,10 @@ class _Reader:
             self._point(indent, point)
         elif plan := _PLAN.match(body):
             self._plan(indent, plan)
+        elif body == "{":
+            self._reopen(indent)
+        elif body == "}":
+            self._end_blocks(indent)
         elif body[:9].lower() == "bail out!":
             self._flush_comments(None)
             reason = clip(body[9:].strip(), MESSAGE_CHARS) or None
@@ -113,10 +124,12 @@ class _Reader:
 
     def _point(self, indent: int, point: re.Match[str]) -> None:
         self._end_yaml()
-        rest = point["rest"]
+        self._end_blocks(indent)
+        opens = _OPENS.search(point["rest"])
+        rest = point["rest"] if opens is None else point["rest"][: opens.start()]
         remark = _REMARK.search(rest)
         at = len(rest) if remark is None else remark.start("at" if remark["at"] else "or")
-        name, behind = rest[:at].strip().removesuffix(" {"), rest[at:].strip()
+        name, behind = rest[:at].strip(), rest[at:].strip()
         duration = tap_details.duration(behind)
         if found := _BATS_TIME.search(name):
             name = name[: found.start()]
@@ -131,8 +144,44 @@ class _Reader:
             case.kind = "error" if _TIMEOUT.match(behind) else "failure"
             if behind and duration is None and not _NOTHING.match(behind):
                 case.message = clip(behind.lstrip("# "), MESSAGE_CHARS)
+        self._keep_heading(case, point)
         self._flush_comments(case)
-        self._add(indent, case, counts=True)
+        if opens:
+            self._blocks.append((indent, case))
+            self._last = None
+        else:
+            self._add(indent, case, counts=True)
+
+    def _reopen(self, indent: int) -> None:
+        """Braces in a line of their own: the subtests of the last test point follow."""
+        level = self._levels[-1] if self._levels else None
+        if level is not None and level.indent == indent and level.cases and level.cases[-1] is self._last:
+            self._end_yaml()
+            self._blocks.append((indent, level.cases.pop()))
+            level.points -= 1
+            self._last = None
+
+    def _end_blocks(self, indent: int) -> None:
+        """Add the test points whose braces end here: the subtests in them have been read."""
+        while self._blocks and self._blocks[-1][0] >= indent:
+            outer, case = self._blocks.pop()
+            self._add(outer, case, counts=True)
+
+    def _keep_heading(self, case: Case, point: re.Match[str]) -> None:
+        if self._headed is None:
+            return
+        if self._comments:
+            self._heading = self._comments[-1].removeprefix("#").strip()
+        if point["dash"] or not self._heading or self.planned:
+            self._headed = None
+        else:
+            self._headed.append((case, self._heading))
+
+    def _set_classes_of_tape(self) -> None:
+        """tape writes its plan and these totals at the end, and no dash before a name."""
+        if self._headed and self.planned and len([line for line in self._comments if _TAPE_END.match(line)]) == 2:
+            for case, heading in self._headed:
+                case.class_name = clip(heading, NAME_CHARS)
 
     def _flush_comments(self, following: Case | None) -> None:
         """The comments since the last test point: its details, or subtests or details of the one that follows."""
@@ -185,6 +234,8 @@ class _Reader:
 
     def close(self) -> None:
         self._end_yaml()
+        self._end_blocks(0)
+        self._set_classes_of_tape()
         self._flush_comments(None)
         for level in self._levels:
             self._compare(level, "" if level is self._levels[0] else "subtests without their test point:")
