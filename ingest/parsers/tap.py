@@ -15,6 +15,7 @@ from ingest.parsers.text import clip
 LINE_BYTES = 16 << 10
 MAX_INDENT = 200  # subtests within subtests beyond this are taken as one level
 MAX_COMMENTS = 20_000  # lines that are held until the test point after them
+KUNIT_LINES = 20  # of one failed expectation
 MESSAGE_CHARS = 8 << 10
 NAME_CHARS = 4 << 10
 
@@ -31,6 +32,7 @@ _NOTHING = re.compile(
 _PLAN = re.compile(r"1\.\.(?P<last>\d{1,9})(?:\s*#\s*skip\w*\s*(?P<why>.*))?\s*$", re.IGNORECASE)
 _VERSION = re.compile(r"K?TAP version \d+$")
 _CLOCK = re.compile(r"(?:<\d+>)?\[\s*\d+\.\d+\]\s")  # before each line of a kernel log
+_KUNIT = re.compile(r"# \S+: (?:EXPECTATION|ASSERTION) FAILED at ")
 _BATS_TIME = re.compile(r" in (?P<value>\d+)(?P<unit>ms|sec)$")
 _LOOKS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+\s*(?:#|$)|(?:not )?ok(?: \d+\b| - ))", re.MULTILINE)
 
@@ -108,8 +110,11 @@ class _Reader:
             self._flush_comments(None)
             reason = clip(body[9:].strip(), MESSAGE_CHARS) or None
             self._add(indent, Case("", "", "Bail out!", FAILED, "error", message=reason))
-        elif body.startswith("#") and len(self._comments) < MAX_COMMENTS:
-            self._comments.append(body)
+        elif len(self._comments) < MAX_COMMENTS:
+            if body.startswith("#"):
+                self._comments.append(body)
+            elif any(map(_KUNIT.match, self._comments[-KUNIT_LINES:])):
+                self._comments.append(f"# {body}")  # KUnit says what it expected without "#"
 
     def _plan(self, indent: int, plan: re.Match[str]) -> None:
         self.planned = True
@@ -190,12 +195,13 @@ class _Reader:
             return
         inner = [comment[1:].removeprefix(" ") for comment in comments]
         first = _first_of_subtests(inner)
-        heading = next((at for at, text in enumerate(inner) if following and text.strip() == following.name), None)
+        heading = next((at for at, text in enumerate(inner) if following and _is_about(text, following.name)), None)
         own = min((at for at in (first, heading) if at is not None), default=len(inner))
         if self._last is not None:
             tap_details.add_comments(self._last, inner[:own])
         if following is not None and following.status == FAILED and heading is not None and first is None:
-            tap_details.add_comments(following, inner[heading + 1 :])
+            inner[heading] = inner[heading].strip().removeprefix(following.name).removeprefix(": ")
+            tap_details.add_comments(following, inner[heading:])
         if first is not None:
             indent = self._levels[-1].indent if self._levels else 0
             self._last = None
@@ -214,7 +220,7 @@ class _Reader:
         within: list[Case] = []
         while self._levels and self._levels[-1].indent > indent:
             level = self._levels.pop()
-            self._compare(level, f"subtests of {clip(case.name, 100)!r}")
+            self._compare(level, repr(clip(case.name, 100)))
             within = level.cases + within
         if not self._levels or self._levels[-1].indent < indent:
             self._levels.append(_Level(indent))
@@ -238,9 +244,14 @@ class _Reader:
         self._set_classes_of_tape()
         self._flush_comments(None)
         for level in self._levels:
-            self._compare(level, "" if level is self._levels[0] else "subtests without their test point:")
+            self._compare(level, "" if level is self._levels[0] else "a block of subtests")
             self.report.cases.extend(level.cases)
         self.report.differ(totals.shortened(self._differences))
+
+
+def _is_about(comment: str, name: str) -> bool:
+    """Whether a comment is about the test point after it: kselftest's and KUnit's are."""
+    return comment.strip() == name or comment.strip().startswith(f"{name}: ")
 
 
 def _first_of_subtests(lines: list[str]) -> int | None:

@@ -25,15 +25,16 @@ _PLACE = re.compile(
     r"|\(?(?:in|from) (?:test )?(?:file|function)\b.*"
     r"|node:[\w/.]+:.*|file:/.*|[\w./\\:@-]+:\d+(?::\d+)?:?"
     r"|(?:Failed|Failed \(TODO\)) test\b.*"
-    r"|K?TAP version \d+|Subtest\b.*|\d+\.\.\d+|timeout set to \d+"
+    r"|timeout set to \d+|(?:\S+: )?(?:EXPECTATION|ASSERTION) FAILED at .*"
     r"|async\b.*|new \S+ \(.*|[\w.<>$ ]+ \((?:node:|file:|/).*"
     r"|[-=~*_.\s]*)$",
     re.IGNORECASE,
 )
-# What harnesses sum up at the end.
-_SUMMARY = re.compile(
-    r"(?:(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s+[\d.]+|Looks like you (?:failed|planned)\b.*"
-    r"|(?:Totals: )?pass:\d+ fail:\d+.*|ok)$"
+# What harnesses write besides: headings of what follows, and sums.
+_HEADING = re.compile(
+    r"(?:K?TAP version \d+|Subtest\b.*|\d+\.\.\d+|Looks like you (?:failed|planned)\b.*"
+    r"|(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s+[\d.]+"
+    r"|(?:\S+: )?pass:\d+ fail:\d+.*|ok)$"
 )
 
 
@@ -58,13 +59,11 @@ def add_comments(case: Case, lines: list[str]) -> None:
         text = line.strip()
         if (lasted := duration(f"#{text}")) is not None:
             case.duration_s = lasted
-        elif text and not _SUMMARY.match(text):
+        elif text and not _HEADING.match(text):
             details.append(line.rstrip())
     if case.status != FAILED or not details:
         return
-    if case.message is None:
-        case.message = clip(_first_reason(details), MESSAGE_CHARS) or None
-    _add_trace(case, "\n".join(_dedented(details)))
+    _add_reason(case, _first_reason(details), "\n".join(_dedented(details)))
 
 
 def add_yaml(case: Case, lines: list[str]) -> None:
@@ -77,19 +76,19 @@ def add_yaml(case: Case, lines: list[str]) -> None:
     if case.status != FAILED:
         return
     reason = next(filter(None, (_reason(key, values) for key in _REASONS)), "") or _comparison(values)
-    if reason:
-        case.message = clip(reason, MESSAGE_CHARS)
     shown = [text for key, text in values.items() if key == "stack"]
     shown += [f"{key}: {text}" for key, text in values.items() if key != "stack" and key not in _NO_REASON]
     places = [f"{key}: {values[key]}" for key in ("at", "location") if values.get(key)]
-    _add_trace(case, "\n".join([*shown, *places]))
+    if reason:
+        case.message = None  # better than a comment's
+    _add_reason(case, reason, "\n".join([*shown, *places]))
 
 
 def _values(lines: list[str]) -> dict[str, str]:
     """The outermost keys of a block with their texts, without the quotes. Not all that tools write is YAML."""
     values: dict[str, str] = {}
     key = ""
-    for line in lines:
+    for line in _dedented(lines):
         found = _KEY.match(line) if line[:1].strip() else None
         if found:
             key = found["key"].lower()
@@ -130,9 +129,17 @@ def _first_reason(lines: list[str]) -> str:
 
 
 def _dedented(lines: list[str]) -> list[str]:
-    margin = min(len(line) - len(line.lstrip()) for line in lines)
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
     return [line[margin:] for line in lines]
 
 
-def _add_trace(case: Case, text: str) -> None:
-    case.trace = clip("\n".join(filter(None, (case.trace, text.strip("\n")))), TRACE_CHARS) or None
+def _add_reason(case: Case, reason: str, details: str) -> None:
+    """Add the details as the trace. Without a reason they are output: they would pass for one, and be the pattern of
+    failures that have nothing in common."""
+    case.message = case.message or clip(reason, MESSAGE_CHARS) or None
+    details = "\n".join(filter(None, (case.trace or case.output, details.strip("\n"))))
+    case.trace, case.output = None, None
+    if case.message:
+        case.trace = clip(details, TRACE_CHARS) or None
+    else:
+        case.output = clip(details, TRACE_CHARS) or None

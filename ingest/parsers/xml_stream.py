@@ -24,7 +24,7 @@ from ingest.parsers.long_tokens import clipped_chunks
 MAX_TOKEN = 16 << 20
 MAX_TEXT = 64 << 20  # characters of kept text per document; beyond it each text keeps little
 MAX_CASES = 2_000_000
-MAX_DEPTH = 10_000
+MAX_DEPTH = 100_000
 MAX_NAMES = 100_000  # different names of elements and attributes, which are held until the end
 
 
