@@ -7,9 +7,9 @@
 | `tests` of a suite with nested ones counts only its own | mocha |
 | `tests` counts assertions, `failures` failed assertions | Catch2, doctest |
 | `tests` counts the passed ones | Boost.Test |
-| `failures` includes errors, or `errors` all failures | Boost.Test, PHPUnit |
+| `failures` includes errors, or `errors` all failures, or both are all | Boost.Test, PHPUnit, web-test-runner |
 | `skipped` includes disabled tests, or does not | gtest |
-| the failure of a package is a case, `TestMain`, that its suite does not count | gotestsum |
+| the failure of a package is a case, `TestMain`, that no suite counts, but `errors` of the root may | gotestsum |
 | an empty suite declares the sum of all others | fpcunit |
 """
 
@@ -86,6 +86,8 @@ def differences(
         levels += [
             replace(level, tests=level.tests - packages, failed=level.failed - packages) for level in tuple(levels)
         ]
+        if (declared.errors or 0) <= packages:
+            declared = replace(declared, errors=None)
     found = {}
     assertions = _counts_assertions(declared, total, cases)
     tests = declared.tests
@@ -137,10 +139,11 @@ def _failures_agree(declared: SuiteTotals, read: SuiteCounts) -> bool:
     if failures is None:
         return errors in (None, read.errors, read.error_elements, read.failed)
     if errors is None:
-        return failures in (read.failed, read.failed - read.errors, read.failure_elements, elements)
+        finals = (read.failed, read.failed - read.errors, read.failed + read.retries)
+        return failures in (*finals, read.failure_elements, elements)
     if failures + errors in (read.failed, elements, read.failed - read.of_suites, read.failed + read.retries):
         return True
-    return failures == read.failed and errors <= failures
+    return failures == read.failed and (errors == failures or errors <= max(read.errors, read.error_elements))
 
 
 def _skipped_agree(declared: dict[str, int], read: SuiteCounts) -> bool:

@@ -25,15 +25,16 @@ NUNIT = """<?xml version="1.0" encoding="utf-8"?>
   skipped="2" start-time="2026-01-08 16:01:44Z" end-time="2026-01-08 16:01:50Z" duration="5.5">
  <test-suite type="Assembly" name="Pier.dll" fullname="/build/Pier.dll" result="Failed" site="Child">
   <environment machine-name="agent1"/>
-  <test-suite type="TestFixture" name="Dock(5)" fullname="Pier.Dock(5)" classname="Pier.Dock" result="Failed" site="Child">
+  <test-suite type="TestFixture" name="Dock(5)" fullname="Pier.Dock(5)" classname="Pier.Dock" result="Failed"
+    site="Child">
    <test-case name="Berths" fullname="Pier.Dock(5).Berths" classname="Pier.Dock" result="Passed" duration="0.5"
      start-time="2026-01-08 16:01:45Z"/>
-   <test-suite type="ParameterizedMethod" name="Adds" fullname="Pier.Dock(5).Adds" classname="Pier.Dock" result="Failed">
+   <test-suite type="ParameterizedMethod" name="Adds" fullname="Pier.Dock(5).Adds" result="Failed">
     <test-case name="Adds(1,&quot;a.b&quot;)" fullname="Pier.Dock(5).Adds(1,&quot;a.b&quot;)" classname="Pier.Dock"
       result="Failed" duration="0.1"><failure><message><![CDATA[still moored]]></message>
       <stack-trace>at Pier.Dock</stack-trace></failure><output>creaks</output></test-case>
-    <test-case name="Adds(2,null)" fullname="Pier.Dock(5).Adds(2,null)" classname="Pier.Dock" result="Failed" label="Error">
-      <failure><message>System.Exception : no crane</message></failure></test-case>
+    <test-case name="Adds(2,null)" fullname="Pier.Dock(5).Adds(2,null)" classname="Pier.Dock" result="Failed"
+      label="Error"><failure><message>System.Exception : no crane</message></failure></test-case>
    </test-suite>
    <test-case name="Warns" fullname="Pier.Dock(5).Warns" classname="Pier.Dock" result="Warning"/>
    <test-case name="Later" fullname="Pier.Dock(5).Later" classname="Pier.Dock" result="Skipped" label="Ignored">
@@ -45,10 +46,12 @@ NUNIT = """<?xml version="1.0" encoding="utf-8"?>
  </test-suite>
 </test-run>"""
 TORN_DOWN = """<test-suite type="TestFixture" name="Ship" fullname="Pier.Ship" classname="Pier.Ship" result="Failed"
-  label="Error" site="TearDown"><failure><message>TearDown : no rope</message><stack-trace>at Ship</stack-trace></failure>
+  label="Error" site="TearDown"><failure><message>TearDown : no rope</message><stack-trace>at Ship</stack-trace>
+  </failure>
   <test-case name="Sails" fullname="Pier.Ship.Sails" classname="Pier.Ship" result="Passed"/></test-suite>"""
-SET_UP = """<test-suite type="TestFixture" name="Ship" fullname="Pier.Ship" classname="Pier.Ship" result="Failed" label="Error"
-  site="SetUp"><failure><message>no water</message></failure><test-case name="Sails" fullname="Pier.Ship.Sails"
+SET_UP = """<test-suite type="TestFixture" name="Ship" fullname="Pier.Ship" classname="Pier.Ship" result="Failed"
+  label="Error" site="SetUp"><failure><message>no water</message></failure>
+  <test-case name="Sails" fullname="Pier.Ship.Sails"
   classname="Pier.Ship" result="Failed" label="Error" site="Parent"><failure><message>OneTimeSetUp: no water</message>
   </failure></test-case></test-suite>"""
 
