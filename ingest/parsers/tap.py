@@ -19,7 +19,9 @@ KUNIT_LINES = 20  # of one failed expectation
 MESSAGE_CHARS = 8 << 10
 NAME_CHARS = 4 << 10
 
-_POINT = re.compile(r"(?P<not>not\s+)?ok(?=[\s#]|$)(?:\s+(?P<number>\d+)(?=[\s#]|$))?(?P<dash>\s*-(?=\s|$))?\s*(?P<rest>.*)$")
+_POINT = re.compile(
+    r"(?P<not>not\s+)?ok(?=[\s#]|$)(?:\s+(?P<number>\d+)(?=[\s#]|$))?(?P<dash>\s*-(?=\s|$))?\s*(?P<rest>.*)$"
+)
 _OPENS = re.compile(r"(?:^|\s)\{$")
 _TAPE_END = re.compile(r"#\s*(?:tests|pass)\s+\d+$")
 # A directive, also without a space before it; or any remark. "#12" is the number of an issue, and part of the name.
