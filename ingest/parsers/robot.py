@@ -6,6 +6,10 @@ run: 410 MB for a file of 60 MB. This streaming parser needs almost no memory an
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from itertools import islice
+
 from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identify
@@ -15,6 +19,13 @@ from ingest.parsers.xml_stream import Source, read_status, read_xml
 
 MESSAGE_CHARS = 8 << 10
 _STATUS = {"PASS": PASSED, "FAIL": FAILED}
+# What `rebot --merge` writes into the message of a test that was run again: the newest result first, messages as HTML.
+_MERGED = re.compile(
+    r'<span class="(?:new|old)-status">[^<]*</span>\s*<span class="[a-z -]*">(?P<status>[A-Z ]+)</span><br>'
+    r'(?:<span class="(?:new|old)-message">[^<]*</span> (?P<message>.*?)<br>(?=<hr>|$))?',
+    re.DOTALL,
+)
+MAX_ATTEMPTS = 1000  # of one test
 # Which number of a <stat> counts what.
 _STATISTICS = {"pass": ("passed", PASSED), "fail": ("failures", FAILED), "skip": ("skipped tests", SKIPPED)}
 
@@ -22,7 +33,8 @@ _STATISTICS = {"pass": ("passed", PASSED), "fail": ("failures", FAILED), "skip":
 def parse(stream: ReportStream) -> Report:
     """Parse one output.xml: the suites' names joined by dots are the class, the suite's source is the file.
 
-    As in Robot, a failed teardown of a suite fails all of its tests. The file has their status from before it.
+    As in Robot, a failed teardown of a suite fails all of its tests. The file has their status from before it. Results
+    that `rebot --merge` replaced are earlier attempts.
     """
     reader, problem = read_xml(stream, _Reader)
     status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
@@ -62,6 +74,7 @@ class _Reader(ElementHandler):
         self._test: Case | None = None
         self._settled = False  # a test that was cut off has no status
         self._failures = Clip(0)
+        self._message = ""  # of the test, unclipped
         self._attrs: dict[str, str] = {}  # of the open <status>
         self._teardown = False  # inside the teardown of a suite
 
@@ -107,7 +120,7 @@ class _Reader(ElementHandler):
             self._teardown = False
         elif tag == "test":
             if self._test is not None and self._settled:
-                self.cases.append(self._test)
+                self.cases += _attempts(self._test, self._message)
             self._test = None
         elif tag == "suite" and self._suites and parent in ("", "robot", "suite"):
             self._end_suite(self._suites.pop())
@@ -118,6 +131,7 @@ class _Reader(ElementHandler):
         attrs = self._attrs
         self._settled = "status" in attrs
         test.status = _STATUS.get(attrs.get("status", ""), SKIPPED)
+        self._message = text
         test.message = clip(text, MESSAGE_CHARS) or None
         test.duration_s = self._elapsed()
         test.started_at = _when(attrs.get("start") or attrs.get("starttime") or "")
@@ -136,7 +150,8 @@ class _Reader(ElementHandler):
         if suite.teardown is not None:
             message = suite.teardown or suite.message.partition("\n")[2] or "no message"
             for case in cases:
-                _fail(case, message)
+                if case.is_final:
+                    _fail(case, message)
         elif suite.failed and not any(case.status == FAILED for case in cases):
             path = ".".join(suite.name for suite in (*self._suites, suite))
             file, class_name = identify(suite.source, path)
@@ -153,7 +168,7 @@ class _Reader(ElementHandler):
             if suite not in self._spans and suite:
                 continue
             name, first, last = self._spans.get(suite, ("", 0, len(self.cases)))
-            cases = [case for case in self.cases[first:last] if case.name != INIT]
+            cases = [case for case in self.cases[first:last] if case.is_final and case.name != INIT]
             declared = {measure: totals.number(numbers.get(key)) for key, (measure, _) in _STATISTICS.items()}
             read = {measure: [sum(case.status == status for case in cases)] for measure, status in _STATISTICS.values()}
             found = totals.differences(declared, read, f"suite {clip(name, 100)!r}" if suite else "")
@@ -167,6 +182,25 @@ class _Reader(ElementHandler):
             return seconds(attrs["elapsed"])
         start, end = _when(attrs.get("starttime", "")), _when(attrs.get("endtime", ""))
         return round(end - start, 3) if start is not None and end is not None and end >= start else None
+
+
+def _attempts(test: Case, message: str) -> list[Case]:
+    """The attempts of a test, of which the file has the last, and a summary of all in its message."""
+    merged = [*islice(_MERGED.finditer(message), MAX_ATTEMPTS)] if message.startswith("*HTML*") else []
+    if len(merged) < 2:
+        return [test]
+    messages = [clip(unescape(found["message"] or ""), MESSAGE_CHARS) or None for found in merged]
+    attempts = []
+    for number in range(1, len(merged)):
+        status = _STATUS.get(merged[-number]["status"], SKIPPED)
+        kind = "failure" if status == FAILED else None
+        attempt = Case(test.file, test.class_name, test.name, status, kind, message=messages[-number], suite=test.suite)
+        attempt.trace = attempt.message if kind else None
+        attempt.attempt, attempt.is_final = number, False
+        attempts.append(attempt)
+    test.trace = messages[0] if test.trace == message else test.trace
+    test.message, test.attempt = messages[0], len(merged)
+    return [*attempts, test]
 
 
 def _fail(case: Case, message: str) -> None:

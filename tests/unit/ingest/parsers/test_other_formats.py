@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
@@ -168,6 +169,38 @@ ROBOT = """<?xml version="1.0" encoding="UTF-8"?>
   <status status="FAIL" start="2026-01-08T16:01:44" elapsed="3"/></suite>
  <status status="FAIL" start="2026-01-08T16:01:44" elapsed="4"/></suite>
  <statistics><total><stat pass="1" fail="1" skip="1">All Tests</stat></total></statistics></robot>"""
+
+
+def test_results_that_rebot_merged_are_attempts():
+    def status(state, outcome, message=""):
+        text = f'<span class="{state}-message">{state.title()} message:</span> {message}<br>' if message else ""
+        span = f'<span class="{outcome.lower()}">{outcome}</span>'
+        return f'<span class="{state}-status">{state.title()} status:</span> {span}<br>{text}'
+
+    head = '*HTML* <span class="merge">Test has been re-executed and results merged.</span>'
+    first = status("old", "FAIL", "no route to &lt;lab&gt;<br>again")
+    messages = {
+        "rescued": ("PASS", "<hr>".join([head, status("new", "PASS"), first])),
+        "twice": ("FAIL", "<hr>".join([head, status("new", "FAIL", "x" * 9000), status("old", "FAIL", "b"), first])),
+        "added": ("FAIL", "*HTML* Test added from merged suite.<hr>no route"),
+    }
+    tests = "".join(
+        f'<test name="{name}"><status status="{outcome}">{escape(message)}</status></test>'
+        for name, (outcome, message) in messages.items()
+    )
+    text = f'<robot><suite name="s">{tests}<status status="FAIL"/></suite></robot>'
+    report = read(robot.parse, text)
+    assert [(case.name, case.status, case.attempt, case.is_final) for case in report.cases] == [
+        ("rescued", FAILED, 1, False),
+        ("rescued", PASSED, 2, True),
+        ("twice", FAILED, 1, False),
+        ("twice", FAILED, 2, False),
+        ("twice", FAILED, 3, True),
+        ("added", FAILED, 1, True),
+    ]
+    assert [case.message for case in report.cases[:2]] == ["no route to <lab><br>again", None]
+    assert [case.message for case in report.cases[2:4]] == ["no route to <lab><br>again", "b"]
+    assert report.cases[4].message.startswith("xxx") and "<span" not in report.cases[4].message + report.cases[4].trace
 
 
 def test_robot():
