@@ -193,7 +193,7 @@ def _count_as_jenkins(reports: list[_Parsed]) -> JenkinsCounts | None:
     counts = JenkinsCounts()
     for report in counted:
         final = [case.status for case in report.cases if case.is_final]
-        counts.tests += len(final) - report.uncounted
+        counts.tests += len(final) - report.uncounted + report.unmarked
         counts.failed += final.count(FAILED) - report.uncounted
         counts.skipped += final.count(SKIPPED)
     return counts if counted else None

@@ -64,6 +64,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
     uncounted: int = 0  # failures of suites and the like among `cases`, which Jenkins does not count as tests
+    unmarked: int = 0  # earlier attempts among `cases`, which Jenkins counts as passed tests
     started_at: float | None = None  # of the whole report, if its cases have no time of their own
     unread: bool = False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from ingest.parsers import junit_totals
+from ingest.parsers import junit_dialects, junit_totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identified, identify
 from ingest.parsers.junit_totals import CATCH2_HOST, SuiteCounts, SuiteTotals
@@ -46,7 +46,7 @@ def parse(stream: ReportStream, *, trace_chars: int = TRACE_CHARS, output_chars:
 class _Suite:
     __slots__ = (
         "broken", "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "kept", "label",
-        "last", "name", "nested", "output", "own", "parent", "seconds", "start",
+        "last", "name", "nested", "output", "own", "parent", "path", "seconds", "start",
     )  # fmt: skip
 
     def __init__(self, attrs: dict[str, str], parent: _Suite | None, first: int) -> None:
@@ -55,6 +55,7 @@ class _Suite:
         self.name = _clipped_name(get("name"))
         package = get("package")
         self.label = f"{package}.{self.name}" if package and self.name else self.name or package or ""
+        self.path: str = junit_dialects.path_of_node(attrs, self.name, parent.path if parent else "")
         self.id = get("id")
         self.file: str = get("file") or (parent.file if parent else "")
         host = get("hostname")
@@ -115,6 +116,7 @@ class _Reader:
         self._duration = 0.0
         self._differences: list[str] = []
         self._uncounted = 0
+        self._unmarked = 0
         self._started: float | None = None
         self._bad_times, self._bad_time = 0, ""
         self._stack: list[tuple[str, _Suite | None]] = []
@@ -166,6 +168,8 @@ class _Reader:
             if class_name is None:
                 class_name, _, last = name.rpartition(".")
                 name = last or name
+        elif class_name == junit_dialects.NODE_CLASS:
+            class_name = suite.path or class_name
         file = get("file") or suite.file
         if len(file) + len(class_name) + len(name) > CACHED_CHARS:
             file, class_name = identify(clip(file, NAME_CHARS), clip(class_name, NAME_CHARS))
@@ -353,6 +357,10 @@ class _Reader:
             for case in suite.failed[:SHARED_OUTPUTS]:
                 case.output = case.output or text
         self._check_totals(suite)
+        if suite.name == junit_dialects.PYTEST and suite.declared and (suite.declared.tests or 0) < suite.kept:
+            cases = self.cases[suite.first :]
+            self._unmarked += junit_dialects.mark_reruns_of_pytest(cases, suite.declared.tests)
+            self.cases[suite.first :] = cases
 
     def _check_totals(self, suite: _Suite) -> None:
         """Compare what a suite declares with what it has, and add it to the suite around it."""
@@ -432,6 +440,7 @@ class _Reader:
             duration_s=self._duration if self._suites else None,
             warnings=warnings,
             uncounted=self._uncounted,
+            unmarked=self._unmarked,
             started_at=self._started,
         )
         report.differ(shortened(self._differences))

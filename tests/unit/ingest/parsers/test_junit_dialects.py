@@ -1,0 +1,81 @@
+"""What single tools write into JUnit XML in their own way."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from ingest.parsers import junit
+from ingest.parsers.cases import Case, Report
+
+
+def parse(text: str) -> Report:
+    return junit.parse(io.BytesIO(text.encode()))
+
+
+def attempts(report: Report) -> list[tuple[str, str, int, bool]]:
+    return [(case.name, case.status, case.attempt, case.is_final) for case in report.cases]
+
+
+def pytest_report(declared: int, *cases: str) -> str:
+    return f'<testsuites><testsuite name="pytest" tests="{declared}">{"".join(cases)}</testsuite></testsuites>'
+
+
+PASSED = '<testcase classname="t.test_a" name="{}"/>'
+FAILED = '<testcase classname="t.test_a" name="{}"><failure message="m"/></testcase>'
+
+
+def test_what_pytest_ran_again_had_failed() -> None:
+    cases = [PASSED.format("rescued"), FAILED.format("other"), PASSED.format("rescued"), PASSED.format("failing"),
+             PASSED.format("failing"), FAILED.format("failing")]  # fmt: skip
+    report = parse(pytest_report(3, *cases))
+    assert attempts(report) == [
+        ("rescued", "failed", 1, False),
+        ("rescued", "passed", 2, True),
+        ("other", "failed", 1, True),
+        ("failing", "failed", 1, False),
+        ("failing", "failed", 2, False),
+        ("failing", "failed", 3, True),
+    ]
+    assert (report.tests, report.unmarked, report.warnings) == (3, 3, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest_report(2, PASSED.format("a"), PASSED.format("a")),
+        pytest_report(1, FAILED.format("a"), PASSED.format("a")),
+        pytest_report(1, PASSED.format("a"), PASSED.format("a")).replace('name="pytest"', 'name="other"'),
+    ],
+)
+def test_a_repeated_test_is_a_rerun_of_pytest_only_where_its_totals_say_so(text: str) -> None:
+    report = parse(text)
+    assert report.unmarked == 0 and all(case.is_final for case in report.cases)
+
+
+NODE = 'disabled="0" errors="0" tests="1" failures="0" skipped="0" hostname="h"'
+
+
+def classes(text: str) -> list[str]:
+    cases: list[Case] = parse(text).cases
+    return [case.class_name for case in cases]
+
+
+def test_the_class_of_node_is_the_path_of_its_suites() -> None:
+    case = '<testcase name="works" classname="test"/>'
+    inner = f'<testsuite name="inner" {NODE}>{case}</testsuite>'
+    suites = f'<testsuite name="a" {NODE}>{case}{inner}</testsuite><testsuite name="b" {NODE}>{case}</testsuite>'
+    assert classes(f"<testsuites>{suites}{case}</testsuites>") == ["a", "a > inner", "b", "test"]
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        'name="pytest" errors="0" tests="1" failures="0" skipped="0" hostname="h"',
+        'name="(empty)" tests="1" failures="0" disabled="0" skipped="0" hostname=""',
+        'name="T" tests="1" failures="0" disabled="0" errors="0"',
+    ],
+)
+def test_a_class_named_test_of_another_tool_stays(suite: str) -> None:
+    assert classes(f'<testsuite {suite}><testcase name="a" classname="test"/></testsuite>') == ["test"]
