@@ -18,7 +18,7 @@ SITUATIONS = {
     "error": "error",
     "skip": "skip",
     "retry": "retry that passes",
-    "twins": "parametrised twins",
+    "twins": "parameterized twins",
     "setup": "failed set-up",
     "teardown": "failed tear-down",
     "timeout": "timeout",

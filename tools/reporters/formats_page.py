@@ -17,17 +17,24 @@ from reporters.catalog import (
 )
 
 PAGE = FOLDER.parents[1] / "docs" / "formats.md"
-BEGIN, END = "<!-- begin: real reporters -->\n", "<!-- end: real reporters -->\n"
+HEADING = "## What is stored\n"  # everything from here on is generated
 LETTERS = {"passed": "P", "failed": "F", "error": "E", "skipped": "S"}
 
 
 def write() -> None:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(before + BEGIN + generated() + END + rest.partition(END)[2], encoding="utf-8")
+    before = PAGE.read_text(encoding="utf-8").partition(HEADING)[0]
+    PAGE.write_text(before + HEADING + generated(), encoding="utf-8")
 
 
 def generated() -> str:
-    return "\n".join([*_table(), "", *_differences(), "", *_guesses(), "", *_versions(), ""])
+    sections = {
+        "": _table(),
+        "### Differences from the run": _differences(),
+        "### Names": _guesses(),
+        "### Versions": _versions(),
+    }
+    lines = [line for heading, section in sections.items() for line in (*([heading] if heading else []), *section, "")]
+    return "\n".join(lines[:-1]) + "\n"
 
 
 def _table() -> Iterator[str]:
@@ -62,7 +69,7 @@ def _differences() -> Iterator[str]:
 
 
 def _guesses() -> Iterator[str]:
-    yield "How reporters name tests, where the expected table first said something else:"
+    yield "How reporters name tests, where the expected table said something else before they ran:"
     yield ""
     titles = reporters()
     for name, guess in guesses().items():
