@@ -89,7 +89,7 @@ def _reason(error: requests.RequestException) -> str:
 
 @contextmanager
 def open_api(settings: Settings | None, url: str | None) -> Iterator[Api]:
-    """The API at `url`, or in this process on the store of the settings. Raises StoreError, ValueError for a wrong URL."""
+    """The API at `url`, or in this process on the store of the settings. Raises StoreError, ValueError (the URL)."""
     if url is not None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:

@@ -21,20 +21,22 @@ from filelock import FileLock, Timeout
 
 from data.lake.store import Store
 from data.model import ids
-from data.model.build_record import BuildRecord
+from data.model.build_record import BuildKey, BuildRecord
 from data.settings import SourceSettings
 from data.tasks import ledger
-from data.tasks.build_lookups import entry_contexts
+from data.tasks.build_lookups import EntryContext, entry_contexts
 from data.tasks.jobs import JobRow, update_jobs
-from data.tasks.ledger import BUILD, GONE, RUN, LedgerEntry
+from data.tasks.ledger import BUILD, FAILED, GONE, RUN, LedgerEntry
 from data.tasks.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 from data.write.raw_files import replace_raw_files
+from ingest import retry
 from ingest.build_reader import BuildReader, ReadResult
 from ingest.clock import utc_now
 from ingest.discovery import discover
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, ShutdownError
+from ingest.reading_marks import ReadingMarks
 from ingest.retry import MAX_SERVER_FAILURES
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class Pipeline:
         self.jenkins = jenkins or Jenkins(source, self.stop)
         self.reader = BuildReader(store, source, self.jenkins)
         self.layout = self.reader.layout
+        self._marks = ReadingMarks(store.settings.home / f"{source.name}.reading", source.name)
         # Kept between polls, because each of its threads has a logged-in session.
         self._pool = ThreadPoolExecutor(source.max_in_flight, thread_name_prefix=source.name)
         self.tally = Tally()
@@ -145,22 +148,49 @@ class Pipeline:
         """
         tried: set[tuple[str, str, int]] = set()
         while time.monotonic() < deadline:
-            with self._locked():
+            with self._locked(), self._crashes_noted():
                 due = ledger.due(self.store, self.source.name, kind, utc_now(), len(tried) + CHUNK, eager)
                 # The newest chunk first, but within it the oldest first: then "first seen" rarely has to be corrected.
                 entries = [entry for entry in due if entry.key not in tried][:CHUNK][::-1]
                 if not entries:
                     return False
                 tried |= {entry.key for entry in entries}
-                self.read(entries)
+                self.read([entry for entry in entries if not entry.crashes], marked=True)
+                for entry in entries:
+                    if entry.crashes:  # alone, so that it is known which one ends the process
+                        self.read([entry], marked=True)
         return True
 
-    def read(self, entries: list[LedgerEntry], force: bool = False) -> None:
-        """Read these entries and commit them in batches. `force`: also builds that are stored and unchanged."""
+    @contextmanager
+    def _crashes_noted(self) -> Iterator[None]:
+        """Mark what is read within. Builds that a process marked and left are those that it died over."""
+        if left := self._marks.left():
+            self._note_crashes(left)
+        self._marks.clear()
+        try:
+            yield
+        finally:
+            self._marks.clear()
+
+    def _note_crashes(self, left: list[BuildKey]) -> None:
+        stored = [ledger.find_entry(self.store, LedgerEntry(*key, BUILD)) for key in left]
+        entries = [retry.after_crash(entry) for entry in stored if entry]
+        for entry in entries:
+            log.warning("%s: %s #%d: %s", self.source.name, entry.job, entry.number, entry.error)
+
+        def write(cursor: duckdb.DuckDBPyConnection) -> None:
+            ledger.update_entries(cursor, [], entries, utc_now())
+            ledger.finish_builds(cursor, [entry for entry in entries if entry.state == FAILED], "unreadable")
+
+        self.store.transact("ingest", f"{self.source.name}: a process ended over {len(entries)} builds", write)
+
+    def read(self, entries: list[LedgerEntry], force: bool = False, marked: bool = False) -> None:
+        """Read these entries and commit them in batches. `force`: also builds that are stored and unchanged. `marked`:
+        mark what is being read; only under the lock of the source."""
         batch = _Batch()
         server_failures = 0
         try:
-            for result in self._results(entries, force):
+            for result in self._results(entries, force, marked):
                 if result is not None:
                     if result.changed:
                         batch.add(result)
@@ -182,16 +212,17 @@ class Pipeline:
             raise
         self.commit(batch.results)
 
-    def _results(self, entries: list[LedgerEntry], force: bool) -> Iterator[ReadResult | None]:
+    def _results(self, entries: list[LedgerEntry], force: bool, marked: bool) -> Iterator[ReadResult | None]:
         """Results as they arrive; None if none did for a while, so that a batch never waits for a slow answer."""
         context = entry_contexts(self.store, entries)
         remaining = iter(entries)
         pending: set[Future[ReadResult]] = set()
         ahead = self.source.max_in_flight + 2
+        read = self._read_marked if marked else self.reader.read
         try:
             while True:
                 for entry in islice(remaining, ahead - len(pending)):
-                    pending.add(self._pool.submit(self.reader.read, entry, context[entry.key], force))
+                    pending.add(self._pool.submit(read, entry, context[entry.key], force))
                 if not pending:
                     return
                 done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -202,6 +233,13 @@ class Pipeline:
         finally:
             for future in pending:
                 future.cancel()
+
+    def _read_marked(self, entry: LedgerEntry, context: EntryContext, force: bool) -> ReadResult:
+        self._marks.begin(entry.key)
+        try:
+            return self.reader.read(entry, context, force)
+        finally:
+            self._marks.end(entry.key)
 
     def commit(self, results: list[ReadResult]) -> None:
         """Write what was read, with its ledger rows, in one transaction."""
@@ -284,7 +322,8 @@ def _write(cursor: duckdb.DuckDBPyConnection, results: list[ReadResult], builds:
             replace_raw_files(cursor, owner, run.started_at, result.raw)
     pending = [result.entry for result in results if result.entry]
     ledger.update_entries(cursor, [result.read for result in results], pending, now)
-    ledger.mark_gone(cursor, [entry for entry in pending if entry.state == GONE])
+    ledger.finish_builds(cursor, [entry for entry in pending if entry.state == GONE], "gone")
+    ledger.finish_builds(cursor, [entry for entry in pending if entry.state == FAILED], "unreadable")
     return rows, ledger.add_entries(cursor, [entry for result in results for entry in result.found], now)
 
 

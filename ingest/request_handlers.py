@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from data.lake.store import Store
 from data.model import ids
@@ -26,16 +26,41 @@ PROGRESS_S = 5.0
 BUILDS_AT_ONCE = 10  # of one request, between two reports of its progress
 
 
+@dataclass
+class BackfillProgress:
+    """How far the builds of a backfill are, which are in the ledger since `found_at`."""
+
+    request: WorkRequest
+    found_at: datetime
+    _before: int = 0
+    _total: int = 0
+    _reported: dict[str, int] | None = None
+
+    def report(self, store: Store) -> bool:
+        """Report the progress, if there is any. Returns whether the backfill is done."""
+        left, failed = ledger.open_since(store, self.request.source, self.request.created_at, self.found_at)
+        self._total += max(left - self._before, 0)
+        self._before = left
+        progress = {"done": self._total - left, "total": self._total}
+        if not left:
+            error = f"{failed} builds could not be read; they will be tried again" if failed else None
+            requests.report_progress(store, self.request, DONE, error, progress=progress)
+        elif progress != self._reported:
+            requests.report_progress(store, self.request, WORKING, progress=progress)
+        self._reported = progress
+        return not left
+
+
 @dataclass(frozen=True)
 class HandlerContext:
     """What handlers need of the ingest process."""
 
     store: Store
-    stop: threading.Event
     sources: Sequence[str]
     poll: Callable[[str], PollRecord | None]  # poll a source now; None if the poll crashed
     wake: Callable[[str], None]  # have a source polled soon
     new_pipeline: Callable[[str], Pipeline]
+    follow: Callable[[BackfillProgress], None]  # have its `report` called from time to time until it returns True
 
 
 def handle_request(context: HandlerContext, request: WorkRequest) -> None:
@@ -114,25 +139,12 @@ def _read(pipeline: Pipeline, entries: list[LedgerEntry]) -> None:
 
 
 def _backfill(context: HandlerContext, request: WorkRequest) -> None:
+    """Add the builds of a range to the ledger. Polls read them: no thread waits for that."""
     pipeline = context.new_pipeline(request.source)
     wanted = backfill.BuildRange.read(request.payload.get("from"), request.payload.get("to"))
     for _ in backfill.find(pipeline, wanted):
         context.wake(request.source)
-    before = total = 0
-    reported = None
-    while not context.stop.is_set():
-        left, failed = ledger.open_since(context.store, request.source, request.created_at)
-        total += max(left - before, 0)
-        before = left
-        progress = {"done": total - left, "total": total}
-        if not left:
-            error = f"{failed} builds could not be read; they will be tried again" if failed else None
-            requests.report_progress(context.store, request, DONE, error, progress=progress)
-            return
-        if progress != reported:
-            requests.report_progress(context.store, request, WORKING, progress=progress)
-            reported = progress
-        context.stop.wait(PROGRESS_S)
+    context.follow(BackfillProgress(request, utc_now()))
 
 
 def _upload(context: HandlerContext, request: WorkRequest) -> None:

@@ -7,6 +7,9 @@
 - A failure of the server (`JenkinsError.everywhere`) is not the build's: its attempts are not counted. After
   MAX_SERVER_FAILURES in a row the poll ends, and the next one comes at its usual time.
 - A build that Jenkins no longer has is tried MAX_NOT_FOUND times, then its row is `gone`.
+- A build that exceeds [limits] fails at once: reading it again would give the same. Its row is `failed`.
+- A build over which the process ends is read again, by itself and after all others; after MAX_CRASHES its row is
+  `failed`. The same holds for requests: data/tasks/requests.py.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from data.tasks.ledger import GONE, RETRY, LedgerEntry
+from data.tasks.ledger import FAILED, GONE, RETRY, LedgerEntry
 from ingest.clock import utc_now
 from ingest.jenkins.errors import JenkinsError
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=6)
 MAX_NOT_FOUND = 5  # answers 404 in a row before a build counts as gone
+MAX_CRASHES = 5  # more than a few kills by chance can hit one build
 MAX_SERVER_FAILURES = 3  # in a row, of any builds, before a poll ends
 
 
@@ -41,6 +45,22 @@ def after_not_found(entry: LedgerEntry, error: str) -> LedgerEntry:
     if entry.attempts + 1 >= MAX_NOT_FOUND:
         return replace(entry, state=GONE, attempts=entry.attempts + 1, error=error, next_try=None)
     return retry_later(entry, error)
+
+
+def after_refusal(entry: LedgerEntry, error: str) -> LedgerEntry:
+    """The ledger row of a build that is not to be read again: it exceeds a limit."""
+    return replace(entry, state=FAILED, attempts=entry.attempts + 1, error=error, next_try=None)
+
+
+def after_crash(entry: LedgerEntry) -> LedgerEntry:
+    """The ledger row of a build over which a process has ended."""
+    crashes = entry.crashes + 1
+    text = f"The ingest process ended while it read this build ({crashes} of {MAX_CRASHES} times)."
+    if crashes >= MAX_CRASHES:
+        text += " It is given up. Was the process killed for its memory? Lower [limits] may help."
+        return replace(entry, state=FAILED, crashes=crashes, error=text, next_try=None)
+    wait = back_off(crashes - 1) if crashes > 1 else timedelta()
+    return replace(entry, state=RETRY, crashes=crashes, error=text, next_try=utc_now() + wait)
 
 
 def retry_later(entry: LedgerEntry, error: str) -> LedgerEntry:

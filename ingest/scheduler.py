@@ -29,7 +29,7 @@ from data.tasks.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
 from ingest.clock import utc_now
 from ingest.pipeline import Pipeline
-from ingest.request_handlers import HandlerContext, handle_request
+from ingest.request_handlers import PROGRESS_S, BackfillProgress, HandlerContext, handle_request
 from ingest.tuning import single_threaded, tune_gc_for_batches
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ SOON_S = 0.5
 BUDGET_S = 60.0  # a poll with a long backlog ends after this time, to make room for the next sweep
 JITTER = 0.1  # of poll_minutes
 REQUESTS_S = 1.0
+REQUESTS_AT_ONCE = 4
 REOPEN_AFTER = 500  # commits: until it is closed, DuckDB keeps some 0.1 MB per commit that its memory limit ignores
 STOP_S = 5.0  # how long a poll may take to end at shutdown
 
@@ -58,9 +59,15 @@ class IngestScheduler:
         self._using = 0  # threads that use the store
         self._checked_snapshot = -1
         self._working_on: set[int] = set()
+        self._backfills: dict[int, BackfillProgress] = {}  # whose builds polls are reading
         workers = len(self.pipelines) + 4
         self.scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(workers)},
+            # Requests wait for each other, never polls for them. Uploads are read one at a time, for their memory.
+            executors={
+                "default": ThreadPoolExecutor(workers),
+                "requests": ThreadPoolExecutor(REQUESTS_AT_ONCE),
+                "uploads": ThreadPoolExecutor(1),
+            },
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -84,6 +91,7 @@ class IngestScheduler:
             )
         self.scheduler.add_job(self.start_requests, "interval", seconds=REQUESTS_S, next_run_time=now)
         self.scheduler.add_job(self.renew_requests, "interval", seconds=requests.LOST_AFTER.total_seconds() / 3)
+        self.scheduler.add_job(self.follow_backfills, "interval", seconds=PROGRESS_S)
         self.scheduler.add_job(self.heartbeat, "interval", seconds=poll_status.HEARTBEAT_S, next_run_time=now)
         self.scheduler.add_job(
             self.maintain, "interval", minutes=maintenance.EVERY_MINUTES, jitter=30, id="maintenance"
@@ -151,14 +159,25 @@ class IngestScheduler:
             self._checked_snapshot = snapshot
             for request in requests.claim(self.store):
                 self._working_on.add(request.request)
-                self.scheduler.add_job(self._handle, args=[request], misfire_grace_time=None)
+                executor = "uploads" if request.kind == "upload" else "requests"
+                self.scheduler.add_job(self._handle, args=[request], misfire_grace_time=None, executor=executor)
 
     def _handle(self, request: WorkRequest) -> None:
         try:
             with self._store_in_use():
+                requests.begin(self.store, request)
                 handle_request(self._handler_context(), request)
         finally:
-            self._working_on.discard(request.request)
+            if request.request not in self._backfills:
+                self._working_on.discard(request.request)
+
+    def follow_backfills(self) -> None:
+        """Report the progress of the backfills whose builds polls are reading."""
+        for backfill in list(self._backfills.values()):
+            with self._store_in_use():
+                if backfill.report(self.store):
+                    del self._backfills[backfill.request.request]
+                    self._working_on.discard(backfill.request.request)
 
     def renew_requests(self) -> None:
         """Renew the leases of running requests: a slow server can keep one busy for minutes without progress."""
@@ -169,11 +188,11 @@ class IngestScheduler:
     def _handler_context(self) -> HandlerContext:
         return HandlerContext(
             store=self.store,
-            stop=self.stop,
             sources=list(self.pipelines),
             poll=lambda source: self.poll_source(source, force=True),
             wake=self.wake,
             new_pipeline=self.new_pipeline,
+            follow=lambda backfill: self._backfills.update({backfill.request.request: backfill}),
         )
 
     def heartbeat(self) -> None:
@@ -244,6 +263,11 @@ class IngestScheduler:
         ended = threading.Thread(target=self.scheduler.shutdown, daemon=True)
         ended.start()
         ended.join(STOP_S)
+        if working_on := list(self._working_on):
+            try:
+                requests.release(self.store, working_on)
+            except (StoreError, duckdb.Error):
+                log.exception("the requests could not be released; another process takes them in a while")
         if not ended.is_alive():
             self.store.close()
         # A thread may still wait for a silent server. Commits are atomic, so nothing is lost by exiting now.

@@ -29,7 +29,7 @@ from data.tasks import ledger, poll_status, requests
 from data.tasks.build_lookups import build_statuses
 
 PATH, NAME = "/ingest", "Ingest"
-STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE)
+STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE, ledger.FAILED)
 AUTHOR = "dashboard"
 REQUESTS = 20
 MAX_ROWS = 100
@@ -190,7 +190,7 @@ def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict
     builds = []
     for row in rows:
         here = now[row["job"], row["number"]]
-        opened = here.open if here.open != ledger.GONE else None
+        opened = here.open if here.open not in (ledger.GONE, ledger.FAILED) else None
         builds.append(
             row
             | {

@@ -18,7 +18,7 @@ _PROBE = "catalog_probe"
 
 
 def refuse_lost_catalog(root: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Raise RefusedStoreError if the catalog has no store yet, but the data path has data files. Lists them only then."""
+    """Raise RefusedStoreError if the catalog has no store yet, but the data path has files. Lists them only then."""
     if not _has_store(root, settings) and (file := _any_data_file(root, settings)):
         raise lost_catalog(settings, file)
 

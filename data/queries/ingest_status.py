@@ -86,11 +86,17 @@ def ledger(
             parameters[name] = value
     rows = store.rows(
         f"""SELECT * FROM ledger WHERE {where}
-        ORDER BY state = 'recheck', state = 'gone', state <> 'retry', next_try NULLS FIRST, source, job, number
+        ORDER BY state = 'recheck', state = 'gone', state NOT IN ('failed', 'retry'), next_try NULLS FIRST,
+            source, job, number
         LIMIT $limit OFFSET $offset""",
         parameters,
     )
-    return [row | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")} for row in rows]
+    return [
+        row
+        | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")}
+        | {"crashes": row.get("crashes") or 0}  # no column in earlier snapshots
+        for row in rows
+    ]
 
 
 @cached_query

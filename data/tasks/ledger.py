@@ -19,7 +19,7 @@ from data.lake.store import Store
 from data.model.build_record import BuildKey
 from data.redaction import redact
 
-NEW, RUNNING, RETRY, RECHECK, GONE = "new", "running", "retry", "recheck", "gone"
+NEW, RUNNING, RETRY, RECHECK, GONE, FAILED = "new", "running", "retry", "recheck", "gone", "failed"
 RUN, BUILD = "run", "build"
 GONE_FOR = timedelta(hours=1)  # after which a gone build is read again if Jenkins lists it
 
@@ -33,6 +33,7 @@ _LEDGER_COLUMNS: dict[str, pa.DataType] = {
     "next_try": pa.timestamp("us"),
     "first_seen": pa.timestamp("us"),
     "updated_at": pa.timestamp("us"),
+    "crashes": pa.int32(),
 }
 _KEYS, _LEDGER = pa.schema(_KEY_COLUMNS), pa.schema(_LEDGER_COLUMNS)
 
@@ -50,6 +51,7 @@ class LedgerEntry:
     error: str | None = None
     next_try: datetime | None = None  # None: not tried again
     first_seen: datetime | None = None
+    crashes: int = 0  # processes that ended while they read it
 
     @property
     def key(self) -> BuildKey:
@@ -62,7 +64,8 @@ def due(
     """The entries to try now, newest builds first. `eager` adds those that failed or are running, however recently."""
     rows = store.rows(
         """SELECT source, job, number, any_value(kind) AS kind, any_value(state) AS state, max(attempts) AS attempts,
-                  any_value(error) AS error, min(next_try) AS next_try, min(first_seen) AS first_seen
+                  any_value(error) AS error, min(next_try) AS next_try, min(first_seen) AS first_seen,
+                  coalesce(max(crashes), 0) AS crashes
         FROM ledger WHERE source = $source AND kind = $kind
             AND (next_try <= $now OR ($eager AND state IN ('new', 'running', 'retry')))
         GROUP BY source, job, number ORDER BY number DESC, job LIMIT $limit""",
@@ -80,7 +83,8 @@ def next_due(store: Store, source: str) -> datetime | None:
 def find_entry(store: Store, entry: LedgerEntry) -> LedgerEntry | None:
     """The stored entry of the same build; None if the build is finished."""
     rows = store.rows(
-        """SELECT source, job, number, kind, state, attempts, error, next_try, first_seen FROM ledger
+        """SELECT source, job, number, kind, state, attempts, error, next_try, first_seen,
+            coalesce(crashes, 0) AS crashes FROM ledger
         WHERE source = ? AND job = ? AND number = ?""",
         entry.key,
     )
@@ -92,13 +96,14 @@ def count_new(store: Store, source: str) -> int:
     return int(store.value("SELECT count(*) FROM ledger WHERE source = ? AND state = 'new'", [source]))
 
 
-def open_since(store: Store, source: str, since: datetime) -> tuple[int, int]:
-    """Counts over the entries discovered since a moment: (new or running, waiting to be retried or gone)."""
+def open_since(store: Store, source: str, since: datetime, until: datetime) -> tuple[int, int]:
+    """Counts over the entries discovered since a moment: (open, waiting to be retried or given up). Open are those
+    that were not read yet, and those discovered `until` a moment whose builds are running."""
     row = store.rows(
-        """SELECT count(*) FILTER (state IN ('new', 'running')) AS open,
-            count(*) FILTER (state IN ('retry', 'gone')) AS failed
-        FROM ledger WHERE source = ? AND first_seen >= ?""",
-        [source, since],
+        """SELECT count(*) FILTER (state = 'new' OR (state = 'running' AND first_seen <= $until)) AS open,
+            count(*) FILTER (state IN ('retry', 'gone', 'failed')) AS failed
+        FROM ledger WHERE source = $source AND first_seen >= $since""",
+        {"source": source, "since": since, "until": until},
     )[0]
     return row["open"], row["failed"]
 
@@ -142,9 +147,9 @@ def retry_now(store: Store, author: str, source: str, job: str, number: int) -> 
     def write(cursor: duckdb.DuckDBPyConnection) -> int:
         (count,) = one_row(
             cursor.execute(
-                """UPDATE ledger SET state = 'retry', attempts = 0, next_try = $now, updated_at = $now
+                """UPDATE ledger SET state = 'retry', attempts = 0, crashes = 0, next_try = $now, updated_at = $now
                 WHERE source = $source AND job = $job AND number = $number
-                    AND state IN ('retry', 'gone', 'recheck')""",
+                    AND state IN ('retry', 'gone', 'failed', 'recheck')""",
                 {"now": now, "source": source, "job": job, "number": number},
             )
         )
@@ -153,12 +158,13 @@ def retry_now(store: Store, author: str, source: str, job: str, number: int) -> 
     return store.transact(author, f"retry {job} #{number} of {source}", write) > 0
 
 
-def mark_gone(cursor: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry]) -> None:
-    """Make the running builds and runs of these entries final: Jenkins no longer has them. Their results are kept."""
+def finish_builds(cursor: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry], flag: str) -> None:
+    """Make the running builds and runs of these entries final, as they will not be read again, and flag the builds.
+    Their results are kept."""
     if entries:
-        where = "state = 'running' AND (source, job, number) IN (SELECT (source, job, number) FROM gone)"
-        with registered(cursor, gone=_key_table({entry.key for entry in entries})):
-            cursor.execute(f"UPDATE builds SET state = 'final', flags = trim(flags || ' gone') WHERE {where}")
+        where = "state = 'running' AND (source, job, number) IN (SELECT (source, job, number) FROM ended)"
+        with registered(cursor, ended=_key_table({entry.key for entry in entries})):
+            cursor.execute(f"UPDATE builds SET state = 'final', flags = trim(flags || ' {flag}') WHERE {where}")
             cursor.execute(f"UPDATE runs SET state = 'final' WHERE {where}")
 
 

@@ -25,6 +25,7 @@ KINDS = ("poll", "discover", "build", "backfill", "upload")
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
 # After this time without progress a request is claimed again: its ingest process has died.
 LOST_AFTER = timedelta(minutes=2)
+MAX_TRIES = 3  # processes that may die over a request before it is given up
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class WorkRequest:
     created_at: datetime
     updated_at: datetime
     author: str
+    tries: int = 0  # how often work on it has begun since its last progress
+
+
+_GIVEN_UP = (
+    f"Given up: the ingest process ended {MAX_TRIES} times while it worked on this. Was it killed for its memory? Its "
+    "log and that of the system say more; smaller reports, or lower [limits], may help."
+)
 
 
 def submit(
@@ -54,7 +62,8 @@ def submit(
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(
-            "INSERT INTO requests VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+            """INSERT INTO requests (request, kind, source, payload, state, created_at, updated_at, author, tries)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)""",
             [request, kind, source, json.dumps(payload), WAITING, now, now, author],
         )
         if files:
@@ -83,21 +92,51 @@ def uploaded_files(store: Store, request: WorkRequest) -> list[RawFile]:
 
 
 def claim(store: Store) -> list[WorkRequest]:
-    """Claim the waiting requests for this process, and those whose process has died; oldest first."""
+    """Claim the waiting requests for this process, and those whose process has died; oldest first. A request that
+    MAX_TRIES processes have died over has failed."""
     where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
     arguments = [_now() - LOST_AFTER]
     if not _read(store, where, arguments):
         return []
 
     def take(cursor: duckdb.DuckDBPyConnection) -> list[int]:
-        found = cursor.execute(f"SELECT request FROM requests WHERE {where}", arguments).fetchall()
-        taken = [row[0] for row in found]
+        found = cursor.execute(
+            f"SELECT request, created_at, coalesce(tries, 0) FROM requests WHERE {where}", arguments
+        ).fetchall()
+        for request, created_at, tries in found:
+            if tries >= MAX_TRIES:
+                cursor.execute(
+                    "UPDATE requests SET state = ?, error = ?, updated_at = ? WHERE request = ?",
+                    [FAILED, _GIVEN_UP, _now(), request],
+                )
+                replace_raw_files(cursor, request, created_at, [])
+        taken = [request for request, _, tries in found if tries < MAX_TRIES]
         _set_state(cursor, taken, WORKING)
         return taken
 
     taken = store.transact("ingest", "requests claimed", take)
     marks = ", ".join("?" for _ in taken)
     return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
+
+
+def begin(store: Store, request: WorkRequest) -> None:
+    """Record that work on a claimed request begins. If it is its process's last, the next one knows."""
+    sql = "UPDATE requests SET tries = coalesce(tries, 0) + 1, updated_at = ? WHERE request = ?"
+    store.transact(
+        "ingest",
+        f"request {request.kind} of {request.source}: begun",
+        lambda cursor: cursor.execute(sql, [_now(), request.request]),
+    )
+
+
+def release(store: Store, taken: Sequence[int]) -> None:
+    """Give claimed requests back, to be claimed by the next process: this one ends, and not because of them."""
+    marks = ", ".join("?" for _ in taken)
+    sql = f"""UPDATE requests SET state = ?, tries = greatest(coalesce(tries, 0) - 1, 0), updated_at = ?
+        WHERE state = 'working' AND request IN ({marks})"""
+    store.transact(
+        "ingest", f"{len(taken)} requests released", lambda cursor: cursor.execute(sql, [WAITING, _now(), *taken])
+    )
 
 
 def renew_leases(store: Store, taken: Sequence[int]) -> None:
@@ -113,7 +152,7 @@ def report_progress(store: Store, request: WorkRequest, state: str, error: str |
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(
-            "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ? WHERE request = ?",
+            "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ?, tries = 0 WHERE request = ?",
             [state, error and redact(error), payload, _now(), request.request],
         )
         if state in (DONE, FAILED) and request.kind == "upload":
@@ -132,7 +171,9 @@ def _set_state(cursor: duckdb.DuckDBPyConnection, taken: Sequence[int], state: s
 
 def _read(store: Store, where: str, arguments: list[Any]) -> list[WorkRequest]:
     rows = store.rows(f"SELECT * FROM requests WHERE {where}", arguments)
-    return [WorkRequest(**row | {"payload": json.loads(row["payload"])}) for row in rows]
+    return [
+        WorkRequest(**row | {"payload": json.loads(row["payload"]), "tries": row.get("tries") or 0}) for row in rows
+    ]
 
 
 def _now() -> datetime:

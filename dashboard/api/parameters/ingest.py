@@ -19,4 +19,6 @@ class SavedQueryPath(BaseModel):
 
 class LedgerQuery(ListQuery):
     source: str | None = Field(None, description="a configured source", **example("ci"))
-    state: Literal["new", "running", "retry", "recheck", "gone"] | None = Field(None, description="state of the build")
+    state: Literal["new", "running", "retry", "recheck", "gone", "failed"] | None = Field(
+        None, description="state of the build"
+    )

@@ -91,8 +91,11 @@ class LedgerRow(Schema):
     job: str
     number: int
     kind: Literal["run", "build"]
-    state: Literal["new", "running", "retry", "recheck", "gone"]
+    state: Literal["new", "running", "retry", "recheck", "gone", "failed"] = Field(
+        description="failed: given up, and read again only on request"
+    )
     attempts: Count
+    crashes: Count = Field(description="ingest processes that ended while they read it")
     error: str | None
     next_try: Time | None
     first_seen: Time | None
@@ -132,7 +135,7 @@ class FoundBuild(Schema):
     version: str | None
     environment: str
     held: bool = Field(description="it is already in the store")
-    open: Literal["new", "running", "retry", "recheck", "gone"] | None = Field(
+    open: Literal["new", "running", "retry", "recheck", "gone", "failed"] | None = Field(
         description="its state in the ledger; open builds are read without a request"
     )
 

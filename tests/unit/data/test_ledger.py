@@ -81,8 +81,8 @@ def test_what_is_done_is_forgotten_and_the_rest_goes_on(store: Store) -> None:
     assert due(store) == [3]
     assert ledger.find_entry(store, entry(2)) == failed
     assert ledger.find_entry(store, entry(1)) is None
-    assert ledger.open_since(store, "ci", NOW) == (1, 1)
-    assert ledger.open_since(store, "ci", NOW + HOUR) == (0, 0)
+    assert ledger.open_since(store, "ci", NOW, NOW) == (1, 1)
+    assert ledger.open_since(store, "ci", NOW + HOUR, NOW + HOUR) == (0, 0)
 
 
 def test_what_is_known_are_rows_and_stored_builds(store: Store) -> None:
@@ -126,7 +126,7 @@ def test_a_context_tells_parents_and_what_is_stored(store: Store) -> None:
 def test_a_build_that_jenkins_lost_while_it_ran_is_waited_for_no_more(store: Store) -> None:
     running = BuildRecord("ci", "a", 1, NOW, "7.0", "m", state="running", flags=frozenset({"partial"}))
     write(store, lambda cursor: upsert_builds(cursor, [running], NOW))
-    write(store, lambda cursor: ledger.mark_gone(cursor, [entry(1), entry(2)]))
+    write(store, lambda cursor: ledger.finish_builds(cursor, [entry(1), entry(2)], "gone"))
     assert store.rows("SELECT state, flags FROM builds") == [{"state": "final", "flags": "partial gone"}]
 
 
