@@ -22,7 +22,9 @@ from ingest.parsers import (
     unread,
     xunit,
 )
-from ingest.parsers.cases import Report, ReportStream
+from ingest.parsers.cases import Case, Report, ReportStream
+from ingest.parsers.junit import NAME_CHARS
+from ingest.parsers.text import clip
 
 HEAD_BYTES = 16 << 10
 
@@ -67,12 +69,22 @@ def parse_file(
         report = _PARSERS[kind](stream)
     if detected and kind == "junit" and report.status == "error" and _is_plain_text(stream):
         report = Report("not_junit")
+    if kind != "junit":
+        _clip_names(report.cases)
     if report.status == "not_junit":
         text = _head(stream)
         root = _ROOT.match(text)
         report.unread, name = unread.describe(text, root[1] if root and text.startswith("<") else "")
         report.warnings.append(f"not read: {name}")
     return kind, report
+
+
+def _clip_names(cases: list[Case]) -> None:
+    """The parser of JUnit does this itself."""
+    for case in cases:
+        if len(case.name) + len(case.class_name) + len(case.file) > NAME_CHARS:
+            case.name, case.class_name = clip(case.name, NAME_CHARS), clip(case.class_name, NAME_CHARS)
+            case.file, case.suite = clip(case.file, NAME_CHARS), clip(case.suite, NAME_CHARS)
 
 
 def packing(head: bytes) -> str | None:

@@ -45,11 +45,11 @@ def parse(stream: ReportStream, *, trace_chars: int = TRACE_CHARS, output_chars:
 
 class _Suite:
     __slots__ = (
-        "broken", "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "kept", "label",
-        "last", "name", "nested", "output", "own", "parent", "path", "seconds", "start",
+        "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "init", "kept", "label",
+        "last", "lines", "name", "nested", "output", "own", "parent", "path", "seconds", "start",
     )  # fmt: skip
 
-    def __init__(self, attrs: dict[str, str], parent: _Suite | None, first: int) -> None:
+    def __init__(self, attrs: dict[str, str], parent: _Suite | None, first: int, lines: int) -> None:
         get = attrs.get
         self.parent = parent
         self.name = _clipped_name(get("name"))
@@ -64,6 +64,7 @@ class _Suite:
         self.start: float | None = (epoch(start) if start else None) or (parent.start if parent else None)
         self.seconds = seconds(time) if time else None
         self.declared = SuiteTotals.read(attrs)
+        self.lines = lines  # how many differences there were before it
         self.first = self.last = first  # its cases are cases[first:last]
         self.empty: list[_Suite] = []  # nested suites without cases that declare some
         self.elapsed = 0.0
@@ -71,7 +72,7 @@ class _Suite:
         self.own = SuiteCounts()  # these, without `tests`
         self.nested: SuiteCounts | None = None  # the sum of the nested suites
         self.differs: Counter[str] = Counter()  # by measure, how much more these suites declare than they have
-        self.broken = False  # has an <error> or <failure> of its own
+        self.init: Case | None = None  # its own <error> or <failure>
         self.failed: list[Case] = []
         self.output: Clip | None = None
 
@@ -123,7 +124,7 @@ class _Reader:
         self._suite: _Suite | None = None  # the one that a <testcase> would belong to
         if source.lenient:
             # A stray closing tag may end a suite too early; its remaining cases then belong to no suite.
-            self._suite = _Suite({}, None, 0)
+            self._suite = _Suite({}, None, 0, 0)
             self._stack.append(("", self._suite))
         self._base_depth = len(self._stack)
         self._case: Case | None = None  # the open one
@@ -215,18 +216,23 @@ class _Reader:
         if tag in _SUITES or len(self._stack) == self._base_depth:
             self._is_junit |= tag in _SUITES
             outer = parent or next((suite for _, suite in reversed(self._stack) if suite), None)
-            self._suite = _Suite(attrs, outer, len(self.cases))
+            self._suite = _Suite(attrs, outer, len(self.cases), len(self._differences))
             self._stack.append((tag, self._suite))
             return
-        if parent is not None and tag in _KINDS and not parent.broken:
+        if parent is not None and tag in _KINDS and parent.init is None:
             # A suite with an <error> is a failed test of that name to Jenkins; one with a <failure> is not.
-            parent.broken = True
             self._uncounted += tag == "failure"
             parent.own.of_suites += 1
             self._start_case({"name": INIT, "classname": parent.name or ""}, parent)
             self._depth = 1
             self._start_child(tag, attrs).synthetic = True
+            parent.init = self._case
             return
+        if parent is not None and tag in _KINDS:
+            parent.own.error_elements += 1
+            self._text = Clip(self._trace_chars)
+            self._text.add(clip(attrs.get("message", ""), MESSAGE_CHARS) + "\n")
+            self._source.listen(True)
         if parent is not None and tag in _OUTPUTS:
             parent.output = self._text = parent.output or Clip(self._output_chars)
             self._source.listen(True)
@@ -339,9 +345,11 @@ class _Reader:
         return text or None
 
     def _end_other(self) -> None:
-        _, suite = self._stack.pop()
+        tag, suite = self._stack.pop()
         self._suite = self._stack[-1][1] if self._stack else None
         if self._text is not None:
+            if tag in _KINDS and self._suite is not None and (init := self._suite.init) is not None:
+                init.trace = self._keep("\n\n".join(filter(None, (init.trace, str(self._text).strip()))))
             self._text = None
             self._source.listen(False)
         if suite is None:
@@ -370,13 +378,14 @@ class _Reader:
         if suite.nested is not None:
             total = suite.nested
             total.add(own)
+        for empty in suite.empty:
+            if empty.declared is not None and (empty.label or not junit_totals.sums_up(empty.declared, total)):
+                self._compare(empty, empty.declared, SuiteCounts())
+                suite.differs.update(empty.differs)
         if declared is not None and parent is not None and not total.tests and declared.tests:
             parent.empty.append(suite)
         elif declared is not None:
             self._compare(suite, declared, total)
-        for empty in suite.empty:
-            if empty.declared is not None and not junit_totals.sums_up(empty.declared, total):
-                self._compare(empty, empty.declared, SuiteCounts())
         self._started = self._started or suite.start
         if parent is not None:
             parent.nested = parent.nested or SuiteCounts()
@@ -389,6 +398,15 @@ class _Reader:
     def _compare(self, suite: _Suite, declared: SuiteTotals, total: SuiteCounts) -> None:
         own = suite.own if suite.kept or suite.parent is not None else total
         found = junit_totals.differences(declared, own, total, self.cases[suite.first : suite.last])
+        left_out = max(declared.skipped.values(), default=0) - total.skipped
+        if left_out > 0 and left_out == suite.differs["tests"]:
+            # The tests that the nested suites lack are skipped ones, as only this one says.
+            del suite.differs["tests"]
+            self._differences[suite.lines :] = [
+                line for line in self._differences[suite.lines :] if not junit_totals.is_of_tests(line)
+            ]
+            found.pop("tests", None)
+            found.pop("skipped tests", None)
         # What nested suites declare wrongly, the sums around them declare wrongly too.
         more = Counter({measure: count - read for measure, (count, read) in found.items()})
         new = {measure: numbers for measure, numbers in found.items() if suite.differs[measure] != more[measure]}

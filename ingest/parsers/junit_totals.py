@@ -6,10 +6,11 @@
 | `tests` counts attempts, or each name once | surefire with reruns, jest-junit with retries |
 | `tests` of a suite with nested ones counts only its own | mocha |
 | `tests` counts assertions, `failures` failed assertions | Catch2, doctest |
-| `tests` counts the passed ones | Boost.Test |
+| `tests` is something else | Boost.Test |
 | `failures` includes errors, or `errors` all failures, or both are all | Boost.Test, PHPUnit, web-test-runner |
 | `skipped` includes disabled tests, or does not | gtest |
-| the failure of a package is a case, `TestMain`, that no suite counts, but `errors` of the root may | gotestsum |
+| the failure of a package, class or file is a case that does not count | gotestsum, jest-junit, nose2 |
+| skipped tests are counted and left out | mocha-junit-reporter, libtest |
 | an empty suite declares the sum of all others | fpcunit |
 """
 
@@ -26,7 +27,11 @@ from ingest.parsers.totals import line, number
 _SKIPPED = ("skipped", "skip", "skips", "disabled", "ignored", "notrun")
 _DECLARING = ("tests", "failures", "errors", *_SKIPPED)
 CATCH2_HOST = "tbd"  # literally
-GO_PACKAGE = "TestMain"
+_BOOST = ["tests", "skipped", "errors", "failures", "id"]  # its attributes, in this order
+# Cases that are none to the tools that write them.
+_UNCOUNTED = re.compile(
+    r"(?:.*\.)?(?:TestMain|\s*Test execution failure\b.*|(?:setUp|tearDown)(?:Class|Module)\b.*)$", re.DOTALL
+)
 _SOURCE = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|mm?)$")
 
 
@@ -66,6 +71,8 @@ class SuiteTotals:
             return None
         skipped = {name: count for name in _SKIPPED if (count := number(attrs.get(name))) is not None}
         tests, failures, errors = (number(attrs.get(name)) for name in ("tests", "failures", "errors"))
+        if list(attrs)[: len(_BOOST)] == _BOOST:
+            tests = None
         assertions = "doctest_version" in attrs or attrs.get("hostname") == CATCH2_HOST
         return cls(tests, failures, errors, skipped, assertions)
 
@@ -82,7 +89,7 @@ def differences(
     `own`: what is directly in the suite; `total`: with the nested suites; `cases`: the attempts of `total`.
     """
     levels = [total] if own == total else [total, own]
-    if packages := sum(case.name == GO_PACKAGE and case.status == FAILED for case in cases):
+    if packages := sum(case.status == FAILED and _is_uncounted(case) for case in cases):
         levels += [
             replace(level, tests=level.tests - packages, failed=level.failed - packages) for level in tuple(levels)
         ]
@@ -91,6 +98,9 @@ def differences(
     found = {}
     assertions = _counts_assertions(declared, total, cases)
     tests = declared.tests
+    left_out = max(declared.skipped.values(), default=0) - total.skipped
+    if left_out > 0 and tests == total.tests - total.of_suites + left_out:
+        tests, declared = None, replace(declared, skipped={})
     if tests is not None and not (
         assertions or any(_tests_agree(tests, level) for level in levels) or _distinct_agree(tests, total, cases)
     ):
@@ -116,8 +126,17 @@ def sums_up(declared: SuiteTotals, others: SuiteCounts) -> bool:
     return declared.tests == others.tests and _failures_agree(declared, others)
 
 
+def is_of_tests(text: str) -> bool:
+    """Whether a line is about the number of tests."""
+    return bool(re.search(r"declares \d+ tests?, ", text))
+
+
 def lines(found: dict[str, tuple[int, int]], element: str) -> list[str]:
     return [line(count, measure, read, element) for measure, (count, read) in found.items()]
+
+
+def _is_uncounted(case: Case) -> bool:
+    return bool(_UNCOUNTED.match(f"{case.class_name}.{case.name}"))
 
 
 def _tests_agree(tests: int, read: SuiteCounts) -> bool:

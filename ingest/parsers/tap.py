@@ -36,6 +36,7 @@ _VERSION = re.compile(r"K?TAP version \d+$")
 _CLOCK = re.compile(r"(?:<\d+>)?\[\s*\d+\.\d+\]\s")  # before each line of a kernel log
 _KUNIT = re.compile(r"# \S+: (?:EXPECTATION|ASSERTION) FAILED at ")
 _BATS_TIME = re.compile(r" in (?P<value>\d+)(?P<unit>ms|sec)$")
+_UNPLANNED = re.compile(r"teardown_(?:file|suite) failed")  # what bats adds to its plan
 _LOOKS = re.compile(r"^(?:K?TAP version \d+|1\.\.\d+\s*(?:#|$)|(?:not )?ok(?: \d+\b| - ))", re.MULTILINE)
 
 
@@ -227,7 +228,7 @@ class _Reader:
         if not self._levels or self._levels[-1].indent < indent:
             self._levels.append(_Level(indent))
         level = self._levels[-1]
-        level.points += counts
+        level.points += counts and not _UNPLANNED.fullmatch(case.name)
         for inner in within:
             inner.class_name = f"{case.name} > {inner.class_name}" if inner.class_name else case.name
         if within and (case.status != FAILED or any(inner.status == FAILED for inner in within)):

@@ -201,10 +201,10 @@ def test_undeclared_latin_1_is_recovered():
 
 def test_a_suites_own_error_is_a_failed_test():
     report = parse("""<testsuite name="S"><error message="no database">boom</error><error>again</error>
-      <failure message="means nothing"/><testcase name="a"/></testsuite>""")
+      <failure message="no lab"/><testcase name="a"/></testsuite>""")
     init, case = report.cases
     assert (init.class_name, init.name, init.status, init.kind) == ("S", "<init>", FAILED, "error")
-    assert (init.message, init.trace, case.status) == ("no database", "boom", PASSED)
+    assert (init.message, init.trace, case.status) == ("no database", "boom\n\nagain\n\nno lab", PASSED)
     assert report.suites == 1
 
 

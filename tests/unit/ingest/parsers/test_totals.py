@@ -72,6 +72,17 @@ def test_known_conventions_are_no_difference(attributes, lines):
         # gotestsum
         """<testsuites tests="0" failures="0"><testsuite tests="0" failures="0" name="p"><testcase classname="p"
         name="TestMain"><failure/></testcase></testsuite></testsuites>""",
+        # jest-junit and nose2
+        """<testsuite tests="1" failures="0"><testcase name="a"/><testcase classname=" Test execution failure: hooks"
+        name=" Test execution failure: hooks"><failure/></testcase></testsuite>""",
+        """<testsuite tests="1" errors="1"><testcase name="a"/><testcase classname="setUpClass (tests.test_a" name="A)">
+        <error/></testcase></testsuite>""",
+        # Boost.Test
+        '<testsuite tests="8" skipped="0" errors="0" failures="0" id="0" name="m"><testcase name="a"/></testsuite>',
+        # libtest and mocha leave skipped tests out
+        '<testsuite tests="3" failures="0" skipped="2"><testcase name="a"/></testsuite>',
+        """<testsuites tests="3" skipped="2"><testsuite name="A" tests="2"><testcase name="a"/></testsuite>
+        <testsuite name="B" tests="1"/></testsuites>""",
         # fpcunit
         """<testsuites><testsuite name="" tests="2"/><testsuite name="A" tests="2"><testcase name="a"/>
         <testcase name="b"/></testsuite></testsuites>""",
@@ -122,6 +133,16 @@ def test_a_report_that_declares_failures_and_has_no_test_is_not_green(text):
 @pytest.mark.parametrize("text", ["<testsuites/>", '<testsuite tests="0" failures="0" errors="0"/>'])
 def test_a_report_without_tests_that_declares_none_is_empty(text):
     assert (parse(text).tests, parse(text).warnings) == (0, [])
+
+
+def test_all_failures_of_a_suite_itself_are_kept():
+    report = parse(
+        """<testsuite name="S" errors="3" tests="1"><testcase name="a"/><error message="no lab">one</error>
+        <error>two</error><failure message="three"/></testsuite>"""
+    )
+    init = report.cases[1]
+    assert (init.message, init.trace, report.tests) == ("no lab", "one\n\ntwo\n\nthree", 2)
+    assert report.warnings == []
 
 
 @pytest.mark.parametrize("tag", ["error", "failure"])
