@@ -173,12 +173,13 @@ def counts(series: FigureSeries, passed: bool = False) -> dict[str, Any]:
 
 
 def _positions(series: FigureSeries) -> dict[str, int] | None:
-    """Run -> its position among all runs shown; None if points are days. A key begins with the start time."""
+    """Run -> its position among all runs shown, in their order; None if points are days. A key begins with the start
+    time."""
     points = [point for line in series for point in line["points"]]
     if points and "run" not in points[0]:
         return None
-    runs = sorted({(point["started_at"], point["run"]) for point in points})
-    return {f"{moment} {run}": index for index, (moment, run) in enumerate(runs)}
+    runs = {point["place"]: f"{point['started_at']} {point['run']}" for point in points}
+    return {runs[place]: index for index, place in enumerate(sorted(runs))}
 
 
 def _x_value(point: FigurePoint, at: dict[str, int] | None) -> int | str:

@@ -16,14 +16,15 @@ import duckdb
 
 from data.cache import parquet_files
 from data.model.measures import WAITING, sums
+from data.model.order import BUILD_ORDER, RUN_ORDER
 
 TABLES = (
     *("releases", "runs", "run_builds", "builds", "build_counts", "tests", "test_metadata", "signatures"),
     *("bugs", "bug_cases"),
 )
 MEMORY_DATABASE = "mirror"
-# Tables computed from others, so that no query has to: the sums over the builds of each run, and its neighbors in its
-# lane. Recomputed whenever one of _DERIVED_FROM changes.
+# Tables computed from others, so that no query has to: the sums over the builds of each run, and the order of runs and
+# builds. Recomputed whenever one of _DERIVED_FROM changes.
 DERIVED_TABLES = {
     "run_sums": f"""
         SELECT rb.run, count(*) AS builds, count(*) FILTER (b.state = 'running') AS builds_running,
@@ -33,9 +34,8 @@ DERIVED_TABLES = {
         FROM run_builds rb LEFT JOIN builds b USING (build)
             LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
         GROUP BY rb.run""",
-    "neighbours": """
-        SELECT run, lag(run) OVER lane AS previous, lead(run) OVER lane AS next FROM runs
-        WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at, run)""",
+    "run_order": RUN_ORDER,
+    "build_order": BUILD_ORDER,
 }
 
 

@@ -24,6 +24,7 @@ def builds(
 ) -> list[dict[str, Any]]:
     """The builds of a filter (module: the job's), newest first, after the build `before` (id) where given."""
     where, parameters = conditions(flt, "b")
+    order = store.derived_table("build_order")
     if flt.module is not None:
         where += " AND b.module = $module"
         parameters["module"] = flt.module
@@ -31,11 +32,11 @@ def builds(
         where += " AND b.build IN (SELECT build FROM run_builds WHERE run = $run)"
         parameters["run"] = ids.number(run)
     if before is not None:
-        where += " AND (b.started_at, b.build) < (SELECT (started_at, build) FROM builds WHERE build = $before)"
+        where += f" AND o.place < (SELECT place FROM {order} WHERE build = $before)"
         parameters["before"] = ids.number(before)
     rows = store.rows(
         f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
-        FROM builds b WHERE {where} ORDER BY b.started_at DESC, b.build DESC LIMIT $limit""",
+        FROM builds b JOIN {order} o USING (build) WHERE {where} ORDER BY o.place DESC LIMIT $limit""",
         parameters | {"limit": limit},
     )
     return [_build(row, store) for row in rows]
@@ -69,7 +70,8 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
         f"SELECT path, message FROM {store.table_source('warnings')} WHERE build = ?", [number]
     )
     listing = store.rows(
-        "SELECT r.run, r.number FROM run_builds rb JOIN runs r USING (run) WHERE rb.build = ? ORDER BY r.started_at",
+        f"""SELECT r.run, r.number FROM run_builds rb JOIN runs r USING (run)
+            JOIN {store.derived_table("run_order")} o USING (run) WHERE rb.build = ? ORDER BY o.place""",
         [number],
     )
     answer["runs"] = [{"id": ids.text(row["run"]), "number": row["number"]} for row in listing]

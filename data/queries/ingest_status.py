@@ -147,10 +147,10 @@ def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[
 def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[dict[str, Any]]:
     """Jobs whose newest final build has fewer tests than `share` of the median of the ten before it."""
     rows = store.rows(
-        """WITH numbered AS (
-            SELECT source, job, number, total, started_at,
-                row_number() OVER (PARTITION BY source, job ORDER BY started_at DESC) AS age
-            FROM builds WHERE state = 'final')
+        f"""WITH numbered AS (
+            SELECT source, job, number, total,
+                row_number() OVER (PARTITION BY source, job ORDER BY place DESC) AS age
+            FROM builds JOIN {store.derived_table("build_order")} USING (build) WHERE state = 'final')
         SELECT source, job, any_value(number) FILTER (age = 1) AS number, any_value(total) FILTER (age = 1) AS total,
             median(total) FILTER (age BETWEEN 2 AND 11) AS usual
         FROM numbered WHERE age <= 11 GROUP BY source, job
@@ -168,7 +168,8 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""SELECT b.build, b.job, b.number, b.started_at, w.path, w.message
         FROM {store.table_source("warnings")} w JOIN builds b USING (build)
-        ORDER BY b.started_at DESC, b.job, w.path, w.message LIMIT $limit""",
+            JOIN {store.derived_table("build_order")} o USING (build)
+        ORDER BY o.place DESC, w.path, w.message LIMIT $limit""",
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
@@ -178,8 +179,9 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
 def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """The newest finished builds without results: (build (id), source, job, number, started_at, result)."""
     rows = store.rows(
-        """SELECT build, source, job, number, started_at, result FROM builds WHERE state = 'final' AND total = 0
-        ORDER BY started_at DESC, job LIMIT $limit""",
+        f"""SELECT build, source, job, number, started_at, result
+        FROM builds JOIN {store.derived_table("build_order")} USING (build) WHERE state = 'final' AND total = 0
+        ORDER BY place DESC LIMIT $limit""",
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
@@ -201,7 +203,7 @@ def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
         """SELECT min(r.run) AS run, r.source, r.job, r.number, r.started_at, any_value(r.result) AS result
         FROM runs r LEFT JOIN run_builds b USING (run) WHERE r.state = 'final'
         GROUP BY r.source, r.job, r.number, r.started_at HAVING count(b.job) = 0
-        ORDER BY r.started_at DESC, r.job LIMIT $limit""",
+        ORDER BY r.started_at DESC, r.number DESC, r.job LIMIT $limit""",
         {"limit": limit},
     )
     return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]

@@ -121,9 +121,10 @@ def _natural(text: str) -> list[tuple[bool, int, str]]:
 def versions(store: Store, name: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The versions of a release line, newest first: version, runs, first and last run."""
     rows = store.rows(
-        """SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
-            arg_max(run, started_at) AS latest
-        FROM runs WHERE release = $release GROUP BY version ORDER BY last DESC""",
+        f"""SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
+            arg_max(run, place) AS latest
+        FROM runs JOIN {store.derived_table("run_order")} USING (run) WHERE release = $release
+        GROUP BY version ORDER BY max(place) DESC""",
         {"release": name},
     )
     return [

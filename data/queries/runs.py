@@ -30,7 +30,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     """
     where, parameters = conditions(flt, "r")
     if before is not None:
-        where += " AND (r.started_at, r.run) < (SELECT (started_at, run) FROM runs WHERE run = $before)"
+        where += f" AND o.place < (SELECT place FROM {store.derived_table('run_order')} WHERE run = $before)"
         parameters["before"] = ids.number(before)
     return _without_flaky(
         store, flt, [_run(row, store) for row in _runs_with_counts(store, where, parameters, limit, flt)]
@@ -77,7 +77,8 @@ def newest_ended(store: Store, flt: Filter) -> str | None:
     where, parameters = conditions(flt, "r")
     found = store.value(
         f"""SELECT r.run FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run)
-        WHERE {where} AND NOT {RUNNING} ORDER BY r.started_at DESC, r.run DESC LIMIT 1""",
+            JOIN {store.derived_table("run_order")} o USING (run)
+        WHERE {where} AND NOT {RUNNING} ORDER BY o.place DESC LIMIT 1""",
         parameters,
     )
     return None if found is None else ids.text(found)
@@ -88,10 +89,11 @@ def expected(store: Store, release: str, environment: str | None, flt: Filter = 
     """How long a run of this lane is likely to take, in seconds: the median of the newest three that have ended; a lane
     gets faster or slower, so older runs say little."""
     return store.value(
-        """SELECT median(duration_s) FROM (
-            SELECT duration_s FROM runs WHERE release = $release AND environment IS NOT DISTINCT FROM $environment
+        f"""SELECT median(duration_s) FROM (
+            SELECT duration_s FROM runs JOIN {store.derived_table("run_order")} USING (run)
+            WHERE release = $release AND environment IS NOT DISTINCT FROM $environment
                 AND state = 'final' AND duration_s > 0
-            ORDER BY started_at DESC, run DESC LIMIT 3)""",
+            ORDER BY place DESC LIMIT 3)""",
         {"release": release, "environment": environment},
     )
 
@@ -197,20 +199,21 @@ def _runs_with_counts(
 ) -> list[dict[str, Any]]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     part = set_fields(flt, "module", "topology")
-    newest = "ORDER BY r.started_at DESC, r.run DESC LIMIT $limit"
+    newest = "ORDER BY o.place DESC LIMIT $limit"
+    ordered = f"runs r JOIN {store.derived_table('run_order')} o USING (run)"
     join, alias = "", "s"
     if part:
         join, alias = (
             f"""LEFT JOIN (
             SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
-            WHERE rb.run IN (SELECT r.run FROM runs r WHERE {where} {newest})
+            WHERE rb.run IN (SELECT r.run FROM {ordered} WHERE {where} {newest})
             {and_equal(part, "c")} GROUP BY rb.run) p USING (run)""",
             "p",
         )
     return store.rows(
         f"""SELECT r.*, {", ".join(f"coalesce({alias}.{name}, 0) AS {name}" for name in COUNTS)},
             {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
-        FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run) {join}
+        FROM {ordered} LEFT JOIN {store.derived_table("run_sums")} s USING (run) {join}
         WHERE {where} {newest}""",
         parameters | part | {"limit": limit},
     )
@@ -252,7 +255,7 @@ def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> li
 
 def _neighbours(store: Store, run_id: str) -> dict[str, str | None]:
     """`previous` and `next`: the ids of the runs before and after, of the same release and environment."""
-    sql = f"SELECT previous, next FROM {store.derived_table('neighbours')} WHERE run = ?"
+    sql = f"SELECT previous, next FROM {store.derived_table('run_order')} WHERE run = ?"
     found = next(iter(store.rows(sql, [ids.number(run_id)])), {"previous": None, "next": None})
     return {name: None if run is None else ids.text(run) for name, run in found.items()}
 

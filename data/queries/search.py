@@ -120,7 +120,8 @@ def _modules(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[
 def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""SELECT run, release, version, environment, number, started_at, state
-        FROM runs s WHERE {where} ORDER BY started_at DESC, run DESC LIMIT $each""",
+        FROM runs s JOIN {store.derived_table("run_order")} USING (run) WHERE {where}
+        ORDER BY place DESC LIMIT $each""",
         parameters,
     )
     sums = (
@@ -151,7 +152,8 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
 def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""SELECT build, release, version, environment, module, job, number, started_at, state, total, failed
-        FROM builds s WHERE {where} ORDER BY started_at DESC, build DESC LIMIT $each""",
+        FROM builds s JOIN {store.derived_table("build_order")} USING (build) WHERE {where}
+        ORDER BY place DESC LIMIT $each""",
         parameters,
     )
     nothing_open = dict.fromkeys(("builds_running", "missing", "waiting"), 0)

@@ -19,8 +19,6 @@ from data.queries.failure_texts import attempt_key, messages
 from data.verdicts.priorities import METADATA, UNKNOWN
 
 MAX_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
-_UP_TO_RUN = """started_at <= (
-    SELECT max(last.started_at) FROM run_builds JOIN builds last USING (build) WHERE run = $at_run)"""
 
 
 @cached_query
@@ -125,7 +123,7 @@ def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str,
     table, places = newest.table, newest.places
     if not places.keys() >= set(builds):
         these = "build IN (SELECT unnest($builds::BIGINT[]))"
-        table = store.cursor().execute(_builds_sql(f"b.{these}", these), {"builds": builds}).to_arrow_table()
+        table = store.cursor().execute(_builds_sql(store, f"b.{these}", these), {"builds": builds}).to_arrow_table()
         numbers: list[Any] = table["build"].to_pylist()
         places = {build: index for index, build in enumerate(numbers)}
     columns = table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
@@ -143,9 +141,9 @@ def _builds(store: Store, flt: Filter) -> _Builds:
 def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     where, parameters = conditions(lane, "b")
     if lane.at_run is not None:
-        where += f" AND b.{_UP_TO_RUN}"
+        where += f" AND {_up_to_run(store)}"
         parameters["at_run"] = ids.number(lane.at_run)
-    newest = f"{_builds_sql(where)} ORDER BY b.started_at DESC, b.build DESC LIMIT {MAX_BUILDS}"
+    newest = f"{_builds_sql(store, where)} ORDER BY o.place DESC LIMIT {MAX_BUILDS}"
     table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds: list[Any] = table["build"].to_pylist()
     ingested_at: list[Any] = table["ingested_at"].to_pylist()
@@ -153,11 +151,17 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     return _Builds(table, keys, {build: index for index, build in enumerate(builds)}, len(builds) < MAX_BUILDS)
 
 
-def _builds_sql(where: str, in_run: str = "true") -> str:
+def _up_to_run(store: Store) -> str:
+    """A condition on the order `o` of builds: none later than those of the run $at_run."""
+    order = store.derived_table("build_order")
+    return f"o.place <= (SELECT max(place) FROM run_builds JOIN {order} USING (build) WHERE run = $at_run)"
+
+
+def _builds_sql(store: Store, where: str, in_run: str = "true") -> str:
     """SQL for the columns of `builds b`; `in_run` is a condition on `run_builds`."""
     return f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version, b.environment,
             l.run, r.number AS run_number
-        FROM builds b
+        FROM builds b JOIN {store.derived_table("build_order")} o USING (build)
         LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {in_run} GROUP BY build) l USING (build)
         LEFT JOIN runs r ON r.run = l.run WHERE {where}"""
 
@@ -185,17 +189,18 @@ def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, 
     where += "".join(f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})" for name in build_fields)
     parameters: dict[str, Any] = {"test": test, "limit": limit} | fields | build_fields
     if flt.at_run is not None:
-        where += f" AND r.{_UP_TO_RUN}"
+        where += f" AND {_up_to_run(store)}"
         parameters["at_run"] = ids.number(flt.at_run)
     if before is not None:
-        where += """ AND (r.started_at, r.build, r.topology)
-            < (SELECT (started_at, build, $before_topology) FROM builds WHERE build = $before)"""
+        where += f""" AND (o.place, r.topology)
+            < (SELECT (place, $before_topology) FROM {store.derived_table("build_order")} WHERE build = $before)"""
         parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
     return store.rows(
         f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
             signature
         FROM {store.table_source("results", None if flt.release is None else [flt.release])} r
-        WHERE {where} ORDER BY started_at DESC, build DESC, topology DESC LIMIT $limit""",
+            JOIN {store.derived_table("build_order")} o USING (build)
+        WHERE {where} ORDER BY o.place DESC, topology DESC LIMIT $limit""",
         parameters,
     )
 

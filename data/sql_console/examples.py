@@ -19,7 +19,7 @@ EXAMPLES = (
         "Which modules fail most in the 10 newest runs of each release?",
         """WITH newest AS (
     SELECT run, release FROM runs
-    QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC) <= 10)
+    QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC, number DESC) <= 10)
 SELECT n.release, c.module, sum(c.failed)::BIGINT AS failed, sum(c.total)::BIGINT AS total,
     round(sum(c.failed) / sum(c.total), 4) AS share
 FROM newest n JOIN run_builds USING (run) JOIN build_counts c USING (build)
@@ -71,7 +71,7 @@ GROUP BY ALL ORDER BY tests DESC LIMIT 25""",
         "Which P0 and P1 tests failed in the newest run of each release?",
         """WITH newest AS (
     SELECT run, release FROM runs WHERE state = 'final'
-    QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC) = 1)
+    QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC, number DESC) = 1)
 SELECT n.release, m.priority, r.module, t.name, r.topology, r.test
 FROM newest n JOIN run_builds USING (run) JOIN results r USING (build)
 JOIN tests t USING (test) JOIN test_metadata m USING (base_name)
@@ -82,7 +82,7 @@ ORDER BY ALL LIMIT 200""",
     Example(
         "How long do runs take?",
         """SELECT started_at, release, duration_s / 3600 AS hours, number, run
-FROM runs WHERE duration_s > 0 ORDER BY started_at DESC LIMIT 200""",
+FROM runs WHERE duration_s > 0 ORDER BY started_at DESC, number DESC LIMIT 200""",
         ("line", "started_at", "hours", "release"),
     ),
 )

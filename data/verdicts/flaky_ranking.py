@@ -5,8 +5,9 @@ It ranks flaky tests; the rule that decides whether a test is flaky is in `data/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts import evidence as evidence_rules
 from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
-from data.verdicts.lanes import LaneBuild, LaneWindow, filtered_releases
+from data.verdicts.lanes import LaneBuild, LaneRun, LaneWindow, filtered_releases
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.rules import FLAKY, classify
 from data.verdicts.status_masks import TestLane, same_commit_disagreements
@@ -77,10 +78,7 @@ def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
 
 def _judge(analysis: LaneAnalysis) -> list[FlakyTest]:
     disagreements = same_commit_disagreements(analysis.window, analysis.test_lanes)
-    lanes = [
-        [(ids.text(run.run), run.number, (runs[0].started_at - run.started_at).total_seconds() / 86400) for run in runs]
-        for runs in analysis.window.runs
-    ]
+    lanes = [_dated(runs) for runs in analysis.window.runs]
     found = []
     for test_lane in analysis.test_lanes:
         rescued = test_lane.rescued & test_lane.failed
@@ -89,6 +87,16 @@ def _judge(analysis: LaneAnalysis) -> list[FlakyTest]:
         if evidence is not None:
             found.append(FlakyTest(analysis, test_lane, evidence, evidence_rules.judge(evidence)))
     return found
+
+
+def _dated(runs: Sequence[LaneRun]) -> list[tuple[str, int, float]]:
+    """(id, number, days before the newest) of each run, newest first. Where a clock went back, a run counts as begun
+    with the one before it."""
+    moments = list(accumulate((run.started_at for run in reversed(runs)), max))[::-1]
+    return [
+        (ids.text(run.run), run.number, (moments[0] - moment).total_seconds() / 86400)
+        for run, moment in zip(runs, moments, strict=True)
+    ]
 
 
 def _evidence(

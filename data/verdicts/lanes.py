@@ -110,12 +110,13 @@ def _window_key(rebuilt: int, runs: list[list[LaneRun]], builds: list[LaneBuild]
 
 def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     where, parameters = conditions(flt, "r")
+    order = store.derived_table("run_order")
     if flt.at_run is not None:
-        where += " AND (r.started_at, r.run) <= (SELECT (started_at, run) FROM runs WHERE run = $at_run)"
+        where += f" AND o.place <= (SELECT place FROM {order} WHERE run = $at_run)"
         parameters["at_run"] = ids.number(flt.at_run)
     lane_runs = f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
-        FROM runs r WHERE {where}
-        WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC)"""
+        FROM runs r JOIN {order} o USING (run) WHERE {where}
+        WINDOW lane AS (PARTITION BY release, environment ORDER BY o.place DESC)"""
     cursor = store.cursor()
     listed = cursor.execute(
         f"""SELECT l.run, l.release, l.environment, l.age, dense_rank() OVER (
@@ -145,9 +146,9 @@ _BUILD_FACTS = f"""b.build, b.job, b.module, b.number, b.revision, b.release, b.
     {UNFINISHED}"""
 
 
-def _by_start(row: Sequence[Any]) -> tuple[datetime, int, int]:
-    """Sort key of a row that begins with the run and ends with _BUILD_FACTS: start, build, run."""
-    return row[-3], row[-9], row[0]
+def _by_start(row: Sequence[Any]) -> tuple[datetime, int, int, int]:
+    """Sort key of a row that begins with the run and ends with _BUILD_FACTS: start, number, build, run."""
+    return row[-3], row[-6], row[-9], row[0]
 
 
 def _without_gone_jobs(runs: list[list[LaneRun]], builds: list[LaneBuild]) -> list[LaneBuild]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from data.lake.cached_query import cached_query
@@ -59,9 +58,9 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
     window = analyse_lanes(store, flt, verdict_reach(store, flt)).window
     release, environment = window.lanes[test_lane.lane]
     jobs = {on_host.job for on_host in test_lane.by_host if on_host.tripped}
-    started = _start_times(store, release, jobs)
-    starts = [started.get(run.run) for run in history.runs]
-    commits = _commits(store, release, jobs, starts[after], starts[until])
+    place_of_run = _build_places(store, release, jobs)
+    places = [place_of_run.get(run.run) for run in history.runs]
+    commits = _commits(store, release, jobs, places[after], places[until])
     test = test_names(store, [test_lane.test])[test_lane.test]
     job_names = (job.rpartition("/")[2] for job in jobs)
     subject = _words(test_lane.module, *job_names, test["file"], test["class"], test["name"])
@@ -71,7 +70,7 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
         "first": first,
         "after": after,
         "until": until,
-        "included": [sum(commit["started_at"] <= start for commit in commits) if start else None for start in starts],
+        "included": [sum(commit["place"] <= place for commit in commits) if place else None for place in places],
         "commits": [commit["revision"] for commit in commits],
         "weights": [NAMED_WEIGHT if _words(commit["message"]) & subject else 1.0 for commit in commits],
     }
@@ -103,10 +102,11 @@ def _suspect(commit: dict[str, Any], probability: float) -> dict[str, Any]:
     }
 
 
-def _start_times(store: Store, release: str, jobs: Iterable[str]) -> dict[int, datetime]:
-    """Run -> start time of the build of these jobs that it listed; an earlier run may have made that build."""
+def _build_places(store: Store, release: str, jobs: Iterable[str]) -> dict[int, int]:
+    """Run -> place in order of the build of these jobs that it listed; an earlier run may have made that build."""
     rows = store.cursor().execute(
-        """SELECT rb.run, max(b.started_at) FROM run_builds rb JOIN builds b USING (build)
+        f"""SELECT rb.run, max(o.place) FROM run_builds rb JOIN builds b USING (build)
+            JOIN {store.derived_table("build_order")} o USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[])) GROUP BY rb.run""",
         {"release": release, "jobs": sorted(jobs)},
     )
@@ -114,15 +114,16 @@ def _start_times(store: Store, release: str, jobs: Iterable[str]) -> dict[int, d
 
 
 def _commits(
-    store: Store, release: str, jobs: Iterable[str], good: datetime | None, bad: datetime | None
+    store: Store, release: str, jobs: Iterable[str], good: int | None, bad: int | None
 ) -> list[dict[str, Any]]:
-    """The commits that were new in builds of these jobs started after `good` and not after `bad`, oldest first, each
+    """The commits that were new in builds of these jobs after the place `good` and up to `bad`, oldest first, each
     with the first build that had it. Builds of other environments count: Jenkins lists a commit only once."""
     rows = store.rows(
-        f"""SELECT b.build, b.job, b.number, b.started_at, c.revision, c.author, c.message, c.committed_at, c.url
+        f"""SELECT b.build, b.job, b.number, o.place, c.revision, c.author, c.message, c.committed_at, c.url
         FROM builds b JOIN {store.table_source("commits")} c USING (build)
+            JOIN {store.derived_table("build_order")} o USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[]))
-            AND b.started_at > $good AND b.started_at <= $bad ORDER BY b.started_at, b.build, c.position""",
+            AND o.place > $good AND o.place <= $bad ORDER BY o.place, c.position""",
         {"release": release, "jobs": sorted(jobs), "good": good, "bad": bad},
     )
     first: dict[str, dict[str, Any]] = {}

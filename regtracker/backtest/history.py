@@ -130,7 +130,7 @@ def _unmasked(key: tuple[str, str | None], masks: list[int]) -> TestLaneHost:
 
 def past_lanes(store: Store, release: str) -> list[PastLane]:
     """The lanes of a release with all of their runs."""
-    window = lane_window(store, Filter(release), 1_000_000)
+    window = lane_window(store, Filter(release), 100_000)
     module_counts = load_module_counts(store, window)
     where, parameters = partition_condition(window.builds)
     failed_tests = store.cursor().execute(
