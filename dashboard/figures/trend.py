@@ -178,8 +178,8 @@ def _positions(series: FigureSeries) -> dict[str, int] | None:
     points = [point for line in series for point in line["points"]]
     if points and "run" not in points[0]:
         return None
-    runs = {point["place"]: f"{point['started_at']} {point['run']}" for point in points}
-    return {runs[place]: index for index, place in enumerate(sorted(runs))}
+    runs = {point["rank"]: f"{point['started_at']} {point['run']}" for point in points}
+    return {runs[rank]: index for index, rank in enumerate(sorted(runs))}
 
 
 def _x_value(point: FigurePoint, at: dict[str, int] | None) -> int | str:

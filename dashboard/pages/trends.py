@@ -132,7 +132,7 @@ def _mixed(series: list[dict[str, Any]]) -> list[str]:
 
 def table_data(store: Store, url: PageUrl) -> dict[str, Any]:
     rows = [point | {"series": line["name"]} for line in query(store, url) for point in line["points"]]
-    rows.sort(key=lambda point: point["day"] if "day" in point else point["place"], reverse=True)
+    rows.sort(key=lambda point: point["day"] if "day" in point else point["rank"], reverse=True)
     return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _parameters(url)[1]}
 
 

@@ -10,9 +10,9 @@ belongs to the new job, for Jenkins would not have started it in the old one.
 from __future__ import annotations
 
 
-def _places(rows: str) -> str:
-    """SQL: `rows` (counter: what numbers count within; number, started_at, read_at, ...) with the place of each."""
-    return f"""SELECT *, row_number() OVER (ORDER BY moment, number, started_at, counter, id) AS place
+def _ranked(rows: str) -> str:
+    """SQL: `rows` (counter: what numbers count within; number, started_at, read_at, ...) with the rank of each."""
+    return f"""SELECT *, row_number() OVER (ORDER BY moment, number, started_at, counter, id) AS rank
         FROM (
             SELECT *, max(started_at) OVER (PARTITION BY counter, generation ORDER BY number, started_at) AS moment
             FROM (
@@ -37,9 +37,9 @@ _RUNS = """SELECT r.run AS id, r.release, r.environment, r.number, r.started_at,
     LEFT JOIN (
         SELECT run, max(ingested_at) AS read_at FROM run_builds JOIN builds USING (build) GROUP BY run) b USING (run)"""
 
-# (build, place); the newest build has the highest place.
-BUILD_ORDER = f"SELECT id AS build, place FROM ({_places(_BUILDS)})"
+# (build, rank); the newest build has the highest rank.
+BUILD_ORDER = f"SELECT id AS build, rank FROM ({_ranked(_BUILDS)})"
 
-# (run, place, previous, next): the last two are its neighbors in its lane.
-RUN_ORDER = f"""SELECT id AS run, place, lag(id) OVER lane AS previous, lead(id) OVER lane AS next
-    FROM ({_places(_RUNS)}) WINDOW lane AS (PARTITION BY release, environment ORDER BY place)"""
+# (run, rank, previous, next): the last two are its neighbors in its lane.
+RUN_ORDER = f"""SELECT id AS run, rank, lag(id) OVER lane AS previous, lead(id) OVER lane AS next
+    FROM ({_ranked(_RUNS)}) WINDOW lane AS (PARTITION BY release, environment ORDER BY rank)"""

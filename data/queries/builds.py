@@ -32,11 +32,11 @@ def builds(
         where += " AND b.build IN (SELECT build FROM run_builds WHERE run = $run)"
         parameters["run"] = ids.number(run)
     if before is not None:
-        where += f" AND o.place < (SELECT place FROM {order} WHERE build = $before)"
+        where += f" AND o.rank < (SELECT rank FROM {order} WHERE build = $before)"
         parameters["before"] = ids.number(before)
     rows = store.rows(
         f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
-        FROM builds b JOIN {order} o USING (build) WHERE {where} ORDER BY o.place DESC LIMIT $limit""",
+        FROM builds b JOIN {order} o USING (build) WHERE {where} ORDER BY o.rank DESC LIMIT $limit""",
         parameters | {"limit": limit},
     )
     return [_build(row, store) for row in rows]
@@ -71,7 +71,7 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     )
     listing = store.rows(
         f"""SELECT r.run, r.number FROM run_builds rb JOIN runs r USING (run)
-            JOIN {store.derived_table("run_order")} o USING (run) WHERE rb.build = ? ORDER BY o.place""",
+            JOIN {store.derived_table("run_order")} o USING (run) WHERE rb.build = ? ORDER BY o.rank""",
         [number],
     )
     answer["runs"] = [{"id": ids.text(row["run"]), "number": row["number"]} for row in listing]

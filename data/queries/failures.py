@@ -223,11 +223,11 @@ def _examples(
 ) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""WITH newest AS (
-            SELECT r.*, o.place FROM {source} r JOIN {store.derived_table("build_order")} o USING (build) WHERE {where}
-            ORDER BY o.place DESC, r.test, r.topology, r.attempt LIMIT $limit OFFSET $offset)
+            SELECT r.*, o.rank FROM {source} r JOIN {store.derived_table("build_order")} o USING (build) WHERE {where}
+            ORDER BY o.rank DESC, r.test, r.topology, r.attempt LIMIT $limit OFFSET $offset)
         SELECT n.*, t.file, t.class, t.name, b.number, b.job FROM newest n
         JOIN tests t USING (test) JOIN builds b USING (build)
-        ORDER BY n.place DESC, n.test, n.topology, n.attempt""",
+        ORDER BY n.rank DESC, n.test, n.topology, n.attempt""",
         parameters | {"limit": limit, "offset": offset},
     )
     hosts = _hosts(store, rows)

@@ -149,7 +149,7 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
     rows = store.rows(
         f"""WITH numbered AS (
             SELECT source, job, number, total,
-                row_number() OVER (PARTITION BY source, job ORDER BY place DESC) AS age
+                row_number() OVER (PARTITION BY source, job ORDER BY rank DESC) AS age
             FROM builds JOIN {store.derived_table("build_order")} USING (build) WHERE state = 'final')
         SELECT source, job, any_value(number) FILTER (age = 1) AS number, any_value(total) FILTER (age = 1) AS total,
             median(total) FILTER (age BETWEEN 2 AND 11) AS usual
@@ -169,7 +169,7 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
         f"""SELECT b.build, b.job, b.number, b.started_at, w.path, w.message
         FROM {store.table_source("warnings")} w JOIN builds b USING (build)
             JOIN {store.derived_table("build_order")} o USING (build)
-        ORDER BY o.place DESC, w.path, w.message LIMIT $limit""",
+        ORDER BY o.rank DESC, w.path, w.message LIMIT $limit""",
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
@@ -181,7 +181,7 @@ def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     rows = store.rows(
         f"""SELECT build, source, job, number, started_at, result
         FROM builds JOIN {store.derived_table("build_order")} USING (build) WHERE state = 'final' AND total = 0
-        ORDER BY place DESC LIMIT $limit""",
+        ORDER BY rank DESC LIMIT $limit""",
         {"limit": limit},
     )
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]

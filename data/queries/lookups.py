@@ -37,7 +37,7 @@ def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]
     where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")
     rows = store.rows(
         f"""SELECT r.run FROM runs r JOIN {store.derived_table("run_order")} o USING (run)
-        WHERE {where} AND r.number = $number ORDER BY o.place DESC""",
+        WHERE {where} AND r.number = $number ORDER BY o.rank DESC""",
         parameters | {"number": int(found["number"])},
     )
     return [ids.text(row["run"]) for row in rows]

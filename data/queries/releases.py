@@ -122,9 +122,9 @@ def versions(store: Store, name: str, flt: Filter = EVERYTHING) -> list[dict[str
     """The versions of a release line, newest first: version, runs, first and last run."""
     rows = store.rows(
         f"""SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
-            arg_max(run, place) AS latest
+            arg_max(run, rank) AS latest
         FROM runs JOIN {store.derived_table("run_order")} USING (run) WHERE release = $release
-        GROUP BY version ORDER BY max(place) DESC""",
+        GROUP BY version ORDER BY max(rank) DESC""",
         {"release": name},
     )
     return [

@@ -30,7 +30,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     """
     where, parameters = conditions(flt, "r")
     if before is not None:
-        where += f" AND o.place < (SELECT place FROM {store.derived_table('run_order')} WHERE run = $before)"
+        where += f" AND o.rank < (SELECT rank FROM {store.derived_table('run_order')} WHERE run = $before)"
         parameters["before"] = ids.number(before)
     return _without_flaky(
         store, flt, [_run(row, store) for row in _runs_with_counts(store, where, parameters, limit, flt)]
@@ -78,7 +78,7 @@ def newest_ended(store: Store, flt: Filter) -> str | None:
     found = store.value(
         f"""SELECT r.run FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run)
             JOIN {store.derived_table("run_order")} o USING (run)
-        WHERE {where} AND NOT {RUNNING} ORDER BY o.place DESC LIMIT 1""",
+        WHERE {where} AND NOT {RUNNING} ORDER BY o.rank DESC LIMIT 1""",
         parameters,
     )
     return None if found is None else ids.text(found)
@@ -93,7 +93,7 @@ def expected(store: Store, release: str, environment: str | None, flt: Filter = 
             SELECT duration_s FROM runs JOIN {store.derived_table("run_order")} USING (run)
             WHERE release = $release AND environment IS NOT DISTINCT FROM $environment
                 AND state = 'final' AND duration_s > 0
-            ORDER BY place DESC LIMIT 3)""",
+            ORDER BY rank DESC LIMIT 3)""",
         {"release": release, "environment": environment},
     )
 
@@ -199,7 +199,7 @@ def _runs_with_counts(
 ) -> list[dict[str, Any]]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     part = set_fields(flt, "module", "topology")
-    newest = "ORDER BY o.place DESC LIMIT $limit"
+    newest = "ORDER BY o.rank DESC LIMIT $limit"
     ordered = f"runs r JOIN {store.derived_table('run_order')} o USING (run)"
     join, alias = "", "s"
     if part:

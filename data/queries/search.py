@@ -121,7 +121,7 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
     rows = store.rows(
         f"""SELECT run, release, version, environment, number, started_at, state
         FROM runs s JOIN {store.derived_table("run_order")} USING (run) WHERE {where}
-        ORDER BY place DESC LIMIT $each""",
+        ORDER BY rank DESC LIMIT $each""",
         parameters,
     )
     sums = (
@@ -153,7 +153,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
     rows = store.rows(
         f"""SELECT build, release, version, environment, module, job, number, started_at, state, total, failed
         FROM builds s JOIN {store.derived_table("build_order")} USING (build) WHERE {where}
-        ORDER BY place DESC LIMIT $each""",
+        ORDER BY rank DESC LIMIT $each""",
         parameters,
     )
     nothing_open = dict.fromkeys(("builds_running", "missing", "waiting"), 0)

@@ -143,7 +143,7 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
     if lane.at_run is not None:
         where += f" AND {_up_to_run(store)}"
         parameters["at_run"] = ids.number(lane.at_run)
-    newest = f"{_builds_sql(store, where)} ORDER BY o.place DESC LIMIT {MAX_BUILDS}"
+    newest = f"{_builds_sql(store, where)} ORDER BY o.rank DESC LIMIT {MAX_BUILDS}"
     table = store.cursor().execute(newest, parameters).to_arrow_table()
     builds: list[Any] = table["build"].to_pylist()
     ingested_at: list[Any] = table["ingested_at"].to_pylist()
@@ -154,7 +154,7 @@ def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
 def _up_to_run(store: Store) -> str:
     """A condition on the order `o` of builds: none later than those of the run $at_run."""
     order = store.derived_table("build_order")
-    return f"o.place <= (SELECT max(place) FROM run_builds JOIN {order} USING (build) WHERE run = $at_run)"
+    return f"o.rank <= (SELECT max(rank) FROM run_builds JOIN {order} USING (build) WHERE run = $at_run)"
 
 
 def _builds_sql(store: Store, where: str, in_run: str = "true") -> str:
@@ -192,15 +192,15 @@ def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, 
         where += f" AND {_up_to_run(store)}"
         parameters["at_run"] = ids.number(flt.at_run)
     if before is not None:
-        where += f""" AND (o.place, r.topology)
-            < (SELECT (place, $before_topology) FROM {store.derived_table("build_order")} WHERE build = $before)"""
+        where += f""" AND (o.rank, r.topology)
+            < (SELECT (rank, $before_topology) FROM {store.derived_table("build_order")} WHERE build = $before)"""
         parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
     return store.rows(
         f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
             signature
         FROM {store.table_source("results", None if flt.release is None else [flt.release])} r
             JOIN {store.derived_table("build_order")} o USING (build)
-        WHERE {where} ORDER BY o.place DESC, topology DESC LIMIT $limit""",
+        WHERE {where} ORDER BY o.rank DESC, topology DESC LIMIT $limit""",
         parameters,
     )
 

@@ -50,11 +50,11 @@ def trend(
         "lane": "concat_ws(' ', n.release, n.environment)",
     }.get(group, f"n.{group}")
     if by == "run":
-        point = "n.run, n.number, n.release, n.version, n.environment, n.started_at, n.place"
+        point = "n.run, n.number, n.release, n.version, n.environment, n.started_at, n.rank"
     else:
         point = "date_trunc('day', n.started_at) AS day"
-    newest = f"""SELECT r.*, o.place FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
-        QUALIFY row_number() OVER (PARTITION BY r.release ORDER BY o.place DESC) <= $runs"""
+    newest = f"""SELECT r.*, o.rank FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
+        QUALIFY row_number() OVER (PARTITION BY r.release ORDER BY o.rank DESC) <= $runs"""
     parameters["runs"] = flt.runs or DEFAULT_RUNS
     rows = store.rows(
         f"""WITH newest AS ({newest}),
@@ -70,7 +70,7 @@ def trend(
         SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs,
             bool_or(n.run IN (SELECT run FROM unfinished)) AS running
         FROM newest n LEFT JOIN c USING (run)
-        GROUP BY ALL ORDER BY name, {"n.place" if by == "run" else "day"}""",
+        GROUP BY ALL ORDER BY name, {"n.rank" if by == "run" else "day"}""",
         parameters,
     )
     series: dict[str, list[dict[str, Any]]] = {}

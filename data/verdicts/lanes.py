@@ -112,11 +112,11 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     where, parameters = conditions(flt, "r")
     order = store.derived_table("run_order")
     if flt.at_run is not None:
-        where += f" AND o.place <= (SELECT place FROM {order} WHERE run = $at_run)"
+        where += f" AND o.rank <= (SELECT rank FROM {order} WHERE run = $at_run)"
         parameters["at_run"] = ids.number(flt.at_run)
     lane_runs = f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
         FROM runs r JOIN {order} o USING (run) WHERE {where}
-        WINDOW lane AS (PARTITION BY release, environment ORDER BY o.place DESC)"""
+        WINDOW lane AS (PARTITION BY release, environment ORDER BY o.rank DESC)"""
     cursor = store.cursor()
     listed = cursor.execute(
         f"""SELECT l.run, l.release, l.environment, l.age, dense_rank() OVER (

@@ -58,9 +58,9 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
     window = analyse_lanes(store, flt, verdict_reach(store, flt)).window
     release, environment = window.lanes[test_lane.lane]
     jobs = {on_host.job for on_host in test_lane.by_host if on_host.tripped}
-    place_of_run = _build_places(store, release, jobs)
-    places = [place_of_run.get(run.run) for run in history.runs]
-    commits = _commits(store, release, jobs, places[after], places[until])
+    rank_of_run = _build_ranks(store, release, jobs)
+    ranks = [rank_of_run.get(run.run) for run in history.runs]
+    commits = _commits(store, release, jobs, ranks[after], ranks[until])
     test = test_names(store, [test_lane.test])[test_lane.test]
     job_names = (job.rpartition("/")[2] for job in jobs)
     subject = _words(test_lane.module, *job_names, test["file"], test["class"], test["name"])
@@ -70,7 +70,7 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
         "first": first,
         "after": after,
         "until": until,
-        "included": [sum(commit["place"] <= place for commit in commits) if place else None for place in places],
+        "included": [sum(commit["rank"] <= rank for commit in commits) if rank else None for rank in ranks],
         "commits": [commit["revision"] for commit in commits],
         "weights": [NAMED_WEIGHT if _words(commit["message"]) & subject else 1.0 for commit in commits],
     }
@@ -102,10 +102,10 @@ def _suspect(commit: dict[str, Any], probability: float) -> dict[str, Any]:
     }
 
 
-def _build_places(store: Store, release: str, jobs: Iterable[str]) -> dict[int, int]:
-    """Run -> place in order of the build of these jobs that it listed; an earlier run may have made that build."""
+def _build_ranks(store: Store, release: str, jobs: Iterable[str]) -> dict[int, int]:
+    """Run -> rank in order of the build of these jobs that it listed; an earlier run may have made that build."""
     rows = store.cursor().execute(
-        f"""SELECT rb.run, max(o.place) FROM run_builds rb JOIN builds b USING (build)
+        f"""SELECT rb.run, max(o.rank) FROM run_builds rb JOIN builds b USING (build)
             JOIN {store.derived_table("build_order")} o USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[])) GROUP BY rb.run""",
         {"release": release, "jobs": sorted(jobs)},
@@ -116,14 +116,14 @@ def _build_places(store: Store, release: str, jobs: Iterable[str]) -> dict[int, 
 def _commits(
     store: Store, release: str, jobs: Iterable[str], good: int | None, bad: int | None
 ) -> list[dict[str, Any]]:
-    """The commits that were new in builds of these jobs after the place `good` and up to `bad`, oldest first, each
+    """The commits that were new in builds of these jobs after the rank `good` and up to `bad`, oldest first, each
     with the first build that had it. Builds of other environments count: Jenkins lists a commit only once."""
     rows = store.rows(
-        f"""SELECT b.build, b.job, b.number, o.place, c.revision, c.author, c.message, c.committed_at, c.url
+        f"""SELECT b.build, b.job, b.number, o.rank, c.revision, c.author, c.message, c.committed_at, c.url
         FROM builds b JOIN {store.table_source("commits")} c USING (build)
             JOIN {store.derived_table("build_order")} o USING (build)
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[]))
-            AND o.place > $good AND o.place <= $bad ORDER BY o.place, c.position""",
+            AND o.rank > $good AND o.rank <= $bad ORDER BY o.rank, c.position""",
         {"release": release, "jobs": sorted(jobs), "good": good, "bad": bad},
     )
     first: dict[str, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ class Point(AllCounts):
     version: str | None = None
     environment: str | None = None
     started_at: Time | None = None
-    place: int | None = Field(None, description="orders the runs of all series: by number within a job, else by time")
+    rank: int | None = Field(None, description="orders the runs of all series: by number within a job, else by time")
     day: str | None = Field(None, examples=["2026-11-22"])
     runs: Count
     duration_s: float | None = Field(description="sum of test durations")
