@@ -12,7 +12,7 @@ from dataclasses import replace
 from ingest.parsers import junit_dialects, junit_totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import identified, identify
-from ingest.parsers.junit_totals import CATCH2_HOST, SuiteCounts, SuiteTotals
+from ingest.parsers.junit_totals import CATCH2_HOST, PYTEST, SuiteCounts, SuiteTotals
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.totals import shortened
 from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_status, read_xml
@@ -365,9 +365,10 @@ class _Reader:
             for case in suite.failed[:SHARED_OUTPUTS]:
                 case.output = case.output or text
         self._check_totals(suite)
-        if suite.name == junit_dialects.PYTEST and suite.declared and (suite.declared.tests or 0) < suite.kept:
+        tests = suite.declared.tests if suite.declared is not None and suite.name == PYTEST else None
+        if tests is not None and tests < suite.kept + suite.own.errors:
             cases = self.cases[suite.first :]
-            self._unmarked += junit_dialects.mark_reruns_of_pytest(cases, suite.declared.tests)
+            self._unmarked += junit_dialects.mark_reruns_of_pytest(cases, tests)
             self.cases[suite.first :] = cases
 
     def _check_totals(self, suite: _Suite) -> None:

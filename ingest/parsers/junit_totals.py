@@ -7,6 +7,7 @@
 | `tests` of a suite with nested ones counts only its own | mocha |
 | `tests` counts assertions, `failures` failed assertions | Catch2, doctest |
 | `tests` is something else | Boost.Test |
+| `tests` counts an error after a test again, or its subtests | pytest before 9.2, pytest-subtests |
 | `failures` includes errors, or `errors` all failures, or both are all | Boost.Test, PHPUnit, web-test-runner |
 | `skipped` includes disabled tests, or does not | gtest |
 | the failure of a package, class or file is a case that does not count | gotestsum, jest-junit, nose2 |
@@ -27,6 +28,7 @@ from ingest.parsers.totals import line, number
 _SKIPPED = ("skipped", "skip", "skips", "disabled", "ignored", "notrun")
 _DECLARING = ("tests", "failures", "errors", *_SKIPPED)
 CATCH2_HOST = "tbd"  # literally
+PYTEST = "pytest"  # the name of its suite
 _BOOST = ["tests", "skipped", "errors", "failures", "id"]  # its attributes, in this order
 # Cases that are none to the tools that write them.
 _UNCOUNTED = re.compile(
@@ -63,6 +65,7 @@ class SuiteTotals:
     errors: int | None
     skipped: dict[str, int]
     counts_assertions: bool
+    counts_phases: bool  # pytest, which writes its file when all tests have run
 
     @classmethod
     def read(cls, attrs: dict[str, str]) -> SuiteTotals | None:
@@ -74,7 +77,7 @@ class SuiteTotals:
         if list(attrs)[: len(_BOOST)] == _BOOST:
             tests = None
         assertions = "doctest_version" in attrs or attrs.get("hostname") == CATCH2_HOST
-        return cls(tests, failures, errors, skipped, assertions)
+        return cls(tests, failures, errors, skipped, assertions, attrs.get("name") == PYTEST)
 
     @property
     def failed(self) -> int:
@@ -102,7 +105,10 @@ def differences(
     if left_out > 0 and tests == total.tests - total.of_suites + left_out:
         tests, declared = None, replace(declared, skipped={})
     if tests is not None and not (
-        assertions or any(_tests_agree(tests, level) for level in levels) or _distinct_agree(tests, total, cases)
+        assertions
+        or any(_tests_agree(tests, level) for level in levels)
+        or _distinct_agree(tests, total, cases)
+        or (declared.counts_phases and tests > total.tests)
     ):
         found["tests"] = (tests, total.tests - total.of_suites)
     if assertions:

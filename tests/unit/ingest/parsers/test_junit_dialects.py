@@ -41,6 +41,20 @@ def test_what_pytest_ran_again_had_failed() -> None:
     assert (report.tests, report.unmarked, report.warnings) == (3, 3, [])
 
 
+ERROR = '<testcase classname="t.test_a" name="{}"><error message="m"/></testcase>'
+
+
+def test_older_pytest_counts_an_error_after_a_test_again() -> None:
+    report = parse(pytest_report(3, PASSED.format("rescued"), PASSED.format("rescued"), ERROR.format("other")))
+    assert attempts(report)[:2] == [("rescued", "failed", 1, False), ("rescued", "passed", 2, True)]
+    assert (report.tests, report.warnings) == (2, [])
+
+
+def test_a_test_that_fails_twice_in_one_attempt_is_no_rerun() -> None:
+    report = parse(pytest_report(1, FAILED.format("a"), ERROR.format("a")))
+    assert report.unmarked == 0 and [case.status for case in report.cases] == ["failed", "failed"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
