@@ -71,11 +71,13 @@ def parse_file(
         report = Report("not_junit")
     if kind != "junit":
         _clip_names(report.cases)
-    if report.status == "not_junit":
+    if report.status == "not_junit" or (detected and report.status == "error"):
         text = _head(stream)
         root = _ROOT.match(text)
-        report.unread, name = unread.describe(text, root[1] if root and text.startswith("<") else "")
-        report.warnings.append(f"not read: {name}")
+        is_report, name = unread.describe(text, root[1] if root and text.startswith("<") else "")
+        if is_report or report.status == "not_junit":
+            problems = report.warnings if report.status == "not_junit" else []
+            report = Report("not_junit", warnings=[*problems, f"not read: {name}"], unread=is_report)
     return kind, report
 
 

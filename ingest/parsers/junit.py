@@ -393,7 +393,7 @@ class _Reader:
             parent.nested.add(total)
             parent.differs.update(suite.differs)
             return
-        if declared is not None and declared.failed and not self.cases:
+        if self._is_junit and declared is not None and declared.failed and not self.cases:
             self._add_missing_failure(suite, declared.failed)
 
     def _compare(self, suite: _Suite, declared: SuiteTotals, total: SuiteCounts) -> None:
@@ -462,7 +462,7 @@ class _Reader:
             unmarked=self._unmarked,
             started_at=self._started,
         )
-        report.differ(shortened(self._differences))
+        report.differ(shortened(self._differences) if found else [])
         if self._bad_times:
             warnings.append(f"{self._bad_times} unreadable durations, such as {clip(self._bad_time, 40)!r}")
         return report

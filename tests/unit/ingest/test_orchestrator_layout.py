@@ -382,6 +382,9 @@ def test_jenkins_counts_are_compared_with_ours(web: WebServer, tmp_path: Path) -
             {"job": "qa/A", "flags": "", "declared_total": 2},
             {"job": "qa/B", "flags": "count_mismatch", "declared_total": 3},
         ]
+        assert store.rows("SELECT path, message FROM warnings") == [
+            {"path": "", "message": "Jenkins counts 3 tests, 2 were read"}
+        ]
 
 
 def test_a_deleted_artifact_is_reported(web: WebServer, tmp_path: Path) -> None:
