@@ -142,10 +142,13 @@ class _Reader:
         if found := _BATS_TIME.search(name):
             name = name[: found.start()]
             duration = tap_details.to_seconds(found["value"], found["unit"])
-        name = re.sub(r"\\([#\\])", r"\1", name)
         status = FAILED if point["not"] else PASSED
-        case = Case("", "", name or f"test {point['number'] or '?'}", status, duration_s=duration)
         directive = _DIRECTIVE.match(behind)
+        if not name and directive:
+            # QUnit had the name there, Test::More has the reason; both are better than the number.
+            name = directive["why"].strip()
+        name = clip(re.sub(r"\\([#\\])", r"\1", name), NAME_CHARS)
+        case = Case("", "", name or f"test {point['number'] or '?'}", status, duration_s=duration)
         if directive and (directive["word"].lower() not in ("todo", "xfail") or status == FAILED):
             case.status, case.message = SKIPPED, clip(directive["why"].strip(), MESSAGE_CHARS) or None
         elif status == FAILED:

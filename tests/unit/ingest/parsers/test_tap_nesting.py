@@ -1,4 +1,4 @@
-"""TAP: subtests in braces, and the tests of tape, which are comments."""
+"""TAP: subtests in braces, tests of tape, which are comments, and names behind a directive."""
 
 from __future__ import annotations
 
@@ -98,3 +98,13 @@ def test_the_class_of_an_assertion_of_tape_is_its_test() -> None:
 )
 def test_remarks_of_other_tools_are_no_classes(text: str) -> None:
     assert {case[0] for case in read(text)} == {""}
+
+
+def test_a_skipped_test_without_a_name_is_named_by_its_directive() -> None:
+    assert [
+        case[1:] for case in read("ok 1 # SKIP api > logs in\nnot ok 2 # TODO api > logs out\nok 3 # skip\n1..3\n")
+    ] == [
+        ("api > logs in", "skipped"),
+        ("api > logs out", "skipped"),
+        ("test 3", "skipped"),
+    ]
