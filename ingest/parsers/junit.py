@@ -365,6 +365,8 @@ class _Reader:
             for case in suite.failed[:SHARED_OUTPUTS]:
                 case.output = case.output or text
         self._check_totals(suite)
+        if suite.kept:
+            junit_dialects.remove_positions(self.cases, suite.first)
         tests = suite.declared.tests if suite.declared is not None and suite.name == PYTEST else None
         if tests is not None and tests < suite.kept + suite.own.errors:
             cases = self.cases[suite.first :]

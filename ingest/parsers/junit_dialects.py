@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from ingest.parsers.cases import FAILED, PASSED, Case
+import re
+
+from ingest.parsers.cases import FAILED, INIT, PASSED, Case
 
 NODE_CLASS = "test"  # the class of every test of node:test
+
+_NUMBERED = re.compile(r"(?P<number>\d{1,9})(?: - (?P<name>.+))?", re.DOTALL)
+# Only extensions that are no domains, as in `host.com:80`.
+_LINE = re.compile(r"(?P<file>[^:]+\.(?:lua|moon|rb|[cm]?[jt]sx?|go|cpp|exs?|php)):\d+")
 
 
 def path_of_node(attrs: dict[str, str], name: str | None, outer: str) -> str:
@@ -39,3 +45,30 @@ def mark_reruns_of_pytest(cases: list[Case], declared: int) -> int:
                 earlier += 1
     cases[:] = [case for attempts in tests.values() for case in attempts]
     return earlier
+
+
+def remove_positions(cases: list[Case], first: int) -> None:
+    """Remove from the cases of a suite, cases[first:], where they are: a test that is inserted must not rename others.
+
+    prove's formatter numbers the names of a file, `3 - connects`; a class of busted ends with a line, `a_spec.lua:12`.
+    """
+    if cases[first].name[:1] == "1":
+        for case, name in _numbered(cases[first:]):
+            case.name = name or case.name
+    if ":" in cases[first].class_name and _LINE.fullmatch(cases[first].class_name):
+        for case in cases[first:]:
+            if found := _LINE.fullmatch(case.class_name):
+                case.class_name = found["file"]
+
+
+def _numbered(cases: list[Case]) -> list[tuple[Case, str | None]]:
+    """The cases with their names behind the numbers, if all are numbered in order and some have a name; else none."""
+    numbered: list[tuple[Case, str | None]] = []
+    for case in cases:
+        if case.name == INIT:
+            continue
+        found = _NUMBERED.fullmatch(case.name)
+        if found is None or int(found["number"]) != len(numbered) + 1:
+            return []
+        numbered.append((case, found["name"]))
+    return numbered if any(name for _, name in numbered) else []

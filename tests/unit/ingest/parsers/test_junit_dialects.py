@@ -93,3 +93,27 @@ def test_the_class_of_node_is_the_path_of_its_suites() -> None:
 )
 def test_a_class_named_test_of_another_tool_stays(suite: str) -> None:
     assert classes(f'<testsuite {suite}><testcase name="a" classname="test"/></testsuite>') == ["test"]
+
+
+def names(*given: str) -> list[str]:
+    cases = "".join(f'<testcase name="{name}"/>' for name in given)
+    return [case.name for case in parse(f'<testsuite name="a_t">{cases}<error message="exit 1"/></testsuite>').cases]
+
+
+def test_the_numbers_of_prove_are_no_part_of_the_names() -> None:
+    assert names("1 - connects", "2", "3 - 4 - x") == ["connects", "2", "4 - x", "<init>"]
+
+
+@pytest.mark.parametrize(
+    "given", [("1 - a", "3 - b"), ("2 - a", "1 - b"), ("1 - a", "b"), ("1", "2"), ("1 - a", "² - b")]
+)
+def test_other_numbers_are_kept(given: tuple[str, ...]) -> None:
+    assert names(*given) == [*given, "<init>"]
+
+
+def test_the_line_is_no_part_of_the_class() -> None:
+    given = ["spec/a_spec.lua:2", "spec/a_spec.lua:10", "db.example.com:80"]
+    cases = "".join(f'<testcase name="a" classname="{name}"/>' for name in given)
+    found = classes(f'<testsuite name="Run 1 of 1">{cases}</testsuite>')
+    assert found == ["spec/a_spec.lua", "spec/a_spec.lua", "db.example.com:80"]
+    assert classes('<testsuite><testcase name="a" classname="db.example.com:80"/></testsuite>') == ["db.example.com:80"]
