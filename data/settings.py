@@ -102,6 +102,21 @@ class MeasureSettings(_Table):
     change_point_l: float = Field(1e-3, gt=0, lt=1)  # smaller: fewer false changes, found later (docs/verdicts.md)
 
 
+class IdentitySettings(_Table):
+    """What is no part of a test's identity, beyond the list in docs/ingest.md."""
+
+    # Folders of agents, removed from the front of absolute paths: "/data/*/checkout"; * is one folder, ** any number.
+    roots: list[str] = []
+
+    @field_validator("roots")
+    @classmethod
+    def _absolute(cls, roots: list[str]) -> list[str]:
+        for root in roots:
+            if not re.match(r"^(?:[A-Za-z]:)?[\\/].*[^\\/*]", root):
+                raise ValueError(f"{root!r} must be an absolute folder, such as /data/*/checkout")
+        return roots
+
+
 class EnvironmentRule(_Table):
     """The environment of a run: the value of a build parameter, mapped to a name."""
 
@@ -249,6 +264,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     measures: MeasureSettings = MeasureSettings()
+    identity: IdentitySettings = IdentitySettings()
     source: list[SourceSettings] = []
     bugs: BugSettings = BugSettings()
 

@@ -121,7 +121,10 @@ class BuildReader:
             digest = b"" if detail.final else _digest(description, files)
             if digest and digest == self._committed.get(entry.key):
                 return ReadResult(entry, entry, changed=False)
-            build, run = build_record(self.layout, detail, description, files, started_at, context.parents, upstream)
+            roots = self.store.settings.identity.roots
+            build, run = build_record(
+                self.layout, detail, description, files, started_at, context.parents, upstream, roots
+            )
         if kept_upstream:
             build = replace(build, raw=[*(build.raw or ()), kept_upstream])
         found = []

@@ -12,6 +12,7 @@ from data.write.raw_files import AXIS_END
 from ingest.build_download import ResultFiles
 from ingest.merge_reports import enrich, group_attempts, has_repeats, merge_reruns, number_duplicates
 from ingest.parsers import console_log, order_log, parse_file
+from ingest.parsers.agent_paths import compile_roots
 from ingest.parsers.cases import FAILED, SKIPPED, Case, Report, ReportStream
 from ingest.report_inputs import JENKINS_REPORTS, ReportInput, open_reports
 
@@ -86,7 +87,9 @@ class _Parsed(NamedTuple):
     is_fallback: bool
 
 
-def read_results(source: SourceSettings, files: ResultFiles, number: int | None) -> BuildResults:
+def read_results(
+    source: SourceSettings, files: ResultFiles, number: int | None, roots: Sequence[str] = ()
+) -> BuildResults:
     """The results of a build's downloaded files. Raises UnfinishedBuildError, BadArchiveError."""
     refused: list[str] = []
     results = read_build(
@@ -94,6 +97,7 @@ def read_results(source: SourceSettings, files: ResultFiles, number: int | None)
         number=number,
         topology=re.compile(source.topology) if source.topology else None,
         console_patterns=console_log.compile_patterns(rule.pattern for rule in source.console),
+        roots=roots,
     )
     for why in dict.fromkeys(refused):
         results.warn(why, flag="unreadable")
@@ -110,16 +114,18 @@ def read_build(
     number: int | None = None,
     topology: re.Pattern[str] | None = None,
     console_patterns: Sequence[re.Pattern[str]] = (),
+    roots: Sequence[str] = (),
 ) -> BuildResults:
     """Read each report of a build once, in the order of their paths, and merge them.
 
     `topology` finds a report's topology (the group of that name) in its path; without it JUNIT_TOPOLOGY does, but only
     beside order logs. The axis before a path is prepended. TestNG files without a configured kind, console logs and
-    Jenkins' own reports are used only if no other report has a case. Raises BadArchiveError.
+    Jenkins' own reports are used only if no other report has a case. `roots` are folders of agents that no test's file
+    contains. Raises BadArchiveError.
     """
     build = BuildResults()
     parsed = [
-        _parse(build, path, kind, open_file, number, console_patterns)
+        _parse(build, path, kind, open_file, number, console_patterns, roots)
         for path, kind, open_file in sorted(files, key=lambda file: file[0])
     ]
     _name_unread(build, parsed)
@@ -144,12 +150,13 @@ def _parse(
     open_file: Callable[[], ReportStream],
     number: int | None,
     console_patterns: Sequence[re.Pattern[str]],
+    roots: Sequence[str],
 ) -> _Parsed:
     with open_file() as stream:
         if kind == "console":
-            found, report = kind, console_log.parse(stream, console_patterns)
+            found, report = kind, console_log.parse(stream, console_patterns, compile_roots(tuple(roots)))
         else:
-            found, report = parse_file(path, stream, kind=kind, number=number)
+            found, report = parse_file(path, stream, kind=kind, number=number, roots=roots)
     build.files.append(FileResult(path, found, report.status, report.tests))
     if report.status == "recovered":
         build.flags.add("recovered")

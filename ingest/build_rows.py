@@ -32,14 +32,15 @@ def build_record(
     started_at: datetime,
     parents: Sequence[RunRecord] = (),
     upstream: JenkinsBuildDetail | None = None,
+    roots: Sequence[str] = (),
 ) -> tuple[BuildRecord, RunRecord | None]:
-    """The build, and the run that it forms or joins (None if its parents list it).
+    """The build, and the run that it forms or joins (None if its parents list it). `roots`: folders of agents.
 
     Raises UnfinishedBuildError, BadArchiveError.
     """
     source = layout.source
     placement = layout.placement(detail, started_at, parents, upstream)
-    results = read_results(source, files, detail.number)
+    results = read_results(source, files, detail.number, roots)
     kept = files.keep()
     cases, tests = result_table(results.cases, lambda file: layout.rules.owner(file, placement.module))
     counters = detail.counters

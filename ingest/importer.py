@@ -49,7 +49,7 @@ def import_files(
     Raises ValueError if no file has a result, BadArchiveError.
     """
     files = deduplicate_paths(bundle.files)
-    results = read_build(_inputs(files))
+    results = read_build(_inputs(files), roots=store.settings.identity.roots)
     if not results.cases:
         problems = [f"{path}: {why}" for path, why in (*bundle.unreadable, *bundle.skipped)]
         problems += [str(warning) for warning in results.warnings]
@@ -72,14 +72,14 @@ def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFil
     return import_files(store, ImportKey.read(metadata), uploaded(files), source=UPLOAD, author=author)
 
 
-def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile]) -> tuple[BuildRecord, RunRecord]:
+def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile], roots: Sequence[str]) -> tuple[BuildRecord, RunRecord]:
     """An imported build from its raw files, by today's parsers; `row`: its row in `builds`. Raises BadArchiveError."""
     (description,) = [file for file in kept if file.kind == "import"]
     document = json.loads(raw_files.unpack(description))
     remarks = InputRemarks(document.pop("unreadable", []), document.pop("skipped", []))
     key = ImportKey.read(document)
     files = [file for file in kept if file.kind == "file"]
-    results = read_build(_inputs(report for file in files for report in unpack(file)))
+    results = read_build(_inputs(report for file in files for report in unpack(file)), roots=roots)
     build = _build(row["source"], key, row["number"], row["started_at"], row["artifacts"], results, files, remarks)
     return build, _run(build, key)
 

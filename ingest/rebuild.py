@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -106,25 +106,26 @@ def _rebuild_builds(
     entries = [LedgerEntry(row["source"], row["job"], row["number"], BUILD) for row in rows]
     contexts = entry_contexts(store, entries)
     files = raw_files.files_of_many(store, [(row["build"], row["started_at"]) for row in rows])
+    roots = store.settings.identity.roots
     for row, entry in zip(rows, entries, strict=True):
         kept = files[row["build"]]
         try:
             if "no_raw" in row["flags"].split():
                 yield None
             elif any(file.kind == "import" for file in kept):
-                yield importer.rebuild_import(row, kept)
+                yield importer.rebuild_import(row, kept, roots)
             else:
                 parents = [
                     replace(run, environment=environments.get(run.parent, run.environment))
                     for run in contexts[entry.key].parents
                 ]
-                yield _rebuild_build(row, layouts.get(row["source"]), kept, parents)
+                yield _rebuild_build(row, layouts.get(row["source"]), kept, parents, roots)
         except BadArchiveError:
             yield None
 
 
 def _rebuild_build(
-    row: dict[str, Any], layout: JobLayout | None, kept: list[RawFile], parents: list[RunRecord]
+    row: dict[str, Any], layout: JobLayout | None, kept: list[RawFile], parents: list[RunRecord], roots: Sequence[str]
 ) -> tuple[BuildRecord, RunRecord | None] | None:
     by_kind = {file.kind: file for file in kept}
     if layout is None or "build" not in by_kind or "no_raw" in row["flags"].split():
@@ -134,7 +135,7 @@ def _rebuild_build(
     if "upstream" in by_kind and detail.upstream:
         upstream = kept_detail(by_kind["upstream"], *detail.upstream)
     with kept_files(kept) as files:
-        build, run = build_record(layout, detail, by_kind["build"], files, row["started_at"], parents, upstream)
+        build, run = build_record(layout, detail, by_kind["build"], files, row["started_at"], parents, upstream, roots)
     if "gone" in row["flags"].split():
         build = replace(build, state="final", flags=build.flags | {"gone"})
     return build, run

@@ -6,6 +6,7 @@ Every parser takes a seekable binary stream, never raises whatever the content i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ingest.parsers import (
     cucumber,
@@ -22,9 +23,9 @@ from ingest.parsers import (
     unread,
     xunit,
 )
-from ingest.parsers.cases import Case, Report, ReportStream
-from ingest.parsers.junit import NAME_CHARS
-from ingest.parsers.text import clip
+from ingest.parsers.agent_paths import compile_roots
+from ingest.parsers.cases import Report, ReportStream
+from ingest.parsers.identity import normalize_report
 
 HEAD_BYTES = 16 << 10
 
@@ -45,15 +46,27 @@ _TESTNG_JSON = re.compile(r'"(?:package|fail-config)"\s*:')
 
 
 def parse_file(
-    path: str, stream: ReportStream, *, kind: str | None = None, number: int | None = None
+    path: str,
+    stream: ReportStream,
+    *,
+    kind: str | None = None,
+    number: int | None = None,
+    roots: Sequence[str] = (),
 ) -> tuple[str, Report]:
-    """(kind, report). Without `kind` it is detected by name and content.
+    """(kind, report), with the names of its cases normalized (see `identity`). Without `kind` it is detected by name
+    and content.
 
     Kinds: junit, testng, robot, trx, nunit, xunit, junit_result, test_report, testng_json, cucumber, go_test, order,
     tap. Unknown content is parsed as JUnit, which reports what is wrong; but text without any tag is `not_junit` unless
     its kind was given. The report of a file that is of no kind says what it looks like. `number` is the number of the
-    build, for a matrix report.
+    build, for a matrix report; `roots` are folders of agents.
     """
+    kind, report = _parse(path, stream, kind, number)
+    normalize_report(report, compile_roots(tuple(roots)), prints_times=kind == "tap")
+    return kind, report
+
+
+def _parse(path: str, stream: ReportStream, kind: str | None, number: int | None) -> tuple[str, Report]:
     stream.seek(0)
     head = stream.read(4)
     if packed := packing(head):
@@ -69,8 +82,6 @@ def parse_file(
         report = _PARSERS[kind](stream)
     if detected and kind == "junit" and report.status == "error" and _is_plain_text(stream):
         report = Report("not_junit")
-    if kind != "junit":
-        _clip_names(report.cases)
     if report.status == "not_junit" or (detected and report.status == "error"):
         text = _head(stream)
         root = _ROOT.match(text)
@@ -79,14 +90,6 @@ def parse_file(
             problems = report.warnings if report.status == "not_junit" else []
             report = Report("not_junit", warnings=[*problems, f"not read: {name}"], unread=is_report)
     return kind, report
-
-
-def _clip_names(cases: list[Case]) -> None:
-    """The parser of JUnit does this itself."""
-    for case in cases:
-        if len(case.name) + len(case.class_name) + len(case.file) > NAME_CHARS:
-            case.name, case.class_name = clip(case.name, NAME_CHARS), clip(case.class_name, NAME_CHARS)
-            case.file, case.suite = clip(case.file, NAME_CHARS), clip(case.suite, NAME_CHARS)
 
 
 def packing(head: bytes) -> str | None:

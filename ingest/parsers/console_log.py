@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ingest.parsers.agent_paths import Roots
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.identity import normalize_report
 from ingest.parsers.text import clip, seconds
 
 LINE_BYTES = 16 << 10
@@ -41,7 +43,7 @@ def compile_patterns(patterns: Iterable[str]) -> list[re.Pattern[str]]:
     return compiled
 
 
-def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]]) -> Report:
+def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]], roots: Roots = None) -> Report:
     """Search each line with the patterns until one matches. Its groups are name, status, and optionally file, class,
     duration, message. The lines from that of a failed test up to the next match are its trace.
     """
@@ -73,6 +75,7 @@ def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]]) -> Report:
     _set_trace(failed, detail)
     for word, count in unknown.items():
         report.warnings.append(f"{count} lines with an unknown status: {clip(word, 40)!r}")
+    normalize_report(report, roots, prints_times=True)
     return report
 
 

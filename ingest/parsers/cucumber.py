@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.identity import identify
 from ingest.parsers.jenkins_test_report import MAX_BYTES
 from ingest.parsers.text import clip, epoch
 
@@ -52,14 +51,14 @@ def parse(stream: ReportStream) -> Report:
 def _scenarios(feature: Json) -> Iterator[Case]:
     name = str(feature.get("name") or feature.get("id") or "")
     uri = str(feature.get("uri") or feature.get("location") or "")
-    file, class_name = identify(re.sub(r":\d+$", "", _URI.sub("", uri)), name)
+    file = re.sub(r":\d+$", "", _URI.sub("", uri))
     background: list[Json] = []
     last: tuple[tuple[str, int], Case] | None = None
     for element in feature.get("elements") or ():
         if element.get("type") == "background":
             background += _steps(element)
             continue
-        case = _case(file, class_name, element, [*background, *_steps(element)])
+        case = _case(file, name, element, [*background, *_steps(element)])
         background = []
         line = _line(element)
         if last and line and last[0] == (case.name, line) and last[1].status == FAILED:
@@ -67,7 +66,7 @@ def _scenarios(feature: Json) -> Iterator[Case]:
         last = ((case.name, line), case)
         yield case
     if any(_status(step) not in (*_PASSED, *_SKIPPED) for step in background):
-        yield _case(file, class_name, {"name": INIT}, background)
+        yield _case(file, name, {"name": INIT}, background)
 
 
 def _line(element: Json) -> int:

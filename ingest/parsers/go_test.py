@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.identity import identify
 from ingest.parsers.text import Clip, clip, epoch
 
 LINE_BYTES = 4 << 20
@@ -122,8 +121,7 @@ class _Reader:
 
     def _add(self, key: tuple[str, str], status: str, duration: float | None, run: _Open, reason: str = "") -> None:
         package, name = key
-        file, class_name = identify("", package)
-        case = Case(file, class_name, name, status, duration_s=duration, suite=package, started_at=run.started)
+        case = Case("", package, name, status, duration_s=duration, suite=package, started_at=run.started)
         lines = [line for line in str(run.output).splitlines() if line.strip() and not _FRAME.match(line)]
         if status == FAILED:
             case.kind = "failure"

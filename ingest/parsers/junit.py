@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from ingest.parsers import junit_dialects, junit_totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.identity import identified, identify
 from ingest.parsers.junit_totals import CATCH2_HOST, PYTEST, SuiteCounts, SuiteTotals
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.totals import shortened
@@ -23,7 +22,6 @@ MESSAGE_CHARS = 8 << 10
 STARVED_CHARS = 1 << 10  # of each text once the budget of the document is used up
 SHARED_OUTPUTS = 10  # how many failed tests of a suite get the suite's own output
 NAME_CHARS = 4 << 10
-CACHED_CHARS = 1 << 10  # of a test's identity; a longer one is not cached
 MAX_ATTEMPTS = 1000  # of one test
 
 _RETRIES = {"flakyFailure": "failure", "flakyError": "error", "rerunFailure": "failure", "rerunError": "error"}
@@ -172,11 +170,8 @@ class _Reader:
         elif class_name == junit_dialects.NODE_CLASS:
             class_name = suite.path or class_name
         file = get("file") or suite.file
-        if len(file) + len(class_name) + len(name) > CACHED_CHARS:
-            file, class_name = identify(clip(file, NAME_CHARS), clip(class_name, NAME_CHARS))
-            name = clip(name, NAME_CHARS)
-        else:
-            file, class_name, name = identified(file, class_name, name)
+        if len(file) + len(class_name) + len(name) > NAME_CHARS:
+            file, class_name, name = (clip(text, NAME_CHARS) for text in (file, class_name, name))
         duration = None
         time = get("time")
         started = suite.start
@@ -420,11 +415,10 @@ class _Reader:
     def _add_missing_failure(self, suite: _Suite, failed: int) -> None:
         """A report that declares failures and has no test at all: it failed before its tests."""
         message = f"The report declares {failed} failed, but has no test: it failed before its tests."
-        file, class_name = identify(clip(suite.file, NAME_CHARS), suite.name or "")
         self.cases.append(
             Case(
-                file,
-                class_name,
+                clip(suite.file, NAME_CHARS),
+                suite.name or "",
                 INIT,
                 FAILED,
                 "error",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.identity import identify
 from ingest.parsers.text import clip, epoch, seconds
 from ingest.parsers.xml_dialect import ElementHandler
 from ingest.parsers.xml_stream import Source, read_status, read_xml
@@ -86,10 +85,9 @@ class _Reader(ElementHandler):
         full = attrs.get("fullname", "")
         # The full name has the arguments of the fixture, which the class name lacks.
         class_name = full[: -len(name) - 1] if full.endswith(f".{name}") else attrs.get("classname", "")
-        file, class_name = identify("", class_name)
         self.cases.append(
             Case(
-                file=file,
+                file="",
                 class_name=class_name,
                 name=name,
                 status=status,
@@ -114,7 +112,8 @@ class _Reader(ElementHandler):
             message = level.texts.get("message") or "It failed, but none of its tests."
             self.cases.append(
                 Case(
-                    *identify("", class_name),
+                    "",
+                    class_name,
                     name,
                     FAILED,
                     "error",

@@ -12,7 +12,6 @@ from itertools import islice
 
 from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.identity import identify
 from ingest.parsers.text import Clip, clip, epoch, seconds
 from ingest.parsers.xml_dialect import ElementHandler
 from ingest.parsers.xml_stream import Source, read_status, read_xml
@@ -95,8 +94,8 @@ class _Reader(ElementHandler):
             self._suites.append(_Suite(attrs, len(self.cases)))
         elif tag == "test":
             suite = ".".join(suite.name for suite in self._suites)
-            file, class_name = identify(self._suites[-1].source if self._suites else "", suite)
-            self._test = Case(file, class_name, attrs.get("name") or "(?)", SKIPPED, suite=suite)
+            file = self._suites[-1].source if self._suites else ""
+            self._test = Case(file, suite, attrs.get("name") or "(?)", SKIPPED, suite=suite)
             self._failures, self._settled = Clip(64 << 10), False
             self.with_tests.add(suite)
         elif tag == "kw" and self.path[-2:-1] == ["suite"]:
@@ -154,9 +153,8 @@ class _Reader(ElementHandler):
                     _fail(case, message)
         elif suite.failed and not any(case.status == FAILED for case in cases):
             path = ".".join(suite.name for suite in (*self._suites, suite))
-            file, class_name = identify(suite.source, path)
             message = clip(suite.message, MESSAGE_CHARS) or "The suite failed, but none of its tests."
-            self.cases.append(Case(file, class_name, INIT, FAILED, "error", message=message, suite=path))
+            self.cases.append(Case(suite.source, path, INIT, FAILED, "error", message=message, suite=path))
             self.uncounted += 1
         if suite.id:
             self._spans[suite.id] = (suite.name, suite.first, len(self.cases))

@@ -7,11 +7,11 @@ result besides the tests, for the tests of its class may all have passed.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.identity import without_addresses
 from ingest.parsers.jenkins_test_report import MAX_BYTES
 from ingest.parsers.text import Clip, clip, epoch, epoch_ms, seconds
 from ingest.parsers.xml_dialect import ElementHandler
@@ -26,7 +26,6 @@ _TOTALS = {
     "ignored": "ignored",
 }
 MAX_PARAMETERS = 20
-_OBJECT_ID = re.compile(r"@[0-9a-f]{5,}\b")
 
 
 def parse(stream: ReportStream) -> Report:
@@ -58,8 +57,8 @@ def _differences(declared: dict[str, int | None], cases: list[Case], uncounted: 
 
 
 def _name(method: str, parameters: list[str]) -> str:
-    # An object without toString shows its address, which differs in every run.
-    return f"{method}[{clip(_OBJECT_ID.sub('', ', '.join(parameters)), 200)}]" if parameters else method
+    # The attempts of a retry are found by their name: each has new objects, at other addresses.
+    return f"{method}[{clip(without_addresses(', '.join(parameters)), 200)}]" if parameters else method
 
 
 class _Reader(ElementHandler):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
-from ingest.parsers.identity import identify
 from ingest.parsers.text import clip, epoch, seconds
 from ingest.parsers.trx import span
 from ingest.parsers.xml_dialect import ElementHandler
@@ -83,11 +82,10 @@ class _Reader(ElementHandler):
         name = attrs.get("name") or attrs.get("method") or "(?)"
         lasted = attrs.get("time-rtf") or attrs.get("time") or ""
         reason = self._texts.get("message") if failed else self._texts.get("reason")
-        file, class_of_file = identify(attrs.get("source-file", ""), class_name)
         self.cases.append(
             Case(
-                file=file,
-                class_name=class_of_file,
+                file=attrs.get("source-file", ""),
+                class_name=class_name,
                 name=name.removeprefix(f"{class_name}.") if class_name else name,
                 status=status,
                 kind="failure" if failed else None,

@@ -211,7 +211,7 @@ def test_robot():
         ("Routing.Bgp", "Nat", SKIPPED, 1, True),
     ]
     up, flaps, nat = report.cases
-    assert (up.file, up.duration_s, up.started_at) == ("nightly/routing/bgp.robot", 1.5, 1767888104.0)
+    assert (up.file, up.duration_s, up.started_at) == ("/var/workspace/nightly/routing/bgp.robot", 1.5, 1767888104.0)
     assert (flaps.message, flaps.trace, flaps.kind) == ("flap count 3 != 0", "3 != 0", "failure")
     assert (nat.message, nat.duration_s, nat.started_at) == ("why", 0.25, 1767888107.0)
     assert (report.suites, report.duration_s, report.warnings) == (1, 4.0, [])
