@@ -118,7 +118,7 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
         FROM runs r JOIN {order} o USING (run) WHERE {where}
         WINDOW lane AS (PARTITION BY release, environment ORDER BY o.rank DESC)"""
     cursor = store.cursor()
-    listed = cursor.execute(
+    rows = cursor.execute(
         f"""SELECT l.run, l.release, l.environment, l.age, dense_rank() OVER (
                 PARTITION BY l.release, l.environment, b.source, b.job ORDER BY l.age) - 1 AS job_age,
             {_BUILD_FACTS}
@@ -126,7 +126,7 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
         QUALIFY job_age < $depth""",
         parameters | {"depth": depth},
     ).fetchall()
-    oldest = max((row[3] for row in listed), default=0)
+    oldest = max((row[3] for row in rows), default=0)
     found = cursor.execute(
         f"FROM ({lane_runs}) WHERE age <= $oldest ORDER BY release, environment, age", parameters | {"oldest": oldest}
     ).fetchall()
@@ -134,8 +134,8 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     for row in found:
         runs.setdefault(row[1:3], []).append(LaneRun(*row))
     lane_of = {lane: index for index, lane in enumerate(runs)}
-    listed.sort(key=_by_start)
-    builds = [LaneBuild(row[5], lane_of[row[1:3]], row[3], row[4], *row[6:]) for row in listed]
+    rows.sort(key=_by_start)
+    builds = [LaneBuild(row[5], lane_of[row[1:3]], row[3], row[4], *row[6:]) for row in rows]
     runs_of_lanes = list(runs.values())
     builds = _without_gone_jobs(runs_of_lanes, builds)
     rebuilt = store.last_rebuild()

@@ -138,10 +138,10 @@ def test_the_matrix_shows_each_job_of_a_folder_by_its_own_newest_run(world):
     nights, runs = 3, []
     for night in range(nights):
         for job in range(30):
-            run, builds, listed = world.prepare({f"job{job:02}": {f"t{job}": "PFF"[night], f"u{job}": "P"}})
+            run, builds, run_builds = world.prepare({f"job{job:02}": {f"t{job}": "PFF"[night], f"u{job}": "P"}})
             own = f"nightly/job{job:02}"
             moved = type(run)(**{**vars_of(run), "job": own, "number": night + 1})
-            runs.append((moved, builds, [type(row)(moved.id, *tuple_of(row)[1:]) for row in listed]))
+            runs.append((moved, builds, [type(row)(moved.id, *tuple_of(row)[1:]) for row in run_builds]))
     world.write([run for run, _, _ in runs], [b for _, bs, _ in runs for b in bs], [r for *_, rs in runs for r in rs])
     found = matrix.matrix(world.store, "7.0")
     assert [found["state"], found["tests"], len(found["rows"])] == ["failing", 30, 30]
