@@ -21,9 +21,10 @@ from dashboard.page_url import PageUrl, match
 from data import redaction
 from data.lake.connection import StoreError
 from data.lake.store import SnapshotNotFoundError, Store
-from data.model.filters import EVERYTHING, FilterError
+from data.model.filters import EVERYTHING, Filter, FilterError
 from data.queries import releases
 from data.verdicts.evidence import gate
+from data.verdicts.unread_history import unread_histories
 
 
 class UnknownError(Exception):
@@ -37,6 +38,9 @@ class EmptyScopeError(Exception):
         super().__init__(text)
         self.href = href
 
+
+# Screens with verdicts: they say so while the history is still being read.
+JUDGING = {f"{name}.html" for name in ("overview", "run", "matrix", "test", "grid", "compare", "build")}
 
 PageData = Callable[..., dict[str, Any]]  # (store, url, **segments) -> the template's variables
 
@@ -81,7 +85,12 @@ def render_screen(template: str, url: PageUrl, page_data: PageData, segments: di
         opened = store(url.filter.as_of)  # all queries of the page use this snapshot
         snapshot = opened.snapshot().id
         context = {"bare": not releases.choices(opened, EVERYTHING)["releases"]} | page_data(opened, url, **segments)
-        return {"html": render_markup(template, url, context), "at": at, "snapshot": snapshot}
+        markup = render_markup(template, url, context)
+        if template in JUDGING:
+            scope = Filter(url.filter.release, environment=url.filter.environment)
+            histories = [history.row() for history in unread_histories(opened, scope)]
+            markup = render_template("unread_history.html", histories=histories) + markup if histories else markup
+        return {"html": markup, "at": at, "snapshot": snapshot}
     except (UnknownError, SnapshotNotFoundError) as error:
         markup = render_template("error_state.html", url=url, kind="unknown", text=str(error))
     except EmptyScopeError as error:

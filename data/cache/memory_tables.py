@@ -15,7 +15,7 @@ from datetime import datetime
 import duckdb
 
 from data.cache import parquet_files
-from data.model.measures import WAITING, sums
+from data.model.measures import UNREAD, WAITING, sums
 from data.model.order import BUILD_ORDER, RUN_ORDER
 
 TABLES = (
@@ -36,6 +36,16 @@ DERIVED_TABLES = {
         GROUP BY rb.run""",
     "run_order": RUN_ORDER,
     "build_order": BUILD_ORDER,
+    "histories_being_read": f"""
+        WITH waiting AS ({UNREAD}), stored AS (
+            SELECT 'build' AS kind, r.release, r.environment, b.source, b.job, min(b.number) AS oldest,
+                count(DISTINCT b.number) AS builds
+            FROM builds b JOIN run_builds rb USING (build) JOIN runs r USING (run)
+            WHERE (b.source, b.job) IN (SELECT (source, job) FROM waiting WHERE kind = 'build') GROUP BY ALL
+            UNION ALL SELECT 'run', release, environment, source, job, min(number), count(DISTINCT number) FROM runs
+            WHERE (source, job) IN (SELECT (source, job) FROM waiting WHERE kind = 'run') GROUP BY ALL)
+        SELECT s.release, s.environment, CASE s.kind WHEN 'build' THEN s.job END AS job, s.builds, count(*) AS waiting
+        FROM stored s JOIN waiting w USING (kind, source, job) WHERE w.number < s.oldest GROUP BY ALL""",
 }
 
 

@@ -16,6 +16,9 @@ COUNTS = ("total", "passed", "failed", "errors", "skipped")
 # retried: they must not keep their run open. (An attempt does not count while Jenkins as a whole is unreachable.)
 WAITING = """SELECT DISTINCT source, job, number, true AS waits FROM ledger
     WHERE kind = 'build' AND (state IN ('new', 'running') OR (state = 'retry' AND attempts = 0))"""
+# SQL: builds and runs that were never read. One that failed is retried, but nothing waits for it.
+UNREAD = """SELECT DISTINCT source, job, number, kind FROM ledger
+    WHERE state = 'new' OR (state = 'retry' AND attempts = 0)"""
 # SQL condition on `runs r` and its sums over builds `s`: the runs whose `run_state` is running.
 RUNNING = "(r.state = 'running' OR coalesce(s.builds_running + s.waiting, 0) > 0)"
 DELTAS = ("total", "passed", "failed", "skipped", "pass_rate")

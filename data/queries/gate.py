@@ -24,6 +24,7 @@ from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests, long_reac
 from data.verdicts.lanes import MASK_BITS, LaneWindow
 from data.verdicts.rules import KINDS
 from data.verdicts.status_masks import TestLane
+from data.verdicts.unread_history import unread_lanes
 from data.verdicts.verdicts import judge_tests, test_names
 
 FAILING = CLASSES[:3]  # regression, new_failure, still_failing
@@ -79,6 +80,7 @@ def gate(
     try:
         candidate = _candidate(store, flt, run)
         answer["run"] = candidate.run
+        _check_history(store, candidate)
         base = _baseline(store, candidate, baseline)
     except _UnknownError as error:
         return answer | {"reason": str(error), "pending": error.pending}
@@ -122,6 +124,15 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
     age = runs.index(chosen)
     lane = replace(lane, environment=chosen["environment"], at_run=chosen["id"] if age else None)
     return RunInLane(lane, runs[age : age + MASK_BITS], 0)
+
+
+def _check_history(store: Store, candidate: RunInLane) -> None:
+    """Raise _UnknownError while the history of one of the run's jobs is still being read."""
+    window = analyse_lanes(store, candidate.lane, long_reach(store)).window
+    jobs = {build.job for build in window.builds if build.age == candidate.age}
+    for history in unread_lanes(store, candidate.lane, window).values():
+        if history.holds_back(jobs):
+            raise _UnknownError(history.row()["sentence"], pending=True)
 
 
 def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunInLane:

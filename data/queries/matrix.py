@@ -122,6 +122,7 @@ def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[
         "stormy_failures": cell.storm_failures,
         "expected": cell.expected,
         "ended": cell.ended,
+        "unread": cell.unread,
         "words": kinds,
         "unjudged": len(cell.tests[UNJUDGED]),
         "sick": len(cell.tests[BAD_HOST]),

@@ -16,6 +16,7 @@ from data.verdicts.disturbances.mass_failures import columns_in_storms
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, verdict_reach
 from data.verdicts.lanes import partition_condition
 from data.verdicts.rules import KINDS, worst_kind
+from data.verdicts.unread_history import unread_lanes
 from data.verdicts.verdicts import judge_tests
 
 SEARCHED_RUNS = 12  # runs of a job in which its newest finished ones are searched
@@ -38,6 +39,7 @@ class Cell:
     storm_failures: int = 0
     expected: bool = False  # the module was tested here in an earlier run
     ended: bool = False  # a build of the module ended without a result
+    unread: int = 0  # builds that wait to be read before the module is judged
     tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
 
 
@@ -100,6 +102,10 @@ def read_cells(store: Store, lane: Filter, by: str, finished: FinishedRuns) -> d
             if not cell.runs or run["id"] in cell.runs:
                 cell.ended = True
                 cell.runs.add(run["id"])
+    for module, environment, waiting in _unread_modules(store, lane):
+        columns = [environment] if by_environment else [key[1] for key in cells if key[0] == module]
+        for column in columns:
+            cells[module, column].unread = waiting
     for key, kinds, test in verdict_kinds(store, lane, by):
         worst = worst_kind(frozenset(kinds))
         if key in cells and worst is not None:
@@ -200,6 +206,17 @@ def _ended_without_results(store: Store, runs: list[int]) -> list[tuple[str, int
         {"runs": runs},
     )
     return [(row["module"], row["run"]) for row in rows]
+
+
+def _unread_modules(store: Store, lane: Filter) -> set[tuple[str, str, int]]:
+    """(module, environment, builds that wait) of the modules without verdicts, as their history is still being read."""
+    analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
+    unread = unread_lanes(store, lane, analysis.window)
+    return {
+        (column.module, unread[column.lane].environment, unread[column.lane].waiting)
+        for column in (analysis.module_counts if unread else ())
+        if column.lane in unread and unread[column.lane].holds_back([column.job])
+    }
 
 
 def _storm_builds(store: Store, lane: Filter) -> set[tuple[int, str]]:

@@ -15,6 +15,7 @@ from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, iso, release_state
 from data.queries.runs import runs
 from data.verdicts import verdicts
+from data.verdicts.unread_history import unread_histories
 
 SPARK = 20
 _SPARK_FIELDS = ("id", "number", "started_at", "state", "pass_rate", "total", "passed", "failed", "skipped")
@@ -45,7 +46,15 @@ def release_runs(store: Store, flt: Filter) -> list[dict[str, Any]]:
         if flt.release is not None and row["release"] != flt.release:
             continue
         newest = runs(store, replace(flt, release=row["release"]), 2 * SPARK)
-        found.append({"release": row["release"], "runs": newest, "kinds": kinds.get(row["release"], {})})
+        unread = unread_histories(store, replace(flt, release=row["release"]))
+        found.append(
+            {
+                "release": row["release"],
+                "runs": newest,
+                "kinds": kinds.get(row["release"], {}),
+                "unread": [history.row() for history in unread],
+            }
+        )
     found.sort(key=lambda line: line["runs"][0]["started_at"] if line["runs"] else "", reverse=True)
     return found
 
@@ -66,6 +75,7 @@ def _tile(line: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
         "always_failing": kinds.get("always_failing", 0),
         "flaky": kinds.get("flaky", 0),
         "fixed": kinds.get("fixed", 0),
+        "unread_history": line["unread"],
         "latest_run": latest,
         "running_run": running,
         "freshness_s": age,

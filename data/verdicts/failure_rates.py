@@ -24,6 +24,7 @@ from data.verdicts.lanes import MASK_BITS
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.statistics.fisher import FisherComparison, FisherOutcome, compare, fallback
 from data.verdicts.status_masks import TestLane
+from data.verdicts.unread_history import is_held_back, unread_lanes
 from data.verdicts.verdicts import test_names
 
 SAMPLE_RUNS = 10  # results of a test; docs/accuracy.md compares others
@@ -62,6 +63,8 @@ def regressions(
     else:
         sides = _against_release(store, flt, sample, runs, base)
     claims, q, compared = _claims(flt, sides)
+    if unread := unread_lanes(store, flt, sample.window):
+        claims = [claim for claim in claims if not is_held_back(unread, sides.test_lanes[claim.at])]
     if flt.priority is not None:
         wanted = tests_of_priority(store, flt.release, flt.priority)
         claims = [claim for claim in claims if sides.test_lanes[claim.at].test in wanted]

@@ -24,6 +24,7 @@ from data.verdicts.lanes import LaneBuild, LaneRun, LaneWindow, filtered_release
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.rules import FLAKY, classify
 from data.verdicts.status_masks import TestLane, same_commit_disagreements
+from data.verdicts.unread_history import is_held_back, unread_lanes
 from data.verdicts.verdicts import test_names
 
 
@@ -70,6 +71,8 @@ def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
     analysis = analyse_lanes(store, flt, long_reach(store, flt.runs or LONG_WINDOW))
     key = ("flaky", replace(flt, priority=None, as_of=None), analysis.window.key)
     found = store.intermediate.get(key, lambda: _judge(analysis), lambda found: 3_000 * len(found))
+    if unread := unread_lanes(store, flt, analysis.window):
+        found = [row for row in found if not is_held_back(unread, row.test_lane)]
     if flt.priority is None:
         return found
     wanted = tests_of_priority(store, flt.release, flt.priority)

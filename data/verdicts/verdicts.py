@@ -26,6 +26,7 @@ from data.verdicts.lanes import HISTORY_RUNS, LaneBuild, LaneRun, LaneWindow, fi
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.rules import KINDS, classify
 from data.verdicts.status_masks import TestLane, same_commit_disagreements
+from data.verdicts.unread_history import is_held_back, unread_histories, unread_lanes
 
 
 class LaneVerdict(NamedTuple):
@@ -105,8 +106,8 @@ def _severity(verdict: LaneVerdict) -> tuple[int, int, str, int]:
 
 
 def judge_tests(store: Store, flt: Filter) -> tuple[LaneWindow, list[LaneVerdict]]:
-    """The window of the filter's release, and every test in it that has a verdict. `flt.runs` overrides the window
-    size of the settings."""
+    """The window of the filter's release, and every test in it that has a verdict; without those whose history is
+    still being read. `flt.runs` overrides the window size of the settings."""
     analysis = analyse_lanes(store, flt, verdict_reach(store, flt))
     size = window_size(store, flt)
     key = ("verdicts", replace(flt, priority=None, exclude_flaky=False, as_of=None), size, analysis.window.key)
@@ -114,6 +115,8 @@ def judge_tests(store: Store, flt: Filter) -> tuple[LaneWindow, list[LaneVerdict
     if flt.priority is not None:
         wanted = tests_of_priority(store, flt.release, flt.priority)
         found = [verdict for verdict in found if verdict.test_lane.test in wanted]
+    if unread := unread_lanes(store, flt, analysis.window):
+        found = [verdict for verdict in found if not is_held_back(unread, verdict.test_lane)]
     return analysis.window, found
 
 
@@ -263,7 +266,8 @@ def _why_excluded(test_lane: TestLane, bit: int, age: int, builds: Mapping[tuple
 @cached_query
 def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
     """What verdicts leave out in the runs they look at (nothing if the filter includes storms): the number of
-    `failures`, the `storms`, and the bad `hosts`, each with the failures left out because of it."""
+    `failures`, the `storms`, and the bad `hosts`, each with the failures left out because of it; and the lanes whose
+    verdicts are held back because their history is still being read (`unread_history`)."""
     storms: list[dict[str, Any]] = []
     hosts: list[dict[str, Any]] = []
     for release in filtered_releases(store, flt) if not flt.include_storms else ():
@@ -275,7 +279,8 @@ def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
             if host.bad
         ]
     failures = sum(storm["failed"] for storm in storms) + sum(host["failures"] for host in hosts)
-    return {"failures": failures, "storms": storms, "hosts": hosts}
+    unread = [history.row() for history in unread_histories(store, flt)]
+    return {"failures": failures, "storms": storms, "hosts": hosts, "unread_history": unread}
 
 
 @cached_query

@@ -49,6 +49,15 @@ class SparkPoint(Counts):
     pass_rate: Rate | None
 
 
+class UnreadHistory(Schema):
+    """Older builds of a release and environment still wait to be read; until then its verdicts are held back."""
+
+    release: str
+    environment: str | None
+    waiting: Count = Field(description="builds that wait")
+    sentence: str
+
+
 class Tile(AllCounts):
     """A release line: the numbers of its newest finished run."""
 
@@ -59,6 +68,7 @@ class Tile(AllCounts):
     always_failing: Count
     flaky: Count
     fixed: Count
+    unread_history: list[UnreadHistory] = Field(description="environments without verdicts yet")
     latest_run: Run | None
     running_run: Run | None
     freshness_s: float | None = Field(description="age of the newest run (depends on the clock)")

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time, VerdictKind
+from dashboard.api.schemas.runs import UnreadHistory
 
 
 class RunPointer(Schema):
@@ -167,3 +168,4 @@ class Excluded(Schema):
     failures: Count
     storms: list[Storm]
     hosts: list[SickHost]
+    unread_history: list[UnreadHistory] = Field(description="no verdicts yet: the history is still being read")

@@ -25,7 +25,8 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     elif evidence["stormy"] == total and not tests:
         state = "broken"
     else:
-        state = "failing" if tests or unjudged else "ok"
+        failures = evidence["unread"] and evidence["failed"] - evidence["stormy_failures"]
+        state = "failing" if tests or unjudged or failures else "ok"
     return {"state": state, "tests": tests, "unjudged": unjudged}
 
 
@@ -41,6 +42,9 @@ def sentence(evidence: Evidence) -> str:
     counts = f"{evidence['passed']} of {counted(evidence['total'], 'result')} passed in {runs}"
     if found["state"] == "broken":
         return f"{where}: no usable results, most tests failed at once (mass failure); {counts}."
+    if evidence["unread"]:
+        waiting = counted(evidence["unread"], "build")
+        return f"{where}: not judged yet, history is still being read ({waiting} waiting); {counts}."
     return f"{where}: {_failing_text(evidence, found['unjudged'])}; {counts}{_left_out_text(evidence)}."
 
 

@@ -1,0 +1,74 @@
+"""Which lanes have no verdicts yet, because their history is still being read.
+
+Ingest reads the newest builds first. While older builds of a job wait and fewer are stored than a verdict looks at, the
+verdicts of its tests would change with every build that is read: they are held back. New builds are newer than the
+stored ones and hold nothing back; nor does a build that failed and is retried, or one that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from data.lake.cached_query import cached_query
+from data.lake.store import Store
+from data.model.filters import EVERYTHING, Filter
+from data.verdicts.evidence.number_text import counted
+from data.verdicts.lane_analysis import verdict_reach
+from data.verdicts.lanes import LaneWindow
+from data.verdicts.status_masks import TestLane
+
+
+@dataclass
+class UnreadHistory:
+    """A lane whose history is still being read: how many builds wait, and the jobs without verdicts until they are
+    read (None among them: all jobs, because whole runs wait)."""
+
+    release: str
+    environment: str
+    waiting: int = 0
+    jobs: set[str | None] = field(default_factory=set)
+
+    def holds_back(self, jobs: Iterable[str]) -> bool:
+        """Whether the verdict of a test that these jobs run is held back."""
+        return None in self.jobs or not self.jobs.isdisjoint(jobs)
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "release": self.release,
+            "environment": self.environment,
+            "waiting": self.waiting,
+            "sentence": f"History is still being read ({counted(self.waiting, 'build')} waiting).",
+        }
+
+
+@cached_query
+def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadHistory]:
+    """The lanes of the filter's release and environment whose history is still being read."""
+    rows = store.rows(
+        f"""SELECT release, environment, job, builds, waiting FROM {store.derived_table("histories_being_read")} h
+        ORDER BY release, environment, job"""
+    )
+    needed = verdict_reach(store, EVERYTHING).builds
+    found: dict[tuple[str, str], UnreadHistory] = {}
+    for row in rows:
+        in_scope = flt.release in (None, row["release"]) and flt.environment in (None, row["environment"])
+        if in_scope and row["builds"] < needed:
+            lane = (row["release"], row["environment"])
+            unread = found.setdefault(lane, UnreadHistory(*lane))
+            unread.waiting += row["waiting"]
+            unread.jobs.add(row["job"])
+    return list(found.values())
+
+
+def unread_lanes(store: Store, flt: Filter, window: LaneWindow) -> dict[int, UnreadHistory]:
+    """The lanes of a window (index in it) of the filter's release whose history is still being read."""
+    unread = unread_histories(store, Filter(flt.release, as_of=flt.as_of))
+    return {window.lanes.index(lane): one for one in unread if (lane := (one.release, one.environment)) in window.lanes}
+
+
+def is_held_back(unread: Mapping[int, UnreadHistory], test_lane: TestLane) -> bool:
+    """Whether the verdict of this test waits for its history."""
+    history = unread.get(test_lane.lane)
+    return history is not None and history.holds_back(on_host.job for on_host in test_lane.by_host)
