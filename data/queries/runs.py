@@ -47,8 +47,8 @@ def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[dict[str, Any]
         SELECT run FROM (
             SELECT run, release, environment, source, job, started_at, row_number() OVER lane - 1 AS age,
                 max(started_at) OVER (PARTITION BY release, environment) AS newest
-            FROM runs r WHERE {where}
-            WINDOW lane AS (PARTITION BY release, environment ORDER BY started_at DESC, run DESC))
+            FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
+            WINDOW lane AS (PARTITION BY release, environment ORDER BY o.rank DESC))
         WINDOW job AS (PARTITION BY release, environment, source, job ORDER BY age
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
         QUALIFY row_number() OVER job <= {int(limit)}

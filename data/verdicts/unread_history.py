@@ -21,7 +21,7 @@ from data.verdicts.status_masks import TestLane
 
 
 @dataclass
-class UnreadHistory:
+class UnreadLane:
     """A lane whose history is still being read: how many builds wait, and the jobs without verdicts until they are
     read (None among them: all jobs, because whole runs wait)."""
 
@@ -44,31 +44,31 @@ class UnreadHistory:
 
 
 @cached_query
-def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadHistory]:
+def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]:
     """The lanes of the filter's release and environment whose history is still being read."""
     rows = store.rows(
         f"""SELECT release, environment, job, builds, waiting FROM {store.derived_table("histories_being_read")} h
         ORDER BY release, environment, job"""
     )
     needed = verdict_reach(store, EVERYTHING).builds
-    found: dict[tuple[str, str], UnreadHistory] = {}
+    found: dict[tuple[str, str], UnreadLane] = {}
     for row in rows:
         in_scope = flt.release in (None, row["release"]) and flt.environment in (None, row["environment"])
         if in_scope and row["builds"] < needed:
             lane = (row["release"], row["environment"])
-            unread = found.setdefault(lane, UnreadHistory(*lane))
+            unread = found.setdefault(lane, UnreadLane(*lane))
             unread.waiting += row["waiting"]
             unread.jobs.add(row["job"])
     return list(found.values())
 
 
-def unread_lanes(store: Store, flt: Filter, window: LaneWindow) -> dict[int, UnreadHistory]:
+def unread_lanes(store: Store, flt: Filter, window: LaneWindow) -> dict[int, UnreadLane]:
     """The lanes of a window (index in it) of the filter's release whose history is still being read."""
     unread = unread_histories(store, Filter(flt.release, as_of=flt.as_of))
     return {window.lanes.index(lane): one for one in unread if (lane := (one.release, one.environment)) in window.lanes}
 
 
-def is_held_back(unread: Mapping[int, UnreadHistory], test_lane: TestLane) -> bool:
+def is_held_back(unread: Mapping[int, UnreadLane], test_lane: TestLane) -> bool:
     """Whether the verdict of this test waits for its history."""
     history = unread.get(test_lane.lane)
     return history is not None and history.holds_back(on_host.job for on_host in test_lane.by_host)

@@ -51,3 +51,12 @@ class Delta(Schema):
     failed: int | None = None
     skipped: int | None = None
     pass_rate: float | None = None
+
+
+class UnreadHistory(Schema):
+    """Older builds of a release and environment still wait to be read; until then its verdicts are held back."""
+
+    release: str
+    environment: str | None
+    waiting: Count = Field(description="builds that wait")
+    sentence: str

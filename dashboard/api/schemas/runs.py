@@ -6,7 +6,19 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import AllCounts, Count, Counts, Delta, Id, Rate, Schema, Status, Time, VerdictKind
+from dashboard.api.schemas.base import (
+    AllCounts,
+    Count,
+    Counts,
+    Delta,
+    Id,
+    Rate,
+    Schema,
+    Status,
+    Time,
+    UnreadHistory,
+    VerdictKind,
+)
 from dashboard.api.schemas.statistics import RateClaim, RisingRates
 
 
@@ -47,15 +59,6 @@ class SparkPoint(Counts):
     started_at: Time
     state: Literal["ok", "failing", "broken", "running"]
     pass_rate: Rate | None
-
-
-class UnreadHistory(Schema):
-    """Older builds of a release and environment still wait to be read; until then its verdicts are held back."""
-
-    release: str
-    environment: str | None
-    waiting: Count = Field(description="builds that wait")
-    sentence: str
 
 
 class Tile(AllCounts):

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time, VerdictKind
-from dashboard.api.schemas.runs import UnreadHistory
+from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time, UnreadHistory, VerdictKind
 
 
 class RunPointer(Schema):
