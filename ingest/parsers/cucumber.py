@@ -19,6 +19,7 @@ Json = dict[str, Any]
 _LOOKS = re.compile(r'^\[\s*\{(?=.*"(?:elements|uri|keyword)"\s*:)', re.DOTALL)
 MAX_SECONDS = 365 * 86400.0
 _URI = re.compile(r"^(?:file|classpath):(?:/{2,}(?=[A-Za-z]:|/))?")
+_ERRORS = ("error", "hook_error", "cleanup_error")  # behave's words for what failed without an assertion
 # The worst of these is the status of a scenario. What has no step, or is not written yet, fails as in Cucumber itself.
 _ORDER = ("failed", "ambiguous", "undefined", "pending", "error", "hook_error", "cleanup_error", "skipped", "untested")
 _PASSED = ("passed", "")
@@ -109,7 +110,7 @@ def _case(file: str, class_name: str, element: Json, steps: list[Json]) -> Case:
         bad = next((step for step in steps if _status(step) == worst), {})
         text = _text((bad.get("result") or {}).get("error_message"))
         label = f"{str(bad.get('keyword') or '').strip()} {bad.get('name') or _hook_name(bad)}".strip()
-        case.kind = "failure"
+        case.kind = "error" if own in _ERRORS else "failure"
         case.message = clip(text.strip().partition("\n")[0] or f"{worst} step: {label}", 8 << 10)
         case.trace = clip(f"{label}\n{text}".strip(), 64 << 10) or None
         output = "\n".join(_text(line) for step in steps for line in step.get("output") or ())

@@ -107,6 +107,7 @@ def test_behave():
         ("features/dock.feature", "tears", FAILED),
     ]
     assert (report.cases[0].duration_s, report.cases[2].message) == (0.25, "Assertion Failed")
+    assert [case.kind for case in report.cases] == [None, "error", "failure"]
 
 
 def test_the_kind_is_detected_and_other_json_is_not():
