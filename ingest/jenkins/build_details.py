@@ -8,13 +8,15 @@ from typing import Any
 from urllib.parse import unquote
 
 from data.model.build_record import CommitRecord
+from ingest.jenkins.json_values import dicts, json_object
+from ingest.jenkins.revision import ACTION_TREE, CHANGES_TREE, built_revision
 
-_CHANGES = "kind,items[commitId,revision,user,timestamp,msg,author[fullName]]"
+_CHANGES = f"{CHANGES_TREE},items[commitId,revision,user,timestamp,msg,author[fullName]]"
 _SUB_BUILDS = "jobName,buildNumber,url"
 TREE = (
     "number,url,result,building,inProgress,timestamp,duration,displayName,builtOn,"
     "actions[parameters[name,value],causes[shortDescription,userId,upstreamProject,upstreamBuild],"
-    "failCount,skipCount,totalCount,urlName,lastBuiltRevision[SHA1]],"
+    f"failCount,skipCount,totalCount,urlName,{ACTION_TREE}],"
     f"artifacts[relativePath],changeSet[{_CHANGES}],changeSets[{_CHANGES}],"
     "runs[number,url,artifacts[relativePath]],"
     f"subBuilds[{_SUB_BUILDS},build[subBuilds[{_SUB_BUILDS}]]]"
@@ -90,7 +92,7 @@ def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> JenkinsB
         result=str(answer["result"]) if final else None,
         display_name=str(answer.get("displayName") or f"#{number}"),
         agent=str(answer.get("builtOn") or ""),
-        revision=_revision(actions),
+        revision=built_revision(job, actions, _change_sets(answer)),
         parameters=_parameters(actions),
         causes=[_cause(cause) for action in actions for cause in dicts(action.get("causes"))],
         artifacts=_artifacts(answer),
@@ -99,11 +101,6 @@ def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> JenkinsB
         sub_builds=_sub_builds(dicts(answer.get("subBuilds"))),
         axes=_axes(answer, number),
     )
-
-
-def dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects of a JSON array; anything else is ignored."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def moment(milliseconds: Any) -> datetime | None:
@@ -121,10 +118,6 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _parameters(actions: list[dict[str, Any]]) -> dict[str, str]:
     parameters = {}
     for action in actions:
@@ -134,12 +127,6 @@ def _parameters(actions: list[dict[str, Any]]) -> dict[str, str]:
                 text = "" if value is None else str(value)
                 parameters[str(parameter["name"])] = text.lower() if isinstance(value, bool) else text
     return parameters
-
-
-def _revision(actions: list[dict[str, Any]]) -> str | None:
-    """The commit that was built. The first one is the job's own; shared libraries add more."""
-    built = (_object(action.get("lastBuiltRevision")) for action in actions)
-    return next((str(revision["SHA1"]) for revision in built if revision.get("SHA1")), None)
 
 
 def _cause(cause: dict[str, Any]) -> dict[str, Any]:
@@ -157,15 +144,18 @@ def _counters(actions: list[dict[str, Any]]) -> Counters | None:
     return Counters(total, failed, skipped, str(counted[0].get("urlName") or "testReport"))
 
 
+def _change_sets(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return dicts([answer.get("changeSet"), *dicts(answer.get("changeSet")), *dicts(answer.get("changeSets"))])
+
+
 def _commits(answer: dict[str, Any]) -> list[CommitRecord]:
-    sets = dicts([answer.get("changeSet"), *dicts(answer.get("changeSet")), *dicts(answer.get("changeSets"))])
     commits = {}
-    for item in (item for changes in sets for item in dicts(changes.get("items"))):
+    for item in (item for changes in _change_sets(answer) for item in dicts(changes.get("items"))):
         revision = item.get("commitId") or item.get("id") or item.get("revision")
         if revision:
             commits[str(revision)] = CommitRecord(
                 revision=str(revision),
-                author=str(_object(item.get("author")).get("fullName") or item.get("user") or ""),
+                author=str(json_object(item.get("author")).get("fullName") or item.get("user") or ""),
                 message=str(item.get("msg") or ""),
                 committed_at=moment(item.get("timestamp")),
             )
@@ -191,7 +181,7 @@ def _sub_builds(items: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
     """All builds that the phases of a multijob started. A nested multijob has no tests: its builds take its place."""
     found = []
     for item in items:
-        below = _sub_builds(dicts(_object(item.get("build")).get("subBuilds")))
+        below = _sub_builds(dicts(json_object(item.get("build")).get("subBuilds")))
         number = _whole_number(item.get("buildNumber"))
         if below:
             found += below
