@@ -236,7 +236,10 @@ class BuildReader:
 
 
 def _start(entry: LedgerEntry, detail: JenkinsBuildDetail, context: EntryContext) -> datetime:
-    """When the build started. It is part of the build's identity: without it in the answer, the known one stays."""
+    """When the build started. It is part of the build's identity: without it in the answer, the known one stays, also
+    when a time that was in the future has become the past."""
+    if context.discovered is not None:
+        return context.discovered
     starts = [run.started_at for run in context.runs] if entry.kind == RUN else [start for start, _ in context.stored]
     return detail.started_at or max(starts, default=None) or entry.first_seen or utc_now()
 

@@ -66,7 +66,7 @@ def build_record(
         declared_total=counters.total if counters else None,
         declared_failed=counters.failed if counters else None,
         declared_skipped=counters.skipped if counters else None,
-        flags=frozenset(files.flags | results.flags | _flags(detail, placement, results, kept)),
+        flags=frozenset(files.flags | results.flags | _flags(detail, started_at, placement, results, kept)),
         cases=cases,
         tests=tests,
         commits=detail.commits,
@@ -81,10 +81,14 @@ def build_record(
 
 
 def _flags(
-    detail: JenkinsBuildDetail, placement: BuildPlacement, results: BuildResults, kept: list[RawFile] | None
+    detail: JenkinsBuildDetail,
+    started_at: datetime,
+    placement: BuildPlacement,
+    results: BuildResults,
+    kept: list[RawFile] | None,
 ) -> set[str]:
     conditions = {
-        "no_start_time": detail.started_at is None,
+        "no_start_time": detail.started_at != started_at,
         "no_release": placement.release == UNKNOWN,
         "no_raw": kept is None,
         "partial": not detail.final,

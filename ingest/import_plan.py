@@ -41,7 +41,7 @@ class ImportKey:
         environment = input_checks.check_text("environment", self.environment or DEFAULT_ENVIRONMENT)
         object.__setattr__(self, "environment", environment)
         if self.started_at is not None:
-            input_checks.check_not_future(self.started_at)
+            input_checks.check_start(self.started_at)
 
     @property
     def job(self) -> str:

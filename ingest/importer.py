@@ -16,13 +16,14 @@ from typing import Any
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
+from data.model.input_checks import believed
 from data.model.run_record import RunRecord
 from data.tasks.build_lookups import builds_of_job
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, read_build
 from ingest.build_rows import count_results, result_table
-from ingest.clock import believed, utc_now
+from ingest.clock import utc_now
 from ingest.import_plan import ImportKey
 from ingest.parsers.cases import FAILED
 from ingest.report_files import ReportBundle, ReportFile, ReportRemark, deduplicate_paths, pack, unpack, uploaded
@@ -185,4 +186,5 @@ def _start(files: Sequence[ReportFile], newest: float | None) -> datetime | None
     times += [newest] if newest is not None else []
     if times:
         return datetime.fromtimestamp(max(times), UTC).replace(tzinfo=None)
-    return max((file.modified for file in files if file.modified), default=None)
+    modified = [file.modified for file in files if file.modified]
+    return max((at for at in modified if believed(at.replace(tzinfo=UTC).timestamp())), default=None)

@@ -197,7 +197,9 @@ class Upload(BaseModel):
     number: int | None = Field(None, ge=1, lt=2**31, description="build number; default: the next one of the module")
     version: str | None = Field(None, max_length=200)
     environment: str | None = Field(None, max_length=200)
-    started_at: Moment | None = Field(None, description="ISO 8601 time, not in the future; default: now")
+    started_at: Moment | None = Field(
+        None, description="ISO 8601 time, UTC without a zone; default: the newest in the reports"
+    )
     revision: str | None = Field(None, max_length=200, description="commit that was built")
     url: Url | None = Field(None, description="URL of the build in its CI")
     run: str | None = Field(
@@ -213,7 +215,12 @@ class Upload(BaseModel):
     @field_validator("started_at")
     @classmethod
     def _moment(cls, text: str | None) -> str | None:
-        return None if text is None else iso(input_checks.check_not_future(filters.parse_time(text)))
+        return None if text is None else iso(input_checks.check_start(filters.parse_time(text)))
+
+    @field_validator("environment")
+    @classmethod
+    def _environment(cls, text: str | None) -> str | None:
+        return text and input_checks.check_text("environment", text)
 
     @field_validator("release", "module")
     @classmethod

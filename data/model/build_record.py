@@ -56,7 +56,7 @@ FLAGS = {
     "status_differs": "a JUnit report and the order log disagree on a test's status; the log counts",
     "ambiguous": "JUnit results that name no topology were left out: several topologies ran their tests",
     "repeated": "a test ran more than once on one topology; each run is kept, numbered #2 and up",
-    "no_start_time": "Jenkins gave no start time; the time of discovery is used",
+    "no_start_time": "Jenkins gave no start time, or one near 1970 or in the future; the time of discovery is used",
     "no_release": "no rule matched a release",
     "no_raw": "the reports were too large to keep; the build cannot be rebuilt",
     "gone": "Jenkins no longer has the build",

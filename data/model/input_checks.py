@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
+
+# A clock that was never set begins at 1970, 1980 or 2000.
+EARLIEST_S = datetime(2001, 1, 1, tzinfo=UTC).timestamp()
+# A clock may be ahead by this much. A local time without a zone may be ahead by more, and is then not believed.
+AHEAD_S = 3600.0
 
 
-def check_not_future(moment: datetime) -> datetime:
-    """Check that a naive UTC time is not in the future; a day is allowed for wrong clocks. Raises ValueError."""
-    if moment > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1):
-        raise ValueError(f"{moment.isoformat()}Z is in the future")
+def believed(moment_s: float) -> bool:
+    """Whether something can have run at a moment (seconds since 1970, UTC): not near the epoch, nor in the future."""
+    return EARLIEST_S <= moment_s <= time.time() + AHEAD_S
+
+
+def check_start(moment: datetime) -> datetime:
+    """Check a start time (naive UTC). Raises ValueError if nothing can have started then."""
+    seconds = moment.replace(tzinfo=UTC).timestamp()
+    if not believed(seconds):
+        why = "before 2001" if seconds < EARLIEST_S else "in the future (a time without a zone is UTC)"
+        raise ValueError(f"{moment.isoformat()}Z is {why}")
     return moment
 
 

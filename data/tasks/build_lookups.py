@@ -19,7 +19,8 @@ from data.tasks.ledger import GONE_FOR, RUN, LedgerEntry
 SAME_START = timedelta(seconds=1)
 
 _STORED_RUNS = "SELECT job, number, started_at FROM runs"
-_STORED_BUILDS = """SELECT job, number, CASE WHEN contains(flags, 'no_start_time') THEN NULL ELSE started_at END
+_HAS_NO_START = "contains(flags, 'no_start_time')"
+_STORED_BUILDS = f"""SELECT job, number, CASE WHEN {_HAS_NO_START} THEN NULL ELSE started_at END
         FROM builds"""
 
 
@@ -48,13 +49,14 @@ def known_builds(
 class EntryContext:
     """What the store has about a ledger entry.
 
-    `parents`: the runs that list it. `stored`: (start, state) of the builds under its number. For an orchestrating
-    build, `runs`: its runs, and `read_builds`: (run's start, job, number) of the listed builds that have been read.
+    `parents`: the runs that list it. `stored`: (start, state) of the builds under its number; `discovered`: the time of
+    discovery that stands for the start of one of them. For an orchestrating build, `runs`: its runs, and `read_builds`: (run's start, job, number) of the listed builds that have been read.
     """
 
     parents: list[RunRecord] = field(default_factory=list)
     runs: list[RunRecord] = field(default_factory=list)
     stored: list[tuple[datetime, str]] = field(default_factory=list)
+    discovered: datetime | None = None
     read_builds: set[tuple[datetime, str, int]] = field(default_factory=set)
 
 
@@ -78,11 +80,13 @@ def entry_contexts(store: Store, entries: Sequence[LedgerEntry]) -> dict[BuildKe
         ).fetchall():
             run = RunRecord(**dict(zip(RUN_FACTS, row, strict=True)))
             answer[run.parent_key].runs.append(run)
-        for source, job, number, started_at, state in cursor.execute(
-            """SELECT source, job, number, started_at, state FROM builds
+        for source, job, number, started_at, state, is_guess in cursor.execute(
+            f"""SELECT source, job, number, started_at, state, {_HAS_NO_START} FROM builds
             JOIN wanted_keys USING (source, job, number)"""
         ).fetchall():
             answer[source, job, number].stored.append((started_at, state))
+            if is_guess:
+                answer[source, job, number].discovered = started_at
         for source, job, number, started_at, listed_job, listed_number in cursor.execute(
             """SELECT o.source, o.job, o.number, o.started_at, r.job, r.number FROM runs o
             JOIN wanted_keys USING (source, job, number) JOIN run_builds r USING (run) WHERE r.build IS NOT NULL"""

@@ -78,7 +78,10 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option(
     "--build", "number", type=click.IntRange(min=1), help="Build number; modules with the same number form one run."
 )
-@click.option("--started-at", help="Start time (ISO 8601); default: the newest time in the reports, else of the files.")
+@click.option(
+    "--started-at",
+    help="Start time (ISO 8601, UTC without a zone); default: the newest in the reports, else of the files.",
+)
 @click.option("--version", help="Tested full version, such as 7.0.1.12.")
 @click.option("--environment", default="default", show_default=True, help="Environment of the tests.")
 @click.option("--metadata", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="CSV of test metadata.")

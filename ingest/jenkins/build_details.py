@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from data.model.build_record import CommitRecord
+from data.model.input_checks import believed
 from ingest.jenkins.json_values import dicts, json_object
 from ingest.jenkins.revision import ACTION_TREE, CHANGES_TREE, built_revision
 
@@ -104,9 +105,9 @@ def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> JenkinsB
 
 
 def moment(milliseconds: Any) -> datetime | None:
-    """A time of Jenkins (ms since 1970) as naive UTC; None if it is not valid."""
+    """A time of Jenkins (ms since 1970) as naive UTC; None if it is not valid, near the epoch or in the future."""
     value = _number(milliseconds)
-    if value is None or not 0 < value < 4e12:
+    if value is None or not believed(value / 1000):
         return None
     return datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None)
 

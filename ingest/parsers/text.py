@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from ingest.clock import believed
+from data.model.input_checks import believed
 
 YEAR_S = 365 * 86400.0
 LONGEST = 100  # characters of a number or a time; a longer text is neither, and could keep a pattern busy for hours
