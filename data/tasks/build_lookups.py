@@ -49,8 +49,9 @@ def known_builds(
 class EntryContext:
     """What the store has about a ledger entry.
 
-    `parents`: the runs that list it. `stored`: (start, state) of the builds under its number; `discovered`: the time of
-    discovery that stands for the start of one of them. For an orchestrating build, `runs`: its runs, and `read_builds`: (run's start, job, number) of the listed builds that have been read.
+    `parents`: the runs that list it. `stored`: (start, state) of the builds under its number. `discovered`: the time of
+    discovery that is used as the start of one of them. For an orchestrating build, `runs`: its runs, and
+    `read_builds`: (run's start, job, number) of the listed builds that have been read.
     """
 
     parents: list[RunRecord] = field(default_factory=list)
