@@ -197,7 +197,7 @@ class Tracker:
         return found[0]
 
     def _test(self, name: str) -> str:
-        test = ids.text(ids.of(name)) if "::" in name else name
+        test = lookups.current_id(self._store, ids.text(ids.of(name)) if "::" in name else name)
         if not lookups.exists(self._store, "test", test):
             raise LookupError(f"No test {name!r} in this store: give an id or a key, as `tests(text)` lists them.")
         return test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint
 
-from dashboard import allowed_hosts
+from dashboard import allowed_hosts, old_ids
 from dashboard.api import (
     badges,
     bugs,
@@ -43,6 +43,7 @@ def create_server(settings: Settings) -> ApiServer:
 
 def register(server: ApiServer) -> None:
     """Add the routes under /api and /metrics. `server.extensions["regtracker"]` must hold the Services."""
+    old_ids.install(server)
     problems.install(server)
     observe = metrics.install(server)
     cross_site.install(server)

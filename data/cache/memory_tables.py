@@ -20,7 +20,7 @@ from data.model.order import BUILD_ORDER, RUN_ORDER
 
 TABLES = (
     *("releases", "runs", "run_builds", "builds", "build_counts", "tests", "test_metadata", "signatures"),
-    *("bugs", "bug_cases"),
+    *("bugs", "bug_cases", "id_aliases"),
 )
 MEMORY_DATABASE = "mirror"
 # Tables computed from others, so that no query has to: the sums over the builds of each run, and the order of runs and

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from data.lake.cached_query import cached_query
+from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -21,6 +22,27 @@ def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool
     return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [value])
 
 
+def current_id(store: Store, old: str) -> str:
+    """The id that a run, build or test has today, for one that it had once; any other text as it is."""
+    store.refresh()
+    key = "id aliases", store.database, store.last_changed("id_aliases")
+    aliases = store.intermediate.get(key, lambda: _aliases(store), lambda found: 200 * len(found))
+    seen = {old}
+    while old in aliases:
+        kind, new = aliases[old]
+        if exists(store, kind, old) or new in seen:
+            break
+        seen.add(new)
+        old = new
+    return old
+
+
+def _aliases(store: Store) -> dict[str, tuple[str, str]]:
+    # Of the newest snapshot, also for an earlier one: it may be from before there were any.
+    rows = store.cursor().execute(f"SELECT old, kind, new FROM {LAKE}.main.id_aliases")
+    return {ids.text(old): (kind, ids.text(new)) for old, kind, new in rows.fetchall()}
+
+
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
 
 
@@ -31,7 +53,8 @@ def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]
     found = _RUN.fullmatch(name.strip())
     if found is None or len(name) == 16:
         try:
-            return [name] if exists(store, "run", name, EVERYTHING) else []
+            run = current_id(store, name)
+            return [run] if exists(store, "run", run, EVERYTHING) else []
         except ValueError:
             return []
     where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")
