@@ -75,7 +75,10 @@ def add_yaml(case: Case, lines: list[str]) -> None:
             break
     if case.status != FAILED:
         return
-    reason = next(filter(None, (_reason(key, values) for key in _REASONS)), "") or _comparison(values)
+    reason = next(filter(None, (_reason(key, values) for key in _REASONS)), "")
+    if not reason or reason.removeprefix("Error: ") in ("failed", case.name):
+        # QUnit and tape repeat the name or the outcome there.
+        reason = _comparison(values) or reason
     shown = [text for key, text in values.items() if key == "stack"]
     shown += [f"{key}: {text}" for key, text in values.items() if key != "stack" and key not in _NO_REASON]
     places = [f"{key}: {values[key]}" for key in ("at", "location") if values.get(key)]
@@ -106,7 +109,11 @@ def _unquoted(text: str) -> str:
 
 
 def _reason(key: str, values: dict[str, str]) -> str:
-    text = values.get(key, "").strip()
+    lines = values.get(key, "").splitlines()
+    if len(lines) > 1 and all(_KEY.match(line) for line in _dedented(lines) if line[:1].strip()):
+        # The `error` of vitest has a name, a message and a stack.
+        lines = _values(lines).get("message", "").splitlines() or lines
+    text = "\n".join(lines).strip()
     return text if text and key != "stack" and not _PLACE.match(text) else _first_reason(text.splitlines())
 
 

@@ -1,4 +1,5 @@
-"""TAP: subtests in braces, tests of tape, which are comments, and names behind a directive."""
+"""TAP: subtests in braces, tests of tape, which are comments, names behind a directive,
+and reasons that are not where other tools write them."""
 
 from __future__ import annotations
 
@@ -108,3 +109,24 @@ def test_a_skipped_test_without_a_name_is_named_by_its_directive() -> None:
         ("api > logs out", "skipped"),
         ("test 3", "skipped"),
     ]
+
+
+def reason(block: str) -> str | None:
+    (case,) = tap.parse(io.BytesIO(f"not ok 1 adds\n  ---\n{block}  ...\n1..1\n".encode())).cases
+    return case.message
+
+
+def test_the_reason_may_be_nested() -> None:
+    block = """    error:
+        name: "AssertionError"
+        message: "expected \\"1\\" to be 2"
+    actual: "1"
+"""
+    assert reason(block) == 'expected "1" to be 2'
+    assert reason("    error: |-\n      lost: the link\n      at: x\n") == "lost: the link\nat: x"
+
+
+@pytest.mark.parametrize("block", ["message: failed", "stack: |-\n      Error: adds\n          at x.js:1"])
+def test_what_was_expected_is_better_than_the_outcome_or_the_name(block: str) -> None:
+    assert reason(f"    {block}\n    operator: equal\n    expected: 2\n    actual: 1\n") == "equal: expected 2, got 1"
+    assert reason(f"    {block}\n") in ("failed", "Error: adds")
