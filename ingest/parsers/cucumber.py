@@ -107,15 +107,20 @@ def _case(file: str, class_name: str, element: Json, steps: list[Json]) -> Case:
     if not steps and not own:
         case.status, case.message = SKIPPED, "The scenario has no steps."
     if case.status == FAILED:
-        bad = next((step for step in steps if _status(step) == worst), {})
-        text = _text((bad.get("result") or {}).get("error_message"))
-        label = f"{str(bad.get('keyword') or '').strip()} {bad.get('name') or _hook_name(bad)}".strip()
         case.kind = "error" if own in _ERRORS else "failure"
-        case.message = clip(text.strip().partition("\n")[0] or f"{worst} step: {label}", 8 << 10)
-        case.trace = clip(f"{label}\n{text}".strip(), 64 << 10) or None
-        output = "\n".join(_text(line) for step in steps for line in step.get("output") or ())
-        case.output = clip(output, 32 << 10) or None
+        _explain(case, steps, worst)
     return case
+
+
+def _explain(case: Case, steps: list[Json], worst: str) -> None:
+    """Add the texts of the step or hook that failed, and all output."""
+    bad = next((step for step in steps if _status(step) == worst), {})
+    text = _text((bad.get("result") or {}).get("error_message"))
+    label = f"{str(bad.get('keyword') or '').strip()} {bad.get('name') or _hook_name(bad)}".strip()
+    case.message = clip(text.strip().partition("\n")[0] or f"{worst} step: {label}", 8 << 10)
+    case.trace = clip(f"{label}\n{text}".strip(), 64 << 10) or None
+    output = "\n".join(_text(line) for step in steps for line in step.get("output") or ())
+    case.output = clip(output, 32 << 10) or None
 
 
 def _rank(word: str) -> int:

@@ -6,7 +6,6 @@ attributes with which gtest and others mark tests as not run, retries as attempt
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 from ingest.parsers import junit_dialects, junit_totals
@@ -64,15 +63,20 @@ class _Suite:
         self.declared = SuiteTotals.read(attrs)
         self.lines = lines  # how many differences there were before it
         self.first = self.last = first  # its cases are cases[first:last]
-        self.empty: list[_Suite] = []  # nested suites without cases that declare some
+        self.empty: list[_Suite] | None = None  # nested suites without cases that declare some
         self.elapsed = 0.0
         self.kept = 0  # cases that are directly in this suite
         self.own = SuiteCounts()  # these, without `tests`
         self.nested: SuiteCounts | None = None  # the sum of the nested suites
-        self.differs: Counter[str] = Counter()  # by measure, how much more these suites declare than they have
+        self.differs: dict[str, int] = {}  # by measure, how much more these suites declare than they have
         self.init: Case | None = None  # its own <error> or <failure>
         self.failed: list[Case] = []
         self.output: Clip | None = None
+
+
+def _add_differences(outer: _Suite, inner: _Suite) -> None:
+    for measure, more in inner.differs.items():
+        outer.differs[measure] = outer.differs.get(measure, 0) + more
 
 
 def _clipped_name(name: str | None) -> str | None:
@@ -376,28 +380,37 @@ class _Reader:
         if suite.nested is not None:
             total = suite.nested
             total.add(own)
-        for empty in suite.empty:
-            if empty.declared is not None and (empty.label or not junit_totals.sums_up(empty.declared, total)):
-                self._compare(empty, empty.declared, SuiteCounts())
-                suite.differs.update(empty.differs)
-        if declared is not None and parent is not None and not total.tests and declared.tests:
-            parent.empty.append(suite)
+        if suite.empty:
+            self._compare_empty(suite, total)
+        if declared is not None and parent is not None and declared.tests and not total.tests:
+            parent.empty = [*(parent.empty or ()), suite]
         elif declared is not None:
             self._compare(suite, declared, total)
         self._started = self._started or suite.start
         if parent is not None:
             parent.nested = parent.nested or SuiteCounts()
             parent.nested.add(total)
-            parent.differs.update(suite.differs)
+            if suite.differs:
+                _add_differences(parent, suite)
             return
         if self._is_junit and declared is not None and declared.failed and not self.cases:
             self._add_missing_failure(suite, declared.failed)
 
+    def _compare_empty(self, suite: _Suite, total: SuiteCounts) -> None:
+        """Compare the nested suites that declare tests and have none; one without a name may sum up the others."""
+        for empty in suite.empty or ():
+            if empty.declared is not None and (empty.label or not junit_totals.sums_up(empty.declared, total)):
+                self._compare(empty, empty.declared, SuiteCounts())
+                _add_differences(suite, empty)
+
     def _compare(self, suite: _Suite, declared: SuiteTotals, total: SuiteCounts) -> None:
+        if declared.is_exact(total):
+            suite.differs = {}
+            return
         own = suite.own if suite.kept or suite.parent is not None else total
         found = junit_totals.differences(declared, own, total, self.cases[suite.first : suite.last])
-        left_out = max(declared.skipped.values(), default=0) - total.skipped
-        if left_out > 0 and left_out == suite.differs["tests"]:
+        left_out = declared.skipped_tests - total.skipped
+        if left_out > 0 and left_out == suite.differs.get("tests"):
             # The tests that the nested suites lack are skipped ones, as only this one says.
             del suite.differs["tests"]
             self._differences[suite.lines :] = [
@@ -406,8 +419,8 @@ class _Reader:
             found.pop("tests", None)
             found.pop("skipped tests", None)
         # What nested suites declare wrongly, the sums around them declare wrongly too.
-        more = Counter({measure: count - read for measure, (count, read) in found.items()})
-        new = {measure: numbers for measure, numbers in found.items() if suite.differs[measure] != more[measure]}
+        more = {measure: count - read for measure, (count, read) in found.items()}
+        new = {measure: numbers for measure, numbers in found.items() if suite.differs.get(measure) != more[measure]}
         suite.differs = more
         element = f"suite {clip(suite.label, 100)!r}" if suite.parent is not None and suite.label else ""
         self._differences += junit_totals.lines(new, element)

@@ -22,11 +22,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from ingest.parsers.cases import FAILED, Case
-from ingest.parsers.totals import line, number
+from ingest.parsers.cases import FAILED, PASSED, Case
+from ingest.parsers.totals import count, line
 
 _SKIPPED = ("skipped", "skip", "skips", "disabled", "ignored", "notrun")
-_DECLARING = ("tests", "failures", "errors", *_SKIPPED)
 CATCH2_HOST = "tbd"  # literally
 PYTEST = "pytest"  # the name of its suite
 _BOOST = ["tests", "skipped", "errors", "failures", "id"]  # its attributes, in this order
@@ -34,6 +33,7 @@ _BOOST = ["tests", "skipped", "errors", "failures", "id"]  # its attributes, in 
 _UNCOUNTED = re.compile(
     r"(?:.*\.)?(?:TestMain|\s*Test execution failure\b.*|(?:setUp|tearDown)(?:Class|Module)\b.*)$", re.DOTALL
 )
+_SUBTEST = re.compile(r"sub_?test", re.IGNORECASE)
 _SOURCE = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|mm?)$")
 
 
@@ -52,8 +52,15 @@ class SuiteCounts:
     of_suites: int = 0
 
     def add(self, other: SuiteCounts) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.tests += other.tests
+        self.failed += other.failed
+        self.errors += other.errors
+        self.skipped += other.skipped
+        self.not_run += other.not_run
+        self.retries += other.retries
+        self.failure_elements += other.failure_elements
+        self.error_elements += other.error_elements
+        self.of_suites += other.of_suites
 
 
 @dataclass(slots=True)
@@ -65,16 +72,16 @@ class SuiteTotals:
     errors: int | None
     skipped: dict[str, int]
     counts_assertions: bool
-    counts_phases: bool  # pytest, which writes its file when all tests have run
+    is_of_pytest: bool
 
     @classmethod
     def read(cls, attrs: dict[str, str]) -> SuiteTotals | None:
         """None if the suite declares nothing."""
-        if not any(name in attrs for name in _DECLARING):
+        tests, failures, errors = count(attrs.get("tests")), count(attrs.get("failures")), count(attrs.get("errors"))
+        skipped = {name: skips for name in _SKIPPED if name in attrs and (skips := count(attrs[name])) is not None}
+        if tests is None and failures is None and errors is None and not skipped:
             return None
-        skipped = {name: count for name in _SKIPPED if (count := number(attrs.get(name))) is not None}
-        tests, failures, errors = (number(attrs.get(name)) for name in ("tests", "failures", "errors"))
-        if list(attrs)[: len(_BOOST)] == _BOOST:
+        if "id" in attrs and list(attrs)[: len(_BOOST)] == _BOOST:
             tests = None
         assertions = "doctest_version" in attrs or attrs.get("hostname") == CATCH2_HOST
         return cls(tests, failures, errors, skipped, assertions, attrs.get("name") == PYTEST)
@@ -82,6 +89,20 @@ class SuiteTotals:
     @property
     def failed(self) -> int:
         return (self.failures or 0) + (self.errors or 0)
+
+    @property
+    def skipped_tests(self) -> int:
+        """How many skipped tests it declares."""
+        return max(self.skipped.values(), default=0)
+
+    def is_exact(self, read: SuiteCounts) -> bool:
+        """Whether each number is the one that was read, without any convention: the usual case, and quick."""
+        return (
+            self.tests == read.tests
+            and (self.failures is None or self.failures == read.failed - read.errors)
+            and (self.errors is None or self.errors == read.errors)
+            and (not self.skipped or list(self.skipped.values()) == [read.skipped])
+        )
 
 
 def differences(
@@ -92,39 +113,53 @@ def differences(
     `own`: what is directly in the suite; `total`: with the nested suites; `cases`: the attempts of `total`.
     """
     levels = [total] if own == total else [total, own]
-    if packages := sum(case.status == FAILED and _is_uncounted(case) for case in cases):
-        levels += [
-            replace(level, tests=level.tests - packages, failed=level.failed - packages) for level in tuple(levels)
-        ]
-        if (declared.errors or 0) <= packages:
+    if uncounted := sum(case.status == FAILED and _is_uncounted(case) for case in cases):
+        levels += [replace(one, tests=one.tests - uncounted, failed=one.failed - uncounted) for one in tuple(levels)]
+        if (declared.errors or 0) <= uncounted:
             declared = replace(declared, errors=None)
-    found = {}
-    assertions = _counts_assertions(declared, total, cases)
-    tests = declared.tests
-    left_out = max(declared.skipped.values(), default=0) - total.skipped
-    if left_out > 0 and tests == total.tests - total.of_suites + left_out:
-        tests, declared = None, replace(declared, skipped={})
-    if tests is not None and not (
-        assertions
-        or any(_tests_agree(tests, level) for level in levels)
-        or _distinct_agree(tests, total, cases)
-        or (declared.counts_phases and tests > total.tests)
-    ):
-        found["tests"] = (tests, total.tests - total.of_suites)
-    if assertions:
+    left_out = declared.skipped_tests - total.skipped
+    if left_out > 0 and declared.tests == total.tests - total.of_suites + left_out:
+        declared = replace(declared, tests=None, skipped={})
+    if _counts_assertions(declared, total, cases):
         # Failures of tests that may fail count too: only whether there are any can be compared.
-        if declared.failed and not total.failed and not total.skipped:
-            found["failures"] = (declared.failed, 0)
-        return found
+        missing = declared.failed and not total.failed and not total.skipped
+        return {"failures": (declared.failed, 0)} if missing else {}
+    found = {}
+    if declared.tests is not None and not _tests_fit(declared, declared.tests, levels, cases):
+        found["tests"] = (declared.tests, total.tests - total.of_suites)
     if not any(_failures_agree(declared, level) for level in levels):
-        failures, errors = total.failed - total.errors, total.errors
-        if declared.failures is not None and declared.failures != failures:
-            found["failures"] = (declared.failures, failures)
-        if declared.errors is not None and declared.errors != errors:
-            found["errors"] = (declared.errors, errors)
+        found |= _differing_failures(declared, total)
     if declared.skipped and not any(_skipped_agree(declared.skipped, level) for level in levels):
-        found["skipped tests"] = (max(declared.skipped.values()), total.skipped)
+        found["skipped tests"] = (declared.skipped_tests, total.skipped)
     return found
+
+
+def _tests_fit(declared: SuiteTotals, tests: int, levels: Sequence[SuiteCounts], cases: Sequence[Case]) -> bool:
+    """Whether the number of tests is right by one of the conventions."""
+    total = levels[0]
+    return (
+        any(_tests_agree(tests, level) for level in levels)
+        or _distinct_agree(tests, total, cases)
+        or (declared.is_of_pytest and _counts_phases(tests, total, cases))
+    )
+
+
+def _differing_failures(declared: SuiteTotals, read: SuiteCounts) -> dict[str, tuple[int, int]]:
+    failures, errors = read.failed - read.errors, read.errors
+    found = {}
+    if declared.failures is not None and declared.failures != failures:
+        found["failures"] = (declared.failures, failures)
+    if declared.errors is not None and declared.errors != errors:
+        found["errors"] = (declared.errors, errors)
+    return found
+
+
+def _counts_phases(tests: int, read: SuiteCounts, cases: Iterable[Case]) -> bool:
+    """pytest counts an error after a test again, and subtests, of which it writes only those that failed."""
+    more = tests - read.tests
+    return 0 < more <= read.error_elements or (
+        more > 0 and any(_SUBTEST.search(f"{case.message} {case.trace}") for case in cases if case.status != PASSED)
+    )
 
 
 def sums_up(declared: SuiteTotals, others: SuiteCounts) -> bool:
@@ -138,7 +173,7 @@ def is_of_tests(text: str) -> bool:
 
 
 def lines(found: dict[str, tuple[int, int]], element: str) -> list[str]:
-    return [line(count, measure, read, element) for measure, (count, read) in found.items()]
+    return [line(total, measure, read, element) for measure, (total, read) in found.items()]
 
 
 def _is_uncounted(case: Case) -> bool:

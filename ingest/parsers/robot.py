@@ -108,13 +108,8 @@ class _Reader(ElementHandler):
         parent = self.path[-1] if self.path else ""
         if tag == "msg" and text:
             self._failures.add(text + "\n")
-        elif tag == "status" and parent == "test" and self._test is not None and not self._settled:
-            self._settle(self._test, text)
-        elif tag == "status" and parent == "suite" and self._suites:
-            self._settle_suite(self._suites[-1], text)
-        elif tag == "status" and self._teardown and self.path[-2:] == ["suite", "kw"] and self._suites:
-            if self._attrs.get("status") == "FAIL":
-                self._suites[-1].teardown = text or str(self._failures).strip()
+        elif tag == "status":
+            self._end_status(parent, text)
         elif tag == "kw" and parent == "suite":
             self._teardown = False
         elif tag == "test":
@@ -125,6 +120,19 @@ class _Reader(ElementHandler):
             self._end_suite(self._suites.pop())
         elif tag == "stat" and (parent == "suite" or text in ("", "All Tests")):
             self._statistics.append((self._attrs.get("id", ""), self._attrs))
+
+    def _end_status(self, parent: str, text: str) -> None:
+        if parent == "test" and self._test is not None and not self._settled:
+            self._settle(self._test, text)
+        elif parent == "suite" and self._suites:
+            self._settle_suite(self._suites[-1], text)
+        elif (
+            self._teardown
+            and self.path[-2:] == ["suite", "kw"]
+            and self._attrs.get("status") == "FAIL"
+            and self._suites
+        ):
+            self._suites[-1].teardown = text or str(self._failures).strip()
 
     def _settle(self, test: Case, text: str) -> None:
         attrs = self._attrs

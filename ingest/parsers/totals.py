@@ -7,16 +7,23 @@ that follows one of them is no difference; any other is one, and its line has bo
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 JENKINS = "Jenkins"  # as the element that counts
 MAX_LINES = 10  # of one report; there may be one for each of thousands of suites
 
 
+@lru_cache(4096)
+def count(text: str | None) -> int | None:
+    """A count in an attribute; None if it is none."""
+    text = (text or "").strip()
+    return int(text) if len(text) < 10 and text.isdecimal() else None
+
+
 def number(value: object) -> int | None:
     """A count as XML or JSON have it; None if it is none."""
-    if isinstance(value, str):
-        text = value.strip()
-        return int(text) if len(text) < 10 and text.isdecimal() else None
+    if value is None or isinstance(value, str):
+        return count(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
@@ -28,18 +35,18 @@ def differences(
     The measures are nouns in the plural. `element` names the element that declares them, empty for the whole report.
     """
     return [
-        line(count, measure, next(iter(accepted[measure])), element)
-        for measure, count in declared.items()
-        if count is not None and measure in accepted and count not in accepted[measure]
+        line(total, measure, next(iter(accepted[measure])), element)
+        for measure, total in declared.items()
+        if total is not None and measure in accepted and total not in accepted[measure]
     ]
 
 
-def line(count: int, measure: str, read: int, element: str = "") -> str:
+def line(total: int, measure: str, read: int, element: str = "") -> str:
     """Such as "declares 3 failures, 1 was read"."""
-    noun = measure.removesuffix("s") if count == 1 and measure != "passed" else measure
+    noun = measure.removesuffix("s") if total == 1 and measure != "passed" else measure
     have = "none was" if read == 0 else "1 was" if read == 1 else f"{read} were"
     verb = "counts" if element == JENKINS else "declares"
-    return f"{element} {verb} {count} {noun}, {have} read".lstrip()
+    return f"{element} {verb} {total} {noun}, {have} read".lstrip()
 
 
 def shortened(lines: list[str]) -> list[str]:
