@@ -26,6 +26,7 @@ _TOTALS = {
     "ignored": "ignored",
 }
 MAX_PARAMETERS = 20
+SKIP_EXCEPTION = "org.testng.SkipException"
 
 
 def parse(stream: ReportStream) -> Report:
@@ -78,8 +79,8 @@ class _Reader(ElementHandler):
         self._texts: dict[str, str] = {}
         self._values: list[str] = []
         self._output = Clip(0)
-        self._tests: list[list[Case]] = []
-        self._retried: dict[tuple[str, str, str], list[Case]] = {}
+        self._exception = ""  # its class
+        self._tests: dict[tuple[str, str, str, int], _Test] = {}
 
     def opened(self, tag: str, attrs: dict[str, str]) -> None:
         if tag == "testng-results":
@@ -96,6 +97,9 @@ class _Reader(ElementHandler):
             self._class = attrs.get("name", "")
         elif tag == "test-method":
             self._method, self._texts, self._values, self._output = attrs, {}, [], Clip(32 << 10)
+            self._exception = ""
+        elif tag == "exception":
+            self._exception = attrs.get("class", "")
 
     def closed(self, tag: str, text: str) -> None:
         if tag == "value" and len(self._values) < MAX_PARAMETERS:
@@ -139,25 +143,40 @@ class _Reader(ElementHandler):
             started_at=epoch(attrs.get("started-at", "")),
         )
         self.cases.append(case)
-        if is_config:
-            self._tests.append([case])
-            return
-        key = (self._suite, self._class, name)
-        if key in self._retried:
-            attempts = self._retried[key]
-            attempts[-1].is_final = False
-            case.attempt = len(attempts) + 1
-            attempts.append(case)
+        key = (self._suite, self._class, name, len(self._tests) if is_config else -1)
+        test = self._tests.setdefault(key, _Test())
+        if retried:
+            test.retried.append(case)
         else:
-            attempts = self._retried[key] = [case]
-            self._tests.append(attempts)
-        if not retried:
-            del self._retried[key]
+            test.results.append(case)
+            if self._exception not in ("", SKIP_EXCEPTION):
+                test.unmarked += [case] if status == SKIPPED else []
 
     def close(self) -> None:
         super().close()
-        # Other tests may have run between the attempts, which have to be next to each other.
-        self.cases = [case for attempts in self._tests for case in attempts]
+        self.cases = [case for test in self._tests.values() for case in test.attempts()]
+
+
+class _Test:
+    """The invocations of a method with the same parameters. Their order in the file says nothing."""
+
+    def __init__(self) -> None:
+        self.retried: list[Case] = []
+        self.results: list[Case] = []
+        self.unmarked: list[Case] = []  # of the results: skipped, but with the exception of a failure
+
+    def attempts(self) -> list[Case]:
+        """The attempts of the tests next to each other; those of a retry analyser are before the first result."""
+        if len(self.unmarked) < len(self.results):
+            # TestNG before 7 marks an attempt that is followed by another one as skipped.
+            for case in self.unmarked:
+                case.status, case.kind, case.trace = FAILED, "failure", case.trace or case.message
+                self.results.remove(case)
+            self.retried += self.unmarked
+        first = [*sorted(self.retried, key=lambda case: case.started_at or 0.0), *self.results[:1]]
+        for number, case in enumerate(first, 1):
+            case.attempt, case.is_final = number, number == len(first)
+        return [*first, *self.results[1:]]
 
 
 def parse_json(stream: ReportStream) -> Report:

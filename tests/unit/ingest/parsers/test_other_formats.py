@@ -44,6 +44,38 @@ TESTNG = """<?xml version="1.0" encoding="UTF-8"?>
    </class></test></suite></testng-results>"""
 
 
+def methods_of_testng(*methods: str) -> list[tuple[str, str, str, int, bool]]:
+    inner = "".join(f"<test-method {method}</test-method>" for method in methods)
+    return attempts(
+        read(testng.parse, f'<testng-results><suite name="s"><class name="c">{inner}</class></suite></testng-results>')
+    )
+
+
+FAILURE = '><exception class="java.lang.AssertionError"><message>m</message></exception>'
+SKIP = '><exception class="org.testng.SkipException"><message>m</message></exception>'
+
+
+@pytest.mark.parametrize("marked", [' retried="true"', ""])
+def test_the_attempts_of_testng_are_in_any_order(marked):
+    # TestNG writes passed methods before skipped ones; before 7.0 an attempt that was retried is just skipped.
+    assert methods_of_testng(
+        'name="a" status="PASS">', f'name="b" status="FAIL"{FAILURE}', f'name="a" status="SKIP"{marked}{FAILURE}',
+        f'name="b" status="SKIP"{marked}{FAILURE}', f'name="b" status="SKIP"{marked}{FAILURE}',
+    ) == [
+        ("c", "a", FAILED, 1, False),
+        ("c", "a", PASSED, 2, True),
+        ("c", "b", FAILED, 1, False),
+        ("c", "b", FAILED, 2, False),
+        ("c", "b", FAILED, 3, True),
+    ]  # fmt: skip
+
+
+def test_what_testng_skipped_is_no_attempt():
+    assert methods_of_testng(
+        f'name="a" status="SKIP"{SKIP}', 'name="a" status="PASS">', f'name="b" status="SKIP"{FAILURE}'
+    ) == [("c", "a", SKIPPED, 1, True), ("c", "a", PASSED, 1, True), ("c", "b", SKIPPED, 1, True)]
+
+
 def test_testng():
     report = read(testng.parse, TESTNG)
     assert attempts(report) == [
