@@ -117,6 +117,15 @@ class IdentitySettings(_Table):
         return roots
 
 
+class LimitSettings(_Table):
+    """What the reports of one build or upload may hold. More is refused whole, never read in part."""
+
+    cases: int = Field(500_000, ge=1)
+    files: int = Field(50_000, ge=1)
+    unpacked_mb: int = Field(2048, ge=1)
+    seconds: float = Field(300, gt=0)  # of reading them
+
+
 class EnvironmentRule(_Table):
     """The environment of a run: the value of a build parameter, mapped to a name."""
 
@@ -265,6 +274,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     measures: MeasureSettings = MeasureSettings()
     identity: IdentitySettings = IdentitySettings()
+    limits: LimitSettings = LimitSettings()
     source: list[SourceSettings] = []
     bugs: BugSettings = BugSettings()
 

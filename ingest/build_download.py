@@ -21,7 +21,7 @@ from ingest.jenkins.build_details import TREE, Axis, JenkinsBuildDetail, read_bu
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import InvalidResponseError, LoginRedirectError, NotFoundError, ServerError
 from ingest.jenkins.urls import artifact_path, build_path
-from ingest.parsers.zip_archive import BadArchiveError, members
+from ingest.parsers.zip_archive import BadArchiveError, OversizedArchiveError, members
 
 MAX_SINGLE_FILES = 500  # of a server that does not zip artifacts; usually two files or more come as one zip
 RAW_LIMIT = 32 << 20  # bytes of one raw file that are kept; a larger one is read, but not kept
@@ -252,6 +252,8 @@ def _check_zip(stream: BinaryIO) -> str:
     """What is wrong with a zip. Jenkins sends no length with it that would show that it was cut short."""
     try:
         next(members(stream), None)
+    except OversizedArchiveError:
+        return ""  # whole, and refused when it is read
     except BadArchiveError as error:
         return str(error)
     return ""

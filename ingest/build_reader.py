@@ -32,7 +32,8 @@ from ingest.jenkins.urls import build_path, job_path
 from ingest.layouts import layout_of
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN
-from ingest.parsers.zip_archive import BadArchiveError
+from ingest.parsers.allowance import Allowance, LimitError
+from ingest.parsers.zip_archive import BadArchiveError, OversizedArchiveError
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,9 @@ class BuildReader:
             return self._not_found(entry, error)
         except JenkinsError as error:
             return _failed(entry, error)
+        except (OversizedArchiveError, LimitError) as error:
+            text = f"{build_path(entry.job, entry.number)}: refused: {error}"
+            return ReadResult(entry, retry.after_refusal(entry, text), error=JenkinsError(text))
         except (UnfinishedBuildError, BadArchiveError) as error:
             return _failed(entry, JenkinsError(f"{build_path(entry.job, entry.number)}: {error}"))
         except Exception as error:
@@ -121,9 +125,17 @@ class BuildReader:
             digest = b"" if detail.final else _digest(description, files)
             if digest and digest == self._committed.get(entry.key):
                 return ReadResult(entry, entry, changed=False)
-            roots = self.store.settings.identity.roots
+            limits = self.store.settings.limits
             build, run = build_record(
-                self.layout, detail, description, files, started_at, context.parents, upstream, roots
+                self.layout,
+                detail,
+                description,
+                files,
+                started_at,
+                context.parents,
+                upstream,
+                roots=self.store.settings.identity.roots,
+                allowance=Allowance(**limits.model_dump()),
             )
         if kept_upstream:
             build = replace(build, raw=[*(build.raw or ()), kept_upstream])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +14,9 @@ from ingest.build_download import ResultFiles
 from ingest.merge_reports import enrich, group_attempts, has_repeats, merge_reruns, number_duplicates
 from ingest.parsers import console_log, order_log, parse_file
 from ingest.parsers.agent_paths import compile_roots
+from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.metered_stream import MeteredStream
 from ingest.report_inputs import JENKINS_REPORTS, ReportInput, open_reports
 
 # The folder of a JUnit file beside order logs is its topology.
@@ -88,12 +91,21 @@ class _Parsed(NamedTuple):
 
 
 def read_results(
-    source: SourceSettings, files: ResultFiles, number: int | None, roots: Sequence[str] = ()
+    source: SourceSettings,
+    files: ResultFiles,
+    number: int | None,
+    roots: Sequence[str] = (),
+    allowance: Allowance | None = None,
 ) -> BuildResults:
-    """The results of a build's downloaded files. Raises UnfinishedBuildError, BadArchiveError."""
+    """The results of a build's downloaded files. Raises UnfinishedBuildError, BadArchiveError, LimitError."""
     refused: list[str] = []
+    inputs = open_reports(source, files, refused.append)
+    if allowance:
+        allowance.add_files(len(inputs))
+        allowance.received = sum(file.stream.seek(0, 2) for file in files.downloads)
     results = read_build(
-        open_reports(source, files, refused.append),
+        inputs,
+        allowance=allowance,
         number=number,
         topology=re.compile(source.topology) if source.topology else None,
         console_patterns=console_log.compile_patterns(rule.pattern for rule in source.console),
@@ -115,17 +127,18 @@ def read_build(
     topology: re.Pattern[str] | None = None,
     console_patterns: Sequence[re.Pattern[str]] = (),
     roots: Sequence[str] = (),
+    allowance: Allowance | None = None,
 ) -> BuildResults:
     """Read each report of a build once, in the order of their paths, and merge them.
 
     `topology` finds a report's topology (the group of that name) in its path; without it JUNIT_TOPOLOGY does, but only
     beside order logs. The axis before a path is prepended. TestNG files without a configured kind, console logs and
     Jenkins' own reports are used only if no other report has a case. `roots` are folders of agents that no test's file
-    contains. Raises BadArchiveError.
+    contains. Raises BadArchiveError, LimitError.
     """
     build = BuildResults()
     parsed = [
-        _parse(build, path, kind, open_file, number, console_patterns, roots)
+        _parse(build, path, kind, open_file, number, console_patterns, roots, allowance)
         for path, kind, open_file in sorted(files, key=lambda file: file[0])
     ]
     _name_unread(build, parsed)
@@ -151,12 +164,16 @@ def _parse(
     number: int | None,
     console_patterns: Sequence[re.Pattern[str]],
     roots: Sequence[str],
+    allowance: Allowance | None,
 ) -> _Parsed:
-    with open_file() as stream:
+    with open_file() as opened, allowance.one_report() if allowance else nullcontext():
+        stream = MeteredStream(opened, allowance) if allowance else opened
         if kind == "console":
             found, report = kind, console_log.parse(stream, console_patterns, compile_roots(tuple(roots)))
         else:
             found, report = parse_file(path, stream, kind=kind, number=number, roots=roots)
+    if allowance:
+        allowance.add_cases(len(report.cases))
     build.files.append(FileResult(path, found, report.status, report.tests))
     if report.status == "recovered":
         build.flags.add("recovered")

@@ -21,6 +21,7 @@ from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement, JobLayout
 from ingest.naming_rules import UNKNOWN, base_name
 from ingest.parsers import totals
+from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED, Case
 
 
@@ -33,14 +34,15 @@ def build_record(
     parents: Sequence[RunRecord] = (),
     upstream: JenkinsBuildDetail | None = None,
     roots: Sequence[str] = (),
+    allowance: Allowance | None = None,
 ) -> tuple[BuildRecord, RunRecord | None]:
     """The build, and the run that it forms or joins (None if its parents list it). `roots`: folders of agents.
 
-    Raises UnfinishedBuildError, BadArchiveError.
+    Raises UnfinishedBuildError, BadArchiveError; LimitError where the files exceed the allowance.
     """
     source = layout.source
     placement = layout.placement(detail, started_at, parents, upstream)
-    results = read_results(source, files, detail.number, roots)
+    results = read_results(source, files, detail.number, roots, allowance)
     kept = files.keep()
     cases, tests = result_table(results.cases, lambda file: layout.rules.owner(file, placement.module))
     counters = detail.counters

@@ -25,6 +25,7 @@ from ingest.build_results import BuildResults, read_build
 from ingest.build_rows import count_results, result_table
 from ingest.clock import utc_now
 from ingest.import_plan import ImportKey
+from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED
 from ingest.report_files import ReportBundle, ReportFile, ReportRemark, deduplicate_paths, pack, unpack, uploaded
 from ingest.report_inputs import ReportInput
@@ -47,10 +48,10 @@ def import_files(
     """Store the results as one final build and its run, in one transaction. Unreadable files become warnings and a
     flag.
 
-    Raises ValueError if no file has a result, BadArchiveError.
+    Raises ValueError if no file has a result, BadArchiveError; LimitError where they exceed the bundle's allowance.
     """
     files = deduplicate_paths(bundle.files)
-    results = read_build(_inputs(files), roots=store.settings.identity.roots)
+    results = read_build(_inputs(files), roots=store.settings.identity.roots, allowance=bundle.allowance)
     if not results.cases:
         problems = [f"{path}: {why}" for path, why in (*bundle.unreadable, *bundle.skipped)]
         problems += [str(warning) for warning in results.warnings]
@@ -69,8 +70,9 @@ def import_files(
 
 
 def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> BuildRecord:
-    """Store an upload of the API: `metadata` has the fields of ImportKey. Raises ValueError."""
-    return import_files(store, ImportKey.read(metadata), uploaded(files), source=UPLOAD, author=author)
+    """Store an upload of the API: `metadata` has the fields of ImportKey. Raises ValueError, LimitError."""
+    bundle = uploaded(files, Allowance(**store.settings.limits.model_dump()))
+    return import_files(store, ImportKey.read(metadata), bundle, source=UPLOAD, author=author)
 
 
 def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile], roots: Sequence[str]) -> tuple[BuildRecord, RunRecord]:

@@ -21,6 +21,7 @@ from data.model.build_record import RawFile
 from data.write import raw_files
 from ingest.build_download import RAW_LIMIT
 from ingest.parsers import HEAD_BYTES, packing
+from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import ReportStream
 from ingest.parsers.zip_archive import BadArchiveError, members
 
@@ -51,21 +52,29 @@ class ReportBundle:
     archive."""
 
     files: list[ReportFile] = field(default_factory=list)
+    allowance: Allowance | None = None
     unreadable: list[ReportRemark] = field(default_factory=list)
     skipped: list[ReportRemark] = field(default_factory=list)
 
     def add_zip(self, stream: BinaryIO, name: str, below: str = "") -> None:
-        """Add the members of a zip. Each is read once now: damage found later would make the other inputs fail."""
+        """Add the members of a zip. Each is read once now: damage found later would make the other inputs fail.
+
+        Raises LimitError.
+        """
 
         def refuse(why: str) -> None:
             self.unreadable.append((name, why))
 
         try:
-            for member in members(stream, refuse):
+            inside = list(members(stream, refuse))
+            if self.allowance:
+                self.allowance.check_declared(sum(member.size for member in inside))
+            for member in inside:
                 try:
                     with member.open() as content:
                         while content.read(1 << 20):
-                            pass
+                            if self.allowance:
+                                self.allowance.check_time()
                 except BadArchiveError as error:
                     refuse(str(error))
                 else:
@@ -73,12 +82,18 @@ class ReportBundle:
         except BadArchiveError as error:
             refuse(str(error))
 
+    def check_size(self, received: int) -> None:
+        """Count the files, which came in so many bytes, against the allowance. Raises LimitError."""
+        if self.allowance:
+            self.allowance.received = received
+            self.allowance.add_files(len(self.files))
+
 
 @contextmanager
-def reports(paths: Iterable[Path]) -> Iterator[ReportBundle]:
+def reports(paths: Iterable[Path], allowance: Allowance | None = None) -> Iterator[ReportBundle]:
     """The reports at these paths, open within the context. Folders and zips are searched, also zips in folders. A file
-    that several paths lead to counts once."""
-    bundle = ReportBundle()
+    that several paths lead to counts once. Raises LimitError."""
+    bundle = ReportBundle(allowance=allowance)
     seen: set[Path] = set()
     with ExitStack() as opened:
 
@@ -106,6 +121,7 @@ def reports(paths: Iterable[Path]) -> Iterator[ReportBundle]:
                 add(path, path.name, "", named=True)
             else:
                 bundle.unreadable.append((str(path), "no such file or folder"))
+        bundle.check_size(sum(file.stat().st_size for file in seen))
         yield bundle
 
 
@@ -137,15 +153,16 @@ def _on_disk(file: Path, name: str) -> ReportFile:
     return ReportFile(name.replace("\\", "/"), lambda: file.open("rb"), modified)
 
 
-def uploaded(files: Iterable[RawFile]) -> ReportBundle:
-    """The reports of an upload."""
-    bundle = ReportBundle()
+def uploaded(files: Sequence[RawFile], allowance: Allowance | None = None) -> ReportBundle:
+    """The reports of an upload. Raises LimitError."""
+    bundle = ReportBundle(allowance=allowance)
     for file in files:
         content = raw_files.unpack(file)
         if file.path.lower().endswith(".zip") or packing(content) == "zip" or zipfile.is_zipfile(io.BytesIO(content)):
             bundle.add_zip(io.BytesIO(content), file.path)
         else:
             bundle.files.append(ReportFile(file.path, partial(io.BytesIO, content)))
+    bundle.check_size(sum(file.size for file in files))
     return bundle
 
 

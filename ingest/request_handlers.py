@@ -18,6 +18,7 @@ from ingest import backfill, candidates, importer
 from ingest.clock import utc_now
 from ingest.jenkins.errors import JenkinsError, ShutdownError
 from ingest.jenkins.urls import parse_job_url
+from ingest.parsers.allowance import LimitError
 from ingest.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def handle_request(context: HandlerContext, request: WorkRequest) -> None:
         _HANDLERS[request.kind](context, request)
     except ShutdownError:
         log.info("request %s: left to the next process", ids.text(request.request))
-    except (JenkinsError, ValueError, KeyError) as error:
+    except (JenkinsError, LimitError, ValueError, KeyError) as error:
         requests.report_progress(context.store, request, FAILED, str(error))
     except Exception as error:
         log.exception("request %s", ids.text(request.request))

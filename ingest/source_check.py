@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from data.model.run_record import RunRecord
-from data.settings import SourceSettings
+from data.settings import LimitSettings, SourceSettings
 from ingest.artifacts import claimed_by
 from ingest.build_download import read_build_map, read_build_object, read_files
 from ingest.build_results import read_results
@@ -24,6 +24,7 @@ from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
 from ingest.naming_rules import UNKNOWN
+from ingest.parsers.allowance import Allowance, LimitError
 from ingest.parsers.zip_archive import BadArchiveError
 
 BUILDS = 3  # checked per job
@@ -150,8 +151,8 @@ def _check_build(
         return
     with read_files(jenkins, source, detail) as files:
         try:
-            results = read_results(source, files, detail.number)
-        except BadArchiveError as error:
+            results = read_results(source, files, detail.number, allowance=Allowance(**LimitSettings().model_dump()))
+        except (BadArchiveError, LimitError) as error:
             finding.remarks.append(f"{detail.job} #{detail.number}: {error}")
             return
     finals = [case for case in results.cases if case.is_final]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -237,11 +239,34 @@ def create_build(form: Upload) -> Response:
     """The ingest process reads them within seconds; follow it at the URL in `Location`. An upload with the same
     release, module, number and start replaces the earlier one."""
     raw = []
+    entries = unpacked = 0
     for file in form.files:
         name, content = file.filename or "report.xml", file.read()
-        raw.append((pack_zip if content.startswith(b"PK\x03\x04") else pack)(name, "file", content))
+        is_zip = content.startswith(b"PK\x03\x04")
+        raw.append((pack_zip if is_zip else pack)(name, "file", content))
+        entries += content.count(b"PK\x01\x02") if is_zip else 1
+        _check_limit("files", entries)
+        unpacked += _unpacked_size(content) if is_zip else len(content)
+        _check_limit("unpacked_mb", unpacked >> 20)
     payload = form.model_dump(exclude={"files"}, exclude_none=True)
     return _accepted(requests.submit(store(), "upload", UPLOAD_SOURCE, payload, AUTHOR, raw))
+
+
+def _check_limit(name: Literal["files", "unpacked_mb"], size: int) -> None:
+    """Raises ProblemError 413. The other limits show only when ingest reads the reports."""
+    most: int = getattr(services().settings.limits, name)
+    if size > most:
+        what = {"files": "reports", "unpacked_mb": "MB of unpacked reports"}[name]
+        raise ProblemError(413, f"the upload holds {size} {what}, more than {most} ([limits] {name})", "files")
+
+
+def _unpacked_size(archive: bytes) -> int:
+    """Bytes that a zip says it unpacks to; 0 if it is damaged, which ingest reports."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            return sum(info.file_size for info in opened.infolist())
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        return 0
 
 
 def _accepted(number: int) -> Response:

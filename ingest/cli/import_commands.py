@@ -157,17 +157,18 @@ def import_(
 def _import_build(store: Store, key: ImportKey, paths: list[Path]) -> tuple[bool, list[dict[str, Any]]]:
     """Import one build. Returns (whether everything could be read, the answers to print)."""
     from ingest.importer import import_files, summary
+    from ingest.parsers.allowance import Allowance, LimitError
     from ingest.report_files import reports
 
     answers: list[dict[str, Any]] = []
     try:
-        with reports(paths) as bundle:
+        with reports(paths, Allowance(**store.settings.limits.model_dump())) as bundle:
             answers += [{"paths": [path], "error": why} for path, why in bundle.unreadable]
             if bundle.files or not bundle.unreadable:
                 build = import_files(store, key, bundle)
                 answers.append(summary(build, len(bundle.files)))
                 return not bundle.unreadable and "unreadable" not in build.flags, answers
-    except (ValueError, OSError) as error:
+    except (LimitError, ValueError, OSError) as error:
         answers.append({"paths": [str(path) for path in paths], "error": str(error)})
     return False, answers
 

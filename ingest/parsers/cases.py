@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
+from ingest.parsers.allowance import count_case
+
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 INIT = "<init>"  # the name of a failure that no test of the report has: of a suite, a package, a file. Jenkins' name
 
@@ -46,6 +48,9 @@ class Case:
     is_final: bool = True
     suite: str = ""
     started_at: float | None = None  # seconds since the epoch, UTC
+
+    def __post_init__(self) -> None:
+        count_case()
 
 
 @dataclass(slots=True)

@@ -19,11 +19,16 @@ MAX_RATIO = 400  # of a member above RATIO_FROM_BYTES; logs of one repeated line
 RATIO_FROM_BYTES = 100 << 20
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes to unpack
+_ENTRY = b"PK\x01\x02"  # how an entry of the directory begins
 _BAD_NAME = re.compile(r"(?:^|/)\.\.(?:/|$)|^/|^[A-Za-z]:|\0")
 
 
 class BadArchiveError(ValueError):
     """The archive is damaged, cut short or hostile; the text says which, for the ledger."""
+
+
+class OversizedArchiveError(BadArchiveError):
+    """The archive holds more than it may; another download of it would too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,14 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
     A member whose path leads out of the archive is left out and `refuse` is called with a line about it: the name may
     just be an odd one from a system with other rules, and the other members are results. Raises BadArchiveError.
     """
+    entries = _count_entries(stream)
+    if entries > MAX_ENTRIES:
+        raise OversizedArchiveError(f"holds {entries} entries, more than {MAX_ENTRIES}")
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise BadArchiveError(f"cut short or not a zip: {error}") from error
     infos = archive.infolist()
-    if len(infos) > MAX_ENTRIES:
-        raise BadArchiveError(f"holds {len(infos)} entries, more than {MAX_ENTRIES}")
     total = 0
     inside = []
     for info in infos:
@@ -57,10 +63,20 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
         else:
             inside.append(info)
     if total > MAX_TOTAL_BYTES:
-        raise BadArchiveError(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
+        raise OversizedArchiveError(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
     for info in inside:
         if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
             yield ArchiveMember(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
+
+
+def _count_entries(stream: BinaryIO) -> int:
+    """The most entries that the directory of an archive can have: `zipfile` holds half a kilobyte for each."""
+    stream.seek(0)
+    count, tail = 0, b""
+    while chunk := stream.read(1 << 20):
+        count += (tail + chunk).count(_ENTRY)
+        tail = chunk[1 - len(_ENTRY) :]
+    return count
 
 
 def _check(info: zipfile.ZipInfo, name: str) -> None:
@@ -69,9 +85,11 @@ def _check(info: zipfile.ZipInfo, name: str) -> None:
     if info.compress_type not in _METHODS:
         raise BadArchiveError(f"{name[:200]!r} uses an unsupported compression method ({info.compress_type})")
     if info.file_size > MAX_MEMBER_BYTES:
-        raise BadArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes, more than {MAX_MEMBER_BYTES}")
+        raise OversizedArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes, more than {MAX_MEMBER_BYTES}")
     if info.file_size > RATIO_FROM_BYTES and info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise BadArchiveError(f"{name[:200]!r} unpacks to {info.file_size} bytes from {info.compress_size}: a zip bomb")
+        raise OversizedArchiveError(
+            f"{name[:200]!r} unpacks to {info.file_size} bytes from {info.compress_size}: a zip bomb"
+        )
 
 
 def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], ReportStream]:

@@ -1,0 +1,141 @@
+"""Reports that would fill the memory are refused whole, with the limit: uploads, imports and polled builds."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from support.fake_server import JUNIT, Answer, WebServer, job
+
+from dashboard.app import create_app
+from data.lake.store import Store
+from data.settings import load
+from data.tasks import requests
+from ingest.parsers.zip_archive import OversizedArchiveError, members
+from ingest.request_handlers import HandlerContext, handle_request
+
+Run = Callable[..., Result]
+CASE = b"<testcase classname='c' name='a'/>"
+
+
+def archive(*contents: bytes, name: str = "r{}.xml") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for number, content in enumerate(contents):
+            file.writestr(name.format(number), content)
+    return packed.getvalue()
+
+
+def suite(cases: int) -> bytes:
+    return b"<testsuite>" + CASE * cases + b"</testsuite>"
+
+
+def distinct(cases: int) -> bytes:
+    return b"<testsuite>" + b"".join(b"<testcase name='a%d'/>" % n for n in range(cases)) + b"</testsuite>"
+
+
+BOMBS: dict[str, tuple[bytes, dict[str, float], str]] = {
+    "many small files": (archive(*[suite(500)] * 400), {}, "archive bomb"),
+    "one large file": (archive(suite(200_000)), {}, "archive bomb"),
+    "cases over all files": (archive(*[distinct(60)] * 2), {"cases": 100}, "more than 100 cases ([limits] cases)"),
+    "cases of one file": (archive(distinct(300)), {"cases": 100}, "[limits] cases"),
+    "cases of TAP": (archive(b"ok\n" * 300, name="r{}.tap"), {"cases": 100}, "[limits] cases"),
+    "files": (archive(*[JUNIT] * 11), {"files": 10}, "[limits] files"),
+    "bytes": (archive(*[b"<testsuite>" + b" " * 700_000 + b"</testsuite>"] * 2), {"unpacked_mb": 1}, "unpacked_mb"),
+    "time": (archive(distinct(3000)), {"seconds": 1e-9}, "takes longer than 1e-09 s ([limits] seconds)"),
+}
+
+
+@pytest.fixture(params=BOMBS)
+def bomb(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, str]:
+    """(an archive that exceeds a limit, what its refusal says); the limits are configured."""
+    content, limits, words = BOMBS[request.param]
+    for name, value in limits.items():
+        monkeypatch.setenv(f"REGTRACKER_LIMITS__{name.upper()}", str(value))
+    return content, words
+
+
+def test_an_upload(regtracker: Run, bomb: tuple[bytes, str]) -> None:
+    """Refused at once if its directory shows it, else when ingest reads it."""
+    client = create_app(load()).server.test_client()
+    form: dict[str, Any] = {"release": "9.0", "module": "m", "files": (io.BytesIO(bomb[0]), "r.zip")}
+    answer = client.post("/api/v1/builds", data=form)
+    assert answer.status_code in (202, 413)
+    with closing(Store.open(load())) as store:
+        if answer.status_code == 413:
+            assert bomb[1] in answer.json["detail"] and answer.json["parameter"] == "files"
+            assert store.value("SELECT count(*) FROM requests") == 0
+        else:
+            (request,) = requests.claim(store)
+            handle_request(context(store), request)
+            found = requests.status(store, request.request)
+            assert found and found.state == "failed" and bomb[1] in (found.error or "")
+        assert store.value("SELECT count(*) FROM builds") == 0
+        assert store.value("SELECT count(*) FROM raw_files") == 0
+
+
+def context(store: Store) -> HandlerContext:
+    def unused(*_: Any) -> Any:
+        raise AssertionError
+
+    return HandlerContext(store, [], unused, unused, unused, unused)
+
+
+def test_an_import(regtracker: Run, tmp_path: Path, bomb: tuple[bytes, str]) -> None:
+    path = tmp_path / "reports.zip"
+    path.write_bytes(bomb[0])
+    done = regtracker("import", str(path), "--release", "7.0", "--module", "m", "--json")
+    assert done.exit_code == 1 and bomb[1] in json.loads(done.stdout)["error"]
+    assert "Imported" not in done.stdout and done.stderr
+
+
+def test_a_polled_build(regtracker: Run, web: WebServer, bomb: tuple[bytes, str]) -> None:
+    """It fails once, in words; the next builds are read, and it is not downloaded again before somebody asks."""
+    source = job(web, 1, 2)
+    kind = "tap" if b"r0.tap" in bomb[0] else "xml"
+    web.routes["/job/x/1/api/json"]["artifacts"] = [{"relativePath": f"r{n}.{kind}"} for n in range(2)]
+    web.routes[f"/job/x/1/artifact/**/*.{kind}/*zip*/r.zip"] = Answer(bomb[0])
+    done = regtracker("poll", "--json", source=source | {"results": ["tap:**/*.tap", "junit:**/*.xml"]})
+    stored = [] if "seconds" in bomb[1] else [2]  # no build is read in so short a time
+    assert done.exit_code == 1 and json.loads(done.stdout)["failed"] == 2 - len(stored)
+    assert bomb[1] in json.loads(done.stdout)["failures"][-1]
+    client = create_app(load()).server.test_client()
+    row = client.get("/api/v1/ingest/ledger").json["items"][0]
+    assert (row["number"], row["state"], row["next_try"]) == (1, "failed", None) and bomb[1] in row["error"]
+    assert [row["number"] for row in client.get("/api/v1/builds").json["items"]] == stored
+    before = len(web.received)
+    assert regtracker("poll", "--json").exit_code == 0
+    assert not [request for request in web.received[before:] if "/1/" in request.path]
+
+
+def test_a_real_report_is_far_from_the_limits(regtracker: Run, tmp_path: Path) -> None:
+    """30,000 tests with similar names, which compress well."""
+    path = tmp_path / "reports.zip"
+    path.write_bytes(archive(*[distinct(30_000)]))
+    assert path.stat().st_size < 90_000
+    done = regtracker("import", str(path), "--release", "7.0", "--module", "m", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout)["total"] == 30_000
+
+
+def test_a_directory_of_millions_of_entries_is_not_loaded() -> None:
+    entry = b"PK\x01\x02" + b"\0" * 42
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, 60_000 * len(entry), 0, 0)
+    with pytest.raises(OversizedArchiveError, match="60000 entries"):
+        next(members(io.BytesIO(entry * 60_000 + end)))
+
+
+def test_an_archive_within_an_archive_stays_packed(regtracker: Run, tmp_path: Path) -> None:
+    path = tmp_path / "reports.zip"
+    inner = archive(suite(200_000))
+    path.write_bytes(archive(inner, JUNIT))
+    done = regtracker("import", str(path), "--release", "7.0", "--module", "m", "--json")
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert document["total"] == 3 and any("which is not unpacked" in text for text in document["warnings"])
