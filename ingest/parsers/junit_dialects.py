@@ -34,16 +34,16 @@ def mark_reruns_of_pytest(cases: list[Case], declared: int) -> int:
     if not len(tests) <= declared <= len(tests) + again or len(tests) == len(cases):
         return 0
     earlier = 0
-    for attempts in tests.values():
-        if any(case.status != PASSED or not case.is_final for case in attempts[:-1]):
-            continue
-        for number, case in enumerate(attempts, 1):
-            case.attempt, case.is_final = number, number == len(attempts)
+    for results in tests.values():
+        # A test that fails and breaks in its tear-down too has two <testcase>s for its last attempt.
+        last = next((at for at, case in enumerate(results) if case.status != PASSED), len(results) - 1)
+        for number, case in enumerate(results[: last + 1], 1):
+            case.attempt, case.is_final = number, number == last + 1
             if not case.is_final:
                 case.status, case.kind = FAILED, "failure"
                 case.message = "pytest ran the test again; the report does not have the failure."
-                earlier += 1
-    cases[:] = [case for attempts in tests.values() for case in attempts]
+        earlier += last
+    cases[:] = [case for results in tests.values() for case in results]
     return earlier
 
 

@@ -55,6 +55,18 @@ def test_a_test_that_fails_twice_in_one_attempt_is_no_rerun() -> None:
     assert report.unmarked == 0 and [case.status for case in report.cases] == ["failed", "failed"]
 
 
+def test_the_last_attempt_may_fail_twice() -> None:
+    cases = [PASSED.format("a"), FAILED.format("a"), ERROR.format("a"), PASSED.format("b")]
+    report = parse(pytest_report(2, *cases))
+    assert attempts(report) == [
+        ("a", "failed", 1, False),
+        ("a", "failed", 2, True),
+        ("a", "failed", 1, True),
+        ("b", "passed", 1, True),
+    ]
+    assert (report.unmarked, report.warnings) == (1, [])
+
+
 @pytest.mark.parametrize(
     "text",
     [
