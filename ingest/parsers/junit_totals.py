@@ -155,8 +155,10 @@ def _differing_failures(declared: SuiteTotals, read: SuiteCounts) -> dict[str, t
 
 
 def _counts_phases(tests: int, read: SuiteCounts, cases: Iterable[Case]) -> bool:
-    """pytest counts an error after a test again, and subtests, of which it writes only those that failed. A test that was
-    run again has several cases, but counts once."""
+    """pytest counts an error after a test again, and subtests, of which it writes only those that failed.
+
+    A test that was run again has several cases, but counts once.
+    """
     more = tests - read.tests
     distinct = len({(case.file, case.class_name, case.name) for case in cases})
     return (
