@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 from markupsafe import Markup, escape
 
 from dashboard.ansi import ansi, plain
 from dashboard.failing_line import marked_log
+from data.verdicts.evidence.number_text import percent_number
 
 NONE = "–"
 THIN = "\u202f"
@@ -20,8 +20,8 @@ def number(value: float | None) -> str:
 
 
 def percent(rate: float | None) -> str:
-    """Two decimals, truncated, so that only a full pass reads 100."""
-    return NONE if rate is None else f"{math.floor(rate * 10_000 + 1e-9) / 100:.2f}"
+    """Two decimals, rounded; only a full pass reads 100, and only none 0."""
+    return NONE if rate is None else percent_number(rate)
 
 
 def points(delta: float | None) -> str:

@@ -12,6 +12,8 @@ _SHAPES = {
     "running": '<path class="line" d="M8 2a6 6 0 1 1-6 6"/>',
     "stale": '<circle class="line" cx="8" cy="8" r="6"/><path class="line" d="M8 4.5V8l2.5 2"/>',
     "missing": '<rect class="line" stroke-dasharray="2.6 2" x="2" y="2" width="12" height="12" rx="1.5"/>',
+    "incomplete": '<rect class="line" stroke-dasharray="2.6 2" x="2" y="2" width="12" height="12" rx="1.5"/>'
+    '<path d="M2 3.5A1.5 1.5 0 0 1 3.5 2H8v12H3.5A1.5 1.5 0 0 1 2 12.5z"/>',
     "skipped": '<circle class="line" cx="8" cy="8" r="6"/><path class="line" d="M5.2 8h5.6"/>',
     "flaky": '<path d="M8 1l7 13.5H1z"/><path class="ink" d="M5 11.6l1.5-1.8 1.5 1.8 1.5-1.8 1.5 1.8"/>',
     "regression": '<path d="M1 2h14L8 15z"/><path class="ink" d="M8 4.2v4.4M8 10.6v.6"/>',

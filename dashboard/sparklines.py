@@ -24,7 +24,7 @@ def floor_of(points: list[dict[str, Any]]) -> float:
 def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
     """Geometry of a spark: one bar per run; full height is 100 %, with failed and skipped at the top.
 
-    Returns {width, height, floor, bars: [{x, state, id, number, parts: [(class, y, height)], title}]}.
+    Returns {width, height, floor, bars: [{x, state, incomplete, id, number, parts: [(class, y, height)], title}]}.
     """
     floor = floor_of(points)
     bars = []
@@ -35,6 +35,7 @@ def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
                 "id": point["id"],
                 "number": point["number"],
                 "state": point["state"],
+                "incomplete": point["incomplete"],
                 "parts": _bar_segments(point, floor),
                 "title": _title(point),
             }
@@ -62,20 +63,33 @@ def _bar_segments(point: dict[str, Any], floor: float) -> list[tuple[str, float,
 def _title(point: dict[str, Any]) -> str:
     if not point["total"]:
         return f"#{point['number']} {point['state']}: no results"
-    return (
-        f"#{point['number']} {point['state']}: {percent(point['pass_rate'])} % of {point['total']} passed, "
-        f"{point['failed']} failed, {point['skipped']} skipped"
-    )
+    passed = f"{percent(point['pass_rate'])} % of {point['total']} passed"
+    if point["incomplete"]:
+        passed = f"{point['passed']} of {point['total']} passed, results are missing"
+    return f"#{point['number']} {point['state']}: {passed}, {point['failed']} failed, {point['skipped']} skipped"
 
 
 def bar(row: dict[str, Any]) -> list[tuple[str, float]]:
-    """Shares of a counts bar in percent: (class, width); any share above 0 is at least 1 % wide."""
+    """Shares of a counts bar in percent: (class, width); any share above 0 is at least 1 % wide. What an incomplete row
+    lacks is a share of its own, by its expected total or by its builds."""
     if not row["total"]:
         return []
-    shares = {name: row[name] / row["total"] * 100 for name in ("passed", "failed", "skipped") if row[name]}
-    small = {name: max(share, 1.0) for name, share in shares.items()}
+    amounts = {name: row[name] for name in ("passed", "failed", "skipped") if row[name]}
+    if row.get("incomplete"):
+        amounts["missing"] = _lacking(row)
+    whole = sum(amounts.values())
+    small = {name: max(amount / whole * 100, 1.0) for name, amount in amounts.items()}
     scale = 100 / math.fsum(small.values())
     return [(name, round(share * scale, 2)) for name, share in small.items()]
+
+
+def _lacking(row: dict[str, Any]) -> float:
+    """About how many results an incomplete row lacks."""
+    if row.get("expected_total"):
+        return max(row["expected_total"] - row["total"], 1)
+    builds, lacking = row.get("builds", 0), row.get("missing", 0)
+    share = lacking / builds if isinstance(builds, int) and builds > lacking > 0 else 0.05
+    return row["total"] * share / (1 - share)
 
 
 def letters(text: str) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ TERMS = {
     "sick_host": Term("Bad host", "A host where tests fail far more often than on other hosts."),
     "duration": Term("Duration", "The test has become slower or faster, and stays so."),
     "failure_pattern": Term("Failure pattern", "A message without its numbers, addresses and ids."),
-    "comparison": Term("Comparison", "Each changed or failing test is in one of seven classes."),
+    "comparison": Term("Comparison", "Each changed or failing test is in one of eight classes."),
     "exclude_flaky": Term("Exclude flaky", "Leaves out results of tests that are flaky and have no worse verdict."),
 }
 

@@ -11,6 +11,7 @@ from dashboard.api.problems import not_found
 from dashboard.api.releases import ETAG_LIFETIME_S
 from dashboard.api.responses import cached_route, request_context
 from dashboard.app_state import store
+from dashboard.formats import percent
 from data.queries import releases
 
 routes = blueprint("badges", "A release's health as a badge.")
@@ -19,6 +20,7 @@ _COLORS = {
     "ok": "#1a7f37",
     "failing": "#b42318",
     "broken": "#1f1f1f",
+    "incomplete": "#4a5568",
     "stale": "#6b6b6b",
     "running": "#0b5cad",
     "empty": "#6b6b6b",
@@ -37,17 +39,22 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
 )
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
-    """Pass rate of the newest finished run, and the number of regressions and new failures."""
+    """State, pass rate, and the number of regressions and new failures, of the tile of `/releases/{release}`."""
     tile = releases.release(store(), path.release, request_context().at(query.filter()))
     if tile is None:
         raise not_found("release", path.release)
-    return _draw(path.release, _status_text(tile), _COLORS[tile["state"]]).encode(), "image/svg+xml"
+    name = path.release
+    if len(tile["environments"]) > 1:
+        name += f" {tile['environment']}"
+    return _draw(name, _status_text(tile), _COLORS[tile["state"]]).encode(), "image/svg+xml"
 
 
 def _status_text(tile: dict[str, Any]) -> str:
     rate = tile["pass_rate"]
-    # Cut, not rounded: 99.96 % must not read 100 %.
-    text = tile["state"] if rate is None else f"{int(rate * 1000) / 10:g} % {tile['state']}"
+    text = tile["state"]
+    # All of an incomplete run's results may have passed: that is not 100 %.
+    if rate is not None and not (tile["incomplete"] and rate == 1):
+        text = f"{percent(rate)} % {text}"
     broken = tile["regressions"] + tile["new_failures"]
     return f"{text}, {broken} new" if broken else text
 

@@ -25,7 +25,8 @@ ETAG_LIFETIME_S = 3600  # a release may become stale without a commit
 @routes.get("/releases", summary="Every release line with its health", responses=list_responses(Tile))
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def list_releases(query: parameters.ReleasesQuery) -> Any:
-    """Most recent activity first. Numbers are from the newest finished run; `state` is the release's health."""
+    """Most recent activity first. A tile is about one environment, the one that tests most: its newest finished run,
+    its verdicts, its state. `lanes` has every environment."""
     return lists.list_response(RowSource(Tile, sliced(releases.tiles)), query, query.filter())
 
 
@@ -46,8 +47,9 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 @cached_route()
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
-        latest = runs.newest_ended(store, flt)
-        return runs.modules(store, latest, flt) if latest else []
+        tile = releases.release(store, path.release, flt)
+        latest = tile and tile["latest_run"]
+        return runs.modules(store, latest["id"], flt) if latest else []
 
     rows = RowSource(Module, sliced(fetch), parent=("release", path.release))
     return lists.list_response(rows, query, query.filter(release=path.release))
@@ -80,10 +82,11 @@ def list_runs_of_release(path: parameters.ReleasePath, query: parameters.RunsOfR
     summary="Release matrix of one release",
     responses=item_responses(Matrix, FILE_CONTENT),
 )
-@cached_route()
+@cached_route(clock_s=ETAG_LIFETIME_S)
 def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> Any:
     """From the newest finished run of each environment. A cell counts broken tests, without flaky ones, mass failures
-    and bad hosts; rows and columns take their worst cell. A file has one row per cell."""
+    and bad hosts; rows take their worst cell; the states of an environment and of the release are those of
+    `/releases`. A file has one row per cell."""
     check_exists("release", path.release)
     flt = request_context().at(query.filter())
     found = matrix.matrix(store(), path.release, flt, query.by)
@@ -104,7 +107,7 @@ def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> A
     summary="Release matrix of all releases",
     responses=item_responses(OverallMatrix, FILE_CONTENT),
 )
-@cached_route()
+@cached_route(clock_s=ETAG_LIFETIME_S)
 def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
     """From the newest finished run of each release and environment; a cell is the worst of its environments."""
     flt = request_context().at(query.filter())

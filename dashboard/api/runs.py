@@ -86,13 +86,13 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
 )
 @cached_route()
 def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
-    """Each changed or failing test, in one of seven classes, compared with the previous run of its release and
+    """Each changed or failing test, in one of eight classes, compared with the previous run of its release and
     environment. Without a previous run `base` is null and the classes are empty. A file has one row per test."""
     flt = request_context().at(query.filter())
     run = find_run(path.run, flt)
     if run["previous"] is None:
         empty = {"counts": dict.fromkeys(compare.CLASSES, 0), "classes": {name: [] for name in compare.CLASSES}}
-        return _comparison_response({"base": None, "candidate": run, "delta": None, **empty}, flt)
+        return _comparison_response({"base": None, "candidate": run, "delta": None, "lacks": [], **empty}, flt)
     return _compare_runs(run["previous"], path.run, query, flt)
 
 

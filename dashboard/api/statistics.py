@@ -20,7 +20,8 @@ routes = blueprint("statistics", "Statistics: flaky tests, rising failure rates,
 @routes.get("/flaky", summary="Flaky tests, most disruptive first", responses=list_responses(Flaky))
 @cached_route()
 def list_flaky(query: parameters.FlakyQuery) -> Any:
-    """Over the newest runs (`runs`, default 60) of each release and environment; recovered tests last."""
+    """Over the newest runs (`runs`, default 60) of each release and environment; recovered tests last. The `flaky` of a
+    tile counts the tests whose worst verdict in the verdict window (10 results by default) is flaky: fewer."""
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return flaky_ranking.flaky(store, flt, limit=limit, offset=position or 0)

@@ -41,7 +41,9 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
 @click.command()
 @click.option("--release", required=True, help="Release line of the run.", shell_complete=completion.releases)
 @click.option("--run", help="Number or id of the run; default: the newest.")
-@click.option("--baseline", help="An earlier run, by number or id, or a release; default: the previous finished run.")
+@click.option(
+    "--baseline", help="An earlier run, by number or id, or a release; default: the newest complete run before."
+)
 @ENVIRONMENT
 @MODULE
 @click.option(
@@ -77,7 +79,7 @@ def gate(
 
     Mass failures and bad hosts do not count, and are listed.
 
-    Exit code 0: passed; 1: blocked; 2: unknown, as the run does not exist, is still running or lacks results (or the
+    Exit code 0: passed; 1: blocked; 2: unknown, as the run does not exist, is still running or is incomplete (or the
     options are wrong, the store or server cannot be reached, or an error occurred); 130: interrupted.
 
     \b
@@ -109,7 +111,7 @@ def _gate_text(answer: dict[str, Any], release: str) -> str:
     if answer["run"]:
         lines.append(f"Run: {release} #{answer['run']['number']} ({answer['run']['environment']})")
     lines += [
-        f"  {test['class'].replace('_', ' ')} in {test['module']}: {test['key']}\n      {test['sentence']}"
+        f"  {gate_text.CLASS_TEXTS[test['class']]} in {test['module']}: {test['key']}\n      {test['sentence']}"
         for test in answer["tests"]
     ]
     if answer["new"] > len(answer["tests"]):

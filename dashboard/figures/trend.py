@@ -41,24 +41,29 @@ def _scaled(value: float | None, factor: float) -> float | None:
 def _line_chart(
     series: FigureSeries, height: int, yaxis: dict[str, Any], value: Callable[[FigurePoint], float | None]
 ) -> dict[str, Any]:
-    """One trace per series; points of running runs are hollow."""
+    """One line per series; points of running runs are hollow. Points of incomplete runs are hollow and not joined: the
+    line has a gap there, and they are a trace of their own."""
     at = _positions(series)
     traces = []
     for (colour, dash), line in zip(_line_styles(series), series, strict=True):
         points = line["points"]
         symbol = _SYMBOLS[colour % len(_SYMBOLS)]
+        look = {
+            "type": "scatter",
+            "name": _plain(line["name"]),
+            "legendgroup": _plain(line["name"]),
+            **_points(line, at),
+            "line": {
+                "color": f"var(--s{colour % PALETTE + 1}c)",
+                "width": 1.8,
+                "dash": _DASHES[dash % len(_DASHES)],
+            },
+        }
         traces.append(
-            {
-                "type": "scatter",
+            look
+            | {
                 "mode": "lines+markers",
-                "name": _plain(line["name"]),
-                "y": [value(point) for point in points],
-                **_points(line, at),
-                "line": {
-                    "color": f"var(--s{colour % PALETTE + 1}c)",
-                    "width": 1.8,
-                    "dash": _DASHES[dash % len(_DASHES)],
-                },
+                "y": [None if point["incomplete"] else value(point) for point in points],
                 "marker": {
                     "size": [9 if point["running"] else 6 for point in points],
                     "symbol": [f"{symbol}-open" if point["running"] else symbol for point in points],
@@ -66,6 +71,21 @@ def _line_chart(
                 },
             }
         )
+        if any(point["incomplete"] for point in points):
+            traces.append(
+                look
+                | {
+                    "mode": "markers",
+                    "showlegend": False,
+                    "y": [value(point) if point["incomplete"] else None for point in points],
+                    "marker": {
+                        "size": 8,
+                        "symbol": f"{symbol}-open",
+                        "color": f"var(--s{colour % PALETTE + 1}c)",
+                        "line": {"width": 1.5},
+                    },
+                }
+            )
     layout = _axes(at) | {"yaxis": yaxis, "height": height, "showlegend": len(series) > 1, "hovermode": "closest"}
     return {"data": traces, "layout": layout}
 
@@ -88,7 +108,7 @@ def _line_styles(series: FigureSeries) -> list[tuple[int, int]]:
 
 def counts(series: FigureSeries, passed: bool = False) -> dict[str, Any]:
     """Rows of stacked bars for the six series with the newest points: failed at the base, then skipped, then passed if
-    `passed` (which makes small numbers of the others unreadable). Running runs are pale."""
+    `passed` (which makes small numbers of the others unreadable). Running and incomplete runs are pale."""
     newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
     shown = [line for line in series if line in newest]
     stacked = _COUNTS[: 3 if passed else 2]
@@ -155,7 +175,7 @@ def counts(series: FigureSeries, passed: bool = False) -> dict[str, Any]:
                     "textposition": "none",
                     "marker": {
                         "color": colour,
-                        "opacity": [0.45 if point["running"] else 1 for point in points],
+                        "opacity": [0.45 if point["running"] or point["incomplete"] else 1 for point in points],
                         "line": {"width": 0},
                         "pattern": {
                             "shape": shape,
@@ -216,7 +236,7 @@ def _hover(point: FigurePoint, name: str) -> str:
     if not point["total"]:
         return _plain(f"{head}<br>no results")
     lines = [
-        f"{percent(point['pass_rate'])} % passed: {number(point['passed'])} of {number(point['total'])}",
+        _passed_text(point),
         f"{number(point['failed'])} failed, {number(point['skipped'])} skipped",
     ]
     if point["duration_s"] is not None:
@@ -225,7 +245,14 @@ def _hover(point: FigurePoint, name: str) -> str:
         lines.append(f"{point['version']} · {point['environment']}")
     if point["running"]:
         lines.append("still running")
+    if point["incomplete"]:
+        lines.append("incomplete: builds are missing or were aborted")
     return "<br>".join([_plain(head), *(_plain(line) for line in lines)])
+
+
+def _passed_text(point: FigurePoint) -> str:
+    counts = f"{number(point['passed'])} of {number(point['total'])}"
+    return f"{counts} passed" if point["incomplete"] else f"{percent(point['pass_rate'])} % passed: {counts}"
 
 
 def _plain(text: str) -> str:

@@ -29,8 +29,9 @@ TextArgument = Annotated[str | None, Field(description="part of a test's key, ig
 
 class RunTools(ApiTools):
     def list_releases(self, environment: EnvironmentArgument = None, limit: LimitArgument = 50) -> Row:
-        """Every release line with its health: state, pass rate and counts of the newest finished run, numbers of
-        regressions, new failures, always failing and flaky tests, and the current run. Start here."""
+        """Every release line with its health in the environment that tests most (`lanes` has the others): state and its
+        reasons, pass rate and counts of the newest finished run, numbers of tests by their worst verdict, and the
+        current run. Start here."""
         return self.rows("/releases", limit, without=("spark",), environment=environment)
 
     def list_filters(self, release: OptionalReleaseArgument = None) -> Row:
@@ -83,8 +84,8 @@ class RunTools(ApiTools):
         limit: LimitArgument = 50,
     ) -> Row:
         """Changes since the previous run of the release and environment: regression (passed, now failed), new_failure,
-        still_failing, fixed, new_pass, appeared, disappeared. Each class lists at most `limit` tests; `counts` has the
-        totals."""
+        still_failing, fixed, new_pass, appeared, disappeared, not_compared (a run lacks results of its build; see
+        `lacks`). Each class lists at most `limit` tests; `counts` has the totals."""
         run_id = self.run_id(run, environment)
         return self._compared(self.get(f"/runs/{run_id}/changes", module=module, limit=limit))
 
@@ -106,7 +107,7 @@ class RunTools(ApiTools):
         release: ReleaseArgument,
         run: Annotated[str | None, Field(description="number or id of the run; omit for the newest")] = None,
         baseline: Annotated[
-            str | None, Field(description="an earlier run or a release; omit for the previous finished run")
+            str | None, Field(description="an earlier run or a release; omit for the newest complete run before it")
         ] = None,
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,

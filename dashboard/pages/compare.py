@@ -15,19 +15,21 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, releases, runs
 from data.queries.lookups import runs_by_name
+from data.verdicts.rules import ALWAYS_FAILING, FLAKY, REGRESSION
 
 PATH, NAME = "/compare", "Compare"
 OFFERED = 60
 MAX_ROWS = 1_000  # tests of a class
-# Class -> (its glyph, what it means).
+# Class -> (its label, what it means). A comparison is no verdict: it has neither the words nor the glyphs of one.
 MEANINGS = {
-    "regression": ("regression", "passed before, fails now"),
-    "new_failure": ("new_failure", "fails now, was skipped or missing before"),
-    "still_failing": ("always_failing", "fails in both"),
-    "fixed": ("fixed", "failed before, passes now"),
-    "new_pass": ("ok", "passes now, was skipped or missing before"),
-    "appeared": ("skipped", "skipped now, missing before"),
-    "disappeared": ("missing", "no longer has a result"),
+    "regression": ("passed → failed", "passed before, fails now"),
+    "new_failure": ("not run → failed", "fails now, was skipped or missing before"),
+    "still_failing": ("failed → failed", "fails in both"),
+    "fixed": ("failed → passed", "failed before, passes now"),
+    "new_pass": ("not run → passed", "passes now, was skipped or missing before"),
+    "appeared": ("absent → skipped", "skipped now, missing before"),
+    "disappeared": ("no longer run", "no longer has a result"),
+    "not_compared": ("not compared", "one run lacks results of its build"),
 }
 
 
@@ -65,7 +67,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         raise rendering.UnknownError(f"One of these {reason}.")
     release = pair.candidate if pair.of_releases else found["candidate"]["release"]
     rows = class_rows(url, found)
-    known = bugs.bugs_of_tests(store, tuple(row["test"] for row in rows["rows"]), Filter(release, as_of=flt.as_of))
+    shown = (*rows["rows"], *rows["noise"])
+    known = bugs.bugs_of_tests(store, tuple(row["test"] for row in shown), Filter(release, as_of=flt.as_of))
     result = {
         "found": found,
         "of_releases": pair.of_releases,
@@ -80,15 +83,25 @@ def class_rows(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
     chosen = url.get("class")
     if chosen not in compare.CLASSES:
         chosen = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
-    rows, offset = found["classes"][chosen], offset_of(url)
+    found_rows, offset = found["classes"][chosen], offset_of(url)
+    rows = [row for row in found_rows if not _is_noise(row)]
     return {
         "classes": MEANINGS,
         "chosen": chosen,
         "rows": rows[offset : offset + PAGE_SIZE],
+        "noise": [row for row in found_rows if _is_noise(row)][:PAGE_SIZE] if not offset else [],
+        "noise_count": len(found_rows) - len(rows),
         "offset": offset,
         "more": offset + PAGE_SIZE < len(rows),
-        "row_count": len(rows),
+        "row_count": len(found_rows),
     }
+
+
+def _is_noise(row: dict[str, Any]) -> bool:
+    """A test that `exclude_flaky` leaves out (flaky, and neither a regression nor always failing), or whose failure is
+    on a bad host or in a mass failure: folded in lists."""
+    kinds = set(row["kinds"])
+    return (FLAKY in kinds and not kinds & {REGRESSION, ALWAYS_FAILING}) or bool(row.get("excluded"))
 
 
 @dataclass(frozen=True)

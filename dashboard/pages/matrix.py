@@ -15,6 +15,7 @@ from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, matrix, matrix_tests, releases
+from data.queries.lane_states import NOT_READY
 
 PATH, NAME = "/matrix", "Matrix"
 # What each state of a cell means, for the legend and the tooltips.
@@ -23,6 +24,7 @@ MEANINGS = {
     "failing": "broken tests",
     "unjudged": "failed on its only run: not enough data",
     "broken": "no usable results, or a mass failure",
+    "incomplete": "builds are missing or were aborted",
     "missing": "ran here before, no result now",
     "empty": "not tested here",
 }
@@ -74,30 +76,25 @@ def _headline(found: dict[str, Any], release: str | None = None) -> dict[str, An
     """The page's title: `headline`, in red if `blocked`, and `details`. For all releases also `count`, how many are not
     ready, and `ship`, per release (column, verdict, why)."""
     columns, rows = found["columns"], found["rows"]
-    modules = plural(len(rows), "module")
-    without_results = sum(row["state"] in ("broken", "missing") for row in rows)
     if release is None:
-        blocked = sum(column["state"] == "failing" for column in columns)
+        blocked = sum(column["state"] in NOT_READY for column in columns)
+        stale = sum(column["state"] == "stale" for column in columns)
         if blocked:
-            verb = "is" if blocked == 1 else "are"
-            title, details = f"of {plural(len(columns), 'release')} {verb} not ready", ""
-        elif without_results:
-            title, details = "No verdict on some releases", f"{without_results} of {modules} without results"
+            title = f"of {plural(len(columns), 'release')} {'is' if blocked == 1 else 'are'} not ready"
+        elif stale:
+            title = f"No new runs for {stale} of {plural(len(columns), 'release')}"
         else:
-            title, details = ("The release" if len(columns) == 1 else "All releases") + " may ship", ""
-        return {"count": blocked, "headline": title, "details": details, "ship": _ship_rows(found)}
-    if any(row["state"] == "failing" for row in rows):
+            title = ("The release" if len(columns) == 1 else "All releases") + " may ship"
+        return {"count": blocked, "headline": title, "details": "", "ship": _ship_rows(found)}
+    modules = plural(len(rows), "module")
+    headline, details = _SHIP_TEXTS[found["state"]], " ".join(found["reasons"])
+    if found["state"] == "failing":
         broken = sum(bool(row["tests"]) for row in rows)
         once = sum(bool(row["unjudged"]) for row in rows)
         details = _why(found, f"{broken} of {modules}", f"{once} of {modules}")
-        return {"headline": "is not ready", "blocked": True, "details": details}
-    if without_results:
-        return {
-            "headline": "no verdict",
-            "blocked": False,
-            "details": f"{without_results} of {modules} without results",
-        }
-    return {"headline": "may ship", "blocked": False, "details": f"no broken tests in {modules}"}
+    elif found["state"] == "ok":
+        details = f"no broken tests in {modules}"
+    return {"headline": headline, "blocked": found["state"] in NOT_READY, "details": details}
 
 
 def _why(counts: dict[str, Any], broken_in: str, once_in: str) -> str:
@@ -108,22 +105,31 @@ def _why(counts: dict[str, Any], broken_in: str, once_in: str) -> str:
     if counts["unjudged"]:
         owner = "its" if counts["unjudged"] == 1 else "their"
         parts.append(f"{plural(counts['unjudged'], 'test')} failed on {owner} only run in {once_in}")
+    if counts["incomplete"]:
+        parts.append("results are missing")
+    if counts["stale"]:
+        parts.append("no recent run")
     return ", ".join(parts)
 
 
-_SHIP_TEXTS = {"failing": "is not ready", "ok": "may ship", "empty": "is not tested"}
+_SHIP_TEXTS = {
+    **dict.fromkeys(NOT_READY, "is not ready"),
+    "stale": "has no recent run",
+    "ok": "may ship",
+    "running": "is running",
+    "empty": "is not tested",
+}
 
 
 def _ship_rows(found: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
     answer = []
     for index, column in enumerate(found["columns"]):
         cells = [row["cells"][index] for row in found["rows"]]
+        why = " ".join(column["reasons"]) or "no broken tests"
         if column["state"] == "failing":
             broken = plural(sum(bool(cell["tests"]) for cell in cells), "module")
             why = _why(column, broken, plural(sum(bool(cell["unjudged"]) for cell in cells), "module"))
-        else:
-            why = "no broken tests" if column["state"] == "ok" else "a module has no results"
-        answer.append((column, _SHIP_TEXTS.get(column["state"], "no verdict"), why))
+        answer.append((column, _SHIP_TEXTS[column["state"]], why))
     return answer
 
 

@@ -16,11 +16,21 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import grid, releases, runs
+from data.queries.lane_states import NOT_READY, STATES, worst_lane
 
 PATH, NAME = "/", "Overview"
 RECENT = 12
-_EMPTY: dict[str, Any] = {"state": "empty", "latest_run": None, "running_run": None, "spark": []}
-_ORDER = ("failing", "broken", "running", "ok", "stale", "empty")
+_BROKEN = ("regressions", "new_failures", "always_failing")
+_EMPTY: dict[str, Any] = {
+    "state": "empty",
+    "incomplete": False,
+    "stale": False,
+    "latest_run": None,
+    "running_run": None,
+    "spark": [],
+    "lanes": [],
+    "reasons": [],
+}
 
 
 def layout() -> html.Div:
@@ -36,21 +46,34 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     found = releases.tiles(store, flt)
     tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}
     tiles = [tile if tile["release"] in tested else tile | _EMPTY for tile in found]
-    tiles.sort(key=lambda tile: _ORDER.index(tile["state"]))  # within a state the order stays: latest activity first
+    worst = {tile["release"]: worst_lane(tile["lanes"])["state"] if tile["lanes"] else "empty" for tile in tiles}
+    tiles.sort(key=lambda tile: STATES.index(worst[tile["release"]]))  # within a state, latest activity first
     narrowed = [name for name in ("environment", "module", "topology") if url.query.get(name)]
     return {
         "narrowed": [f"{name} {url.get(name)}" for name in narrowed],
         "wider": url.here(**dict.fromkeys(narrowed)),
         "tiles": [
-            tile | {"running": progress(_with_expected_duration(store, tile["running_run"]), store.now())}
+            tile
+            | {
+                "running": progress(_with_expected_duration(store, tile["running_run"]), store.now()),
+                "notes": _notes(tile),
+            }
             for tile in tiles
         ],
+        "not_ready": sum(state in NOT_READY for state in worst.values()),
+        "quiet": sum(state in ("stale", "empty") for state in worst.values()),
         "recent": [run for run in runs.runs(store, url.filter, RECENT) if run["release"] in tested],
         "is_empty": bool(narrowed) and all(tile["state"] == "empty" for tile in tiles),
         "sources": [source.name for source in store.settings.source],
         "pass_rate_definition": rendering.pass_rate_definition(store),
         "window": store.settings.measures.window,
     }
+
+
+def _notes(tile: dict[str, Any]) -> list[str]:
+    """The reasons of the tile's state that its chips do not show."""
+    counted = tile["state"] != "broken" and any(tile.get(name) for name in _BROKEN)
+    return tile["reasons"][1 if counted else 0 :]
 
 
 def _tested(store: Store, release: str, flt: Filter) -> bool:

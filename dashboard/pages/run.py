@@ -19,6 +19,7 @@ from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, failures, gate, results, runs
 from data.verdicts import verdicts
+from data.verdicts.evidence.lane_state import incomplete_text
 from data.verdicts.rules import KINDS
 
 PATH, NAME = "/runs/<run>", ""
@@ -29,7 +30,7 @@ OTHERS = 60  # newest runs of all releases from which baselines of other lanes a
 LANE_RUNS = 40  # runs of the same lane in the run selector
 PATTERNS = 300
 # Sort key of each column of the modules; None sorts first.
-_STATES = ("failing", "broken", "missing", "running", "ok")
+_STATES = ("broken", "failing", "missing", "incomplete", "running", "ok")
 SORTS = {
     "state": lambda row: (_STATES.index(row["state"]), -row["failed"]),
     "module": lambda row: row["module"].lower(),
@@ -84,7 +85,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         this,
         base,
         scope,
-        _changes_since(store, base["id"], this, scope) if base else None,
+        compare.compare(store, base["id"], this["id"], replace(scope, exclude_flaky=False), MAX_ROWS) if base else None,
         verdicts.verdicts(store, here, KINDS, VERDICT_LIMIT),
     )
     kind = url.choice("view", VIEWS, VIEWS[0])
@@ -101,7 +102,8 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         "everywhere": bool(url.get("everywhere")),
         "view": kind,
         "verdict_kinds": KINDS,
-        "by_kind": {kind: len({row["test"] for row in data.verdicts if kind in row["kinds"]}) for kind in KINDS},
+        "by_kind": {kind: sum(row["kind"] == kind for row in data.verdicts) for kind in KINDS},
+        "incomplete_text": incomplete_text(this) if this["incomplete"] else "",
         "classes": MEANINGS,
         "changes": data.changes,
         "gate": (gate_result := _gate(store, data, flt)),
@@ -112,15 +114,6 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         "flt": flt,
     }
     return context | (_VIEW_DATA[kind](store, url, data) if kind in _VIEW_DATA else {})
-
-
-def _changes_since(store: Store, base: str, this: dict[str, Any], scope: Filter) -> dict[str, Any] | None:
-    changes = compare.compare(store, base, this["id"], replace(scope, exclude_flaky=False), MAX_ROWS)
-    if changes is None or this["state"] != "running":
-        return changes
-    # A result that has not arrived yet has not disappeared.
-    counts, classes = changes["counts"] | {"disappeared": 0}, changes["classes"] | {"disappeared": []}
-    return changes | {"counts": counts, "classes": classes}
 
 
 def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
@@ -230,7 +223,7 @@ def _bugs(store: Store, data: RunData, rows: list[dict[str, Any]]) -> dict[str, 
 
 def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     kind, offset = url.choice("kind", KINDS), offset_of(url)
-    rows = [verdict for verdict in data.verdicts if not kind or kind in verdict["kinds"]]
+    rows = [verdict for verdict in data.verdicts if not kind or kind == verdict["kind"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
         "kind": kind,
@@ -246,7 +239,7 @@ def _changes(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     if not data.changes:
         return {"found": None}
     rows = class_rows(url, data.changes)
-    return {"found": data.changes, "bugs": _bugs(store, data, rows["rows"])} | rows
+    return {"found": data.changes, "bugs": _bugs(store, data, [*rows["rows"], *rows["noise"]])} | rows
 
 
 def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:

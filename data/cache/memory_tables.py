@@ -15,7 +15,7 @@ from datetime import datetime
 import duckdb
 
 from data.cache import parquet_files
-from data.model.measures import UNREAD, WAITING, sums
+from data.model.measures import LISTED_BUILDS, UNREAD, sums
 from data.model.order import BUILD_ORDER, RUN_ORDER
 
 TABLES = (
@@ -23,17 +23,17 @@ TABLES = (
     *("bugs", "bug_cases", "id_aliases"),
 )
 MEMORY_DATABASE = "mirror"
-# Tables computed from others, so that no query has to: the sums over the builds of each run, and the order of runs and
-# builds. Recomputed whenever one of _DERIVED_FROM changes.
+# Tables computed from others, so that no query has to: the sums over the builds of each run, the builds whose results
+# it lacks, and the order of runs and builds. Recomputed whenever one of _DERIVED_FROM changes.
 DERIVED_TABLES = {
     "run_sums": f"""
-        SELECT rb.run, count(*) AS builds, count(*) FILTER (b.state = 'running') AS builds_running,
-            count(*) FILTER (b.state = 'final') AS builds_final,
-            count(*) FILTER (b.build IS NULL OR (b.state = 'final' AND b.total = 0)) AS missing,
-            count(*) FILTER (b.build IS NULL AND l.waits) AS waiting, {sums("b")}
-        FROM run_builds rb LEFT JOIN builds b USING (build)
-            LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
-        GROUP BY rb.run""",
+        SELECT g.run, count(*) AS builds, count(*) FILTER (g.state = 'running') AS builds_running,
+            count(*) FILTER (g.state = 'final') AS builds_final,
+            count(*) FILTER (g.gap IN ('missing', 'waiting')) AS missing,
+            count(*) FILTER (g.gap = 'aborted') AS aborted, count(*) FILTER (g.gap = 'waiting') AS waiting, {sums("g")}
+        FROM ({LISTED_BUILDS}) g GROUP BY g.run""",
+    "gaps": f"""
+        SELECT run, source, job, number, module, build, gap FROM ({LISTED_BUILDS}) g WHERE gap IS NOT NULL""",
     "run_order": RUN_ORDER,
     "build_order": BUILD_ORDER,
     "histories_being_read": f"""

@@ -19,8 +19,26 @@ WAITING = """SELECT DISTINCT source, job, number, true AS waits FROM ledger
 # SQL: builds and runs that were never read. One that failed is retried, but nothing waits for it.
 UNREAD = """SELECT DISTINCT source, job, number, kind FROM ledger
     WHERE state = 'new' OR (state = 'retry' AND attempts = 0)"""
+# SQL: the builds of each job that never reported a test in at least four builds, such as a job that deploys.
+_UNTESTED_JOBS = """SELECT source, job, true AS untested FROM builds WHERE state = 'final'
+    GROUP BY source, job HAVING max(total) = 0 AND count(*) > 3"""
+_B_COUNTS = ", ".join(f"b.{name}" for name in COUNTS)
+# SQL: the builds `rb` that runs list, each with its stored build `b`. `gap` is why its results are not all there: NULL
+# (they are) | waiting | missing (not read, or without a result) | running | aborted. A job that never tests anything
+# lacks nothing while it succeeds.
+LISTED_BUILDS = f"""SELECT rb.run, rb.source, rb.job, rb.number, rb.module, b.build, b.state, {_B_COUNTS},
+        CASE WHEN b.build IS NULL THEN if(l.waits, 'waiting', 'missing')
+            WHEN b.state = 'running' THEN 'running'
+            WHEN b.total = 0 AND NOT (coalesce(u.untested, false) AND coalesce(b.result, '') = 'SUCCESS'
+                AND NOT regexp_matches(coalesce(b.flags, ''), 'unreadable|differs|mismatch')) THEN 'missing'
+            WHEN b.result = 'ABORTED' THEN 'aborted' END AS gap
+    FROM run_builds rb LEFT JOIN builds b USING (build)
+        LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
+        LEFT JOIN ({_UNTESTED_JOBS}) u ON (b.source, b.job) = (u.source, u.job)"""
 # SQL condition on `runs r` and its sums over builds `s`: the runs whose `run_state` is running.
 RUNNING = "(r.state = 'running' OR coalesce(s.builds_running + s.waiting, 0) > 0)"
+# States of a run, a module, a build and a lane, worst first.
+STATES = ("broken", "failing", "incomplete", "stale", "ok")
 DELTAS = ("total", "passed", "failed", "skipped", "pass_rate")
 
 
@@ -42,37 +60,35 @@ def deltas(row: Mapping[str, Any], previous: Mapping[str, Any] | None) -> dict[s
     return {name: row[name] - previous[name] for name in DELTAS if row[name] is not None and previous[name] is not None}
 
 
+def is_incomplete(row: Mapping[str, Any]) -> bool:
+    """Whether a run has ended, and builds of it are missing or were aborted."""
+    return not _is_running(row) and (row["missing"] > 0 or row["aborted"] > 0 or row["result"] == "ABORTED")
+
+
 def run_state(row: Mapping[str, Any]) -> str:
-    """running (in Jenkins, or not fully read yet) | broken (no results) | failing (something failed or is missing) |
-    ok."""
-    if row["state"] == "running" or row["builds_running"] or row["waiting"]:
+    """running (in Jenkins, or not fully read yet) | broken (no results) | failing (something failed) | incomplete
+    (builds are missing or aborted) | ok."""
+    if _is_running(row):
         return "running"
-    if not row["total"]:
+    return results_state(row["total"], row["failed"], is_incomplete(row))
+
+
+def results_state(total: int, failed: int, incomplete: bool) -> str:
+    """broken (no results) | failing | incomplete | ok."""
+    if not total:
         return "broken"
-    return "failing" if row["failed"] or row["missing"] else "ok"
+    return "failing" if failed else "incomplete" if incomplete else "ok"
 
 
-def release_state(
-    latest: Mapping[str, Any] | None,
-    running: bool,
-    kinds: Mapping[str, int],
-    age_s: float | None,
-    settings: MeasureSettings,
-) -> str:
-    """empty | running (its first run) | broken | stale | failing | ok.
+def build_health(row: Mapping[str, Any]) -> str:
+    """running | broken (no results) | failing | incomplete (aborted) | ok."""
+    if row["state"] == "running":
+        return "running"
+    return results_state(row["total"], row["failed"], row["result"] == "ABORTED")
 
-    Failing: a test has the verdict regression, new failure or always failing; or tests failed and none has a verdict
-    yet, as in the first run of a release or in a storm.
-    """
-    if latest is None:
-        return "running" if running else "empty"
-    if latest["state"] == "broken":
-        return "broken"
-    if age_s is not None and age_s > settings.stale_hours * 3600 and not running:
-        return "stale"
-    broken = sum(kinds.get(kind, 0) for kind in ("regression", "new_failure", "always_failing"))
-    unknown = latest["failed"] and not any(kinds.values())
-    return "failing" if broken or unknown or latest["missing"] else "ok"
+
+def _is_running(row: Mapping[str, Any]) -> bool:
+    return bool(row["state"] == "running" or row["builds_running"] or row["waiting"])
 
 
 @overload

@@ -10,7 +10,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import iso, pass_rate
+from data.model.measures import build_health, iso, pass_rate
 from data.write import raw_files
 
 
@@ -143,6 +143,7 @@ def _build(row: dict[str, Any], store: Store) -> dict[str, Any]:
         "started_at": iso(row["started_at"]),
         "duration_s": row["duration_s"],
         "state": row["state"],
+        "health": build_health(row),
         "result": row["result"],
         **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
         "pass_rate": pass_rate(row, store.settings.measures),

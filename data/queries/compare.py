@@ -1,7 +1,11 @@
-"""Compares two runs or two releases: every test that differs, or fails in both, is in exactly one class."""
+"""Compares two runs or two releases: every test that differs, or fails in both, is in exactly one class.
+
+What one run lacks because a build is missing or was aborted is not compared: its tests have a class of their own.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,11 +17,24 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import deltas
-from data.queries.comparison_sides import ComparisonSide, classify_pairs, read_side, split_keys
+from data.queries.comparison_sides import (
+    ABSENT,
+    NOT_COMPARED,
+    ComparisonSide,
+    Lacking,
+    classify_pairs,
+    mark_not_compared,
+    read_side,
+    split_keys,
+)
+from data.queries.missing_results import gaps, lacking_modules
 from data.queries.runs import run
 from data.verdicts import evidence
+from data.verdicts.disturbances.mass_failures import columns_in_storms
 from data.verdicts.evidence.comparison import CLASSES
+from data.verdicts.evidence.number_text import counted
 from data.verdicts.failure_rates import regressions
+from data.verdicts.lane_analysis import analyse_lanes, verdict_reach
 from data.verdicts.lanes import lane_window, listed_builds
 from data.verdicts.rules import KINDS
 from data.verdicts.verdicts import judge_tests
@@ -29,13 +46,15 @@ NEWEST = 10  # runs of a release in which a test's newest status is looked for
 def compare(
     store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
 ) -> dict[str, Any] | None:
-    """{"base", "candidate" (runs), "delta", "counts" by class, "classes": {class: [tests with both sides]}}.
+    """{"base", "candidate" (runs), "delta" (None if one is incomplete), "lacks", "counts" by class, "classes": {class:
+    [tests with both sides]}}.
 
     By a test's worst status: regression: passed -> failed; fixed: failed -> passed; still_failing: failed -> failed;
     new_failure and new_pass: failed or passed, and skipped or absent before; disappeared: neither passes nor fails now;
-    appeared: absent before, and skipped. Tests that pass, or are skipped, in both runs are in no class. A test's
-    `kinds` are its verdict kinds today, which show what is flaky. Each class lists at most `limit` tests. None if a
-    run is unknown.
+    appeared: absent before, and skipped; not_compared: absent from one run, which lacks results of the test's build.
+    `lacks` counts those by run and module. Tests that pass, or are skipped, in both runs are in no class. A test's
+    `kinds` are its verdict kinds today, which show what is flaky; `excluded` says that its failure is in a mass failure
+    ("storm") or on a bad host ("host"). Each class lists at most `limit` tests. None if a run is unknown.
     """
     base_run, candidate_run = run(store, base, flt), run(store, candidate, flt)
     if base_run is None or candidate_run is None:
@@ -45,17 +64,66 @@ def compare(
         for builds in (listed_builds(store, {ids.number(this): (0, 0)}) for this in (base, candidate))
     ]
     keys, found = classify_pairs(*sides)
+    lacking = [_lacking(store, this, side) for this, side in zip((base, candidate), sides, strict=True)]
+    found = mark_not_compared(sides, lacking, keys, found)
     names = [f"#{this['number']}" for this in (base_run, candidate_run)]
     kinds = _kinds(store, flt, candidate_run["release"], candidate_run["environment"])
     rows = _rows(store, sides, keys, found, names, limit, lambda _, test: kinds.get(test, []))
+    excluded = _excluded(store, candidate_run, flt)
     for row in rows:
         del row["lane"]
+        build = row["evidence"]["candidate"].get("build") if row["after"] == "failed" else None
+        row["excluded"] = build and (excluded.get((build, row["module"])) or excluded.get(("", row["test"])))
+    incomplete = base_run["incomplete"] or candidate_run["incomplete"]
     return {
         "base": base_run,
         "candidate": candidate_run,
-        "delta": deltas(candidate_run, base_run),
+        "delta": None if incomplete else deltas(candidate_run, base_run),
+        "lacks": _lacks(sides, keys[found == NOT_COMPARED], (base_run, candidate_run)),
         **_by_class(rows, found),
     }
+
+
+def _lacking(store: Store, run_id: str, side: ComparisonSide) -> Lacking:
+    found = gaps(store, (run_id,)).get(run_id, [])
+    jobs = frozenset(gap.job for gap in found)
+    with_results = {side.rows.groups[index].module for index in np.unique(side.rows.group).tolist()}
+    return Lacking(
+        jobs,
+        frozenset(build.job for build in side.builds) - jobs,
+        frozenset(with_results) - lacking_modules(found).keys(),
+    )
+
+
+def _lacks(sides: Sequence[ComparisonSide], keys: np.ndarray, runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row per run and module of which it lacks results, with the number of tests that are not compared."""
+    rows = []
+    for name, side, other, this in (("base", sides[0], sides[1], runs[0]), ("candidate", sides[1], sides[0], runs[1])):
+        absent = keys[side.status(keys) == ABSENT]
+        for module, count in sorted(Counter(other.module(key) or "" for key in absent.tolist()).items()):
+            text = f"#{this['number']} lacks {module}: {counted(count, 'test')} cannot be compared."
+            rows.append({"side": name, "run": this["id"], "module": module, "tests": count, "sentence": text})
+    return rows
+
+
+def _excluded(store: Store, this: dict[str, Any], flt: Filter) -> dict[tuple[str, str], str]:
+    """(build, module) of the mass failures of a run -> "storm", ("", test) of its failures on bad hosts -> "host"; of
+    the runs that verdicts look at."""
+    lane = Filter(this["release"], topology=flt.topology)
+    analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
+    found = {
+        (ids.text(build), module): "storm"
+        for build, module in columns_in_storms(analysis.module_counts, analysis.storms)
+    }
+    ages = [
+        next((run.age for run in lane_runs if ids.text(run.run) == this["id"]), None)
+        for lane_runs in analysis.window.runs
+    ]
+    for test_lane in analysis.test_lanes:
+        age = ages[test_lane.lane]
+        if age is not None and test_lane.on_bad_host & test_lane.bit_at(age):
+            found["", ids.text(test_lane.test)] = "host"
+    return found
 
 
 @cached_query
@@ -122,10 +190,13 @@ def _rows(
     rows = []
     for row in named:
         key = int(keys[row["at"]])
+        both = [side.evidence(key, name) for side, name in zip(sides, names, strict=True)]
+        if row["found"] == NOT_COMPARED:
+            next(side for side in both if "build" not in side)["lacking"] = True
         evidence_ = {
             "rule": "class",
-            "base": base.evidence(key, names[0]),
-            "candidate": candidate.evidence(key, names[1]),
+            "base": both[0],
+            "candidate": both[1],
             "kinds": kinds(row["lane"], row["test"]),
         }
         derived = evidence.judge(evidence_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,15 @@ def _class_of(before: int, after: int) -> int:
 
 
 _CLASSES = np.array([[_class_of(before, after) for after in range(ABSENT + 1)] for before in range(ABSENT + 1)])
+
+
+class Lacking(NamedTuple):
+    """What a run has of its builds: the jobs whose results are not all there, those whose are, and the modules whose
+    are."""
+
+    jobs: frozenset[str]
+    complete_jobs: frozenset[str]
+    complete_modules: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,16 @@ class ComparisonSide:
             "signature": ids.text(int(self.rows.signature[index])) if has_signature else None,
         }
 
+    def lacking_on(self, other: Lacking, keys: np.ndarray) -> np.ndarray:
+        """Which of these tests of this side the other side lacks together with their build: its job's build has no or
+        not all results there; or its job is not there, and the module has no or not all results."""
+        job_lacks = np.array([build.job in other.jobs for build in self.builds], dtype=bool)
+        job_complete = np.array([build.job in other.complete_jobs for build in self.builds], dtype=bool)
+        module_lacks = np.array([group.module not in other.complete_modules for group in self.rows.groups], dtype=bool)
+        rows = self.worst[np.searchsorted(self.keys, keys)]
+        build, group = self.rows.build[rows], self.rows.group[rows]
+        return job_lacks[build] | (~job_complete[build] & module_lacks[group])
+
     def module(self, key: int) -> str | None:
         at = int(np.searchsorted(self.keys, key))
         if at == len(self.keys) or self.keys[at] != key:
@@ -105,6 +124,21 @@ def classify_pairs(base: ComparisonSide, candidate: ComparisonSide) -> tuple[np.
     keys = np.union1d(base.keys, candidate.keys)
     found = _CLASSES[base.status(keys), candidate.status(keys)]
     return keys[found >= 0], found[found >= 0]
+
+
+NOT_COMPARED = comparison.CLASSES.index("not_compared")
+
+
+def mark_not_compared(
+    sides: Sequence[ComparisonSide], lacking: Sequence[Lacking], keys: np.ndarray, found: np.ndarray
+) -> np.ndarray:
+    """The classes `found` of these tests, with NOT_COMPARED for those of builds that one side lacks."""
+    found = found.copy()
+    for this, other, lacks in ((sides[0], sides[1], lacking[1]), (sides[1], sides[0], lacking[0])):
+        at = np.flatnonzero(other.status(keys) == ABSENT)
+        if len(at):
+            found[at[this.lacking_on(lacks, keys[at])]] = NOT_COMPARED
+    return found
 
 
 def split_keys(side: ComparisonSide, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The gate for CI jobs: does this run fail where its baseline did not?
 
-It never passes by accident: a run that is unknown, running, or lacks builds has the state unknown. The text of the
+It never passes by accident: a run that is unknown, running, or incomplete has the state unknown. The text of the
 answer is in data/verdicts/evidence/gate.py.
 """
 
@@ -13,6 +13,7 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
+from data.queries.missing_results import gaps
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
 from data.verdicts import evidence
@@ -29,7 +30,7 @@ from data.verdicts.verdicts import judge_tests, test_names
 
 FAILING = CLASSES[:3]  # regression, new_failure, still_failing
 NEW = FAILING[:2]
-FINISHED = ("ok", "failing")  # states of a run that has results
+WITH_RESULTS = ("ok", "failing", "incomplete")  # states of a finished run
 
 
 class _UnknownError(Exception):
@@ -68,8 +69,8 @@ def gate(
     "counts" (by class), "tests" (at most `limit`), "left_out": {"failures", "noisy", "storms", "hosts"}}.
 
     `run`: a number or id; default the newest of the filter's release. `baseline`: a number or id, or a release (its
-    newest finished run in the same environment); default the finished run before. A test counts if it failed in the run
-    and `kinds` holds its class: by its last status up to the baseline it passed (regression), had none in the
+    newest complete run in the same environment); default the newest complete run before. A test counts if it failed in
+    the run and `kinds` holds its class: by its last status up to the baseline it passed (regression), had none in the
     62 builds of its job looked at (new_failure), or failed (still_failing). Mass failures and bad hosts count in
     neither run, unless the filter includes storms; with `exclude_flaky`, flaky tests do not count. `pending`: waiting
     may help.
@@ -103,7 +104,8 @@ def gate(
     names = test_names(store, [test for _, _, test, _ in counting[:limit]])
     answer["tests"] = [_row(test, names[test], module, evidence_) for _, module, test, evidence_ in counting[:limit]]
     results = _result_count(store, candidate, flt)
-    return answer | gate_text.decide(candidate.run, base.run, results, len(counting), max_new, kinds)
+    lacking = _lacking(store, candidate.run, flt)
+    return answer | gate_text.decide(candidate.run, base.run, lacking, results, len(counting), max_new, kinds)
 
 
 def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
@@ -136,18 +138,19 @@ def _check_history(store: Store, candidate: RunInLane) -> None:
 
 
 def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunInLane:
-    before = [row for row in candidate.runs[candidate.age + 1 :] if row["state"] in FINISHED]
+    before = [row for row in candidate.runs[candidate.age + 1 :] if row["state"] in WITH_RESULTS]
     if baseline is None or baseline == candidate.lane.release:
-        if not before:
+        complete = next((row for row in before if not row["incomplete"]), None)
+        if complete is None:
             raise _UnknownError(gate_text.no_earlier_run(candidate.run))
-        return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(before[0]))
+        return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(complete))
     lane = replace(candidate.lane, release=baseline, at_run=None)
     others = newest_runs(store, lane, MASK_BITS)
     if others:
-        finished = [row for row in others if row["state"] in FINISHED]
-        if not finished:
-            raise _UnknownError(gate_text.no_finished_baseline(baseline), pending=True)
-        return RunInLane(lane, others, others.index(finished[0]))
+        complete = next((row for row in others if row["state"] in WITH_RESULTS and not row["incomplete"]), None)
+        if complete is None:
+            raise _UnknownError(gate_text.no_complete_baseline(baseline), pending=True)
+        return RunInLane(lane, others, others.index(complete))
     matching = [row for row in before if baseline in (str(row["number"]), row["id"])]
     if not matching:
         raise _UnknownError(gate_text.unknown_baseline(baseline, candidate.run))
@@ -217,6 +220,24 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, An
     hosts = [host_row(analysis, host) for host in analysis.hosts if host.bad]
     failures = on_bad_hosts + sum(storm["failed"] for storm in storms)
     return {"failures": failures, "storms": storms, "hosts": hosts if on_bad_hosts else []}
+
+
+def _lacking(store: Store, run: dict[str, Any], flt: Filter) -> dict[str, Any] | None:
+    """How many builds the run lacks ({"missing", "aborted", "pending"}); None if none. With a module in the filter,
+    those that usually test it, or whose tests are unknown."""
+    if not run["incomplete"]:
+        return None
+    found = gaps(store, (run["id"],)).get(run["id"], [])
+    if flt.module is not None:
+        found = [gap for gap in found if flt.module in gap.results or None in gap.results.values()]
+        if not found:
+            return None
+    missing = [gap for gap in found if gap.why == "missing"]
+    sql = """SELECT count(*) FROM run_builds rb LEFT JOIN ledger l
+        ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number) AND l.kind = 'build'
+        WHERE rb.run = ? AND rb.build IS NULL AND l.state IS DISTINCT FROM 'gone'"""
+    pending = any(gap.build is None for gap in missing) and store.value(sql, [ids.number(run["id"])]) > 0
+    return {"missing": len(missing), "aborted": len(found) - len(missing), "pending": pending}
 
 
 def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:

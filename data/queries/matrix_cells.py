@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from data.lake.store import Store
 from data.model import ids
+from data.model.filter_sql import and_equal
 from data.model.filters import Filter
 from data.model.measures import COUNTS
+from data.queries.missing_results import LackingBuild, expected_total, gaps
 from data.queries.runs import newest_of_jobs
 from data.verdicts.disturbances.mass_failures import columns_in_storms
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, verdict_reach
@@ -38,18 +40,39 @@ class Cell:
     in_storms: int = 0  # results in mass failures
     storm_failures: int = 0
     expected: bool = False  # the module was tested here in an earlier run
-    ended: bool = False  # a build of the module ended without a result
+    ended: bool = False  # a build that usually tests the module ended without a result
     unread: int = 0  # builds that wait to be read before the module is judged
+    lacking: bool = False  # a build that usually tests the module is missing or was aborted
+    lacks: int = 0  # about how many results those builds would have had
     tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
 
 
+def cell_facts(cell: Cell) -> dict[str, Any]:
+    """What the state of a cell is judged on (data/verdicts/evidence/matrix_cell.py)."""
+    return {
+        **cell.counts,
+        "stormy": cell.in_storms,
+        "stormy_failures": cell.storm_failures,
+        "expected": cell.expected,
+        "ended": cell.ended,
+        "lacking": cell.lacking,
+        "unread": cell.unread,
+        "expected_total": expected_total(cell.counts["total"], cell.lacks),
+        "words": {kind: len(cell.tests[kind]) for kind in KINDS},
+        "unjudged": len(cell.tests[UNJUDGED]),
+        "sick": len(cell.tests[BAD_HOST]),
+    }
+
+
 def matrix_lane(release: str, flt: Filter) -> Filter:
-    return Filter(release, flt.version, flt.environment, include_storms=flt.include_storms)
+    return Filter(
+        release, flt.version, flt.environment, topology=flt.topology, runs=flt.runs, include_storms=flt.include_storms
+    )
 
 
 def finished_runs(store: Store, lane: Filter) -> FinishedRuns:
     found: FinishedRuns = defaultdict(list)
-    for run in newest_of_jobs(store, replace(lane, include_storms=False), SEARCHED_RUNS):
+    for run in newest_of_jobs(store, Filter(lane.release, lane.version, lane.environment), SEARCHED_RUNS):
         if run["state"] != "running":
             found[run["environment"], run["source"], run["job"]].append(run)
     return found
@@ -61,8 +84,14 @@ def newest_runs(finished: FinishedRuns) -> dict[str, dict[str, Any]]:
     return {run["id"]: run for run in newest}
 
 
-def read_cells(store: Store, lane: Filter, by: str, finished: FinishedRuns) -> dict[CellKey, Cell]:
-    """The cells in which a module was tested lately."""
+def read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
+    """The cells in which a module was tested lately, or has a verdict."""
+    key = ("cells", lane, by, store.refresh().id)
+    return store.intermediate.get(key, lambda: _read_cells(store, lane, by), lambda found: 2_000 * len(found))
+
+
+def _read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
+    finished = finished_runs(store, lane)
     newest_of = {ids.number(run["id"]): runs[0] for runs in finished.values() for run in runs[:EARLIER_RUNS]}
     by_environment = by == "environment"
     cells: dict[CellKey, Cell] = defaultdict(Cell)
@@ -74,7 +103,7 @@ def read_cells(store: Store, lane: Filter, by: str, finished: FinishedRuns) -> d
             row["module"],
             newest_of[row["run"]]["environment"] if by_environment else row["topology"],
         )
-        for row in _counts(store, list(newest_of))
+        for row in _counts(store, list(newest_of), lane.topology)
     ]
     # Of several jobs that test a module in one environment, the one that ran last.
     tested_by: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -94,26 +123,36 @@ def read_cells(store: Store, lane: Filter, by: str, finished: FinishedRuns) -> d
                 cell.in_storms += row["total"]
                 cell.storm_failures += row["failed"]
     newest = newest_runs(finished)
-    for module, number in _ended_without_results(store, sorted(map(ids.number, newest))):
-        run = newest[ids.text(number)]
-        columns = [run["environment"]] if by_environment else [key[1] for key in cells if key[0] == module]
-        for column in columns:
-            cell = cells[module, column]
-            if not cell.runs or run["id"] in cell.runs:
-                cell.ended = True
-                cell.runs.add(run["id"])
+    for name, gaps_of_run in gaps(store, tuple(newest)).items():
+        _add_gaps(cells, by, newest[name], gaps_of_run)
     for module, environment, waiting in _unread_modules(store, lane):
-        columns = [environment] if by_environment else [key[1] for key in cells if key[0] == module]
-        for column in columns:
+        for column in [environment] if by == "environment" else [key[1] for key in cells if key[0] == module]:
             cells[module, column].unread = waiting
     for key, kinds, test in verdict_kinds(store, lane, by):
         worst = worst_kind(frozenset(kinds))
-        if key in cells and worst is not None:
+        if worst is not None:
+            cells[key].expected = True
             cells[key].tests[worst].add(test)
     for key, why, test, _ in without_verdict(store, lane, by, newest):
-        if key in cells:
-            cells[key].tests[why].add(test)
-    return cells
+        cells[key].tests[why].add(test)
+    return dict(cells)
+
+
+def _add_gaps(cells: dict[CellKey, Cell], by: str, run: dict[str, Any], gaps_of_run: Sequence[LackingBuild]) -> None:
+    """Note in the cells which modules a run lacks results of; by topology, in every cell of the module."""
+    for gap in gaps_of_run:
+        for module, count in gap.results.items():
+            by_environment = by == "environment"
+            columns = [run["environment"]] if by_environment else [key[1] for key in cells if key[0] == module]
+            for column in columns:
+                cell = cells[module, column]
+                if cell.runs and run["id"] not in cell.runs:
+                    continue  # another job tested the module later
+                cell.runs.add(run["id"])
+                cell.expected = cell.lacking = True
+                cell.ended |= gap.build is not None and gap.why == "missing"
+                if by_environment:
+                    cell.lacks += count or 0
 
 
 def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[CellKey, Iterable[str], int]]:
@@ -190,22 +229,14 @@ def _failed_topologies(
     return rows.fetchall()
 
 
-def _counts(store: Store, runs: list[int]) -> list[dict[str, Any]]:
+def _counts(store: Store, runs: list[int], topology: str | None) -> list[dict[str, Any]]:
+    part = {} if topology is None else {"topology": topology}
     return store.rows(
-        """SELECT rb.run, c.build, c.module, c.topology, c.total, c.passed, c.failed, c.errors, c.skipped
-        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
-        {"runs": runs},
+        f"""SELECT rb.run, c.build, c.module, c.topology, c.total, c.passed, c.failed, c.errors, c.skipped
+        FROM run_builds rb JOIN build_counts c USING (build)
+        WHERE rb.run IN (SELECT unnest($runs::BIGINT[])){and_equal(part, "c")}""",
+        {"runs": runs} | part,
     )
-
-
-def _ended_without_results(store: Store, runs: list[int]) -> list[tuple[str, int]]:
-    """(module, run) of the builds that ended without a result."""
-    rows = store.rows(
-        """SELECT DISTINCT rb.module, rb.run FROM run_builds rb JOIN builds b USING (build)
-        WHERE b.state = 'final' AND b.total = 0 AND rb.run IN (SELECT unnest($runs::BIGINT[]))""",
-        {"runs": runs},
-    )
-    return [(row["module"], row["run"]) for row in rows]
 
 
 def _unread_modules(store: Store, lane: Filter) -> set[tuple[str, str, int]]:

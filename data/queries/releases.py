@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from data.lake.cached_query import cached_query
@@ -12,92 +12,96 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import COUNTS, iso, release_state
-from data.queries.runs import runs
-from data.verdicts import verdicts
-from data.verdicts.unread_history import unread_histories
+from data.model.measures import COUNTS, iso
+from data.queries.lane_states import lane_states
+from data.verdicts.rules import KINDS
+from data.verdicts.unread_history import UnreadLane, unread_histories
 
 SPARK = 20
-_SPARK_FIELDS = ("id", "number", "started_at", "state", "pass_rate", "total", "passed", "failed", "skipped")
+_SPARK_FIELDS = (
+    *("id", "number", "started_at", "state", "incomplete", "pass_rate", "total", "passed", "failed", "skipped"),
+)
+# Key of a tile -> verdict kind.
+WORDS = {
+    "new_failures": "new_failure",
+    "regressions": "regression",
+    "always_failing": "always_failing",
+    "flaky": "flaky",
+    "fixed": "fixed",
+}
 
 
 def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
-    """One tile per release line, newest activity first. Its numbers and its spark are of `latest_run`: the newest
-    finished run in the environment that tests most, so that a small staging run does not represent the release.
+    """One tile per release line, newest activity first. All of it is about one `environment`, the one that tests most,
+    so that a small staging run does not represent the release; `lanes` has the state of every environment. Counts are
+    of the newest finished run; a test counts under its worst verdict kind alone.
 
     Not cached as a whole: freshness and staleness follow the clock.
     """
-    now = (store if flt.as_of is None else store.at(flt.as_of)).now()
-    return [_tile(line, now, store) for line in release_runs(store, flt)]
+    at = store if flt.as_of is None else store.at(flt.as_of)
+    names = [row["release"] for row in at.rows("SELECT release FROM releases ORDER BY release")]
+    filters = [replace(flt, release=name) for name in names if flt.release in (None, name)]
+    found = [_tile(each, lane_states(store, each), unread_histories(store, each)) for each in filters]
+    found.sort(key=lambda tile: tile["freshness_s"] if tile["freshness_s"] is not None else math.inf)
+    return found
 
 
 def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One tile; None for an unknown release line."""
-    return next((tile for tile in tiles(store, replace(flt, release=name)) if tile["release"] == name), None)
+    return next(iter(tiles(store, replace(flt, release=name))), None)
 
 
-@cached_query
-def release_runs(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """What tiles are computed from, without the clock: release, its newest runs, and counts of its verdict kinds."""
-    rows = store.rows("SELECT release, active FROM releases ORDER BY release")
-    kinds = verdicts.counts(store, flt)
-    found = []
-    for row in rows:
-        if flt.release is not None and row["release"] != flt.release:
-            continue
-        newest = runs(store, replace(flt, release=row["release"]), 2 * SPARK)
-        unread = unread_histories(store, replace(flt, release=row["release"]))
-        found.append(
-            {
-                "release": row["release"],
-                "runs": newest,
-                "kinds": kinds.get(row["release"], {}),
-                "unread": [history.row() for history in unread],
-            }
-        )
-    found.sort(key=lambda line: line["runs"][0]["started_at"] if line["runs"] else "", reverse=True)
-    return found
-
-
-def _tile(line: dict[str, Any], now: datetime, store: Store) -> dict[str, Any]:
-    newest, kinds = line["runs"], line["kinds"]
-    running = next((run for run in newest if run["state"] == "running"), None)
-    latest = _latest_run(newest)
-    age = (now - datetime.fromisoformat(newest[0]["started_at"].rstrip("Z"))).total_seconds() if newest else None
+def _tile(flt: Filter, lanes: list[dict[str, Any]], unread: list[UnreadLane]) -> dict[str, Any]:
+    lane = lanes[0] if lanes else _NO_LANE
+    latest, running, words = lane["latest"], lane["running"], lane["words"]
     shown = latest or running or {}
     return {
-        "release": line["release"],
-        "state": release_state(latest, running is not None, kinds, age, store.settings.measures),
+        "release": flt.release,
+        "environment": lane["environment"],
+        **{name: lane[name] for name in ("state", "incomplete", "stale", "reasons")},
         "pass_rate": shown.get("pass_rate"),
         **{name: shown.get(name, 0) for name in COUNTS},
-        "new_failures": kinds.get("new_failure", 0),
-        "regressions": kinds.get("regression", 0),
-        "always_failing": kinds.get("always_failing", 0),
-        "flaky": kinds.get("flaky", 0),
-        "fixed": kinds.get("fixed", 0),
-        "unread_history": line["unread"],
+        **{name: words[kind] for name, kind in WORDS.items()},
+        "unjudged": lane["unjudged"],
+        "unread_history": [history.row() for history in unread],
         "latest_run": latest,
         "running_run": running,
-        "freshness_s": age,
-        "spark": _spark(newest, latest),
-        "environments": sorted({run["environment"] for run in newest if run["environment"]}),
-        "versions": sorted({run["version"] for run in newest if run["version"]}, key=_natural, reverse=True),
+        "freshness_s": lane["age_s"],
+        "spark": [{name: run[name] for name in _SPARK_FIELDS} for run in reversed(lane["runs"][:SPARK])],
+        "lanes": [_lane_row(each) for each in lanes],
+        "environments": sorted(each["environment"] for each in lanes if each["environment"]),
+        "versions": sorted(
+            {run["version"] for each in lanes for run in each["runs"] if run["version"]}, key=_natural, reverse=True
+        ),
     }
 
 
-def _latest_run(newest: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The newest finished run in the environment that tests most."""
-    finished = [run for run in newest if run["state"] != "running"]
-    if not finished:
-        return None
-    main = max(finished, key=lambda run: run["total"])["environment"]
-    return next(run for run in finished if run["environment"] == main)
+def _lane_row(lane: dict[str, Any]) -> dict[str, Any]:
+    """The state of one environment, in a line."""
+    run = lane["latest"] or lane["running"]
+    return {
+        **{name: lane[name] for name in ("environment", "state", "incomplete", "stale", "reasons", "unjudged")},
+        **{name: lane["words"][kind] for name, kind in WORDS.items()},
+        "run": run["id"],
+        "number": run["number"],
+        "pass_rate": run["pass_rate"],
+        "running": lane["running"] is not None,
+    }
 
 
-def _spark(newest: list[dict[str, Any]], latest: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The runs of the sparkline, oldest first: those in the environment of the latest run."""
-    shown = [run for run in newest if latest is None or run["environment"] == latest["environment"]][:SPARK]
-    return [{name: run[name] for name in _SPARK_FIELDS} for run in reversed(shown)]
+_NO_LANE: dict[str, Any] = {
+    "environment": None,
+    "state": "empty",
+    "incomplete": False,
+    "stale": False,
+    "reasons": [],
+    "words": dict.fromkeys(KINDS, 0),
+    "unjudged": 0,
+    "runs": [],
+    "latest": None,
+    "running": None,
+    "age_s": None,
+}
 
 
 @cached_query

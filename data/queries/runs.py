@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import COUNTS, RUNNING, deltas, iso, pass_rate, run_state, sums
+from data.model.measures import COUNTS, RUNNING, deltas, is_incomplete, iso, pass_rate, results_state, run_state, sums
+from data.queries.missing_results import LACKING, LackingBuild, expected_total, gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
 from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
 from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
-_BUILDS = ("builds", "builds_running", "builds_final", "missing", "waiting")
+_BUILDS = ("builds", "builds_running", "builds_final", "missing", "aborted", "waiting")
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
@@ -101,36 +103,32 @@ def expected(store: Store, release: str, environment: str | None, flt: Filter = 
 @cached_query
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
-    the same environment), `builds` that executed it, and how many of the run's listed module builds are missing."""
+    the same environment), `builds` that executed it, and whether it is `incomplete`: a build that usually tests it is
+    missing or was aborted. `expected_total` is about how many results it would have then."""
     base = base or _neighbours(store, run_id)["previous"]
     counts = _module_counts(store, run_id, base, flt)
     rows = counts[run_id]
     earlier = {row["module"]: row for row in counts[base]} if base else {}
-    builds_of_run = store.rows(
-        """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
-        FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run""",
-        {"run": ids.number(run_id)},
-    )
-    by_module: dict[str, list[dict[str, Any]]] = {}
-    for build in builds_of_run:
-        by_module.setdefault(build["module"], []).append(build)
-    for name in by_module.keys() - {row["module"] for row in rows}:
+    of_run = gaps(store, (run_id,) if base is None else (run_id, base))
+    lacks = lacking_modules([gap for gap in of_run.get(run_id, ()) if gap.why in LACKING])
+    base_lacks = lacking_modules(of_run.get(base, ())) if base else {}
+    by_module = _listed_builds(store, run_id, of_run.get(run_id, ()))
+    # A job may test modules of other names only; it has a row of its own while it has no results.
+    idle = {name for name, builds in by_module.items() if not any(build["total"] for build in builds)}
+    for name in idle - {row["module"] for row in rows}:
         if not flt.module or flt.module == name:
-            rows.append(
-                {
-                    "module": name,
-                    **dict.fromkeys(("total", "passed", "failed", "errors", "skipped"), 0),
-                    "duration_s": None,
-                }
-            )
+            rows.append({"module": name, **dict.fromkeys(COUNTS, 0), "duration_s": None})
     answer = []
     for row in sorted(rows, key=lambda row: row["module"]):
+        name = row["module"]
         row["pass_rate"] = pass_rate(row, store.settings.measures)
-        before = earlier.get(row["module"])
+        before = earlier.get(name)
         if before is not None:
             before["pass_rate"] = pass_rate(before, store.settings.measures)
-        builds = by_module.get(row["module"], [])
-        row["delta"] = deltas(row, before)
+        builds = by_module.get(name, [])
+        row["incomplete"] = name in lacks
+        row["expected_total"] = expected_total(row["total"], lacks.get(name)) if flt.topology is None else None
+        row["delta"] = None if name in lacks or name in base_lacks else deltas(row, before)
         row["state"] = _module_state(row, builds)
         row["builds"] = [
             {
@@ -146,12 +144,29 @@ def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | Non
     return answer
 
 
+def _listed_builds(store: Store, run_id: str, gaps_of_run: Sequence[LackingBuild]) -> dict[str, list[dict[str, Any]]]:
+    """Module -> the builds that the run lists for it: those of its own job, and those that usually test it but lack
+    results. A build that usually tests other modules than its job is named after is among theirs only."""
+    found = store.rows(
+        """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
+        FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run ORDER BY rb.job, rb.number""",
+        {"run": ids.number(run_id)},
+    )
+    usual = {(gap.job, gap.number): gap.results for gap in gaps_of_run}
+    by_module: dict[str, list[dict[str, Any]]] = {}
+    for build in found:
+        modules = set(usual.get((build["job"], build["number"]), ()))
+        for module in modules | ({build["module"]} if build["total"] or not modules else set()):
+            by_module.setdefault(module, []).append(build)
+    return by_module
+
+
 def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
     if any(build["state"] == "running" for build in builds):
         return "running"
     if not row["total"]:
-        return "missing" if any(build["build"] is None for build in builds) else "broken"
-    return "failing" if row["failed"] else "ok"
+        return "broken" if builds and all(build["build"] is not None for build in builds) else "missing"
+    return results_state(row["total"], row["failed"], row["incomplete"])
 
 
 @cached_query
@@ -235,7 +250,9 @@ def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
         "builds": row["builds"],
         "builds_final": row["builds_final"],
         "builds_running": row["builds_running"],
+        "incomplete": is_incomplete(row),
         "missing": row["missing"],
+        "aborted": row["aborted"],
         "waiting": row["waiting"],
         **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
         "pass_rate": pass_rate(row, store.settings.measures),

@@ -15,7 +15,7 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import iso, run_state
+from data.model.measures import build_health, iso, run_state
 from data.queries import bug_links
 from data.verdicts.statistics.signatures import title
 
@@ -119,22 +119,22 @@ def _modules(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[
 
 def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = store.rows(
-        f"""SELECT run, release, version, environment, number, started_at, state
+        f"""SELECT run, release, version, environment, number, started_at, state, result
         FROM runs s JOIN {store.derived_table("run_order")} USING (run) WHERE {where}
         ORDER BY rank DESC LIMIT $each""",
         parameters,
     )
     sums = (
         store.rows(
-            f"""SELECT run, total, failed, builds_running, missing, waiting FROM {store.derived_table("run_sums")}
-            WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
+            f"""SELECT run, total, failed, builds_running, missing, aborted, waiting
+            FROM {store.derived_table("run_sums")} WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
             {"runs": [row["run"] for row in rows]},
         )
         if rows
         else []
     )
     counts = {row["run"]: row for row in sums}
-    nothing = dict.fromkeys(("total", "builds_running", "waiting"), 0)
+    nothing = dict.fromkeys(("total", "failed", "builds_running", "missing", "aborted", "waiting"), 0)
     return [
         _hit(
             "run",
@@ -151,12 +151,11 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
 
 def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = store.rows(
-        f"""SELECT build, release, version, environment, module, job, number, started_at, state, total, failed
+        f"""SELECT build, release, version, environment, module, job, number, started_at, state, result, total, failed
         FROM builds s JOIN {store.derived_table("build_order")} USING (build) WHERE {where}
         ORDER BY rank DESC LIMIT $each""",
         parameters,
     )
-    nothing_open = dict.fromkeys(("builds_running", "missing", "waiting"), 0)
     return [
         _hit(
             "build",
@@ -164,7 +163,7 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
             f"{row['module']} #{row['number']}",
             _join_texts(row["job"], row["version"], row["environment"]),
             row["release"],
-            run_state(row | nothing_open),
+            build_health(row),
             row["started_at"],
         )
         for row in rows

@@ -10,7 +10,8 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import Filter
-from data.model.measures import COUNTS, iso, pass_rate, sums
+from data.model.measures import COUNTS, RUNNING, iso, pass_rate, sums
+from data.queries.missing_results import gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts
 
 GROUPS = ("module", "release", "environment", "topology", "lane")
@@ -28,8 +29,9 @@ def trend(
 ) -> dict[str, Any]:
     """{"series": [{"name", "points": [...]}]}, oldest point first, over the newest `flt.runs` (100) runs of each
     release that started between `since` and `until` (UTC, both included). A point is a run, or the sum of a day's runs
-    (`by="day"`); `duration_s` is test time, summed, and `running` says that more is to come. `group` lane is release
-    and environment. With `exclude_flaky`, counts are without what data/verdicts/flaky_exclusion.py takes out.
+    (`by="day"`); `duration_s` is test time, summed; `running` says that more is to come, `incomplete` that builds (with
+    modules: those that test the module) are missing or were aborted. `group` lane is release and environment. With
+    `exclude_flaky`, counts are without what data/verdicts/flaky_exclusion.py takes out.
 
     Raises ValueError for another `by` or `group`.
     """
@@ -56,29 +58,47 @@ def trend(
     newest = f"""SELECT r.*, o.rank FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
         QUALIFY row_number() OVER (PARTITION BY r.release ORDER BY o.rank DESC) <= $runs"""
     parameters["runs"] = flt.runs or DEFAULT_RUNS
+    unfinished = f"""SELECT r.run, coalesce({RUNNING}, false) AS running, NOT coalesce({RUNNING}, false)
+            AND (coalesce(s.missing + s.aborted, 0) > 0 OR coalesce(r.result, '') = 'ABORTED') AS incomplete
+        FROM newest r LEFT JOIN {store.derived_table("run_sums")} s USING (run)"""
+    incomplete = "u.incomplete"
+    if group == "module" or flt.module is not None:
+        lacking = _lacking_modules(store, f"WITH newest AS ({newest}), u AS ({unfinished})", parameters)
+        incomplete = """(n.run, coalesce(c.module, $missing_module)) IN (
+            SELECT (unnest($lacks_run::BIGINT[]), unnest($lacks_module::VARCHAR[])))"""
+        parameters |= {
+            "missing_module": flt.module or "",
+            "lacks_run": [run for run, _ in lacking],
+            "lacks_module": [module for _, module in lacking],
+        }
     rows = store.rows(
-        f"""WITH newest AS ({newest}),
-        unfinished AS (
-            SELECT run FROM newest WHERE state = 'running'
-            UNION SELECT rb.run FROM run_builds rb JOIN builds b USING (build)
-            WHERE b.state = 'running' AND rb.run IN (SELECT run FROM newest)),
+        f"""WITH newest AS ({newest}), u AS ({unfinished}),
         c AS (
             SELECT rb.run, c.module, c.topology, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
             FROM run_builds rb JOIN build_counts c ON c.build = rb.build{and_equal(fields, "c")}
             WHERE rb.run IN (SELECT run FROM newest)
             {_noise(store, flt, newest, parameters)})
         SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs,
-            bool_or(n.run IN (SELECT run FROM unfinished)) AS running
-        FROM newest n LEFT JOIN c USING (run)
+            bool_or(u.running) AS running, bool_or({incomplete}) AS incomplete
+        FROM newest n JOIN u USING (run) LEFT JOIN c USING (run)
         GROUP BY ALL ORDER BY name, {"n.rank" if by == "run" else "day"}""",
         parameters,
     )
     series: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        if row["name"] is None or ((flt.module or flt.topology) and not row["total"]):
+        part = flt.module or flt.topology
+        if row["name"] is None or (part and not row["total"] and not row["incomplete"]):
             continue  # a run in which the part did not run is a gap, not a zero
         series.setdefault(row.pop("name"), []).append(_point(row, store))
     return {"series": [{"name": key, "points": points} for key, points in series.items()]}
+
+
+def _lacking_modules(store: Store, tables: str, parameters: dict[str, Any]) -> list[tuple[int, str]]:
+    """(run, module) of the modules that the incomplete ones of the `newest` runs lack."""
+    used = {name: value for name, value in parameters.items() if f"${name}" in tables}
+    runs = store.rows(f"{tables} SELECT run FROM u WHERE incomplete", used)
+    found = gaps(store, tuple(ids.text(row["run"]) for row in runs)) if runs else {}
+    return [(ids.number(run), module) for run, gaps_of_run in found.items() for module in lacking_modules(gaps_of_run)]
 
 
 def _noise(store: Store, flt: Filter, newest: str, parameters: dict[str, Any]) -> str:

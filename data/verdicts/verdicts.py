@@ -42,19 +42,6 @@ class LaneVerdict(NamedTuple):
 
 
 @cached_query
-def counts(store: Store, flt: Filter) -> dict[str, dict[str, int]]:
-    """By release: the number of tests with each verdict kind. A test with one kind in two environments counts once."""
-    answer = {}
-    for release in filtered_releases(store, flt):
-        tests: dict[str, set[int]] = {kind: set() for kind in KINDS}
-        for verdict in judge_tests(store, replace(flt, release=release))[1]:
-            for kind in verdict.kinds:
-                tests[kind].add(verdict.test_lane.test)
-        answer[release] = {kind: len(found) for kind, found in tests.items()}
-    return answer
-
-
-@cached_query
 def verdicts(
     store: Store,
     flt: Filter,

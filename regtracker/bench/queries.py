@@ -121,7 +121,7 @@ def _plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[A
     parameters |= {"test": ids.number(test), "first": first, "last": last, "window": window}
     one = Filter(release=release, module=module)
     return parameters, {
-        "overview": ("/releases", releases.release_runs, flt),
+        "overview": ("/releases", releases.tiles, flt),
         "module list": (f"/releases/{release}/modules", releases.choices, flt),
         "run view, all modules": (f"/runs/{run}/modules", runs.modules, run),
         "priorities with deltas": (f"/runs/{run}/priorities", runs.priorities, run),

@@ -68,7 +68,7 @@ class GateQuery(ApiQuery, PartFilter, FlakyOption, StormOption):
     release: str = Field(min_length=1, description="release line", **example("8.0"))
     run: str | None = Field(None, description="a run's number or id; default: the newest", **example("20"))
     baseline: str | None = Field(
-        None, description="an earlier run or a release; default: the previous finished run", **example("7.0")
+        None, description="an earlier run or a release; default: the newest complete run before", **example("7.0")
     )
     environment: str | None = Field(None, description="tested environment", **example("prod"))
     max_new: int = Field(0, ge=0, le=1_000_000, description="number of failing tests that do not block yet")

@@ -28,6 +28,9 @@ class Build(AllCounts):
     started_at: Time
     duration_s: float | None
     state: Literal["running", "final"]
+    health: Literal["failing", "broken", "incomplete", "ok", "running"] = Field(
+        description="broken: no results; incomplete: it was aborted"
+    )
     result: str | None
     agent: str | None
     url: str | None

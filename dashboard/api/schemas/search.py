@@ -15,6 +15,6 @@ class Hit(Schema):
     title: str = Field(examples=["7.0 #20"])
     detail: str = Field(examples=["7.0.0.9 · prod"])
     release: str | None = Field(description="for a module: the release of its last run")
-    state: Literal["ok", "failing", "broken", "running"] | None = Field(description="runs and builds only")
+    state: Literal["failing", "broken", "incomplete", "ok", "running"] | None = Field(description="runs, builds")
     at: Time | None = Field(description="when it started, was first seen, or (a module) last ran")
     exact: bool = Field(description="the query is its id or Jenkins URL")

@@ -22,6 +22,7 @@ class Point(AllCounts):
     runs: Count
     duration_s: float | None = Field(description="sum of test durations")
     running: bool = Field(description="more results will follow")
+    incomplete: bool = Field(description="builds are missing or were aborted")
 
 
 class Series(Schema):

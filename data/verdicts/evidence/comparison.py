@@ -1,4 +1,5 @@
-"""Two sides of a comparison: KernelCI's seven classes (docs/tree-compare.md of its dashboard)."""
+"""Two sides of a comparison: KernelCI's seven classes (docs/tree-compare.md of its dashboard), and an eighth for the
+tests of builds that one side lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Any
 
 from data.verdicts.evidence.number_text import Evidence
 
-CLASSES = ("regression", "new_failure", "still_failing", "fixed", "new_pass", "appeared", "disappeared")
+CLASSES = ("regression", "new_failure", "still_failing", "fixed", "new_pass", "appeared", "disappeared", "not_compared")
 
 
 def _status(side: dict[str, Any]) -> str | None:
@@ -16,7 +17,8 @@ def _status(side: dict[str, Any]) -> str | None:
 
 def judge(evidence: Evidence) -> dict[str, Any]:
     before, after = _status(evidence["base"]), _status(evidence["candidate"])
-    return {"class": _class(before, after), "before": before, "after": after}
+    lacking = any(evidence[side].get("lacking") for side in ("base", "candidate"))
+    return {"class": "not_compared" if lacking else _class(before, after), "before": before, "after": after}
 
 
 def _class(before: str | None, after: str | None) -> str | None:
@@ -39,6 +41,8 @@ def sentence(evidence: Evidence) -> str:
 def _side_text(side: dict[str, Any]) -> str:
     results = side["passed"] + side["failed"] + side["skipped"]
     status = _status(side)
+    if side.get("lacking"):
+        return f"not in {side['of']}, which lacks results of its build"
     if status is None:
         return f"absent in {side['of']}"
     if results > 1:

@@ -8,28 +8,41 @@ from __future__ import annotations
 
 from typing import Any
 
+from data.verdicts.evidence.lane_state import incomplete_text
 from data.verdicts.evidence.number_text import counted
 
 PASSED, CLOSED, UNKNOWN = "passed", "closed", "unknown"
+# A class on the wire -> what a comparison calls it; "regression" is a verdict's word.
+CLASS_TEXTS = {
+    "regression": "passed -> failed",
+    "new_failure": "not run -> failed",
+    "still_failing": "failed -> failed",
+}
 HEADLINES = {PASSED: "Passed", CLOSED: "Blocked", UNKNOWN: "Unknown"}
 
 
 def decide(
-    run: dict[str, Any], baseline: dict[str, Any], results: int, new: int, max_new: int, kinds: tuple[str, ...]
+    run: dict[str, Any],
+    baseline: dict[str, Any],
+    lacking: dict[str, Any] | None,
+    results: int,
+    new: int,
+    max_new: int,
+    kinds: tuple[str, ...],
 ) -> dict[str, Any]:
-    """{"state", "reason", "pending"} of a run with `results` in scope, of which `new` failing tests count.
+    """{"state", "reason", "pending"} of a run with `results` in scope, of which `new` failing tests count. `lacking`
+    are the builds in scope that it lacks ({"missing", "aborted", "pending"}), None if it is complete.
 
-    Failures over the limit block whatever is missing; without builds or results a run never passes.
+    An incomplete run is neither passed nor blocked; nor is one without results.
     """
-    if new > max_new:
-        return {"state": CLOSED, "reason": reason(run, baseline, new, max_new, kinds), "pending": False}
-    if run["missing"]:
-        missing = f"{run['missing']} of {counted(run['builds'], 'build')} {'has' if run['missing'] == 1 else 'have'}"
-        return {"state": UNKNOWN, "reason": f"Run #{run['number']}: {missing} no results yet.", "pending": True}
+    found = reason(run, baseline, new, max_new, kinds)
+    if lacking is not None:
+        so_far = f" So far: {found}" if new else ""
+        return {"state": UNKNOWN, "reason": incomplete_text(run | lacking) + so_far, "pending": lacking["pending"]}
     if not results:
         no_results = f"Run #{run['number']} has no results in this module or topology."
         return {"state": UNKNOWN, "reason": no_results, "pending": False}
-    return {"state": PASSED, "reason": reason(run, baseline, new, max_new, kinds), "pending": False}
+    return {"state": CLOSED if new > max_new else PASSED, "reason": found, "pending": False}
 
 
 def reason(run: dict[str, Any], baseline: dict[str, Any], new: int, max_new: int, kinds: tuple[str, ...]) -> str:
@@ -56,11 +69,11 @@ def running(run: dict[str, Any]) -> str:
 
 
 def no_earlier_run(run: dict[str, Any]) -> str:
-    return f"No finished run before #{run['number']}: choose another release as the baseline."
+    return f"No complete run before #{run['number']}: choose another release as the baseline."
 
 
-def no_finished_baseline(release: str) -> str:
-    return f"The baseline {release} has no finished run."
+def no_complete_baseline(release: str) -> str:
+    return f"The baseline {release} has no complete run."
 
 
 def unknown_baseline(baseline: str, run: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -32,8 +33,19 @@ def number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def percent_number(share: float, decimals: int = 2) -> str:
+    """A share in percent, rounded half up; 100 only for all, 0 only for none: 0.99996 is 99.99. The one way in which
+    screens, sentences, badges and commands write a share."""
+    scale = 10**decimals
+    steps = math.floor(share * 100 * scale + 0.5 + 1e-9)
+    if 0 < share < 1:
+        steps = min(max(steps, 1), 100 * scale - 1)
+    return f"{steps / scale:.{decimals}f}"
+
+
 def percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    """In sentences: "78 %"."""
+    return f"{percent_number(share, 0)} %"
 
 
 def counted(count: int, noun: str) -> str:

@@ -12,17 +12,40 @@ def test_the_newest_run_is_compared_with_the_one_before_it(world, screen):
     compare = screen("compare", "/compare")
     assert compare.title == "7.0 #1 to 7.0 #2"
     links = compare.texts("link")
-    for text in ("regression 1", "new failure 1", "still failing 1", "fixed 1", "disappeared 1"):
+    for text in (
+        "passed → failed 1",
+        "not run → failed 1",
+        "failed → failed 1",
+        "failed → passed 1",
+        "no longer run 1",
+    ):
         assert text in links
     (case,) = compare.cases()
     assert "broke" in case.words and "steady" not in compare
+
+
+def test_what_is_known_as_noise_is_folded_and_tagged(world, screen):
+    world.history({"flaps": "PFPPF", "broke": "PPPPF"})
+    compare = screen("compare", "/compare")
+    assert "passed → failed 2" in compare.texts("link")
+    folded = compare.all("group")[-1]
+    assert folded.cases("flaps") and folded.one("summary").text.startswith("1 test known as noise")
+    assert not folded.cases("broke") and "regression" not in compare.text.lower().replace("regression 1", "")
+
+
+def test_a_run_that_lacks_a_build_is_compared_without_it(world, screen):
+    whole = {"routing": {"a": "P"}, "firewall": {f"f{number}": "P" for number in range(3)}}
+    world.series([whole, {**whole, "firewall": None}])
+    compare = screen("compare", "/compare?class=not_compared")
+    assert "#2 lacks firewall: 3 tests cannot be compared." in compare and len(compare.cases()) == 3
+    assert "incomplete" in compare.one("row", "now") and "100.00" not in compare.one("row", "now")
 
 
 def test_the_url_chooses_runs_and_class(world, screen):
     world.history(MOVES)
     first, second = (ids.text(run.id) for run in world.runs)
     compare = screen("compare", f"/compare?base={second}&candidate={first}&class=disappeared")
-    assert compare.cases("came") and "regression 1" in compare.texts("link")
+    assert compare.cases("came") and "passed → failed 1" in compare.texts("link")
     assert "No tests in this class" in screen("compare", f"/compare?base={first}&candidate={first}&class=fixed")
 
 
@@ -49,11 +72,11 @@ def test_releases_and_numbers_can_be_typed(world, screen):
     world.history({"broke": "PF", "dead": "FF"}, release="7.2")
     releases = screen("compare", "/compare?base=7.1&candidate=7.2")
     assert releases.title == "7.1 to 7.2 releases, by the newest status of each test"
-    assert "regression 1" in releases.texts("link") and releases.cases("broke")
+    assert "passed → failed 1" in releases.texts("link") and releases.cases("broke")
     chosen = [releases.one("combobox", side).selected.value for side in ("before", "now")]
     assert chosen == ["7.1", "7.2"]
     by_number = screen("compare", "/compare?base=3&candidate=4")
-    assert by_number.title == "7.2 #3 to 7.2 #4" and "regression 1" in by_number.texts("link")
+    assert by_number.title == "7.2 #3 to 7.2 #4" and "passed → failed 1" in by_number.texts("link")
     assert screen("compare", "/compare?base=7.1&candidate=7.2%20%234").title == "7.1 #2 to 7.2 #4"
     world.run({"routing": {"a": "P"}}, release="7.3", number=3)
     twice = screen("compare", "/compare?base=3&candidate=4")

@@ -21,6 +21,7 @@ def point(passed=0, failed=0, skipped=0, state="failing", **more):
         "pass_rate": rate,
         "duration_s": 60.0,
         "running": False,
+        "incomplete": False,
         **counts,
         **more,
     }
@@ -50,6 +51,7 @@ def test_a_bar_of_counts_is_full_and_shows_every_status(row):
 
 def run(number, **counts):
     where = {"run": f"id{number}", "number": number, "release": "7.0", "version": "7.0.1", "environment": "prod"}
+    where |= {"rank": number}
     return point(**counts) | where | {"started_at": f"2026-11-2{number}T04:00:00Z"}
 
 
@@ -92,6 +94,24 @@ def test_with_more_lines_than_panels_the_lines_with_the_newest_runs_have_bars():
     assert len(trend.rates(series)["data"]) == 9
 
 
+def test_an_incomplete_run_is_hollow_and_joined_to_nothing():
+    points = [run(1, passed=9, failed=1), run(2, passed=3, incomplete=True), run(3, passed=8, failed=2)]
+    figure = trend.rates([{"name": "7.0", "points": points}])
+    line, hollow = figure["data"]
+    assert line["y"] == [90.0, None, 80.0] and hollow["y"] == [None, 100.0, None]
+    assert hollow["mode"] == "markers" and hollow["marker"]["symbol"] == "circle-open"
+    assert not figure["layout"]["showlegend"] and not hollow["showlegend"]
+    assert "100.00 %" not in hollow["text"][1] and "incomplete" in hollow["text"][1]
+
+
+@given(COUNTS.filter(lambda row: row["total"]), st.integers(1, 8), st.integers(0, 8))
+def test_what_an_incomplete_row_lacks_has_a_share_of_its_bar(row, builds, missing):
+    parts = dict(sparklines.bar(row | {"incomplete": True, "builds": builds, "missing": missing}))
+    assert parts["missing"] > 0 and sum(parts.values()) == pytest.approx(100, abs=0.1)
+    parts = dict(sparklines.bar(point(passed=13, incomplete=True, expected_total=95)))
+    assert parts["passed"] == pytest.approx(100 * 13 / 95, abs=0.1)
+
+
 def test_a_running_run_is_hollow_pale_and_labelled_as_running():
     series = [{"name": "7.0", "points": [run(1, passed=9), run(2, passed=1) | {"running": True}]}]
     (line,) = trend.rates(series)["data"]
@@ -116,7 +136,7 @@ def test_in_lanes_colour_is_the_release_and_dash_the_environment():
 def test_rows_of_bars_share_a_scale_unless_the_smaller_could_not_be_read():
     def line(name: str, failed: int) -> dict:
         counts = {"total": 100, "passed": 100 - failed, "failed": failed, "skipped": 0, "pass_rate": 0.5}
-        point = counts | {"day": "2026-11-01", "duration_s": 1.0, "running": False}
+        point = counts | {"day": "2026-11-01", "duration_s": 1.0, "running": False, "incomplete": False}
         return {"name": name, "points": [point]}
 
     near = trend.counts([line("prod", 40), line("staging", 10)])["layout"]

@@ -9,12 +9,29 @@ from hypothesis import strategies as st
 
 from dashboard import formats
 from dashboard.ansi import LIMIT, ansi
+from data.verdicts.evidence.number_text import percent_number
 
 
 @given(st.integers(1, 10**9), st.integers(0, 10**9))
 def test_only_a_full_pass_is_written_as_100_percent(total, failed):
     passed = max(total - failed, 0)
     assert (formats.percent(passed / total) == "100.00") == (passed == total)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**9), st.integers(0, 3))
+def test_a_share_is_rounded_as_people_round_and_never_to_none_or_all(part, whole, decimals):
+    share = min(part, whole) / whole
+    text = percent_number(share, decimals)
+    assert abs(float(text) - 100 * share) <= 0.5001 * 10**-decimals or 0 < share < 1
+    assert (float(text) == 0) == (share == 0) and (float(text) == 100) == (share == 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.948351, "94.84"), (0.948349, "94.83"), (0.00125, "0.13"), (0.99996, "99.99"), (0.00001, "0.01"), (1, "100.00")],
+)
+def test_a_share_in_percent(share, text):
+    assert formats.percent(share) == text
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,13 @@ def addresses(world) -> list[str]:
 def counts(run: Screen, view: str) -> dict[str, int]:
     """The numbers that link to a view of the run, by their words: verdicts (`broken`), the gate, or the changes."""
     texts = [link.text for link in run.all("link") if f"view={view}" in link.href]
-    return {words: int(count) for count, words in re.findall(r"^(\d+) ([\w, ]+)$", "\n".join(texts), re.MULTILINE)}
+    return {words: int(count) for count, words in re.findall(r"^(\d+) ([\w, →]+)$", "\n".join(texts), re.MULTILINE)}
 
 
 def test_the_changes_are_on_top_and_follow_the_chosen_baseline(world, addresses, screen):
     run = screen("run", addresses[2])
     changes = counts(run, "changes")
-    assert changes["still failing"] == 1 and changes["new pass"] == 1 and changes["fixed"] == 1
+    assert changes["failed → failed"] == 1 and changes["not run → passed"] == 1 and changes["failed → passed"] == 1
     baseline = run.one("combobox", "Run to compare with").selected
     assert baseline.text == "#2 (previous run)" and baseline.value == ""
     first = addresses[0].rpartition("/")[2]
@@ -59,7 +59,7 @@ def test_another_release_can_be_the_baseline(world, addresses, screen):
     other = ids.text(world.runs[-1].id)
     offered = screen("run", addresses[2]).one("group", "latest of other environments")
     assert offered.one("option", "8.0 #4").value == other
-    assert counts(screen("run", f"{addresses[2]}?base={other}"), "changes")["new pass"] == 3
+    assert counts(screen("run", f"{addresses[2]}?base={other}"), "changes")["not run → passed"] == 3
 
 
 def test_exclusions_are_shown_and_one_switch_includes_them(world, screen):
@@ -85,10 +85,10 @@ def test_the_gate_gives_the_same_answer_on_the_screen_and_to_a_job(world, screen
     (case,) = shown.cases()
     assert answer["reason"] in shown and answer["tests"][0]["sentence"] in case
     assert "including 12 failures of a mass failure" in shown
-    assert counts(shown, "changes")["regression"] == 13  # between these two runs alone, the storm counted
+    assert counts(shown, "changes")["passed → failed"] == 13  # between these two runs alone, the storm counted
     included = screen("run", f"/runs/{run}?view=gate&include_storms=1")
     assert len(included.cases()) == 13 and "including 1" not in included
-    assert "No finished run before #1" in screen("run", f"/runs/{ids.text(world.runs[0].id)}")
+    assert "No complete run before #1" in screen("run", f"/runs/{ids.text(world.runs[0].id)}")
 
 
 def test_an_older_run_shows_its_verdicts_as_of_then(world, screen):

@@ -73,7 +73,7 @@ def test_another_release_is_a_baseline_in_the_same_environment(world):
         ({"flt": Filter(release="9.9")}, "Release 9.9 has no runs.", True),
         ({"flt": Filter(release="7.0", environment="lab")}, "Release 7.0 has no runs in lab.", True),
         ({"run": "77"}, "Release 7.0 has no run 77.", True),
-        ({"run": "1"}, "No finished run before #1", False),
+        ({"run": "1"}, "No complete run before #1", False),
         ({"baseline": "77"}, "The baseline 77 is neither", False),
         ({"baseline": "2"}, "The baseline 2 is neither", False),
         ({"flt": Filter(release="7.0", module="nowhere")}, "has no results in this module or topology", False),
@@ -92,9 +92,13 @@ def test_a_run_that_is_not_whole_is_never_green(world):
     world.run({"routing": {"a": "P"}, "storage": None})
     lacking = gate(world.store, SEVEN)
     assert (lacking["state"], lacking["pending"]) == ("unknown", True)
-    assert lacking["reason"] == "Run #4: 1 of 2 builds has no results yet."
+    assert lacking["reason"] == "Run #4 is incomplete: 1 of 2 builds is missing."
     world.run({"routing": {"a": "F"}, "storage": None})
-    assert gate(world.store, SEVEN)["state"] == "closed", "what is missing cannot mend it"
+    failing_too = gate(world.store, SEVEN)
+    assert failing_too["state"] == "unknown" and failing(failing_too) == {"a": "regression"}
+    assert failing_too["reason"] == (
+        "Run #5 is incomplete: 1 of 2 builds is missing. So far: 1 new failure (limit 0), compared with #2."
+    )
 
 
 def test_environments_are_never_mixed(world):

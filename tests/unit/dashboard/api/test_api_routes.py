@@ -96,7 +96,8 @@ def test_a_tile_says_what_the_newest_run_that_has_ended_found(client):
     seven, eight = (get(client, f"/releases/{release}") for release in ("7.0", "8.0"))
     assert seven["state"] == "failing" or seven["state"] == "stale"
     assert seven["running_run"]["state"] == "running" and seven["latest_run"]["state"] == "failing"
-    assert seven["regressions"] == 1 and seven["always_failing"] == 2
+    assert seven["environment"] == "prod" and (seven["regressions"], seven["always_failing"]) == (1, 1)
+    assert [(lane["environment"], lane["always_failing"]) for lane in seven["lanes"]] == [("prod", 1), ("staging", 1)]
     assert (eight["total"], eight["passed"], eight["failed"]) == (2, 1, 1)
     assert eight["pass_rate"] == 0.5
 

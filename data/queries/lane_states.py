@@ -1,0 +1,138 @@
+"""The state of each lane (release and environment): the one judgement that tiles, matrix, badge, API and MCP show.
+
+The facts are counted once per snapshot from the cells of the matrix; data/verdicts/evidence/lane_state.py judges them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from data.lake.cached_query import cached_query
+from data.lake.store import Store
+from data.model.filters import Filter
+from data.queries.matrix_cells import (
+    UNJUDGED,
+    Cell,
+    cell_facts,
+    finished_runs,
+    matrix_lane,
+    newest_runs,
+    read_cells,
+)
+from data.queries.runs import runs
+from data.verdicts.evidence import lane_state, matrix_cell
+from data.verdicts.rules import KINDS
+from data.verdicts.unread_history import unread_histories
+
+RUNS = 60  # the most runs of a lane
+# Worst first.
+STATES = ("broken", "failing", "incomplete", "running", "stale", "ok", "empty")
+NOT_READY = lane_state.NOT_READY
+
+
+def lane_states(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    """The lanes of the filter's release, the one that tests most first: {"environment", "state", "incomplete", "stale",
+    "reasons", "words" (tests by their worst verdict kind), "unjudged", "runs" (newest first), "latest" (its newest
+    finished run), "running" (a run that goes on), "age_s" (of its newest run)}.
+
+    Not cached as a whole: staleness follows the clock.
+    """
+    now = (store if flt.as_of is None else store.at(flt.as_of)).now()
+    hours = store.settings.measures.stale_hours
+    return [_with_state(lane, now, hours) for lane in _lanes(store, flt)]
+
+
+def worst_lane(lanes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The lane in the worst state, with `incomplete` and `stale` where any lane is; its `reasons` name their lane
+    if there are several."""
+    worst = min(lanes, key=lambda lane: STATES.index(lane["state"]))
+    several = len(lanes) > 1
+    return worst | {
+        "incomplete": any(lane["incomplete"] for lane in lanes),
+        "stale": any(lane["stale"] for lane in lanes),
+        "reasons": [
+            f"{lane['environment']}: {reason}" if several else reason
+            for lane in lanes
+            for reason in lane.get("reasons", ())
+            if "environment" in lane
+        ],
+    }
+
+
+def _with_state(lane: dict[str, Any], now: datetime, stale_hours: float) -> dict[str, Any]:
+    age = (now - datetime.fromisoformat(lane["runs"][0]["started_at"].rstrip("Z"))).total_seconds()
+    evidence = lane["facts"] | {"age_s": age, "stale_hours": stale_hours}
+    return {
+        "environment": lane["environment"],
+        **lane_state.judge(evidence),
+        "reasons": lane_state.reasons(evidence),
+        "words": evidence["words"],
+        "unjudged": evidence["unjudged"],
+        "runs": lane["runs"],
+        "latest": lane["latest"],
+        "running": lane["running"],
+        "age_s": age,
+    }
+
+
+@cached_query
+def _lanes(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    """The lanes of the filter's release without the clock: environment, runs, latest, running, facts."""
+    assert flt.release is not None
+    of_release = matrix_lane(flt.release, flt)
+    cells = read_cells(store, of_release, "environment")
+    finished = finished_runs(store, of_release)
+    shown = newest_runs(finished)
+    by_environment: dict[str, list[dict[str, Any]]] = {}
+    for run in runs(store, flt, RUNS):
+        by_environment.setdefault(run["environment"], []).append(run)
+    for environment in {key[0] for key in finished} - by_environment.keys():
+        by_environment[environment] = runs(store, replace(flt, environment=environment), RUNS)
+    unread = {history.environment: history.row()["sentence"] for history in unread_histories(store, of_release)}
+    lanes: list[dict[str, Any]] = []
+    for environment, lane_runs in by_environment.items():
+        own = {
+            module: cell
+            for (module, column), cell in cells.items()
+            if column == environment and flt.module in (None, module)
+        }
+        newest = [run for run in shown.values() if run["environment"] == environment]
+        running = next((run for run in lane_runs if run["state"] == "running"), None)
+        lanes.append(
+            {
+                "environment": environment,
+                "runs": lane_runs,
+                "latest": next((run for run in lane_runs if run["state"] != "running"), None),
+                "running": running,
+                "facts": _facts(own, newest, flt.module)
+                | {"running": running is not None, "unread": unread.get(environment)},
+            }
+        )
+    lanes.sort(key=lambda lane: (_most_results(lane["runs"]), len(lane["runs"])), reverse=True)
+    return lanes
+
+
+def _most_results(lane_runs: Sequence[dict[str, Any]]) -> int:
+    return max((run["total"] for run in lane_runs if run["state"] != "running"), default=-1)
+
+
+def _facts(cells: Mapping[str, Cell], newest: Sequence[dict[str, Any]], module: str | None) -> dict[str, Any]:
+    """What the state of a lane is judged on (data/verdicts/evidence/lane_state.py), from its cells by module and the
+    newest finished run of each of its jobs."""
+    states = {name: matrix_cell.judge(cell_facts(cell))["state"] for name, cell in cells.items()}
+    usable = {name for name, cell in cells.items() if cell.counts["total"] and states[name] != "broken"}
+    run = next((run for run in newest if run["incomplete"]), next(iter(newest), None))
+    lacking = any(cell.lacking for cell in cells.values())
+    return {
+        "run": run
+        and {name: run[name] for name in ("number", "missing", "aborted", "builds")}
+        | {"incomplete": lacking or (module is None and run["incomplete"])},
+        "words": {kind: len({test for cell in cells.values() for test in cell.tests[kind]}) for kind in KINDS},
+        "unjudged": len({test for cell in cells.values() for test in cell.tests[UNJUDGED]}),
+        "failing": "failing" in states.values(),
+        "usable": bool(usable),
+        "unusable": sorted(name for name in cells.keys() - usable if states[name] != "empty"),
+    }

@@ -1,0 +1,125 @@
+"""What an incomplete run lacks: its builds that are missing or were aborted, and the modules that these usually test.
+
+A build that is missing cannot say which owning modules it would have tested. Its job's other builds do: of the five
+nearest builds with results (of the same release and environment first, earlier ones first), each module's median.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from data.lake.cached_query import cached_query
+from data.lake.store import Store
+from data.model import ids
+from data.model.filters import EVERYTHING, Filter
+
+LACKING = ("missing", "aborted")  # why a build lacks results for good, or until it can be read
+NEAREST = 5  # builds of a job that say what it usually tests
+
+
+@dataclass(frozen=True)
+class LackingBuild:
+    """A listed build whose results are not all there. `why`: missing | aborted | waiting | running. `results` are how
+    many the build lacks, by owning module; {the job's module: None} if its job never reported a test."""
+
+    job: str
+    number: int
+    build: str | None
+    why: str
+    results: dict[str, int | None]
+
+
+@cached_query
+def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[LackingBuild]]:
+    """Run id -> the gaps of the run, for those of these runs that have any."""
+    numbers = {"runs": [ids.number(run) for run in runs]}
+    found = store.rows(
+        f"""SELECT g.*, r.release, r.environment FROM {store.derived_table("gaps")} g JOIN runs r USING (run)
+        WHERE g.run IN (SELECT unnest($runs::BIGINT[])) ORDER BY g.run, g.job, g.number""",
+        numbers,
+    )
+    if not found:
+        return {}
+    usual = _usual_results(store, found)
+    read = _results_read(store, [row["build"] for row in found if row["build"] is not None])
+    answer: dict[str, list[LackingBuild]] = defaultdict(list)
+    for index, row in enumerate(found):
+        got = read.get(row["build"], {})
+        lacks: dict[str, int | None] = {
+            module: max(count - got.get(module, 0), 0) for module, count in usual.get(index, {}).items()
+        }
+        answer[ids.text(row["run"])].append(
+            LackingBuild(
+                row["job"],
+                row["number"],
+                None if row["build"] is None else ids.text(row["build"]),
+                row["gap"],
+                lacks or {row["module"]: None},
+            )
+        )
+    return dict(answer)
+
+
+def lacking_modules(gaps_of_run: Sequence[LackingBuild]) -> dict[str, int | None]:
+    """Owning module -> about how many results it lacks; None if unknown."""
+    lacks: dict[str, int | None] = {}
+    for gap in gaps_of_run:
+        for module, count in gap.results.items():
+            before = lacks.get(module, 0)
+            lacks[module] = None if count is None or before is None else before + count
+    return lacks
+
+
+def expected_total(total: int, lacks: int | None) -> int | None:
+    """About how many results there would be without the gap; None if unknown."""
+    return total + lacks if lacks else None
+
+
+def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, dict[str, int]]:
+    """Index of the gap -> owning module -> the median number of results in the nearest builds of its job."""
+    rows = store.rows(
+        """WITH g AS (
+            SELECT unnest($at::INTEGER[]) AS at, unnest($source::VARCHAR[]) AS source, unnest($job::VARCHAR[]) AS job,
+                unnest($number::INTEGER[]) AS number, unnest($release::VARCHAR[]) AS release,
+                unnest($environment::VARCHAR[]) AS environment),
+        nearest AS (
+            SELECT g.at, b.build FROM g JOIN builds b USING (source, job)
+            WHERE b.state = 'final' AND b.total > 0 AND b.result IS DISTINCT FROM 'ABORTED' AND b.number <> g.number
+            QUALIFY row_number() OVER (PARTITION BY g.at ORDER BY
+                (b.release, b.environment) IS DISTINCT FROM (g.release, g.environment), b.number > g.number,
+                abs(b.number - g.number), b.build) <= $nearest)
+        SELECT n.at, n.build, c.module, sum(c.total)::INTEGER AS total
+        FROM nearest n JOIN build_counts c USING (build) GROUP BY ALL""",
+        {name: [row[name] for row in found] for name in ("source", "job", "number", "release", "environment")}
+        | {"at": list(range(len(found))), "nearest": NEAREST},
+    )
+    builds: dict[int, set[int]] = defaultdict(set)
+    totals: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        builds[row["at"]].add(row["build"])
+        totals[row["at"]][row["module"]].append(row["total"])
+    usual: dict[int, dict[str, int]] = {}
+    for at, modules in totals.items():
+        medians = {
+            module: round(median([*counts, *[0] * (len(builds[at]) - len(counts))]))
+            for module, counts in modules.items()
+        }
+        usual[at] = {module: count for module, count in medians.items() if count}
+    return usual
+
+
+def _results_read(store: Store, builds: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Build -> owning module -> the results that it reported before it was aborted."""
+    rows = store.rows(
+        """SELECT build, module, sum(total)::INTEGER AS total FROM build_counts
+        WHERE build IN (SELECT unnest($builds::BIGINT[])) GROUP BY ALL""",
+        {"builds": builds},
+    )
+    read: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        read[row["build"]][row["module"]] = row["total"]
+    return read
