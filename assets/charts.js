@@ -143,7 +143,9 @@
   function ofRuns(moments, ends) {
     const last = moments.length - 1;
     const [first, end] = [Math.max(Math.ceil(ends[0]), 0), Math.min(Math.floor(ends[1]), last)];
-    return first > end || (first === 0 && end === last) ? null : [moments[first], moments[end]];
+    if (first > end || (first === 0 && end === last)) return null;
+    const chosen = moments.slice(first, end + 1).sort(); // a clock may have gone back between two runs
+    return [chosen[0], chosen.at(-1)];
   }
 
   /** Days are UTC; a day is in the range if its midnight is. */

@@ -66,9 +66,9 @@ class Jenkins:
     def job(self, name: str, *builds: dict[str, Any]) -> None:
         """`builds`: their API objects, where `letter` is the status of the test."""
         path = "/job/" + name.replace("/", "/job/")
-        listed = [{"number": build["number"], "timestamp": build["timestamp"]} for build in reversed(builds)]
+        shown = [{"number": build["number"], "timestamp": build["timestamp"]} for build in reversed(builds)]
         numbers = [build["number"] for build in builds]
-        self.web.routes[f"{path}/api/json"] = {"nextBuildNumber": max(numbers) + 1, "builds": listed}
+        self.web.routes[f"{path}/api/json"] = {"nextBuildNumber": max(numbers) + 1, "builds": shown}
         for build in builds:
             answer = {"building": False, "result": "SUCCESS", "displayName": f"#{build['number']}", **build}
             letter = answer.pop("letter", None)
