@@ -17,6 +17,7 @@ import requests
 
 from data.lake.store import Store
 from data.model.bug_record import BugRecord
+from data.queries.bug_links import ambiguous_cases
 from data.queries.bugs import matched_count
 from data.settings import BUGS_TOKEN, BugSettings, web_address
 from data.write.bugs import apply_bug_feed
@@ -24,6 +25,7 @@ from ingest.http import CutBodyError, SlowBodyError, content_length, read_chunks
 
 MAX_BYTES = 64 << 20
 LONGEST = 4_000  # characters of a value
+SHOWN = 5  # cases that match several tests
 _ID = re.compile(r"\w[\w.:-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -59,6 +61,13 @@ def import_bugs(
     if not any(bug.cases for bug in bugs):
         kept = "; the links of earlier feeds were kept" if changes.links else ""
         warnings.append(f"no bug of the feed names a test case{kept}")
+    ambiguous = ambiguous_cases(store)
+    warnings += [
+        f"{row['case_id']}: {row['name']} matches {row['tests']} tests: give file and class"
+        for row in ambiguous[:SHOWN]
+    ]
+    if len(ambiguous) > SHOWN:
+        warnings.append(f"{len(ambiguous) - SHOWN} more cases match several tests")
     return {
         "bugs": len({bug.bug for bug in bugs}),
         "added": changes.added,
@@ -128,7 +137,7 @@ def _bug(record: Any, group: str, closed: set[str]) -> BugRecord:
         resolution=resolution,
         versions=_text(info.get("affected_versions")),
         labels=tuple(_several(record.get("labels"))),
-        cases=tuple(dict.fromkeys(_several(record.get("case_id")))),
+        cases=tuple(dict.fromkeys([*_several(record.get("case_id")), *_named_tests(record.get("tests"))])),
         **values,
     )
 
@@ -150,6 +159,23 @@ def _several(value: Any) -> Iterator[str]:
     """The texts of a list, or of one text with commas."""
     text = _text(value)
     return (item for item in map(str.strip, re.split(r"[,;]", text)) if item) if text else iter(())
+
+
+def _named_tests(value: Any) -> Iterator[str]:
+    """The keys of tests that a bug names: texts, or objects with name and, where known, file and class. A bare name
+    becomes ::name, which tells it from a case id. Raises ValueError."""
+    if value is None:
+        return
+    if not isinstance(value, list):
+        raise ValueError("tests is not a list")
+    for item in value:
+        parts = (
+            [_text(item.get(name)) for name in ("file", "class", "name")] if isinstance(item, dict) else [_text(item)]
+        )
+        if parts[-1] is None:
+            raise ValueError("one of tests has no name")
+        key = "::".join(part for part in parts if part is not None)
+        yield key if "::" in key else f"::{key}"
 
 
 def _content(location: str, settings: BugSettings, progress: ReportProgress) -> bytes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 from data.lake.store import Store
+from data.queries.lookups import ambiguous_metadata
 from data.write.metadata import merge_metadata
 from ingest.naming_rules import base_name
 
@@ -22,25 +24,35 @@ _NAMES = {
     "topology": "topology",
     "test_state": "state",
     "state": "state",
+    "file": "file",
+    "class": "class",
 }
+_NAME_COLUMNS = ("testcase_name", "name")
+# What the first part of a name of two parts, file::name or class::name, is.
+_FILE = re.compile(
+    r".*/.*|.*\.(py|js|ts|jsx|tsx|mjs|cjs|rb|go|rs|c|cc|cpp|java|kt|php|cs|robot|feature|bats|t|sh)", re.I
+)
+SHOWN = 5  # names that match several tests
 PRIORITIES = {"P0", "P1", "P2", "P3"}
 
 
 def import_metadata(store: Store, file: Path, release: str | None = None) -> dict[str, Any]:
-    """Merge a CSV with the column testcase_name into the metadata of all releases, or of one.
+    """Merge a CSV with the column testcase_name (or name) into the metadata of all releases, or of one.
 
-    Empty cells change nothing. A CSV of topologies (with the column test_state) sets a priority only if none is stored.
-    Raises ValueError if the column is missing.
+    Columns file and class, or a name such as file::class::name, say which test of a name is meant. Empty cells change
+    nothing. A CSV of topologies (with the column test_state) sets a priority only if none is stored. Raises ValueError
+    if the column is missing.
     """
     reader = csv.DictReader(io.StringIO(_text(file.read_bytes())))
     columns = [name.strip().lower() for name in reader.fieldnames or ()]
-    if "testcase_name" not in columns:
+    name_column = next((name for name in _NAME_COLUMNS if name in columns), None)
+    if name_column is None:
         raise ValueError(f"has no column testcase_name; its columns are {', '.join(columns) or 'none'}")
     reader.fieldnames = columns
     rows: list[dict[str, Any]] = []
     unknown: set[str] = set()
     for line in reader:
-        name = (line["testcase_name"] or "").strip()
+        name = (line[name_column] or "").strip()
         if not name:
             continue
         values = {_NAMES[column]: (line[column] or "").strip() or None for column in columns if column in _NAMES}
@@ -48,13 +60,37 @@ def import_metadata(store: Store, file: Path, release: str | None = None) -> dic
         if priority and priority not in PRIORITIES:
             unknown.add(priority)
             values["priority"] = None
-        rows.append({"base_name": base_name(name), "release": release, **values})
+        rows.append({"release": release, **values, **_parts(name)})
     keep = ("priority",) if "test_state" in columns else ()
     added, changed = store.transact(
         "import", f"test metadata of {release or 'all releases'}", lambda cursor: merge_metadata(cursor, rows, keep)
     )
     warnings = [f"priority {text!r} is not one of P0 to P3: left out" for text in sorted(unknown)[:5]]
+    warnings += _ambiguous(store, rows)
     return {"file": str(file), "rows": len(rows), "added": added, "changed": changed, "warnings": warnings}
+
+
+def _parts(name: str) -> dict[str, str]:
+    """base_name and, if the name gives them, file and class: file::class::name (the class may be empty), file::name or
+    class::name."""
+    *before, last = name.partition("[")[0].split("::")
+    if not before or not last:
+        return {"base_name": base_name(name)}
+    if len(before) == 1:
+        return {"base_name": last, "file" if _FILE.fullmatch(before[0]) else "class": before[0]}
+    return {"base_name": last, "file": before[0], "class": "::".join(before[1:])}
+
+
+def _ambiguous(store: Store, rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each of the first names among these rows that several tests have, which therefore count for none."""
+    names = {row["base_name"] for row in rows}
+    found = [row for row in ambiguous_metadata(store) if row["base_name"] in names]
+    lines = [
+        f"{'::'.join(filter(None, (row['file'], row['class'], row['base_name'])))} matches {row['tests']} tests: "
+        "give file and class"
+        for row in found[:SHOWN]
+    ]
+    return lines + [f"{len(found) - SHOWN} more names match several tests"] * (len(found) > SHOWN)
 
 
 def _text(content: bytes) -> str:

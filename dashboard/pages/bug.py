@@ -49,8 +49,10 @@ def _empty_reason(bug: dict[str, Any]) -> str:
     """Why no test is listed."""
     if not bug["case_ids"]:
         return "This bug has no test case ids."
-    if len(bug["unmatched"]) < len(bug["case_ids"]):
+    if len(bug["unmatched"]) + len({row["case_id"] for row in bug["ambiguous"]}) < len(bug["case_ids"]):
         return "None of its tests ran recently in this scope."
+    if bug["ambiguous"]:
+        return "Several tests could be meant."
     return f"No known test for its case ids: {', '.join(bug['case_ids'][:20])}."
 
 

@@ -16,6 +16,7 @@ import duckdb
 
 from data.cache import parquet_files
 from data.model.measures import LISTED_BUILDS, UNREAD, sums
+from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
 
 TABLES = (
@@ -24,7 +25,8 @@ TABLES = (
 )
 MEMORY_DATABASE = "mirror"
 # Tables computed from others, so that no query has to: the sums over the builds of each run, the builds whose results
-# it lacks, and the order of runs and builds. Recomputed whenever one of _DERIVED_FROM changes.
+# it lacks, the order of runs and builds, and the tests that metadata and bugs are about. Each is recomputed whenever
+# one of its _DERIVED_FROM changes.
 DERIVED_TABLES = {
     "run_sums": f"""
         SELECT g.run, count(*) AS builds, count(*) FILTER (g.state = 'running') AS builds_running,
@@ -46,10 +48,19 @@ DERIVED_TABLES = {
             WHERE (source, job) IN (SELECT (source, job) FROM waiting WHERE kind = 'run') GROUP BY ALL)
         SELECT s.release, s.environment, CASE s.kind WHEN 'build' THEN s.job END AS job, s.builds, count(*) AS waiting
         FROM stored s JOIN waiting w USING (kind, source, job) WHERE w.number < s.oldest GROUP BY ALL""",
+    "matched_metadata": MATCHED_METADATA,
+    "named_by_bugs": NAMED_BY_BUGS,
 }
-
-
-_DERIVED_FROM = {"runs", "run_builds", "builds", "ledger"}
+_OF_RUNS = {"runs", "run_builds", "builds", "ledger"}
+_DERIVED_FROM = {
+    "run_sums": _OF_RUNS,
+    "gaps": _OF_RUNS,
+    "run_order": _OF_RUNS,
+    "build_order": _OF_RUNS,
+    "histories_being_read": _OF_RUNS,
+    "matched_metadata": {"tests", "test_metadata"},
+    "named_by_bugs": {"tests", "bug_cases"},
+}
 
 
 class MemoryTables:
@@ -103,9 +114,9 @@ class MemoryTables:
                     self._cursor.execute(
                         f"CREATE OR REPLACE TABLE {MEMORY_DATABASE}.main.{table} AS FROM {self._lake}.main.{table}"
                     )
-                if changed & _DERIVED_FROM:
-                    self._cursor.execute(f"USE {MEMORY_DATABASE}")
-                    for table, query in DERIVED_TABLES.items():
+                self._cursor.execute(f"USE {MEMORY_DATABASE}")
+                for table, query in DERIVED_TABLES.items():
+                    if changed & _DERIVED_FROM[table]:
                         self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
                 self._cursor.execute("COMMIT")
             except duckdb.Error:

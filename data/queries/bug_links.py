@@ -10,9 +10,11 @@ from typing import Any
 
 import duckdb
 
+from data.lake.cached_query import cached_query
 from data.lake.store import Store
-from data.model.filters import Filter
+from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
+from data.model.metadata_matching import AMBIGUOUS_METADATA, AMBIGUOUSLY_NAMED_BY_BUGS
 
 STATES = ("open", "closed", "gone")  # gone: no longer in the feed
 # The condition on `b` for each state; None: open or closed.
@@ -37,18 +39,37 @@ def bug_rows(store: Store, sql: str, parameters: Mapping[str, Any] | None = None
         return []  # a snapshot older than the table of bugs
 
 
-def case_sql(flt: Filter) -> str:
-    """SQL: base_name and case_id (in small letters) of the tests, by the metadata of the filter's release, or of any
-    release without one."""
+def case_links_sql(store: Store, flt: Filter) -> str:
+    """SQL: bug, case_id as the bug names it, and test: by the metadata of the filter's release, or of any release
+    without one, and by the tests that bugs name themselves."""
+    metadata, named = store.derived_table("matched_metadata"), store.derived_table("named_by_bugs")
     if flt.release is None:
-        return "SELECT DISTINCT base_name, lower(unnest([case_id, testrail_id])) AS case_id FROM test_metadata"
-    return """SELECT base_name, lower(unnest([arg_max(case_id, release IS NOT NULL),
-            arg_max(testrail_id, release IS NOT NULL)])) AS case_id
-        FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
+        cases = f"SELECT DISTINCT test, lower(unnest([case_id, testrail_id])) AS case_id FROM {metadata}"
+    else:
+        cases = f"""SELECT test, lower(unnest([arg_max(case_id, rank), arg_max(testrail_id, rank)])) AS case_id
+            FROM {metadata} WHERE release IS NULL OR release = $metadata_release GROUP BY test"""
+    return f"""SELECT c.bug, c.case_id, m.test FROM bug_cases c JOIN ({cases}) m ON lower(c.case_id) = m.case_id
+        UNION SELECT bug, case_id, test FROM {named}"""
+
+
+@cached_query
+def ambiguous_cases(store: Store, bug: str | None = None, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+    """The cases of a bug, or of all bugs of the newest feed, that are about no test because several tests of the name
+    could be meant: [{case_id, name (without parameters), tests (how many)}], most tests first."""
+    return bug_rows(
+        store,
+        f"""SELECT case_id, base_name AS name, max(tests) AS tests FROM (
+            SELECT c.bug, c.case_id, m.base_name, m.tests FROM bug_cases c
+            JOIN ({AMBIGUOUS_METADATA}) m ON lower(c.case_id) IN (lower(m.case_id), lower(m.testrail_id))
+            UNION ALL SELECT bug, case_id, base_name, tests FROM ({AMBIGUOUSLY_NAMED_BY_BUGS}))
+        WHERE bug IN (SELECT bug FROM bugs WHERE $bug = bug OR ($bug IS NULL AND active))
+        GROUP BY ALL ORDER BY tests DESC, case_id, name""",
+        {"bug": bug},
+    )
 
 
 def case_parameters(flt: Filter) -> dict[str, Any]:
-    """Of the SQL of `cases`."""
+    """Of `case_links_sql`."""
     return {} if flt.release is None else {"metadata_release": flt.release}
 
 
@@ -64,8 +85,7 @@ def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
     answer: dict[str, dict[int, str]] = defaultdict(dict)
     for row in bug_rows(
         store,
-        f"""SELECT DISTINCT c.bug, t.test, t.module FROM bug_cases c
-        JOIN ({case_sql(flt)}) m ON lower(c.case_id) = m.case_id JOIN tests t USING (base_name)""",
+        f"SELECT DISTINCT l.bug, t.test, t.module FROM ({case_links_sql(store, flt)}) l JOIN tests t USING (test)",
         case_parameters(flt),
     ):
         answer[row["bug"]][row["test"]] = row["module"]

@@ -1,7 +1,8 @@
 """The tracker's bugs: the tests each is about, and their newest results.
 
-A bug names test cases. The metadata of a test's base name holds its case (case_id or testrail_id), so that every
-parameter of a test shows its bugs. For one release, the metadata of that release wins over the global one.
+A bug names test cases, or tests by file, class and name. The metadata of a test holds its case (case_id or
+testrail_id), and is by its name without parameters, so that every parameter of a test shows its bugs. For one release,
+the metadata of that release wins over the global one.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from data.queries.bug_links import (
     ORDER,
     STATE_CONDITIONS,
     STATES,
+    ambiguous_cases,
     bug_row,
     bug_rows,
+    case_links_sql,
     case_parameters,
-    case_sql,
     links_of,
     matches_words,
 )
@@ -51,9 +53,8 @@ def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING
     are left out."""
     found = bug_rows(
         store,
-        f"""SELECT DISTINCT t.test, b.* FROM tests t JOIN ({case_sql(flt)}) m USING (base_name)
-        JOIN bug_cases c ON lower(c.case_id) = m.case_id JOIN bugs b USING (bug)
-        WHERE b.active AND t.test IN (SELECT unnest($tests::BIGINT[])) ORDER BY {ORDER}""",
+        f"""SELECT DISTINCT l.test, b.* FROM ({case_links_sql(store, flt)}) l JOIN bugs b USING (bug)
+        WHERE b.active AND l.test IN (SELECT unnest($tests::BIGINT[])) ORDER BY {ORDER}""",
         case_parameters(flt) | {"tests": [ids.number(test) for test in tests]},
     )
     answer: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -106,14 +107,15 @@ def bugs(
 def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One bug with the tests it is about, the failing first. `affected`: [{test names, case_ids, status (the worst of
     the lanes; None if it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
-    sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has. None if unknown."""
+    sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has; `ambiguous` see
+    `ambiguous_cases`. None if unknown."""
     found = bug_rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
     if not found:
         return None
     links = bug_rows(
         store,
         f"""SELECT c.case_id, t.test, t.module FROM bug_cases c
-        LEFT JOIN ({case_sql(flt)}) m ON lower(c.case_id) = m.case_id LEFT JOIN tests t USING (base_name)
+        LEFT JOIN ({case_links_sql(store, flt)}) l USING (bug, case_id) LEFT JOIN tests t USING (test)
         WHERE c.bug = $bug ORDER BY c.case_id""",
         case_parameters(flt) | {"bug": name},
     )
@@ -123,13 +125,16 @@ def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | N
     newest = _newest(store, flt, modules)
     if flt.release or flt.version or flt.environment:
         modules = {number: module for number, module in modules.items() if number in newest}
-    matched = {row["case_id"] for row in links if row["test"] is not None}
+    ambiguous = ambiguous_cases(store, name)
+    found_cases = {row["case_id"] for row in links if row["test"] is not None}
+    found_cases |= {row["case_id"] for row in ambiguous}
     named = sorted({row["case_id"] for row in links})
     return {
         **bug_row(found[0]),
         **_test_counts(modules, newest),
         "case_ids": named,
-        "unmatched": [case for case in named if case not in matched],
+        "unmatched": [case for case in named if case not in found_cases],
+        "ambiguous": ambiguous,
         "affected": _affected_tests(store, flt, modules, newest, links),
     }
 

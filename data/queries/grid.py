@@ -18,7 +18,7 @@ from data.model.filters import Filter
 from data.queries.runs import runs
 from data.verdicts import verdicts
 from data.verdicts.lanes import listed_builds
-from data.verdicts.priorities import METADATA, UNKNOWN, priorities_by_name, rows_in_filter
+from data.verdicts.priorities import UNKNOWN, metadata_sql, priorities_of_tests, rows_in_filter
 from data.verdicts.rules import KINDS, worst_kind
 from data.verdicts.verdicts import LaneVerdict
 
@@ -97,7 +97,7 @@ def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
 def priorities(store: Store, release: str | None) -> list[str]:
     """The priorities of a release's tests in the metadata, and UNKNOWN for tests without one."""
     rows = store.rows(
-        f"SELECT DISTINCT priority FROM ({METADATA}) WHERE priority IS NOT NULL ORDER BY 1",
+        f"SELECT DISTINCT priority FROM ({metadata_sql(store)}) WHERE priority IS NOT NULL ORDER BY 1",
         {"metadata_release": release},
     )
     return [*(row["priority"] for row in rows), UNKNOWN] if rows else []
@@ -165,17 +165,17 @@ def _cells(
         "module": name,
         "name": "t.name, t.file, t.class",
     }[order]
-    sorted_by = f"LEFT JOIN ({METADATA}) m USING (base_name)" if order == "priority" else ""
+    sorted_by = f"LEFT JOIN ({metadata_sql(store)}) m USING (test)" if order == "priority" else ""
     with registered(store.cursor(), candidates=candidates):
         page = store.rows(
-            f"""SELECT k.test, t.file, t.class, t.name, t.base_name, k.module::VARCHAR AS module, k.line
+            f"""SELECT k.test, t.file, t.class, t.name, k.module::VARCHAR AS module, k.line
             FROM candidates k JOIN tests t USING (test) {sorted_by}
             ORDER BY {by}, k.test LIMIT $limit OFFSET $offset""",
             ({"metadata_release": flt.release} if sorted_by else {}) | {"limit": limit, "offset": offset},
         )
-    priorities = priorities_by_name(store, {row["base_name"] for row in page}, flt.release)
+    priority_of = priorities_of_tests(store, [row["test"] for row in page], flt.release)
     for row in page:
-        row["priority"] = priorities.get(row["base_name"])
+        row["priority"] = priority_of.get(row["test"])
     line = np.full(len(rows.tests), -1, dtype=np.int32)
     line[[row.pop("line") for row in page]] = np.arange(len(page))
     letters = _letters(rows, at[line[rows.test[at]] >= 0], line, age, (len(page), len(columns)))

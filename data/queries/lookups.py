@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from data.lake.cached_query import cached_query
 from data.lake.connection import LAKE
@@ -11,6 +12,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
+from data.model.metadata_matching import AMBIGUOUS_METADATA
 
 _TABLES = {"run": "runs", "build": "builds", "test": "tests", "release": "releases"}
 
@@ -41,6 +43,13 @@ def _aliases(store: Store) -> dict[str, tuple[str, str]]:
     # Of the newest snapshot, also for an earlier one: it may be from before there were any.
     rows = store.cursor().execute(f"SELECT old, kind, new FROM {LAKE}.main.id_aliases")
     return {ids.text(old): (kind, ids.text(new)) for old, kind, new in rows.fetchall()}
+
+
+@cached_query
+def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+    """The rows of metadata that count for no test, because tests of several files or classes fit: [{base_name, file,
+    class, release, case_id, testrail_id, tests (how many fit)}], most tests first."""
+    return store.rows(f"SELECT * FROM ({AMBIGUOUS_METADATA}) ORDER BY tests DESC, base_name")
 
 
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")

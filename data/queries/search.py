@@ -56,14 +56,15 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
         # a failure pattern has no numbers: the other words of a pasted message are searched
         searched = [word for word in words if kind != "failure" or not re.search(r"\d", word)]
         if searched:
-            where, parameters = _word_condition(kind, searched)
+            where, parameters = _word_condition(kind, searched, store.derived_table("matched_metadata"))
             found = _FIND[kind](store, where, parameters | {"each": each})
             hits += [hit | {"exact": kind == "bug" and hit["id"].lower() == text.lower()} for hit in found]
     return hits
 
 
-def _word_condition(kind: str, words: list[str]) -> tuple[str, dict[str, Any]]:
-    """Condition on `s`: every word occurs in a text of the row, is its number, or the case id of a test."""
+def _word_condition(kind: str, words: list[str], metadata: str) -> tuple[str, dict[str, Any]]:
+    """Condition on `s`: every word occurs in a text of the row, is its number, or the case id of a test by `metadata`,
+    the table of matched metadata."""
     conditions = []
     for index, word in enumerate(words):
         found = [f"contains(lower(s.{name}), $w{index})" for name in _TEXTS[kind]]
@@ -72,7 +73,7 @@ def _word_condition(kind: str, words: list[str]) -> tuple[str, dict[str, Any]]:
             found = [f"s.number = {int(number[1])}", *found[:1]]
         if kind == "test":
             found.append(
-                f"s.base_name IN (SELECT base_name FROM test_metadata "
+                f"s.test IN (SELECT test FROM {metadata} "
                 f"WHERE lower(case_id) = $w{index} OR lower(testrail_id) = $w{index})"
             )
         conditions.append(f"({' OR '.join(found)})")

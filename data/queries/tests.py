@@ -16,7 +16,8 @@ from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.queries.bugs import bugs_of_tests
 from data.queries.failure_texts import attempt_key, messages
-from data.verdicts.priorities import METADATA, UNKNOWN
+from data.verdicts.priorities import UNKNOWN, metadata_sql
+from data.write.metadata import COLUMNS
 
 MAX_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
 
@@ -31,9 +32,9 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
     answer["parameters"] = rows[0]["name"].removeprefix(rows[0]["base_name"])
     answer["first_seen"] = iso(rows[0]["first_seen"])
     answer["metadata"] = store.rows(
-        """SELECT release, priority, case_id, testrail_id, component, owner, topology, state, removed
-        FROM test_metadata WHERE base_name = ? ORDER BY release NULLS FIRST""",
-        [rows[0]["base_name"]],
+        f"""SELECT release, {", ".join(f"arg_max({name}, rank) AS {name}" for name in COLUMNS)}
+        FROM {store.derived_table("matched_metadata")} WHERE test = ? GROUP BY release ORDER BY release NULLS FIRST""",
+        [ids.number(test_id)],
     )
     ran_in = f"SELECT DISTINCT release FROM {store.table_source('results')} WHERE test = ? ORDER BY 1"
     answer["bugs"] = bugs_of_tests(store, (test_id,)).get(test_id, [])
@@ -48,8 +49,8 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
     words = q.split()
     where = "true" + "".join(
         f""" AND (contains(lower(t.file || '::' || t.class || '::' || t.name), lower($w{n}))
-            OR t.base_name IN (SELECT base_name FROM test_metadata
-                               WHERE lower(case_id) = lower($w{n}) OR lower(testrail_id) = lower($w{n})))"""
+            OR t.test IN (SELECT test FROM {store.derived_table("matched_metadata")}
+                          WHERE lower(case_id) = lower($w{n}) OR lower(testrail_id) = lower($w{n})))"""
         for n in range(len(words))
     )
     parameters: dict[str, Any] = {f"w{n}": word for n, word in enumerate(words)}
@@ -63,7 +64,7 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
         where += f" AND coalesce(m.priority, '{UNKNOWN}') = $priority"
         parameters["priority"] = flt.priority
     rows = store.rows(
-        f"""SELECT t.*, m.priority FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) WHERE {where}
+        f"""SELECT t.*, m.priority FROM tests t LEFT JOIN ({metadata_sql(store)}) m USING (test) WHERE {where}
         ORDER BY length(t.name), t.name, t.file, t.class, t.test LIMIT $limit OFFSET $offset""",
         parameters | {"limit": limit, "offset": offset, "metadata_release": flt.release},
     )

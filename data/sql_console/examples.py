@@ -74,7 +74,8 @@ GROUP BY ALL ORDER BY tests DESC LIMIT 25""",
     QUALIFY row_number() OVER (PARTITION BY release ORDER BY started_at DESC, number DESC) = 1)
 SELECT n.release, m.priority, r.module, t.name, r.topology, r.test
 FROM newest n JOIN run_builds USING (run) JOIN results r USING (build)
-JOIN tests t USING (test) JOIN test_metadata m USING (base_name)
+JOIN tests t USING (test) JOIN test_metadata m ON m.base_name = t.base_name
+    AND coalesce(m.file, t.file) = t.file AND coalesce(m.class, t.class) = t.class
 WHERE r.is_final AND r.status = 'failed' AND m.priority IN ('P0', 'P1')
     AND (m.release IS NULL OR m.release = n.release)
 ORDER BY ALL LIMIT 200""",

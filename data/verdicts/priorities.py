@@ -12,11 +12,15 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model.filters import Filter
 
-# One row per base name: the row of the release wins over the global one.
-METADATA = """SELECT base_name, arg_max(priority, release IS NOT NULL) AS priority,
-    arg_max(owner, release IS NOT NULL) AS owner, arg_max(removed, release IS NOT NULL) AS removed
-    FROM test_metadata WHERE release IS NULL OR release = $metadata_release GROUP BY base_name"""
 UNKNOWN = "unknown"  # the priority of a test without one in the metadata
+
+
+def metadata_sql(store: Store) -> str:
+    """SQL: priority, owner and removed of each test with metadata, in the release $metadata_release."""
+    return f"""SELECT test, arg_max(priority, rank) AS priority, arg_max(owner, rank) AS owner,
+        arg_max(removed, rank) AS removed
+        FROM {store.derived_table("matched_metadata")}
+        WHERE release IS NULL OR release = $metadata_release GROUP BY test"""
 
 
 class Priorities(NamedTuple):
@@ -39,32 +43,33 @@ def release_priorities(store: Store, release: str) -> Priorities:
 
 def _load_priorities(store: Store, release: str) -> Priorities:
     parameters: dict[str, Any] = {"metadata_release": release}
-    given = f"SELECT DISTINCT priority FROM ({METADATA}) WHERE priority IS NOT NULL ORDER BY 1"
+    metadata = metadata_sql(store)
+    given = f"SELECT DISTINCT priority FROM ({metadata}) WHERE priority IS NOT NULL ORDER BY 1"
     names = [UNKNOWN, *(row["priority"] for row in store.rows(given, parameters))]
     found = store.cursor().execute(
         f"""SELECT t.test, coalesce(list_position($names::VARCHAR[], m.priority), 1)::SMALLINT - 1 AS code
-        FROM tests t LEFT JOIN ({METADATA}) m USING (base_name) ORDER BY t.test""",
+        FROM tests t LEFT JOIN ({metadata}) m USING (test) ORDER BY t.test""",
         parameters | {"names": names},
     )
     columns = found.fetchnumpy()
     return Priorities(np.asarray(columns["test"]), np.asarray(columns["code"]), names)
 
 
-def priorities_by_name(store: Store, base_names: Iterable[str], release: str | None) -> dict[str, str | None]:
-    """Base name -> priority in a release, for the names with metadata."""
+def priorities_of_tests(store: Store, tests: Iterable[int], release: str | None) -> dict[int, str | None]:
+    """Test -> priority in a release, for the tests with metadata."""
     rows = store.cursor().execute(
-        """SELECT release IS NOT NULL, base_name, priority FROM test_metadata WHERE priority IS NOT NULL
-        AND (release IS NULL OR release = $release) AND base_name IN (SELECT unnest($names::VARCHAR[]))""",
-        {"release": release, "names": list(base_names)},
+        f"""SELECT test, arg_max(priority, rank) FROM {store.derived_table("matched_metadata")}
+        WHERE (release IS NULL OR release = $release) AND test IN (SELECT unnest($tests::BIGINT[])) GROUP BY test""",
+        {"release": release, "tests": list(tests)},
     )
-    return {name: priority for _, name, priority in sorted(rows.fetchall())}  # the rows of a release come last
+    return dict(rows.fetchall())
 
 
 @cached_query
 def tests_of_priority(store: Store, release: str | None, priority: str) -> frozenset[int]:
     """The tests with this priority in a release."""
     rows = store.cursor().execute(
-        f"""SELECT t.test FROM tests t LEFT JOIN ({METADATA}) m USING (base_name)
+        f"""SELECT t.test FROM tests t LEFT JOIN ({metadata_sql(store)}) m USING (test)
         WHERE coalesce(m.priority, '{UNKNOWN}') = $priority""",
         {"metadata_release": release, "priority": priority},
     )

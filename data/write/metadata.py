@@ -11,8 +11,9 @@ import pyarrow as pa
 from data.lake.cursors import one_row, registered
 
 COLUMNS = ("priority", "case_id", "testrail_id", "component", "owner", "topology", "state", "removed")
+KEY = ("base_name", "release", "file", "class")
 _SCHEMA = pa.schema(
-    [pa.field("base_name", pa.string()), pa.field("release", pa.string())]
+    [pa.field(name, pa.string()) for name in KEY]
     + [pa.field(name, pa.bool_() if name == "removed" else pa.string()) for name in COLUMNS]
 )
 
@@ -20,12 +21,13 @@ _SCHEMA = pa.schema(
 def merge_metadata(
     cursor: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]], keep: Sequence[str] = ()
 ) -> tuple[int, int]:
-    """Merge rows (base_name, release or None, and any of COLUMNS) into the table. Returns (added, changed).
+    """Merge rows (base_name, any of COLUMNS and, where they are given, release, file and class) into the table. Returns
+    (added, changed).
 
     A value that is missing or None keeps the stored one; so does every stored value of the columns in `keep`. Of
     several rows with one key the last counts.
     """
-    last = {(row["base_name"], row.get("release")): row for row in rows}
+    last = {tuple(row.get(name) for name in KEY): row for row in rows}
     if not last:
         return 0, 0
     full = [{name: row.get(name) for name in _SCHEMA.names} for row in last.values()]
@@ -35,11 +37,11 @@ def merge_metadata(
     )
     old = ", ".join(f"o.{name}" for name in COLUMNS)
     new = ", ".join(f"n.{name}" for name in COLUMNS)
-    same_key = "o.base_name = {0}.base_name AND o.release IS NOT DISTINCT FROM {0}.release"
+    same_key = " AND ".join(f"o.{name} IS NOT DISTINCT FROM {{0}}.{name}" for name in KEY)
     with registered(cursor, incoming_metadata=pa.Table.from_pylist(full, _SCHEMA)):
         cursor.execute(
             f"""CREATE OR REPLACE TEMP TABLE merged AS
-            WITH n AS (SELECT i.base_name, i.release, {merged} FROM incoming_metadata i
+            WITH n AS (SELECT {", ".join(f"i.{name}" for name in KEY)}, {merged} FROM incoming_metadata i
                        LEFT JOIN test_metadata o ON {same_key.format("i")})
             SELECT n.*, o.base_name IS NULL AS is_new FROM n LEFT JOIN test_metadata o ON {same_key.format("n")}
             WHERE o.base_name IS NULL OR ({old}) IS DISTINCT FROM ({new})"""

@@ -104,8 +104,10 @@ def import_(
     per NUMBER, and needs neither --release nor --module. Importing the same files under the same names again gives the
     same build.
 
-    --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of test_case_id,
-    priority, testrail_id, component, owner, topology, test_state; for one --release, or for all releases.
+    --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of file, class,
+    test_case_id, priority, testrail_id, component, owner, topology, test_state; for one --release, or for all releases.
+    A name that tests of several files or classes have counts for none of them: give file and class, or
+    file::class::name.
 
     Exit code 0: everything was stored; 1: some files could not be read, the rest was stored; 2: the configuration or an
     option is wrong.
@@ -174,9 +176,9 @@ def _import_build(store: Store, key: ImportKey, paths: list[Path]) -> tuple[bool
 
 
 def _sentence(answer: dict[str, Any]) -> str:
-    if "rows" in answer:
-        return "{file}: {rows} tests, {added} new, {changed} changed".format(**answer)
     text = "{release} {module} #{number}: {total} tests, {passed} passed, {failed} failed, {skipped} skipped"
+    if "rows" in answer:
+        text = "{file}: {rows} tests, {added} new, {changed} changed"
     return "; ".join([text.format(**answer), *answer["warnings"]])
 
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from ingest.simulator import vocabulary
-from ingest.simulator.metadata_csv import case_numbers
+from ingest.simulator.metadata_csv import case_numbers, test_function
 from ingest.simulator.planted_faults import PlantedChange
 from ingest.simulator.programme import Programme
 
@@ -46,12 +46,12 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
 
 
 def _bug(
-    programme: Programme, rng: Random, name: str, changes: list[PlantedChange], cases: dict[str, int]
+    programme: Programme, rng: Random, name: str, changes: list[PlantedChange], cases: dict[tuple[str, str, str], int]
 ) -> dict[str, Any]:
     tests = [programme.modules[change.module].tests[change.test] for change in changes]
     first, change = tests[0], changes[0]
     works = all(_works(programme, change) for change in changes)
-    numbers = sorted({cases[test.name.partition("[")[0]] for test in tests})
+    numbers = sorted({cases[test_function(test)] for test in tests})
     subject = first.name.partition("[")[0].removeprefix("test_").replace("_", " ")
     if change.kind == "flaky":
         summary = f"{subject} fails now and then ({change.rate:.0%} of the runs)"

@@ -6,9 +6,19 @@ import csv
 import io
 from random import Random
 
+from ingest.simulator.product_tests import ProductTest
 from ingest.simulator.programme import Programme
 
-COLUMNS = ("testcase_name", "test_case_id", "priority", "testrail_id", "component", "automation_status")
+COLUMNS = (
+    "file",
+    "class",
+    "testcase_name",
+    "test_case_id",
+    "priority",
+    "testrail_id",
+    "component",
+    "automation_status",
+)
 PRIORITIES, WEIGHTS = ("P0", "P1", "P2", "P3", ""), (10, 25, 40, 20, 5)  # some were never given one
 
 
@@ -18,14 +28,19 @@ def metadata_csv(programme: Programme) -> str:
     out = io.StringIO()
     rows = csv.writer(out)
     rows.writerow(COLUMNS)
-    owners = {test.name.partition("[")[0]: test.owner for module in programme.modules for test in module.tests}
-    for name, number in case_numbers(programme).items():
-        priority, owner = rng.choices(PRIORITIES, WEIGHTS)[0], owners[name]
-        rows.writerow([name, f"TC-{1000 + number}", priority, f"C{20000 + number}", owner, "Automated"])
+    owners = {test_function(test): test.owner for module in programme.modules for test in module.tests}
+    for function, number in case_numbers(programme).items():
+        priority, owner = rng.choices(PRIORITIES, WEIGHTS)[0], owners[function]
+        rows.writerow([*function, f"TC-{1000 + number}", priority, f"C{20000 + number}", owner, "Automated"])
     return out.getvalue()
 
 
-def case_numbers(programme: Programme) -> dict[str, int]:
-    """By the name of a test function: the number in its ids."""
-    names = {test.name.partition("[")[0] for module in programme.modules for test in module.tests}
-    return {name: number for number, name in enumerate(sorted(names), 1)}
+def case_numbers(programme: Programme) -> dict[tuple[str, str, str], int]:
+    """By test function: the number in its ids."""
+    functions = {test_function(test) for module in programme.modules for test in module.tests}
+    return {function: number for number, function in enumerate(sorted(functions), 1)}
+
+
+def test_function(test: ProductTest) -> tuple[str, str, str]:
+    """File, class and name without parameters."""
+    return test.file, test.class_name, test.name.partition("[")[0]

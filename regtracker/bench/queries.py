@@ -44,7 +44,7 @@ _BARE = {
     "run view, all modules": """SELECT module, sum(total), sum(passed), sum(failed) FROM build_counts
         WHERE build IN (SELECT build FROM run_builds WHERE run = $run) GROUP BY module""",
     "priorities with deltas": """SELECT priority, status, count(*) FROM results JOIN tests USING (test)
-        JOIN test_metadata USING (base_name) WHERE started_at BETWEEN $first AND $last
+        JOIN test_metadata USING (file, class, base_name) WHERE started_at BETWEEN $first AND $last
         AND build IN (SELECT build FROM run_builds WHERE run = $run) GROUP BY ALL""",
     "failed tests of a run": """SELECT * FROM results JOIN tests USING (test) WHERE status = 'failed'
         AND started_at BETWEEN $first AND $last

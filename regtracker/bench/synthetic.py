@@ -110,8 +110,8 @@ _STATEMENTS = [
     FROM (SELECT *, (md5_number_lower('sig' || luck % 40) >> 1)::BIGINT AS signature FROM made
           WHERE status = 'failed') ANTI JOIN signatures USING (signature) GROUP BY signature""",
     """INSERT INTO test_metadata BY NAME
-    SELECT DISTINCT name AS base_name, NULL AS release, 'P' || hash(name) % 4 AS priority, false AS removed
-    FROM made WHERE name NOT IN (SELECT base_name FROM test_metadata)""",
+    SELECT DISTINCT file, class, name AS base_name, NULL AS release, 'P' || hash(name) % 4 AS priority, false AS removed
+    FROM made ANTI JOIN (SELECT file, class, base_name AS name FROM test_metadata) USING (file, class, name)""",
     """INSERT INTO build_counts BY NAME
     SELECT build, release, started_at, module, topology, count(*) AS total,
            count(*) FILTER (status = 'passed') AS passed, count(*) FILTER (status = 'failed') AS failed, 0 AS errors,

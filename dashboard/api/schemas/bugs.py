@@ -53,9 +53,18 @@ class AffectedTest(Schema):
     lanes: list[AffectedLane] = Field(description="newest result in each release and environment")
 
 
+class AmbiguousCase(Schema):
+    case_id: str = Field(examples=["C1204"])
+    name: str = Field(description="name that several tests have, without parameters", examples=["test_flap"])
+    tests: Count = Field(description="tests of that name")
+
+
 class BugDetail(ListedBug):
     case_ids: list[str] = Field(description="case ids that it names", examples=[["C1204"]])
     unmatched: list[str] = Field(description="case ids without a known test", examples=[[]])
+    ambiguous: list[AmbiguousCase] = Field(
+        description="case ids that are about no test: give file and class in the metadata or the feed", examples=[[]]
+    )
     affected: list[AffectedTest]
 
 

@@ -22,8 +22,10 @@ def feed(world: World, *bugs: BugRecord) -> None:
 
 
 def fill(world: World) -> None:
-    world.history({"a[1]": "PPFF", "b": "PPPP"})
+    world.history({"twice": "P"}, module="storage")
+    world.history({"a[1]": "PPFF", "b": "PPPP", "twice": "PPPP"})
     metadata = [{"base_name": "a", "case_id": "TC-1"}, {"base_name": "b", "testrail_id": "C2"}]
+    metadata.append({"base_name": "twice", "case_id": "TC-2"})
     world.store.transact("test", "metadata", lambda cursor: merge_metadata(cursor, metadata))
     url = "https://tracker.example.com/browse/"
     feed(world, BugRecord("OLD-1", "OLD", url + "OLD-1", True, cases=("C2",)))
@@ -32,6 +34,7 @@ def fill(world: World) -> None:
         BugRecord("NET-1", "NET", url + "NET-1", True, "In Progress", EVIL, "High", EVIL, cases=("TC-1",)),
         BugRecord("NET-2", "NET", "javascript:alert(1)", True, EVIL, "second", cases=("TC-1", "C404"), labels=(EVIL,)),
         BugRecord("LAB-3", "LAB", url + "LAB-3", False, "Closed", "works again", cases=("C2",)),
+        BugRecord("LAB-4", "LAB", url + "LAB-4", False, "Closed", "which one?", cases=("TC-2",)),
     )
 
 
@@ -65,6 +68,9 @@ def test_a_bug_lists_its_tests_with_their_verdicts(filled, screen):
     assert "regression" in test and test.href.endswith(f"case={A}%407.0%2Fprod")
     assert "0 of 1 test failing" in screen("bug", "/bugs/LAB-3")
     assert "No longer in the tracker" in screen("bug", "/bugs/OLD-1")
+    ambiguous = screen("bug", "/bugs/LAB-4")
+    assert "Several tests could be meant." in ambiguous and "No known test" not in ambiguous
+    assert "TC-2: twice matches 2 tests: give file and class in the metadata or the feed." in ambiguous
     assert "No bug NET-99" in screen("bug", "/bugs/NET-99")
 
 

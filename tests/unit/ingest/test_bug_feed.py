@@ -230,3 +230,19 @@ def test_which_statuses_mean_closed_is_configuration(home: Path, read: Run) -> N
     home.parent.joinpath("regtracker.toml").write_text('[bugs]\nclosed = ["Parked"]\n')
     read({"NET": [record("NET-1", status="parked"), record("NET-2", status="Closed")]})
     assert states(home) == {"NET-1": "closed", "NET-2": "open"}
+
+
+def test_a_case_that_several_tests_have_is_reported(home: Path, read: Run, tmp_path: Path) -> None:
+    suite = '<testsuite><testcase classname="{}" name="test_flap"/></testsuite>'
+    for number, kind in enumerate(("A", "B"), 1):
+        (tmp_path / "report.xml").write_text(suite.format(kind))
+        options = ["--release", "7.0", "--module", "m", "--build", str(number)]
+        assert CliRunner().invoke(main, ["import", str(tmp_path / "report.xml"), *options]).exit_code == 0
+    (tmp_path / "cases.csv").write_text("testcase_name,case_id\ntest_flap,C1\nB::test_flap,C2\n")
+    answer = CliRunner().invoke(main, ["import", "--metadata", str(tmp_path / "cases.csv")])
+    assert answer.exit_code == 0 and "test_flap matches 2 tests: give file and class" in answer.output
+    answer = read({"NET": [record("NET-1", "C1"), record("NET-2", "C2")]}, options=("--json",))
+    assert json.loads(answer.stdout)["warnings"] == ["C1: test_flap matches 2 tests: give file and class"]
+    with opened(home) as store:
+        assert bugs.bug(store, "NET-1")["affected"] == []
+        assert [row["key"] for row in bugs.bug(store, "NET-2")["affected"]] == ["::B::test_flap"]
