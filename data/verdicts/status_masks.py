@@ -116,7 +116,7 @@ def load_test_lanes(
     parts = [recent]
     if older.rows is not None:
         parts.append(_Part.of(older.rows, older.builds, storm_columns))
-    newest = parts[-1].rows  # the rows read last know every test
+    newest = max((part.rows for part in parts), key=lambda rows: len(rows.tests))  # what was read last knows every test
     if tests is None:
         chosen = np.zeros(len(newest.tests), dtype=bool)
         for part in parts:

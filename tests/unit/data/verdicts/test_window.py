@@ -75,6 +75,15 @@ def test_any_mix_of_often_and_seldom_run_tests_is_judged_by_its_last_results(wor
     assert then == literal({name: letters[:100] for name, letters in sequences.items()})
 
 
+def test_a_process_that_starts_judges_tests_that_only_a_short_lane_has(world):
+    world.history({"steady": "P" * 30, "seldom": "P" + "-" * 26 + "FFF"})
+    world.history({"only_here": "PFF"}, module="storage", environment="staging")
+    home = world.store.settings.home
+    world.store.close()
+    started = World.at(home)  # it has read no build yet, and reads older builds of the long lane first
+    assert kinds(started) == {"seldom": {"regression"}, "only_here": {"regression"}}
+
+
 def literal(sequences: dict[str, str]) -> dict[str, set[str]]:
     """The verdict kinds by the rules, of tests whose last result is not too long ago."""
     found = {name: set(classify(letters.replace("-", "S"))) for name, letters in sequences.items()}
