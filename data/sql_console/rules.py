@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 _TABLES_TEXT = """
-    releases jobs runs run_builds builds build_counts results failures tests test_metadata signatures commits
+    releases jobs runs run_builds builds build_counts results failures tests test_metadata signatures commits id_aliases
     warnings ledger poll_log requests bugs bug_cases
 """
 TABLES = frozenset(_TABLES_TEXT.split())

@@ -15,8 +15,8 @@ CREATE TABLE jobs (              -- one row per known Jenkins job, to detect new
     missing INTEGER              -- consecutive sweeps that did not find the job
 );
 
-CREATE TABLE runs (              -- one row per regression run: an orchestrating build and a release, or a single build
-    run BIGINT,                  -- id: a hash of source, job, number, start and release
+CREATE TABLE runs (              -- one row per regression run: an orchestrating build in a release and environment, or a build
+    run BIGINT,                  -- id: a hash of source, job, number, start, release and environment
     source VARCHAR,              -- the configured Jenkins
     job VARCHAR,                 -- full name of the orchestrating job
     number INTEGER,              -- Jenkins' number of the orchestrating build
