@@ -11,7 +11,7 @@ from data.sql_console.rules import TABLES
 
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(\s*(?:-- (.*))?$")
 _COLUMN = re.compile(r"^    (\w+) ([A-Z]+),?\s*(?:-- (.*))?$")
-_ADDED = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+);\s*(?:-- (.*))?$")
+_ADDED = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+)(?: DEFAULT [^;]+)?;\s*(?:-- (.*))?$")
 
 
 @cache
