@@ -20,5 +20,5 @@ def get_gate(query: parameters.GateQuery) -> Any:
     """`state` is passed, closed (blocked) or unknown: the run does not exist, is not finished, or lacks results.
     `reason` explains it; `pending`: ask again later. Failures in mass failures and on bad hosts do not count; they are
     listed."""
-    flt = request_context().at(query.filter())
+    flt = request_context().pin(query.filter())  # an unknown name has an answer of the gate's own: unknown
     return gate(store(), flt, query.run, query.baseline, query.kinds, query.max_new, query.limit)

@@ -59,6 +59,8 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
+    if query.source is not None and query.source not in {row["source"] for row in ingest_status.status(store())}:
+        raise not_found("source", query.source)
     return lists.list_response(RowSource(LedgerRow, fetch), query, query.filter())
 
 

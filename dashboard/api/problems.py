@@ -36,9 +36,9 @@ class ProblemError(Exception):
         self.status, self.detail, self.parameter, self.position = status, detail, parameter, position
 
 
-def not_found(what: str, name: str) -> ProblemError:
+def not_found(what: str, name: str, parameter: str | None = None) -> ProblemError:
     """404 for an id or name that is not in the store."""
-    return ProblemError(404, f"no such {what}: {name!r}")
+    return ProblemError(404, f"no such {what}: {name!r}", parameter)
 
 
 def validation_problem(error: ValidationError) -> None:

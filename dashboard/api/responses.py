@@ -21,12 +21,13 @@ from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from dashboard.api import cursors
-from dashboard.api.problems import ProblemError
+from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.response_cache import CACHE_KEY, ObserveRequest, ResponseCache
 from dashboard.api.server import ApiServer, Application
 from dashboard.app_state import Services, snapshot_of, store
 from data.lake.store import Store
 from data.model import filters
+from data.queries.lookups import unknown_name
 from data.settings import Settings
 
 P = ParamSpec("P")
@@ -58,9 +59,17 @@ class RequestContext:
     query: tuple[tuple[str, str], ...]
     etag: str
 
-    def at(self, flt: filters.Filter) -> filters.Filter:
+    def pin(self, flt: filters.Filter) -> filters.Filter:
         """The filter, reading this request's snapshot."""
         return replace(flt, as_of=self.snapshot if self.pinned else None)
+
+    def at(self, flt: filters.Filter) -> filters.Filter:
+        """`pin`, with the names checked. Raises ProblemError 404 for one that this snapshot lacks: a misspelt name would
+        answer "nothing failed"."""
+        flt = self.pin(flt)
+        if unknown := unknown_name(store(), flt):
+            raise not_found(*unknown, parameter=unknown[0] if unknown[0] in request.args else None)
+        return flt
 
 
 def install(server: ApiServer, observe: ObserveRequest) -> None:

@@ -14,14 +14,36 @@ from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
 from data.model.metadata_matching import AMBIGUOUS_METADATA
 
-_TABLES = {"run": "runs", "build": "builds", "test": "tests", "release": "releases"}
+_TABLES = {"run": "runs", "build": "builds", "test": "tests"}
+# What a filter can name, by its field, with the columns that hold such names. A module may be an owning module or the
+# module of a job.
+_NAMES = {
+    "release": (("releases", "release"),),
+    "version": (("runs", "version"), ("builds", "version")),
+    "environment": (("runs", "environment"), ("builds", "environment")),
+    "module": (("build_counts", "module"), ("builds", "module"), ("run_builds", "module")),
+    "topology": (("build_counts", "topology"),),
+}
 
 
 @cached_query
 def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
-    """`what`: run, build or test, by id, or release. Raises ValueError for an invalid id."""
-    value = name if what == "release" else ids.number(name)
-    return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [value])
+    """`what`: run, build or test, by id; or a field of a filter, by name. Raises ValueError for an invalid id."""
+    if what in _TABLES:
+        return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [ids.number(name)])
+    return any(
+        store.value(f"SELECT EXISTS (FROM {table} WHERE {column} = ?)", [name]) for table, column in _NAMES[what]
+    )
+
+
+def unknown_name(store: Store, flt: Filter) -> tuple[str, str] | None:
+    """The field and value of the filter that nothing in the store has, such as ("module", "ruoting"); None if there is
+    something for every field. A known environment in which a known release never ran is not unknown."""
+    for what in _NAMES:
+        name = getattr(flt, what)
+        if name is not None and not exists(store, what, name, Filter(as_of=flt.as_of)):
+            return what, name
+    return None
 
 
 def current_id(store: Store, old: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-# What narrows, or moves, any answer that knows of it: nothing of this name is in the store.
+# What narrows, or moves, any answer that knows of it. Nothing in the store has the name "none".
 FILTERS = {
     "release": "none",
     "version": "none",
@@ -67,6 +67,26 @@ def test_a_filter_changes_the_answer_or_is_refused(client, early, names, route, 
         assert name != "as_of", "every route reads the past"
         assert narrowed.json["parameter"] == name and name in narrowed.json["detail"]
     elif narrowed.status_code == 404:
-        assert name == "as_of" or "release" in name or "{" not in route
+        assert name == "as_of" or narrowed.json["detail"] == f"no such {name}: 'none'"
+        assert name == "as_of" or narrowed.json["parameter"] == name
     elif route not in ALWAYS | SAME_HERE:
+        assert name in ("priority", "exclude_flaky", "as_of"), "nothing has this name, and the answer does not say so"
         assert answered(narrowed) != answered(whole)
+
+
+@pytest.mark.parametrize("format_name", ["json", "csv", "parquet"])
+@pytest.mark.parametrize("name", ["release", "environment", "module", "version", "topology"])
+def test_a_name_that_nothing_has_is_not_found_in_any_format(client, name, format_name):
+    answer = client.get(f"/api/v1/runs?{name}=ruoting&format={format_name}")
+    assert (answer.status_code, answer.json["detail"]) == (404, f"no such {name}: 'ruoting'")
+
+
+def test_a_source_that_nobody_configured_is_not_found(client):
+    assert client.get("/api/v1/ingest/ledger?source=nowhere").status_code == 404
+
+
+def test_a_name_of_another_release_gives_an_empty_list(client, filled):
+    of_7 = client.get("/api/v1/choices?release=7.0").json
+    of_8 = client.get("/api/v1/choices?release=8.0").json
+    only_8 = sorted(set(of_8["versions"]) - set(of_7["versions"]))
+    assert client.get(f"/api/v1/runs?release=7.0&version={only_8[0]}").json["items"] == []
