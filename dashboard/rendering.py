@@ -7,7 +7,7 @@ nodes, costs milliseconds, keeps scroll position, focus and open rows, and Jinja
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -23,6 +23,7 @@ from data.lake.connection import StoreError
 from data.lake.store import SnapshotNotFoundError, Store
 from data.model.filters import EVERYTHING, Filter, FilterError
 from data.queries import releases
+from data.queries.lookups import unknown_name
 from data.verdicts.evidence import gate
 from data.verdicts.unread_history import unread_histories
 
@@ -32,15 +33,21 @@ class UnknownError(Exception):
 
 
 class EmptyScopeError(Exception):
-    """What the URL names exists but has no data in the URL's scope; `href` links to it without the scope."""
+    """What the URL names has no data in the URL's scope; `href` links to it without the scope, `others` (name, link) to
+    it in other scopes."""
 
-    def __init__(self, text: str, href: str) -> None:
+    def __init__(self, text: str, href: str, others: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(text)
-        self.href = href
+        self.href, self.others = href, others
 
 
 # Screens with verdicts: they say so while the history is still being read.
 JUDGING = {f"{name}.html" for name in ("overview", "run", "matrix", "test", "grid", "compare", "build")}
+
+# Screens whose whole content depends on the scope: they name a release, environment or module that nothing has.
+SCOPED = JUDGING | {f"{name}.html" for name in ("trends", "failures", "failure", "bugs", "bug")}
+
+MAX_OTHERS = 12  # names offered in place of an unknown one
 
 PageData = Callable[..., dict[str, Any]]  # (store, url, **segments) -> the template's variables
 
@@ -84,7 +91,10 @@ def render_screen(template: str, url: PageUrl, page_data: PageData, segments: di
     try:
         opened = store(url.filter.as_of)  # all queries of the page use this snapshot
         snapshot = opened.snapshot().id
-        context = {"bare": not releases.choices(opened, EVERYTHING)["releases"]} | page_data(opened, url, **segments)
+        choices = releases.choices(opened, EVERYTHING)
+        if template in SCOPED and choices["releases"]:
+            _check_names(opened, url, choices)
+        context = {"bare": not choices["releases"]} | page_data(opened, url, **segments)
         markup = render_markup(template, url, context)
         if template in JUDGING:
             scope = Filter(url.filter.release, environment=url.filter.environment)
@@ -94,7 +104,9 @@ def render_screen(template: str, url: PageUrl, page_data: PageData, segments: di
     except (UnknownError, SnapshotNotFoundError) as error:
         markup = render_template("error_state.html", url=url, kind="unknown", text=str(error))
     except EmptyScopeError as error:
-        markup = render_template("error_state.html", url=url, kind="nothing", text=str(error), href=error.href)
+        markup = render_template(
+            "error_state.html", url=url, kind="nothing", text=str(error), href=error.href, others=error.others
+        )
     except (FilterError, ValueError) as error:
         markup = render_template(
             "error_state.html", url=url, kind="wrong", text=str(error), field=getattr(error, "field", None)
@@ -113,3 +125,11 @@ def pass_rate_definition(store: Store) -> str:
     """How the pass rate is defined by the settings."""
     skipped = store.settings.measures.skipped_in_pass_rate
     return "passed / all results, including skipped" if skipped else "passed / (passed + failed), without skipped"
+
+
+def _check_names(opened: Store, url: PageUrl, choices: Mapping[str, Sequence[str]]) -> None:
+    """Raise EmptyScopeError for a release, environment or module that nothing has: "no failures" would be misleading."""
+    if unknown := unknown_name(opened, url.filter):
+        what, name = unknown
+        others = [(other, url.here(**{what: other})) for other in choices.get(f"{what}s", ())[:MAX_OTHERS]]
+        raise EmptyScopeError(f"No {what} {name}.", url.here(**{what: None}), others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import pytest
 from dash import Dash
 from support.screen import Screen
 from support.store_builder import cases
@@ -130,7 +131,16 @@ def test_invalid_urls_show_an_explanation(world, screen):
     assert "No release 9.9" in screen("overview", "/?release=9.9")
     assert "there is no snapshot 999" in (gone := screen("overview", "/?as_of=999"))
     assert "regtracker check" not in gone
-    assert "No runs of this release" in screen("run", "/runs/latest?release=9.9")
+    assert "No release 9.9" in screen("run", "/runs/latest?release=9.9")
+
+
+@pytest.mark.parametrize("slot", ["overview", "matrix", "trends-head", "grid-head", "failures", "compare", "bugs"])
+@pytest.mark.parametrize("name", ["release", "environment", "module"])
+def test_a_name_that_nothing_has_is_no_clean_screen(world, screen, slot, name):
+    world.run({"routing": {"a": "P"}})
+    path = {"overview": ""}.get(slot, slot.removesuffix("-head"))
+    found = screen(slot, f"/{path}?{name}=ruoting")
+    assert f"No {name} ruoting" in found and found.one("link", "Remove the filters").href == f"/{path}"
 
 
 def test_an_invalid_parameter_is_named_with_a_link_to_remove_it(world, screen):
