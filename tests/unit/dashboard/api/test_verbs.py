@@ -46,7 +46,7 @@ def test_the_gate_says_yes_no_or_that_it_cannot_say(call, filled):
     assert answer["state"] == "closed" and answer["tests"][0]["evidence"]["rule"] == "class"
     blocked = call("gate", *SEVEN, "--run", number, "--baseline", "4")
     assert blocked.exit_code == 1 and blocked.stdout.startswith("Blocked: 2 new failures (limit 0), compared with #4.")
-    assert "routing_test.py::TestIt::broken" in blocked.stdout and "new failure in storage" in blocked.stdout
+    assert "routing_test.py::TestIt::broken" in blocked.stdout and "not run -> failed in storage" in blocked.stdout
     assert call("gate", *SEVEN, "--run", number, "--max-new", "9").exit_code == 0
     running = call("gate", *SEVEN)
     assert running.exit_code == 2 and "still running" in running.stdout
