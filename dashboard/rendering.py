@@ -128,7 +128,7 @@ def pass_rate_definition(store: Store) -> str:
 
 
 def _check_names(opened: Store, url: PageUrl, choices: Mapping[str, Sequence[str]]) -> None:
-    """Raise EmptyScopeError for a release, environment or module that nothing has: "no failures" would be misleading."""
+    """Raise EmptyScopeError for a release, environment or module that nothing has: "no failures" would mislead."""
     if unknown := unknown_name(opened, url.filter):
         what, name = unknown
         others = [(other, url.here(**{what: other})) for other in choices.get(f"{what}s", ())[:MAX_OTHERS]]

@@ -64,7 +64,7 @@ class RequestContext:
         return replace(flt, as_of=self.snapshot if self.pinned else None)
 
     def at(self, flt: filters.Filter) -> filters.Filter:
-        """`pin`, with the names checked. Raises ProblemError 404 for one that this snapshot lacks: a misspelt name would
+        """`pin` with the names checked. Raises ProblemError 404 for one that this snapshot lacks: a misspelt name would
         answer "nothing failed"."""
         flt = self.pin(flt)
         if unknown := unknown_name(store(), flt):
