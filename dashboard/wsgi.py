@@ -43,7 +43,7 @@ def serve(
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": 1 if dev else workers,
         "threads": threads,
-        "worker_class": "gthread",
+        "worker_class": "dashboard.buffering_worker.BufferingWorker",
         "graceful_timeout": 5,
         "timeout": 120,
         "keepalive": 30,
