@@ -11,12 +11,14 @@ from typing import NamedTuple
 from data.settings import SourceSettings
 from data.write.raw_files import AXIS_END
 from ingest.build_download import ResultFiles
-from ingest.merge_reports import enrich, group_attempts, has_repeats, merge_reruns, number_duplicates
+from ingest.merge_reports import enrich, merge_reruns
 from ingest.parsers import console_log, order_log, parse_file
 from ingest.parsers.agent_paths import compile_roots
 from ingest.parsers.allowance import Allowance
-from ingest.parsers.cases import FAILED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.cases import FAILED, SKIPPED, Case, DeclaredCounts, Report, ReportStream
 from ingest.parsers.metered_stream import MeteredStream
+from ingest.repeats import group_attempts, has_repeats, merge_rerun_files, number_twins
+from ingest.report_folders import module_of
 from ingest.report_inputs import JENKINS_REPORTS, ReportInput, open_reports
 
 # The folder of a JUnit file beside order logs is its topology.
@@ -96,8 +98,12 @@ def read_results(
     number: int | None,
     roots: Sequence[str] = (),
     allowance: Allowance | None = None,
+    jenkins: DeclaredCounts | None = None,
 ) -> BuildResults:
-    """The results of a build's downloaded files. Raises UnfinishedBuildError, BadArchiveError, LimitError."""
+    """The results of a build's downloaded files; `jenkins` is what Jenkins counts in them.
+
+    Raises UnfinishedBuildError, BadArchiveError, LimitError.
+    """
     refused: list[str] = []
     inputs = open_reports(source, files, refused.append)
     if allowance:
@@ -110,6 +116,7 @@ def read_results(
         topology=re.compile(source.topology) if source.topology else None,
         console_patterns=console_log.compile_patterns(rule.pattern for rule in source.console),
         roots=roots,
+        jenkins=jenkins,
     )
     for why in dict.fromkeys(refused):
         results.warn(why, flag="unreadable")
@@ -128,13 +135,14 @@ def read_build(
     console_patterns: Sequence[re.Pattern[str]] = (),
     roots: Sequence[str] = (),
     allowance: Allowance | None = None,
+    jenkins: DeclaredCounts | None = None,
 ) -> BuildResults:
     """Read each report of a build once, in the order of their paths, and merge them.
 
     `topology` finds a report's topology (the group of that name) in its path; without it JUNIT_TOPOLOGY does, but only
     beside order logs. The axis before a path is prepended. TestNG files without a configured kind, console logs and
     Jenkins' own reports are used only if no other report has a case. `roots` are folders of agents that no test's file
-    contains. Raises BadArchiveError, LimitError.
+    contains; `jenkins` is what Jenkins counts. Raises BadArchiveError, LimitError.
     """
     build = BuildResults()
     parsed = [
@@ -147,12 +155,14 @@ def read_build(
     build.reported = _count_as_jenkins(reports)
     _set_topologies(reports, topology or (JUNIT_TOPOLOGY if logs else None))
     _prepend_axes([*logs, *reports])
+    if not logs:
+        _set_modules(reports)
     cases = [case for file in reports for case in file.report.cases]
     build.started_at = _newest(reports, cases)
     if not logs and not has_repeats(cases):
         build.cases = cases
     else:
-        _merge(build, logs, reports)
+        _merge(build, logs, reports, jenkins if build.reported is not None else None)
     return build
 
 
@@ -232,6 +242,14 @@ def _set_topologies(reports: list[_Parsed], rule: re.Pattern[str] | None) -> Non
                 case.topology = case.topology or found["topology"] or ""
 
 
+def _set_modules(reports: list[_Parsed]) -> None:
+    """Tests without a file have the module's folder as their file: modules may have tests of one name."""
+    for file in reports:
+        if file.kind not in _FALLBACKS and (module := module_of(file.path.rpartition(AXIS_END)[2])):
+            for case in file.report.cases:
+                case.file = case.file or module
+
+
 def _prepend_axes(parsed: list[_Parsed]) -> None:
     for file in parsed:
         if axis := file.path.rpartition(AXIS_END)[0]:
@@ -239,13 +257,14 @@ def _prepend_axes(parsed: list[_Parsed]) -> None:
                 case.topology = ",".join(filter(None, (axis, case.topology)))
 
 
-def _merge(build: BuildResults, logs: list[_Parsed], reports: list[_Parsed]) -> None:
+def _merge(build: BuildResults, logs: list[_Parsed], reports: list[_Parsed], jenkins: DeclaredCounts | None) -> None:
     main_cases: list[Case] = []
     rerun_cases: list[Case] = []
     for log in logs:
         (rerun_cases if order_log.log_name(log.path).is_rerun else main_cases).extend(log.report.cases)
     tests = merge_reruns(main_cases, rerun_cases)
-    reported = group_attempts(file.report for file in reports)
+    grouped = group_attempts([file.report for file in reports], jenkins)
+    reported = merge_rerun_files([(file.path, tests) for file, tests in zip(reports, grouped, strict=True)])
     if tests and reported:
         enrichment = enrich(tests, reported)
         reported = enrichment.unknown
@@ -255,7 +274,7 @@ def _merge(build: BuildResults, logs: list[_Parsed], reports: list[_Parsed]) -> 
         if count := enrichment.status_differs:
             text = f"{count} tests have another status in JUnit than in the order log, which counts"
             build.warn(text, flag="status_differs")
-    if count := number_duplicates([*tests, *reported]):
+    if count := number_twins([*tests, *reported]):
         text = f"{count} results repeat a test on its topology: kept as variants #2 and up"
         build.warn(text, flag="repeated")
     build.cases = [case for test in (*tests, *reported) for case in test]

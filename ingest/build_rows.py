@@ -22,7 +22,7 @@ from ingest.layouts.job import BuildPlacement, JobLayout
 from ingest.naming_rules import UNKNOWN, base_name
 from ingest.parsers import totals
 from ingest.parsers.allowance import Allowance
-from ingest.parsers.cases import FAILED, Case
+from ingest.parsers.cases import FAILED, Case, DeclaredCounts
 
 
 def build_record(
@@ -42,10 +42,11 @@ def build_record(
     """
     source = layout.source
     placement = layout.placement(detail, started_at, parents, upstream)
-    results = read_results(source, files, detail.number, roots, allowance)
+    counters = detail.counters
+    counted = DeclaredCounts(counters.total, counters.failed) if counters else None
+    results = read_results(source, files, detail.number, roots, allowance, counted)
     kept = files.keep()
     cases, tests = result_table(results.cases, lambda file: layout.rules.owner(file, placement.module))
-    counters = detail.counters
     build = BuildRecord(
         source=source.name,
         job=detail.job,

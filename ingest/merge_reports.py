@@ -6,17 +6,15 @@ if there are no order logs. A repeated result is kept: as an attempt of a retry,
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
 from functools import cached_property
 from typing import NamedTuple
 
-from ingest.parsers.cases import FAILED, Case, Report
+from ingest.parsers.cases import FAILED, Case
 from ingest.parsers.identity import dotted
+from ingest.repeats import Attempts, append_attempts
 
 MAX_CANDIDATES = 200  # tests of one name that are searched for one whose dotted name ends alike
-
-Attempts = list[Case]  # of one test in one topology, the last of them final
 
 
 class Enrichment(NamedTuple):
@@ -26,11 +24,6 @@ class Enrichment(NamedTuple):
     unknown: list[Attempts]
     ambiguous: int
     status_differs: int
-
-
-def has_repeats(cases: list[Case]) -> bool:
-    """Whether a test occurs twice in one topology, so that there is something to merge."""
-    return len({(case.file, case.class_name, case.name, case.topology) for case in cases}) != len(cases)
 
 
 def merge_reruns(main_cases: list[Case], rerun_cases: list[Case]) -> list[Attempts]:
@@ -46,51 +39,12 @@ def merge_reruns(main_cases: list[Case], rerun_cases: list[Case]) -> list[Attemp
         if same:
             # Of several main logs of a topology: the one that failed, preferably of the same suite.
             main = min(same, key=lambda test: (test[-1].status != FAILED, test[0].suite != case.suite))
-            _append(main, [case])
+            append_attempts(main, [case])
         else:
             case.attempt = 1
             tests.append([case])
             same.append(tests[-1])
     return tests
-
-
-def group_attempts(reports: Iterable[Report]) -> list[Attempts]:
-    """The tests of reports without order logs. A test that failed and occurs again in the same report and suite was
-    retried there; any other repetition is a result of its own."""
-    tests: list[Attempts] = []
-    for report in reports:
-        latest: dict[tuple[str, str, str, str, str], Attempts] = {}
-        for test in _split_tests(report.cases):
-            case = test[0]
-            key = (case.suite, case.file, case.class_name, case.name, case.topology)
-            before = latest.get(key)
-            if before is not None and before[-1].status == FAILED:
-                _append(before, test)
-            else:
-                latest[key] = test
-                tests.append(test)
-    return tests
-
-
-def count_retries(report: Report) -> int:
-    """How many results of a report, each counted by Jenkins, the store takes for attempts of a retry."""
-    return 0 if any(case.attempt > 1 for case in report.cases) else len(report.cases) - len(group_attempts([report]))
-
-
-def number_duplicates(tests: Iterable[Attempts]) -> int:
-    """Turn repeated results of a test on a topology into variants: from the second on, `#2` and so on is appended to
-    the topology. Returns how many there were."""
-    seen: Counter[tuple[str, str, str, str]] = Counter()
-    repeated = 0
-    for test in tests:
-        case = test[0]
-        key = (case.file, case.class_name, case.name, case.topology)
-        seen[key] += 1
-        if seen[key] > 1:
-            repeated += 1
-            for attempt in test:
-                attempt.topology = f"{key[3]} #{seen[key]}".lstrip()
-    return repeated
 
 
 def enrich(tests: list[Attempts], reported: list[Attempts]) -> Enrichment:
@@ -111,23 +65,6 @@ def enrich(tests: list[Attempts], reported: list[Attempts]) -> Enrichment:
             matched[id(attempts)] = (attempts, test)
     differ = sum(not _add_details(attempts, cases) for attempts, cases in matched.values())
     return Enrichment(unknown, ambiguous, differ)
-
-
-def _split_tests(cases: Iterable[Case]) -> Iterator[Attempts]:
-    """Groups the cases of a report, in which the attempts of a test follow each other."""
-    test: Attempts = []
-    for case in cases:
-        test.append(case)
-        if case.is_final:
-            yield test
-            test = []
-
-
-def _append(test: Attempts, later: Iterable[Case]) -> None:
-    for case in later:
-        test[-1].is_final = False
-        case.attempt, case.is_final = len(test) + 1, True
-        test.append(case)
 
 
 def _add_details(attempts: list[Case], reported: list[Case]) -> bool:

@@ -32,9 +32,9 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
     \b
     Example: regtracker parse build/reports/*.xml --json
     """
-    from ingest.merge_reports import count_retries
     from ingest.parsers import parse_file
     from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
+    from ingest.repeats import count_retries
 
     worst = 0
     for file in files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ingest.parsers.allowance import count_case
 
@@ -48,6 +48,22 @@ class Case:
     is_final: bool = True
     suite: str = ""
     started_at: float | None = None  # seconds since the epoch, UTC
+    line: str = ""  # of the test in its file
+
+
+class DeclaredCounts(NamedTuple):
+    """Totals by which repeated results are judged. `failed` includes errors. `reruns_only_failed`: the tool repeats a
+    name only where it ran a failed test, or all tests, again."""
+
+    tests: int | None = None
+    failed: int | None = None
+    reruns_only_failed: bool = False
+
+    def plus(self, other: DeclaredCounts) -> DeclaredCounts:
+        """The sum; a number that one of them lacks is unknown."""
+        tests = None if self.tests is None or other.tests is None else self.tests + other.tests
+        failed = None if self.failed is None or other.failed is None else self.failed + other.failed
+        return DeclaredCounts(tests, failed, self.reruns_only_failed or other.reruns_only_failed)
 
     def __post_init__(self) -> None:
         count_case()
@@ -59,7 +75,8 @@ class Report:
 
     The counts are of final attempts: passed + failed + skipped = tests; `errors` is a part of failed.
     `differences`: lines about totals in the file that differ from what was read, for `warnings`.
-    `unread`: the file is a report of tests, but of a kind that is not read.
+    `unread`: the file is a report of tests, but of a kind that is not read. `declared`: what suites declare, by the
+    `suite` of their cases; that of the whole report under None.
     """
 
     status: str = "ok"
@@ -72,6 +89,7 @@ class Report:
     unmarked: int = 0  # earlier attempts among `cases`, which Jenkins counts as passed tests
     started_at: float | None = None  # of the whole report, if its cases have no time of their own
     unread: bool = False
+    declared: dict[str | None, DeclaredCounts] = field(default_factory=dict)
 
     @property
     def tests(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ingest.parsers import totals
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, DeclaredCounts, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
 
 Json = dict[str, Any]
@@ -22,6 +22,7 @@ MAX_BYTES = 256 << 20  # the document is read whole
 # FIXED and REGRESSION compare with what was the previous build at that time; only passed or failed is kept.
 _STATUS = {"PASSED": PASSED, "FIXED": PASSED, "FAILED": FAILED, "REGRESSION": FAILED, "SKIPPED": SKIPPED}
 _MEASURE = {PASSED: "passed", FAILED: "failures", SKIPPED: "skipped tests"}
+_MAVEN = re.compile(r"/[^/$]+\$([^/$]+)/\d{1,9}/?$")  # GROUP$ARTIFACT, a module of a Maven job
 _AXES = re.compile(r"/([^/]*=[^/]*)/(\d{1,9})/?$")
 
 
@@ -59,6 +60,9 @@ def read(document: Json, *, number: int | None = None) -> Report:
             report.differ(_differences(document, report.cases, older.cases))
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
         return Report("error", warnings=[f"not structured like a test report ({error})"])
+    else:
+        counts = totals.number(document.get("totalCount")), totals.number(document.get("failCount"))
+        report.declared[None] = DeclaredCounts(*counts)
     if older.cases:
         report.warnings.append(f"{older.tests} results from older builds of axes were left out")
     report.started_at = min((case.started_at for case in report.cases if case.started_at), default=None)
@@ -99,6 +103,9 @@ def _collect(document: Json, topology: str, number: int | None, report: Report, 
         first = len(into.cases)
         result = _dict(child.get("result"))
         _collect(result, ",".join(filter(None, (topology, axis))), number, into, older)
+        if module := _MAVEN.search(str(_dict(child.get("child")).get("url") or "")):
+            for case in into.cases[first:]:
+                case.file = case.file or unquote(module[1])
         if into is report and "childReports" not in result:
             report.differ(_differences(result, report.cases[first:], element=axis))
 

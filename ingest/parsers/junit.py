@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ingest.parsers import junit_dialects, junit_totals
-from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, DeclaredCounts, Report, ReportStream
 from ingest.parsers.junit_totals import CATCH2_HOST, PYTEST, SuiteCounts, SuiteTotals
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.totals import shortened
@@ -42,8 +42,8 @@ def parse(stream: ReportStream, *, trace_chars: int = TRACE_CHARS, output_chars:
 
 class _Suite:
     __slots__ = (
-        "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "init", "kept", "label",
-        "last", "lines", "name", "nested", "output", "own", "parent", "path", "seconds", "start",
+        "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "init", "is_go", "kept",
+        "label", "last", "lines", "name", "nested", "output", "own", "parent", "path", "seconds", "start",
     )  # fmt: skip
 
     def __init__(self, attrs: dict[str, str], parent: _Suite | None, first: int, lines: int) -> None:
@@ -72,6 +72,7 @@ class _Suite:
         self.init: Case | None = None  # its own <error> or <failure>
         self.failed: list[Case] = []
         self.output: Clip | None = None
+        self.is_go = False  # of a tool that converts what go prints
 
 
 def _add_differences(outer: _Suite, inner: _Suite) -> None:
@@ -120,6 +121,7 @@ class _Reader:
         self._differences: list[str] = []
         self._uncounted = 0
         self._unmarked = 0
+        self._totals: dict[str | None, DeclaredCounts] = {}
         self._started: float | None = None
         self._bad_times, self._bad_time = 0, ""
         self._stack: list[tuple[str, _Suite | None]] = []
@@ -207,6 +209,8 @@ class _Reader:
             file, class_name, name, status, None, duration, None, None, None, "", suite.host, 1, True,
             suite.label, started,
         )  # fmt: skip
+        if "line" in attrs:
+            case.line = attrs["line"]
         self.cases.append(case)
 
     def _start_other(self, tag: str, attrs: dict[str, str]) -> None:
@@ -235,6 +239,10 @@ class _Reader:
         if parent is not None and tag in _OUTPUTS:
             parent.output = self._text = parent.output or Clip(self._output_chars)
             self._source.listen(True)
+        if tag == "property" and attrs.get("name") == "go.version":
+            suite = next((outer for _, outer in reversed(self._stack) if outer is not None), None)
+            if suite is not None:
+                suite.is_go = True
         if len(self._stack) > MAX_DEPTH:
             raise RefusedXmlError(f"nests more than {MAX_DEPTH} elements")
         self._stack.append((tag, None))
@@ -366,11 +374,25 @@ class _Reader:
         self._check_totals(suite)
         if suite.kept:
             junit_dialects.remove_positions(self.cases, suite.first)
+        self._note_totals(suite)
         tests = suite.declared.tests if suite.declared is not None and suite.name == PYTEST else None
         if tests is not None and tests < suite.kept + suite.own.errors:
             cases = self.cases[suite.first :]
             self._unmarked += junit_dialects.mark_reruns_of_pytest(cases, tests)
             self.cases[suite.first :] = cases
+
+    def _note_totals(self, suite: _Suite) -> None:
+        """Keep the totals by which repeated results are judged."""
+        declared = suite.declared
+        if declared is None and not suite.is_go:
+            return
+        failed = None if declared is None or declared.failures is None is declared.errors else declared.failed
+        counts = DeclaredCounts(None if declared is None else declared.tests, failed, suite.is_go)
+        if suite.kept:
+            known = self._totals.get(suite.label)
+            self._totals[suite.label] = counts if known is None else known.plus(counts)
+        if suite.parent is None:
+            self._totals[None] = counts
 
     def _check_totals(self, suite: _Suite) -> None:
         """Compare what a suite declares with what it has, and add it to the suite around it."""
@@ -470,6 +492,7 @@ class _Reader:
             uncounted=self._uncounted,
             unmarked=self._unmarked,
             started_at=self._started,
+            declared=self._totals,
         )
         report.differ(shortened(self._differences) if found else [])
         if self._bad_times:

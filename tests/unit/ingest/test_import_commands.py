@@ -39,7 +39,7 @@ def test_parse_answers_with_a_line_a_file(tmp_path: Path, regtracker: Run) -> No
 
 def test_parse_and_import_agree_on_what_a_retry_is(tmp_path: Path, regtracker: Run) -> None:
     case = b'<testcase classname="c" name="a">%s</testcase>'
-    suite = b'<testsuite name="s">' + case % b"<failure/>" + case % b"" + b"</testsuite>"
+    suite = b'<testsuite name="pytest">' + case % b"<failure/>" + case % b"" + b"</testsuite>"
     (tmp_path / "a.xml").write_bytes(suite)
     parsed = json.loads(regtracker("parse", "--json", str(tmp_path / "a.xml")).stdout)
     assert parsed["tests"] == 2
