@@ -67,8 +67,12 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
 @routes.get("/failures/<signature>", summary="One failure pattern", responses=item_responses(FailureDetail))
 @cached_route()
 def get_failure(path: parameters.SignaturePath, query: parameters.FailureQuery) -> Any:
-    """With counts by day and the newest examples."""
-    found = failures.failure(store(), valid_id("failure pattern", path.signature), request_context().at(query.filter()))
+    """With counts by day, module and host, and the newest examples: of its whole history, or with `runs` or `run` of
+    those runs, as in the list."""
+    if query.run is not None:
+        find_run(query.run, request_context().at(Filter()))
+    flt = request_context().at(query.filter())
+    found = failures.failure(store(), valid_id("failure pattern", path.signature), flt, run=query.run)
     if found is None:
         raise not_found("failure pattern", path.signature)
     return found

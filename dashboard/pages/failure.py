@@ -1,8 +1,9 @@
-"""One failure pattern: when and where it occurs, how often per day, and its latest examples."""
+"""One failure pattern: when and where it occurs, how often per day, and its latest examples.
+
+Of the newest runs, of one run, or of all."""
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.lake.store import Store
-from data.queries import failures
+from data.queries import failures, runs
 
 PATH, NAME = "/failures/<signature>", ""
 DAYS = 60
@@ -29,19 +30,30 @@ def register(app: Dash) -> None:
 
 
 def page_data(store: Store, url: PageUrl, signature: str) -> dict[str, Any]:
-    offset = offset_of(url)
-    pattern = failures.failure(store, signature, url.filter, PAGE_SIZE, offset)
+    offset, flt, run = offset_of(url), url.filter, _run(store, url)
+    pattern = failures.failure(store, signature, flt, PAGE_SIZE, offset, run["id"] if run else None)
     if pattern is None:
         raise rendering.UnknownError(f"No failure pattern {signature}. The link may belong to another installation.")
-    hosts = Counter(row["host"] or "no host" for row in pattern["examples"])
     return {
         "pattern": pattern,
         "bars": bars(pattern["days"]),
         "by_module": [{"name": row["module"], "count": row["count"]} for row in pattern["by_module"][:SHARES]],
-        "by_host": [{"name": name, "count": count} for name, count in hosts.most_common(SHARES)],
+        "by_host": [{"name": row["host"] or "no host", "count": row["count"]} for row in pattern["by_host"][:SHARES]],
+        "runs": flt.runs,
+        "run": run,
         "offset": offset,
         "more": offset + PAGE_SIZE < pattern["count"],
     }
+
+
+def _run(store: Store, url: PageUrl) -> dict[str, Any] | None:
+    """The run to which the URL narrows the page."""
+    if not url.get("run"):
+        return None
+    found = runs.run(store, url.get("run"))
+    if found is None:
+        raise rendering.UnknownError(f"No run {url.get('run')}. The link may belong to another installation.")
+    return found
 
 
 def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Failure patterns: failures grouped by message, new ones first, then by number of tests."""
+"""Failure patterns: failures grouped by message; those of most tests in the newest runs first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from data.queries import failures
 
 PATH, NAME = "/failures", "Failures"
 RUNS = ("5", "10", "30", "60")
+# Equal rows keep the order of the query: most tests first.
 SORTS = {
+    "newest": lambda row: (-row["newest_tests"], not row["new"]),
     "new": lambda row: not row["new"],
     "tests": lambda row: -row["tests"],
     "count": lambda row: -row["count"],
@@ -35,8 +37,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     flt, offset = url.filter, offset_of(url)
     found = failures.failures(store, flt, failures.MAX_CLUSTERS)
     shown = failures.matching_pattern(found, url.get("q"), bool(url.get("new")))
-    sort = url.choice("sort", SORTS, "new")
-    # The sort is stable: equal rows keep the most tests first. By first seen, the newest comes first.
+    sort = url.choice("sort", SORTS, "newest")
+    # By first seen, the newest comes first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
     return {
         "patterns": shown[offset : offset + PAGE_SIZE],

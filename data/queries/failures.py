@@ -7,7 +7,7 @@ a cluster keeps its name, and the id of any member finds it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from data.lake.cached_query import cached_query
@@ -23,6 +23,8 @@ from data.verdicts.statistics import near_duplicates
 from data.verdicts.statistics.signatures import title
 
 RECENT_RUNS = 10
+NEWEST_RUNS = 2  # of each job: the newest may have just begun
+NEW_FOR = timedelta(days=3)  # a pattern is new for this long, if the newest runs still see it
 MAX_CLUSTERS = 1_000  # clusters of one answer, where they are narrowed afterwards
 
 
@@ -36,28 +38,39 @@ def failures(
     like: str | None = None,
 ) -> list[dict[str, Any]]:
     r"""The failure patterns of the newest `flt.runs` (10) builds of each job and lane, most tests first; with `run`
-    (id), of that run alone. `new` ones did not occur before these runs, or before the run `since` (id). `trend` counts
-    the failures by run, the oldest first.
+    (id), of that run alone. `newest_tests` counts the tests that failed with it in the newest NEWEST_RUNS of each job.
+    `new` ones did not occur before these runs, began in the last NEW_FOR, and are among the newest; or did not occur
+    before the given run, or the run `since` (id). `trend` counts the failures by run, the oldest first.
 
     `like` is a rule: only failures whose message it matches anywhere, as SQL's LIKE does (% any text, _ any letter,
     escape character \). A cluster's `pattern` is such a rule.
     """
-    window = lane_window(store, flt, flt.runs or RECENT_RUNS)
-    if run is not None:
-        builds = [build for build in window.builds if window.runs[build.lane][build.age].run == ids.number(run)]
-        builds = builds or listed_builds(store, {ids.number(run): (0, 0)})
-    else:
-        builds = window.builds
+    builds = _builds(store, flt, run)
     rows = _patterns(store, builds, flt, like)
     start = _run_start(store, since) if since is not None else None
     clusters = _clusters(rows)
+    latest = _latest(store) if run is None else None
     ages = {build.build: build.job_age for build in builds}
     answer = [
-        _cluster(leader, members, start or _first_here(members)) | {"trend": _trend(members, ages)}
+        _cluster(leader, members, start or _new_since(members, latest)) | {"trend": _trend(members, ages)}
         for leader, members in clusters.items()
     ]
     answer.sort(key=lambda row: (-row["tests"], -row["count"], row["signature"]))
     return answer[:limit]
+
+
+def _builds(store: Store, flt: Filter, run: str | None) -> list[LaneBuild]:
+    """The builds of a run (id), or of the filter's newest runs."""
+    window = lane_window(store, flt, flt.runs or RECENT_RUNS)
+    if run is None:
+        return window.builds
+    number = ids.number(run)
+    builds = [build for build in window.builds if window.runs[build.lane][build.age].run == number]
+    return builds or listed_builds(store, {number: (0, 0)})
+
+
+def _latest(store: Store) -> datetime | None:
+    return store.value("SELECT max(started_at) FROM builds")
 
 
 def _trend(members: Iterable[dict[str, Any]], ages: dict[int, int]) -> list[int]:
@@ -85,6 +98,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     where, parameters = partition_condition(builds)
     where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _scope_condition(flt, parameters)
     parameters["builds"] = sorted({build.build for build in builds})
+    parameters["newest"] = sorted({build.build for build in builds if build.job_age < NEWEST_RUNS})
     part, own = priority_condition(store, flt, {build.release for build in builds})
     where, parameters = where + part, parameters | own
     bounds = {build.release for build in builds}, [build.started_at for build in builds]
@@ -97,6 +111,7 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
         f"""WITH here AS (
             SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
                 list(DISTINCT r.module) AS modules, list(DISTINCT r.host) AS hosts,
+                list(DISTINCT r.test) FILTER (r.build IN (SELECT unnest($newest::BIGINT[]))) AS newest_tests,
                 histogram(r.build) AS by_build,
                 min(r.started_at) AS first_here, max(r.started_at) AS last_seen
             FROM {store.table_source("results", *bounds)} r {hit}
@@ -124,13 +139,20 @@ def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]
     return clusters
 
 
-def _first_here(members: Iterable[dict[str, Any]]) -> datetime | None:
-    """When a cluster first occurred in the runs of this query; it is new if it did not occur before."""
-    return min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
+def _new_since(members: list[dict[str, Any]], latest: datetime | None) -> datetime | None:
+    """A cluster of these builds is new if it did not occur before this time; None: it is not. `latest` is when the
+    newest build of all began; without it the builds are those of one run."""
+    first_here = min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
+    if latest is None or first_here is None:
+        return first_here
+    return max(first_here, latest - NEW_FOR) if any(row["newest_tests"] for row in members) else None
 
 
 def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None) -> dict[str, Any]:
-    sets = {name: {value for row in members for value in row[name] or ()} for name in ("tests", "builds", "modules")}
+    sets = {
+        name: {value for row in members for value in row[name] or ()}
+        for name in ("tests", "newest_tests", "builds", "modules")
+    }
     hosts = sorted({host for row in members for host in row["hosts"] or () if host})
     first = next(row for row in members if row["signature"] == leader)
     cluster_evidence = {
@@ -153,6 +175,7 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
             name: cluster_evidence[name]
             for name in ("count", "tests", "builds", "modules", "hosts", "first_seen", "last_seen")
         },
+        "newest_tests": len(sets["newest_tests"]),
         **evidence.judge(cluster_evidence),
         "members": [
             {"signature": ids.text(row["signature"]), "pattern": row["pattern"], "count": row["count"]}
@@ -165,31 +188,30 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
 
 @cached_query
 def failure(
-    store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0
+    store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0, run: str | None = None
 ) -> dict[str, Any] | None:
-    """The cluster that a pattern (id) belongs to among those of the filter's newest runs, over its whole history: the
-    keys of `failures` but `trend`, counts by day and by module, and its newest examples from `offset`, whose hosts are
-    its `hosts`. None if unknown."""
+    """The cluster that a pattern (id) belongs to among those of the filter's newest runs: the keys of `failures` but
+    `trend`, counts by day, module and host, and its newest examples from `offset`. They are of the builds of `failures`
+    with `flt.runs` or `run`, else of its whole history. None if unknown."""
     number = ids.number(signature)
     signatures = store.rows("SELECT * FROM signatures WHERE signature = ?", [number])
     if not signatures:
         return None
     empty = {"count": 0, "tests": [], "builds": [], "modules": [], "hosts": [], "first_here": None, "last_seen": None}
-    recent = _patterns(store, lane_window(store, flt, flt.runs or RECENT_RUNS).builds, flt)
+    builds = _builds(store, flt, run)
+    recent = _patterns(store, builds, flt)
     if all(row["signature"] != number for row in recent):
-        recent.append(empty | signatures[0])
+        recent.append(empty | {"newest_tests": []} | signatures[0])
     leader, members = next(
         (leader, rows) for leader, rows in _clusters(recent).items() if any(row["signature"] == number for row in rows)
     )
-    parameters: dict[str, Any] = {"signatures": [row["signature"] for row in members]}
-    where = "r.signature IN (SELECT unnest($signatures::BIGINT[]))" + _scope_condition(flt, parameters)
+    where, parameters = _failure_condition(store, flt, None if flt.runs is None and run is None else builds)
+    parameters["signatures"] = [row["signature"] for row in members]
     source = store.table_source("failures", None if flt.release is None else [flt.release])
-    if flt.release is not None:
-        where += " AND r.release = $release"
-        parameters["release"] = flt.release
     ever = store.rows(
         f"""SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
-            list(DISTINCT r.module) AS modules, max(r.started_at) AS last_seen
+            list(DISTINCT r.module) AS modules, min(r.started_at) AS first, max(r.started_at) AS last_seen,
+            list(DISTINCT r.release) AS releases
         FROM {source} r WHERE {where} GROUP BY r.signature""",
         parameters,
     )
@@ -202,11 +224,11 @@ def failure(
         f"SELECT r.module, count(*) AS count FROM {source} r WHERE {where} GROUP BY r.module ORDER BY count DESC, 1",
         parameters,
     )
-    examples = _examples(store, source, where, parameters, limit, offset)
+    by_host = _by_host(store, ever, where, parameters)
     totals = {row["signature"]: row | {"hosts": []} for row in ever}
     history = [row | empty | totals.get(row["signature"], {}) for row in members]
-    answer = _cluster(leader, history, _first_here(members))
-    hosts = sorted({row["host"] for row in examples if row["host"]})
+    answer = _cluster(leader, history, _new_since(members, _latest(store) if run is None else None))
+    hosts = sorted(row["host"] for row in by_host if row["host"])
     cluster_evidence = answer["evidence"] | {"hosts": hosts}
     return answer | {
         "hosts": hosts,
@@ -214,8 +236,45 @@ def failure(
         "sentence": evidence.sentence(cluster_evidence),
         "days": days,
         "by_module": by_module,
-        "examples": examples,
+        "by_host": by_host,
+        "examples": _examples(store, source, where, parameters, limit, offset),
     }
+
+
+def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None) -> tuple[str, dict[str, Any]]:
+    """SQL condition on rows `r` (failures or results), with its parameters but $signatures: in these builds, or in all
+    of the filter's."""
+    if builds is None:
+        where, parameters = "true", set_fields(flt, "release")
+        where += and_equal(parameters, "r")
+        of_build = set_fields(flt, "version", "environment")
+        if of_build:
+            where += f" AND r.build IN (SELECT build FROM builds b WHERE true{and_equal(of_build, 'b')})"
+            parameters |= of_build
+        releases = {row["release"] for row in store.rows("SELECT release FROM releases")}
+    else:
+        where, parameters = partition_condition(builds)
+        where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))"
+        parameters["builds"] = sorted({build.build for build in builds})
+        releases = {build.release for build in builds}
+    part, own = priority_condition(store, flt, releases)
+    where += " AND r.signature IN (SELECT unnest($signatures::BIGINT[]))" + part + _scope_condition(flt, parameters)
+    return where, parameters | own
+
+
+def _by_host(store: Store, ever: list[dict[str, Any]], where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Failures by host ("" if unknown), most first; only the partitions of the failures are read."""
+    if not ever:
+        return []
+    bounds = (
+        {release for row in ever for release in row["releases"]},
+        [row[name] for row in ever for name in ("first", "last_seen")],
+    )
+    return store.rows(
+        f"""SELECT coalesce(r.host, '') AS host, count(*) AS count FROM {store.table_source("results", *bounds)} r
+        WHERE {where} GROUP BY 1 ORDER BY count DESC, 1""",
+        parameters,
+    )
 
 
 def _examples(

@@ -22,6 +22,7 @@ _ROLES = {
     "listitem": "li",
     "log": "pre[@aria-label]",
     "mark": "mark",
+    "navigation": "nav",
     "option": "option",
     "progressbar": "*[@role='progressbar']",
     "region": "*[@role='region' or self::section[@aria-label]]",
@@ -88,6 +89,11 @@ class Element:
         """How long its bars are drawn, in percent."""
         found = (re.search(r"width: *([\d.]+)%", style) for style in self._node.xpath(".//@style"))
         return [float(width[1]) for width in found if width]
+
+    @property
+    def states(self) -> list[str]:
+        """The states that it shows of itself and of what is in it, such as "failing"."""
+        return [Element(node).text for node in self._node.xpath(".//span[contains(@class, 'state s-')]")]
 
     @property
     def anchors(self) -> set[str]:

@@ -64,5 +64,5 @@ class FailuresQuery(ListQuery, ReleaseFilter, RunFilter, PartFilter, PriorityFil
     )
 
 
-class FailureQuery(ApiQuery, ReleaseFilter, PartFilter):
-    pass
+class FailureQuery(ApiQuery, ReleaseFilter, RunFilter, PartFilter, PriorityFilter, WindowOption):
+    run: str | None = Field(None, description="only failures of this run (its id)")

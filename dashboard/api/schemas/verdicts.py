@@ -76,7 +76,10 @@ class FailureFacts(Schema):
     hosts: list[str]
     first_seen: Time | None
     last_seen: Time | None
-    new: bool = Field(description="never seen before these runs")
+    newest_tests: Count = Field(description="tests that failed with it in the newest two runs of their jobs")
+    new: bool = Field(
+        description="not seen before these runs, no more than 3 days old, and still in the newest two runs"
+    )
     members: list[Member]
     sentence: str
     evidence: dict[str, Any]
@@ -93,6 +96,11 @@ class DayCount(Schema):
 
 class ModuleCount(Schema):
     module: str
+    count: Count
+
+
+class HostCount(Schema):
+    host: str = Field(description='"": unknown')
     count: Count
 
 
@@ -114,6 +122,7 @@ class FailureExample(Schema):
 class FailureDetail(FailureFacts):
     days: list[DayCount]
     by_module: list[ModuleCount] = Field(description="most first")
+    by_host: list[HostCount] = Field(description="most first, over all of the failures")
     examples: list[FailureExample]
 
 
