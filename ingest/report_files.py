@@ -24,6 +24,8 @@ from ingest.parsers import HEAD_BYTES, packing
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import ReportStream
 from ingest.parsers.zip_archive import BadArchiveError, members
+from ingest.repeats import rerun_file
+from ingest.report_folders import module_of
 
 MAX_SINGLE_RAW_FILES = 20  # kept one by one; more are kept as one zip
 _REPORTS = re.compile(r"\.(xml|tap|trx|json|jsonl|ndjson|order\.txt)$", re.IGNORECASE)
@@ -115,14 +117,32 @@ def reports(paths: Iterable[Path], allowance: Allowance | None = None) -> Iterat
         for path in paths:
             if path.is_dir():
                 for file in sorted(file for file in path.rglob("*") if file.is_file()):
-                    name = file.relative_to(path).as_posix()
+                    inside = file.relative_to(path).as_posix()
+                    given = given_path(path / inside)
+                    name = inside if module_of(inside) or not module_of(given_path(path) + "/") else given
                     add(file, name, f"{name}/", named=False)
             elif path.is_file():
-                add(path, path.name, "", named=True)
+                given = given_path(path)
+                add(path, given if module_of(given) or rerun_file(given) else path.name, "", named=True)
             else:
                 bundle.unreadable.append((str(path), "no such file or folder"))
         bundle.check_size(sum(file.stat().st_size for file in seen))
         yield bundle
+
+
+def given_path(path: Path) -> str:
+    """A relative path as it was given, from its last number on: a folder for each build is no module. Of an absolute
+    path only the name: where its checkout begins is not known."""
+    if path.is_absolute() or ".." in path.parts:
+        return path.name
+    within_rerun = ("retries", "retry", "reruns")
+    numbers = [
+        at
+        for at, name in enumerate(path.parts[:-1])
+        if name.isdigit() and not any(part.lower() in within_rerun for part in path.parts[max(at - 2, 0) : at])
+    ]
+    first = numbers[-1] + 1 if numbers else 0
+    return "/".join(path.parts[first:])
 
 
 def is_zip(file: Path, named: bool) -> bool:
