@@ -122,7 +122,7 @@ class RunFilter(BaseModel):
 
 
 class ModuleFilter(BaseModel):
-    module: str | None = Field(None, description="owning module", **example("module_3"))
+    module: str | None = Field(None, description="owning module", **example("routing"))
 
 
 class TopologyFilter(BaseModel):
@@ -130,7 +130,7 @@ class TopologyFilter(BaseModel):
 
 
 class PartFilter(BaseModel):
-    module: str | None = Field(None, description="owning module", **example("module_3"))
+    module: str | None = Field(None, description="owning module", **example("routing"))
     topology: str | None = Field(None, description="topology or variant", **example("3s"))
 
 

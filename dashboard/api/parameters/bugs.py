@@ -22,7 +22,7 @@ class BugPath(BaseModel):
 
 
 class BugsQuery(ListQuery, ReleaseFilter, RunFilter):
-    module: str | None = Field(None, description="owning module of an affected test", **example("module_3"))
+    module: str | None = Field(None, description="owning module of an affected test", **example("routing"))
     status: Literal["open", "closed", "gone"] | None = Field(
         None,
         description="open, closed, or gone (no longer in the feed); default: open and closed",
@@ -34,7 +34,7 @@ class BugsQuery(ListQuery, ReleaseFilter, RunFilter):
 
 
 class BugQuery(ApiQuery, ReleaseFilter, RunFilter, StormOption):
-    module: str | None = Field(None, description="only tests of this owning module", **example("module_3"))
+    module: str | None = Field(None, description="only tests of this owning module", **example("routing"))
 
 
 class RunBugsQuery(ListQuery, PartFilter):

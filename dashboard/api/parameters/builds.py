@@ -20,7 +20,7 @@ class BuildTestPath(BuildPath, TestPath):
 
 
 class BuildsQuery(ListQuery, ReleaseFilter, RunFilter):
-    module: str | None = Field(None, description="module of the job", **example("module_3"))
+    module: str | None = Field(None, description="module of the job", **example("routing"))
     run: str | None = Field(None, description="only builds of this run (its id)")
 
 

@@ -44,7 +44,7 @@ class ExcludedQuery(ApiQuery, ReleaseFilter, RunFilter, PartFilter, WindowOption
 
 
 class DisturbancesQuery(ListQuery, ReleaseFilter, RunFilter, WindowOption):
-    module: str | None = Field(None, description="owning module, or module of the job", **example("module_3"))
+    module: str | None = Field(None, description="owning module, or module of the job", **example("routing"))
 
 
 class HostsQuery(ListQuery, ReleaseFilter, RunFilter, WindowOption):
