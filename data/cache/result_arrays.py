@@ -69,6 +69,7 @@ class BuildArrays(NamedTuple):
     flags: np.ndarray
     seconds: np.ndarray  # NaN: not reported
     failed: np.ndarray  # the row numbers of failed attempts
+    skipped: np.ndarray  # the row numbers of those that neither passed nor failed
     signatures: np.ndarray  # one per element of `failed`; -1: none
     attempts: np.ndarray
 
@@ -126,7 +127,7 @@ class ResultRows:
         return _concatenated([build.flags for build in self.builds], np.uint8)
 
     def of_tests(self, wanted: Collection[int]) -> ResultRows:
-        """The rows of these tests (ids) alone."""
+        """The rows of these tests (ids) alone, without their durations, failure patterns and attempts."""
         chosen = np.isin(self.tests, list(wanted))
         rows_in: dict[int, np.ndarray] = {}  # by array of tests, which builds share
         found = []
@@ -298,6 +299,7 @@ class ResultArrays:
                 flags[rows].copy(),
                 seconds[rows].copy(),
                 failed,
+                np.flatnonzero(flags[rows] & (FAILED | PASSED) == 0).astype(np.int32),
                 signatures[rows][failed],
                 self._shared(attempts[rows]),
             )
@@ -337,15 +339,19 @@ def _concatenated(arrays: list[np.ndarray], kind: type[np.generic]) -> np.ndarra
 
 
 def _rows_of_build(build: BuildArrays, rows: np.ndarray) -> BuildArrays:
-    """These rows of a build."""
+    """These rows of a build: tests, groups, flags, and which failed."""
     flags = build.flags[rows]
-    failed = np.flatnonzero(flags & FAILED).astype(np.int32)
-    signatures = build.signatures[np.searchsorted(build.failed, rows[failed])]
-    return BuildArrays(
-        build.tests[rows], build.groups[rows], flags, build.seconds[rows], failed, signatures, build.attempts[rows]
-    )
+    failed = np.flatnonzero(flags & FAILED)
+    return _NO_RESULTS._replace(tests=build.tests[rows], groups=build.groups[rows], flags=flags, failed=failed)
 
 
 _NO_RESULTS = BuildArrays(
-    *(np.empty(0, dtype=kind) for kind in (np.int32, np.int32, np.uint8, np.float32, np.int32, np.int64, np.uint8))
+    tests=np.empty(0, dtype=np.int32),
+    groups=np.empty(0, dtype=np.int32),
+    flags=np.empty(0, dtype=np.uint8),
+    seconds=np.empty(0, dtype=np.float32),
+    failed=np.empty(0, dtype=np.int32),
+    skipped=np.empty(0, dtype=np.int32),
+    signatures=np.empty(0, dtype=np.int64),
+    attempts=np.empty(0, dtype=np.uint8),
 )

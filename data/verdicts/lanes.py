@@ -7,7 +7,7 @@ the others. The statuses of the tests in a window are in `status_masks`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -117,29 +117,67 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     lane_runs = f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
         FROM runs r JOIN {order} o USING (run) WHERE {where}
         WINDOW lane AS (PARTITION BY release, environment ORDER BY o.rank DESC)"""
-    cursor = store.cursor()
-    rows = cursor.execute(
-        f"""SELECT l.run, l.release, l.environment, l.age, dense_rank() OVER (
-                PARTITION BY l.release, l.environment, b.source, b.job ORDER BY l.age) - 1 AS job_age,
-            {_BUILD_FACTS}
-        FROM ({lane_runs}) l JOIN run_builds rb USING (run) JOIN builds b USING (build)
-        QUALIFY job_age < $depth""",
-        parameters | {"depth": depth},
-    ).fetchall()
-    oldest = max((row[3] for row in rows), default=0)
-    found = cursor.execute(
-        f"FROM ({lane_runs}) WHERE age <= $oldest ORDER BY release, environment, age", parameters | {"oldest": oldest}
-    ).fetchall()
+    found = store.cursor().execute(
+        f"{lane_runs} QUALIFY age < $depth ORDER BY release, environment, age", parameters | {"depth": depth}
+    )
     runs: dict[tuple[str, str], list[LaneRun]] = {}
-    for row in found:
-        runs.setdefault(row[1:3], []).append(LaneRun(*row))
-    lane_of = {lane: index for index, lane in enumerate(runs)}
-    rows.sort(key=_by_start)
-    builds = [LaneBuild(row[5], lane_of[row[1:3]], row[3], row[4], *row[6:]) for row in rows]
-    runs_of_lanes = list(runs.values())
+    lane_and_age: dict[int, tuple[int, int]] = {}
+    for row in found.fetchall():
+        lane = runs.setdefault(row[1:3], [])
+        lane.append(LaneRun(*row))
+        lane_and_age[row[0]] = (len(runs) - 1, row[-1])
+    builds = listed_builds(store, lane_and_age)
+    if any(len(lane) == depth for lane in runs.values()):
+        builds += _older_builds(store, lane_runs, parameters, runs, builds, depth)
+        builds.sort(key=lambda build: (build.started_at, build.number, build.build, build.age))
+    lanes, runs_of_lanes = list(runs), list(runs.values())
     builds = _without_gone_jobs(runs_of_lanes, builds)
     rebuilt = store.last_rebuild()
-    return LaneWindow(list(runs), runs_of_lanes, builds, _window_key(rebuilt, runs_of_lanes, builds), rebuilt)
+    return LaneWindow(lanes, runs_of_lanes, builds, _window_key(rebuilt, runs_of_lanes, builds), rebuilt)
+
+
+def _older_builds(
+    store: Store,
+    lane_runs: str,
+    parameters: Mapping[str, Any],
+    runs: dict[tuple[str, str], list[LaneRun]],
+    builds: Iterable[LaneBuild],
+    depth: int,
+) -> list[LaneBuild]:
+    """The builds in runs of age `depth` and more, of the jobs with fewer than `depth` builds in newer runs (`builds`);
+    their runs are added to `runs`, without gaps. `lane_runs`: SQL of all runs, with its parameters."""
+    lanes, known = list(runs), dict[tuple[int, str], int]()
+    for build in builds:
+        known[build.lane, build.job] = max(known.get((build.lane, build.job), 0), build.job_age + 1)
+    full = [(*lanes[lane], job) for (lane, job), count in known.items() if count >= depth]
+    rows = store.cursor().execute(
+        f"""SELECT l.run, l.release, l.environment, l.age, dense_rank() OVER (
+                PARTITION BY l.release, l.environment, b.source, b.job ORDER BY l.age) - 1 AS place, {_BUILD_FACTS}
+        FROM ({lane_runs}) l JOIN run_builds rb USING (run) JOIN builds b USING (build)
+            ANTI JOIN (SELECT unnest($releases::VARCHAR[]) AS release, unnest($environments::VARCHAR[]) AS environment,
+                unnest($jobs::VARCHAR[]) AS job) f
+                ON (l.release, l.environment, b.job) = (f.release, f.environment, f.job)
+        WHERE l.age >= $depth QUALIFY place < $depth""",
+        {
+            **parameters,
+            "depth": depth,
+            "releases": [release for release, _, _ in full],
+            "environments": [environment for _, environment, _ in full],
+            "jobs": [job for _, _, job in full],
+        },
+    )
+    lane_of = {lane: index for index, lane in enumerate(lanes)}
+    older = [LaneBuild(row[5], lane_of[row[1:3]], row[3], row[4], *row[6:]) for row in rows.fetchall()]
+    older = [build._replace(job_age=build.job_age + known.get((build.lane, build.job), 0)) for build in older]
+    older = [build for build in older if build.job_age < depth]
+    if older:
+        more = store.cursor().execute(
+            f"FROM ({lane_runs}) WHERE age BETWEEN $depth AND $oldest ORDER BY release, environment, age",
+            {**parameters, "depth": depth, "oldest": max(build.age for build in older)},
+        )
+        for row in more.fetchall():
+            runs[row[1:3]].append(LaneRun(*row))
+    return older
 
 
 _BUILD_FACTS = f"""b.build, b.job, b.module, b.number, b.revision, b.release, b.started_at, b.ingested_at,
@@ -163,8 +201,7 @@ def _without_gone_jobs(runs: list[list[LaneRun]], builds: list[LaneBuild]) -> li
 
 
 def listed_builds(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[LaneBuild]:
-    """The stored builds that these runs listed, oldest first; `runs` maps a run to its (lane, age), which is the age
-    of its builds within their jobs as well."""
+    """The stored builds that these runs listed, oldest first; `runs` maps a run to its (lane, age)."""
     # A few ids in the text are a filter; a list of them is one more join.
     few = len(runs) <= 30
     listing = ", ".join(map(str, runs)) or "NULL" if few else "SELECT unnest($runs::BIGINT[])"
@@ -174,7 +211,16 @@ def listed_builds(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[Lan
         None if few else {"runs": list(runs)},
     )
     found = sorted(rows.fetchall(), key=_by_start)
-    return [LaneBuild(row[1], *runs[row[0]], runs[row[0]][1], *row[2:]) for row in found]
+    ages: dict[tuple[int, str], set[int]] = {}
+    for row in found:
+        lane, age = runs[row[0]]
+        ages.setdefault((lane, row[2]), set()).add(age)
+    job_ages = {line: {age: index for index, age in enumerate(sorted(known))} for line, known in ages.items()}
+    return [
+        LaneBuild(row[1], lane, age, job_ages[lane, row[2]][age], *row[2:])
+        for row in found
+        for lane, age in [runs[row[0]]]
+    ]
 
 
 def load_module_counts(store: Store, window: LaneWindow) -> list[ModuleCounts]:

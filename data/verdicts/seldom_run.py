@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from data.cache.result_arrays import FAILED, PASSED, BuildArrays, ResultRows
+from data.cache.result_arrays import BuildArrays, ResultRows
 from data.lake.store import Store
 from data.verdicts.lanes import LaneBuild, LaneWindow
 from data.verdicts.status_masks import CURRENT_BUILDS, NOTHING_OLDER, OlderResults
@@ -23,64 +23,85 @@ _Line = tuple[int, str]  # lane and job
 
 def older_results(store: Store, longest: LaneWindow, depth: int, results: int) -> OlderResults:
     """The results in builds older than the newest `depth` of each job, of the tests with fewer than `results` results
-    in those. `longest` is the window to search."""
-    older: dict[_Line, list[LaneBuild]] = defaultdict(list)
-    near: dict[_Line, list[LaneBuild]] = defaultdict(list)
+    in those; of tests that failed in either. `longest` is the window to search."""
+    builds_of: dict[_Line, list[LaneBuild]] = defaultdict(list)
     for build in longest.builds:
-        (near if build.job_age < depth else older)[build.lane, build.job].append(build)
-    if not older:
+        builds_of[build.lane, build.job].append(build)
+    lines = {line: builds for line, builds in builds_of.items() if max(build.job_age for build in builds) >= depth}
+    if not lines:
         return NOTHING_OLDER
-    wanted = {}
-    first_read = {line: min(build.started_at for build in near[line]) for line in older}
-    for line in older:
-        tests = _short_tests(store, longest.rebuilt, near[line], older[line], results)
-        if len(tests):
-            wanted[line] = tests
-    old_tests = _first_ran_before(store, wanted, first_read)
-    builds = [build for line in wanted if line in old_tests for build in older[line]]
+    short = _short_tests(store, longest.rebuilt, lines, depth, results)
+    old_tests = _first_ran_before(
+        store,
+        short,
+        {line: min(build.started_at for build in lines[line] if build.job_age < depth) for line in short},
+    )
+    builds = [build for line in old_tests for build in lines[line] if build.job_age >= depth]
     if not builds:
         return NOTHING_OLDER
-    chosen = set().union(*old_tests.values())
-    return OlderResults(builds, store.result_arrays.rows(store, builds, longest.rebuilt).of_tests(chosen), chosen)
+    near = [build for line in old_tests for build in lines[line] if build.job_age < depth]
+    rows = store.result_arrays.rows(store, builds, longest.rebuilt)
+    failed = _failed_tests(rows) | _failed_tests(store.result_arrays.rows(store, near, longest.rebuilt))
+    wanted = set().union(*old_tests.values()) & failed
+    return OlderResults(builds, rows.of_tests(wanted), wanted) if wanted else NOTHING_OLDER
+
+
+def _failed_tests(rows: ResultRows) -> set[int]:
+    """The tests (ids) that failed in some attempt."""
+    failed = [build.tests[build.failed] for build in rows.builds if len(build.failed)]
+    return set(rows.tests[np.unique(np.concatenate(failed))].tolist()) if failed else set()
 
 
 def _short_tests(
-    store: Store, rebuilt: int, near: Sequence[LaneBuild], older: Iterable[LaneBuild], results: int
-) -> np.ndarray:
-    """The tests (ids) of one job with fewer than `results` results in its builds `near`, among those that ran in its
-    newest CURRENT_BUILDS builds."""
-    rows = store.result_arrays.rows(store, [build for build in near if not build.unfinished], rebuilt)
-    between = [build for build in older if build.job_age < CURRENT_BUILDS]
-    # The rows read last know every test; both number tests alike.
-    others = store.result_arrays.rows(store, between, rebuilt)
-    tests, counts = _builds_of_tests(rows)
-    present = np.unique(np.concatenate([tests, *_distinct(others.builds)[0]]))
-    found = np.zeros(len(present), dtype=np.int64)
-    found[np.searchsorted(present, tests)] = counts
-    return others.tests[present[found < results]]
+    store: Store, rebuilt: int, lines: Mapping[_Line, Sequence[LaneBuild]], depth: int, results: int
+) -> dict[_Line, np.ndarray]:
+    """By job, the tests (ids) with fewer than `results` results in its newest `depth` builds, among those that ran in
+    its newest CURRENT_BUILDS builds."""
+    recent = [
+        build
+        for builds in lines.values()
+        for build in builds
+        if build.job_age < depth or build.job_age < CURRENT_BUILDS
+    ]
+    rows = store.result_arrays.rows(store, recent, rebuilt)
+    arrays: dict[_Line, tuple[list[BuildArrays], list[BuildArrays]]] = {line: ([], []) for line in lines}
+    for build, results_of_build in zip(recent, rows.builds, strict=True):
+        near, between = arrays[build.lane, build.job]
+        if build.job_age >= depth:
+            between.append(results_of_build)
+        elif not build.unfinished:
+            near.append(results_of_build)
+    short = {}
+    for line, (near, between) in arrays.items():
+        tests, counts = _count_results(near)
+        present = np.unique(np.concatenate([tests, *_distinct(between)]))
+        found = np.zeros(len(present), dtype=np.int64)
+        found[np.searchsorted(present, tests)] = counts
+        few = present[found < results]
+        if len(few):
+            short[line] = rows.tests[few]
+    return short
 
 
-def _builds_of_tests(rows: ResultRows) -> tuple[np.ndarray, np.ndarray]:
+def _count_results(builds: Sequence[BuildArrays]) -> tuple[np.ndarray, np.ndarray]:
     """(tests, in how many of the builds each has a result, at least): skipped ones count as none."""
-    arrays, times = _distinct(rows.builds)
-    if not arrays:
+    if not builds:
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
+    arrays = _distinct(builds)
+    times = Counter(id(build.tests) for build in builds)
     tests = np.unique(np.concatenate(arrays))
     counts = np.zeros(len(tests), dtype=np.int64)
-    for array, builds in zip(arrays, times, strict=True):
-        counts[np.searchsorted(tests, np.unique(array))] += builds
-    for build in rows.builds:
-        skipped = np.flatnonzero(build.flags & (FAILED | PASSED) == 0)
-        if len(skipped):
-            np.subtract.at(counts, np.searchsorted(tests, build.tests[skipped]), 1)
+    for array in arrays:
+        counts[np.searchsorted(tests, np.unique(array))] += times[id(array)]
+    skipped = [build.tests[build.skipped] for build in builds if len(build.skipped)]
+    if skipped:
+        np.subtract.at(counts, np.searchsorted(tests, np.concatenate(skipped)), 1)
     return tests, counts
 
 
-def _distinct(builds: Sequence[BuildArrays]) -> tuple[list[np.ndarray], list[int]]:
-    """The different arrays of tests of these builds, and how many builds have each."""
-    times = Counter(id(build.tests) for build in builds)
-    arrays = {id(build.tests): build.tests for build in builds}
-    return list(arrays.values()), [times[key] for key in arrays]
+def _distinct(builds: Iterable[BuildArrays]) -> list[np.ndarray]:
+    """The different arrays of tests of these builds."""
+    return list({id(build.tests): build.tests for build in builds}.values())
 
 
 def _first_ran_before(
@@ -89,11 +110,17 @@ def _first_ran_before(
     """Of the tests of each job, those that first ran before the moment of that job; jobs without any are omitted."""
     if not tests:
         return {}
-    rows = store.cursor().execute(
-        "SELECT test, first_seen FROM tests WHERE test IN (SELECT unnest($tests::BIGINT[]))",
-        {"tests": np.unique(np.concatenate(list(tests.values()))).tolist()},
-    )
-    first_seen = dict(rows.fetchall())
+    wanted = np.unique(np.concatenate(list(tests.values())))
+
+    def read() -> dict[int, datetime]:
+        rows = store.cursor().execute(
+            "SELECT test, first_seen FROM tests WHERE test IN (SELECT unnest($tests::BIGINT[]))",
+            {"tests": wanted.tolist()},
+        )
+        return dict(rows.fetchall())
+
+    key = ("first_seen", store.last_changed("tests"), store.database, wanted.tobytes())
+    first_seen = store.intermediate.get(key, read, lambda found: 200 * len(found))
     found = {
         line: {test for test in of_line.tolist() if test in first_seen and first_seen[test] < moments[line]}
         for line, of_line in tests.items()

@@ -67,7 +67,7 @@ def replayed(
 
 def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
     """How well today's verdicts bound the faults that are still active, and find their commits."""
-    inside, first, third, wide = [], [], [], []
+    inside, first, third, wide, exact = [], [], [], [], []
     for release in sorted({fault.release for fault in known.faults}):
         faults = {fault.test: fault for fault in known.faults if fault.release == release and fault.end is None}
         flt = Filter(release, environment="prod")
@@ -76,6 +76,8 @@ def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dic
             if fault is None:
                 continue
             found = row["range_99"]
+            if fault.rate == 1:
+                exact.append(row["first_bad"] is not None and row["first_bad"]["number"] == fault.first)
             if found is not None:
                 inside.append(found["after"] < fault.first <= found["until"])
                 wide.append(found["until"] - found["after"])
@@ -86,6 +88,7 @@ def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dic
                 first.append(simulated_histories.chance_of_rank(chances, rank, 1))
                 third.append(simulated_histories.chance_of_rank(chances, rank, 3))
     rows = [
+        ("first bad run named exactly, of tests that fail every time", exact, 0.95),
         ("first bad run within its 99 % range", inside, 0.97),
         ("culprit ranked first", first, 0.8),
         ("culprit among the first three", third, 0.95),

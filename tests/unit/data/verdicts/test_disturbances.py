@@ -36,7 +36,7 @@ def test_a_column_that_broke_as_a_whole_is_left_out_but_listed(world):
     assert storm["job"] == "qa/7.0/M" and storm["module"] is None
     left_out = verdicts.exclusions(world.store, SEVEN)
     assert left_out["failures"] == 11 and left_out["storms"] == [storm] and left_out["hosts"] == []
-    assert verdicts.exclusions(world.store, ALL) == {"failures": 0, "storms": [], "hosts": []}
+    assert verdicts.exclusions(world.store, ALL) == {"failures": 0, "storms": [], "hosts": [], "unread_history": []}
 
 
 def test_a_verdict_says_which_of_its_failures_were_left_out(world):
