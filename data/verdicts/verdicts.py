@@ -174,6 +174,7 @@ class _VerdictRows:
                     **history.evidence(),
                 }
                 range_99 = evidence_rules.judge(evidence["change_point"])["range_99"]
+                first_bad = self._earlier_on_bad_host(test_lane, history, beginning.first_bad) or first_bad
         derived = evidence_rules.judge(evidence)
         evidence |= {name: derived[name] for name in ("failed", "of", "rate", "interval_95")}
         return {
@@ -193,6 +194,15 @@ class _VerdictRows:
             "sentence": evidence_rules.sentence(evidence),
             "evidence": evidence,
         }
+
+    def _earlier_on_bad_host(self, test_lane: TestLane, history: History, first_bad: int) -> LaneRun | None:
+        """The first of the failures on bad hosts between the last result before the first bad run and that run: what
+        went on failing elsewhere was rather broken by then."""
+        newest, oldest = history.runs[first_bad].age, history.runs[first_bad - 1].age
+        ages = [
+            age for bit, age in enumerate(test_lane.ages) if test_lane.on_bad_host >> bit & 1 and newest < age < oldest
+        ]
+        return self._analysis.window.runs[test_lane.lane][max(ages)] if ages else None
 
     def _evidence(self, verdict: LaneVerdict) -> dict[str, Any]:
         test_lane, lane_runs = verdict.test_lane, self._analysis.window.runs[verdict.test_lane.lane]
