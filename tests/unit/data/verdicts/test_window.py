@@ -12,7 +12,7 @@ from support.store_builder import START, World, cases
 
 from data.model import ids
 from data.model.filters import Filter
-from data.queries import bugs, gate, grid, matrix
+from data.queries import bugs, gate, grid, matrix, releases
 from data.verdicts import failure_rates, flaky_exclusion, flaky_ranking, verdicts
 from data.verdicts.evidence import sentence
 from data.verdicts.evidence.failure_history import find_beginning, last_rise
@@ -104,7 +104,7 @@ def test_each_job_of_a_folder_has_a_window_of_its_own(world, jobs, nights):
     world.series(nightly)
     rows = verdicts.verdicts(world.store, SEVEN)
     assert [row["kind"] for row in rows] == ["regression"] * jobs
-    assert verdicts.counts(world.store, SEVEN)["7.0"]["regression"] == jobs
+    assert releases.tiles(world.store, SEVEN)[0]["regressions"] == jobs
     for row in rows:
         job = int(row["name"].removeprefix("breaks"))
         assert row["strip"] == ("P" * (nights - 2) + "FF")[-WINDOW - 1 :]
@@ -125,13 +125,8 @@ def test_every_screen_and_route_counts_the_regressions_of_all_jobs(world):
     ]
     world.series(nightly)
     store = world.store
-    assert verdicts.counts(store, SEVEN)["7.0"] == {
-        "regression": 30,
-        "new_failure": 0,
-        "always_failing": 0,
-        "flaky": 30,
-        "fixed": 0,
-    }
+    (tile,) = releases.tiles(store, SEVEN)
+    assert [tile["regressions"], tile["new_failures"], tile["flaky"]] == [30, 0, 30]
     assert len(flaky_ranking.flaky(store, SEVEN)) == 30
     assert len(flaky_exclusion.excluded_tests(store, "7.0")["prod"]) == 30
     drawn = grid.grid(store, SEVEN, kinds=("regression",))
