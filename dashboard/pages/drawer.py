@@ -64,8 +64,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
 
 
 def _excluded_runs(store: Store, test: str, build: dict[str, Any], as_of: int | None) -> dict[str, str]:
-    """Run id -> "storm" or "host" for the runs whose failure of the test today's verdicts exclude; for a run before
-    those that they use, as of that run."""
+    """Run id -> "storm", "host", "aborted" or "running" for the runs whose failure of the test today's verdicts
+    exclude; for a run before those that they use, as of that run."""
     lane = Filter(build["release"], environment=build["environment"], as_of=as_of)
     if lane.environment is None or not build["runs"]:
         return {}

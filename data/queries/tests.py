@@ -16,6 +16,7 @@ from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.queries.bugs import bugs_of_tests
 from data.queries.failure_texts import attempt_key, messages
+from data.verdicts.lanes import UNFINISHED
 from data.verdicts.priorities import UNKNOWN, metadata_sql
 from data.write.metadata import COLUMNS
 
@@ -119,7 +120,7 @@ class _Builds(NamedTuple):
 
 
 def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]:
-    """Of each: its number, job, url, version and environment, and the run that it belongs to."""
+    """Of each: its number, job, url, version and environment, the run that it belongs to, and why it is unfinished."""
     newest = _builds(store, flt)
     table, places = newest.table, newest.places
     if not places.keys() >= set(builds):
@@ -127,7 +128,7 @@ def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str,
         table = store.cursor().execute(_builds_sql(store, f"b.{these}", these), {"builds": builds}).to_arrow_table()
         numbers: list[Any] = table["build"].to_pylist()
         places = {build: index for index, build in enumerate(numbers)}
-    columns = table.select(["number", "job", "url", "version", "environment", "run", "run_number"])
+    columns = table.select(["number", "job", "url", "version", "environment", "run", "run_number", "unfinished"])
     rows = columns.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
     return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
 
@@ -161,7 +162,7 @@ def _up_to_run(store: Store) -> str:
 def _builds_sql(store: Store, where: str, in_run: str = "true") -> str:
     """SQL for the columns of `builds b`; `in_run` is a condition on `run_builds`."""
     return f"""SELECT b.build, b.release, b.started_at, b.ingested_at, b.number, b.job, b.url, b.version, b.environment,
-            l.run, r.number AS run_number
+            l.run, r.number AS run_number, nullif({UNFINISHED}, '') AS unfinished
         FROM builds b JOIN {store.derived_table("build_order")} o USING (build)
         LEFT JOIN (SELECT build, min(run) AS run FROM run_builds WHERE {in_run} GROUP BY build) l USING (build)
         LEFT JOIN runs r ON r.run = l.run WHERE {where}"""

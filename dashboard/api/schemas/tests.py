@@ -53,6 +53,7 @@ class HistoryRow(Schema):
     release: str
     version: str | None
     environment: str | None
+    unfinished: Literal["running", "aborted"] | None = Field(description="why the build's results are not judged")
     started_at: Time
     module: str
     topology: str
