@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
@@ -21,10 +23,12 @@ from data.tasks.ledger import BUILD, LedgerEntry
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from data.write.first_seen import refresh_first_seen
+from data.write.id_aliases import apply_test_aliases, insert_test_aliases
 from ingest import importer
 from ingest.build_download import kept_detail, kept_files
 from ingest.build_rows import build_record, count_results
 from ingest.clock import utc_now
+from ingest.identity_changes import IdentityChanges, StoredTests
 from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import OrchestratorLayout
@@ -39,7 +43,8 @@ COMPARED = ("release", "version", "environment", "module", "total", "passed", "f
 
 @dataclass
 class Changes:
-    """What a rebuild changes, or would change. `fields`: number of builds that differ, by field."""
+    """What a rebuild changes, or would change. `fields`: number of builds that differ, by field. `tests`: numbers of
+    tests, as `IdentityChanges.counts` has them, with examples."""
 
     builds: int = 0
     results: int = 0
@@ -47,9 +52,11 @@ class Changes:
     skipped: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
+    tests: IdentityChanges = field(default_factory=IdentityChanges)
 
     def document(self) -> dict[str, Any]:
-        return {**vars(self), "fields": dict(self.fields)}
+        tests = {**self.tests.counts(), "examples": self.tests.examples()}
+        return {**vars(self), "fields": dict(self.fields), "tests": tests}
 
     def note(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         differ = [name for name in COMPARED if before[name] != after[name]]
@@ -79,6 +86,7 @@ def rebuild(
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         progress(start, len(rows))
+        stored = StoredTests(store, chunk)
         for row, rebuilt in zip(chunk, _rebuild_builds(store, chunk, layouts, environments), strict=True):
             if rebuilt is None:
                 changes.skipped += 1
@@ -87,15 +95,21 @@ def rebuild(
             changes.builds += 1
             changes.results += len(build.cases)
             changes.note(row, _comparable_facts(build))
+            changes.tests.note(stored, row["build"], build)
             batch.append((build, rebuilt[1]))
         if sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
-            _commit(store, batch, dry_run)
+            _commit(store, batch, changes.tests, dry_run)
             batch = []
-    _commit(store, batch, dry_run)
+    _commit(store, batch, changes.tests, dry_run)
     if not dry_run:
-        store.transact("rebuild", "first occurrences of tests and signatures updated", refresh_first_seen)
+        store.transact("rebuild", "first occurrences of tests and signatures updated", _refresh)
     progress(len(rows), len(rows))
     return changes
+
+
+def _refresh(cursor: duckdb.DuckDBPyConnection) -> None:
+    refresh_first_seen(cursor)
+    apply_test_aliases(cursor)
 
 
 def _rebuild_builds(
@@ -150,16 +164,20 @@ def _comparable_facts(build: BuildRecord) -> dict[str, Any]:
     }
 
 
-def _commit(store: Store, batch: list[tuple[BuildRecord, RunRecord | None]], dry_run: bool) -> None:
+def _commit(
+    store: Store, batch: list[tuple[BuildRecord, RunRecord | None]], tests: IdentityChanges, dry_run: bool
+) -> None:
     if dry_run or not batch:
         return
+    moved = tests.take_moved()
     builds = [build for build, _ in batch]
     runs = [(build, run) for build, run in batch if run]
-    store.transact(
-        "rebuild",
-        f"{len(builds)} builds rebuilt",
-        lambda cursor: upsert_builds(cursor, builds, utc_now(), standalone_runs=runs),
-    )
+
+    def write(cursor: duckdb.DuckDBPyConnection) -> None:
+        upsert_builds(cursor, builds, utc_now(), standalone_runs=runs)
+        insert_test_aliases(cursor, moved)
+
+    store.transact("rebuild", f"{len(builds)} builds rebuilt", write)
 
 
 def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | None, dry_run: bool) -> dict[Parent, str]:

@@ -259,7 +259,13 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
         f"{changes.builds} builds, {changes.results} results {would}rebuilt: {changes.changed} {would}changed, "
         f"{changes.skipped} skipped (no raw files)"
     )
+    if any((tests := changes.tests.counts()).values()):
+        click.echo(
+            "  tests: {renamed} {would}renamed, {merged} {would}merged into {into}, {split} {would}split".format(
+                **tests, would=would
+            )
+        )
     for field, count in changes.fields.most_common():
         click.echo(f"  {field}: {count} builds")
-    for example in changes.examples:
+    for example in (*changes.tests.examples(), *changes.examples):
         click.echo(f"  {example}")
