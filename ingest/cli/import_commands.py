@@ -230,6 +230,7 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
 def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -> None:
     """Write all tables again from the stored raw files, with today's parsers and rules.
 
+    Counts the tests that get another identity, become one or are split; their old ids and addresses go on working.
     The sources of builds that came without a Jenkins are import and upload.
 
     Exit code 0: done; 2: the configuration or an option is wrong, or there is no store.
