@@ -97,7 +97,7 @@ class MeasureSettings(_Table):
     """Definitions that a team may choose."""
 
     skipped_in_pass_rate: bool = True  # passed / total; false: passed / (passed + failed)
-    window: int = Field(10, ge=2, le=60)  # runs that a verdict is based on
+    window: int = Field(10, ge=2, le=60)  # results of a test that a verdict is based on
     stale_hours: float = Field(48, gt=0)  # a release with no new run for this long is stale
     change_point_l: float = Field(1e-3, gt=0, lt=1)  # smaller: fewer false changes, found later (docs/verdicts.md)
 
