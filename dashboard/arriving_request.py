@@ -1,4 +1,4 @@
-"""A request while it arrives: its bytes, whether it is complete, and the time left for the rest."""
+"""A request while it arrives: its bytes, whether it is complete, and the time left for the rest.
 
 Only what says where the request ends is read here (RFC 9112, section 6); gunicorn parses and judges it when it is
 whole.
