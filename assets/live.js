@@ -1,4 +1,5 @@
-// Polls the store's snapshot id every two seconds and wakes the callbacks only when it has changed.
+// Polls the store's snapshot id every two seconds and wakes the callbacks only when it has changed; and asks less often
+// whether new data arrives, which the dot and a bar show on every screen.
 (() => {
   const clientside = window.dash_clientside;
   let etag = null;
@@ -7,6 +8,9 @@
   let newest = null;
   let lastRequest = Date.now(); // when the screen was last requested
   const MINUTE = 60000;
+  const AGE_MS = 10000; // between two questions about the age of the data
+  let lastAge = Number.NEGATIVE_INFINITY; // when it was last asked
+  let committed = null; // when the newest snapshot was
 
   /** Whether the screen shows remaining times or stale releases, which change without a commit, and is a minute old. */
   function aged() {
@@ -31,11 +35,43 @@
     document.documentElement.toggleAttribute("data-offline", lost);
   }
 
-  function date(committed) {
+  const span = (seconds) =>
+    seconds < 5400
+      ? `${Math.max(1, Math.round(seconds / 60))} min`
+      : seconds < 48 * 3600
+        ? `${Math.round(seconds / 3600)} h`
+        : `${Math.round(seconds / 86400)} days`;
+
+  /** What the dot and the bar say of an answer of /api/v1/health/freshness: {dot, bar}; "" for nothing. */
+  window.rt.ageTexts = ({ state, behind_s: behind }) => {
+    const never = behind === null;
+    if (state === "stopped") {
+      const since = never ? "No data yet" : `No new data for ${span(behind)}`;
+      return { dot: "stopped", bar: `${since}: ingestion is not running.` };
+    }
+    if (state !== "late") return { dot: state === "live" ? "live" : "", bar: "" };
+    return { dot: never ? "not polled yet" : `${span(behind)} behind`, bar: "" };
+  };
+
+  async function age() {
+    if (Date.now() - lastAge < AGE_MS) return;
+    lastAge = Date.now();
+    const answer = await fetch("/api/v1/health/freshness", { cache: "no-store", signal: AbortSignal.timeout(8000) });
+    if (!answer.ok) return;
+    const found = await answer.json();
+    const texts = window.rt.ageTexts(found);
+    document.documentElement.setAttribute("data-age", found.state);
+    const bar = document.getElementById("age");
+    if (bar && bar.textContent !== texts.bar) bar.textContent = texts.bar;
+    date(texts.dot);
+  }
+
+  function date(words) {
     const text = document.getElementById("live-text");
     if (!text || !committed) return;
     const moment = new Date(committed);
-    text.textContent = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    const clock = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    if (text.textContent !== (words || clock)) text.textContent = words || clock;
     text.title = `View an earlier time. Latest data: ${moment.toLocaleString()} (${moment.toISOString()})`;
   }
 
@@ -48,6 +84,7 @@
       const answer = await fetch("/api/v1/snapshot", { headers, cache: "no-store", signal: AbortSignal.timeout(8000) });
       if (answer.status === 304) {
         setReachable(true);
+        await age();
         return aged() ? seen : no_update;
       }
       if (!answer.ok) throw new Error(`status ${answer.status}`);
@@ -55,7 +92,8 @@
       setReachable(true);
       etag = answer.headers.get("ETag");
       newest = body.snapshot;
-      date(body.committed_at);
+      committed = body.committed_at;
+      await age();
       lastRequest = Date.now();
       return body.snapshot === seen ? no_update : body.snapshot;
     } catch {

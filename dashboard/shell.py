@@ -65,6 +65,7 @@ def layout(snapshot: int | None = None, page: ModuleType | None = None) -> html.
             html.A("Skip to content", href="#main", className="skip"),
             html.Header([_top(), _scope()], className="shell"),
             html.Div(id="offline", className="offline", role="status"),
+            html.Div(id="age", className="age", role="status"),
             html.Div(id="then", className="then", role="status"),
             html.Div(id="held", className="held", role="status"),
             html.Div(id="unloaded", className="state-page unloaded", role="status"),

@@ -8,25 +8,15 @@ from typing import Any
 from dashboard.formats import percent
 
 _STEP, _HEIGHT = 10, 44
-# Lower ends of a spark's scale.
-_FLOORS = (0.99, 0.95, 0.90, 0.75, 0.50, 0.0)
 LETTERS = {"P": ("passed", "passed"), "F": ("failed", "failed"), "S": ("skipped", "skipped"),
            "K": ("flaky", "passed on a rerun"), "-": ("none", "did not run")}  # fmt: skip
 
 
-def floor_of(points: list[dict[str, Any]]) -> float:
-    """The lower end of a spark's scale: the highest floor at which every finished run has a visible bar."""
-    rates = [point["pass_rate"] for point in points if point["pass_rate"] is not None and point["state"] != "running"]
-    worst = min(rates, default=1.0)
-    return next(floor for floor in _FLOORS if worst - floor > (1 - floor) * 0.15 or floor == 0.0)
-
-
 def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
-    """Geometry of a spark: one bar per run; full height is 100 %, with failed and skipped at the top.
+    """Geometry of a spark: one bar per run, from 0 to 100 % for every release, with failed and skipped at the top.
 
-    Returns {width, height, floor, bars: [{x, state, incomplete, id, number, parts: [(class, y, height)], title}]}.
+    Returns {width, height, bars: [{x, state, incomplete, id, number, parts: [(class, y, height)], title}]}.
     """
-    floor = floor_of(points)
     bars = []
     for index, point in enumerate(points[-slots:], start=slots - min(len(points), slots)):
         bars.append(
@@ -36,19 +26,19 @@ def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
                 "number": point["number"],
                 "state": point["state"],
                 "incomplete": point["incomplete"],
-                "parts": _bar_segments(point, floor),
+                "parts": _bar_segments(point),
                 "title": _title(point),
             }
         )
-    return {"width": slots * _STEP - 3, "height": _HEIGHT, "floor": floor, "bars": bars}
+    return {"width": slots * _STEP - 3, "height": _HEIGHT, "bars": bars}
 
 
-def _bar_segments(point: dict[str, Any], floor: float) -> list[tuple[str, float, float]]:
+def _bar_segments(point: dict[str, Any]) -> list[tuple[str, float, float]]:
     if not point["total"]:
         return [("empty", 0, _HEIGHT)]
     parts, top = [], 0.0
     for name in ("failed", "skipped"):
-        height = min(point[name] / point["total"] / (1 - floor), 1) * _HEIGHT
+        height = point[name] / point["total"] * _HEIGHT
         if point[name]:
             height = max(height, 1.5)
         height = min(height, _HEIGHT - top)

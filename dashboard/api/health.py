@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from flask import Response
 from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, documented_response, item_responses, problem_responses
 from dashboard.api.responses import VERSION, cached_route, request_context
-from dashboard.api.schemas.operations import Health, Live, Ready, Snapshot
+from dashboard.api.schemas.operations import Freshness, Health, Live, Ready, Snapshot
 from dashboard.app_state import services, store
 from data.lake.connection import LAKE, StoreError, local_catalog
 from data.lake.store import Store
@@ -54,23 +53,38 @@ def get_ready(query: parameters.NoQuery) -> Response:
 
 
 @routes.get(
+    "/health/freshness",
+    summary="Does new data arrive?",
+    responses={200: documented_response(Freshness), **problem_responses(400, 503)},
+)
+def get_freshness(query: parameters.NoQuery) -> Response:
+    """`freshness` of /health, for screens that ask every few seconds."""
+    return _uncached(ingest_status.freshness(services().store))
+
+
+@routes.get(
     "/health",
     summary="Store, ingestion and this process",
     responses={200: documented_response(Health), **problem_responses(400, 503)},
 )
 def get_health(query: parameters.NoQuery) -> Response:
-    """`status` is "degraded" if a source's last poll failed or is older than twice its interval, or the bug feed cannot
-    be read."""
+    """`status` is "degraded" if ingestion is stopped, a source's last poll failed or is older than twice its interval,
+    or the bug feed cannot be read."""
     store = services().store
     _probe_store(store)
     newest = store.snapshot()
     sources = [
         {name: row[name] for name in ("source", "last_poll", "last_error", "lag_s", "open", "retrying")}
-        | {"late": is_late(row)}
+        | {"late": ingest_status.is_late(row)}
         for row in ingest_status.status(store)
     ]
     feed = poll_status.feed_status(store) if store.settings.bugs.url else None
-    degraded = any(row["late"] or row["last_error"] for row in sources) or bool(feed and feed["last_error"])
+    fresh = ingest_status.freshness(store)
+    degraded = (
+        fresh["state"] == "stopped"
+        or any(row["late"] or row["last_error"] for row in sources)
+        or bool(feed and feed["last_error"])
+    )
     return _uncached(
         {
             "status": "degraded" if degraded else "ok",
@@ -82,19 +96,13 @@ def get_health(query: parameters.NoQuery) -> Response:
                 "oldest_at": iso(store.oldest_snapshot_time()),
                 "catalog": "sqlite" if local_catalog(store.settings) else "postgresql",
             },
+            "freshness": fresh,
             "ingest": sources,
             "ingest_seen": poll_status.last_heartbeat(store)[0],
             "bugs": feed,
             "process": {"pid": os.getpid(), "uptime_s": time.time() - _STARTED},
         }
     )
-
-
-def is_late(source: Mapping[str, Any]) -> bool:
-    """Whether a configured source was last polled longer ago than twice its interval, or never."""
-    if source["poll_minutes"] is None:
-        return False
-    return source["lag_s"] is None or source["lag_s"] > 2 * 60 * source["poll_minutes"]
 
 
 def age_s(moment: datetime) -> float:

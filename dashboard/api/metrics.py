@@ -15,7 +15,7 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics, exposition
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from dashboard.api.health import age_s, is_late
+from dashboard.api.health import age_s
 from dashboard.api.response_cache import ObserveRequest
 from dashboard.app_state import Services
 from data.lake.connection import StoreError
@@ -92,7 +92,7 @@ def _store_metrics(store: Store) -> Iterator[Metric]:
     sources = ingest_status.status(store)
     for name, text, value in (
         ("lag_seconds", "Time since the last poll began.", lambda row: row["lag_s"]),
-        ("late", "Whether the last poll is older than twice the interval.", is_late),
+        ("late", "Whether the last poll is older than twice the interval.", ingest_status.is_late),
         ("poll_failed", "Whether the last poll ended with an error.", lambda row: bool(row["last_error"])),
         ("failed_builds_24h", "Builds that could not be read in the last 24 hours.", lambda row: row["failed_24h"]),
         ("open_builds", "Discovered builds that are not finished.", lambda row: row["open"]),

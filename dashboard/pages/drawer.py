@@ -8,10 +8,10 @@ from typing import Any
 from dash import Dash
 
 from dashboard import rendering
-from dashboard.page_url import PageUrl
+from dashboard.page_url import PageUrl, match
 from data.lake.store import Store
 from data.model.filters import Filter
-from data.queries import bugs, builds, tests
+from data.queries import bugs, builds, runs, tests
 from data.verdicts import verdicts
 
 STRIP = 30
@@ -38,7 +38,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     in_lane = Filter(release, environment=environment, at_run=then or None)
     scope = in_lane if lane else replace(url.filter, module=None, topology=None)
     history = tests.history(store, test_id, scope, STRIP)
-    here = _chosen(history, build_id, topology)
+    asked = _asked_run(store, url, then)
+    here = _chosen(history, build_id, topology, asked["id"] if asked else None)
     build_id = build_id or (here["build"] if here else None)
     build = builds.build(store, build_id) if build_id else None
     if build_id and build is None:
@@ -59,6 +60,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "bugs": bugs.bugs_of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
         "excluded": excluded,
         "exclusion": _exclusion(history, build_id, excluded),
+        "asked": asked if build and _is_elsewhere(build, asked) else None,
+        "then_status": next((row["status"] for row in history if asked and row["run"] == asked["id"]), None),
         "first_bad": _first_bad([row for row in history if row["run"] not in excluded], build_id),
     }
 
@@ -92,11 +95,27 @@ def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, An
     return ran[good - 1] if good else None
 
 
-def _chosen(history: list[dict[str, Any]], build: str | None, topology: str | None) -> dict[str, Any] | None:
-    """The result that the URL selects from results newest first, preferring a failed one."""
+def _asked_run(store: Store, url: PageUrl, then: str) -> dict[str, Any] | None:
+    """The run that the list of the case is about."""
+    page = match("/runs/<run>", url.path)
+    run = then or (page["run"] if page else "")
+    return runs.run(store, run) if run and run != "latest" else None
+
+
+def _is_elsewhere(build: dict[str, Any], asked: dict[str, Any] | None) -> bool:
+    """Whether a build is of another run of the lane that was asked for."""
+    lane = asked and (asked["release"], asked["environment"]) == (build["release"], build["environment"])
+    return bool(asked and lane and asked["id"] not in {run["id"] for run in build["runs"]})
+
+
+def _chosen(
+    history: list[dict[str, Any]], build: str | None, topology: str | None, run: str | None = None
+) -> dict[str, Any] | None:
+    """The result that the URL selects from results newest first: a failed one of the run, else any failed one."""
     fitting = [
         row
         for row in history
         if (build is None or row["build"] == build) and (topology is None or row["topology"] == topology)
     ]
-    return next((row for row in fitting if row["status"] == "failed"), fitting[0] if fitting else None)
+    failed = [row for row in fitting if row["status"] == "failed"]
+    return next((row for row in failed if row["run"] == run), next(iter(failed or fitting), None))

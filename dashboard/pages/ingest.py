@@ -133,11 +133,11 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     source, state, offset = url.get("source") or None, url.get("state") or None, offset_of(url)
     sources = [_source(row) for row in ingest_status.status(store)]
     rows = ingest_status.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
-    last_sign, is_alive = poll_status.last_heartbeat(store)
+    last_sign, _ = poll_status.last_heartbeat(store)
     return {
         "sources": sources,
         "last_sign": last_sign,
-        "is_alive": is_alive,
+        "fresh": ingest_status.freshness(store),
         "feed": poll_status.feed_status(store) if store.settings.bugs.url else None,
         "rechecks": ingest_status.rechecks(store, source) if state is None else 0,
         "configured": [one.name for one in store.settings.source],

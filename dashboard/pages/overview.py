@@ -86,21 +86,24 @@ def _tested(store: Store, release: str, flt: Filter) -> bool:
 
 
 def _with_expected_duration(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | None:
-    return run and run | {"expected_s": runs.expected(store, run["release"], run["environment"])}
+    return run and run | {"expected_s": runs.expected(store, run["id"])}
 
 
 def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
     """The progress of a running run: the share of finished builds, and the seconds left and expected end by the
-    duration of earlier runs. `over`: finished in Jenkins, with results still to be read."""
+    duration of like runs, None where they say nothing. `over`: finished in Jenkins, with results still to be read."""
     if run is None:
         return None
     started = datetime.fromisoformat(run["started_at"].rstrip("Z"))
     age = (now - started).total_seconds()
     over = run["duration_s"] is not None
+    share = run["builds_final"] / run["builds"] if run["builds"] else 0.0
     expected = None if over else run["expected_s"]
+    if expected and share > 2 * age / expected + 0.25:
+        expected = None  # it is much faster than the earlier runs: their durations say nothing
     return run | {
         "over": over,
-        "share": run["builds_final"] / run["builds"] if run["builds"] else 0.0,
+        "share": share,
         "age_s": max(age, 0.0),
         "left_s": expected - age if expected else None,
         "end_at": iso(started + timedelta(seconds=expected)) if expected else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,38 @@ def status(store: Store) -> list[dict[str, Any]]:
         age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
         rows.append(row | {"lag_s": age})
     return rows
+
+
+def is_late(source: Mapping[str, Any]) -> bool:
+    """Whether a configured source was last polled longer ago than twice its interval, or never."""
+    if source["poll_minutes"] is None:
+        return False
+    return source["lag_s"] is None or source["lag_s"] > 2 * 60 * source["poll_minutes"]
+
+
+def freshness(store: Store) -> dict[str, Any]:
+    """Whether new data arrives, as every screen and /health show it: {"state": live | late (a source was not polled for
+    twice its interval) | stopped (no ingest process is running) | unwatched (no source is configured), "behind_s":
+    seconds since the data was last up to date, None where it is or never was}."""
+    if not store.settings.source:
+        return {"state": "unwatched", "behind_s": None}
+    sources = [row for row in status(store) if row["poll_minutes"] is not None]
+    late = [row for row in sources if is_late(row)]
+    seen, is_alive = poll_status.last_heartbeat(store)
+    polls = [row["last_poll"] for row in sources if row["last_poll"]]
+    if is_alive:
+        lags = [row["lag_s"] for row in late if row["lag_s"] is not None]
+        return {"state": "late" if late else "live", "behind_s": max(lags, default=None)}
+    # Without a process, `regtracker poll` may keep the store up to date.
+    if not late and (seen is None or max(polls) > seen):
+        return {"state": "live", "behind_s": None}
+    last = max((*polls, *([seen] if seen else [])), default=None)
+    return {"state": "stopped", "behind_s": None if last is None else _seconds_since(last)}
+
+
+def _seconds_since(moment: str) -> float:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return max(0.0, (now - datetime.fromisoformat(moment.rstrip("Z"))).total_seconds())
 
 
 @cached_query

@@ -20,6 +20,7 @@ from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
 from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
 _BUILDS = ("builds", "builds_running", "builds_final", "missing", "aborted", "waiting")
+LIKE = 3  # how much longer one of several like runs may take than another
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
@@ -69,7 +70,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
     answer |= _neighbours(store, run_id)
-    answer["expected_s"] = expected(store, answer["release"], answer["environment"])
+    answer["expected_s"] = expected(store, run_id)
     return answer
 
 
@@ -87,16 +88,18 @@ def newest_ended(store: Store, flt: Filter) -> str | None:
 
 
 @cached_query
-def expected(store: Store, release: str, environment: str | None, flt: Filter = EVERYTHING) -> float | None:
-    """How long a run of this lane is likely to take, in seconds: the median of the newest three that have ended; a lane
-    gets faster or slower, so older runs say little."""
+def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | None:
+    """How long a run is likely to take, in seconds: the median of the newest three finished runs of its job, release
+    and environment; a job gets faster or slower, so older runs say little. None where one of them took more than LIKE
+    times as long as another: they say nothing."""
     return store.value(
-        f"""SELECT median(duration_s) FROM (
-            SELECT duration_s FROM runs JOIN {store.derived_table("run_order")} USING (run)
-            WHERE release = $release AND environment IS NOT DISTINCT FROM $environment
-                AND state = 'final' AND duration_s > 0
-            ORDER BY rank DESC LIMIT 3)""",
-        {"release": release, "environment": environment},
+        f"""SELECT CASE WHEN max(duration_s) <= {LIKE} * min(duration_s) THEN median(duration_s) END FROM (
+            SELECT r.duration_s FROM runs r JOIN {store.derived_table("run_order")} o USING (run)
+            JOIN runs this ON this.run = $run AND r.source = this.source AND r.job = this.job
+                AND r.release = this.release AND r.environment IS NOT DISTINCT FROM this.environment
+            WHERE r.state = 'final' AND r.duration_s > 0 AND r.result IS DISTINCT FROM 'ABORTED'
+            ORDER BY o.rank DESC LIMIT 3)""",
+        {"run": ids.number(run_id)},
     )
 
 

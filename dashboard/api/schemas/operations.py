@@ -30,6 +30,16 @@ class StoreHealth(Schema):
     catalog: Literal["sqlite", "postgresql"]
 
 
+class Freshness(Schema):
+    """Whether new data arrives."""
+
+    state: Literal["live", "late", "stopped", "unwatched"] = Field(
+        description="late: a source was not polled for twice its interval; stopped: no ingest process is running; "
+        "unwatched: no source is configured"
+    )
+    behind_s: float | None = Field(description="seconds since the data was last up to date; null: it is, or never was")
+
+
 class SourceHealth(Schema):
     source: str
     last_poll: Time | None
@@ -57,6 +67,7 @@ class Health(Schema):
     status: Literal["ok", "degraded"]
     version: str
     store: StoreHealth
+    freshness: Freshness
     ingest: list[SourceHealth]
     ingest_seen: Time | None = Field(description="last heartbeat of an ingest process (every 30 seconds)")
     bugs: FeedHealth | None = Field(description="null: no feed is configured, or it was not read yet")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from support.screen import Screen
 
+from dashboard.pages.overview import progress
 from data.model import ids
 from data.model.filters import Filter
 from data.queries import runs
@@ -154,9 +156,27 @@ def test_the_overview_explains_a_scope_without_runs_and_links_out_of_it(world, s
     assert "empty" in overview.one("article", "7.0").words and "broken" not in overview.words
 
 
+def test_runs_that_differ_too_much_give_no_estimate(world, screen):
+    for seconds in (6000, 6000, 60):
+        run, builds, run_builds = world.prepare({"routing": {"a": "P"}})
+        world.write([replace(run, duration_s=seconds)], builds, run_builds)
+    world.run({"routing": {"a": "P"}, "late": None}, state="running")
+    running = world.runs[-1]
+    assert runs.expected(world.store, ids.text(running.id)) is None
+    page = screen("run", f"/runs/{ids.text(running.id)}")
+    assert "of 2 builds done" in page and "min left" not in page and "longer than usual" not in page
+
+
+def test_a_run_much_faster_than_earlier_ones_gets_no_estimate():
+    now = datetime(2026, 11, 20, 12)
+    run = {"started_at": "2026-11-20T11:59:30Z", "duration_s": None, "expected_s": 6000.0, "builds": 8}
+    assert progress(run | {"builds_final": 0}, now)["left_s"] == 5970
+    assert progress(run | {"builds_final": 4}, now)["left_s"] is None
+
+
 def test_the_end_of_a_run_is_estimated_from_the_newest_runs_of_its_lane(world):
     for seconds, environment in ((9000, "prod"), (9000, "prod"), (60, "prod"), (70, "prod"), (80, "prod"), (5, "lab")):
         run, builds, run_builds = world.prepare({"routing": {"a": "P"}}, environment=environment)
         world.write([replace(run, duration_s=seconds)], builds, run_builds)
-    assert runs.expected(world.store, "7.0", "prod") == 70
+    assert runs.expected(world.store, ids.text(world.runs[0].id)) == 70
     assert runs.run(world.store, ids.text(world.runs[-1].id))["expected_s"] == 5
