@@ -38,8 +38,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     in_lane = Filter(release, environment=environment, at_run=then or None)
     scope = in_lane if lane else replace(url.filter, module=None, topology=None)
     history = tests.history(store, test_id, scope, STRIP)
-    asked = _asked_run(store, url, then)
-    here = _chosen(history, build_id, topology, asked["id"] if asked else None)
+    opened_from = _opened_from(store, url, then)
+    here = _chosen(history, build_id, topology, opened_from["id"] if opened_from else None)
     build_id = build_id or (here["build"] if here else None)
     build = builds.build(store, build_id) if build_id else None
     if build_id and build is None:
@@ -60,8 +60,10 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "bugs": bugs.bugs_of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
         "excluded": excluded,
         "exclusion": _exclusion(history, build_id, excluded),
-        "asked": asked if build and _is_elsewhere(build, asked) else None,
-        "then_status": next((row["status"] for row in history if asked and row["run"] == asked["id"]), None),
+        "opened_from": opened_from if build and _is_elsewhere(build, opened_from) else None,
+        "then_status": next(
+            (row["status"] for row in history if opened_from and row["run"] == opened_from["id"]), None
+        ),
         "first_bad": _first_bad([row for row in history if row["run"] not in excluded], build_id),
     }
 
@@ -95,17 +97,20 @@ def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, An
     return ran[good - 1] if good else None
 
 
-def _asked_run(store: Store, url: PageUrl, then: str) -> dict[str, Any] | None:
+def _opened_from(store: Store, url: PageUrl, then: str) -> dict[str, Any] | None:
     """The run that the list of the case is about."""
     page = match("/runs/<run>", url.path)
     run = then or (page["run"] if page else "")
     return runs.run(store, run) if run and run != "latest" else None
 
 
-def _is_elsewhere(build: dict[str, Any], asked: dict[str, Any] | None) -> bool:
-    """Whether a build is of another run of the lane that was asked for."""
-    lane = asked and (asked["release"], asked["environment"]) == (build["release"], build["environment"])
-    return bool(asked and lane and asked["id"] not in {run["id"] for run in build["runs"]})
+def _is_elsewhere(build: dict[str, Any], opened_from: dict[str, Any] | None) -> bool:
+    """Whether a build is of another run of the lane it was opened from."""
+    lane = opened_from and (opened_from["release"], opened_from["environment"]) == (
+        build["release"],
+        build["environment"],
+    )
+    return bool(opened_from and lane and opened_from["id"] not in {run["id"] for run in build["runs"]})
 
 
 def _chosen(
