@@ -155,6 +155,9 @@ class _Candidates:
             for found in (alike, same):
                 if new := [test for test in found if test not in self._stored]:
                     return new if found is alike else new if len(new) == 1 else []
+        within = [test for test, now in self._tests.items() if now.class_name.rpartition(" > ")[2] == normalized.name]
+        if within:
+            return within  # the subtests of what was one test
         # The name itself has changed: the same result is still at its position.
         if position < len(self._at):
             test = self._at[position].as_py()

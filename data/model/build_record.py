@@ -55,7 +55,7 @@ FLAGS = {
     "declared_differs": "a report declares other totals than were read; a remark has both numbers",
     "status_differs": "a JUnit report and the order log disagree on a test's status; the log counts",
     "ambiguous": "JUnit results that name no topology were left out: several topologies ran their tests",
-    "repeated": "several results have one name on one topology, and nothing shows a retry; all count, numbered #2 and up",
+    "repeated": "several results share a name on one topology, and none is shown as a retry; all count, from #2 on",
     "no_start_time": "Jenkins gave no start time, or one near 1970 or in the future; the time of discovery is used",
     "no_release": "no rule matched a release",
     "no_raw": "the reports were too large to keep; the build cannot be rebuilt",
