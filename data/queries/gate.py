@@ -119,6 +119,8 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
     environments = sorted({row["environment"] for row in matching})
     if len(environments) > 1:
         raise _UnknownError(gate_text.several_environments(flt.release, environments, run))
+    if run is not None and len({_job(row) for row in matching}) > 1:  # in a folder each job has a run 1, 2, ...
+        raise _UnknownError(gate_text.several_jobs(flt.release, sorted({row["job"] for row in matching}), run))
     chosen = matching[0]
     if chosen["state"] == "running":
         raise _UnknownError(gate_text.running(chosen), pending=True)
@@ -154,7 +156,16 @@ def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunIn
     matching = [row for row in before if baseline in (str(row["number"]), row["id"])]
     if not matching:
         raise _UnknownError(gate_text.unknown_baseline(baseline, candidate.run))
-    return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(matching[0]))
+    own = [row for row in matching if _job(row) == _job(candidate.run)]
+    if not own and len({_job(row) for row in matching}) > 1:
+        jobs = sorted({row["job"] for row in matching})
+        raise _UnknownError(gate_text.several_jobs(candidate.lane.release, jobs, baseline))
+    return RunInLane(candidate.lane, candidate.runs, candidate.runs.index((own or matching)[0]))
+
+
+def _job(run: dict[str, Any]) -> tuple[str, str]:
+    """What numbers a run."""
+    return run["source"], run["job"]
 
 
 def _failing(

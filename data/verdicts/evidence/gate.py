@@ -62,6 +62,11 @@ def several_environments(release: str | None, environments: list[str], run: str 
     return f"{what} in {' and '.join(environments)}: choose an environment."
 
 
+def several_jobs(release: str | None, jobs: list[str], run: str) -> str:
+    named = ", ".join(jobs[:3]) + (f" and {len(jobs) - 3} more" if len(jobs) > 3 else "")
+    return f"Release {release} has several runs {run} ({named}): give the id of one."
+
+
 def running(run: dict[str, Any]) -> str:
     if run["waiting"]:
         return f"Run #{run['number']}: {run['waiting']} of {counted(run['builds'], 'build')} not read yet."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from support.store_builder import World
 
 from data.model.filters import Filter
+from data.model.run_record import RunRecord
 from data.queries.gate import FAILING, gate
 from data.verdicts import evidence
 
@@ -108,6 +112,29 @@ def test_environments_are_never_mixed(world):
     assert gate(world.store, Filter(release="7.0", environment="prod"))["state"] == "passed"
     assert gate(world.store, Filter(release="7.0", environment="staging"))["state"] == "closed"
     assert gate(world.store, SEVEN, run="4")["state"] == "closed", "a run that only one environment has needs no more"
+
+
+def nightly(world: World, number: int, content: dict[str, str]) -> RunRecord:
+    """A run of another job, which numbers its own."""
+    run, builds, run_builds = world.prepare({"routing": content}, number=number)
+    run = replace(run, job="qa/nightly", started_at=run.started_at + timedelta(hours=1))
+    builds = [replace(build, job="qa/other", started_at=run.started_at) for build in builds]
+    world.write([run], builds, [replace(row, run=run.id, job="qa/other") for row in run_builds])
+    return run
+
+
+def test_a_number_that_several_jobs_have_is_not_guessed(world):
+    """Else the run of whichever job is newest would answer for the others."""
+    world.history({"a": "PPF"})
+    nightly(world, 1, {"b": "P"})
+    third = nightly(world, 3, {"b": "P"})
+    answer = gate(world.store, SEVEN, run="3")
+    assert (answer["state"], answer["pending"]) == ("unknown", False)
+    assert answer["reason"] == "Release 7.0 has several runs 3 (qa/7.0/RUN, qa/nightly): give the id of one."
+    assert gate(world.store, SEVEN, run="2")["state"] == "passed", "only one job has this number"
+    by_id = gate(world.store, SEVEN, run=format(third.id, "016x"), baseline="1")
+    assert (by_id["state"], by_id["run"]["job"]) == ("passed", "qa/nightly")
+    assert by_id["baseline"]["job"] == "qa/nightly", "a baseline's number is that of the run's own job"
 
 
 def letters(failing: int) -> dict[str, str]:
