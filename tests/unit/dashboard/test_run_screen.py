@@ -134,9 +134,10 @@ def test_the_markup_of_hostile_names_is_escaped(world, screen):
 
 def test_a_scope_without_results_in_a_run_is_empty_and_not_broken(world, screen):
     world.run({"routing": {"a": "F"}, "late": {}})
+    world.run({"nvs": {"a": "P"}}, release="8.0")
     run = ids.text(world.runs[0].id)
-    nowhere = screen("run", f"/runs/{run}?module=nowhere&view=failed")
-    assert "Nothing in this scope" in nowhere and "has no results of module nowhere" in nowhere
+    nowhere = screen("run", f"/runs/{run}?module=nvs&view=failed")
+    assert "Nothing in this scope" in nowhere and "has no results of module nvs" in nowhere
     assert "broken" not in nowhere.words
     assert nowhere.one("link", "Remove the filters").href == f"/runs/{run}?view=failed"
     assert "Nothing in this scope" in screen("run", f"/runs/{run}?topology=9s")
@@ -147,10 +148,10 @@ def test_a_scope_without_results_in_a_run_is_empty_and_not_broken(world, screen)
 def test_the_overview_explains_a_scope_without_runs_and_links_out_of_it(world, screen):
     world.run({"routing": {"a": "F"}}, release="7.0")
     world.run({"nvs": {"n": "P"}}, release="8.0", environment="staging")
-    for query in ("environment=nowhere", "module=nowhere", "topology=9s"):
-        overview = screen("overview", f"/?{query}")
+    for query in ("environment=staging", "module=nvs"):
+        overview = screen("overview", f"/?release=7.0&{query}")
         assert "Nothing in this scope" in overview and "No runs yet" not in overview
-        assert overview.one("link", "Show all").href == "/"
+        assert overview.one("link", "Show all").href == "/?release=7.0"
     overview = screen("overview", "/?module=nvs")
     assert "No run of module nvs" in overview
     assert "empty" in overview.one("article", "7.0").words and "broken" not in overview.words
