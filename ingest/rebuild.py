@@ -17,6 +17,7 @@ import duckdb
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
+from data.model.measures import REBUILT
 from data.model.run_record import RunBuildRecord, RunRecord
 from data.tasks.build_lookups import entry_contexts, stored_builds, stored_runs
 from data.tasks.ledger import BUILD, LedgerEntry
@@ -177,7 +178,7 @@ def _commit(
         upsert_builds(cursor, builds, utc_now(), standalone_runs=runs)
         insert_test_aliases(cursor, moved)
 
-    store.transact("rebuild", f"{len(builds)} builds rebuilt", write)
+    store.transact("rebuild", f"{len(builds)} builds{REBUILT}", write)
 
 
 def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | None, dry_run: bool) -> dict[Parent, str]:
@@ -206,6 +207,6 @@ def _rebuild_runs(store: Store, layout: OrchestratorLayout, since: datetime | No
 def _commit_runs(store: Store, runs: list[RunRecord], run_builds: list[RunBuildRecord]) -> None:
     store.transact(
         "rebuild",
-        f"{len(runs)} runs rebuilt",
+        f"{len(runs)} runs{REBUILT}",
         lambda cursor: upsert_builds(cursor, [], utc_now(), runs=runs, run_builds=run_builds),
     )

@@ -15,7 +15,7 @@ from datetime import datetime
 import duckdb
 
 from data.cache import parquet_files
-from data.model.measures import LISTED_BUILDS, UNREAD, sums
+from data.model.measures import LISTED_BUILDS, REBUILT, UNREAD, sums
 from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
 
@@ -65,7 +65,8 @@ _DERIVED_FROM = {
 
 class MemoryTables:
     """The memory tables of one process. `snapshot_id`: the snapshot that they show; `last_rebuild`: the newest snapshot
-    of a rebuild up to it."""
+    of a rebuild up to it; `is_rebuilding`: whether that rebuild has not
+    finished."""
 
     def __init__(self, root: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
         """`lake` is the name of the attached lake, `data_path` the folder of its data files."""
@@ -76,6 +77,7 @@ class MemoryTables:
         self._files: dict[str, parquet_files.TableFiles] = {}
         self.snapshot_id = -1
         self.last_rebuild = 0
+        self.is_rebuilding = False
         self._changed_at: dict[str, int] = {}
         self._cursor.execute(f"ATTACH ':memory:' AS {MEMORY_DATABASE}")
         tables = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
@@ -103,11 +105,11 @@ class MemoryTables:
             if self.snapshot_id >= newest:
                 return
             since = self._cursor.execute(
-                f"""SELECT snapshot_id, author, changes FROM {self._lake}.snapshots()
+                f"""SELECT snapshot_id, author, commit_message, changes FROM {self._lake}.snapshots()
                 WHERE snapshot_id > ? AND snapshot_id <= ?""",
                 [self.snapshot_id, newest],
             ).fetchall()
-            changed = self._changed([changes for _, _, changes in since], newest)
+            changed = self._changed([changes for _, _, _, changes in since], newest)
             self._cursor.execute("BEGIN")
             try:
                 for table in changed & set(TABLES):
@@ -126,9 +128,10 @@ class MemoryTables:
             # After the copies, so that every build in them has its results in the indexed files.
             if changed & set(parquet_files.TABLES):
                 self._files = self._file_index.files()
-            self.last_rebuild = max(
-                [self.last_rebuild, *(number for number, author, _ in since if author == "rebuild")]
-            )
+            rebuilds = [(number, message) for number, author, message, _ in since if author == "rebuild"]
+            if rebuilds:
+                self.last_rebuild, message = max(rebuilds)
+                self.is_rebuilding = message.endswith(REBUILT)
             self.snapshot_id = newest
 
     def _changed(self, changes: list[dict[str, list[str]]], newest: int) -> set[str]:

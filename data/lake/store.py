@@ -38,6 +38,7 @@ from data.lake.connection import (
     writer_lock,
 )
 from data.lake.cursors import one_row
+from data.model.measures import REBUILT
 from data.redaction import split_password
 from data.settings import Settings
 
@@ -213,6 +214,15 @@ class Store:
             return self._memory_tables.last_rebuild
         sql = f"SELECT max(snapshot_id) FROM {LAKE}.snapshots() WHERE author = 'rebuild' AND snapshot_id <= ?"
         return self.value(sql, [self.snapshot().id]) or 0
+
+    def is_rebuilding(self) -> bool:
+        """Whether a `rebuild` has begun and not finished: a part of the results is of older parsers and rules."""
+        if self._memory_tables is not None:
+            return self._memory_tables.is_rebuilding
+        sql = f"""SELECT arg_max(commit_message, snapshot_id) FROM {LAKE}.snapshots()
+            WHERE author = 'rebuild' AND snapshot_id <= ?"""
+        message = self.value(sql, [self.snapshot().id])
+        return message is not None and message.endswith(REBUILT)
 
     def snapshot(self) -> Snapshot:
         """The newest committed snapshot of any process; for a pinned store, the one it is pinned to."""

@@ -35,6 +35,7 @@ LISTED_BUILDS = f"""SELECT rb.run, rb.source, rb.job, rb.number, rb.module, b.bu
     FROM run_builds rb LEFT JOIN builds b USING (build)
         LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
         LEFT JOIN ({_UNTESTED_JOBS}) u ON (b.source, b.job) = (u.source, u.job)"""
+REBUILT = " rebuilt"  # how the message of every commit of a `rebuild` ends, but the last
 # SQL condition on `runs r` and its sums over builds `s`: the runs whose `run_state` is running.
 RUNNING = "(r.state = 'running' OR coalesce(s.builds_running + s.waiting, 0) > 0)"
 # States of a run, a module, a build and a lane, worst first.

@@ -2,7 +2,8 @@
 
 Ingest reads the newest builds first. While older builds of a job wait and fewer are stored than a verdict looks at, the
 verdicts of its tests would change with every build that is read: they are held back. New builds are newer than the
-stored ones and hold nothing back; nor does a build that failed and is retried, or one that is gone.
+stored ones and hold nothing back; nor does a build that failed and is retried, or one that is gone. While `rebuild`
+replaces all results, no lane has verdicts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
+from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
 from data.verdicts.evidence.number_text import counted
 from data.verdicts.lane_analysis import verdict_reach
@@ -28,6 +30,7 @@ class UnreadLane:
     release: str
     environment: str
     waiting: int = 0
+    rebuilding: bool = False
     jobs: set[str | None] = field(default_factory=set)
 
     def holds_back(self, jobs: Iterable[str]) -> bool:
@@ -39,13 +42,17 @@ class UnreadLane:
             "release": self.release,
             "environment": self.environment,
             "waiting": self.waiting,
-            "sentence": f"History is still being read ({counted(self.waiting, 'build')} waiting).",
+            "sentence": "The store is being rebuilt."
+            if self.rebuilding
+            else f"History is still being read ({counted(self.waiting, 'build')} waiting).",
         }
 
 
 @cached_query
 def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]:
-    """The lanes of the filter's release and environment whose history is still being read."""
+    """The lanes of the filter's release and environment whose history is still being read, or rebuilt."""
+    if store.is_rebuilding():
+        return _rebuilding(store, flt)
     rows = store.rows(
         f"""SELECT release, environment, job, builds, waiting FROM {store.derived_table("histories_being_read")} h
         ORDER BY release, environment, job"""
@@ -60,6 +67,13 @@ def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]
             unread.waiting += row["waiting"]
             unread.jobs.add(row["job"])
     return list(found.values())
+
+
+def _rebuilding(store: Store, flt: Filter) -> list[UnreadLane]:
+    """All lanes of the filter, while results of older and newer rules stand side by side."""
+    where, parameters = conditions(Filter(flt.release, environment=flt.environment), "r")
+    rows = store.rows(f"SELECT DISTINCT release, environment FROM runs r WHERE {where} ORDER BY ALL", parameters)
+    return [UnreadLane(row["release"], row["environment"], rebuilding=True, jobs={None}) for row in rows]
 
 
 def unread_lanes(store: Store, flt: Filter, window: LaneWindow) -> dict[int, UnreadLane]:

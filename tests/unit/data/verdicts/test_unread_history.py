@@ -8,6 +8,7 @@ import pytest
 from support.store_builder import START, World
 
 from data.model.filters import Filter
+from data.model.measures import REBUILT
 from data.queries import gate, matrix, releases
 from data.tasks.ledger import BUILD, GONE, NEW, RETRY, RUN, RUNNING, LedgerEntry, add_entries, update_entries
 from data.verdicts import failure_rates, flaky_exclusion, flaky_ranking, verdicts
@@ -107,3 +108,13 @@ def test_verdicts_return_when_the_builds_are_read(world):
     assert "broken" not in kinds(world)
     world.store.transact("test", "read", lambda cursor: update_entries(cursor, older(ROUTING), [], START))
     assert kinds(world) == JUDGED
+
+
+def test_no_verdicts_are_claimed_while_the_store_is_rebuilt(world):
+    change = "UPDATE builds SET duration_s = duration_s + 1"
+    world.store.transact("rebuild", f"8 builds{REBUILT}", lambda cursor: cursor.execute(change))
+    assert kinds(world) == {}
+    assert [history.row()["sentence"] for history in unread_histories(world.store)] == ["The store is being rebuilt."]
+    assert gate.gate(world.store, SEVEN)["reason"] == "The store is being rebuilt."
+    world.store.transact("rebuild", "first occurrences updated", lambda cursor: cursor.execute(change))
+    assert kinds(world) == JUDGED and unread_histories(world.store) == []

@@ -177,7 +177,7 @@ def test_rebuilding_judges_again_what_was_remembered(world):
     assert kinds(world) == {"t": {"new_failure"}}
     # As a rebuild may: other results, under the same builds that were read at the same time.
     change = "UPDATE results SET status = 'passed', kind = NULL WHERE status = 'failed'"
-    world.store.transact("rebuild", "1 builds rebuilt", lambda cursor: cursor.execute(change))
+    world.store.transact("rebuild", "rules changed", lambda cursor: cursor.execute(change))
     assert kinds(world) == {}
 
 
