@@ -40,13 +40,14 @@ def add(
     environment: str = "prod",
     key: str = "",
     source: str = "ci",
+    flags: frozenset[str] = frozenset(),
 ) -> None:
     """Builds (number, hours after START, letter of their test `a`), each a run of its own, read in this order."""
     for number, hours, letter in rows:
         start = START + timedelta(hours=hours)
         facts = {"started_at": start, "release": "7.0", "environment": environment, "result": "SUCCESS"}
         content = held(cases("routing", {"a": letter, "b": "P"}))
-        build = BuildRecord(source, job, number, module="routing", ingested_at=read_at, **facts, **content)
+        build = BuildRecord(source, job, number, module="routing", ingested_at=read_at, flags=flags, **facts, **content)
         run = RunRecord(source, job, number, display_name=key.partition("=")[2], key=key, **facts)
         store.transact(
             "test",
@@ -96,6 +97,14 @@ def test_the_numbers_of_a_job_decide_where_a_clock_went_back(store: Store) -> No
     assert numbers(store) == [1, 2, 3, 4]
     (verdict,) = verdicts.verdicts(store, SEVEN)
     assert (verdict["kind"], verdict["first_bad"]["number"], verdict["last_good"]["number"]) == ("regression", 3, 2)
+
+
+def test_a_time_that_is_not_believed_moves_no_other_build(store: Store) -> None:
+    add(store, (1, 0, "P"), (2, 24, "P"), (4, 72, "F"), (5, 96, "P"))
+    # Discovered long after: its own time was in the future.
+    add(store, (3, 24 * 30, "F"), read_at=LATER + timedelta(days=1), flags=frozenset({"no_start_time"}))
+    add(store, (70, 120, "P"), job="qa/B")
+    assert numbers(store) == [1, 2, 3, 4, 5, 70]
 
 
 def test_equal_times_are_ordered_by_number(store: Store) -> None:
