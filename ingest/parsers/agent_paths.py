@@ -43,7 +43,7 @@ _ROOTS = re.compile(
         r"[Cc]:/projects/[^/]+/|/home/semaphore/[^/]+/|/codebuild/output/src\d+/(?:src/)?",
         rf"{_DRIVE}{_FOLDERS}execroot/[^/]+/",
         # a folder named after an agent, and what its user has
-        rf"{_DRIVE}(?:[^/]+/){{0,3}}?{_AGENT}/",
+        rf"{_DRIVE}(?:[^/]+/){{0,3}}?{_AGENT}/(?:(?:build|job|run)?[-_]?\d+/)?",
         r"(?:/(?:home|Users)/[^/]+/|/root/|[A-Za-z]:/Users/[^/]+/)(?:build/)?",
     )),
 )  # fmt: skip
@@ -83,7 +83,7 @@ def without_root(path: str, roots: Roots = None) -> str:
     if re.match(r"/[A-Za-z]:/", path):
         path = path[1:]
     while found := (roots and roots.match(path)) or _ROOTS.match(path):
-        below = path[found.end() :].lstrip("/")
+        below = path[found.end() :].lstrip("/ ")
         if not below:
             break
         path = _SECOND_CHECKOUT.sub(r"\1", below)

@@ -36,8 +36,10 @@ _ADDRESSES = (
     (re.compile(rf"(?<![\w.$])({_TYPE})@(?:[0-9a-f]{{8}}|(?=[a-f]*[0-9])[0-9a-f]{{6,7}})\b(?![.-]\w|@)"), r"\1"),
     (re.compile(r", hashCode: \d+\b"), ""),
     # Python, Ruby, Perl, Objective-C, C and Go
-    (re.compile(r" at 0x[0-9A-Fa-f]{4,16}\b"), ""),
-    (re.compile(r"(<[\w.:]*\w):? ?0x[0-9A-Fa-f]{8,16}\b"), r"\1"),
+    (re.compile(r"(<[^<>]*) at 0x[0-9A-Fa-f]{6,16}\b| at 0x[0-9A-Fa-f]{6,16}(?=>)"), r"\1"),
+    (re.compile(r"(<[^<>]*) id='\d{9,20}'(?=>)"), r"\1"),
+    (re.compile(r"(<[\w.:]*\w): ?0x[0-9A-Fa-f]{8,16}\b"), r"\1"),
+    (re.compile(r"\b([A-Z][\w\\]* Object) #\d+(?= \()"), r"\1"),
     (re.compile(r"\b((?:[\w:]+=)?(?:HASH|ARRAY|CODE|SCALAR|GLOB|REF))\(0x[0-9a-f]+\)"), r"\1"),
     (re.compile(rf"\b{_POINTER}\b", re.IGNORECASE), "0x"),
 )
@@ -48,16 +50,21 @@ _DIRECTIVE = re.compile(
 _WORDS = r"(?:PASS|PASSED|OK|FAIL|FAILED|ERROR|SKIP|SKIPPED|TIMEOUT)"
 _OUTCOME = re.compile(
     rf"(?<!\s)\s+\[\s*{_WORDS}\s*\]$|(?<!\s)\s+\(\s*{_WORDS}\s*\)$|(?<![\s.])\s*\.{{3,}}\s*(?:(?i:{_WORDS}))$"
+    rf"|(?<!\s)\s+\|\s*{_WORDS}\s*\|$"
     rf"|^(?:[✓✔✗✘✕✖☑☒✅❌]\ufe0f?|\[(?:PASS|PASSED|FAIL|FAILED)\]|\[\s+{_WORDS}\s+\])\s+(?=\S)"
+    r"|^\[gw\d+\]\s+(?:\[\s*\d+%\]\s+)?(?=\S)"  # a worker of pytest-xdist
 )
-_PHASE = re.compile(r"^ERROR at (?:setup|teardown) of |(?<!\s)\s+[(\[](?:setup|call|teardown)[)\]]$")
+_PHASE = re.compile(
+    r"^ERROR at (?:setup|teardown) of |(?<!\s)\s+[(\[](?:setup|call|teardown)[)\]]$"
+    r"|(?<=::)(\w[^:]*)::(?:setup|teardown)$"
+)
 _HOOK = re.compile(r'"(?:before|after) (?:each|all)" hook(?:: [^"]*?)? for "(.+)"$')
 # --- measured time --------------------------------------------------------------------------------------------------
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0,
           "second": 1.0, "seconds": 1.0}  # fmt: skip
 _SPAN = rf"(?P<value>\d+(?:\.(?P<decimals>\d+))?) ?(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))})"
 _LABELED_TIME = re.compile(rf"(?<!\s)\s+[(\[]?(?:took|time[=:]|elapsed[=:]?|duration[=:])\s*{_SPAN}[)\]]?$")
-_MEASURED = re.compile(rf"(?<!\s)\s+(?:[(\[]|(?P<word>in )){_SPAN}(?(word)|[)\]])$")
+_MEASURED = re.compile(rf"(?<!\s)\s+(?:(?P<bracket>[(\[])|(?P<word>in )?){_SPAN}(?(bracket)[)\]])$")
 _COARSE = ("s", "secs", "second", "seconds")
 _STAMPED = re.compile(r"-20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$")
 # --- classes --------------------------------------------------------------------------------------------------------
@@ -70,17 +77,20 @@ _DOTTED_ROOT = re.compile(
 
 # Names without any of these are kept as they are; nearly all names are.
 _SUSPICIOUS = re.compile(
-    r"[@/\\#]|0x|\$\$|\$Proxy|hashCode|hook|\.\.\.|ERROR at |^[^\w\"'(]|\s[\[(][^\[\]()]*[\])]$"
+    r"[@/\\#|]|0x|\$\$|\$Proxy|hashCode|hook|\.\.\.|ERROR at | id='|::"
+    r"|^[^\w\"'(\[]|^\[(?:[PFg]|\s)|\s[\[(][^\[\]()]*[\])]$"
     r"|\d ?(?:[mnuµμ]?s|secs?|seconds?)[)\]]?$"
 )
 
 
 class MeasuredTime(NamedTuple):
-    """A duration at the end of a name, in seconds; `precision` is that of the last digit."""
+    """A duration at the end of a name, in seconds; `precision` is that of the last digit. `marked`: within brackets or
+    after "in"."""
 
     name: str  # without it
     seconds: float
     precision: float
+    marked: bool
 
 
 class Identity(NamedTuple):
@@ -136,7 +146,11 @@ def _location(file: str, class_name: str, roots: Roots) -> tuple[str, str]:
     removed."""
     as_given = file.replace("\\", "/").strip("/")
     file = without_root(file, roots) if file else ""
-    for _ in range(2):
+    before = None
+    for _ in range(4):
+        if before == class_name:
+            break
+        before = class_name
         if is_absolute(class_name):
             class_name = without_root(class_name, roots)
         elif not class_name.replace(".", "").isidentifier():
@@ -172,7 +186,7 @@ def _name(name: str, roots: Roots) -> str:
         kept = _DIRECTIVE.sub("", kept)
         kept = _OUTCOME.sub("", kept)
         kept = _LABELED_TIME.sub("", kept)
-        kept = _HOOK.sub(r"\1", _PHASE.sub("", kept))
+        kept = _HOOK.sub(r"\1", _PHASE.sub(r"\1", kept))
         kept = without_roots_within(without_addresses(kept))
         if " " not in kept and _EXTENSION.search(kept) and is_absolute(kept):
             kept = without_root(kept, roots)
@@ -182,29 +196,29 @@ def _name(name: str, roots: Roots) -> str:
 
 def _measured_time(name: str, roots: Roots) -> MeasuredTime | None:
     """The time at the end of a name, which has to be compared with the case's duration."""
-    first: re.Match[str] | None = None
-    rest = name
-    for _ in range(MAX_ROUNDS):
-        found = _MEASURED.search(rest)
-        # "(5s)" is rather a parameter; "in 0sec" is how Bats prints a time.
-        if not found or not found.start() or (found["unit"] in _COARSE and len(found["decimals"] or "") < 2):
-            break
-        first = first or found
-        rest = _name(rest[: found.start()], roots)
-    if first is None:
+    found = _MEASURED.search(name)
+    # "(5s)" is rather a parameter; "in 0sec" is how Bats prints a time.
+    if not found or not found.start() or (found["unit"] in _COARSE and len(found["decimals"] or "") < 2):
         return None
-    unit = _UNITS[first["unit"]]
-    return MeasuredTime(rest, float(first["value"]) * unit, unit / 10 ** len(first["decimals"] or ""))
+    unit = _UNITS[found["unit"]]
+    return MeasuredTime(
+        name=_name(name[: found.start()], roots),
+        seconds=float(found["value"]) * unit,
+        precision=unit / 10 ** len(found["decimals"] or ""),
+        marked=bool(found["bracket"] or found["word"]),
+    )
 
 
 def _is_measured(time: MeasuredTime, duration_s: float | None, prints_times: bool) -> bool:
     """Whether a time in a name is that of the result, and not a parameter: it is the same when rounded."""
-    return prints_times if duration_s is None else abs(duration_s - time.seconds) < time.precision * 1.001
+    if duration_s is None:
+        return prints_times and time.marked
+    return abs(duration_s - time.seconds) < time.precision * 1.001
 
 
 def without_addresses(text: str) -> str:
     """A text without the addresses of objects, which differ in every process."""
-    if "@" in text or "0x" in text or "$" in text or "hashCode" in text:
+    if "@" in text or "0x" in text or "$" in text or "hashCode" in text or " id='" in text or "Object #" in text:
         for pattern, kept in _ADDRESSES:
             text = pattern.sub(kept, text)
     return text
