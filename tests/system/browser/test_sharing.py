@@ -88,5 +88,5 @@ def test_tables_and_charts_leave_as_files(page):
 
 def test_nothing_to_draw_draws_no_empty_axes(page):
     page.visit("/trends?release=9.9")
-    page.reads("#trends-head", "No runs in this scope")
+    page.reads("#trends-head", "No release 9.9")
     assert not page.driver.find_element("css selector", "#trend-charts").is_displayed()

@@ -43,7 +43,7 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
 
         def write(store: Store, first: int) -> None:
             for number in range(first, 8, 2):
-                time = NOW - timedelta(hours=number)
+                time = NOW - timedelta(hours=8 - number)
                 build = BuildRecord("ci", "a", number, time, "7.0", "m", **held(cases("m", {"t": "F"})))
                 store.transact("test", "test", lambda cursor, build=build: upsert_builds(cursor, [build], NOW))
 
@@ -53,7 +53,7 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
         for thread in threads:
             thread.join()
         found = builds.builds(reader, Filter(release="7.0"))
-        assert [row["number"] for row in found] == list(range(8))
+        assert [row["number"] for row in found] == [7, 6, 5, 4, 3, 2, 1, 0]
         assert [row["status"] for row in results.build_results(reader, found[0]["id"])] == ["failed"]
         for store in writers:
             poll_status.record_poll(store, PollRecord("ci", NOW, 1.0, requests=3), NOW + MINUTES_5)
