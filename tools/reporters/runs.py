@@ -20,7 +20,9 @@ HOSTILE = '<b>bold</b> & "quotes" ]]> \x1b[31mred\x1b[0m \x01\x08\x7f 😀 é �
 
 # Maven and Ant write down the properties of the machine.
 _PROPERTIES = re.compile(rb"<properties>.*?</properties>\s*|<property name=[^>]*/>\s*", re.DOTALL)
-_MACHINE = re.compile(rb"/tmp/|/root\b|/work/|/var/tmp")
+_MACHINE = re.compile(
+    b"|".join([b"/tmp/", b"/var/tmp", *(re.escape(str(folder).encode()) + rb"\b" for folder in (Path.home(), FOLDER))])
+)
 
 
 class ReporterError(Exception):
