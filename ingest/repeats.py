@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, DeclaredCounts, Report
+from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, DeclaredCounts, Report
 from ingest.parsers.junit_totals import PYTEST
 
 Attempts = list[Case]  # of one test in one topology, the last of them final
@@ -96,8 +96,9 @@ class _Suite:
     retried: list[list[Attempts]] = field(default_factory=list)
 
     def count(self) -> DeclaredCounts:
-        """If all results count."""
-        return DeclaredCounts(len(self.tests), sum(test[-1].status == FAILED for test in self.tests))
+        """If all results count. The failure of a suite is none of its tests."""
+        tests = sum(test[0].name != INIT for test in self.tests)
+        return DeclaredCounts(tests, sum(test[-1].status == FAILED for test in self.tests))
 
     def count_merged(self) -> DeclaredCounts:
         """If the chains are retries."""
@@ -144,10 +145,12 @@ def _find_chains(suite: _Suite, name: str, declared: DeclaredCounts | None) -> N
     for test in suite.tests:
         by_key[_key(test[0])].append(test)
     repeated = [tests for tests in by_key.values() if len(tests) > 1]
+    all_results = suite.count()  # a loop gives twins one line: the totals then count both
+    all_count = declared is not None and (declared.failed == all_results.failed or declared.tests == all_results.tests)
     for tests in repeated:
         if all(test[-1].status == FAILED for test in tests[:-1]):
             lines = {test[0].line for test in tests}
-            if len(lines) == 1 and (name == PYTEST or lines != {""}):
+            if len(lines) == 1 and (name == PYTEST or (lines != {""} and not all_count)):
                 suite.retried.append(tests)
             elif len(lines) == 1:
                 suite.chains.append(tests)
