@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
@@ -57,29 +58,31 @@ def _short_tests(
 ) -> dict[_Line, np.ndarray]:
     """By job, the tests (ids) with fewer than `results` results in its newest `depth` builds, among those that ran in
     its newest CURRENT_BUILDS builds."""
-    recent = [
-        build
-        for builds in lines.values()
-        for build in builds
-        if build.job_age < depth or build.job_age < CURRENT_BUILDS
-    ]
-    rows = store.result_arrays.rows(store, recent, rebuilt)
-    arrays: dict[_Line, tuple[list[BuildArrays], list[BuildArrays]]] = {line: ([], []) for line in lines}
-    for build, results_of_build in zip(recent, rows.builds, strict=True):
-        near, between = arrays[build.lane, build.job]
-        if build.job_age >= depth:
-            between.append(results_of_build)
-        elif not build.unfinished:
-            near.append(results_of_build)
     short = {}
-    for line, (near, between) in arrays.items():
-        tests, counts = _count_results(near)
-        present = np.unique(np.concatenate([tests, *_distinct(between)]))
-        found = np.zeros(len(present), dtype=np.int64)
-        found[np.searchsorted(present, tests)] = counts
-        few = present[found < results]
-        if len(few):
-            short[line] = rows.tests[few]
+    for line, builds in lines.items():
+        recent = [build for build in builds if build.job_age < max(depth, CURRENT_BUILDS)]
+        # Cached by the builds of the job: a commit changes those of few jobs.
+        found = store.intermediate.get(
+            ("short of results", depth, results, rebuilt, hash(tuple(recent))),
+            partial(_short_of_job, store, rebuilt, recent, depth, results),
+            lambda tests: tests.nbytes,
+        )
+        if len(found):
+            short[line] = found
+    return short
+
+
+def _short_of_job(store: Store, rebuilt: int, builds: Sequence[LaneBuild], depth: int, results: int) -> np.ndarray:
+    """Of the tests (ids) in these builds of a job, those with fewer than `results` results in the newest `depth`."""
+    rows = store.result_arrays.rows(store, builds, rebuilt)
+    pairs = list(zip(builds, rows.builds, strict=True))
+    near = [found for build, found in pairs if build.job_age < depth and not build.unfinished]
+    between = [found for build, found in pairs if build.job_age >= depth]
+    tests, counts = _count_results(near)
+    present = np.unique(np.concatenate([tests, *_distinct(between)]))
+    results_of = np.zeros(len(present), dtype=np.int64)
+    results_of[np.searchsorted(present, tests)] = counts
+    short: np.ndarray = rows.tests[present[results_of < results]]
     return short
 
 
