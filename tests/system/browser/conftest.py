@@ -67,6 +67,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashComposite
         wait_timeout=60,
     ) as browser:
         browser.driver.implicitly_wait(30)  # for an element to appear: no test waits for one to stay away
+        browser.driver.set_script_timeout(120)  # axe reads a long page for more than the usual 30 s on a busy machine
         yield browser
 
 
