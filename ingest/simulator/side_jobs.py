@@ -66,8 +66,10 @@ def add_jobs(seed: int, started: float, root: JenkinsFolder, size: ProgrammeSize
     def make(job: str, count: int, hours: float, style: str, tests: int = 0, **more: Any) -> _BuildSeries:
         return _BuildSeries(seed, started, job, count, hours, style, tests, **more)
 
+    def version(number: int) -> dict[str, Any]:
+        return {"parameters": {"VERSION": f"3.{number // 40}.{number % 40}"}}
+
     name = "libcore-nightly"
-    version = lambda number: {"parameters": {"VERSION": f"3.{number // 40}.{number % 40}"}}  # noqa: E731
     libcore = make(name, 120, 24, "surefire", 64, bad_from=112, extra=version)
     nightly = _job(name, jenkins_items.FREESTYLE, libcore.builds())
     root.add(nightly)
@@ -90,7 +92,10 @@ def add_jobs(seed: int, started: float, root: JenkinsFolder, size: ProgrammeSize
 
 def _matrix(make: Callable[..., _BuildSeries], name: str, count: int, style: str, axis_style: str) -> JenkinsJob:
     """Every fifth build leaves its last axis to the build before it."""
-    started_by = lambda number: {"upstream": UpstreamBuild(name, number)}  # noqa: E731
+
+    def started_by(number: int) -> dict[str, Any]:
+        return {"upstream": UpstreamBuild(name, number)}
+
     axes = {
         axis: make(f"{name}/{axis}", count, 24, axis_style, 20, bad_from=count - 3, extra=started_by).builds()
         for axis in AXES
