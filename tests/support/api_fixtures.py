@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from dashboard.api import schemas
+from dashboard.api.schemas.base import Schema
 from dashboard.app import create_app
 from data.model.bug_record import BugRecord
 from data.settings import SourceSettings, load
@@ -23,6 +27,17 @@ from support.live_server import served
 from support.store_builder import World, cases
 
 HOSTILE = '=HYPERLINK("http://evil.example")'
+
+
+def schema_classes() -> dict[str, type[Schema]]:
+    """The schemas of every answer, by name."""
+    modules = [import_module(f"{schemas.__name__}.{module.name}") for module in pkgutil.iter_modules(schemas.__path__)]
+    return {
+        shape.__name__: shape
+        for module in modules
+        for shape in vars(module).values()
+        if isinstance(shape, type) and issubclass(shape, Schema) and shape is not Schema
+    }
 
 
 @pytest.fixture(scope="session")

@@ -6,32 +6,13 @@ import re
 
 import jsonschema
 import pytest
+from support.api_fixtures import schema_classes
 
 from dashboard.api import create_server, openapi
 from dashboard.api.openapi_examples import example
-from dashboard.api.schemas import (
-    base,
-    bugs,
-    builds,
-    gate,
-    matrix,
-    operations,
-    runs,
-    search,
-    statistics,
-    tests,
-    trends,
-    verdicts,
-)
 from data.settings import SourceSettings, load
 
-MODULES = (base, bugs, builds, gate, verdicts, matrix, operations, runs, search, trends, statistics, tests)
-SHAPES = {
-    shape
-    for module in MODULES
-    for shape in vars(module).values()
-    if isinstance(shape, type) and issubclass(shape, base.Schema) and shape is not base.Schema
-}
+SHAPES = set(schema_classes().values())
 PROMISED = """/health /health/live /health/ready /snapshot /releases /releases/{release} /releases/{release}/modules
 /releases/{release}/versions /releases/{release}/matrix /matrix /releases/{release}/runs /runs/{run} /runs/{run}/modules
 /runs/{run}/priorities /runs/{run}/results /runs/{run}/changes /compare /trends /tests

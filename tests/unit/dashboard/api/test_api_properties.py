@@ -11,21 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from support.api_fixtures import schema_classes
 
 from dashboard.api import openapi
-from dashboard.api.schemas import (
-    base,
-    builds,
-    gate,
-    matrix,
-    operations,
-    runs,
-    search,
-    statistics,
-    tests,
-    trends,
-    verdicts,
-)
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +22,6 @@ TEXTS = st.text(max_size=30) | st.sampled_from(
 )
 NUMBERS = st.integers(-(2**70), 2**70) | st.integers(0, 20)
 ANYTHING = TEXTS | NUMBERS.map(str) | st.dates().map(str) | st.booleans().map(str)
-MODULES = (base, builds, gate, verdicts, matrix, operations, runs, search, trends, statistics, tests)
 
 
 def values(schema: dict[str, Any]) -> st.SearchStrategy[str]:
@@ -86,7 +73,7 @@ def known(server) -> dict[str, list[str]]:
 
 @cache
 def shape_of(name: str) -> type[BaseModel]:
-    found = {shape.__name__: shape for module in MODULES for shape in vars(module).values() if isinstance(shape, type)}
+    found = schema_classes()
     return found[name] if name in found else openapi.page_model(found[name.removesuffix("List")])
 
 
