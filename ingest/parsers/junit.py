@@ -7,10 +7,12 @@ attributes with which gtest and others mark tests as not run, retries as attempt
 from __future__ import annotations
 
 from dataclasses import replace
+from xml.etree.ElementTree import Element
 
-from ingest.parsers import junit_dialects, junit_totals
-from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, DeclaredCounts, Report, ReportStream
-from ingest.parsers.junit_totals import CATCH2_HOST, PYTEST, SuiteCounts, SuiteTotals
+from ingest.parsers import junit_dialects
+from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.junit_suites import NAME_CHARS, ClosedSuites, JunitSuite
+from ingest.parsers.junit_totals import SuiteCounts
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
 from ingest.parsers.totals import shortened
 from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_status, read_xml
@@ -20,12 +22,12 @@ OUTPUT_CHARS = 32 << 10
 MESSAGE_CHARS = 8 << 10
 STARVED_CHARS = 1 << 10  # of each text once the budget of the document is used up
 SHARED_OUTPUTS = 10  # how many failed tests of a suite get the suite's own output
-NAME_CHARS = 4 << 10
 MAX_ATTEMPTS = 1000  # of one test
 
 _RETRIES = {"flakyFailure": "failure", "flakyError": "error", "rerunFailure": "failure", "rerunError": "error"}
 _KINDS = ("error", "failure")  # the first one decides
 _OUTPUTS = ("system-out", "system-err")
+_WITHOUT_OUTCOME = frozenset((*_OUTPUTS, "properties"))
 _NOT_RUN = {"notrun", "disabled", "skipped", "ignored", "suppressed"}
 _SUITES = ("testsuite", "testsuites")
 
@@ -38,50 +40,6 @@ def parse(stream: ReportStream, *, trace_chars: int = TRACE_CHARS, output_chars:
     """
     reader, problem = read_xml(stream, lambda source: _Reader(source, trace_chars, output_chars))
     return reader.report(problem)
-
-
-class _Suite:
-    __slots__ = (
-        "declared", "differs", "elapsed", "empty", "failed", "file", "first", "host", "id", "init", "is_go", "kept",
-        "label", "last", "lines", "name", "nested", "output", "own", "parent", "path", "seconds", "start",
-    )  # fmt: skip
-
-    def __init__(self, attrs: dict[str, str], parent: _Suite | None, first: int, lines: int) -> None:
-        get = attrs.get
-        self.parent = parent
-        self.name = _clipped_name(get("name"))
-        package = get("package")
-        self.label = f"{package}.{self.name}" if package and self.name else self.name or package or ""
-        self.path: str = junit_dialects.path_of_node(attrs, self.name, parent.path if parent else "")
-        self.id = get("id")
-        self.file: str = get("file") or (parent.file if parent else "")
-        host = get("hostname")
-        self.host: str = host if host and host != CATCH2_HOST else parent.host if parent else ""
-        start, time = get("timestamp"), get("time")
-        self.start: float | None = (epoch(start) if start else None) or (parent.start if parent else None)
-        self.seconds = seconds(time) if time else None
-        self.declared = SuiteTotals.read(attrs)
-        self.lines = lines  # how many differences there were before it
-        self.first = self.last = first  # its cases are cases[first:last]
-        self.empty: list[_Suite] | None = None  # nested suites without cases that declare some
-        self.elapsed = 0.0
-        self.kept = 0  # cases that are directly in this suite
-        self.own = SuiteCounts()  # these, without `tests`
-        self.nested: SuiteCounts | None = None  # the sum of the nested suites
-        self.differs: dict[str, int] = {}  # by measure, how much more these suites declare than they have
-        self.init: Case | None = None  # its own <error> or <failure>
-        self.failed: list[Case] = []
-        self.output: Clip | None = None
-        self.is_go = False  # of a tool that converts what go prints
-
-
-def _add_differences(outer: _Suite, inner: _Suite) -> None:
-    for measure, more in inner.differs.items():
-        outer.differs[measure] = outer.differs.get(measure, 0) + more
-
-
-def _clipped_name(name: str | None) -> str | None:
-    return name if name is None else clip(name, NAME_CHARS)
 
 
 class _CaseState:
@@ -107,7 +65,7 @@ def _continued(clip: Clip | None, limit: int) -> Clip:
 
 
 class _Reader:
-    """The handler behind `parse`. A plain passing case costs one call each of `start` and `end`; keep it that way."""
+    """The handler behind `parse`. A test that passed costs one call, that of `_take`; keep it that way."""
 
     def __init__(self, source: Source, trace_chars: int, output_chars: int) -> None:
         self.cases: list[Case] = []
@@ -116,19 +74,14 @@ class _Reader:
         self._trace_chars, self._output_chars = trace_chars, output_chars
         self._budget = MAX_TEXT
         self._is_junit = self._complete = False
-        self._suites: set[tuple[str, str | None, int | None]] = set()
-        self._duration = 0.0
-        self._differences: list[str] = []
-        self._uncounted = 0
-        self._unmarked = 0
-        self._totals: dict[str | None, DeclaredCounts] = {}
-        self._started: float | None = None
+        self._closed = ClosedSuites(self.cases)
         self._bad_times, self._bad_time = 0, ""
-        self._stack: list[tuple[str, _Suite | None]] = []
-        self._suite: _Suite | None = None  # the one that a <testcase> would belong to
+        self._stack: list[tuple[str, JunitSuite | None]] = []
+        self._suite: JunitSuite | None = None  # the one that a <testcase> would belong to
+        source.gather(self._take)
         if source.lenient:
             # A stray closing tag may end a suite too early; its remaining cases then belong to no suite.
-            self._suite = _Suite({}, None, 0, 0)
+            self._suite = JunitSuite({}, None, 0, 0)
             self._stack.append(("", self._suite))
         self._base_depth = len(self._stack)
         self._case: Case | None = None  # the open one
@@ -144,7 +97,7 @@ class _Reader:
         if self._case is None:
             suite = self._suite
             if suite is not None and (tag == "testcase" or local(tag) == "testcase"):
-                self._start_case(attrs, suite)
+                self._case = self._add_case(attrs, suite)
             else:
                 self._start_other(local(tag), attrs)
             return
@@ -164,7 +117,18 @@ class _Reader:
             self._retry_output = self._retry_output or Clip(self._output_chars)
             self._text = self._retry_output
 
-    def _start_case(self, attrs: dict[str, str], suite: _Suite) -> None:
+    def _take(self, element: Element) -> bool:
+        """Take a test without an outcome, one that passed: nearly all are. Its output is not kept."""
+        suite = self._suite
+        if suite is None or self._case is not None or (element.tag != "testcase" and local(element.tag) != "testcase"):
+            return False
+        for child in element:
+            if child.tag not in _WITHOUT_OUTCOME:
+                return False
+        self._add_case(element.attrib, suite)
+        return True
+
+    def _add_case(self, attrs: dict[str, str], suite: JunitSuite) -> Case:
         get = attrs.get
         name = get("name") or "(?)"
         class_name = get("classname")
@@ -205,13 +169,14 @@ class _Reader:
             suite.own.skipped += 1
             suite.own.not_run += 1
         suite.kept += 1
-        self._case = case = Case(
+        case = Case(
             file, class_name, name, status, None, duration, None, None, None, "", suite.host, 1, True,
             suite.label, started,
         )  # fmt: skip
         if "line" in attrs:
             case.line = attrs["line"]
         self.cases.append(case)
+        return case
 
     def _start_other(self, tag: str, attrs: dict[str, str]) -> None:
         self.elements += 1
@@ -219,14 +184,14 @@ class _Reader:
         if tag in _SUITES or len(self._stack) == self._base_depth:
             self._is_junit |= tag in _SUITES
             outer = parent or next((suite for _, suite in reversed(self._stack) if suite), None)
-            self._suite = _Suite(attrs, outer, len(self.cases), len(self._differences))
+            self._suite = JunitSuite(attrs, outer, len(self.cases), len(self._closed.differences))
             self._stack.append((tag, self._suite))
             return
         if parent is not None and tag in _KINDS and parent.init is None:
             # A suite with an <error> is a failed test of that name to Jenkins; one with a <failure> is not.
-            self._uncounted += tag == "failure"
+            self._closed.uncounted += tag == "failure"
             parent.own.of_suites += 1
-            self._start_case({"name": INIT, "classname": parent.name or ""}, parent)
+            self._case = self._add_case({"name": INIT, "classname": parent.name or ""}, parent)
             self._depth = 1
             self._start_child(tag, attrs).synthetic = True
             parent.init = self._case
@@ -361,109 +326,11 @@ class _Reader:
             self._source.listen(False)
         if suite is None:
             return
-        if suite.kept:
-            # As in Jenkins, a suite without tests does not count, and parts with the same name and id count as one
-            # suite; here only if they declare no counts of their own.
-            declares = suite.declared is not None and suite.declared.tests is not None
-            self._suites.add((suite.label, suite.id, len(self._suites) if declares else None))
-            self._duration += suite.elapsed if suite.seconds is None else suite.seconds
         if suite.output:
             text = self._keep(str(suite.output).strip())
             for case in suite.failed[:SHARED_OUTPUTS]:
                 case.output = case.output or text
-        self._check_totals(suite)
-        if suite.kept:
-            junit_dialects.remove_positions(self.cases, suite.first)
-        self._note_totals(suite)
-        tests = suite.declared.tests if suite.declared is not None and suite.name == PYTEST else None
-        if tests is not None and tests < suite.kept + suite.own.errors:
-            cases = self.cases[suite.first :]
-            self._unmarked += junit_dialects.mark_reruns_of_pytest(cases, tests)
-            self.cases[suite.first :] = cases
-
-    def _note_totals(self, suite: _Suite) -> None:
-        """Keep the totals by which repeated results are judged."""
-        declared = suite.declared
-        if declared is None and not suite.is_go:
-            return
-        failed = None if declared is None or declared.failures is None is declared.errors else declared.failed
-        counts = DeclaredCounts(None if declared is None else declared.tests, failed, suite.is_go)
-        if suite.kept:
-            known = self._totals.get(suite.label)
-            self._totals[suite.label] = counts if known is None else known.plus(counts)
-        if suite.parent is None:
-            self._totals[None] = counts
-
-    def _check_totals(self, suite: _Suite) -> None:
-        """Compare what a suite declares with what it has, and add it to the suite around it."""
-        own, declared, parent = suite.own, suite.declared, suite.parent
-        own.tests, suite.last = suite.kept, len(self.cases)
-        total = own
-        if suite.nested is not None:
-            total = suite.nested
-            total.add(own)
-        if suite.empty:
-            self._compare_empty(suite, total)
-        if declared is not None and parent is not None and declared.tests and not total.tests:
-            parent.empty = [*(parent.empty or ()), suite]
-        elif declared is not None:
-            self._compare(suite, declared, total)
-        self._started = self._started or suite.start
-        if parent is not None:
-            parent.nested = parent.nested or SuiteCounts()
-            parent.nested.add(total)
-            if suite.differs:
-                _add_differences(parent, suite)
-            return
-        if self._is_junit and declared is not None and declared.failed and not self.cases:
-            self._add_missing_failure(suite, declared.failed)
-
-    def _compare_empty(self, suite: _Suite, total: SuiteCounts) -> None:
-        """Compare the nested suites that declare tests and have none; one without a name may sum up the others."""
-        for empty in suite.empty or ():
-            if empty.declared is not None and (empty.label or not junit_totals.sums_up(empty.declared, total)):
-                self._compare(empty, empty.declared, SuiteCounts())
-                _add_differences(suite, empty)
-
-    def _compare(self, suite: _Suite, declared: SuiteTotals, total: SuiteCounts) -> None:
-        if declared.is_exact(total):
-            suite.differs = {}
-            return
-        own = suite.own if suite.kept or suite.parent is not None else total
-        found = junit_totals.differences(declared, own, total, self.cases[suite.first : suite.last])
-        left_out = declared.skipped_tests - total.skipped
-        if left_out > 0 and left_out == suite.differs.get("tests"):
-            # The tests that the nested suites lack are skipped ones, as only this one says.
-            del suite.differs["tests"]
-            self._differences[suite.lines :] = [
-                line for line in self._differences[suite.lines :] if not junit_totals.is_of_tests(line)
-            ]
-            found.pop("tests", None)
-            found.pop("skipped tests", None)
-        # What nested suites declare wrongly, the sums around them declare wrongly too.
-        more = {measure: count - read for measure, (count, read) in found.items()}
-        new = {measure: numbers for measure, numbers in found.items() if suite.differs.get(measure) != more[measure]}
-        suite.differs = more
-        element = f"suite {clip(suite.label, 100)!r}" if suite.parent is not None and suite.label else ""
-        self._differences += junit_totals.lines(new, element)
-
-    def _add_missing_failure(self, suite: _Suite, failed: int) -> None:
-        """A report that declares failures and has no test at all: it failed before its tests."""
-        message = f"The report declares {failed} failed, but has no test: it failed before its tests."
-        self.cases.append(
-            Case(
-                clip(suite.file, NAME_CHARS),
-                suite.name or "",
-                INIT,
-                FAILED,
-                "error",
-                message=message,
-                host=suite.host,
-                suite=suite.label,
-                started_at=suite.start,
-            )
-        )
-        self._uncounted += 1
+        self._closed.add(suite, self._is_junit)
 
     def close(self) -> None:
         self._complete = len(self._stack) == self._base_depth
@@ -481,20 +348,20 @@ class _Reader:
             self._end_other()
 
     def report(self, problem: str) -> Report:
-        found = self._is_junit or bool(self.cases)
+        found, closed = self._is_junit or bool(self.cases), self._closed
         status, warnings = read_status(problem, self, found=found, complete=self._complete)
         report = Report(
             status=status,
             cases=self.cases,
-            suites=len(self._suites),
-            duration_s=self._duration if self._suites else None,
+            suites=len(closed),
+            duration_s=closed.seconds if closed else None,
             warnings=warnings,
-            uncounted=self._uncounted,
-            unmarked=self._unmarked,
-            started_at=self._started,
-            declared=self._totals,
+            uncounted=closed.uncounted,
+            unmarked=closed.unmarked,
+            started_at=closed.started,
+            declared=closed.totals,
         )
-        report.differ(shortened(self._differences) if found else [])
+        report.differ(shortened(closed.differences) if found else [])
         if self._bad_times:
             warnings.append(f"{self._bad_times} unreadable durations, such as {clip(self._bad_time, 40)!r}")
         return report

@@ -11,11 +11,13 @@ from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Protocol, TypeVar
+from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from lxml import etree
 
 from ingest.parsers.cases import Case, ReportStream
+from ingest.parsers.element_batches import ElementBatches
 from ingest.parsers.encoding import utf8_chunks
 from ingest.parsers.long_tokens import clipped_chunks
 
@@ -57,6 +59,12 @@ class Source:
 
     def listen(self, on: bool) -> None:
         """Whether `data` is called from now on; initially it is not."""
+
+    def gather(self, take: Callable[[Element], bool]) -> None:
+        """Offer complete elements to `take`, for which no events come if it returns True; a lenient parser does not.
+
+        Called by the handler's constructor.
+        """
 
 
 class RefusedXmlError(Exception):
@@ -105,21 +113,44 @@ def read_status(problem: str, handler: Handler, *, found: bool, complete: bool) 
 
 
 class _Expat(Source):
-    data: Callable[[str], None]
-
     def __init__(self) -> None:
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
         self.parser.buffer_size = 1 << 16
         self.parser.EntityDeclHandler = _refuse_entity
+        self._take: Callable[[Element], bool] | None = None
+        self._batches: ElementBatches | None = None
+        self._data: Callable[[str], None] | None = None
+
+    def gather(self, take: Callable[[Element], bool]) -> None:
+        self._take = take
+
+    def connect(self, handler: Handler) -> None:
+        receiver: Handler | ElementBatches = handler
+        if self._take is not None:
+            receiver = self._batches = ElementBatches(handler, self._take)
+            self.parser.CharacterDataHandler = receiver.data
+        self._data = receiver.data
+        self.parser.StartElementHandler, self.parser.EndElementHandler = receiver.start, receiver.end
 
     def listen(self, on: bool) -> None:
-        self.parser.CharacterDataHandler = self.data if on else None
+        if self._batches is not None:
+            self._batches.listening = on
+        else:
+            self.parser.CharacterDataHandler = self._data if on else None
+
+    def feed(self, chunk: bytes, final: bool = False) -> None:
+        """Parse a chunk. What the handler raises about what comes before an error is raised in its place."""
+        try:
+            self.parser.Parse(chunk, final)
+        finally:
+            if self._batches is not None:
+                self._batches.pass_on()
 
     def release(self) -> None:
         """Break the reference cycle of parser and handler, which would keep all cases until a garbage collection."""
         self.parser.StartElementHandler = self.parser.EndElementHandler = self.parser.CharacterDataHandler = None
-        del self.data
+        self._take = self._batches = self._data = None
 
 
 def _refuse_entity(*_: object) -> None:
@@ -130,19 +161,17 @@ def _strict(stream: ReportStream, make: Callable[[Source], H], read: Chunks) -> 
     source = _Expat()
     parser = source.parser
     handler = make(source)
-    source.data = handler.data
-    parser.StartElementHandler = handler.start
-    parser.EndElementHandler = handler.end
+    source.connect(handler)
     fed, problem = 0, ""
     refused: RefusedXmlError | None = None
     try:
         for chunk in read(stream, lenient=False):
-            parser.Parse(chunk, False)
+            source.feed(chunk)
             fed += len(chunk)
             _check_size(handler, fed - parser.CurrentByteIndex)
             if len(parser.intern) > MAX_NAMES:
                 raise RefusedXmlError(f"has more than {MAX_NAMES} different names of elements and attributes")
-        parser.Parse(b"", True)
+        source.feed(b"", True)
     except expat.ExpatError as error:
         problem = f"ill-formed XML in line {error.lineno}: {expat.ErrorString(error.code)}"
     except UnicodeError as error:

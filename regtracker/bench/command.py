@@ -1,4 +1,4 @@
-"""`regtracker bench`: times ingest from a simulated Jenkins, the screens' queries, and the API over HTTP."""
+"""`regtracker bench`: times ingest, the screens' queries, and the API over HTTP."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from data.cli.common import json_option, load_settings
 from data.lake.store import Store
 from data.settings import SourceSettings, StoreSettings
 from regtracker.bench import ingest as ingest_bench
-from regtracker.bench import queries, report
+from regtracker.bench import queries, reading, report
 from regtracker.bench.routes import time_load, time_routes
 from regtracker.bench.synthetic import StoreShape, fill
 from regtracker.processes import Children, free_port, wait_ready
+
+READ_BUILDS = {"tiny": 2, "small": 100, "medium": 400}  # of each dialect of JUnit XML, by the size of ingest
 
 
 @click.command()
@@ -69,6 +71,7 @@ def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document:
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
             "ingest": _ingest(children, Path(scratch) / "ingest", ingest_size),
             "stores": [_store(children, (home or Path(scratch)) / str(size), size) for size in sizes],
+            "reading": _reading(Path(scratch) / "reading", READ_BUILDS[ingest_size]),
         }
     if document:
         report.write(figures, document)
@@ -79,6 +82,12 @@ def _store(children: Children, home: Path, size: int) -> dict:
     """Everything that is measured on one store."""
     figures = _time_queries(home, size)
     return figures | _http(children, home, [row["path"] for row in figures["questions"]])
+
+
+def _reading(home: Path, builds: int) -> list[dict]:
+    """Read reports of each dialect from memory."""
+    click.echo("Reading JUnit XML ...", err=True)
+    return [asdict(rates) for rates in reading.measure(home, builds)]
 
 
 def _ingest(children: Children, home: Path, size: str) -> dict:

@@ -1,51 +1,33 @@
 """Times ingest in one process: from Jenkins into the lake, with download, raw files, parsing and commits.
 
-`python -m regtracker.bench.ingest` times the path without a network on one core, and a long backfill over HTTP.
+`python -m regtracker.bench.ingest` times a long backfill over HTTP.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from random import Random
 
 import click
 
 from data.cli.common import json_option
 from data.lake.store import Store
-from data.model.build_record import BuildRecord
-from data.model.run_record import RunRecord
 from data.settings import Settings, SourceSettings
-from data.write import raw_files as raw
-from data.write.builds import upsert_builds
 from ingest import backfill
-from ingest.build_download import DownloadedFiles, ResultFiles
-from ingest.build_rows import build_record
 from ingest.cli.progress import progress_bar
-from ingest.clock import utc_now
-from ingest.jenkins.build_details import JenkinsBuildDetail
-from ingest.layouts import layout_of
-from ingest.pipeline import BATCH_RESULTS, Pipeline
-from ingest.simulator.artifact_download import zipped
-from ingest.simulator.fake_jenkins import FakeJenkins
-from ingest.simulator.jenkins_items import ArtifactFiles
+from ingest.pipeline import Pipeline
 from ingest.simulator.programme import Programme
 from ingest.simulator.server import SimulatorServer
 from ingest.simulator.side_jobs import ARCHIVE
 from ingest.simulator.timeline import ProgrammeSize, ReleaseSpec
 from ingest.tuning import single_threaded, tune_gc_for_batches
-
-START = datetime(2025, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -93,88 +75,6 @@ def _rate(store: Store, builds: int, requests: int, wall_s: float, cpu_s: float)
     )
 
 
-@dataclass(frozen=True)
-class StageRates:
-    """Results per second of one core (CPU time of all threads) for XML that is already in memory: zip to columns,
-    columns to a committed snapshot, and both."""
-
-    dialect: str
-    results: int
-    read: float
-    committed: float
-    both: float
-
-
-def archived(builds: int) -> Iterator[tuple[int, bytes]]:
-    """(number, zip) of the simulator's builds: suites of eight tests, some failures and odd durations."""
-    job = Programme(_archive(builds), live=False)
-    for build in FakeJenkins(job, None).root.job(ARCHIVE).builds(job.now()):
-        yield build.number, _zip(build.files(job.now()), build.ended)
-
-
-def pytest_like(builds: int, failing: float = 0.0) -> Iterator[tuple[int, bytes]]:
-    """(number, zip) of reports with all tests in one suite; those that fail have a message, a trace and 2 kB of
-    output."""
-    rng = Random(f"{builds} {failing}")
-    for number in range(1, builds + 1):
-        cases = []
-        for test in range(500):
-            facts = f'classname="tests.part{test // 20}.test_part.TestPart" name="test_keeps_{test}"'
-            case = f'<testcase {facts} time="{rng.lognormvariate(-2, 1):.3f}"'
-            if rng.random() < failing:
-                text = f"AssertionError: route {test} has {rng.randrange(9)} hops"
-                trace = "\n".join(f"E   {text}" if line == 19 else f"    line {line} of a test" for line in range(20))
-                log = f"2026-01-01 00:00:00 INFO step {rng.randrange(9999)} of the test\n" * 40
-                case += f'><failure message="{text}">{trace}</failure><system-out>{log}</system-out></testcase>'
-            else:
-                case += " />"
-            cases.append(case)
-        suite = f'<testsuite name="pytest" tests="500" timestamp="2025-01-01T00:00:00">{"".join(cases)}</testsuite>'
-        content = f"<testsuites>{suite}</testsuites>".encode()
-        yield number, _zip({"report.xml": partial(bytes, content)}, START.timestamp())
-
-
-def _zip(files: ArtifactFiles, modified: float) -> bytes:
-    content = zipped(files, "", "**/*.xml", modified)
-    assert content is not None  # only a missing folder gives none
-    return content
-
-
-DIALECTS: dict[str, Callable[[int], Iterator[tuple[int, bytes]]]] = {
-    "suites of eight": archived,
-    "one suite, all pass": pytest_like,
-    "one suite, 5 % fail with output": partial(pytest_like, failing=0.05),
-}
-
-
-def stages(home: Path, builds: int, dialect: str) -> StageRates:
-    """Time `builds` builds of 500 results from a zip of JUnit XML to the lake, without a network."""
-    source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=ARCHIVE, release_fixed="1.0")
-    layout, store = layout_of(source), Store.open(single_threaded(Settings(home=home)))
-    zips = list(DIALECTS[dialect](builds))
-    tune_gc_for_batches()
-    read = committed = 0.0
-    results = 0
-    batch: list[tuple[BuildRecord, RunRecord]] = []
-    for position, (number, content) in enumerate(zips, 1):
-        clock = time.process_time()
-        files = ResultFiles([DownloadedFiles("**/*.xml", "junit", True, io.BytesIO(content))])
-        began = START + timedelta(hours=number)
-        detail = JenkinsBuildDetail(ARCHIVE, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
-        record, run = build_record(layout, detail, raw.pack("build.json", "build", b"{}"), files, began)
-        assert run is not None  # a job without an orchestrating build forms its own runs
-        batch.append((record, run))
-        read += time.process_time() - clock
-        if position == len(zips) or sum(len(build.cases) for build, _ in batch) >= BATCH_RESULTS:
-            clock = time.process_time()
-            work = partial(upsert_builds, builds=[build for build, _ in batch], now=utc_now(), standalone_runs=batch)
-            results += store.transact("bench", f"{len(batch)} builds", work)
-            committed += time.process_time() - clock
-            batch = []
-    store.close()
-    return StageRates(dialect, results, results / read, results / committed, results / (read + committed))
-
-
 def history(home: Path, builds: int, progress: Callable[[int, int], None]) -> IngestRate:
     """Backfill `builds` builds of 500 results over HTTP from a simulator in its own process."""
     context = multiprocessing.get_context("spawn")
@@ -214,25 +114,16 @@ def _serve(builds: int, pipe: Connection) -> None:
 @click.option("--builds", type=click.IntRange(1), default=10_000, show_default=True, help="Builds of 500 results each.")
 @json_option()
 def main(builds: int, as_json: bool) -> None:
-    """Time ingest on one core, and a backfill over HTTP: rate, requests and peak memory.
+    """Time a backfill over HTTP: rate, requests and peak memory.
 
     \b
     Example: python -m regtracker.bench.ingest --builds 2000
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        # First, because the peak of memory is that of the whole process.
-        with progress_bar("Builds") as progress:
-            backfilled = history(Path(scratch) / "history", builds, progress)
-        measured = [stages(Path(scratch) / f"stages{n}", min(builds, 1000), name) for n, name in enumerate(DIALECTS)]
+    with tempfile.TemporaryDirectory() as scratch, progress_bar("Builds") as progress:
+        rate = history(Path(scratch), builds, progress)
     if as_json:
-        click.echo(json.dumps({"stages": [asdict(one) for one in measured], "history": asdict(backfilled)}))
+        click.echo(json.dumps(asdict(rate)))
         return
-    for one in measured:
-        click.echo(
-            f"one core, in memory, {one.dialect}: {one.both:,.0f} results/s (zip to columns {one.read:,.0f}, "
-            f"columns to snapshot {one.committed:,.0f})"
-        )
-    rate = backfilled
     click.echo(
         f"backfill over HTTP: {rate.builds} builds, {rate.attempts:,} results in {rate.wall_s:.0f} s = "
         f"{rate.attempts / rate.wall_s:,.0f} results/s ({rate.attempts / rate.cpu_s:,.0f} per CPU second), "

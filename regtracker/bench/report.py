@@ -54,8 +54,8 @@ def write(figures: dict, document: Path) -> None:
 
 
 def text(figures: dict) -> str:
-    """The machine, the ingest rate, one table per store, and with several stores how the cost grows."""
-    parts = [figures["machine"] + ".", _ingest(figures["ingest"])]
+    """The machine, the ingest rates, one table per store, and with several stores how the cost grows."""
+    parts = [figures["machine"] + ".", _ingest(figures["ingest"]), _reading(figures["reading"])]
     for store in figures["stores"]:
         parts += [f"### {store['results']:,} results", _query_table(store), _load(store), _size(store)]
     if len(figures["stores"]) > 1:
@@ -70,6 +70,24 @@ def _ingest(rate: dict) -> str:
         f"({rate['attempts'] / rate['cpu_s']:,.0f} a second of CPU), {rate['requests']} requests, "
         f"peak {rate['peak_mb']:.0f} MB, {rate['bytes_per_result']:.0f} bytes a result "
         f"(raw files: {rate['raw_bytes_per_result']:.0f})."
+    )
+
+
+def _reading(rates: list[dict]) -> str:
+    """Rates in thousands of results a second, and as parts of the bare one."""
+    return _table(
+        "JUnit XML, thousands of results a second of one core | bare lxml iterparse | reading | of bare | committing "
+        "| both | of bare",
+        [
+            [
+                rate["dialect"],
+                *(_number(rate[name] / 1000) for name in ("bare", "read")),
+                f"{rate['read'] / rate['bare']:.2f}",
+                *(_number(rate[name] / 1000) for name in ("committed", "both")),
+                f"{rate['both'] / rate['bare']:.2f}",
+            ]
+            for rate in rates
+        ],
     )
 
 

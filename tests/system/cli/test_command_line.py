@@ -170,6 +170,8 @@ def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
     arguments = ["bench", "--size", "2000", "--ingest", "tiny", "--write", str(document), "--json"]
     figures = json.loads(CliRunner().invoke(regtracker.main, arguments, catch_exceptions=False).stdout)
     assert figures["ingest"]["attempts"] > 1_000 and figures["ingest"]["requests"] > 0
+    assert len(figures["reading"]) > 5
+    assert all(row["results"] == 1_000 and row["bare"] > row["read"] > row["both"] > 0 for row in figures["reading"])
     [store] = figures["stores"]
     assert round(store["results"], -3) == 2_000
     assert {row["question"] for row in store["questions"]} >= {"overview", *PREDECESSOR}
