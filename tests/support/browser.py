@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +65,11 @@ class Page:
     def path(self) -> str:
         parts = urlsplit(self.driver.current_url)
         return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def recent(hours: float) -> datetime:
+    """So many hours ago, as stores keep times: UTC, naive."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(hours=hours)
 
 
 _TEXTS = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"

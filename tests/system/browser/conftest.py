@@ -14,6 +14,7 @@ from dash.testing.browser import Browser
 from dash.testing.composite import DashComposite
 from selenium.webdriver.chrome.options import Options
 from support.browser import Page, visiting
+from support.compiled_templates import compiled_templates
 from support.light_plans import light_plans
 from support.live_server import served
 from support.store_builder import World
@@ -21,7 +22,7 @@ from support.store_builder import World
 from dashboard.app import create_app
 from data.settings import load
 
-__all__ = ["app", "chromium", "dash_duo", "light_plans", "page", "three_runs", "visit", "world"]
+__all__ = ["app", "chromium", "compiled_templates", "dash_duo", "light_plans", "page", "three_runs", "visit", "world"]
 
 _ARGUMENTS = (
     "--headless=new",

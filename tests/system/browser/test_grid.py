@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pyarrow as pa
 from dash.testing.browser import Browser
 from dash.testing.wait import until
 from selenium.webdriver.common.keys import Keys
-from support.browser import texts, wait_for_text
+from support.browser import recent, texts, wait_for_text
 from support.store_builder import cases
 
-NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 _CELL = """
 const [row, column] = arguments[0];
 const canvas = document.querySelector(`#grid [data-row="${row}"] canvas`);
@@ -36,9 +33,9 @@ def on_topologies(**letters: str) -> pa.Table:
 
 def test_a_cell_opens_and_explains_the_result_that_it_shows(world, visit, dash_duo):
     table = on_topologies(a="P", b="F", c="P")
-    world.run({"routing": table}, "7.2", started_at=NOW - timedelta(hours=20))
+    world.run({"routing": table}, "7.2", started_at=recent(20))
     then = world.store.snapshot().id
-    world.run({"routing": on_topologies(a="F", b="P", c="P")}, "7.2", started_at=NOW - timedelta(hours=2))
+    world.run({"routing": on_topologies(a="F", b="P", c="P")}, "7.2", started_at=recent(2))
     worst = {"/grid?release=7.2": ("a", 0), "/grid?release=7.2&topology=b": ("b", 1)}
     worst |= {f"/grid?release=7.2&as_of={then}": ("b", 0), "/grid?release=7.2&topology=c": ("c", 0)}
     for address, (topology, column) in worst.items():
@@ -54,7 +51,7 @@ def test_a_cell_opens_and_explains_the_result_that_it_shows(world, visit, dash_d
 
 def test_rows_and_cursor_keep_their_place_while_the_grid_is_read(world, visit, dash_duo):
     def run(hours: float, **letters: str) -> None:
-        world.run({"routing": letters}, "7.2", started_at=NOW - timedelta(hours=hours))
+        world.run({"routing": letters}, "7.2", started_at=recent(hours))
 
     for hours in (30, 20, 10):
         run(hours, test_a="F", test_b="P", test_c="P")
@@ -81,8 +78,8 @@ def test_rows_and_cursor_keep_their_place_while_the_grid_is_read(world, visit, d
 
 def test_values_of_a_grid_that_is_read_change_where_they_stand(world, visit, dash_duo):
     both = {"routing": {"test_a": "F"}, "storage": {"test_b": "P"}}
-    world.run(both, "7.2", started_at=NOW - timedelta(hours=9))
-    at = NOW - timedelta(hours=1)
+    world.run(both, "7.2", started_at=recent(9))
+    at = recent(1)
     world.run(both | {"storage": None}, "7.2", state="running", started_at=at, number=2)
     visit("/grid?release=7.2&order=name")
     painted(dash_duo, 2)

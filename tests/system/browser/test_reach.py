@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from support.browser import recent
 from support.fake_server import eventually
 from support.live_server import served
 
-NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-
 
 def test_it_is_said_not_shown_as_the_old_page_and_comes_by_itself(world, app, chromium):
-    world.run({"routing": {"a": "P", "b": "F"}}, "9.1", started_at=NOW - timedelta(hours=3))
+    world.run({"routing": {"a": "P", "b": "F"}}, "9.1", started_at=recent(3))
     driver = chromium.driver
 
     def text(selector: str) -> str:

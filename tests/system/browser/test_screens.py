@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -20,7 +20,7 @@ from dash.testing.wait import until
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from support.browser import texts, visiting, wait_for_text
+from support.browser import recent, texts, visiting, wait_for_text
 from support.paths import ROOT, TESTS
 from support.store_builder import World
 
@@ -35,10 +35,6 @@ from data.write.metadata import merge_metadata
 from data.write.raw_files import replace_raw_files
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-
-
-def recent(hours: float) -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(hours=hours)
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
 from selenium.webdriver.common.keys import Keys
+from support.browser import recent
 from support.live_server import served
 from support.store_builder import World
 
@@ -16,7 +16,6 @@ from dashboard.app import create_app
 from data.settings import load
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 def test_the_palette_finds_and_goes_by_keys_alone(page):
@@ -153,7 +152,7 @@ def test_on_a_phone_the_filters_are_one_line_and_a_row_of_a_table_is_a_card(page
 def test_two_tabs_outlive_a_server_that_is_stopped_and_started_again(page, tmp_path):
     """Both report that it is gone, continue with what came meanwhile, and are not reloaded."""
     world = World.at(tmp_path / "home")
-    world.run({"routing": {"a": "P"}}, "9.1", started_at=NOW - timedelta(hours=3))
+    world.run({"routing": {"a": "P"}}, "9.1", started_at=recent(3))
     serving = create_app(load(home=world.store.settings.home)).server
 
     first = page.driver.current_window_handle
@@ -169,7 +168,7 @@ def test_two_tabs_outlive_a_server_that_is_stopped_and_started_again(page, tmp_p
     for tab in (first, second):
         page.driver.switch_to.window(tab)
         page.reads("#offline", "cannot be reached")
-    world.run({"routing": {"a": "F"}}, "9.1", started_at=NOW - timedelta(hours=1))
+    world.run({"routing": {"a": "F"}}, "9.1", started_at=recent(1))
     with served(serving, urlsplit(address).port):
         for tab, slot, words in ((first, ".runs-table", "#2"), (second, "#trends-head", "2 points")):
             page.driver.switch_to.window(tab)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from dash import Dash
+from support.compiled_templates import compiled_templates
 from support.light_plans import light_plans
 from support.screen import Screen
 from support.store_builder import World
@@ -15,7 +16,7 @@ from support.store_builder import World
 from dashboard.app import create_app
 from data.settings import load
 
-__all__ = ["app", "call", "filled_app", "light_plans", "screen", "show", "world"]
+__all__ = ["app", "call", "compiled_templates", "filled_app", "light_plans", "screen", "show", "world"]
 
 
 @pytest.fixture

@@ -7,12 +7,20 @@ import logging
 import pytest
 from dash import Dash
 from support.screen import Screen
-from support.store_builder import cases
+from support.store_builder import World, cases
 
 from dashboard.app import create_app
 from dashboard.pages import run as run_page
 from data.model import ids
 from data.settings import load
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A store of one run, for tests that only read."""
+    world = World.at(tmp_path_factory.mktemp("answers") / "home")
+    world.run({"routing": {"a": "P"}})
+    return world
 
 
 def test_a_response_carries_its_url_and_snapshot(world, show):
@@ -123,8 +131,7 @@ def test_the_case_in_the_url_opens_with_every_attempt(world, screen):
     assert nothing.text == "" and not nothing.markup.strip()
 
 
-def test_invalid_urls_show_an_explanation(world, screen):
-    world.run({"routing": {"a": "P"}})
+def test_invalid_urls_show_an_explanation(filled, screen):
     assert "Not found" in screen("run", "/runs/0123456789abcdef")
     assert "is not a valid id" in screen("run", "/runs/xyz")
     assert "must be a whole number" in screen("overview", "/?runs=x")
@@ -136,8 +143,7 @@ def test_invalid_urls_show_an_explanation(world, screen):
 
 @pytest.mark.parametrize("slot", ["overview", "matrix", "trends-head", "grid-head", "failures", "compare", "bugs"])
 @pytest.mark.parametrize("name", ["release", "environment", "module"])
-def test_a_name_that_nothing_has_is_no_clean_screen(world, screen, slot, name):
-    world.run({"routing": {"a": "P"}})
+def test_a_name_that_nothing_has_is_no_clean_screen(filled, screen, slot, name):
     path = {"overview": ""}.get(slot, slot.removesuffix("-head"))
     found = screen(slot, f"/{path}?{name}=ruoting")
     assert f"No {name} ruoting" in found and found.one("link", "Remove the filters").href == f"/{path}"

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from support.screen import Screen
+from support.store_builder import World
 
 from dashboard.pages.docs import documents, rendered
 from dashboard.terms import TERMS, anchor, definition, term_link
 from data.verdicts.rules import KINDS
 
 
-def test_every_term_links_to_its_heading(screen):
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A store for pages that need none."""
+    return World.at(tmp_path_factory.mktemp("docs") / "home")
+
+
+@cache
+def anchors_of(page: str) -> set[str]:
+    return Screen(rendered(documents()[page])[1]).anchors
+
+
+def test_every_term_links_to_its_heading(filled, screen):
     anchors = screen("docs", "/docs/verdicts").anchors
     for word in TERMS:
         page, _, fragment = term_link(word).partition("#")
@@ -20,7 +34,7 @@ def test_every_term_links_to_its_heading(screen):
 
 
 @pytest.mark.parametrize("page", documents())
-def test_every_page_is_served_and_its_links_are_local(screen, page):
+def test_every_page_is_served_and_its_links_are_local(filled, screen, page):
     docs = screen("docs", f"/docs/{page}")
     links = [link.href for link in docs.all("link")]
     assert "h1" in docs.tags and docs.title and not any(".md" in href for href in links)
@@ -31,7 +45,7 @@ def test_every_page_is_served_and_its_links_are_local(screen, page):
             assert fragment in docs.anchors, href
         elif name != path:
             assert name in documents(), href
-            assert not fragment or fragment in Screen(rendered(documents()[name])[1]).anchors, href
+            assert not fragment or fragment in anchors_of(name), href
 
 
 def test_the_markup_of_a_hostile_page_is_escaped(tmp_path):
@@ -43,7 +57,7 @@ def test_the_markup_of_a_hostile_page_is_escaped(tmp_path):
     assert "A <script>" in shown and "<img src=x" in shown and not {"img", "script"} & shown.tags
 
 
-def test_an_unknown_page_is_explained(screen):
+def test_an_unknown_page_is_explained(filled, screen):
     assert "No documentation page" in screen("docs", "/docs/nothing")
     assert anchor("First bad run") == "first-bad-run"
 

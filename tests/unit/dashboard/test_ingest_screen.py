@@ -19,7 +19,14 @@ from data.tasks import ledger, poll_status, requests
 from data.tasks.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 
-NOW = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+@pytest.fixture
+def now() -> datetime:
+    return utc_now()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 @pytest.fixture
@@ -56,7 +63,7 @@ def source(ingest: Screen) -> dict[str, str]:
 
 def open_work(world: World, *entries: ledger.LedgerEntry, **poll) -> None:
     def write(cursor) -> None:
-        ledger.add_entries(cursor, entries, NOW)
+        ledger.add_entries(cursor, entries, utc_now())
         if poll:
             log_poll(cursor, PollRecord("ci", **poll))
 
@@ -64,9 +71,8 @@ def open_work(world: World, *entries: ledger.LedgerEntry, **poll) -> None:
 
 
 GONE = ledger.LedgerEntry("ci", "qa/NVS", 3, ledger.BUILD, ledger.GONE, 5, "404 <b>gone</b>")
-WAITS = ledger.LedgerEntry(
-    "ci", "qa/NVS", 4, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", NOW + timedelta(hours=1)
-)
+LATER = datetime(2100, 1, 1)
+WAITS = ledger.LedgerEntry("ci", "qa/NVS", 4, ledger.BUILD, ledger.RETRY, 2, "503 from Jenkins", LATER)
 
 
 @pytest.fixture
@@ -84,47 +90,47 @@ def test_without_a_source_the_screen_explains_how_to_set_one_up(world, page):
     assert "No source is configured" in page(create_app(load(home=world.store.settings.home)))
 
 
-def test_a_source_shows_its_last_error_and_its_numbers(world, screen):
+def test_a_source_shows_its_last_error_and_its_numbers(world, screen, now):
     world.run({"routing": {"a": "P"}, "nvs": {}})
     open_work(
-        world, GONE, WAITS, started_at=NOW - timedelta(minutes=5), duration_s=1.5, failed=2, requests=9, error="no map"
+        world, GONE, WAITS, started_at=now - timedelta(minutes=5), duration_s=1.5, failed=2, requests=9, error="no map"
     )
     ingest = screen("ingest", "/ingest")
     assert ingest.title == "1 source read"
     assert "2 builds of the last poll could not be read and will be retried: no map" in ingest
-    open_work(world, started_at=NOW, duration_s=1.5, failed=0, requests=9, error="<i>503</i>")
+    open_work(world, started_at=now, duration_s=1.5, failed=0, requests=9, error="<i>503</i>")
     ingest = screen("ingest", "/ingest")
     assert "cannot be read" in ingest.title and "<i>503</i>" in ingest and "9 requests" in source(ingest)["Last poll"]
     assert ingest.texts("button").count("Try again") == 2 and "404 <b>gone</b>" in ingest
     assert ingest.all("heading", "Builds without results 1")
 
 
-def test_the_markup_of_errors_from_jenkins_is_escaped(world, screen):
-    open_work(world, GONE, started_at=NOW, duration_s=1.5, failed=0, requests=9, error="<i>503</i>")
+def test_the_markup_of_errors_from_jenkins_is_escaped(world, screen, now):
+    open_work(world, GONE, started_at=now, duration_s=1.5, failed=0, requests=9, error="<i>503</i>")
     markup = screen("ingest", "/ingest").markup
     assert "&lt;i&gt;503&lt;/i&gt;" in markup and "<i>503" not in markup
     assert "&lt;b&gt;gone" in markup and "<b>gone" not in markup
 
 
-def test_a_source_that_has_not_been_polled_for_long_is_stale(world, screen):
-    open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
+def test_a_source_that_has_not_been_polled_for_long_is_stale(world, screen, now):
+    open_work(world, started_at=now - timedelta(days=1), duration_s=1.0)
     assert source(screen("ingest", "/ingest"))["State"] == "stale"
 
 
-def test_a_quiet_source_is_ok_and_shows_its_next_poll(world, screen):
-    open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0, error="503")
+def test_a_quiet_source_is_ok_and_shows_its_next_poll(world, screen, now):
+    open_work(world, started_at=now - timedelta(days=1), duration_s=1.0, error="503")
     poll_status.record_poll(
-        world.store, PollRecord("ci", NOW, 1.0, requests=1), (following := NOW + timedelta(hours=1))
+        world.store, PollRecord("ci", now, 1.0, requests=1), (following := now + timedelta(hours=1))
     )
     ingest = screen("ingest", "/ingest")
     assert source(ingest)["State"] == "ok" and "stale" not in ingest and "503" not in ingest
     assert iso(following) in [time.value for time in ingest.one("region", "Sources").all("time")]
-    poll_status.record_poll(world.store, PollRecord("ci", NOW, 1.0, requests=1), NOW)
+    poll_status.record_poll(world.store, PollRecord("ci", now, 1.0, requests=1), now)
     assert source(screen("ingest", "/ingest"))["Next poll"] == "now", "due, or going on"
 
 
-def test_a_source_being_read_is_not_stale_and_a_dead_process_reads_nothing(world, screen):
-    open_work(world, started_at=NOW - timedelta(days=1), duration_s=1.0)
+def test_a_source_being_read_is_not_stale_and_a_dead_process_reads_nothing(world, screen, now):
+    open_work(world, started_at=now - timedelta(days=1), duration_s=1.0)
     with poll_status.poll_in_progress(world.store, "ci"):
         ingest = screen("ingest", "/ingest")
         assert "Ingestion is not running" in ingest.one("alert") and "Ingestion stopped" not in ingest
@@ -136,16 +142,16 @@ def test_a_source_being_read_is_not_stale_and_a_dead_process_reads_nothing(world
     assert source(screen("ingest", "/ingest"))["State"] == "stale"
 
 
-def test_the_bug_feed_shows_why_it_could_not_be_read(world, page):
+def test_the_bug_feed_shows_why_it_could_not_be_read(world, page, now):
     app = create_app(load(home=world.store.settings.home, bugs={"url": "https://tracker.example.com/bugs.json"}))
     world.run({"routing": {"a": "P"}})
     assert "Bug feed" not in page(app)
-    poll_status.record_feed_read(world.store, NOW, 0.1, "answered 503 <x>", NOW + timedelta(hours=1))
+    poll_status.record_feed_read(world.store, now, 0.1, "answered 503 <x>", now + timedelta(hours=1))
     shown = page(app)
     assert "Bug feed could not be read" in shown and "answered 503 <x>" in shown and "x" not in shown.tags
     health = app.server.test_client().get("/api/v1/health").json
     assert health["bugs"]["last_error"] == "answered 503 <x>" and health["status"] == "degraded"
-    poll_status.record_feed_read(world.store, NOW, 0.1, None, NOW + timedelta(hours=1))
+    poll_status.record_feed_read(world.store, now, 0.1, None, now + timedelta(hours=1))
     shown = page(app)
     assert "Bug feed read" in shown and "503" not in shown
 
@@ -160,9 +166,9 @@ def test_an_upload_is_described_by_its_content(world, screen):
     assert ingest.one("link", "7.0 routing #").href == f"/builds/{build}" and "build 1" not in ingest.texts("link")
 
 
-def test_a_run_without_a_build_map_is_listed(world, screen):
-    run = RunRecord("ci", "qa/RUN", 9, "7.0", NOW, result="ABORTED")
-    world.store.transact("test", "test", lambda cursor: upsert_builds(cursor, [], NOW, runs=[run]))
+def test_a_run_without_a_build_map_is_listed(world, screen, now):
+    run = RunRecord("ci", "qa/RUN", 9, "7.0", now, result="ABORTED")
+    world.store.transact("test", "test", lambda cursor: upsert_builds(cursor, [], now, runs=[run]))
     section = screen("ingest", "/ingest").under("Runs without builds")
     assert section.one("heading").text == "Runs without builds 1"
     (row,) = section.one("table").rows
@@ -177,8 +183,8 @@ def test_the_ledger_is_filtered_by_source_and_state(world, screen):
     assert "Nothing waiting" in screen("ingest", "/ingest?source=other")
 
 
-def test_open_work_begins_with_failures_and_counts_rechecks_separately(world, screen):
-    waits = ledger.LedgerEntry("ci", "qa/NVS", 5, ledger.BUILD, ledger.NEW, next_try=NOW - timedelta(hours=1))
+def test_open_work_begins_with_failures_and_counts_rechecks_separately(world, screen, now):
+    waits = ledger.LedgerEntry("ci", "qa/NVS", 5, ledger.BUILD, ledger.NEW, next_try=now - timedelta(hours=1))
     well = [ledger.LedgerEntry("ci", "qa/NVS", number, ledger.BUILD, ledger.RECHECK) for number in (11, 12)]
     open_work(world, GONE, WAITS, waits, *well)
 
@@ -192,18 +198,18 @@ def test_open_work_begins_with_failures_and_counts_rechecks_separately(world, sc
     assert sorted(builds(rechecked)) == ["qa/NVS #11", "qa/NVS #12"]
 
 
-def test_gaps_drops_and_report_problems_are_listed(world, screen):
+def test_gaps_drops_and_report_problems_are_listed(world, screen, now):
     names = {f"t{n}": "P" for n in range(10)}
     usual = [({"routing": names}, {"number": number}) for number in (1, 2, 3, 5)]
     world.series([*usual, ({"routing": {"t0": "P"}}, {"number": 6})])
-    remarked = BuildRecord(source="ci", job="qa/<u>x", number=1, started_at=NOW, release="7.0", module="x")
+    remarked = BuildRecord(source="ci", job="qa/<u>x", number=1, started_at=now, release="7.0", module="x")
     remarked.warnings.append(("r/<u>.xml", "cut short"))
-    world.store.transact("test", "a remark", lambda cursor: upsert_builds(cursor, [remarked], NOW))
+    world.store.transact("test", "a remark", lambda cursor: upsert_builds(cursor, [remarked], now))
     free = [
-        BuildRecord(source="upload", job="7.0/net", number=number, started_at=NOW, release="7.0", module="net")
+        BuildRecord(source="upload", job="7.0/net", number=number, started_at=now, release="7.0", module="net")
         for number in (1, 90)
     ]
-    world.store.transact("test", "numbers are free", lambda cursor: upsert_builds(cursor, free, NOW))
+    world.store.transact("test", "numbers are free", lambda cursor: upsert_builds(cursor, free, now))
     ingest = screen("ingest", "/ingest")
     assert "#2–89" not in ingest and "#2–#89" not in ingest
     gaps = ingest.under("Gaps in build numbers").one("table").rows
@@ -241,6 +247,9 @@ def test_an_invalid_request_is_explained_and_not_stored(world, ask):
     assert requests.recent(world.store) == []
 
 
+FOUND = datetime(2026, 11, 20, 8)
+
+
 def found_build(number: int, **facts) -> dict:
     return {
         "job": "qa/<b>x",
@@ -249,7 +258,7 @@ def found_build(number: int, **facts) -> dict:
         "display_name": "<u>nightly",
         "state": "final",
         "result": "SUCCESS",
-        "started_at": iso(NOW),
+        "started_at": iso(FOUND),
         "release": "7.0",
         "version": None,
         "environment": "prod",
@@ -269,8 +278,8 @@ def test_a_list_of_builds_shows_the_current_state_of_each(world, ask, screen):
     assert [box.is_checked for box in found.all("checkbox")] == [True, True, True]
     assert "Fetch 3 builds" in found.texts("button") and "Showing the latest builds" in found
     assert found.all("checkbox", "Fetch qa/<b>x #3") and "<u>nightly" in found and not {"b", "u"} & found.tags
-    held = BuildRecord(source="ci", job="qa/<b>x", number=3, started_at=NOW, release="7.0", module="x")
-    world.store.transact("test", "held", lambda cursor: upsert_builds(cursor, [held], NOW))
+    held = BuildRecord(source="ci", job="qa/<b>x", number=3, started_at=FOUND, release="7.0", module="x")
+    world.store.transact("test", "held", lambda cursor: upsert_builds(cursor, [held], FOUND))
     open_work(world, ledger.LedgerEntry("ci", "qa/<b>x", 2, ledger.BUILD))
     found = screen("ingest", address).under("Builds of ci in Jenkins")
     checked = {box.name: box.is_checked for box in found.all("checkbox")}
