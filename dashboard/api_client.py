@@ -1,21 +1,22 @@
 """A client of the JSON API for the command line and the MCP server: in this process, or over HTTP.
 
-Either way the same routes answer, with the same rules and limits.
+Either way the same routes answer, with the same rules and limits. A client over HTTP imports nothing of the server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import orjson
 import requests
-from flask import Flask
 
-from dashboard.api import create_server
-from data.settings import Settings
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from data.settings import Settings
 
 PREFIX = "/api/v1"
 TIMEOUT_S = 120
@@ -87,21 +88,27 @@ def _reason(error: requests.RequestException) -> str:
     return str(error)
 
 
+def api_at(url: str) -> Api:
+    """The API of the server at `url`. Raises ValueError for a wrong URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"{url!r} is not a valid server URL, such as http://tracker.example.com:8050")
+    return Api(url=url.rstrip("/").removesuffix(PREFIX))
+
+
 @contextmanager
-def open_api(settings: Settings | None, url: str | None) -> Iterator[Api]:
-    """The API at `url`, or in this process on the store of the settings. Raises StoreError, ValueError (the URL)."""
-    if url is not None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ValueError(f"{url!r} is not a valid server URL, such as http://tracker.example.com:8050")
-        yield Api(url=url.rstrip("/").removesuffix(PREFIX))
-        return
-    assert settings is not None
+def api_in_process(settings: Settings) -> Iterator[Api]:
+    """The API in this process, on the store of the settings. Raises ApiError if the store cannot be used."""
+    from dashboard.api import create_server
+    from data.lake.connection import StoreError
+
     server = create_server(settings)
     server.config["PROPAGATE_EXCEPTIONS"] = True  # Ctrl-C within a query is a RuntimeError of DuckDB, not a 500
     try:
         _ = server.extensions["regtracker"].store  # a command says why it cannot be opened
         yield Api(server)
+    except StoreError as error:
+        raise ApiError(0, str(error)) from error
     finally:
         server.extensions["regtracker_sandbox"].close()
         server.extensions["regtracker"].close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+from typing import TYPE_CHECKING
 
-from data.settings import Settings
+if TYPE_CHECKING:
+    from data.settings import Settings
 
 
 def tune_gc_for_batches() -> None:

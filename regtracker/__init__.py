@@ -27,7 +27,7 @@ _SECTIONS = {
         "up": ("regtracker.up:up", "Run ingest and the dashboard."),
         "ingest": ("ingest.cli.source_commands:ingest", "Watch every source until stopped."),
         "web": ("dashboard.cli.commands:web", "Serve the dashboard and the JSON API."),
-        "simulator": ("ingest.simulator.command:simulator", "Serve a simulated Jenkins with known faults."),
+        "simulator": ("ingest.cli.simulator_command:simulator", "Serve a simulated Jenkins with known faults."),
     },
     "Read results": {
         "check": ("ingest.cli.source_commands:check", "Preview what would be read from a Jenkins; store nothing."),

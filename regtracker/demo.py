@@ -10,10 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import requests
 
 from data.cli.common import load_settings
-from regtracker.processes import Children, is_listening, wait_ready
 
 BUG_HOURS = 0.05  # between reads of the bug feed, which follows the live faults
 
@@ -45,6 +43,10 @@ def demo(port: int, size: str, live: bool, home: Path, dev: bool) -> None:
     \b
     Example: regtracker demo --size small --port 8050
     """
+    import requests
+
+    from regtracker.processes import Children, is_listening, wait_ready
+
     if is_listening(port):
         raise click.ClickException(f"Port {port} is taken. Choose another: `regtracker demo --port {port + 1}`.")
     home.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from data.cli.common import load_settings
-from regtracker.processes import Children, is_listening
 
 
 @click.command()
@@ -20,6 +19,8 @@ def up(host: str | None, port: int | None) -> None:
     \b
     Example: regtracker up --port 8050
     """
+    from regtracker.processes import Children, is_listening
+
     settings = load_settings()
     if not settings.source:
         click.echo("No [[source]] is configured. The dashboard shows how to connect a Jenkins.", err=True)

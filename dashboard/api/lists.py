@@ -16,9 +16,10 @@ from dashboard.api.cursors import Cursor, Position
 from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.parameters import ListQuery, PageQuery
 from dashboard.api.problems import ProblemError
-from dashboard.api.responses import FORMATS, request_context
+from dashboard.api.responses import request_context
 from dashboard.api.schemas.base import Time
 from dashboard.app_state import store
+from dashboard.media_types import FORMATS
 from data.lake.store import Store
 from data.model.filters import Filter
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from dashboard.api.openapi_examples import example
 from dashboard.api.problems import MIMETYPE
-from dashboard.api.responses import FORMATS
 from dashboard.api.schemas.base import Count
+from dashboard.media_types import FORMATS
 
 STATUS_DESCRIPTIONS = {
     400: "a parameter is unknown or invalid",

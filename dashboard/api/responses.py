@@ -25,18 +25,13 @@ from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.response_cache import CACHE_KEY, ObserveRequest, ResponseCache
 from dashboard.api.server import ApiServer, Application
 from dashboard.app_state import Services, snapshot_of, store
+from dashboard.media_types import FORMATS
 from data.lake.store import Store
 from data.model import filters
 from data.queries.lookups import unknown_name
 from data.settings import Settings
 
 P = ParamSpec("P")
-FORMATS = {
-    "json": "application/json",
-    "csv": "text/csv",
-    "parquet": "application/vnd.apache.parquet",
-    "arrow": "application/vnd.apache.arrow.stream",
-}
 # The fastest first, with Arrow's name and level: zstd makes 40 KB as small as Brotli's default level, in a tenth of
 # its 0.5-1 ms; at these levels the others take 0.2 ms for a tenth more bytes.
 ENCODINGS: dict[str, tuple[Literal["zstd", "brotli", "gzip"], int]] = {

@@ -12,7 +12,6 @@ import click
 from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_from_options
 from data.cli import completion
 from data.cli.common import fail, json_option, load_settings
-from data.verdicts.evidence import gate as gate_text
 
 GATE_EXIT_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 
@@ -107,6 +106,8 @@ def gate(
 
 
 def _gate_text(answer: dict[str, Any], release: str) -> str:
+    from data.verdicts.evidence import gate as gate_text
+
     lines = [f"{gate_text.HEADLINES[answer['state']]}: {answer['reason']}"]
     if answer["run"]:
         lines.append(f"Run: {release} #{answer['run']['number']} ({answer['run']['environment']})")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dashboard.cli.options import ENVIRONMENT, MODULE, RELEASE, URL, api_from_options
+from dashboard.media_types import FORMATS
 from data.cli.common import fail, json_option
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ def export(
     Example: regtracker export verdicts --release 8.0 --where kind=regression -o broken.csv
              regtracker export builds --release 8.0 -o builds.parquet
     """
-    from dashboard.api.responses import FORMATS
-
     form = form or _format_from_name(output)
     wrong = [pair for pair in others if "=" not in pair]
     if wrong:
@@ -118,8 +117,6 @@ def sql(
     Example: regtracker sql "SELECT module, sum(failed) AS failed FROM build_counts GROUP BY ALL ORDER BY 2 DESC"
              regtracker sql -o failed.parquet < failed.sql
     """
-    from dashboard.api.responses import FORMATS
-
     if select is None:
         if sys.stdin.isatty():
             click.echo("One SELECT, then Ctrl-D:", err=True)

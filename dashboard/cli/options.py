@@ -10,7 +10,6 @@ import click
 
 from data.cli import completion
 from data.cli.common import fail, load_settings, require_store
-from data.lake.connection import StoreError
 
 if TYPE_CHECKING:
     from dashboard.api_client import Api
@@ -26,10 +25,13 @@ MODULE = click.option("--module", help="Owning module.", shell_complete=completi
 @contextmanager
 def api_from_options(url: str | None) -> Iterator[Api]:
     """The API client; errors end the command with their message and exit code 2."""
-    from dashboard.api_client import ApiError, open_api
+    from dashboard.api_client import ApiError, api_at, api_in_process
 
     try:
-        with open_api(None if url else require_store(load_settings()), url) as api:
-            yield api
-    except (ApiError, StoreError, ValueError) as error:
+        if url is not None:
+            yield api_at(url)
+        else:
+            with api_in_process(require_store(load_settings())) as api:
+                yield api
+    except (ApiError, ValueError) as error:
         fail(error)

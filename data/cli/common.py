@@ -1,4 +1,8 @@
-"""What the commands of all packages share on a terminal: the configuration, the store, and how they fail."""
+"""What the commands of all packages share on a terminal: the configuration, the store, and how they fail.
+
+Commands import this to declare themselves, so it imports settings and store only in the functions that use them:
+`--help` and the commands that only ask a server need neither.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from data import redaction
-from data.lake.connection import StoreError, local_catalog
-from data.lake.lost_parts import local_data_file, lost_catalog
-from data.lake.store import Store
-from data.settings import ConfigError, Settings, load
+
+if TYPE_CHECKING:
+    from data.lake.store import Store
+    from data.settings import Settings
 
 _AS_JSON = "regtracker.as_json"  # in `Context.meta`, which group and command share
 
@@ -64,6 +68,8 @@ def exit_after(error: BaseException) -> NoReturn:
 
 def load_settings() -> Settings:
     """The configuration; exits with 2 and one line per wrong key."""
+    from data.settings import ConfigError, load
+
     try:
         return load()
     except ConfigError as error:
@@ -72,6 +78,9 @@ def load_settings() -> Settings:
 
 def require_store(settings: Settings) -> Settings:
     """The settings; exits with 2 if there is no store: a command that only reads must not create an empty one."""
+    from data.lake.connection import local_catalog
+    from data.lake.lost_parts import local_data_file, lost_catalog
+
     catalog = local_catalog(settings)
     if catalog is not None and not catalog.exists():
         if file := local_data_file(settings):
@@ -86,6 +95,9 @@ def require_store(settings: Settings) -> Settings:
 @contextmanager
 def opened_store(settings: Settings, memory_tables: bool = False) -> Iterator[Store]:
     """Open the store for the duration of the block; exits with 2 if that fails."""
+    from data.lake.connection import StoreError
+    from data.lake.store import Store
+
     try:
         store = Store.open(settings, memory_tables=memory_tables)
     except StoreError as error:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import click
 
-from data.settings import ConfigError, load
-
 
 def sources(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from data.settings import ConfigError, load
+
     try:
         return _matching((source.name for source in load().source), incomplete)
     except ConfigError:
@@ -34,6 +34,7 @@ def _from_store(sql: str, incomplete: str) -> list[str]:
     import duckdb
 
     from data.lake.connection import LAKE, StoreError, attach_statement, connect, local_catalog
+    from data.settings import ConfigError, load
 
     try:
         settings = load()

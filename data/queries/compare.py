@@ -29,8 +29,8 @@ from data.queries.comparison_sides import (
 )
 from data.queries.missing_results import gaps, lacking_modules
 from data.queries.runs import run
-from data.verdicts import evidence
 from data.verdicts.disturbances.mass_failures import columns_in_storms
+from data.verdicts.evidence import judging as evidence
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.evidence.number_text import counted
 from data.verdicts.failure_rates import regressions

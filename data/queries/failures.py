@@ -16,7 +16,7 @@ from data.model import ids
 from data.model.filter_sql import and_equal, partitions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.verdicts import evidence
+from data.verdicts.evidence import judging as evidence
 from data.verdicts.lanes import LaneBuild, lane_window, listed_builds, partition_condition
 from data.verdicts.priorities import priority_condition
 from data.verdicts.statistics import near_duplicates

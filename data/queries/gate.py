@@ -16,9 +16,9 @@ from data.model.filters import Filter
 from data.queries.missing_results import gaps
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
-from data.verdicts import evidence
 from data.verdicts.disturbances.lists import host_row, storm_rows
 from data.verdicts.evidence import gate as gate_text
+from data.verdicts.evidence import judging as evidence
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.flaky_exclusion import excluded_tests
 from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests, long_reach

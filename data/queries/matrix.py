@@ -28,7 +28,7 @@ from data.queries.matrix_cells import (
     newest_runs,
     read_cells,
 )
-from data.verdicts import evidence
+from data.verdicts.evidence import judging as evidence
 from data.verdicts.evidence.matrix_cell import BROKEN_KINDS, STATES
 
 AXES = ("environment", "topology")

@@ -18,8 +18,8 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence as evidence_rules
 from data.verdicts.disturbances.mass_failures import storm_columns
+from data.verdicts.evidence import judging as evidence_rules
 from data.verdicts.lanes import LaneWindow, filtered_releases, lane_window, load_module_counts, partition_condition
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.status_masks import outside_storms

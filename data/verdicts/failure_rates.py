@@ -17,7 +17,7 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
-from data.verdicts import evidence as evidence_rules
+from data.verdicts.evidence import judging as evidence_rules
 from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, p_cutoffs
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, long_reach
 from data.verdicts.lanes import MASK_BITS

@@ -18,7 +18,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence as evidence_rules
+from data.verdicts.evidence import judging as evidence_rules
 from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
 from data.verdicts.lanes import LaneBuild, LaneRun, LaneWindow, filtered_releases
 from data.verdicts.priorities import tests_of_priority

@@ -14,9 +14,9 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence as evidence_rules
+from data.verdicts.evidence import judging as evidence_rules
 from data.verdicts.evidence.failure_history import changes
-from data.verdicts.evidence.number_text import rate
+from data.verdicts.evidence.rates import rate
 from data.verdicts.histories import History, histories
 from data.verdicts.lane_analysis import lanes_of_tests, verdict_reach
 from data.verdicts.lanes import LaneRun, filtered_releases

@@ -17,7 +17,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence as evidence_rules
+from data.verdicts.evidence import judging as evidence_rules
 from data.verdicts.evidence.failure_history import breakage_bounds, trailing_failures
 from data.verdicts.histories import histories
 from data.verdicts.lane_analysis import analyse_lanes, verdict_reach

@@ -16,9 +16,9 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence as evidence_rules
 from data.verdicts.disturbances.bad_hosts import LaneHost
 from data.verdicts.disturbances.lists import host_row, storm_rows
+from data.verdicts.evidence import judging as evidence_rules
 from data.verdicts.evidence.failure_history import find_beginning, trailing_failures
 from data.verdicts.histories import History, histories
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, verdict_reach, window_size

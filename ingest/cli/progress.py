@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from data.cli import completion
 from data.cli.common import fail
-from data.settings import Settings, SourceSettings
+
+if TYPE_CHECKING:
+    from data.settings import Settings, SourceSettings
 
 SOURCE = click.option("--source", "name", help="Only this source, by its name.", shell_complete=completion.sources)
 

@@ -8,17 +8,18 @@ import logging
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from data import redaction
 from data.cli import completion
 from data.cli.common import fail, json_option, load_settings, opened_store
-from data.lake.connection import StoreError, local_catalog
-from data.lake.lost_parts import local_data_file, lost_catalog
-from data.settings import Settings, config_path
 from ingest.cli.progress import SOURCE, chosen_sources, log_to_stderr, progress_bar, stopped_by_signals
 from ingest.tuning import single_threaded, tune_gc_for_batches
+
+if TYPE_CHECKING:
+    from data.settings import Settings
 
 
 @click.command()
@@ -81,6 +82,7 @@ def ingest() -> None:
     \b
     Example: regtracker ingest
     """
+    from data.lake.connection import StoreError
     from ingest.scheduler import IngestScheduler
 
     settings = load_settings()
@@ -161,6 +163,7 @@ def check(name: str | None, as_json: bool) -> None:
     \b
     Example: regtracker check --source ci
     """
+    from data.settings import config_path
     from ingest.source_check import check as check_source
 
     settings = load_settings()
@@ -192,6 +195,9 @@ def check(name: str | None, as_json: bool) -> None:
 
 def _snapshot(settings: Settings) -> int | None:
     """The newest snapshot of the store, None if there is no store yet; exits with 2 if none can be created."""
+    from data.lake.connection import local_catalog
+    from data.lake.lost_parts import local_data_file, lost_catalog
+
     catalog = local_catalog(settings)
     if catalog is None or catalog.exists():
         with opened_store(single_threaded(settings)) as store:

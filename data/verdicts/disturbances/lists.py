@@ -11,10 +11,10 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts import evidence as evidence_rules
 from data.verdicts.disturbances.bad_hosts import LaneHost
 from data.verdicts.disturbances.mass_failures import StormHit, storms_in_window
-from data.verdicts.evidence.number_text import rate
+from data.verdicts.evidence import judging as evidence_rules
+from data.verdicts.evidence.rates import rate
 from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
 from data.verdicts.lanes import MASK_BITS, LaneWindow, filtered_releases, lane_window
 from data.verdicts.statistics.signatures import title

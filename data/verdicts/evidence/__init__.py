@@ -1,48 +1,5 @@
-"""Every verdict from its evidence alone: `judge` recomputes it, `sentence` states it in plain English.
+"""Every verdict from its evidence alone: judging.py recomputes it and states it in plain English.
 
 Evidence is a JSON object whose `rule` names how it is judged. Nothing here reads the store: every number in a sentence
 is in the evidence, so any verdict can be recomputed from the API's answer.
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
-from data.verdicts.evidence import (
-    comparison,
-    disturbances,
-    durations,
-    failure_history,
-    failure_rates,
-    flaky,
-    matrix_cell,
-    patterns,
-    verdict,
-)
-from data.verdicts.evidence.number_text import Evidence
-
-# rule -> (computes the verdict, writes the sentence)
-RULES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], Callable[[Evidence], str]]] = {
-    "words": (verdict.judge, verdict.sentence),
-    "change_point": (failure_history.judge_change, failure_history.change_sentence),
-    "suspects": (failure_history.judge_suspects, failure_history.suspects_sentence),
-    "flaky": (flaky.judge, flaky.sentence),
-    "fisher": (failure_rates.judge, failure_rates.sentence),
-    "class": (comparison.judge, comparison.sentence),
-    "cell": (matrix_cell.judge, matrix_cell.sentence),
-    "duration": (durations.judge, durations.sentence),
-    "pattern": (patterns.judge, patterns.sentence),
-    "storm": (disturbances.judge_storm, disturbances.storm_sentence),
-    "host": (disturbances.judge_host, disturbances.host_sentence),
-}
-
-
-def judge(evidence: Evidence) -> dict[str, Any]:
-    """Compute what follows from the evidence, under the names used in answers. Raises KeyError for an unknown rule."""
-    return RULES[evidence["rule"]][0](evidence)
-
-
-def sentence(evidence: Evidence) -> str:
-    """State the verdict with its numbers, in one sentence or a few. Raises KeyError for an unknown rule."""
-    return RULES[evidence["rule"]][1](evidence)

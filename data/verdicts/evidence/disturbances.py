@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from data.verdicts.evidence.number_text import Evidence, counted, number, rate
+from data.verdicts.evidence.number_text import Evidence, counted
+from data.verdicts.evidence.rates import number, rate
 from data.verdicts.statistics.bad_hosts import compare_hosts
 from data.verdicts.statistics.storms import LONGEST_STORM, StormKind, storm_kinds
 

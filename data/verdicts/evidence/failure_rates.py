@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from data.verdicts.evidence.number_text import Evidence, number, percent, rate
+from data.verdicts.evidence.number_text import Evidence, percent
+from data.verdicts.evidence.rates import number, rate
 from data.verdicts.statistics.fisher import FisherOutcome, Rules, compare
 
 # How a regression is judged everywhere: Sippy's rules, and a correction that allows for a coarse p with few failures.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from data.verdicts.evidence.number_text import Evidence, counted, interval, rate
+from data.verdicts.evidence.number_text import Evidence, counted
+from data.verdicts.evidence.rates import interval, rate
 from data.verdicts.statistics.flips import flips, onsets, recovered
 
 _SHORT = re.compile("K|(?<!F)F{1,2}(?!F)")

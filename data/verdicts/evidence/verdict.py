@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from data.verdicts.evidence.failure_history import change_sentence
-from data.verdicts.evidence.number_text import Evidence, rate
+from data.verdicts.evidence.number_text import Evidence
+from data.verdicts.evidence.rates import rate
 from data.verdicts.rules import KINDS, classify, worst_kind
 
 # Why a failure does not count, in words.

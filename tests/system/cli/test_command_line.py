@@ -151,8 +151,8 @@ def test_the_demo_passes_dev_on_to_its_web_process(tmp_path, monkeypatch, option
 
     for name in ("REGTRACKER_HOME", "REGTRACKER_CONFIG"):
         monkeypatch.setenv(name, "")  # the demo sets them
-    monkeypatch.setattr("regtracker.demo.Children", WithoutServers)
-    monkeypatch.setattr("regtracker.demo.wait_ready", lambda *_: None)
+    monkeypatch.setattr("regtracker.processes.Children", WithoutServers)
+    monkeypatch.setattr("regtracker.processes.wait_ready", lambda *_: None)
     monkeypatch.setattr("regtracker.demo._quietly", lambda *_: "")
     port = str(free_port())
     arguments = ["demo", "--no-live", "--port", port, "--home", str(tmp_path), *options]

@@ -11,7 +11,7 @@ from support.store_builder import World
 from data.model.filters import Filter
 from data.model.run_record import RunRecord
 from data.queries.gate import FAILING, gate
-from data.verdicts import evidence
+from data.verdicts.evidence import judging as evidence
 
 SEVEN = Filter(release="7.0")
 

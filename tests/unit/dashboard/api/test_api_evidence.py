@@ -10,7 +10,7 @@ import pytest
 from support import regression_scenario
 from support.store_builder import World
 
-from data.verdicts import evidence
+from data.verdicts.evidence import judging as evidence
 
 ROUTES = (
     "/verdicts?release=7.0&limit=500",

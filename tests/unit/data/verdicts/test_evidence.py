@@ -16,8 +16,9 @@ from data.model import ids
 from data.model.filters import Filter
 from data.queries import compare, failures, matrix, runs
 from data.settings import MeasureSettings
-from data.verdicts import durations, evidence, failure_rates, flaky_ranking, suspects, verdicts
+from data.verdicts import durations, failure_rates, flaky_ranking, suspects, verdicts
 from data.verdicts.disturbances import lists
+from data.verdicts.evidence import judging as evidence
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.statistics.change_points import THRESHOLD
 from data.verdicts.statistics.fisher import fisher

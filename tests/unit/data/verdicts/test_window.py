@@ -14,8 +14,8 @@ from data.model import ids
 from data.model.filters import Filter
 from data.queries import bugs, gate, grid, matrix, releases
 from data.verdicts import failure_rates, flaky_exclusion, flaky_ranking, verdicts
-from data.verdicts.evidence import sentence
 from data.verdicts.evidence.failure_history import find_beginning, last_rise
+from data.verdicts.evidence.judging import sentence
 from data.verdicts.rules import WINDOW, classify
 from data.verdicts.status_masks import CURRENT_BUILDS
 

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 import click
 
 from data.cli.common import fail
-from ingest.simulator.programme import Programme
-from ingest.simulator.server import SimulatorServer
 
 
 @click.command()
@@ -30,6 +28,9 @@ def simulator(size: str, port: int, live: bool, seed: int, started: str | None, 
     \b
     Example: regtracker simulator --size small --port 8081
     """
+    from ingest.simulator.programme import Programme
+    from ingest.simulator.server import SimulatorServer
+
     try:
         moment = datetime.fromisoformat(started) if started else datetime.now(UTC)
         served = SimulatorServer(Programme(size, seed=seed, started=moment, live=live), port=port)
