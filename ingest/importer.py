@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
+
+from duckdb import DuckDBPyConnection
 
 from data.lake.store import Store
 from data.model import ids
@@ -31,6 +34,7 @@ from ingest.report_files import ReportBundle, ReportFile, ReportRemark, deduplic
 from ingest.report_inputs import ReportInput
 
 SOURCE, UPLOAD = SOURCES = ("import", "upload")
+StoredStarts = Callable[[str], list[tuple[int, datetime]]]  # job -> (number, start) of its stored builds
 _EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
 
 
@@ -42,37 +46,72 @@ class InputRemarks:
     skipped: Sequence[ReportRemark] = field(default_factory=list)
 
 
-def import_files(
-    store: Store, key: ImportKey, bundle: ReportBundle, *, source: str = SOURCE, author: str = ""
-) -> BuildRecord:
-    """Store the results as one final build and its run, in one transaction. Unreadable files become warnings and a
-    flag.
+@dataclass(frozen=True)
+class ReadImport:
+    """A final build that was read and is not stored yet, with its run and its number of files."""
+
+    build: BuildRecord
+    run: RunRecord
+    files: int
+
+    def summary(self) -> dict[str, Any]:
+        """What was imported, with the names of the JSON API."""
+        build = self.build
+        return {
+            "build": ids.text(build.id),
+            "release": build.release,
+            "module": build.module,
+            "number": build.number,
+            "started_at": build.started_at.isoformat() + "Z",
+            "files": self.files,
+            **count_results(build.cases),
+            "warnings": [f"{path}: {text}" if path else text for path, text in build.warnings],
+        }
+
+
+def read_import(
+    key: ImportKey, bundle: ReportBundle, source: str, roots: Sequence[str], stored: StoredStarts
+) -> ReadImport:
+    """Read the results of a build. Unreadable files become warnings and a flag. `stored` is called only if number or
+    start time are neither given nor in the reports.
 
     Raises ValueError if no file has a result, BadArchiveError; LimitError where they exceed the bundle's allowance.
     """
     files = deduplicate_paths(bundle.files)
-    results = read_build(_inputs(files), roots=store.settings.identity.roots, allowance=bundle.allowance)
+    results = read_build(_inputs(files), roots=roots, allowance=bundle.allowance)
     if not results.cases:
         problems = [f"{path}: {why}" for path, why in (*bundle.unreadable, *bundle.skipped)]
         problems += [str(warning) for warning in results.warnings]
         why = "; ".join(problems[:3]) or "none of them is a report of a known kind"
         raise ValueError(f"no test result in {len(files) + len(bundle.unreadable)} files: {why}")
-    number, started_at = _identity(store, source, key, files, results.started_at)
+    number, started_at = _identity(key, key.started_at or _start(files, results.started_at), stored)
     remarks = InputRemarks(bundle.unreadable, bundle.skipped)
     build = _build(source, key, number, started_at, len(files), results, pack(files), remarks)
-    run = _run(build, key)
-    store.transact(
-        author or "import",
-        f"{source}: {build.job} #{number}, {len(build.cases)} results from {len(files)} files",
-        lambda cursor: upsert_builds(cursor, [build], utc_now(), standalone_runs=[(build, run)]),
-    )
-    return build
+    return ReadImport(build, _run(build, key), len(bundle.files))
 
 
-def import_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile], author: str = "") -> BuildRecord:
-    """Store an upload of the API: `metadata` has the fields of ImportKey. Raises ValueError, LimitError."""
+def read_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile]) -> ReadImport:
+    """Read an upload of the API: `metadata` has the fields of ImportKey. Raises ValueError, LimitError."""
     bundle = uploaded(files, Allowance(**store.settings.limits.model_dump()))
-    return import_files(store, ImportKey.read(metadata), bundle, source=UPLOAD, author=author)
+    stored = partial(builds_of_job, store, UPLOAD)
+    return read_import(ImportKey.read(metadata), bundle, UPLOAD, store.settings.identity.roots, stored)
+
+
+def store_imports(
+    store: Store, imports: Sequence[ReadImport], also: Callable[[DuckDBPyConnection], None] = lambda cursor: None
+) -> None:
+    """Store these builds and their runs in one transaction, and what `also` writes. Of two that are the same build,
+    the later one counts."""
+    latest = list({read.build.id: read for read in imports}.values())
+
+    def write(cursor: DuckDBPyConnection) -> None:
+        runs = [(read.build, read.run) for read in latest]
+        upsert_builds(cursor, [build for build, _ in runs], utc_now(), standalone_runs=runs)
+        also(cursor)
+
+    first, results = latest[0].build, sum(len(read.build.cases) for read in latest)
+    what = f"{first.job} #{first.number}" if len(latest) == 1 else f"{len(latest)} builds"
+    store.transact("import", f"{first.source}: {what}, {results} results", write)
 
 
 def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile], roots: Sequence[str]) -> tuple[BuildRecord, RunRecord]:
@@ -85,20 +124,6 @@ def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile], roots: Sequence
     results = read_build(_inputs(report for file in files for report in unpack(file)), roots=roots)
     build = _build(row["source"], key, row["number"], row["started_at"], row["artifacts"], results, files, remarks)
     return build, _run(build, key)
-
-
-def summary(build: BuildRecord, files: int) -> dict[str, Any]:
-    """What was imported, with the names of the JSON API."""
-    return {
-        "build": ids.text(build.id),
-        "release": build.release,
-        "module": build.module,
-        "number": build.number,
-        "started_at": build.started_at.isoformat() + "Z",
-        "files": files,
-        **count_results(build.cases),
-        "warnings": [f"{path}: {text}" if path else text for path, text in build.warnings],
-    }
 
 
 def _build(
@@ -163,21 +188,20 @@ def _inputs(files: Iterable[ReportFile]) -> Iterable[ReportInput]:
     return (ReportInput(file.path, None, file.open) for file in files)
 
 
-def _identity(
-    store: Store, source: str, key: ImportKey, files: Sequence[ReportFile], newest: float | None
-) -> tuple[int, datetime]:
+def _identity(key: ImportKey, started_at: datetime | None, stored: StoredStarts) -> tuple[int, datetime]:
     """(number, start time): as given, else of the stored build with this start, else a new number."""
-    stored = builds_of_job(store, source, key.job)
-    started_at = key.started_at or _start(files, newest)
+    if key.number is not None and started_at is not None:
+        return key.number, started_at
+    known = stored(key.job)
     if started_at is None:
-        starts = [start for number, start in stored if number == key.number]
+        starts = [start for number, start in known if number == key.number]
         started_at = max(starts, default=utc_now().replace(microsecond=0))
     if key.number is not None:
         return key.number, started_at
-    for number, start in stored:
+    for number, start in known:
         if start == started_at:
             return number, started_at
-    return max((number for number, _ in stored), default=0) + 1, started_at
+    return max((number for number, _ in known), default=0) + 1, started_at
 
 
 def _start(files: Sequence[ReportFile], newest: float | None) -> datetime | None:

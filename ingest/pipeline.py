@@ -31,6 +31,7 @@ from data.tasks.poll_log import PollRecord, log_poll
 from data.write.builds import upsert_builds
 from data.write.raw_files import replace_raw_files
 from ingest import retry
+from ingest.batch import Batch
 from ingest.build_reader import BuildReader, ReadResult
 from ingest.clock import utc_now
 from ingest.discovery import discover
@@ -41,10 +42,6 @@ from ingest.retry import MAX_SERVER_FAILURES
 
 log = logging.getLogger(__name__)
 
-# A commit costs up to 0.2 s of one core however small it is: few and large batches make a backfill fast.
-BATCH_RESULTS = 300_000
-BATCH_BYTES = 64 << 20
-BATCH_SECONDS = 5.0
 CHUNK = 500  # entries that one process takes from the ledger at once
 
 
@@ -187,13 +184,13 @@ class Pipeline:
     def read(self, entries: list[LedgerEntry], force: bool = False, marked: bool = False) -> None:
         """Read these entries and commit them in batches. `force`: also builds that are stored and unchanged. `marked`:
         mark what is being read; only under the lock of the source."""
-        batch = _Batch()
+        batch = Batch[ReadResult]()
         server_failures = 0
         try:
             for result in self._results(entries, force, marked):
                 if result is not None:
                     if result.changed:
-                        batch.add(result)
+                        batch.add(result, result.build)
                     else:
                         self.tally.running += result.read.kind == BUILD
                     if result.error and result.error.everywhere:
@@ -203,14 +200,14 @@ class Pipeline:
                     else:
                         server_failures = 0
                 if batch.is_due:
-                    full, batch = batch, _Batch()
-                    self.commit(full.results)
+                    full, batch = batch, Batch()
+                    self.commit(full.items)
                 if self.stop.is_set():
                     raise ShutdownError("stopped")
         except JenkinsError:
-            self.commit(batch.results)
+            self.commit(batch.items)
             raise
-        self.commit(batch.results)
+        self.commit(batch.items)
 
     def _results(self, entries: list[LedgerEntry], force: bool, marked: bool) -> Iterator[ReadResult | None]:
         """Results as they arrive; None if none did for a while, so that a batch never waits for a slow answer."""
@@ -325,23 +322,3 @@ def _write(cursor: duckdb.DuckDBPyConnection, results: list[ReadResult], builds:
     ledger.finish_builds(cursor, [entry for entry in pending if entry.state == GONE], "gone")
     ledger.finish_builds(cursor, [entry for entry in pending if entry.state == FAILED], "unreadable")
     return rows, ledger.add_entries(cursor, [entry for result in results for entry in result.found], now)
-
-
-class _Batch:
-    """What is committed next. Its size is counted as it grows, because an Arrow table recomputes its own each time."""
-
-    def __init__(self) -> None:
-        self.results: list[ReadResult] = []
-        self._started = time.monotonic()
-        self._rows = self._bytes = 0
-
-    def add(self, result: ReadResult) -> None:
-        self.results.append(result)
-        if result.build:
-            self._rows += len(result.build.cases)
-            self._bytes += result.build.cases.nbytes + sum(len(file.content) for file in result.build.raw or ())
-
-    @property
-    def is_due(self) -> bool:
-        full = self._rows >= BATCH_RESULTS or self._bytes >= BATCH_BYTES
-        return full or time.monotonic() - self._started > BATCH_SECONDS

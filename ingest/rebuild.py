@@ -26,6 +26,7 @@ from data.write.builds import upsert_builds
 from data.write.first_seen import refresh_first_seen
 from data.write.id_aliases import apply_test_aliases, insert_test_aliases
 from ingest import importer
+from ingest.batch import BATCH_RESULTS
 from ingest.build_download import kept_detail, kept_files
 from ingest.build_rows import build_record, count_results
 from ingest.clock import utc_now
@@ -34,7 +35,6 @@ from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
 from ingest.layouts.orchestrator import OrchestratorLayout
 from ingest.parsers.zip_archive import BadArchiveError
-from ingest.pipeline import BATCH_RESULTS
 
 Parent = tuple[str, str, int, datetime]  # RunRecord.parent
 

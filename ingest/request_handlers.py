@@ -149,10 +149,13 @@ def _backfill(context: HandlerContext, request: WorkRequest) -> None:
 
 
 def _upload(context: HandlerContext, request: WorkRequest) -> None:
-    build = importer.import_upload(context.store, request.payload, requests.uploaded_files(context.store, request))
+    read = importer.read_upload(context.store, request.payload, requests.uploaded_files(context.store, request))
+    build = read.build
     remarks = "; ".join(f"{path}: {text}" if path else text for path, text in build.warnings[:3])
     error = f"Stored, but some files could not be read: {remarks}" if "unreadable" in build.flags else None
-    requests.report_progress(context.store, request, DONE, error, builds=[ids.text(build.id)])
+    done = requests.recorder(request, DONE, error, builds=[ids.text(build.id)])
+    importer.store_imports(context.store, [read], also=done)
+    requests.delete_uploaded_files(context.store, request)
 
 
 _HANDLERS: dict[str, Callable[[HandlerContext, WorkRequest], None]] = {

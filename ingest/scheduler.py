@@ -57,7 +57,7 @@ class IngestScheduler:
         self._opened_at = self.store.snapshot().id
         self._gate = threading.Lock()
         self._using = 0  # threads that use the store
-        self._checked_snapshot = -1
+        self._checked_write: bytes | None = None
         self._working_on: set[int] = set()
         self._backfills: dict[int, BackfillProgress] = {}  # whose builds polls are reading
         workers = len(self.pipelines) + 4
@@ -153,10 +153,10 @@ class IngestScheduler:
     def start_requests(self) -> None:
         """Start the requests that are waiting. While the store does not change, this costs one stat."""
         with self._store_in_use():
-            snapshot = self.store.snapshot().id
-            if snapshot == self._checked_snapshot:
+            write = self.store.last_write()
+            if write is not None and write == self._checked_write:
                 return
-            self._checked_snapshot = snapshot
+            self._checked_write = write
             for request in requests.claim(self.store):
                 self._working_on.add(request.request)
                 executor = "uploads" if request.kind == "upload" else "requests"

@@ -39,6 +39,7 @@ routes = blueprint("ingest", "Ingestion: is the data complete; request polls and
 AUTHOR = "api"
 UPLOAD_SOURCE = "upload"  # the source of uploaded builds
 ETAG_LIFETIME_S = 60
+UPLOADS_LIFETIME_S = 1  # a waiting upload makes no snapshot
 MAX_URLS = 200
 
 
@@ -160,7 +161,7 @@ def create_request(body: IngestRequest) -> Response:
 
 
 @routes.get("/ingest/requests", summary="Requests, newest first", responses=list_responses(Request))
-@cached_route()
+@cached_route(clock_s=UPLOADS_LIFETIME_S)
 def list_requests(query: parameters.ListQuery) -> Any:
     """Without the build lists of discoveries; `GET /ingest/requests/{request}` has them."""
 
@@ -176,9 +177,10 @@ def list_requests(query: parameters.ListQuery) -> Any:
     summary="One request and its progress",
     responses=item_responses(Request),
 )
-@cached_route()
+@cached_route(clock_s=UPLOADS_LIFETIME_S)
 def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
-    pinned = store().at(request_context().snapshot) if request_context().pinned else store()
+    # Without as_of always the newest state: an earlier snapshot has no waiting uploads.
+    pinned = store() if query.as_of is None else store().at(request_context().snapshot)
     found = requests.status(pinned, ids.number(valid_id("request", path.request)))
     if found is None:
         raise not_found("request", path.request)

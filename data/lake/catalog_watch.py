@@ -48,6 +48,12 @@ class CatalogWatch:
                 self._last_header = header
             return self._newest
 
+    def last_write(self) -> bytes | None:
+        """What changes with every write to the catalog, also to tables outside the lake; None while it is unavailable
+        or being written."""
+        with self._lock:
+            return self._header()
+
     def _header(self) -> bytes | None:
         """The header, which changes with each commit; None while it is unavailable or being written."""
         try:

@@ -32,10 +32,17 @@ INLINED_ROWS = {
 }
 
 
-# A table in the catalog database, outside the lake: data/tasks/poll_status.py.
+# Tables in the catalog database, outside the lake: data/tasks/poll_status.py, data/tasks/waiting_uploads.py.
 POLL_STATUS_TABLE = "__ducklake_metadata_lake.regtracker_polls"
-_POLLS_COLUMNS = """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
-    requests INTEGER, error VARCHAR, next_at VARCHAR"""  # times as ISO 8601: SQLite has no type for them
+UPLOADS_TABLE = "__ducklake_metadata_lake.regtracker_uploads"
+UPLOAD_FILES_TABLE = "__ducklake_metadata_lake.regtracker_upload_files"
+_UNVERSIONED_TABLES = {  # times as ISO 8601: SQLite has no type for them
+    POLL_STATUS_TABLE: """source VARCHAR, process VARCHAR, started_at VARCHAR, duration_s DOUBLE, failed INTEGER,
+        requests INTEGER, error VARCHAR, next_at VARCHAR""",
+    UPLOADS_TABLE: """request BIGINT, kind VARCHAR, source VARCHAR, payload VARCHAR, state VARCHAR, created_at VARCHAR,
+        updated_at VARCHAR, author VARCHAR, tries INTEGER""",
+    UPLOAD_FILES_TABLE: """request BIGINT, path VARCHAR, kind VARCHAR, encoding VARCHAR, size BIGINT, content BLOB""",
+}
 
 
 def available() -> list[tuple[int, str]]:
@@ -88,7 +95,8 @@ def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
         done.add(number)
     if pending:
         _set_options(cursor)
-    cursor.execute(f"CREATE TABLE IF NOT EXISTS {POLL_STATUS_TABLE} ({_POLLS_COLUMNS})")
+    for table, columns in _UNVERSIONED_TABLES.items():
+        cursor.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
     return [number for number, _ in pending]
 
 

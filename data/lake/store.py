@@ -233,6 +233,11 @@ class Store:
         sql = f"SELECT snapshot_id, timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() ORDER BY 1 DESC LIMIT 1"
         return Snapshot(*one_row(self.cursor().execute(sql)))
 
+    def last_write(self) -> bytes | None:
+        """What changes with every write of any process to the catalog, also one without a snapshot, for the price of a
+        stat. None if that is not known: the catalog is in PostgreSQL, or being written."""
+        return self._watch.last_write() if self._watch is not None else None
+
     def now(self) -> datetime:
         """The current time (UTC, naive); for a pinned store, the commit time of its snapshot."""
         return self._pinned.committed_at if self._pinned is not None else datetime.now(UTC).replace(tzinfo=None)

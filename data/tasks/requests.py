@@ -1,24 +1,26 @@
 """Work requests from people and scripts: one row each, handled by the first ingest process that claims it.
 
 Kinds and their payload: poll {}; build {"url"} or {"urls"}; discover and backfill {"from", "to"} (build numbers, or ISO
-dates; both optional); upload {"release", "module", ...} with files. Uploaded files are kept in `raw_files`
-under the request's id until it is done.
+dates; both optional); upload {"release", "module", ...} with files. An upload waits outside the lake
+(data/tasks/waiting_uploads.py) until it has ended, so that it makes one snapshot.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 
+from data.lake.cursors import one_row
 from data.lake.store import Store
 from data.model.build_record import RawFile
 from data.redaction import redact
+from data.tasks import waiting_uploads
 from data.write.raw_files import files_of, replace_raw_files
 
 KINDS = ("poll", "discover", "build", "backfill", "upload")
@@ -59,41 +61,60 @@ def submit(
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a kind of request; the kinds are {', '.join(KINDS)}")
     request, now = secrets.randbits(63), _now()
-
-    def write(cursor: duckdb.DuckDBPyConnection) -> None:
-        cursor.execute(
-            """INSERT INTO requests (request, kind, source, payload, state, created_at, updated_at, author, tries)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)""",
-            [request, kind, source, json.dumps(payload), WAITING, now, now, author],
-        )
-        if files:
-            replace_raw_files(cursor, request, now, files)
-
-    store.transact(author, f"request {kind} of {source}", write)
+    row = {
+        "request": request,
+        "kind": kind,
+        "source": source,
+        "payload": json.dumps(payload),
+        "state": WAITING,
+        "created_at": now,
+        "updated_at": now,
+        "author": author,
+        "tries": 0,
+    }
+    if kind == "upload":
+        waiting_uploads.add(store, row, files)
+    else:
+        store.transact(author, f"request {kind} of {source}", lambda cursor: _insert(cursor, row))
     return request
 
 
 def status(store: Store, request: int) -> WorkRequest | None:
     """The request of this id; None if there is none."""
-    return next(iter(_read(store, "request = ?", [request])), None)
+    found = _read(store, "request = ?", [request]) or _waiting(store, request)
+    return next(iter(found), None)
 
 
 def recent(store: Store, limit: int = 100) -> list[WorkRequest]:
     """The newest requests first, without the builds that a discovery listed."""
-    found = _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
+    ended = _read(store, "true ORDER BY created_at DESC LIMIT ?", [limit])
+    known = {one.request for one in ended}
+    found = ended + [one for one in _waiting(store) if one.request not in known]
     for request in found:
         request.payload.pop("listed", None)
-    return found
+    return sorted(found, key=lambda one: one.created_at, reverse=True)[:limit]
 
 
 def uploaded_files(store: Store, request: WorkRequest) -> list[RawFile]:
     """The files of an upload."""
-    return files_of(store, request.request, request.created_at)
+    files = waiting_uploads.files(store, request.request)
+    return files or files_of(store, request.request, request.created_at)  # of an upload to an older version
 
 
 def claim(store: Store) -> list[WorkRequest]:
     """Claim the waiting requests for this process, and those whose process has died; oldest first. A request that
     MAX_TRIES processes have died over has failed."""
+    claimed = _claim_in_lake(store)
+    uploads = waiting_uploads.claim(store, _now() - LOST_AFTER, _now())
+    for upload in map(_request, uploads):
+        if upload.tries < MAX_TRIES:
+            claimed.append(upload)
+        else:
+            report_progress(store, upload, FAILED, _GIVEN_UP)
+    return sorted(claimed, key=lambda one: one.created_at)
+
+
+def _claim_in_lake(store: Store) -> list[WorkRequest]:
     where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
     arguments = [_now() - LOST_AFTER]
     if not _read(store, where, arguments):
@@ -116,11 +137,14 @@ def claim(store: Store) -> list[WorkRequest]:
 
     taken = store.transact("ingest", "requests claimed", take)
     marks = ", ".join("?" for _ in taken)
-    return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
+    return _read(store, f"request IN ({marks})", taken) if taken else []
 
 
 def begin(store: Store, request: WorkRequest) -> None:
     """Record that work on a claimed request begins. If it is its process's last, the next one knows."""
+    if _uploads_among(store, [request.request]):
+        waiting_uploads.begin(store, request.request, _now())
+        return
     sql = "UPDATE requests SET tries = coalesce(tries, 0) + 1, updated_at = ? WHERE request = ?"
     store.transact(
         "ingest",
@@ -131,34 +155,65 @@ def begin(store: Store, request: WorkRequest) -> None:
 
 def release(store: Store, taken: Sequence[int]) -> None:
     """Give claimed requests back, to be claimed by the next process: this one ends, and not because of them."""
-    marks = ", ".join("?" for _ in taken)
-    sql = f"""UPDATE requests SET state = ?, tries = greatest(coalesce(tries, 0) - 1, 0), updated_at = ?
-        WHERE state = 'working' AND request IN ({marks})"""
-    store.transact(
-        "ingest", f"{len(taken)} requests released", lambda cursor: cursor.execute(sql, [WAITING, _now(), *taken])
-    )
+    uploads = _uploads_among(store, taken)
+    waiting_uploads.give_back(store, uploads, _now())
+    sql = """UPDATE requests SET state = ?, tries = greatest(coalesce(tries, 0) - 1, 0), updated_at = ?
+        WHERE state = 'working' AND request IN"""
+    _update_in_lake(store, set(taken) - uploads, "released", sql, [WAITING, _now()])
 
 
 def renew_leases(store: Store, taken: Sequence[int]) -> None:
     """Renew the leases on these requests, so that no other process claims them."""
-    marks = ", ".join("?" for _ in taken)
-    sql = f"UPDATE requests SET updated_at = ? WHERE state = 'working' AND request IN ({marks})"
-    store.transact("ingest", f"{len(taken)} leases renewed", lambda cursor: cursor.execute(sql, [_now(), *taken]))
+    uploads = _uploads_among(store, taken)
+    waiting_uploads.renew(store, uploads, _now())
+    sql = "UPDATE requests SET updated_at = ? WHERE state = 'working' AND request IN"
+    _update_in_lake(store, set(taken) - uploads, "renewed", sql, [_now()])
 
 
 def report_progress(store: Store, request: WorkRequest, state: str, error: str | None = None, **facts: Any) -> None:
     """Record the progress of a request. When it has ended, its uploaded files are deleted."""
+    record = recorder(request, state, error, **facts)
+    store.transact("ingest", f"request {request.kind} of {request.source}: {state}", record)
+    if state in (DONE, FAILED) and request.kind == "upload":
+        delete_uploaded_files(store, request)
+
+
+def recorder(
+    request: WorkRequest, state: str, error: str | None = None, **facts: Any
+) -> Callable[[duckdb.DuckDBPyConnection], None]:
+    """Records the progress of a request in a transaction of the caller."""
     payload = json.dumps(request.payload | facts)
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
-        cursor.execute(
-            "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ?, tries = 0 WHERE request = ?",
-            [state, error and redact(error), payload, _now(), request.request],
+        row = {"state": state, "error": error and redact(error), "payload": payload, "updated_at": _now(), "tries": 0}
+        changes = ", ".join(f"{name} = ?" for name in row)
+        (known,) = one_row(
+            cursor.execute(f"UPDATE requests SET {changes} WHERE request = ?", [*row.values(), request.request])
         )
-        if state in (DONE, FAILED) and request.kind == "upload":
+        if not known:  # an upload that waited outside the lake
+            _insert(cursor, vars(request) | row)
+        elif state in (DONE, FAILED) and request.kind == "upload":
             replace_raw_files(cursor, request.request, request.created_at, [])
 
-    store.transact("ingest", f"request {request.kind} of {request.source}: {state}", write)
+    return write
+
+
+def delete_uploaded_files(store: Store, request: WorkRequest) -> None:
+    """Delete the files of an upload that has ended."""
+    waiting_uploads.delete_files(store, request.request)
+
+
+def _insert(cursor: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> None:
+    marks = ", ".join("?" for _ in row)
+    cursor.execute(f"INSERT INTO requests ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
+def _update_in_lake(store: Store, taken: Collection[int], what: str, sql: str, values: list[Any]) -> None:
+    """Run an UPDATE of these requests, whose SQL ends with IN."""
+    if taken:
+        marks = ", ".join("?" for _ in taken)
+        message = f"{len(taken)} requests {what}"
+        store.transact("ingest", message, lambda cursor: cursor.execute(f"{sql} ({marks})", [*values, *taken]))
 
 
 def _set_state(cursor: duckdb.DuckDBPyConnection, taken: Sequence[int], state: str) -> None:
@@ -169,11 +224,21 @@ def _set_state(cursor: duckdb.DuckDBPyConnection, taken: Sequence[int], state: s
         )
 
 
+def _uploads_among(store: Store, taken: Sequence[int]) -> set[int]:
+    """Those of these requests that are uploads and wait outside the lake."""
+    return {row["request"] for row in waiting_uploads.rows(store)} & set(taken)
+
+
+def _waiting(store: Store, request: int | None = None) -> list[WorkRequest]:
+    return [_request(row) for row in waiting_uploads.rows(store, request)]
+
+
 def _read(store: Store, where: str, arguments: list[Any]) -> list[WorkRequest]:
-    rows = store.rows(f"SELECT * FROM requests WHERE {where}", arguments)
-    return [
-        WorkRequest(**row | {"payload": json.loads(row["payload"]), "tries": row.get("tries") or 0}) for row in rows
-    ]
+    return [_request(row) for row in store.rows(f"SELECT * FROM requests WHERE {where}", arguments)]
+
+
+def _request(row: dict[str, Any]) -> WorkRequest:
+    return WorkRequest(**row | {"payload": json.loads(row["payload"]), "tries": row.get("tries") or 0})
 
 
 def _now() -> datetime:

@@ -6,17 +6,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
 from ingest.cli.progress import SOURCE, chosen_sources, progress_bar
 from ingest.tuning import single_threaded, tune_gc_for_batches
-
-if TYPE_CHECKING:
-    from data.lake.store import Store
-    from ingest.import_plan import ImportKey
 
 
 @click.command()
@@ -117,6 +113,7 @@ def import_(
              regtracker import logs/            # logs/7.0/routing/41/junit/5s/report.xml
              regtracker import --metadata tests.csv
     """
+    from ingest.import_batches import import_builds
     from ingest.import_plan import plan, read_moment, unplanned_files
     from ingest.metadata_csv import import_metadata
 
@@ -139,13 +136,9 @@ def import_(
             fail(error)
         why = "not in a folder RELEASE/MODULE/NUMBER"
         answers += [{"paths": [str(path)], "skipped_because": why} for path in skipped]
-        failed = False
         with progress_bar("Importing") as progress:
-            for done, (key, build_paths) in enumerate(builds, 1):
-                complete, of_build = _import_build(store, key, build_paths)
-                failed |= not complete
-                answers += of_build
-                progress(done, len(builds))
+            outcomes = import_builds(store, builds, progress)
+    answers += [answer for outcome in outcomes for answer in outcome.answers]
     for answer in answers:
         if as_json:
             click.echo(json.dumps(answer))
@@ -153,26 +146,7 @@ def import_(
             click.echo(f"{', '.join(answer['paths'])}: {problem}", err=True)
         elif not as_json:
             click.echo(_sentence(answer))
-    sys.exit(1 if failed else 0)
-
-
-def _import_build(store: Store, key: ImportKey, paths: list[Path]) -> tuple[bool, list[dict[str, Any]]]:
-    """Import one build. Returns (whether everything could be read, the answers to print)."""
-    from ingest.importer import import_files, summary
-    from ingest.parsers.allowance import Allowance, LimitError
-    from ingest.report_files import reports
-
-    answers: list[dict[str, Any]] = []
-    try:
-        with reports(paths, Allowance(**store.settings.limits.model_dump())) as bundle:
-            answers += [{"paths": [path], "error": why} for path, why in bundle.unreadable]
-            if bundle.files or not bundle.unreadable:
-                build = import_files(store, key, bundle)
-                answers.append(summary(build, len(bundle.files)))
-                return not bundle.unreadable and "unreadable" not in build.flags, answers
-    except (LimitError, ValueError, OSError) as error:
-        answers.append({"paths": [str(path) for path in paths], "error": str(error)})
-    return False, answers
+    sys.exit(0 if all(outcome.complete for outcome in outcomes) else 1)
 
 
 def _sentence(answer: dict[str, Any]) -> str:

@@ -19,12 +19,12 @@ from data.model.run_record import RunRecord
 from data.settings import Settings, SourceSettings
 from data.write import raw_files as raw
 from data.write.builds import upsert_builds
+from ingest.batch import BATCH_RESULTS
 from ingest.build_download import DownloadedFiles, ResultFiles
 from ingest.build_rows import build_record
 from ingest.clock import utc_now
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.layouts import layout_of
-from ingest.pipeline import BATCH_RESULTS
 from ingest.tuning import single_threaded, tune_gc_for_batches
 from regtracker.bench import dialects
 

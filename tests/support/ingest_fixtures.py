@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from data.lake.store import Store
+from data.model.build_record import BuildRecord, RawFile
+from data.tasks.build_lookups import builds_of_job
+from ingest.import_plan import ImportKey
+from ingest.importer import SOURCE, read_import, read_upload, store_imports
+from ingest.report_files import reports
 from regtracker import main
 from support.fake_server import WebServer
 from support.store_builder import empty_store
@@ -51,3 +58,20 @@ def toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + "}"
     return json.dumps(value)
+
+
+def store_files(store: Store, key: ImportKey, *paths: Path) -> BuildRecord:
+    """Import the reports at these paths as one build."""
+    with reports(paths) as bundle:
+        assert not bundle.unreadable
+        roots = store.settings.identity.roots
+        read = read_import(key, bundle, SOURCE, roots, partial(builds_of_job, store, SOURCE))
+    store_imports(store, [read])
+    return read.build
+
+
+def store_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile]) -> BuildRecord:
+    """Read an upload as the ingest process does, and store its build."""
+    read = read_upload(store, metadata, files)
+    store_imports(store, [read])
+    return read.build

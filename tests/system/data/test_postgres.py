@@ -20,9 +20,10 @@ from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import builds, ingest_status, results
 from data.settings import StoreSettings, load
-from data.tasks import poll_status
+from data.tasks import poll_status, requests
 from data.tasks.poll_log import PollRecord
 from data.write.builds import upsert_builds
+from data.write.raw_files import pack, unpack
 
 NOW = datetime(2026, 11, 1, 4)
 MINUTES_5 = timedelta(minutes=5)
@@ -61,8 +62,17 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
         assert (source["last_poll"], source["next_poll"], source["requests"]) == (iso(NOW), iso(NOW + MINUTES_5), 3)
         for table in ("releases", "tests", "signatures"):
             assert reader.value(f"SELECT count(*) FROM {table}") == 1, table
+        upload = requests.submit(writers[0], "upload", "upload", {}, "me", [pack("r.xml", "file", b"<testsuite/>")])
+        ((claimed,), later) = requests.claim(writers[1]), requests.claim(writers[0])
+        assert (claimed.request, later) == (upload, [])
+        assert [unpack(file) for file in requests.uploaded_files(reader, claimed)] == [b"<testsuite/>"]
+        requests.begin(writers[1], claimed)
+        requests.report_progress(writers[1], claimed, requests.DONE)
+        assert requests.uploaded_files(reader, claimed) == requests.claim(writers[0]) == []
         maintenance.run(writers[0], least=2)
         reader.refresh()
+        found_upload = requests.status(reader, upload)
+        assert found_upload and found_upload.state == requests.DONE
         for table in TABLES:
             assert reader.rows(f"SELECT * FROM {reader.table_source(table)} ORDER BY ALL") == reader.rows(
                 f"SELECT * FROM {LAKE}.main.{table} ORDER BY ALL"

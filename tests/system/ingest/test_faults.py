@@ -144,8 +144,8 @@ import logging, sys
 logging.disable(logging.CRITICAL)
 from data.settings import Settings, SourceSettings
 from data.lake.store import Store
-from ingest import pipeline
-pipeline.BATCH_RESULTS = 40  # many commits, so that many kills fall into one
+from ingest import batch, pipeline
+batch.BATCH_RESULTS = 40  # many commits, so that many kills fall into one
 import json
 source = SourceSettings(**json.loads(sys.argv[2]))
 store = Store.open(Settings(home=sys.argv[1], source=[source]))

@@ -11,15 +11,12 @@ from pathlib import Path
 
 import pytest
 from support.fake_server import store_of
+from support.ingest_fixtures import store_files, store_upload
 
-from data.lake.store import Store
-from data.model.build_record import BuildRecord
 from data.write import raw_files as raw
 from ingest.import_plan import ImportKey, plan
-from ingest.importer import import_files, import_upload
 from ingest.metadata_csv import import_metadata
 from ingest.rebuild import rebuild
-from ingest.report_files import reports
 
 pytestmark = pytest.mark.slow
 
@@ -29,12 +26,6 @@ LOG = (
 STAMPED = b'<testsuite name="s" timestamp="2026-01-08T16:00:00Z"><testcase classname="c" name="a"/></testsuite>'
 PLAIN = b'<testsuite name="s"><testcase classname="c" name="a"/><testcase classname="c" name="b"><failure/></testcase>'
 PLAIN += b"</testsuite>"
-
-
-def store_files(store: Store, key: ImportKey, *paths: Path) -> BuildRecord:
-    with reports(paths) as bundle:
-        assert not bundle.unreadable
-        return import_files(store, key, bundle)
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
@@ -142,7 +133,7 @@ def test_an_upload_is_idempotent_and_says_what_is_wrong_with_it(tmp_path: Path) 
     metadata = {"release": "7.0", "module": "m", "number": 3, "version": "7.0.0.1", "revision": "abc"}
     with store_of(tmp_path) as store:
         for files in ([raw.pack("r.xml", "file", PLAIN)], [raw.pack("r.zip", "file", buffer.getvalue())]):
-            import_upload(store, metadata, files)
+            store_upload(store, metadata, files)
         assert store.rows("SELECT source, total, version, revision FROM builds") == [
             {"source": "upload", "total": 2, "version": "7.0.0.1", "revision": "abc"}
         ]
@@ -153,9 +144,9 @@ def test_an_upload_is_idempotent_and_says_what_is_wrong_with_it(tmp_path: Path) 
             ({"release": "7.0", "module": "m", "started_at": "today"}, "not an ISO 8601 time"),
         ):
             with pytest.raises(ValueError, match=words):
-                import_upload(store, document, [raw.pack("r.xml", "file", PLAIN)])
+                store_upload(store, document, [raw.pack("r.xml", "file", PLAIN)])
         with pytest.raises(ValueError, match=r"no test result in 1 files: r\.txt"):
-            import_upload(store, metadata, [raw.pack("r.txt", "file", b"hello")])
+            store_upload(store, metadata, [raw.pack("r.txt", "file", b"hello")])
 
 
 def test_a_bad_zip_among_uploaded_files_is_remarked_and_a_rebuild_still_knows_it(tmp_path: Path) -> None:
@@ -165,7 +156,7 @@ def test_a_bad_zip_among_uploaded_files_is_remarked_and_a_rebuild_still_knows_it
         archive.writestr("good.xml", STAMPED.replace(b'"c"', b'"other"'))
     files = {"a.xml": PLAIN, "cut.zip": outside.getvalue()[:90], "out.zip": outside.getvalue()}
     with store_of(tmp_path) as store:
-        build = import_upload(
+        build = store_upload(
             store,
             {"release": "7.0", "module": "m", "number": 3},
             [raw.pack(name, "file", content) for name, content in files.items()],

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from support.fake_server import Answer, WebServer
+from support.ingest_fixtures import store_upload
 
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -19,7 +20,6 @@ from data.queries import gate, runs
 from data.settings import load
 from data.verdicts import verdicts
 from data.write import raw_files
-from ingest.importer import import_upload
 
 Run = Callable[..., Result]
 DAY = 86_400_000
@@ -121,7 +121,7 @@ def test_two_environments_of_one_number_are_two_runs_by_upload(regtracker: Run) 
         for environment in ("prod", "staging", "prod"):
             content = REPORT.format(at="2026-11-02T08:00:00", failure="").encode()
             names = {"release": "9.2", "module": "routing", "number": 7, "environment": environment}
-            import_upload(store, names, [raw_files.pack("r.xml", "file", content)])
+            store_upload(store, names, [raw_files.pack("r.xml", "file", content)])
     assert runs_and_builds() == [(7, "prod", ["prod"]), (7, "staging", ["staging"])]
 
 

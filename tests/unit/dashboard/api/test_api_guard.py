@@ -6,12 +6,12 @@ import io
 
 import pytest
 from flask.testing import FlaskClient
+from support.ingest_fixtures import store_upload
 from support.store_builder import World
 
 from data.model import ids
 from data.tasks import requests
 from data.write.raw_files import unpack
-from ingest import importer
 
 POLL = {"kind": "poll", "source": "ci"}
 
@@ -120,7 +120,7 @@ def test_an_upload_is_what_the_ingest_process_reads(world, own_client):
     form = {"release": "7.0", "module": "network", "number": "12", "version": "7.0", "parameters": '{"LAB": "3"}'}
     answer = own_client.post("/api/v1/builds", data=form | {"files": (io.BytesIO(report), "report.xml")})
     request = requests.status(world.store, ids.number(answer.json["id"]))
-    importer.import_upload(world.store, request.payload, requests.uploaded_files(world.store, request))
+    store_upload(world.store, request.payload, requests.uploaded_files(world.store, request))
     (build,) = own_client.get("/api/v1/builds").json["items"]
     assert (build["release"], build["version"], build["module"], build["number"]) == ("7.0", "7.0", "network", 12)
     assert (build["total"], build["passed"], build["failed"]) == (2, 1, 1)
