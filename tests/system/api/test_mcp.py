@@ -103,21 +103,32 @@ def calls(world: World) -> dict[str, tuple[dict[str, Any], Any]]:
     }
 
 
-async def ask_all(server: StdioServerParameters | str, wanted: dict[str, dict[str, Any]]) -> tuple[list[Any], dict]:
+async def ask_all(
+    server: StdioServerParameters | str, wanted: dict[str, dict[str, Any]], as_of: int | None = None
+) -> tuple[list[Any], dict[str, Any]]:
+    """The tools; the answers by tool, refusals, and, with `as_of`, the answers of that moment."""
     async with Client(server, read_timeout_seconds=60) as client:
         tools = (await client.list_tools()).tools
-        answers = {}
-        for name, arguments in wanted.items():
-            answer = await client.call_tool(name, arguments)
-            assert not answer.is_error, (name, answer.content)
-            answers[name] = answer.structured_content
+        answers = {name: await answered(client, name, arguments) for name, arguments in wanted.items()}
+        of_moment = {}
+        if as_of is not None:
+            for name, arguments in wanted.items():
+                of_moment[name] = await answered(client, name, arguments | {"as_of": as_of})
         refused = [
             await client.call_tool("get_run", {"run": "7.0#999"}),
             await client.call_tool("list_runs", {"limit": 10**6}),
             await client.call_tool("get_test", {"test": "e"}),
             await client.call_tool("query_sql", {"sql": "DROP TABLE tests"}),
+            await client.call_tool("get_run", {"run": "7.0", "foo": 1}),
         ]
-    return tools, answers | {"refused": [(answer.is_error, answer.content[0].text) for answer in refused]}
+    refusals = [(answer.is_error, answer.content[0].text) for answer in refused]
+    return tools, answers | {"refused": refusals} | ({"of_moment": of_moment} if of_moment else {})
+
+
+async def answered(client: Client, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.call_tool(name, arguments)
+    assert not answer.is_error, (name, answer.content)
+    return answer.structured_content
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +145,11 @@ def environment(filled, tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def over_pipes(expected, environment):
+def over_pipes(filled, expected, environment):
     """Tools and answers over stdio, from the store itself."""
     server = StdioServerParameters(command=sys.executable, args=["-m", "regtracker", "mcp"], env=environment)
-    return asyncio.run(ask_all(server, {name: arguments for name, (arguments, _) in expected.items()}))
+    wanted = {name: arguments for name, (arguments, _) in expected.items()}
+    return asyncio.run(ask_all(server, wanted, filled.store.snapshot().id))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +195,7 @@ def test_every_tool_answers_what_the_query_functions_answer(over_pipes, expected
 def test_over_http_and_through_a_server_it_is_the_same(over_pipes, over_http):
     tools, answers = over_http
     assert [tool.name for tool in tools] == [tool.name for tool in over_pipes[0]]
-    assert set(answers) == set(over_pipes[1])
+    assert set(answers) | {"of_moment"} == set(over_pipes[1])
     moving = ("list_releases", "get_ingest_status", "query_sql")  # ages, and seconds that a query took
     for name, answer in answers.items():
         if name not in moving:
@@ -207,11 +219,10 @@ async def ask(environment: dict[str, str], *wanted: tuple[str, dict[str, Any]]) 
     return [answer.content[0].text if answer.is_error else answer.structured_content for answer in answers]
 
 
-def test_every_tool_answers_of_a_moment(over_pipes, expected, environment):
-    snapshot = over_pipes[1]["list_runs"]["snapshot"]
-    wanted = [(name, arguments | {"as_of": snapshot}) for name, (arguments, _) in expected.items()]
-    answers = asyncio.run(ask(environment, *wanted))
-    for (name, _), answer in zip(wanted, answers, strict=True):
+def test_every_tool_answers_of_a_moment(over_pipes, expected):
+    answers = over_pipes[1]["of_moment"]
+    assert set(answers) == set(expected)
+    for name, answer in answers.items():
         assert isinstance(answer, dict), (name, answer)
         if name not in ("list_releases", "get_ingest_status", "query_sql"):  # ages, and seconds that a query took
             assert answer == over_pipes[1][name], name
@@ -235,10 +246,10 @@ def test_the_past_is_asked_by_number_and_by_time(world, environment):
     assert "as_of" in answers[7] or "yesterday" in answers[7]
 
 
-def test_an_unknown_argument_is_refused_with_the_known_ones(over_pipes, environment):
+def test_an_unknown_argument_is_refused_with_the_known_ones(over_pipes):
     assert all(tool.input_schema["additionalProperties"] is False for tool in over_pipes[0])
-    (refused,) = asyncio.run(ask(environment, ("get_run", {"run": "7.0", "foo": 1})))
-    assert "get_run has no argument 'foo'; it takes run, environment, as_of" in refused
+    is_error, refused = over_pipes[1]["refused"][4]
+    assert is_error and "get_run has no argument 'foo'; it takes run, environment, as_of" in refused
 
 
 def test_a_long_text_is_cut_and_says_so():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import requests
 from click.testing import CliRunner
 from support.fake_server import eventually
 from support.processes import free_port, is_listening
-from support.store_builder import World
+from support.store_builder import World, empty_store
 
 import regtracker
 from regtracker.bench.report import MARKS, PREDECESSOR
@@ -104,6 +105,8 @@ def test_the_demo_shows_what_its_jenkins_planted_and_ends_whole(tmp_path, usual_
             "regtracker",
             "demo",
             "--no-live",
+            "--size",
+            "tiny",
             "--port",
             str(port),
             "--home",
@@ -167,7 +170,19 @@ def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
     monkeypatch.setattr("regtracker.bench.queries.ROUNDS", 1)
     document = tmp_path / "performance.md"
     document.write_text(f"Before.\n{MARKS[0]}\nold\n{MARKS[1]}\nAfter.\n")
-    arguments = ["bench", "--size", "2000", "--ingest", "tiny", "--write", str(document), "--json"]
+    shutil.copytree(empty_store(), tmp_path / "2000")
+    arguments = [
+        "bench",
+        "--size",
+        "2000",
+        "--ingest",
+        "tiny",
+        "--home",
+        str(tmp_path),
+        "--write",
+        str(document),
+        "--json",
+    ]
     figures = json.loads(CliRunner().invoke(regtracker.main, arguments, catch_exceptions=False).stdout)
     assert figures["ingest"]["attempts"] > 1_000 and figures["ingest"]["requests"] > 0
     assert len(figures["reading"]) > 5

@@ -33,11 +33,24 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return invoke
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a store with a release 7.0 of two runs, which the tests only read."""
+    home = tmp_path_factory.mktemp("terminal") / "home"
+    World.at(home).history({"steady": "PP"})
+    return home
+
+
 @pytest.fixture
-def start(tmp_path: Path, request: pytest.FixtureRequest):
-    """Starts a verb as a process, whose home holds a release 7.0 of two runs."""
-    World.at(tmp_path / "home").history({"steady": "PP"})
-    environment = os.environ | {"REGTRACKER_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+def on_filled(filled: Path, run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REGTRACKER_HOME", str(filled))
+    return run
+
+
+@pytest.fixture
+def start(filled: Path, tmp_path: Path, request: pytest.FixtureRequest):
+    """Starts a verb on the filled store as a process."""
+    environment = os.environ | {"REGTRACKER_HOME": str(filled), "PYTHONPATH": str(ROOT)}
 
     def process(*arguments: str, **streams) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "regtracker", *arguments]
@@ -101,8 +114,7 @@ def test_a_gate_that_is_interrupted_is_not_closed(start) -> None:
         (KeyError("state"), 2, "This is a bug in regtracker: KeyError: 'state'"),
     ],
 )
-def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, broken, code: int, words: str) -> None:
-    World.at(tmp_path / "home").history({"steady": "PP"})
+def test_what_breaks_off_a_gate_does_not_close_it(on_filled, monkeypatch, broken, code: int, words: str) -> None:
     if isinstance(broken, RuntimeError):  # as DuckDB reports Ctrl-C
         broken.__cause__ = KeyboardInterrupt()
 
@@ -110,7 +122,7 @@ def test_what_breaks_off_a_gate_does_not_close_it(run, tmp_path, monkeypatch, br
         raise broken
 
     monkeypatch.setattr("data.lake.store.Store.rows", ask)
-    answer = run(*GATE)
+    answer = on_filled(*GATE)
     assert (answer.exit_code, json.loads(answer.stdout)) == (code, {"error": words})
     assert answer.stderr.endswith(words + "\n") and ("Traceback" in answer.stderr) is (code == 2)
 
@@ -145,23 +157,21 @@ def test_a_gate_without_a_reader_is_not_closed(start) -> None:
     assert (gate.returncode, stderr) == (141, "")
 
 
-def test_an_unknown_release_or_environment_is_named(run, tmp_path: Path) -> None:
-    World.at(tmp_path / "home").history({"steady": "PP"})
-    answer = run("export", "runs", "--release", "9.9", "--where", "environment=moon")
+def test_an_unknown_release_or_environment_is_named(on_filled) -> None:
+    answer = on_filled("export", "runs", "--release", "9.9", "--where", "environment=moon")
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert answer.stderr.startswith("Unknown release '9.9'; known: 7.0.\nUnknown environment 'moon'; known: prod.\n")
     assert answer.stderr.endswith("no such release: '9.9'\n")
-    assert run("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
-    refused = run("backtest", "--release", "7.0", "--release", "9.9", "--json")
+    assert on_filled("export", "runs", "--release", "7.0", "--environment", "prod").stderr == ""
+    refused = on_filled("backtest", "--release", "7.0", "--release", "9.9", "--json")
     assert refused.exit_code == 2
     assert json.loads(refused.stdout) == {"error": "Unknown release '9.9'; known: 7.0."}
 
 
-def test_a_pivot_without_its_values_names_what_it_needs(run, tmp_path: Path) -> None:
-    World.at(tmp_path / "home").history({"steady": "PP"})
-    refused = run("sql", "PIVOT results ON status USING count(*)")
+def test_a_pivot_without_its_values_names_what_it_needs(on_filled) -> None:
+    refused = on_filled("sql", "PIVOT results ON status USING count(*)")
     assert refused.exit_code == 2 and "PIVOT needs its values: ON status IN (" in refused.stderr
-    assert run("sql", "PIVOT results ON status IN ('passed', 'failed') USING count(*)").exit_code == 0
+    assert on_filled("sql", "PIVOT results ON status IN ('passed', 'failed') USING count(*)").exit_code == 0
 
 
 def test_the_simulator_reports_a_port_in_use_and_a_wrong_time(run) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from support.store_builder import World
 
+from data.lake.migrations import POLL_STATUS_TABLE
 from data.tasks import poll_status
 from data.tasks.poll_log import PollRecord, log_poll
 
@@ -15,8 +17,23 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+@pytest.fixture(scope="module")
+def polled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A store of one run, whose poll and heartbeat each test replaces."""
+    world = World.at(tmp_path_factory.mktemp("freshness") / "home")
+    world.run({"routing": {"a": "P"}})
+    return world
+
+
+@pytest.fixture(scope="module")
+def client(polled: World, serve) -> FlaskClient:
+    return serve(polled.store.settings.home).test_client()
+
+
 def record(world: World, monkeypatch: pytest.MonkeyPatch, heartbeat_min: float | None, poll_min: float | None) -> None:
-    """A heartbeat and a poll this many minutes ago."""
+    """A heartbeat and a poll this many minutes ago, and no others."""
+    world.store.transact("test", "no poll", lambda cursor: cursor.execute("DELETE FROM poll_log"))
+    world.store.write_unversioned(lambda cursor: cursor.execute(f"DELETE FROM {POLL_STATUS_TABLE}"))
     if poll_min is not None:
         poll = PollRecord("ci", now() - timedelta(minutes=poll_min), 1.0)
         world.store.transact("test", "a poll", lambda cursor: log_poll(cursor, poll))
@@ -41,13 +58,12 @@ def record(world: World, monkeypatch: pytest.MonkeyPatch, heartbeat_min: float |
         (600, 1, "live", None),
     ],
 )
-def test_the_age_of_the_data(world, own_client, monkeypatch, heartbeat_min, poll_min, state, behind_min):
-    world.run({"routing": {"a": "P"}})
-    record(world, monkeypatch, heartbeat_min, poll_min)
-    found = own_client.get("/api/v1/health/freshness")
+def test_the_age_of_the_data(polled, client, monkeypatch, heartbeat_min, poll_min, state, behind_min):
+    record(polled, monkeypatch, heartbeat_min, poll_min)
+    found = client.get("/api/v1/health/freshness")
     assert found.headers["Cache-Control"] == "no-store" and found.json["state"] == state
     behind_s = found.json["behind_s"]
     assert behind_s == (None if behind_min is None else pytest.approx(60 * behind_min, abs=5))
-    health = own_client.get("/api/v1/health").json
+    health = client.get("/api/v1/health").json
     assert health["freshness"]["state"] == state
     assert (health["status"] == "ok") == (state == "live")

@@ -22,7 +22,7 @@ def settings(filled):
 
 @pytest.fixture(scope="module")
 def sandbox(settings):
-    sandbox = Sandbox(settings, seconds=1)
+    sandbox = Sandbox(settings, seconds=0.5)
     yield sandbox
     sandbox.close()
 
