@@ -13,9 +13,12 @@ _LEFT_OUT = "join_order,statistics_propagation"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def light_plans() -> Iterator[None]:
-    """Stores that are opened in this process plan without reordering joins and without propagating statistics. The
-    tests of queries (tests/unit/data) and all processes that tests start plan as the product does."""
+def light_plans(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stores that are opened in this process plan without reordering joins and without propagating statistics. Modules
+    with the marker usual_plans and all processes that tests start plan as the product does."""
+    if request.node.get_closest_marker("usual_plans"):
+        yield
+        return
     connect = duckdb.connect
 
     def connect_lightly(*arguments, **options) -> duckdb.DuckDBPyConnection:

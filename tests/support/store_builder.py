@@ -104,6 +104,11 @@ class World:
             shutil.copytree(empty_store(), home, dirs_exist_ok=True)
         return cls(Store.open(load(home=home), memory_tables=memory_tables))
 
+    def copied(self, home: Path, memory_tables: bool = False) -> World:
+        """A store with the same content. This one must be closed."""
+        shutil.copytree(self.store.settings.home, home, dirs_exist_ok=True)
+        return World(Store.open(load(home=home), memory_tables=memory_tables), list(self.runs))
+
     def run(
         self,
         modules: dict[str, dict[str, str] | pa.Table | None],
@@ -147,8 +152,7 @@ class World:
         """Write prepared runs in one transaction."""
 
         def work(cursor: duckdb.DuckDBPyConnection) -> None:
-            append.upsert_builds(cursor, [], runs[0].started_at, runs=runs, run_builds=run_builds)
-            append.upsert_builds(cursor, builds, runs[0].started_at)
+            append.upsert_builds(cursor, builds, runs[0].started_at, runs=runs, run_builds=run_builds)
 
         self.store.transact("test", f"{len(runs)} runs", work)
 

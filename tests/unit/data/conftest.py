@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from support import regression_scenario
+from support.light_plans import light_plans
 from support.store_builder import World
 
 from data.lake.store import Store
+
+__all__ = ["light_plans", "programme"]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from data.queries import tests
 from data.verdicts import verdicts
 from data.write import builds
 
-pytestmark = pytest.mark.usefixtures("usual_threads")
+pytestmark = pytest.mark.usual_plans
 SEVEN = Filter(release="7.0")
 FILTERS = (
     SEVEN,
@@ -85,6 +85,7 @@ def test_builds_older_than_those_in_memory_are_found_too(world, monkeypatch):
     assert [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS] == expected
 
 
+@pytest.mark.usefixtures("usual_threads")
 def test_memory_and_files_give_the_same_rows(world, monkeypatch):
     judge(world.store)
     expected = both_ways(world, monkeypatch, *FILTERS)

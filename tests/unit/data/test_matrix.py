@@ -14,7 +14,7 @@ from data.queries.matrix_tests import broken, unjudged
 
 @pytest.fixture
 def world(tmp_path) -> World:
-    return World.at(tmp_path / "home")
+    return World.at(tmp_path / "home", memory_tables=True)
 
 
 def cells(world: World, by: str = "environment", **filters) -> dict[tuple[str, str], dict]:

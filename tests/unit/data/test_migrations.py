@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from data.lake import migrations
@@ -14,7 +15,6 @@ from data.model import ids
 from data.model.run_record import RunRecord
 from data.settings import load
 
-pytestmark = pytest.mark.usefixtures("usual_threads")
 START = datetime(2026, 11, 1, 4, 0)
 BEFORE_ENVIRONMENTS = [number for number, _ in migrations.available() if number < 5]
 
@@ -25,15 +25,14 @@ class OldStore:
     def __init__(self, home: Path, schema: int, monkeypatch: pytest.MonkeyPatch) -> None:
         wanted = [(number, sql) for number, sql in migrations.available() if number <= schema]
         self.home = home
+        self.rows: list[tuple[str, dict[str, Any]]] = []
         with monkeypatch.context() as patch:
             patch.setattr(migrations, "available", lambda: wanted)
             patch.setattr(migrations, "INLINED_ROWS", {})  # it names tables of later migrations
             self.store = Store.open(load(home=home))
 
     def insert(self, table: str, **row: Any) -> None:
-        columns = ", ".join(f"${name} AS {name}" for name in row)
-        sql = f"INSERT INTO {table} BY NAME SELECT {columns}"
-        self.store.transact("test", table, lambda cursor: cursor.execute(sql, row))
+        self.rows.append((table, row))
 
     def build(
         self, job: str, number: int, environment: str, start: datetime, source: str = "import", **row: Any
@@ -69,6 +68,14 @@ class OldStore:
         self.insert("run_builds", run=run, source=source, job=job, number=number, module=module, build=build)
 
     def migrated(self) -> Store:
+        """The rows, written at once, and the migrations since then."""
+
+        def write(cursor: duckdb.DuckDBPyConnection) -> None:
+            for table, row in self.rows:
+                columns = ", ".join(f"${name} AS {name}" for name in row)
+                cursor.execute(f"INSERT INTO {table} BY NAME SELECT {columns}", row)
+
+        self.store.transact("test", "rows", write)
         self.store.close()
         return Store.open(load(home=self.home))
 
@@ -116,6 +123,7 @@ def test_each_kind_of_run_gets_the_id_that_ingest_would_give_it(
         store.close()
 
 
+@pytest.mark.usefixtures("usual_threads")
 def test_a_run_of_two_environments_is_split_by_its_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The older version had given the run to the environment of the last import, and one build to no run at all."""
     old = OldStore(tmp_path, BEFORE_ENVIRONMENTS[-1], monkeypatch)

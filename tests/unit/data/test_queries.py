@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.store_builder import World, cases
 
@@ -13,6 +14,7 @@ from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.queries import builds, compare, failures, grid, releases, results, runs, tests, trends
 
+pytestmark = pytest.mark.usual_plans
 SEVEN = Filter(release="7.0")
 
 
@@ -56,9 +58,9 @@ def test_a_run_without_results_is_broken_not_zero_percent(world):
 
 
 def test_the_newest_run_that_has_ended_may_have_many_running_ones_after_it(world):
-    ended = world.run({"routing": {"a": "P"}})
-    for _ in range(25):
-        world.run({"routing": {"a": "P"}}, state="running")
+    content = {"routing": {"a": "P"}}
+    world.series([content, *[(content, {"state": "running"})] * 25])
+    ended = world.runs[0]
     assert runs.newest_ended(world.store, Filter(release="7.0")) == ids.text(ended.id)
     assert runs.newest_ended(world.store, Filter(release="8.0")) is None
     found = runs.run(world.store, ids.text(ended.id))
@@ -191,6 +193,7 @@ def test_a_commit_of_another_process_is_seen_at_once(tmp_path):
     assert len(runs.runs(world.store, SEVEN)) == 2
 
 
+numbers = count()
 letters = st.sampled_from(["P", "F", "S", "FP", "FF", "E"])
 programme = st.lists(
     st.dictionaries(
@@ -203,16 +206,27 @@ programme = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory):
+    """Each example has a release of its own."""
+    store = World.at(tmp_path_factory.mktemp("shared"), memory_tables=True).store
+    yield store
+    store.close()
+
+
+@settings(max_examples=6)
 @given(programme)
-def test_every_screen_counts_the_same(tmp_path_factory, programme):
-    world = World.at(tmp_path_factory.mktemp("store"), memory_tables=True)
-    world.series({name: cases(name, tests) for name, tests in modules.items()} for modules in programme)
+def test_every_screen_counts_the_same(shared_store, programme):
+    world, release = World(shared_store), f"9.{next(numbers)}"
+    world.series(
+        ({name: cases(name, tests) for name, tests in modules.items()} for modules in programme), release=release
+    )
+    own = Filter(release=release)
     final = {"P": "passed", "F": "failed", "E": "failed", "S": "skipped"}
-    rows = runs.runs(world.store, SEVEN)
-    series = trends.trend(world.store, SEVEN)["series"]
+    rows = runs.runs(world.store, own)
+    series = trends.trend(world.store, own)["series"]
     points = {point["run"]: point for line in series for point in line["points"]}
-    sheet = grid.grid(world.store, SEVEN, order="name")
+    sheet = grid.grid(world.store, own, order="name")
     for run, modules, row in zip(world.runs, programme, reversed(rows), strict=True):
         expected = Counter(final[attempts[-1]] for tests in modules.values() for attempts in tests.values())
         counts = {"total": expected.total(), **{name: expected[name] for name in ("passed", "failed", "skipped")}}
@@ -229,4 +243,3 @@ def test_every_screen_counts_the_same(tmp_path_factory, programme):
             for attempts in tests.values()
         )
         assert {letter: shown[letter] for letter in "PFSK"} == {letter: cells[letter] for letter in "PFSK"}
-    world.store.close()

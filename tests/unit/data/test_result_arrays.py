@@ -16,7 +16,7 @@ from data.verdicts import verdicts
 from data.verdicts.lanes import lane_window
 from data.write import builds as append
 
-pytestmark = pytest.mark.usefixtures("usual_threads")
+pytestmark = [pytest.mark.usual_plans, pytest.mark.usefixtures("usual_threads")]
 SEVEN = Filter(release="7.0")
 
 
@@ -50,13 +50,16 @@ def stored(world: World) -> Counter:
 
 
 def fill(world: World, runs: int = 4) -> None:
+    contents = []
     for run in range(runs):
         of_two = [
             cases("m", {"a": "P", "b": "FP", "c": "FF", "d": "S"}, topology="3s", host="h1", seconds=1.25 + run),
             cases("m", {"a": "F" if run % 2 else "P", "d": "P"}, topology="5s", host="h2"),
             cases("guest", {"g": "P"}, topology="", host="h1"),
         ]
-        world.run({"m": pa.concat_tables(of_two), "n": {"x": "P", "y": "F"}})
+        contents.append({"m": pa.concat_tables(of_two), "n": {"x": "P", "y": "F"}})
+    world.series(contents[: runs // 2])
+    world.series(contents[runs // 2 :])
 
 
 def test_every_row_is_there_as_the_lake_holds_it(world):

@@ -18,7 +18,7 @@ from data.lake.connection import StoreError
 from data.lake.store import SnapshotNotFoundError, Store
 from data.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("usual_threads")
+pytestmark = pytest.mark.usual_plans
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def test_the_lake_as_it_was(store: Store) -> None:
         store.at(10_000)
 
 
+@pytest.mark.usefixtures("usual_threads")
 def test_threads_write_one_at_a_time_and_read_at_once(store: Store) -> None:
     def write(number: int) -> None:
         for step in range(5):
@@ -110,6 +111,7 @@ for number in range(8):
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("usual_threads")
 def test_processes_take_turns(store: Store, tmp_path: Path) -> None:
     """Each row counts those before it, so that two writers at once would show as one number twice."""
     before = store.snapshot().id

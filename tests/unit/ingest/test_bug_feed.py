@@ -133,16 +133,17 @@ def test_a_bad_record_is_reported_and_its_stored_bug_stays(home: Path, read: Run
         assert bugs.bug(store, "NET-8")["priority"] == "Low" and bugs.bug(store, "NET-8")["case_ids"] == ["8"]
 
 
-@pytest.mark.parametrize("content", [b"{}", b'{"NET": []}', b"<html>login</html>", b'{"NET": [', b"7", b"[" * 200_000])
-def test_what_is_no_feed_changes_nothing(home: Path, read: Run, content: bytes) -> None:
+def test_what_is_no_feed_changes_nothing(home: Path, read: Run) -> None:
     read(FEED)
-    answer = read(FEED, content)
-    if content in (b"{}", b'{"NET": []}'):  # beside another one, an empty feed is one
-        assert answer.exit_code == 0
-        answer = read(content)
-    assert answer.exit_code == 2 and "nothing was changed" in answer.stderr and "Traceback" not in answer.stderr
-    assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
-    assert json.loads(read(content, options=("--json",)).stdout)["error"]
+    for content in (b"{}", b'{"NET": []}', b"<html>login</html>", b'{"NET": [', b"7", b"[" * 200_000):
+        answer = read(FEED, content)
+        if content in (b"{}", b'{"NET": []}'):  # beside another one, an empty feed is one
+            assert answer.exit_code == 0, content
+            answer = read(content)
+        assert answer.exit_code == 2 and "nothing was changed" in answer.stderr, content
+        assert "Traceback" not in answer.stderr, content
+        assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}, content
+        assert json.loads(read(content, options=("--json",)).stdout)["error"], content
 
 
 def test_a_feed_without_any_case_keeps_the_links(home: Path, read: Run) -> None:

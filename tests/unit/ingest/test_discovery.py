@@ -64,11 +64,11 @@ def numbers(store: Store) -> list[int]:
 
 
 def test_history_beyond_the_cut_at_100(web: WebServer, tmp_path: Path) -> None:
-    Jobs(web).add("x", *range(1, 301))
-    source = source_of(web.url, history=250)
+    Jobs(web).add("x", *range(1, 141))
+    source = source_of(web.url, history=120)
     with store_of(tmp_path, source) as store:
-        assert Pipeline(store, source).poll().ingested == 250
-        assert numbers(store) == list(range(51, 301))
+        assert Pipeline(store, source).poll().ingested == 120
+        assert numbers(store) == list(range(21, 141))
 
 
 def test_no_build_is_passed_over_however_many_came_at_once(web: WebServer, tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_no_build_is_passed_over_however_many_came_at_once(web: WebServer, tmp_p
     with store_of(tmp_path, source) as store:
         pipeline = Pipeline(store, source)
         assert pipeline.poll().ingested == 5
-        jobs.add("x", *range(11, 261))
-        assert pipeline.poll().ingested == 250
-        assert numbers(store) == list(range(6, 261)), "what is older than the first sight is left to backfill"
+        jobs.add("x", *range(11, 131))
+        assert pipeline.poll().ingested == 120
+        assert numbers(store) == list(range(6, 131)), "what is older than the first sight is left to backfill"
 
 
 @pytest.mark.parametrize("without_next", [False, True])

@@ -4,23 +4,25 @@ environments, commits and absent builds."""
 from __future__ import annotations
 
 import random
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import count
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.store_builder import World, cases
 
+from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries import grid, runs
 from data.verdicts import verdicts
 from data.verdicts.rules import classify
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usual_plans]
 
+numbers = count()
 TESTS = [f"t{number}" for number in range(8)]
 ATTEMPTS = ["", "", "P", "P", "P", "P", "F", "F", "FP", "FF", "FFP", "S"]  # what may happen on one topology
 
@@ -57,33 +59,39 @@ def expected(history: list[tuple[str, dict[str, dict[str, str]]]], test: str) ->
     return set(classify("".join(letter for _, letter, _ in ran), disagreed=tuple(disagreed)))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Iterator[Store]:
+    """Each example has a release of its own."""
+    store = World.at(tmp_path_factory.mktemp("oracle")).store
+    yield store
+    store.close()
+
+
+@settings(max_examples=12)
 @given(st.integers(0, 2**32), st.integers(1, 14))
-def test_every_word_of_a_store_is_that_of_the_literal_rules(seed, length):
+def test_every_word_of_a_store_is_that_of_the_literal_rules(store, seed, length):
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        world = World.at(Path(folder))
-        lanes: dict[str, list] = {"prod": [], "staging": []}
-        programme = []
-        for number in range(length):
-            environment = rng.choice(["prod", "prod", "staging"])
-            commit = f"c{number // rng.choice([1, 1, 2])}"
-            run = one_run(rng)
-            has_builds = rng.random() < 0.9
-            tables = [
-                cases("m", {test: letters for test, letters in of.items() if letters}, topology=topology)
-                for topology, of in run.items()
-            ]
-            content = pa.concat_tables(tables) if has_builds else None
-            programme.append(({"m": content}, {"environment": environment, "revision": commit}))
-            lanes[environment].append((commit, run if has_builds else {}))
-        world.series(programme)
-        found = {
-            (row["environment"], row["name"]): set(row["kinds"])
-            for row in verdicts.verdicts(world.store, Filter(release="7.0", include_storms=True))
-        }
-        drawn = grid.grid(world.store, Filter(release="7.0"))
-        world.store.close()
+    world, release = World(store), f"9.{next(numbers)}"
+    lanes: dict[str, list] = {"prod": [], "staging": []}
+    programme = []
+    for number in range(length):
+        environment = rng.choice(["prod", "prod", "staging"])
+        commit = f"c{number // rng.choice([1, 1, 2])}"
+        run = one_run(rng)
+        has_builds = rng.random() < 0.9
+        tables = [
+            cases("m", {test: letters for test, letters in of.items() if letters}, topology=topology)
+            for topology, of in run.items()
+        ]
+        content = pa.concat_tables(tables) if has_builds else None
+        programme.append(({"m": content}, {"environment": environment, "revision": commit}))
+        lanes[environment].append((commit, run if has_builds else {}))
+    world.series(programme, release=release)
+    found = {
+        (row["environment"], row["name"]): set(row["kinds"])
+        for row in verdicts.verdicts(world.store, Filter(release=release, include_storms=True))
+    }
+    drawn = grid.grid(world.store, Filter(release=release))
     for environment, history in lanes.items():
         for test in TESTS:
             assert found.get((environment, test), set()) == expected(history, test), (environment, test)

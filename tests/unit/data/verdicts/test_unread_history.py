@@ -19,15 +19,23 @@ ROUTING, SWITCHING, RUNS = "qa/7.0/ROUTING", "qa/7.0/SWITCHING", "qa/7.0/RUN"
 SENTENCE = "History is still being read (20 builds waiting)."
 
 
-@pytest.fixture(params=[False, True], ids=["lake", "memory_tables"])
-def world(tmp_path, request):
-    """Builds #21 to #24 of two jobs, as after the first minutes of a poll."""
-    world = World.at(tmp_path, memory_tables=request.param)
+@pytest.fixture(scope="module")
+def first_minutes(tmp_path_factory) -> World:
+    """Builds #21 to #24 of two jobs, as after the first minutes of a poll; closed."""
+    world = World.at(tmp_path_factory.mktemp("first_minutes"))
     letters = {"broken": "PPFF", "flaky": "PFPP"}
-    for number in range(21, 25):
-        tests = {name: sequence[number - 21] for name, sequence in letters.items()}
-        world.run({"routing": tests, "switching": {"other": tests["broken"]}}, number=number)
+    contents = [{name: sequence[night] for name, sequence in letters.items()} for night in range(4)]
+    world.series(
+        ({"routing": tests, "switching": {"other": tests["broken"]}}, {"number": number})
+        for number, tests in enumerate(contents, 21)
+    )
+    world.store.close()
     return world
+
+
+@pytest.fixture(params=[False, True], ids=["lake", "memory_tables"])
+def world(first_minutes, tmp_path, request) -> World:
+    return first_minutes.copied(tmp_path, memory_tables=request.param)
 
 
 def wait_for(world: World, *entries: LedgerEntry) -> None:
