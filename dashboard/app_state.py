@@ -10,6 +10,7 @@ import threading
 
 from flask import current_app
 
+from data.cache.dependencies import nothing
 from data.lake.store import Store
 from data.model import filters
 from data.settings import Settings
@@ -62,4 +63,4 @@ def snapshot_of(text: str) -> int:
     if moment >= newest.committed_at:
         return newest.id
     # Later commits are newer than the moment, so its snapshot never changes.
-    return current.answers.get(("as_of", moment), lambda: current.snapshot_at(moment).id)
+    return current.cached(("as_of", moment), lambda: current.snapshot_at(moment).id, lambda _: 100, nothing)

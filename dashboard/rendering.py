@@ -89,18 +89,9 @@ def render_screen(template: str, url: PageUrl, page_data: PageData, segments: di
     """The markup with its URL and snapshot, so that the browser can drop a response that arrives too late."""
     at = url.here()
     try:
-        opened = store(url.filter.as_of)  # all queries of the page use this snapshot
-        snapshot = opened.snapshot().id
-        choices = releases.choices(opened, EVERYTHING)
-        if template in SCOPED and choices["releases"]:
-            _check_names(opened, url, choices)
-        context = {"bare": not choices["releases"]} | page_data(opened, url, **segments)
-        markup = render_markup(template, url, context)
-        if template in JUDGING:
-            scope = Filter(url.filter.release, environment=url.filter.environment)
-            histories = [history.row() for history in unread_histories(opened, scope)]
-            markup = render_template("unread_history.html", histories=histories) + markup if histories else markup
-        return {"html": markup, "at": at, "snapshot": snapshot}
+        with store().read(url.filter.as_of) as opened:
+            markup = _markup(template, opened, url, page_data, segments)
+            return {"html": markup, "at": at, "snapshot": opened.snapshot().id}
     except (UnknownError, SnapshotNotFoundError) as error:
         markup = render_template("error_state.html", url=url, kind="unknown", text=str(error))
     except EmptyScopeError as error:
@@ -115,6 +106,19 @@ def render_screen(template: str, url: PageUrl, page_data: PageData, segments: di
         log.error("the store is unavailable", exc_info=error)
         markup = render_template("error_state.html", url=url, kind="store", text=redaction.redact(str(error)))
     return {"html": markup, "at": at, "snapshot": None}
+
+
+def _markup(template: str, opened: Store, url: PageUrl, page_data: PageData, segments: dict[str, str]) -> str:
+    choices = releases.choices(opened, EVERYTHING)
+    if template in SCOPED and choices["releases"]:
+        _check_names(opened, url, choices)
+    context = {"bare": not choices["releases"]} | page_data(opened, url, **segments)
+    markup = render_markup(template, url, context)
+    if template in JUDGING:
+        scope = Filter(url.filter.release, environment=url.filter.environment)
+        histories = [history.row() for history in unread_histories(opened, scope)]
+        markup = render_template("unread_history.html", histories=histories) + markup if histories else markup
+    return markup
 
 
 def render_markup(template: str, url: PageUrl, context: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ def _open_store(worker: Any) -> None:
 
     def open_and_freeze() -> None:
         try:
-            services.store.refresh()
+            services.store.state()
         except StoreError as error:  # each request tries again
             log.error("the store cannot be opened: %s", error)
         # These objects live as long as the process: collecting garbage among them delayed requests by 0.2 s.

@@ -76,7 +76,7 @@ class Tracker:
     @property
     def snapshot(self) -> int:
         """The snapshot that the answers come from."""
-        return self._store.refresh().id
+        return self._store.state().snapshot
 
     def at(self, as_of: int | str | datetime) -> Tracker:
         """The store as it was: at a snapshot id, or at a time (text is ISO 8601; without an offset it is UTC)."""
@@ -176,8 +176,8 @@ class Tracker:
         """One SELECT over the tables of the lake, with DuckDB's types; ids are integers here. Raises RefusedError for
         anything else than a SELECT that reads these tables."""
         check(json.loads(self._store.value("SELECT json_serialize_sql(?)", [select])))
-        self._store.refresh()
-        frame = self._store.frame(select)
+        with self._store.read() as store:
+            frame = store.frame(select)
         times = frame.select_dtypes("datetime").columns
         return frame.assign(**{name: _utc(frame[name]) for name in times})
 

@@ -84,7 +84,7 @@ def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
         question = cursors.question_key(request_context().path, request_context().query)
         next_cursor = cursors.encode(Cursor(request_context().snapshot, question, rows.after(position, page_rows)))
     items = [{name: row[name] for name in fields} for row in page_rows] if fields else page_rows
-    return {"items": items, "next": next_cursor, "snapshot": request_context().snapshot}
+    return {"items": items, "next": next_cursor, "snapshot": request_context().changed_at}
 
 
 def _position(cursor: str | None, rows: RowSource) -> Position | None:

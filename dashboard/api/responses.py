@@ -1,7 +1,8 @@
 """How an answer is sent: its snapshot, its format, its ETag, 304 if nothing has changed, and compression.
 
-An ETag names the snapshot and a checksum of the request, so that it matches only the answer it was made for. The
-checksum also covers the settings and the version, which change answers without a commit.
+An answer depends on what its queries read (data/cache/dependencies.py). Its ETag names the newest snapshot that changed
+any of that, and a checksum of the versions of all of it and of the request, so that it matches only the answer it was
+made for. The checksum also covers the settings and the version, which change answers without a commit.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from werkzeug.http import parse_accept_header
 
 from dashboard.api import cursors
 from dashboard.api.problems import ProblemError, not_found
-from dashboard.api.response_cache import CACHE_KEY, ObserveRequest, ResponseCache
+from dashboard.api.response_cache import CACHE_KEY, CacheKey, ObserveRequest, ResponseCache
 from dashboard.api.server import ApiServer, Application
 from dashboard.app_state import Services, snapshot_of, store
 from dashboard.media_types import FORMATS
+from data.cache.dependencies import WHOLE_STORE, Dependency, recorded
 from data.lake.store import Store
 from data.model import filters
 from data.queries.lookups import unknown_name
-from data.settings import Settings
 
 P = ParamSpec("P")
 # The fastest first, with Arrow's name and level: zstd makes 40 KB as small as Brotli's default level, in a tenth of
@@ -52,7 +53,21 @@ class RequestContext:
     format: str
     path: str
     query: tuple[tuple[str, str], ...]
-    etag: str
+    checksum: int  # of the request
+    dependencies: set[Dependency]  # of the answer, so far
+
+    @property
+    def changed_at(self) -> int:
+        """The newest snapshot that changed what the answer depends on, or the oldest that is still there."""
+        if self.pinned:
+            return self.snapshot
+        state = store().state()
+        return max((version.changed_at for version in state.versions(self.dependencies)), default=state.oldest)
+
+    @property
+    def etag(self) -> str:
+        contents = () if self.pinned else sorted(store().state().versions(self.dependencies))
+        return f"{self.changed_at}-{zlib.crc32(repr(contents).encode(), self.checksum):08x}"
 
     def pin(self, flt: filters.Filter) -> filters.Filter:
         """The filter, reading this request's snapshot."""
@@ -78,19 +93,7 @@ def install(server: ApiServer, observe: ObserveRequest) -> None:
         return cache
 
     server.add_middleware(response_cache)
-    salt = _salt(settings)
-
-    @server.before_request
-    def unchanged() -> Response | None:
-        view = current_app.view_functions.get(request.endpoint or "")
-        clock_s: int | None = getattr(view, "clock_s", None)
-        if clock_s is None or request.method not in ("GET", "HEAD"):
-            return None
-        context = g.request_context = _new_context(services.store, clock_s, salt)
-        tags = request.if_none_match
-        if not tags.star_tag and tags.contains_weak(context.etag):
-            return _with_cache_headers(Response(status=304), context.etag)
-        return None
+    server.extensions["regtracker_etag_salt"] = zlib.crc32(f"{VERSION} {settings.measures.model_dump_json()}".encode())
 
 
 def request_context() -> RequestContext:
@@ -98,36 +101,34 @@ def request_context() -> RequestContext:
 
 
 def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
-    """A GET route whose answer depends only on the store's snapshot: cached, with ETag and 304.
+    """A GET route whose answer depends only on the store: cached, with ETag and 304.
 
-    `clock_s`: the answer also depends on the clock (ages). It is computed at every request, and its ETag is valid for
-    at most that many seconds. The route returns plain data for JSON, (bytes, mimetype), or a Response.
+    The route reads one snapshot. `clock_s`: the answer also depends on the clock (ages). It is computed at every
+    request, and its ETag is valid for at most that many seconds. The route returns plain data for JSON,
+    (bytes, mimetype), or a Response.
     """
 
     def decorate(route: Callable[P, Any]) -> Callable[P, Response]:
         @wraps(route)
         def serve(*args: P.args, **kwargs: P.kwargs) -> Response:
-            context = request_context()
-            newest = store().snapshot().id if context.pinned else context.snapshot
-            answer = route(*args, **kwargs)
-            if not context.pinned and store().snapshot().id != context.snapshot:
-                # A commit came in between, and the answer may mix both snapshots: read the one of the ETag.
-                context.pinned = True
+            with store().read() as view, recorded() as dependencies:
+                context = g.request_context = _new_context(view, clock_s, dependencies)
                 answer = route(*args, **kwargs)
-            if request.if_none_match.star_tag:  # matches any existing answer
-                return _with_cache_headers(Response(status=304), context.etag)
+                etag, state = context.etag, view.state()
+            if request.if_none_match.contains_weak(etag) or request.if_none_match.star_tag:
+                return _with_cache_headers(Response(status=304), etag)
             if isinstance(answer, Response):
-                return _with_cache_headers(answer, context.etag)
+                return _with_cache_headers(answer, etag)
             if isinstance(answer, tuple):
                 content, mimetype = answer
             else:
                 content, mimetype = orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), FORMATS["json"]
             check_acceptable(mimetype)
             if not clock_s:
-                request.environ[CACHE_KEY] = (newest, str(request.url_rule))
-            return _compressed(content, mimetype, context.etag)
+                needed = (WHOLE_STORE,) if context.pinned else tuple(dependencies)
+                request.environ[CACHE_KEY] = CacheKey(str(request.url_rule), needed, state.versions(needed))
+            return _compressed(content, mimetype, etag)
 
-        vars(serve)["clock_s"] = clock_s  # copied by the decorators around, and read before the route is entered
         return serve
 
     return decorate
@@ -142,10 +143,10 @@ def content_response(content: bytes, mimetype: str) -> Response:
     return _compressed(content, mimetype, etag)
 
 
-def _new_context(store: Store, clock_s: int, salt: int) -> RequestContext:
-    newest = store.snapshot()
+def _new_context(store: Store, clock_s: int, dependencies: set[Dependency]) -> RequestContext:
+    newest = store.state().snapshot
     arguments = request.args
-    snapshot = newest.id
+    snapshot = newest
     if arguments.get("cursor"):
         snapshot = cursors.decode(arguments["cursor"]).snapshot
         if "as_of" in arguments:
@@ -157,8 +158,9 @@ def _new_context(store: Store, clock_s: int, salt: int) -> RequestContext:
     query = tuple(sorted(pair for pair in arguments.items(multi=True) if pair[0] not in excluded))
     form = chosen or "json"
     clock = int(time.time()) // clock_s if clock_s else 0
+    salt = current_app.extensions["regtracker_etag_salt"]
     checksum = zlib.crc32(repr((request.path, query, form, clock)).encode("utf-8", "surrogatepass"), salt)
-    return RequestContext(snapshot, snapshot != newest.id, form, request.path, query, f"{snapshot}-{checksum:08x}")
+    return RequestContext(snapshot, snapshot != newest, form, request.path, query, checksum, dependencies)
 
 
 def _check_same_snapshot(as_of: str, snapshot: int, store: Store) -> None:
@@ -219,7 +221,3 @@ def _with_cache_headers(response: Response, etag: str) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Vary"] = "Accept, Accept-Encoding"
     return response
-
-
-def _salt(settings: Settings) -> int:
-    return zlib.crc32(f"{VERSION} {settings.measures.model_dump_json()}".encode())

@@ -29,7 +29,7 @@ def get_trends(query: parameters.TrendsQuery) -> Any:
     since, until = time_range({"since": query.since, "until": query.until})
     if request_context().format == "json":
         answer = trends.trend(store(), request_context().at(query.filter()), query.by, query.group, since, until)
-        return answer | {"snapshot": request_context().snapshot}
+        return answer | {"snapshot": request_context().changed_at}
 
     def fetch(store: Store, flt: Filter) -> list[Row]:
         found = trends.trend(store, flt, query.by, query.group, since, until)["series"]

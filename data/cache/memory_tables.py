@@ -9,19 +9,21 @@ names either way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from weakref import WeakValueDictionary
 
 import duckdb
 
 from data.cache import parquet_files
+from data.cache.dependencies import NAMES, REBUILDS, Dependency
+from data.cache.snapshot_state import SnapshotState, Version
 from data.model.measures import LISTED_BUILDS, REBUILT, UNREAD, sums
 from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
 
 TABLES = (
     *("releases", "runs", "run_builds", "builds", "build_counts", "tests", "test_metadata", "signatures"),
-    *("bugs", "bug_cases", "id_aliases"),
+    *("bugs", "bug_cases", "id_aliases", "ledger"),
 )
 MEMORY_DATABASE = "mirror"
 # Tables computed from others, so that no query has to: the sums over the builds of each run, the builds whose results
@@ -51,6 +53,31 @@ DERIVED_TABLES = {
     "matched_metadata": MATCHED_METADATA,
     "named_by_bugs": NAMED_BY_BUGS,
 }
+# SQL for each table with rows of releases: (release, row), where `row` is a checksum. Together they are the version of
+# what a query about one release reads: the results of a build change only with its row in `builds`.
+_ROWS_OF_RELEASES = {
+    "runs": "SELECT release, hash(r) AS row FROM runs r",
+    "builds": "SELECT release, hash(b) AS row FROM builds b",
+    "build_counts": "SELECT release, hash(c) AS row FROM build_counts c",
+    "run_builds": "SELECT r.release, hash(l) AS row FROM run_builds l JOIN runs r USING (run)",
+    "run_sums": "SELECT r.release, hash(s) AS row FROM run_sums s JOIN runs r USING (run)",
+    "gaps": "SELECT r.release, hash(g) AS row FROM gaps g JOIN runs r USING (run)",
+    "run_order": """SELECT r.release, hash(o.run, o.previous, o.next, row_number() OVER (
+        PARTITION BY r.release ORDER BY o.rank)) AS row FROM run_order o JOIN runs r USING (run)""",
+    "build_order": """SELECT b.release, hash(o.build, row_number() OVER (PARTITION BY b.release ORDER BY o.rank)) AS row
+        FROM build_order o JOIN builds b USING (build)""",
+    "histories_being_read": "SELECT release, hash(h) AS row FROM histories_being_read h",
+}
+# SQL of the rows of what changes less often than the tables that it is computed from.
+_ROWS = {
+    ("table", "matched_metadata"): "SELECT hash(m) AS row FROM matched_metadata m",
+    ("table", "named_by_bugs"): "SELECT hash(n) AS row FROM named_by_bugs n",
+    NAMES: """SELECT DISTINCT hash(release, version, environment) AS row FROM runs
+        UNION SELECT hash(release, version, environment, module, 1) FROM builds
+        UNION SELECT hash(release, module, topology) FROM build_counts
+        UNION SELECT hash(module) FROM run_builds UNION SELECT hash(release, 0) FROM releases""",
+}
+_CHECKSUM = "bit_xor(row)::VARCHAR || '/' || count(*)"
 _OF_RUNS = {"runs", "run_builds", "builds", "ledger"}
 _DERIVED_FROM = {
     "run_sums": _OF_RUNS,
@@ -61,12 +88,11 @@ _DERIVED_FROM = {
     "matched_metadata": {"tests", "test_metadata"},
     "named_by_bugs": {"tests", "bug_cases"},
 }
+_SHOWN = "shown_snapshot"  # a table of one row: the snapshot that the memory tables show
 
 
 class MemoryTables:
-    """The memory tables of one process. `snapshot_id`: the snapshot that they show; `last_rebuild`: the newest snapshot
-    of a rebuild up to it; `is_rebuilding`: whether that rebuild has not
-    finished."""
+    """The memory tables of one process, and the newest `state` that they show."""
 
     def __init__(self, root: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
         """`lake` is the name of the attached lake, `data_path` the folder of its data files."""
@@ -74,70 +100,119 @@ class MemoryTables:
         self._lake = lake
         self._lock = threading.Lock()
         self._file_index = parquet_files.FileIndex(self._cursor, lake, data_path)
-        self._files: dict[str, parquet_files.TableFiles] = {}
-        self.snapshot_id = -1
-        self.last_rebuild = 0
-        self.is_rebuilding = False
-        self._changed_at: dict[str, int] = {}
+        self.state: SnapshotState | None = None
+        # Of every snapshot that a reader may still be in; a reader keeps its state itself.
+        self._states: WeakValueDictionary[int, SnapshotState] = WeakValueDictionary()
+        self._checksums: dict[str, dict[str, int]] = {}  # by table and release
         self._cursor.execute(f"ATTACH ':memory:' AS {MEMORY_DATABASE}")
         tables = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
         self._names = {str(number): table for number, table in tables}
-        for table in self._names.values():
-            if table not in TABLES:
-                self._cursor.execute(f"CREATE VIEW {MEMORY_DATABASE}.main.{table} AS FROM {lake}.main.{table}")
 
-    def table_source(self, table: str, releases: Collection[str] | None, times: Sequence[datetime | None]) -> str:
-        """FROM clause for a table: see `Store.table_source`."""
-        if table not in self._files:
-            return table
-        bounds = [time for time in times if time is not None]
-        return self._files[table].sql(releases, min(bounds, default=None), max(bounds, default=None))
+    def begin(self, cursor: duckdb.DuckDBPyConnection) -> SnapshotState:
+        """Begin a transaction that reads one snapshot of the memory tables, and return its state."""
+        cursor.execute("BEGIN")
+        ((snapshot,),) = cursor.execute(f"SELECT snapshot FROM {MEMORY_DATABASE}.main.{_SHOWN}").fetchall()
+        return self._states[snapshot]
 
-    def last_changed(self, tables: Collection[str]) -> int:
-        """The newest snapshot that changed one of these tables."""
-        return max(self._changed_at.get(table, self.snapshot_id) for table in tables)
-
-    def refresh(self, newest: int) -> None:
-        """Copy the tables that changed up to snapshot `newest`. Running queries keep the copies they started with."""
-        if self.snapshot_id >= newest:
-            return
+    def refresh(self, newest: int) -> SnapshotState:
+        """Copy the tables that changed up to snapshot `newest`. Readers keep the copies they began with."""
+        state = self.state
+        if state is not None and state.snapshot >= newest:
+            return state
         with self._lock:
-            if self.snapshot_id >= newest:
-                return
-            since = self._cursor.execute(
-                f"""SELECT snapshot_id, author, commit_message, changes FROM {self._lake}.snapshots()
-                WHERE snapshot_id > ? AND snapshot_id <= ?""",
-                [self.snapshot_id, newest],
-            ).fetchall()
-            changed = self._changed([changes for _, _, _, changes in since], newest)
-            self._cursor.execute("BEGIN")
-            try:
-                for table in changed & set(TABLES):
-                    self._cursor.execute(
-                        f"CREATE OR REPLACE TABLE {MEMORY_DATABASE}.main.{table} AS FROM {self._lake}.main.{table}"
-                    )
-                self._cursor.execute(f"USE {MEMORY_DATABASE}")
-                for table, query in DERIVED_TABLES.items():
-                    if changed & _DERIVED_FROM[table]:
-                        self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
-                self._cursor.execute("COMMIT")
-            except duckdb.Error:
-                self._cursor.execute("ROLLBACK")
-                raise
-            self._changed_at |= dict.fromkeys(changed, newest)
-            # After the copies, so that every build in them has its results in the indexed files.
-            if changed & set(parquet_files.TABLES):
-                self._files = self._file_index.files()
-            rebuilds = [(number, message) for number, author, message, _ in since if author == "rebuild"]
-            if rebuilds:
-                self.last_rebuild, message = max(rebuilds)
-                self.is_rebuilding = message.endswith(REBUILT)
-            self.snapshot_id = newest
+            if self.state is None or self.state.snapshot < newest:
+                self.state = self._copy(self.state)
+            return self.state
 
-    def _changed(self, changes: list[dict[str, list[str]]], newest: int) -> set[str]:
-        """The tables that the snapshots since the last refresh changed; all of them if that is unknown."""
-        touched = {name for kinds in changes for names in kinds.values() for name in names}
+    def _copy(self, before: SnapshotState | None) -> SnapshotState:
+        """Copy what changed since the state `before`, and return the state of the copies."""
+        cursor = self._cursor
+        cursor.execute(f"USE {MEMORY_DATABASE}")
+        cursor.execute("BEGIN")
+        try:
+            # The lake gives this transaction the snapshot that is the newest now.
+            snapshots = cursor.execute(
+                f"""SELECT snapshot_id, timezone('UTC', snapshot_time), author, commit_message, changes
+                FROM {self._lake}.snapshots() ORDER BY snapshot_id"""
+            ).fetchall()
+            (oldest, *_), (snapshot, committed_at, *_) = snapshots[0], snapshots[-1]
+            since = [row for row in snapshots if before is None or row[0] > before.snapshot]
+            changed_at = self._changed_at(since, before, snapshot)
+            for table in changed_at.keys() & set(TABLES):
+                cursor.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {self._lake}.main.{table}")
+            for table in set(self._names.values()) - set(TABLES):
+                snapshot_of = f"FROM {self._lake}.main.{table} AT (VERSION => {snapshot})"
+                cursor.execute(f"CREATE OR REPLACE VIEW {table} AS {snapshot_of}")
+            derived = {table for table in DERIVED_TABLES if changed_at.keys() & _DERIVED_FROM[table]}
+            for table in derived:
+                cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {DERIVED_TABLES[table]}")
+            versions = dict(before.versions_of) if before is not None else {}
+            versions |= {("table", table): Version(at, at) for table, at in changed_at.items()}
+            versions |= self._versions(before, snapshot, changed_at.keys() | derived)
+            release_of_run = before.release_of_run if before is not None else {}
+            if "runs" in changed_at:
+                release_of_run = dict(cursor.execute("SELECT run, release FROM runs").fetchall())
+            files = before.files if before is not None else {}
+            if changed_at.keys() & set(parquet_files.TABLES):
+                files = self._file_index.files(snapshot)
+            cursor.execute(f"CREATE OR REPLACE TABLE {_SHOWN} AS SELECT {snapshot}::BIGINT AS snapshot")
+            rebuilds = [
+                (number, message.endswith(REBUILT)) for number, _, author, message, _ in since if author == "rebuild"
+            ]
+            rebuilt = max(
+                rebuilds, default=(0, False) if before is None else (before.last_rebuild, before.is_rebuilding)
+            )
+            versions[REBUILDS] = Version(rebuilt[0], hash(rebuilt))
+            state = SnapshotState(snapshot, committed_at, files, versions, release_of_run, oldest, *rebuilt)
+            self._states[snapshot] = state
+            cursor.execute("COMMIT")
+        except duckdb.Error:
+            cursor.execute("ROLLBACK")
+            raise
+        return state
+
+    def _changed_at(
+        self,
+        since: Iterable[tuple[int, datetime, str, str, dict[str, list[str]]]],
+        before: SnapshotState | None,
+        snapshot: int,
+    ) -> dict[str, int]:
+        """The tables that these snapshots changed, each with the newest that did; all tables if that is unknown."""
+        changed_at: dict[str, int] = {}
+        known = 0
+        for number, *_, changes in since:
+            known += 1
+            for names in changes.values():
+                changed_at |= {name: max(number, changed_at.get(name, 0)) for name in names}
+        named = {self._names[table]: number for table, number in changed_at.items() if table in self._names}
         # A snapshot has expired, or a table was created or altered.
-        if self.snapshot_id < 0 or len(changes) < newest - self.snapshot_id or not touched <= self._names.keys():
-            return {*TABLES, *parquet_files.TABLES}
-        return {self._names[number] for number in touched}
+        if before is None or known < snapshot - before.snapshot or len(named) < len(changed_at):
+            return dict.fromkeys((*TABLES, *parquet_files.TABLES), snapshot) | (named if before is None else {})
+        return named
+
+    def _versions(
+        self, before: SnapshotState | None, snapshot: int, changed: Iterable[str]
+    ) -> Mapping[Dependency, Version]:
+        """The version of each release, and of each of _ROWS, after these tables changed."""
+        tables = _ROWS_OF_RELEASES.keys() & set(changed)
+        selects = [f"SELECT '{table}' AS part, * FROM ({_ROWS_OF_RELEASES[table]})" for table in tables]
+        selects += [f"SELECT '', '{name}', row FROM ({rows})" for (_, name), rows in _ROWS.items()]
+        found = self._cursor.execute(
+            f"SELECT part, release, bit_xor(row), count(*) FROM ({' UNION ALL '.join(selects)}) GROUP BY ALL"
+        ).fetchall()
+        self._checksums |= {table: {} for table in tables}
+        single = {}
+        for part, name, checksum, rows in found:
+            if part:
+                self._checksums[part][name] = hash((checksum, rows))
+            else:
+                single[name] = hash((checksum, rows))
+        contents: dict[Dependency, int] = {key: single.get(key[1], 0) for key in _ROWS}
+        for release in {name for by_release in self._checksums.values() for name in by_release}:
+            of_release = (by_release.get(release, 0) for _, by_release in sorted(self._checksums.items()))
+            contents["release", release] = hash(tuple(of_release))
+        versions = {}
+        for key, content in contents.items():
+            old = None if before is None else before.versions_of.get(key)
+            versions[key] = old if old is not None and old.content == content else Version(snapshot, content)
+        return versions

@@ -99,8 +99,9 @@ class FileIndex:
         described = self._cursor.execute(f"DESCRIBE {lake}.main.{table}").fetchall()
         return fields[0][1][0], tuple((id_of[name][1], name, kind) for name, kind, *_ in described)
 
-    def files(self) -> dict[str, TableFiles]:
-        """The files of each of TABLES in the newest snapshot."""
+    def files(self, snapshot: int) -> dict[str, TableFiles]:
+        """The files of each of TABLES in a snapshot."""
+        shown = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
         ids = {number: table for table, (number, _) in self._tables.items()}
         started = [
             (number, field)
@@ -127,15 +128,16 @@ class FileIndex:
                 WHERE {table_condition} GROUP BY table_id),
             deleted AS (
                 SELECT data_file_id, path, path_is_relative FROM {self._catalog}.ducklake_delete_file
-                WHERE end_snapshot IS NULL AND {table_condition})
+                WHERE {shown} AND {table_condition})
             SELECT table_id, CASE WHEN f.path_is_relative THEN folder ELSE '' END || f.path,
                 CASE WHEN d.path_is_relative THEN folder ELSE '' END || d.path, release, first, last,
                 f.begin_snapshot >= altered.at
-            FROM {self._catalog}.ducklake_data_file f JOIN folders USING (table_id) JOIN altered USING (table_id)
+            FROM (FROM {self._catalog}.ducklake_data_file WHERE {shown}) f JOIN folders USING (table_id)
+            JOIN altered USING (table_id)
             LEFT JOIN deleted d USING (data_file_id)
             LEFT JOIN started USING (data_file_id)
             LEFT JOIN released USING (data_file_id)
-            WHERE f.end_snapshot IS NULL ORDER BY data_file_id""",
+            ORDER BY data_file_id""",
             {"root": self._root},
         ).fetchall()
         return {

@@ -1,33 +1,100 @@
-"""The cache of query answers by (function, arguments, snapshot): invalidation is exact, and no clock is involved.
+"""The cache of query answers by function and arguments, valid while what the answer depends on is the same.
 
-A commit of any process changes the snapshot, so an answer is never stale. Callers share answers and must not change
-them.
+A query function declares what it reads; one that declares nothing depends on the whole store. Callers share answers and
+must not change them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from inspect import signature
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from data.cache.dependencies import NAMES, REBUILDS, WHOLE_STORE, Dependency
 from data.lake.store import Store
+from data.model import ids
 from data.model.filters import Filter
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# (store, arguments by name) -> what the query reads
+Declare = Callable[[Store, dict[str, Any]], Iterable[Dependency]]
 
 
-def cached_query(function: Callable[Concatenate[Store, P], T]) -> Callable[Concatenate[Store, P], T]:
-    """Cache the answers of a query function `f(store, ...)`; run it against the snapshot of a Filter's `as_of`."""
+def of_tables(*tables: str) -> Declare:
+    """The query reads these tables, of all releases."""
+    return lambda _store, _arguments: [("table", table) for table in tables]
 
-    @wraps(function)
-    def cached(store: Store, *args: P.args, **kwargs: P.kwargs) -> T:
-        earlier = next(
-            (a.as_of for a in (*args, *kwargs.values()) if isinstance(a, Filter) and a.as_of is not None), None
-        )
-        if earlier is not None:
-            store = store.at(earlier)
-        key = (function.__module__, function.__name__, store.refresh().id, args, tuple(sorted(kwargs.items())))
-        return store.answers.get(key, lambda: function(store, *args, **kwargs))
 
-    return cached
+def of_release(_store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+    """The query reads the runs, builds and results of one release: its argument `release`, or that of its filter."""
+    return release_dependencies(arguments.get("release") or arguments["flt"].release)
+
+
+def of_runs(*names: str) -> Declare:
+    """The query reads the runs, builds and results of the releases of its runs: arguments of these names, each an id, a
+    tuple of ids, or None."""
+
+    def declare(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+        given = [arguments[name] for name in names]
+        runs = [run for each in given if each is not None for run in ([each] if isinstance(each, str) else each)]
+        return run_dependencies(store, *runs)
+
+    return declare
+
+
+def of_build(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+    """The query reads one build, and the runs, builds and results of its release."""
+    build = ids.number(arguments["build_id"])
+    return release_dependencies(store.value("SELECT release FROM builds WHERE build = ?", [build]))
+
+
+def of_names(_store: Store, _arguments: dict[str, Any]) -> Iterable[Dependency]:
+    """The query reads the names of releases, versions, environments, modules and topologies."""
+    return [NAMES]
+
+
+def release_dependencies(release: str | None) -> list[Dependency]:
+    """What the runs, builds, results and metadata of a release depend on; None: of all releases."""
+    return [WHOLE_STORE] if release is None else [("release", release), ("table", "matched_metadata"), REBUILDS]
+
+
+def run_dependencies(store: Store, *runs: str) -> list[Dependency]:
+    """The same for the releases of these runs; of an unknown run, the whole store."""
+    found: set[Dependency] = set()
+    for run in runs:
+        found.update(release_dependencies(store.state().release_of_run.get(ids.number(run))))
+    return list(found)
+
+
+def cached_query(
+    reads: Declare | None = None,
+) -> Callable[[Callable[Concatenate[Store, P], T]], Callable[Concatenate[Store, P], T]]:
+    """Cache the answers of a query function `f(store, ...)`; run it against the snapshot of a Filter's `as_of`, and
+    against one snapshot in any case."""
+
+    def decorate(function: Callable[Concatenate[Store, P], T]) -> Callable[Concatenate[Store, P], T]:
+        parameters = signature(function)
+
+        @wraps(function)
+        def cached(store: Store, *args: P.args, **kwargs: P.kwargs) -> T:
+            as_of = next(
+                (a.as_of for a in (*args, *kwargs.values()) if isinstance(a, Filter) and a.as_of is not None), None
+            )
+            with store.read(as_of) as view:
+
+                def declared() -> Iterable[Dependency]:
+                    bound = parameters.bind(view, *args, **kwargs)
+                    bound.apply_defaults()
+                    assert reads is not None
+                    return reads(view, bound.arguments)
+
+                key = (function.__module__, function.__name__, view.database, args, tuple(sorted(kwargs.items())))
+                return view.answers.get(
+                    key, view.state(), lambda: function(view, *args, **kwargs), depends_on=reads and declared
+                )
+
+        return cached
+
+    return decorate

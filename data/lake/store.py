@@ -11,8 +11,8 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from data.cache.answer_cache import AnswerCache
+from data.cache.dependencies import Dependency, note_read, nothing
 from data.cache.memory_tables import DERIVED_TABLES, MEMORY_DATABASE, MemoryTables
+from data.cache.query_cache import QueryCache
 from data.cache.result_arrays import ResultArrays
+from data.cache.snapshot_state import SnapshotState
 from data.lake import lost_parts, migrations
 from data.lake.catalog_watch import CatalogWatch
 from data.lake.connection import (
@@ -69,7 +71,8 @@ class Snapshot:
 class Store:
     """An open lake, shared by the threads of a process. A forked process must open its own.
 
-    `at()` gives the same lake pinned to an earlier snapshot (time travel); a pinned store cannot write.
+    `at()` gives the same lake pinned to an earlier snapshot (time travel); a pinned store cannot write. With memory
+    tables, all that a thread reads within `read()` is of one snapshot; without them, each query reads the newest.
     """
 
     def __init__(
@@ -79,16 +82,16 @@ class Store:
         database: str,
         watch: CatalogWatch | None = None,
         pinned: Snapshot | None = None,
-        answers: AnswerCache | None = None,
+        answers: QueryCache | None = None,
         result_arrays: ResultArrays | None = None,
-        intermediate: AnswerCache | None = None,
+        intermediate: QueryCache | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
-        self.answers = answers or AnswerCache(settings.web.cache_mb)
+        self.answers = answers or QueryCache(settings.web.cache_mb)
         # What answers are computed from. Both are kept even if the cache of answers is switched off.
         self.result_arrays = ResultArrays() if result_arrays is None else result_arrays
-        self.intermediate = intermediate or AnswerCache(INTERMEDIATE_MB)
+        self.intermediate = intermediate or QueryCache(INTERMEDIATE_MB)
         self._root = root
         self._watch = watch
         self._pinned = pinned
@@ -129,7 +132,7 @@ class Store:
             root.execute(f"SET GLOBAL parquet_metadata_cache = {memory_tables}")  # footers: 30 % of a small query
             if memory_tables:
                 store._memory_tables = MemoryTables(root, LAKE, settings.data_path)
-                store.refresh()
+                store.state()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             catalog = split_password(settings.catalog)[0]
             raise StoreError(
@@ -138,8 +141,52 @@ class Store:
             ) from error
         return store
 
+    @contextmanager
+    def read(self, as_of: int | None = None) -> Iterator[Store]:
+        """The store to read from within the block, where it shows one snapshot: the newest, or `as_of`. Raises
+        SnapshotNotFoundError. A block inside another one of the same thread shows the same snapshot."""
+        if as_of is not None:
+            yield self.at(as_of)
+        elif self._memory_tables is None or self._pinned is not None or self._reading is not None:
+            yield self
+        else:
+            self._memory_tables.refresh(self._snapshot().id)
+            cursor = self._thread_cursor("reading", self._read_database)
+            self._local.state = self._memory_tables.begin(cursor)
+            try:
+                yield self
+            finally:
+                self._local.state = None
+                roll_back(cursor)
+
+    @property
+    def _reading(self) -> SnapshotState | None:
+        """The state that this thread reads within `read()`."""
+        return getattr(self._local, "state", None)
+
+    def state(self) -> SnapshotState:
+        """The state that this thread reads; outside of `read()`, the newest."""
+        if self._reading is not None:
+            return self._reading
+        newest = self._snapshot()
+        if self._memory_tables is None:
+            return SnapshotState(newest.id, newest.committed_at)
+        return self._memory_tables.refresh(newest.id)
+
+    def cached(
+        self,
+        key: Hashable,
+        compute: Callable[[], T],
+        size_of: Callable[[T], int],
+        depends_on: Callable[[], Iterable[Dependency]] | None = None,
+    ) -> T:
+        """An intermediate result, kept while what it depends on is the same (data/cache/query_cache.py)."""
+        scope = None if depends_on is nothing else self.database
+        return self.intermediate.get((scope, key), self.state(), compute, size_of, depends_on)
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """This thread's cursor for reading; tables are named without a schema."""
+        note_read()
         return self._thread_cursor("reading", self._read_database)
 
     @property
@@ -158,13 +205,6 @@ class Store:
             setattr(self._local, use, cursor)
         return cursor
 
-    def refresh(self) -> Snapshot:
-        """Update the memory tables, if the store has any, to the newest snapshot, and return that snapshot."""
-        newest = self.snapshot()
-        if self._memory_tables is not None:
-            self._memory_tables.refresh(newest.id)
-        return newest
-
     def frame(self, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
         """The result of a query as a pandas frame."""
         return self.cursor().execute(sql, parameters or None).df()
@@ -176,10 +216,18 @@ class Store:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def batches(self, sql: str, parameters: Parameters, size: int) -> Iterator[list[dict[str, Any]]]:
-        """Like `rows`, but `size` rows at a time, never all in memory. This thread may run other queries meanwhile."""
+        """Like `rows`, but `size` rows at a time, never all in memory. This thread may run other queries meanwhile.
+
+        All are of one snapshot, that of the first batch."""
+        note_read()
         cursor = self._root.cursor()
         try:
             cursor.execute(f"USE {self._read_database}")
+            if self._memory_tables is not None:
+                state = self.state()
+                if self._memory_tables.begin(cursor) is not state:  # a commit came in between
+                    yield from self.at(state.snapshot).batches(sql, parameters, size)
+                    return
             result = cursor.execute(sql, parameters or None)
             names = [column[0] for column in result.description]
             while chunk := result.fetchmany(size):
@@ -198,36 +246,42 @@ class Store:
         """FROM clause for a large table (data/cache/parquet_files.py), pruned to these releases and to the period from
         the earliest to the latest of `times`. None, or no time: all. The clause may yield other rows too, so the query
         still needs the condition in its WHERE."""
-        return table if self._memory_tables is None else self._memory_tables.table_source(table, releases, times)
+        if self._memory_tables is None:
+            return table
+        state = self.state()
+        bounds = [time for time in times if time is not None]
+        return state.files[table].sql(releases, min(bounds, default=None), max(bounds, default=None))
 
     def derived_table(self, table: str) -> str:
         """FROM clause for one of DERIVED_TABLES (data/cache/memory_tables.py)."""
         return f"({DERIVED_TABLES[table]})" if self._memory_tables is None else table
 
-    def last_changed(self, *tables: str) -> int:
-        """The newest snapshot that changed any of these tables: a cache key for what depends on them alone."""
-        return self.refresh().id if self._memory_tables is None else self._memory_tables.last_changed(tables)
-
     def last_rebuild(self) -> int:
         """The newest snapshot of a `rebuild`, which may derive other results from the same builds; 0 for none."""
         if self._memory_tables is not None:
-            return self._memory_tables.last_rebuild
+            return self.state().last_rebuild
         sql = f"SELECT max(snapshot_id) FROM {LAKE}.snapshots() WHERE author = 'rebuild' AND snapshot_id <= ?"
         return self.value(sql, [self.snapshot().id]) or 0
 
     def is_rebuilding(self) -> bool:
         """Whether a `rebuild` has begun and not finished: a part of the results is of older parsers and rules."""
         if self._memory_tables is not None:
-            return self._memory_tables.is_rebuilding
+            return self.state().is_rebuilding
         sql = f"""SELECT arg_max(commit_message, snapshot_id) FROM {LAKE}.snapshots()
             WHERE author = 'rebuild' AND snapshot_id <= ?"""
         message = self.value(sql, [self.snapshot().id])
         return message is not None and message.endswith(REBUILT)
 
     def snapshot(self) -> Snapshot:
-        """The newest committed snapshot of any process; for a pinned store, the one it is pinned to."""
+        """The snapshot that this thread reads; outside of `read()`, the newest committed one of any process."""
+        note_read()
+        return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         if self._pinned is not None:
             return self._pinned
+        if self._reading is not None:
+            return Snapshot(self._reading.snapshot, self._reading.committed_at)
         if self._watch is not None:
             return Snapshot(*self._watch.newest())
         sql = f"SELECT snapshot_id, timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() ORDER BY 1 DESC LIMIT 1"

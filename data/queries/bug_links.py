@@ -52,7 +52,7 @@ def case_links_sql(store: Store, flt: Filter) -> str:
         UNION SELECT bug, case_id, test FROM {named}"""
 
 
-@cached_query
+@cached_query()
 def ambiguous_cases(store: Store, bug: str | None = None, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The cases of a bug, or of all bugs of the newest feed, that are about no test because several tests of the name
     could be meant: [{case_id, name (without parameters), tests (how many)}], most tests first."""
@@ -75,9 +75,11 @@ def case_parameters(flt: Filter) -> dict[str, Any]:
 
 def links_of(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
     """By bug: the tests it is about, each with its module."""
-    key = ("bug links", flt.release, store.refresh().id)
-    return store.intermediate.get(
-        key, lambda: _read_links(store, flt), lambda links: 100 * sum(map(len, links.values()))
+    return store.cached(
+        ("bug links", flt.release),
+        lambda: _read_links(store, flt),
+        lambda links: 100 * sum(map(len, links.values())),
+        lambda: [("table", table) for table in ("bugs", "bug_cases", "tests", "matched_metadata", "named_by_bugs")],
     )
 
 

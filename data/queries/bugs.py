@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.cache.result_arrays import FAILED, FINAL, PASSED
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -47,7 +47,7 @@ class _Newest(NamedTuple):
     run: LaneRun
 
 
-@cached_query
+@cached_query()
 def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """By test (ids): the bugs of the newest feed that are about it, open and urgent ones first. Tests that have none
     are left out."""
@@ -63,7 +63,7 @@ def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING
     return dict(answer)
 
 
-@cached_query
+@cached_query()
 def bugs(
     store: Store,
     flt: Filter = EVERYTHING,
@@ -103,7 +103,7 @@ def bugs(
     return answer[offset : offset + limit]
 
 
-@cached_query
+@cached_query()
 def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One bug with the tests it is about, the failing first. `affected`: [{test names, case_ids, status (the worst of
     the lanes; None if it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
@@ -187,7 +187,7 @@ def _affected_tests(
     return sorted(answer, key=lambda row: (worst.get(row["status"], 9), row["module"], row["key"]))
 
 
-@cached_query
+@cached_query()
 def by_module(
     store: Store, run: str, flt: Filter = EVERYTHING, statuses: tuple[str, ...] = TROUBLED
 ) -> list[dict[str, Any]]:
@@ -213,14 +213,14 @@ def by_module(
     return sorted(answer, key=lambda row: (-row["tests"], -row["bugs"], row["module"]))
 
 
-@cached_query
+@cached_query(of_tables("bugs", "bug_cases", "tests", "matched_metadata", "named_by_bugs"))
 def matched_count(store: Store, flt: Filter = EVERYTHING) -> int:
     """How many bugs of the newest feed are about a test in the store."""
     active = {row["bug"] for row in bug_rows(store, "SELECT bug FROM bugs WHERE active")}
     return len(active & links_of(store, flt).keys())
 
 
-@cached_query
+@cached_query(of_tables("bugs"))
 def state_counts(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
     """How many bugs there are of each of STATES."""
     counts = ", ".join(f"count(*) FILTER ({STATE_CONDITIONS[state]}) AS {state}" for state in STATES)

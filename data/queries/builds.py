@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_build, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -14,7 +14,7 @@ from data.model.measures import build_health, iso, pass_rate
 from data.write import raw_files
 
 
-@cached_query
+@cached_query(of_release)
 def builds(
     store: Store,
     flt: Filter = EVERYTHING,
@@ -42,7 +42,7 @@ def builds(
     return [_build(row, store) for row in rows]
 
 
-@cached_query
+@cached_query(of_build)
 def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One build with its parameters, causes, commits, parser warnings and the runs that listed it. None if unknown."""
     number = ids.number(build_id)
@@ -78,7 +78,7 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     return answer
 
 
-@cached_query
+@cached_query(of_build)
 def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
     """Counts of a build's final results by status, topology, host and module."""
     here = partition(store, build_id)
@@ -101,7 +101,7 @@ def facets(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, l
     return answer
 
 
-@cached_query
+@cached_query(of_build)
 def files(store: Store, build_id: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The stored raw files of a build by path, including those in zips: {"path", "kind", "size" (bytes)}."""
     here = partition(store, build_id)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -42,7 +42,7 @@ from data.verdicts.verdicts import judge_tests
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
 
 
-@cached_query
+@cached_query(of_runs("base", "candidate"))
 def compare(
     store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
 ) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def _excluded(store: Store, this: dict[str, Any], flt: Filter) -> dict[tuple[str
     return found
 
 
-@cached_query
+@cached_query()
 def releases(
     store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
 ) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ NEW_FOR = timedelta(days=3)  # a pattern is new for this long, if the newest run
 MAX_CLUSTERS = 1_000  # clusters of one answer, where they are narrowed afterwards
 
 
-@cached_query
+@cached_query()
 def failures(
     store: Store,
     flt: Filter,
@@ -186,7 +186,7 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
     }
 
 
-@cached_query
+@cached_query()
 def failure(
     store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0, run: str | None = None
 ) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ class RunInLane:
         return self.runs[self.age]
 
 
-@cached_query
+@cached_query()
 def gate(
     store: Store,
     flt: Filter,

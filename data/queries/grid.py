@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.cache.result_arrays import FAILED, FINAL, PASSED, RERUN, ResultRows
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release, of_tables
 from data.lake.cursors import registered
 from data.lake.store import Store
 from data.model import ids
@@ -25,7 +25,7 @@ from data.verdicts.verdicts import LaneVerdict
 ORDERS = ("failing", "verdict", "priority", "module", "name")
 
 
-@cached_query
+@cached_query(of_release)
 def grid(
     store: Store,
     flt: Filter,
@@ -82,7 +82,7 @@ def _verdict_kinds(found: Iterable[LaneVerdict]) -> dict[int, set[str]]:
     return kinds_of
 
 
-@cached_query
+@cached_query(of_release)
 def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
     """The topologies on which a release (or a module of it) was tested."""
     part = " AND module = $module" if flt.module is not None else ""
@@ -93,7 +93,7 @@ def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
     return [row["topology"] for row in rows]
 
 
-@cached_query
+@cached_query(of_tables("tests", "matched_metadata"))
 def priorities(store: Store, release: str | None) -> list[str]:
     """The priorities of a release's tests in the metadata, and UNKNOWN for tests without one."""
     rows = store.rows(

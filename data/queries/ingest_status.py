@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_tables
 from data.lake.connection import LAKE, local_catalog
 from data.lake.store import Store
 from data.model import ids
@@ -62,7 +62,7 @@ def _seconds_since(moment: str) -> float:
     return max(0.0, (now - datetime.fromisoformat(moment.rstrip("Z"))).total_seconds())
 
 
-@cached_query
+@cached_query()
 def _sources(store: Store) -> list[dict[str, Any]]:
     rows = store.rows(
         """WITH polled AS (
@@ -97,7 +97,7 @@ def _sources(store: Store) -> list[dict[str, Any]]:
     return answer
 
 
-@cached_query
+@cached_query(of_tables("ledger"))
 def ledger(
     store: Store,
     source: str | None = None,
@@ -131,7 +131,7 @@ def ledger(
     ]
 
 
-@cached_query
+@cached_query(of_tables("ledger"))
 def rechecks(store: Store, source: str | None = None) -> int:
     """How many builds are read and will only be rechecked once."""
     return store.value(
@@ -140,7 +140,7 @@ def rechecks(store: Store, source: str | None = None) -> int:
     )
 
 
-@cached_query
+@cached_query()
 def build_names(store: Store, builds: Sequence[str]) -> dict[str, str]:
     """By build id: release, module and number, as text."""
     rows = store.rows(
@@ -150,7 +150,7 @@ def build_names(store: Store, builds: Sequence[str]) -> dict[str, str]:
     return {ids.text(row["build"]): "{release} {module} #{number}".format(**row) for row in rows}
 
 
-@cached_query
+@cached_query()
 def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
     last) of each hole, newest first. Picked or backfilled builds from before the polled history leave no gaps;
@@ -175,7 +175,7 @@ def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[
     return rows
 
 
-@cached_query
+@cached_query()
 def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[dict[str, Any]]:
     """Jobs whose newest final build has fewer tests than `share` of the median of the ten before it."""
     rows = store.rows(
@@ -193,7 +193,7 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
     return rows
 
 
-@cached_query
+@cached_query()
 def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """The parsers' warnings about reports, newest builds first: (build (id), job, number, started_at, path,
     message)."""
@@ -207,7 +207,7 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
 
 
-@cached_query
+@cached_query()
 def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """The newest finished builds without results: (build (id), source, job, number, started_at, result)."""
     rows = store.rows(
@@ -227,7 +227,7 @@ def catalog_bytes(store: Store) -> int | None:
     return sum(path.stat().st_size for path in (catalog, Path(f"{catalog}-wal")) if path.exists())
 
 
-@cached_query
+@cached_query()
 def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     """The newest finished orchestrating builds whose module builds are unknown: (run (id),
     source, job, number, started_at, result)."""
@@ -241,7 +241,7 @@ def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
     return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]
 
 
-@cached_query
+@cached_query()
 def sizes(store: Store) -> list[dict[str, Any]]:
     """By table: its data files and their bytes, in the newest snapshot."""
     return store.rows(

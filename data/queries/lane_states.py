@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries.matrix_cells import (
@@ -78,7 +78,7 @@ def _with_state(lane: dict[str, Any], now: datetime, stale_hours: float) -> dict
     }
 
 
-@cached_query
+@cached_query(of_release)
 def _lanes(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The lanes of the filter's release without the clock: environment, runs, latest, running, facts."""
     assert flt.release is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.cache.dependencies import NAMES, Dependency
+from data.lake.cached_query import cached_query, of_build, run_dependencies
 from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
@@ -26,7 +28,16 @@ _NAMES = {
 }
 
 
-@cached_query
+def _names(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+    what, name = arguments["what"], arguments["name"]
+    if what == "run":
+        return run_dependencies(store, name)
+    if what == "build":
+        return of_build(store, {"build_id": name})
+    return [("table", "tests")] if what == "test" else [NAMES]
+
+
+@cached_query(_names)
 def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
     """`what`: run, build or test, by id; or a field of a filter, by name. Raises ValueError for an invalid id."""
     if what in _TABLES:
@@ -48,9 +59,9 @@ def unknown_name(store: Store, flt: Filter) -> tuple[str, str] | None:
 
 def current_id(store: Store, old: str) -> str:
     """The id that a run, build or test has today, for one that it had once; any other text as it is."""
-    store.refresh()
-    key = "id aliases", store.database, store.last_changed("id_aliases")
-    aliases = store.intermediate.get(key, lambda: _aliases(store), lambda found: 200 * len(found))
+    aliases = store.cached(
+        "id aliases", lambda: _aliases(store), lambda found: 200 * len(found), lambda: [("table", "id_aliases")]
+    )
     seen = {old}
     while old in aliases:
         kind, new = aliases[old]
@@ -67,7 +78,7 @@ def _aliases(store: Store) -> dict[str, tuple[str, str]]:
     return {ids.text(old): (kind, ids.text(new)) for old, kind, new in rows.fetchall()}
 
 
-@cached_query
+@cached_query()
 def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The rows of metadata that count for no test, because tests of several files or classes fit: [{base_name, file,
     class, release, case_id, testrail_id, tests (how many fit)}], most tests first."""
@@ -77,7 +88,7 @@ def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str,
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
 
 
-@cached_query
+@cached_query()
 def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]:
     """The ids of the runs that `name` can mean, newest first: an id, or a number such as "12", "#12" or
     "7.1 #12", of the filter's release and environment."""

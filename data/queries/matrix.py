@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import COUNTS, pass_rate
@@ -62,7 +62,7 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     return {"release": release, "by": by, **found, **{name: worst[name] for name in _LANE_FIELDS}, "columns": columns}
 
 
-@cached_query
+@cached_query(of_release)
 def _cells(store: Store, release: str, flt: Filter, by: str) -> dict[str, Any] | None:
     """The matrix without the states that follow the clock."""
     lane = matrix_lane(release, flt)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal
@@ -86,8 +87,12 @@ def newest_runs(finished: FinishedRuns) -> dict[str, dict[str, Any]]:
 
 def read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
     """The cells in which a module was tested lately, or has a verdict."""
-    key = ("cells", lane, by, store.refresh().id)
-    return store.intermediate.get(key, lambda: _read_cells(store, lane, by), lambda found: 2_000 * len(found))
+    return store.cached(
+        ("cells", lane, by),
+        lambda: _read_cells(store, lane, by),
+        lambda found: 2_000 * len(found),
+        lambda: release_dependencies(lane.release),
+    )
 
 
 def _read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -23,7 +23,7 @@ from data.verdicts.verdicts import test_names, verdicts
 LIMIT = 500  # tests of one answer
 
 
-@cached_query
+@cached_query(of_release)
 def broken(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
 ) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def broken(
     return verdicts(store, lane, BROKEN_KINDS, LIMIT, tests=tuple(ids.text(test) for test in chosen)) if chosen else []
 
 
-@cached_query
+@cached_query(of_release)
 def unjudged(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
 ) -> list[dict[str, Any]]:

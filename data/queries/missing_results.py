@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.cache.dependencies import WHOLE_STORE, depend_on
+from data.lake.cached_query import cached_query, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
@@ -33,7 +34,7 @@ class LackingBuild:
     results: dict[str, int | None]
 
 
-@cached_query
+@cached_query(of_runs("runs"))
 def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[LackingBuild]]:
     """Run id -> the gaps of the run, for those of these runs that have any."""
     numbers = {"runs": [ids.number(run) for run in runs]}
@@ -44,6 +45,7 @@ def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[
     )
     if not found:
         return {}
+    depend_on([WHOLE_STORE])  # what a job usually tests may be known from another release
     usual = _usual_results(store, found)
     read = _results_read(store, [row["build"] for row in found if row["build"] is not None])
     answer: dict[str, list[LackingBuild]] = defaultdict(list)

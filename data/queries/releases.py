@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_names, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -104,7 +104,7 @@ _NO_LANE: dict[str, Any] = {
 }
 
 
-@cached_query
+@cached_query(of_names)
 def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
     """The choices of the selectors: all releases, and the versions, environments and modules of the chosen one."""
     where, parameters = conditions(replace(flt, version=None, environment=None), "r")
@@ -131,15 +131,15 @@ def _natural(text: str) -> list[tuple[bool, int, str]]:
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts if part]
 
 
-@cached_query
-def versions(store: Store, name: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+@cached_query(of_release)
+def versions(store: Store, release: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """The versions of a release line, newest first: version, runs, first and last run."""
     rows = store.rows(
         f"""SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
             arg_max(run, rank) AS latest
         FROM runs JOIN {store.derived_table("run_order")} USING (run) WHERE release = $release
         GROUP BY version ORDER BY max(rank) DESC""",
-        {"release": name},
+        {"release": release},
     )
     return [
         row | {"first": iso(row["first"]), "last": iso(row["last"]), "latest": ids.text(row["latest"])} for row in rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_build, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, set_fields
@@ -20,7 +20,7 @@ _Query = tuple[str, dict[str, Any]]  # SQL, and its parameters
 _NOTHING: _Query = "FROM results WHERE false", {}
 
 
-@cached_query
+@cached_query(of_runs("run_id"))
 def run_results(
     store: Store,
     run_id: str,
@@ -46,12 +46,12 @@ def all_run_results(
     rerun: bool = False,
 ) -> Iterator[list[Row]]:
     """All rows of `run_results`, `size` at a time, from one query: each page would sort the run again."""
-    store = _as_of(store, flt)
+    store = store if flt.as_of is None else store.at(flt.as_of)
     for batch in store.batches(*_run(store, run_id, flt, status, text, rerun), size):
         yield _run_rows(store, batch)
 
 
-@cached_query
+@cached_query(of_build)
 def build_results(
     store: Store,
     build_id: str,
@@ -79,15 +79,9 @@ def all_build_results(
     attempts: bool = False,
 ) -> Iterator[list[Row]]:
     """All rows of `build_results`, `size` at a time, from one query."""
-    store = _as_of(store, flt)
+    store = store if flt.as_of is None else store.at(flt.as_of)
     for batch in store.batches(*_build(store, build_id, flt, status, text, host, attempts), size):
         yield _build_rows(store, batch)
-
-
-def _as_of(store: Store, flt: Filter) -> Store:
-    store = store if flt.as_of is None else store.at(flt.as_of)
-    store.refresh()
-    return store
 
 
 def _page(store: Store, query: _Query, limit: int, offset: int) -> list[Row]:

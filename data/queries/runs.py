@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from data.cache.result_arrays import ERROR, FAILED, FINAL, PASSED
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
@@ -24,7 +24,7 @@ LIKE = 3  # how much longer one of several like runs may take than another
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
-@cached_query
+@cached_query(of_release)
 def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) -> list[dict[str, Any]]:
     """The runs of a filter, newest first: at most `limit`, those after the run `before` (id) where given.
 
@@ -40,7 +40,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     )
 
 
-@cached_query
+@cached_query(of_release)
 def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[dict[str, Any]]:
     """The newest `limit` runs of each job that makes runs, in each release and environment of a filter; newest first.
     In a folder of single jobs the newest run is of one job alone. Jobs that are gone (data/verdicts/lanes.py) are left
@@ -60,7 +60,7 @@ def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[dict[str, Any]
     return [_run(row, store) for row in _runs_with_counts(store, newest, parameters, 1_000_000, flt)]
 
 
-@cached_query
+@cached_query(of_runs("run_id"))
 def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
@@ -74,7 +74,7 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     return answer
 
 
-@cached_query
+@cached_query(of_release)
 def newest_ended(store: Store, flt: Filter) -> str | None:
     """The id of the newest finished run of a filter."""
     where, parameters = conditions(flt, "r")
@@ -87,7 +87,7 @@ def newest_ended(store: Store, flt: Filter) -> str | None:
     return None if found is None else ids.text(found)
 
 
-@cached_query
+@cached_query(of_runs("run_id"))
 def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | None:
     """How long a run is likely to take, in seconds: the median of the newest three finished runs of its job, release
     and environment; a job gets faster or slower, so older runs say little. None where one of them took more than LIKE
@@ -103,7 +103,7 @@ def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | Non
     )
 
 
-@cached_query
+@cached_query(of_runs("run_id", "base"))
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and whether it is `incomplete`: a build that usually tests it is
@@ -172,7 +172,7 @@ def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
     return results_state(row["total"], row["failed"], row["incomplete"])
 
 
-@cached_query
+@cached_query(of_runs("run_id", "base"))
 def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row per priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
     (default: the previous one of the same environment)."""

@@ -34,7 +34,7 @@ _TEXTS = {
 _NUMBER = re.compile(r"#?(\d{1,9})")
 
 
-@cached_query
+@cached_query()
 def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[dict[str, Any]]:
     """The hits that contain every word of `q`, ignoring case: at most `each` per kind, exact ones first.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from data.cache.result_arrays import results_key
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_build, of_release, release_dependencies
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
@@ -23,7 +23,7 @@ from data.write.metadata import COLUMNS
 MAX_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
 
 
-@cached_query
+@cached_query()
 def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
     """One test with its metadata, the bugs about it and the releases it ran in. None if unknown."""
     rows = store.rows("SELECT * FROM tests WHERE test = ?", [ids.number(test_id)])
@@ -43,7 +43,7 @@ def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any]
     return answer
 
 
-@cached_query
+@cached_query()
 def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
     """Tests whose key or case id contains every word of `q`, ignoring case; shortest names first. No word: every
     test. With a release, those that ever ran in it."""
@@ -72,7 +72,7 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
     return [_test(row) | {"priority": row["priority"]} for row in rows]
 
 
-@cached_query
+@cached_query(of_release)
 def history(
     store: Store,
     test_id: str,
@@ -136,8 +136,12 @@ def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str,
 def _builds(store: Store, flt: Filter) -> _Builds:
     lane = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
     rebuilt = store.last_rebuild()
-    key = ("builds", lane, rebuilt, store.last_changed("builds", "runs", "run_builds"), store.database)
-    return store.intermediate.get(key, lambda: _read_builds(store, lane, rebuilt), lambda found: 400 * len(found.keys))
+    return store.cached(
+        ("builds", lane),
+        lambda: _read_builds(store, lane, rebuilt),
+        lambda found: 400 * len(found.keys),
+        lambda: release_dependencies(lane.release),
+    )
 
 
 def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
@@ -207,7 +211,7 @@ def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, 
     )
 
 
-@cached_query
+@cached_query(of_build)
 def attempts(
     store: Store, build_id: str, test_id: str, topology: str | None = None, flt: Filter = EVERYTHING
 ) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
@@ -18,7 +18,7 @@ GROUPS = ("module", "release", "environment", "topology", "lane")
 DEFAULT_RUNS = 100
 
 
-@cached_query
+@cached_query(of_release)
 def trend(
     store: Store,
     flt: Filter,

@@ -7,14 +7,14 @@ from typing import Any
 
 import duckdb
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 
 
-@cached_query
+@cached_query(of_tables("saved_queries"))
 def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     """All saved queries by name: id, name, sql, author (or None), saved_at."""
     rows = store.rows("SELECT * FROM saved_queries ORDER BY lower(name), name")

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.cache.dependencies import nothing
 from data.cache.result_arrays import FINAL, PASSED
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -46,7 +47,7 @@ class DurationChange(NamedTuple):
     derived: dict[str, Any]  # what follows from the evidence
 
 
-@cached_query
+@cached_query(of_release)
 def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """Tests (on one topology) whose duration changed for good within the newest `flt.runs` (60) builds of its job in a
     lane: those that became slower by the most seconds first, those that became faster last. {test, key, name,
@@ -72,7 +73,7 @@ def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) 
     ]
 
 
-@cached_query
+@cached_query(of_release)
 def changed_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """Modules whose mean duration per result changed for good; rows as of `changed_tests`, without the test."""
     found = []
@@ -90,10 +91,11 @@ def _changes(store: Store, flt: Filter) -> tuple[LaneWindow, list[DurationChange
     """The series of a release that changed."""
     window = lane_window(store, flt, flt.runs or RUNS)
     cached_scope = replace(flt, priority=None, as_of=None)
-    found = store.intermediate.get(
+    found = store.cached(
         ("durations", cached_scope, window.key),
         lambda: _find_changes(store, cached_scope, window),
         lambda found: 3_000 * len(found),
+        nothing,
     )
     if flt.priority is not None:
         wanted = tests_of_priority(store, flt.release, flt.priority)

@@ -40,7 +40,7 @@ class FailureCounts:
     total: np.ndarray
 
 
-@cached_query
+@cached_query()
 def regressions(
     store: Store, flt: Filter, base: str | None = None, limit: int = 100, offset: int = 0
 ) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, partitions, set_fields
@@ -21,7 +21,7 @@ from data.verdicts.rules import ALWAYS_FAILING, FLAKY, REGRESSION
 from data.verdicts.verdicts import judge_tests
 
 
-@cached_query
+@cached_query(of_release)
 def excluded_tests(store: Store, release: str) -> dict[str, list[int]]:
     """Environment -> the tests that are noise there."""
     window, verdicts = judge_tests(store, Filter(release=release))
@@ -32,7 +32,7 @@ def excluded_tests(store: Store, release: str) -> dict[str, list[int]]:
     return found
 
 
-@cached_query
+@cached_query(of_runs("runs"))
 def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
     """Run id -> counts of the final results that `exclude_flaky` leaves out, one row per owning module and topology.
     The filter's module and topology apply."""

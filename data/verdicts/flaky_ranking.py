@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.cache.dependencies import nothing
 from data.cache.result_arrays import FAILED, RERUN
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -28,7 +29,7 @@ from data.verdicts.unread_history import is_held_back, unread_lanes
 from data.verdicts.verdicts import test_names
 
 
-@cached_query
+@cached_query(of_release)
 def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
     """The tests that were flaky in the newest `flt.runs` (60, at most 62) runs of each lane, by the lower end of the
     interval of their flip score, highest first; recovered ones last. Mass failures and bad hosts are left out.
@@ -70,7 +71,7 @@ def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
     """The tests of a release that were flaky."""
     analysis = analyse_lanes(store, flt, long_reach(store, flt.runs or LONG_WINDOW))
     key = ("flaky", replace(flt, priority=None, as_of=None), analysis.window.key)
-    found = store.intermediate.get(key, lambda: _judge(analysis), lambda found: 3_000 * len(found))
+    found = store.cached(key, lambda: _judge(analysis), lambda found: 3_000 * len(found), nothing)
     if unread := unread_lanes(store, flt, analysis.window):
         found = [row for row in found if not is_held_back(unread, row.test_lane)]
     if flt.priority is None:

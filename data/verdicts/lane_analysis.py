@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from data.cache.dependencies import nothing
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.verdicts.disturbances.bad_hosts import LaneHost, judge_hosts, without_bad_hosts
@@ -93,10 +94,11 @@ def analyse_lanes(store: Store, flt: Filter, reach: Reach) -> LaneAnalysis:
     )
     longest = lane_window(store, lane_filter, HISTORY_RUNS)
     # Cached by its builds: while one release is tested, the others need not be analysed again.
-    analysis = store.intermediate.get(
+    analysis = store.cached(
         ("analysis", lane_filter, reach, longest.key),
         lambda: _analyse(store, lane_filter, longest, reach),
         LaneAnalysis.cache_bytes,
+        nothing,
     )
     if flt.module is None:
         return analysis

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions, partitions
@@ -93,10 +94,11 @@ def lane_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
     that one. Jobs that are gone (GONE_RUNS, GONE_AFTER) are left out."""
     lanes = Filter(flt.release, flt.version, flt.environment, at_run=flt.at_run)
     longest_depth = max(depth, HISTORY_RUNS)
-    longest = store.intermediate.get(
-        ("window", lanes, longest_depth, store.refresh().id),
+    longest = store.cached(
+        ("window", lanes, longest_depth),
         lambda: _load_window(store, lanes, longest_depth),
         LaneWindow.cache_bytes,
+        lambda: release_dependencies(flt.release),
     )
     if depth == longest_depth:
         return longest

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.cache.result_arrays import BuildVersion, ResultRows
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model.filters import Filter
 
@@ -37,8 +37,12 @@ class Priorities(NamedTuple):
 
 def release_priorities(store: Store, release: str) -> Priorities:
     """The priorities of all tests in a release."""
-    key = ("priorities", release, store.refresh().id)
-    return store.intermediate.get(key, lambda: _load_priorities(store, release), lambda found: found.codes.nbytes * 3)
+    return store.cached(
+        ("priorities", release),
+        lambda: _load_priorities(store, release),
+        lambda found: found.codes.nbytes * 3,
+        lambda: [("table", "tests"), ("table", "matched_metadata")],
+    )
 
 
 def _load_priorities(store: Store, release: str) -> Priorities:
@@ -65,7 +69,7 @@ def priorities_of_tests(store: Store, tests: Iterable[int], release: str | None)
     return dict(rows.fetchall())
 
 
-@cached_query
+@cached_query(of_tables("tests", "matched_metadata"))
 def tests_of_priority(store: Store, release: str | None, priority: str) -> frozenset[int]:
     """The tests with this priority in a release."""
     rows = store.cursor().execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -22,7 +22,7 @@ from data.verdicts.lane_analysis import lanes_of_tests, verdict_reach
 from data.verdicts.lanes import LaneRun, filtered_releases
 
 
-@cached_query
+@cached_query(of_release)
 def segments(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     """One row per lane in which the test (id) ran: {"release", "environment", "segments": newest first, "sentence",
     "evidence"}. A segment: failed, of, rate, interval_95, first and last (runs: {run, number, started_at}), and

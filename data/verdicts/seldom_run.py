@@ -14,7 +14,9 @@ from functools import partial
 
 import numpy as np
 
+from data.cache.dependencies import nothing
 from data.cache.result_arrays import BuildArrays, ResultRows
+from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.verdicts.lanes import LaneBuild, LaneWindow
 from data.verdicts.status_masks import CURRENT_BUILDS, NOTHING_OLDER, OlderResults
@@ -34,6 +36,7 @@ def older_results(store: Store, longest: LaneWindow, depth: int, results: int) -
     short = _short_tests(store, longest.rebuilt, lines, depth, results)
     old_tests = _first_ran_before(
         store,
+        {release for release, _ in longest.lanes},
         short,
         {line: min(build.started_at for build in lines[line] if build.job_age < depth) for line in short},
     )
@@ -62,10 +65,11 @@ def _short_tests(
     for line, builds in lines.items():
         recent = [build for build in builds if build.job_age < max(depth, CURRENT_BUILDS)]
         # Cached by the builds of the job: a commit changes those of few jobs.
-        found = store.intermediate.get(
+        found = store.cached(
             ("short of results", depth, results, rebuilt, hash(tuple(recent))),
             partial(_short_of_job, store, rebuilt, recent, depth, results),
             lambda tests: tests.nbytes,
+            nothing,
         )
         if len(found):
             short[line] = found
@@ -108,7 +112,7 @@ def _distinct(builds: Iterable[BuildArrays]) -> list[np.ndarray]:
 
 
 def _first_ran_before(
-    store: Store, tests: Mapping[_Line, np.ndarray], moments: Mapping[_Line, datetime]
+    store: Store, releases: Iterable[str], tests: Mapping[_Line, np.ndarray], moments: Mapping[_Line, datetime]
 ) -> dict[_Line, set[int]]:
     """Of the tests of each job, those that first ran before the moment of that job; jobs without any are omitted."""
     if not tests:
@@ -122,8 +126,13 @@ def _first_ran_before(
         )
         return dict(rows.fetchall())
 
-    key = ("first_seen", store.last_changed("tests"), store.database, wanted.tobytes())
-    first_seen = store.intermediate.get(key, read, lambda found: 200 * len(found))
+    first_seen = store.cached(
+        ("first_seen", wanted.tobytes()),
+        read,
+        lambda found: 200 * len(found),
+        # A test that another release ran first has an earlier time: then more is searched, and nothing else found.
+        lambda: [dependency for release in releases for dependency in release_dependencies(release)],
+    )
     found = {
         line: {test for test in of_line.tolist() if test in first_seen and first_seen[test] < moments[line]}
         for line, of_line in tests.items()

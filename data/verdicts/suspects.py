@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -29,7 +29,7 @@ _WORD = re.compile(r"[a-z]+")
 _COMMON = {"and", "for", "from", "module", "not", "the", "test", "tests", "when", "with"}
 
 
-@cached_query
+@cached_query(of_release)
 def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     """One row per lane of the filter in which the test (id) fails now: {"release", "environment", "test", "after",
     "until" (run numbers: exclusive, inclusive), "suspects": [commit facts with "probability" and "build"], likeliest

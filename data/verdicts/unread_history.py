@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
@@ -48,7 +48,7 @@ class UnreadLane:
         }
 
 
-@cached_query
+@cached_query(of_release)
 def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]:
     """The lanes of the filter's release and environment whose history is still being read, or rebuilt."""
     if store.is_rebuilding():

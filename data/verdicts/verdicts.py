@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from data.lake.cached_query import cached_query
+from data.cache.dependencies import nothing
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -41,7 +42,7 @@ class LaneVerdict(NamedTuple):
     kinds: frozenset[str]
 
 
-@cached_query
+@cached_query(of_release)
 def verdicts(
     store: Store,
     flt: Filter,
@@ -98,7 +99,7 @@ def judge_tests(store: Store, flt: Filter) -> tuple[LaneWindow, list[LaneVerdict
     analysis = analyse_lanes(store, flt, verdict_reach(store, flt))
     size = window_size(store, flt)
     key = ("verdicts", replace(flt, priority=None, exclude_flaky=False, as_of=None), size, analysis.window.key)
-    found = store.intermediate.get(key, lambda: _judge(analysis, size), lambda found: 500 * len(found))
+    found = store.cached(key, lambda: _judge(analysis, size), lambda found: 500 * len(found), nothing)
     if flt.priority is not None:
         wanted = tests_of_priority(store, flt.release, flt.priority)
         found = [verdict for verdict in found if verdict.test_lane.test in wanted]
@@ -260,7 +261,7 @@ def _why_excluded(test_lane: TestLane, bit: int, age: int, builds: Mapping[tuple
     return "storm" if test_lane.in_storm & bit else "host"
 
 
-@cached_query
+@cached_query(of_release)
 def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
     """What verdicts leave out in the runs they look at (nothing if the filter includes storms): the number of
     `failures`, the `storms`, and the bad `hosts`, each with the failures left out because of it; and the lanes whose
@@ -280,7 +281,7 @@ def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
     return {"failures": failures, "storms": storms, "hosts": hosts, "unread_history": unread}
 
 
-@cached_query
+@cached_query(of_release)
 def excluded_runs(store: Store, test: str, flt: Filter) -> tuple[dict[str, str], frozenset[str]]:
     """(run id -> "storm", "host", "aborted" or "running": the runs in which a failure of this test is left out of its
     verdict, and why; the ids of all runs that the verdicts of the filter's release look at)."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from data.cache.answer_cache import AnswerCache
+from data.cache.query_cache import QueryCache
 from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
@@ -91,7 +91,7 @@ def measure(store: Store) -> list[QueryTiming]:
 
     Raises ValueError if the store is empty.
     """
-    store.refresh()
+    store.state()
     release = store.value("SELECT min(release) FROM releases")
     if release is None:
         raise ValueError("the store is empty")
@@ -172,7 +172,7 @@ def _uncached(query: Callable[..., Any]) -> Callable[..., Any]:
         return inspect.unwrap(query)
 
     def cold(store: Store, *arguments: Any) -> Any:
-        store.answers = AnswerCache(ANSWERS_MB)
+        store.answers = QueryCache(ANSWERS_MB)
         return query(store, *arguments)
 
     return cold

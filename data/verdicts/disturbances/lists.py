@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -20,7 +20,7 @@ from data.verdicts.lanes import MASK_BITS, LaneWindow, filtered_releases, lane_w
 from data.verdicts.statistics.signatures import title
 
 
-@cached_query
+@cached_query(of_release)
 def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The storms of the newest `flt.runs` (60, at most 62) builds of each job and lane, newest first."""
     rows = []
@@ -32,7 +32,7 @@ def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["started_at"], row["job"]), reverse=True)
 
 
-@cached_query
+@cached_query(of_release)
 def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     """The hosts of the newest `flt.runs` (60, at most 62) builds of each job and lane: bad hosts first, then by the
     ratio of failures to expected failures."""

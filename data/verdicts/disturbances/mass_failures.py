@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
+from data.cache.dependencies import nothing
 from data.cache.result_arrays import FINAL
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -66,7 +67,7 @@ def storms_in_window(store: Store, window: LaneWindow) -> tuple[list[ModuleCount
         counts = load_module_counts(store, window)
         return counts, drop_persistent(*storm_candidates(store, window, counts))
 
-    return store.intermediate.get(("storms", window.key), find, lambda found: 150 * len(found[0]))
+    return store.cached(("storms", window.key), find, lambda found: 150 * len(found[0]), nothing)
 
 
 def storm_columns(store: Store, flt: Filter, window: LaneWindow) -> Columns:

@@ -70,7 +70,7 @@ def test_two_write_at_once_and_all_is_there(catalog: str, tmp_path: Path) -> Non
         requests.report_progress(writers[1], claimed, requests.DONE)
         assert requests.uploaded_files(reader, claimed) == requests.claim(writers[0]) == []
         maintenance.run(writers[0], least=2)
-        reader.refresh()
+        reader.state()
         found_upload = requests.status(reader, upload)
         assert found_upload and found_upload.state == requests.DONE
         for table in TABLES:

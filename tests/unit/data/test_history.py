@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from support.store_builder import START, World, cases, held
 
-from data.cache.answer_cache import AnswerCache
+from data.cache.query_cache import QueryCache
 from data.lake import maintenance
 from data.lake.store import Store
 from data.model import ids
@@ -50,7 +50,7 @@ def world(tmp_path):
 
 def whole_history(store: Store, test: str, flt: Filter) -> list:
     """The whole history, and the same by pages of three; nothing of it remembered."""
-    store.refresh()
+    store.state()
     ask = tests.history.__wrapped__
     whole, paged = ask(store, test, flt, 100), []
     while page := ask(store, test, flt, 3, (paged[-1]["build"], paged[-1]["topology"]) if paged else None):
@@ -61,7 +61,7 @@ def whole_history(store: Store, test: str, flt: Filter) -> list:
 
 def judge(store: Store) -> None:
     """Brings the results of the newest builds into memory."""
-    store.refresh()
+    store.state()
     verdicts.verdicts.__wrapped__(store, EVERYTHING)
 
 
@@ -81,7 +81,7 @@ def test_builds_older_than_those_in_memory_are_found_too(world, monkeypatch):
     judge(world.store)
     expected = [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS]
     monkeypatch.setattr(tests, "MAX_BUILDS", 3)
-    world.store.intermediate = AnswerCache(1)
+    world.store.intermediate = QueryCache(1)
     assert [whole_history(world.store, test, flt) for flt in FILTERS for test in TESTS] == expected
 
 

@@ -43,7 +43,7 @@ def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def world(stored: World) -> World:
     """Without any metadata."""
     stored.store.transact("test", "no metadata", lambda cursor: cursor.execute("DELETE FROM test_metadata"))
-    stored.store.refresh()
+    stored.store.state()
     return stored
 
 
@@ -54,7 +54,7 @@ def csv(world: World, text: str, release: str | None = None) -> dict:
 
 
 def priority(world: World, name: str, module: str, release: str | None = "7.0") -> str | None:
-    world.store.refresh()
+    world.store.state()
     number = ids.number(test_id(name, module))
     found = priorities.priorities_of_tests(world.store, [number], release).get(number)
     with_it = found is not None and number in priorities.tests_of_priority(world.store, release, found)

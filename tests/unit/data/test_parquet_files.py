@@ -34,7 +34,7 @@ def _build(number: int, letters: str = "PF") -> BuildRecord:
 
 def _put(store: Store, *builds: BuildRecord) -> None:
     store.transact("test", "test", lambda cursor: upsert_builds(cursor, builds, START))
-    store.refresh()
+    store.state()
 
 
 def _same(store: Store) -> None:
@@ -55,7 +55,7 @@ def test_the_files_hold_what_the_lake_says(tmp_path: Path) -> None:
         _same(store)
         assert store.table_source("results").count("ANTI JOIN") == 1, "all files with deleted rows are read by one join"
         maintenance.run(store, least=2)
-        store.refresh()
+        store.state()
         _same(store)
         _put(store, _build(5, "FP"))
         _same(store)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 
 import pytest
 
-from data.cache.answer_cache import AnswerCache
+from data.cache.query_cache import QueryCache
+from data.cache.snapshot_state import SnapshotState
 
 DEADLINE_S = 10
+STATE = SnapshotState(1, datetime(2026, 11, 1))
 
 
-def ask_together(cache: AnswerCache, compute, threads: int = 8) -> list:
+def ask_together(cache: QueryCache, compute, threads: int = 8) -> list:
     """What each of several threads gets (or raises) that request the same while the first is computing."""
     answers: list = [None] * threads
     ready = threading.Barrier(threads)
@@ -19,7 +22,7 @@ def ask_together(cache: AnswerCache, compute, threads: int = 8) -> list:
     def request(index: int) -> None:
         ready.wait(DEADLINE_S)
         try:
-            answers[index] = cache.get("question", compute)
+            answers[index] = cache.get("question", STATE, compute)
         except ValueError as error:
             answers[index] = error
 
@@ -32,7 +35,7 @@ def ask_together(cache: AnswerCache, compute, threads: int = 8) -> list:
 
 
 def test_what_many_ask_at_once_is_computed_once():
-    cache, calls, others = AnswerCache(1), [], threading.Event()
+    cache, calls, others = QueryCache(1), [], threading.Event()
 
     def compute() -> dict:
         calls.append(threading.current_thread())
@@ -45,7 +48,7 @@ def test_what_many_ask_at_once_is_computed_once():
 
 
 def test_an_error_reaches_everyone_who_waited_and_is_not_remembered():
-    cache, failing = AnswerCache(1), [True]
+    cache, failing = QueryCache(1), [True]
 
     def compute() -> int:
         if failing[0]:
@@ -54,19 +57,19 @@ def test_an_error_reaches_everyone_who_waited_and_is_not_remembered():
 
     assert all(isinstance(answer, ValueError) for answer in ask_together(cache, compute))
     failing[0] = False
-    assert cache.get("question", compute) == 1
+    assert cache.get("question", STATE, compute) == 1
 
 
 def test_a_question_may_ask_another():
-    cache = AnswerCache(1)
-    assert cache.get("outer", lambda: cache.get("inner", lambda: 20) + 1) == 21
+    cache = QueryCache(1)
+    assert cache.get("outer", STATE, lambda: cache.get("inner", STATE, lambda: 20) + 1) == 21
 
 
 @pytest.mark.parametrize(("megabytes", "cached"), [(1, True), (0, False)])
 def test_only_what_fits_is_remembered(megabytes, cached):
-    cache, calls = AnswerCache(megabytes), []
+    cache, calls = QueryCache(megabytes), []
     for _ in range(2):
-        cache.get("question", lambda: calls.append(1))
+        cache.get("question", STATE, lambda: calls.append(1))
     assert (len(calls) == 1) == cached
-    cache.get("huge", lambda: "x" * (2 << 20))
-    assert cache.get("huge", lambda: "computed again") == "computed again"
+    cache.get("huge", STATE, lambda: "x" * (2 << 20))
+    assert cache.get("huge", STATE, lambda: "computed again") == "computed again"
