@@ -47,6 +47,12 @@ class ArrivingRequest:
         """Bytes that have arrived."""
         return self._received
 
+    @property
+    def target(self) -> bytes:
+        """The path and query that the request names; empty until its first line has arrived."""
+        words = self._head.partition(b"\r\n")[0].split(b" ")
+        return bytes(words[1]) if len(words) == 3 else b""
+
     def feed(self, data: bytes) -> None:
         """Add what has arrived. What follows the request is kept with it: a client may send the next one already."""
         now = monotonic()

@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import IO, Any
@@ -27,6 +27,7 @@ from dashboard.arriving_request import ArrivingRequest
 LONGEST_BODY = UPLOAD_BYTES + (1 << 20)
 MOST_BUFFERED = 2 << 30  # bytes of all requests that are arriving
 MOST_ARRIVING = 400  # connections, of gunicorn's `worker_connections`
+PROBES = b"/api/v1/health/"  # paths
 SEND_S = 30  # how long a client may take to read nothing of an answer
 MOST_LEAVING = 200
 LEAVE_S = 2.0  # for a client to close a connection that it got its last answer on
@@ -95,6 +96,7 @@ class BufferingWorker(ThreadWorker):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._probes = ThreadPoolExecutor(1)
         self._arriving: dict[Connection, None] = {}  # the oldest first
         self._leaving: dict[Connection, float] = {}  # answered for the last time -> when it is closed at the latest
 
@@ -135,6 +137,13 @@ class BufferingWorker(ThreadWorker):
         connection.sock.setblocking(False)
         assert self.poller is not None
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(on_readable, connection))
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Let a thread answer. Probes have one of their own: a server whose threads are all busy is ready."""
+        pool = self._probes if conn.arriving.target.startswith(PROBES) else self.tpool
+        assert pool is not None
+        answer = pool.submit(self.handle, conn)
+        answer.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def _serve(self, connection: Connection) -> None:
         connection.hand_over()

@@ -16,7 +16,7 @@ from dashboard.api.openapi import blueprint, documented_response, item_responses
 from dashboard.api.responses import VERSION, cached_route, request_context
 from dashboard.api.schemas.operations import Freshness, Health, Live, Ready, Snapshot
 from dashboard.app_state import services, store
-from data.lake.connection import LAKE, StoreError, local_catalog
+from data.lake.connection import StoreError, local_catalog
 from data.lake.store import Store
 from data.model.measures import iso
 from data.queries import ingest_status
@@ -110,10 +110,9 @@ def age_s(moment: datetime) -> float:
 
 
 def _probe_store(store: Store) -> int:
-    """The newest snapshot from the catalog, after reading a row of the data. Raises StoreError."""
+    """The newest snapshot, after reading a row of the data. Raises StoreError."""
     try:
-        store.value("SELECT build FROM results LIMIT 1")
-        return store.value(f"SELECT max(snapshot_id) FROM {LAKE}.snapshots()")
+        return store.probe().id
     except duckdb.Error as error:
         raise StoreError(str(error)) from error
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 import duckdb
@@ -68,14 +69,17 @@ _ROWS_OF_RELEASES = {
         FROM build_order o JOIN builds b USING (build)""",
     "histories_being_read": "SELECT release, hash(h) AS row FROM histories_being_read h",
 }
-# SQL of the rows of what changes less often than the tables that it is computed from.
-_ROWS = {
-    ("table", "matched_metadata"): "SELECT hash(m) AS row FROM matched_metadata m",
-    ("table", "named_by_bugs"): "SELECT hash(n) AS row FROM named_by_bugs n",
-    NAMES: """SELECT DISTINCT hash(release, version, environment) AS row FROM runs
-        UNION SELECT hash(release, version, environment, module, 1) FROM builds
+# What changes less often than the tables that it is computed from: these tables, and SQL of its rows.
+_ROWS: dict[Dependency, tuple[set[str], str]] = {
+    ("table", "matched_metadata"): ({"matched_metadata"}, "SELECT hash(m) AS row FROM matched_metadata m"),
+    ("table", "named_by_bugs"): ({"named_by_bugs"}, "SELECT hash(n) AS row FROM named_by_bugs n"),
+    NAMES: (
+        {"releases", "runs", "builds", "build_counts", "run_builds"},
+        """SELECT DISTINCT hash(release, version, environment) AS row FROM runs
+        UNION SELECT hash(release, version, environment, module) FROM builds
         UNION SELECT hash(release, module, topology) FROM build_counts
         UNION SELECT hash(module) FROM run_builds UNION SELECT hash(release, 0) FROM releases""",
+    ),
 }
 _CHECKSUM = "bit_xor(row)::VARCHAR || '/' || count(*)"
 _OF_RUNS = {"runs", "run_builds", "builds", "ledger"}
@@ -148,7 +152,7 @@ class MemoryTables:
                 cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {DERIVED_TABLES[table]}")
             versions = dict(before.versions_of) if before is not None else {}
             versions |= {("table", table): Version(at, at) for table, at in changed_at.items()}
-            versions |= self._versions(before, snapshot, changed_at.keys() | derived)
+            versions |= self._versions(before, snapshot, {*changed_at, *derived})
             release_of_run = before.release_of_run if before is not None else {}
             if "runs" in changed_at:
                 release_of_run = dict(cursor.execute("SELECT run, release FROM runs").fetchall())
@@ -190,29 +194,43 @@ class MemoryTables:
             return dict.fromkeys((*TABLES, *parquet_files.TABLES), snapshot) | (named if before is None else {})
         return named
 
-    def _versions(
-        self, before: SnapshotState | None, snapshot: int, changed: Iterable[str]
-    ) -> Mapping[Dependency, Version]:
+    def _versions(self, before: SnapshotState | None, snapshot: int, changed: set[str]) -> Mapping[Dependency, Version]:
         """The version of each release, and of each of _ROWS, after these tables changed."""
-        tables = _ROWS_OF_RELEASES.keys() & set(changed)
-        selects = [f"SELECT '{table}' AS part, * FROM ({_ROWS_OF_RELEASES[table]})" for table in tables]
-        selects += [f"SELECT '', '{name}', row FROM ({rows})" for (_, name), rows in _ROWS.items()]
+        tables = _ROWS_OF_RELEASES.keys() & changed
+        selects = [f"SELECT '{table}' AS part, release, row FROM ({_ROWS_OF_RELEASES[table]})" for table in tables]
+        selects += [
+            f"SELECT '' AS part, '{key[1]}' AS release, row FROM ({rows})"
+            for key, (sources, rows) in _ROWS.items()
+            if changed & sources
+        ]
+        if not selects:
+            return {}
         found = self._cursor.execute(
             f"SELECT part, release, bit_xor(row), count(*) FROM ({' UNION ALL '.join(selects)}) GROUP BY ALL"
         ).fetchall()
         self._checksums |= {table: {} for table in tables}
-        single = {}
+        single: dict[str, int] = {}
         for part, name, checksum, rows in found:
-            if part:
-                self._checksums[part][name] = hash((checksum, rows))
-            else:
-                single[name] = hash((checksum, rows))
-        contents: dict[Dependency, int] = {key: single.get(key[1], 0) for key in _ROWS}
+            (self._checksums[part] if part else single)[name] = hash((checksum, rows))
+        contents: dict[Dependency, int] = {
+            key: single.get(key[1], 0) for key, (sources, _) in _ROWS.items() if changed & sources
+        }
         for release in {name for by_release in self._checksums.values() for name in by_release}:
             of_release = (by_release.get(release, 0) for _, by_release in sorted(self._checksums.items()))
             contents["release", release] = hash(tuple(of_release))
+        first_known = self._written_at() if before is None else {}
         versions = {}
         for key, content in contents.items():
             old = None if before is None else before.versions_of.get(key)
-            versions[key] = old if old is not None and old.content == content else Version(snapshot, content)
+            if old is None or old.content != content:
+                old = Version(first_known.get(key, snapshot), content)
+            versions[key] = old
         return versions
+
+    def _written_at(self) -> dict[Dependency, int]:
+        """The newest snapshot that wrote a build or run of each release: what other processes know that saw it."""
+        written = " UNION ALL ".join(
+            f"SELECT release, snapshot_id FROM {self._lake}.main.{t}" for t in ("builds", "runs")
+        )
+        rows = self._cursor.execute(f"SELECT release, max(snapshot_id) FROM ({written}) GROUP BY release").fetchall()
+        return {("release", release): snapshot for release, snapshot in rows}

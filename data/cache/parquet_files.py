@@ -8,7 +8,7 @@ answers change only with a commit, so they are read once per snapshot, and a que
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
@@ -43,7 +43,16 @@ class TableFiles:
     files: tuple[DataFile, ...]
     columns: tuple[tuple[int, str, str], ...]
 
-    def sql(self, releases: Collection[str] | None, first: datetime | None, last: datetime | None) -> str:
+    def newest(self) -> TableFiles:
+        """The newest file alone."""
+        return replace(self, files=self.files[-1:])
+
+    def sql(
+        self,
+        releases: Collection[str] | None = None,
+        first: datetime | None = None,
+        last: datetime | None = None,
+    ) -> str:
         """FROM clause that yields at least the rows of these releases that started between these moments."""
         chosen = [file for file in self.files if file.may_contain(releases, first, last)]
         without_deletes = [file.path for file in chosen if file.deletes is None]

@@ -185,8 +185,11 @@ class Store:
         return self.intermediate.get((scope, key), self.state(), compute, size_of, depends_on)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """This thread's cursor for reading; tables are named without a schema."""
+        """This thread's cursor for reading; tables are named without a schema. Outside of `read()` it shows the newest
+        snapshot."""
         note_read()
+        if self._reading is None and self._memory_tables is not None:
+            self.state()
         return self._thread_cursor("reading", self._read_database)
 
     @property
@@ -246,15 +249,29 @@ class Store:
         """FROM clause for a large table (data/cache/parquet_files.py), pruned to these releases and to the period from
         the earliest to the latest of `times`. None, or no time: all. The clause may yield other rows too, so the query
         still needs the condition in its WHERE."""
-        if self._memory_tables is None:
-            return table
         state = self.state()
+        if table not in state.files:
+            return table
         bounds = [time for time in times if time is not None]
         return state.files[table].sql(releases, min(bounds, default=None), max(bounds, default=None))
 
     def derived_table(self, table: str) -> str:
         """FROM clause for one of DERIVED_TABLES (data/cache/memory_tables.py)."""
         return f"({DERIVED_TABLES[table]})" if self._memory_tables is None else table
+
+    def probe(self) -> Snapshot:
+        """Read a row of the data, and return the newest snapshot of the catalog. It does not wait for the memory tables
+        to be renewed. Raises duckdb.Error if the store cannot be read."""
+        cursor = self._thread_cursor("reading", self._read_database)
+        state = None if self._memory_tables is None else self._memory_tables.state
+        if state is None:
+            cursor.execute("SELECT build FROM results LIMIT 1").fetchall()
+        else:
+            try:
+                cursor.execute(f"SELECT build FROM {state.files['results'].newest().sql()} LIMIT 1").fetchall()
+            except duckdb.Error:  # the file may be gone, if the state is old
+                cursor.execute(f"SELECT build FROM {self.state().files['results'].newest().sql()} LIMIT 1").fetchall()
+        return self._snapshot()
 
     def last_rebuild(self) -> int:
         """The newest snapshot of a `rebuild`, which may derive other results from the same builds; 0 for none."""
@@ -285,7 +302,7 @@ class Store:
         if self._watch is not None:
             return Snapshot(*self._watch.newest())
         sql = f"SELECT snapshot_id, timezone('UTC', snapshot_time) FROM {LAKE}.snapshots() ORDER BY 1 DESC LIMIT 1"
-        return Snapshot(*one_row(self.cursor().execute(sql)))
+        return Snapshot(*one_row(self._thread_cursor("reading", self._read_database).execute(sql)))
 
     def last_write(self) -> bytes | None:
         """What changes with every write of any process to the catalog, also one without a snapshot, for the price of a

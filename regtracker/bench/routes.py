@@ -39,12 +39,12 @@ class LoadResult:
 
 def time_routes(url: str, paths: list[str]) -> list[RouteTiming]:
     """Time each route ROUNDS times, after one request to each. Raises ConnectionError if one fails."""
-    with _Client(url) as client:
+    with Client(url) as client:
         first = {path: client.get(path) for path in paths}
         return [_time_route(client, path, etag, length) for path, (etag, length) in first.items()]
 
 
-def _time_route(client: _Client, path: str, etag: str, length: int) -> RouteTiming:
+def _time_route(client: Client, path: str, etag: str, length: int) -> RouteTiming:
     full = sorted(_times(lambda: client.get(path)))
     unchanged = statistics.median(_times(lambda: client.get(path, f"If-None-Match: {etag}\r\n")))
     return RouteTiming(path, statistics.median(full), full[int(ROUNDS * 0.95)], unchanged, length / 1024)
@@ -66,7 +66,7 @@ def time_load(url: str, path: str, clients: int) -> LoadResult:
 
     def client() -> None:
         own = []
-        with _Client(url) as connection:
+        with Client(url) as connection:
             while (start := time.perf_counter()) < end:
                 connection.get(path)
                 own.append((time.perf_counter() - start) * 1000)
@@ -81,7 +81,7 @@ def time_load(url: str, path: str, clients: int) -> LoadResult:
     return LoadResult(path, clients, len(times) / SECONDS, times[len(times) // 2], times[int(len(times) * 0.95)])
 
 
-class _Client:
+class Client:
     """Bare HTTP over one socket: an HTTP library costs more than many of the responses."""
 
     def __init__(self, url: str) -> None:

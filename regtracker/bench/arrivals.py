@@ -1,0 +1,154 @@
+"""Times the API while builds arrive: many clients on the main routes, without commits and with regular ones."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from dataclasses import dataclass
+from itertools import cycle
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from typing import Self
+
+from data.lake.store import Store
+from data.settings import Settings
+from data.write import raw_files
+from ingest.clock import utc_now
+from ingest.importer import import_upload
+from regtracker.bench.routes import Client
+
+CLIENTS = 50
+SECONDS = 20.0  # of each measurement
+EVERY_S = 2.0  # between two commits
+RELEASES = 3
+TESTS = 40  # results of a build that arrives
+OF_A_RELEASE = (
+    "/releases/{0}",
+    "/releases/{0}/modules",
+    "/releases/{0}/matrix",
+    "/runs?release={0}",
+    "/trends?release={0}",
+    "/verdicts?release={0}",
+    "/failures?release={0}",
+    "/grid?release={0}",
+    "/gate?release={0}",
+    "/builds?release={0}",
+)
+OF_ALL = ("/releases", "/runs", "/matrix", "/trends", "/verdicts", "/failures", "/builds")
+READY = "/health/ready"
+
+
+@dataclass(frozen=True)
+class ArrivalResult:
+    """Requests per second of all clients, and milliseconds: of a request, and of a look at the readiness."""
+
+    commits: int
+    per_second: float
+    p50_ms: float
+    p95_ms: float
+    ready_p95_ms: float
+
+
+def time_arrivals(url: str, settings: Settings) -> list[ArrivalResult]:
+    """The load without commits, then with one every EVERY_S seconds to one of RELEASES releases of the store."""
+    store = Store.open(settings)
+    releases = [
+        row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release LIMIT ?", [RELEASES])
+    ]
+    paths = [path.format(release) for release in releases for path in OF_A_RELEASE] + list(OF_ALL)
+    results = []
+    for every in (None, EVERY_S):
+        with _Arrivals(settings, releases[0], every) as arrivals:
+            times, ready = _load(url, paths)
+        times.sort()
+        ready.sort()
+        results.append(
+            ArrivalResult(
+                arrivals.commits,
+                len(times) / SECONDS,
+                times[len(times) // 2],
+                times[int(len(times) * 0.95)],
+                ready[int(len(ready) * 0.95)],
+            )
+        )
+    store.close()
+    return results
+
+
+def _load(url: str, paths: list[str]) -> tuple[list[float], list[float]]:
+    """The times (milliseconds) of the requests of CLIENTS clients, and of one that looks at the readiness."""
+    times: list[float] = []
+    ready: list[float] = []
+    with Client(url) as client:
+        for path in paths:
+            client.get(path)
+    end = time.perf_counter() + SECONDS
+
+    def ask(turn: int) -> None:
+        own = []
+        with Client(url) as client:
+            for path in cycle(paths[turn % len(paths) :] + paths[: turn % len(paths)]):
+                start = time.perf_counter()
+                if start >= end:
+                    break
+                client.get(path)
+                own.append((time.perf_counter() - start) * 1000)
+        times.extend(own)
+
+    def look() -> None:
+        with Client(url) as client:
+            while (start := time.perf_counter()) < end:
+                client.get(READY)
+                ready.append((time.perf_counter() - start) * 1000)
+                time.sleep(0.05)
+
+    threads = [threading.Thread(target=ask, args=[turn]) for turn in range(CLIENTS)] + [threading.Thread(target=look)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times, ready
+
+
+class _Arrivals:
+    """Small builds imported into the first release by another process, one every `every` seconds (None: none)."""
+
+    def __init__(self, settings: Settings, release: str, every: float | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._every = every
+        self._ended, self._ready, self._count = context.Event(), context.Event(), context.Value("i", 0)
+        arguments = (settings, release, every, self._ready, self._ended, self._count)
+        self._process = context.Process(target=_import_builds, args=arguments, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._every is not None:
+            self._process.start()
+            self._ready.wait(60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._every is not None:
+            self._process.join()
+
+    @property
+    def commits(self) -> int:
+        return self._count.value
+
+
+def _import_builds(
+    settings: Settings, release: str, every: float, ready: Event, ended: Event, count: Synchronized[int]
+) -> None:
+    store = Store.open(settings)
+    ready.set()
+    due = time.monotonic() + every
+    while not ended.wait(max(due - time.monotonic(), 0)):
+        due += every
+        number = 1_000_000_000 + int(time.time() * 10) % 1_000_000_000
+        cases = "".join(f'<testcase classname="bench.arrivals" name="test_{n}" time="1"/>' for n in range(TESTS))
+        report = f'<testsuite tests="{TESTS}" timestamp="{utc_now().isoformat()}">{cases}</testsuite>'
+        metadata = {"release": release, "module": "arrivals", "number": number}
+        import_upload(store, metadata, [raw_files.pack("report.xml", "file", report.encode())])
+        count.value += 1
+    store.close()
