@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from dashboard.api.server import Application
 from dashboard.app_state import Services
 from data.cache.dependencies import Dependency
-from data.cache.snapshot_state import SnapshotState, Version
+from data.cache.snapshot_state import ContentVersion, SnapshotState
 from data.lake.connection import StoreError
 
 CACHE_KEY = "regtracker.cacheable"  # in a request's environ: the CacheKey under which its answer may be kept
@@ -36,7 +36,7 @@ class CacheKey(NamedTuple):
 
     route: str
     dependencies: tuple[Dependency, ...]
-    versions: tuple[Version, ...]
+    versions: tuple[ContentVersion, ...]
 
     def is_valid(self, state: SnapshotState) -> bool:
         """Whether the answer is that of this state, and the snapshot that it names has not expired."""

@@ -17,7 +17,7 @@ import duckdb
 
 from data.cache import parquet_files
 from data.cache.dependencies import NAMES, REBUILDS, Dependency
-from data.cache.snapshot_state import SnapshotState, Version
+from data.cache.snapshot_state import ContentVersion, SnapshotState
 from data.model.measures import LISTED_BUILDS, REBUILT, UNREAD, sums
 from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
@@ -151,7 +151,7 @@ class MemoryTables:
             for table in derived:
                 cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {DERIVED_TABLES[table]}")
             versions = dict(before.versions_of) if before is not None else {}
-            versions |= {("table", table): Version(at, at) for table, at in changed_at.items()}
+            versions |= {("table", table): ContentVersion(at, at) for table, at in changed_at.items()}
             versions |= self._versions(before, snapshot, {*changed_at, *derived})
             release_of_run = before.release_of_run if before is not None else {}
             if "runs" in changed_at:
@@ -166,7 +166,7 @@ class MemoryTables:
             rebuilt = max(
                 rebuilds, default=(0, False) if before is None else (before.last_rebuild, before.is_rebuilding)
             )
-            versions[REBUILDS] = Version(rebuilt[0], hash(rebuilt))
+            versions[REBUILDS] = ContentVersion(rebuilt[0], hash(rebuilt))
             state = SnapshotState(snapshot, committed_at, files, versions, release_of_run, oldest, *rebuilt)
             self._states[snapshot] = state
             cursor.execute("COMMIT")
@@ -194,7 +194,9 @@ class MemoryTables:
             return dict.fromkeys((*TABLES, *parquet_files.TABLES), snapshot) | (named if before is None else {})
         return named
 
-    def _versions(self, before: SnapshotState | None, snapshot: int, changed: set[str]) -> Mapping[Dependency, Version]:
+    def _versions(
+        self, before: SnapshotState | None, snapshot: int, changed: set[str]
+    ) -> Mapping[Dependency, ContentVersion]:
         """The version of each release, and of each of _ROWS, after these tables changed."""
         tables = _ROWS_OF_RELEASES.keys() & changed
         selects = [f"SELECT '{table}' AS part, release, row FROM ({_ROWS_OF_RELEASES[table]})" for table in tables]
@@ -223,7 +225,7 @@ class MemoryTables:
         for key, content in contents.items():
             old = None if before is None else before.versions_of.get(key)
             if old is None or old.content != content:
-                old = Version(first_known.get(key, snapshot), content)
+                old = ContentVersion(first_known.get(key, snapshot), content)
             versions[key] = old
         return versions
 

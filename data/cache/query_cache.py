@@ -15,7 +15,7 @@ import orjson
 from cachetools import LRUCache
 
 from data.cache.dependencies import Dependency, depend_on, recorded
-from data.cache.snapshot_state import SnapshotState, Version
+from data.cache.snapshot_state import ContentVersion, SnapshotState
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class _Entry(NamedTuple):
     answer: Any
     size: int
     dependencies: tuple[Dependency, ...]
-    versions: tuple[Version, ...]
+    versions: tuple[ContentVersion, ...]
     snapshot: int
 
 

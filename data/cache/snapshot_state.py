@@ -15,7 +15,7 @@ from data.cache.dependencies import Dependency
 from data.cache.parquet_files import TableFiles
 
 
-class Version(NamedTuple):
+class ContentVersion(NamedTuple):
     """The version of something that answers depend on. Equal versions mean equal content, in every process."""
 
     changed_at: int  # the newest snapshot known to have changed it
@@ -30,14 +30,14 @@ class SnapshotState:
     snapshot: int
     committed_at: datetime  # UTC, naive
     files: Mapping[str, TableFiles] = field(default_factory=dict)
-    versions_of: Mapping[Dependency, Version] = field(default_factory=dict)
+    versions_of: Mapping[Dependency, ContentVersion] = field(default_factory=dict)
     release_of_run: Mapping[int, str] = field(default_factory=dict)
     oldest: int = 0  # the oldest snapshot that had not expired
     last_rebuild: int = 0  # the newest snapshot of a `rebuild`; 0 for none
     is_rebuilding: bool = False  # whether that rebuild has not finished
 
-    def version(self, dependency: Dependency) -> Version:
-        return self.versions_of.get(dependency) or Version(self.snapshot, self.snapshot)
+    def version(self, dependency: Dependency) -> ContentVersion:
+        return self.versions_of.get(dependency) or ContentVersion(self.snapshot, self.snapshot)
 
-    def versions(self, dependencies: Iterable[Dependency]) -> tuple[Version, ...]:
+    def versions(self, dependencies: Iterable[Dependency]) -> tuple[ContentVersion, ...]:
         return tuple(map(self.version, dependencies))
