@@ -15,7 +15,7 @@ from data.lake.store import Store
 from data.settings import Settings
 from data.write import raw_files
 from ingest.clock import utc_now
-from ingest.importer import import_upload
+from ingest.importer import read_upload, store_imports
 from regtracker.bench.routes import Client
 
 CLIENTS = 50
@@ -149,6 +149,7 @@ def _import_builds(
         cases = "".join(f'<testcase classname="bench.arrivals" name="test_{n}" time="1"/>' for n in range(TESTS))
         report = f'<testsuite tests="{TESTS}" timestamp="{utc_now().isoformat()}">{cases}</testsuite>'
         metadata = {"release": release, "module": "arrivals", "number": number}
-        import_upload(store, metadata, [raw_files.pack("report.xml", "file", report.encode())])
+        file = raw_files.pack("report.xml", "file", report.encode())
+        store_imports(store, [read_upload(store, metadata, [file])])
         count.value += 1
     store.close()

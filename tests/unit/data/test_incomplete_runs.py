@@ -165,7 +165,7 @@ def test_a_lane_that_runs_is_not_stale_and_a_test_counts_once(world):
 def test_a_tile_is_about_one_environment_and_has_the_state_of_the_others(world):
     world.series([GOOD, GOOD])
     world.series([{"routing": {"a": letter}} for letter in "PF"], environment="staging")
-    world.store.refresh()
+    world.store.state()
     tile = releases.release(world.store, "7.0")
     assert (tile["environment"], tile["new_failures"], tile["latest_run"]["environment"]) == ("prod", 0, "prod")
     assert tile["total"] == 10 and {point["total"] for point in tile["spark"]} == {10}

@@ -85,7 +85,7 @@ def test_only_files_that_may_hold_it_are_opened(tmp_path: Path) -> None:
     try:
         for number in range(8):  # each in files of its own
             store.transact("test", "test", lambda cursor, n=number: upsert_builds(cursor, [_build(n)], START))
-        store.refresh()
+        store.state()
         build = _build(5)
         found = store.table_source("results", [build.release], [build.started_at, None])
         assert found.count(".parquet") == 1
