@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from data.model import ids
@@ -23,6 +24,8 @@ from ingest.naming_rules import UNKNOWN, base_name
 from ingest.parsers import totals
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED, Case, DeclaredCounts
+
+_FAILURES = ("kind", "signature", "pattern", "message", "trace", "output")  # columns that only a failed result fills
 
 
 def build_record(
@@ -133,17 +136,19 @@ def result_table(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple
     `owner_of` returns the module that owns a file.
     """
     tests = [_test(case.file, case.class_name, case.name) for case in cases]
-    failed = [case for case in cases if case.status == FAILED]
     arrays = _arrays(_result_columns(cases, [key for key, _ in tests], owner_of))
-    numbers = iter(range(len(failed)))
-    rows = pa.array([next(numbers) if case.status == FAILED else None for case in cases], pa.int32())
-    arrays |= {name: array.take(rows) for name, array in _arrays(_failure_columns(failed)).items()}
-    return pa.Table.from_arrays([arrays[name] for name in CASE_SCHEMA.names], schema=CASE_SCHEMA), dict(tests)
+    arrays["position"] = pa.array(np.arange(len(cases), dtype=np.int32))
+    if failed := [case for case in cases if case.status == FAILED]:
+        numbers = iter(range(len(failed)))
+        rows = pa.array([next(numbers) if case.status == FAILED else None for case in cases], pa.int32())
+        arrays |= {name: array.take(rows) for name, array in _arrays(_failure_columns(failed)).items()}
+    columns = [
+        arrays[field.name] if field.name in arrays else pa.nulls(len(cases), field.type) for field in CASE_SCHEMA
+    ]
+    return pa.Table.from_arrays(columns, schema=CASE_SCHEMA), dict(tests)
 
 
-def _result_columns(
-    cases: Sequence[Case], tests: list[int], owner_of: Callable[[str], str]
-) -> dict[str, Iterable[Any]]:
+def _result_columns(cases: Sequence[Case], tests: list[int], owner_of: Callable[[str], str]) -> dict[str, list[Any]]:
     files = [case.file for case in cases]
     owners = {file: owner_of(file) for file in set(files)}
     return {
@@ -155,11 +160,10 @@ def _result_columns(
         "status": [case.status for case in cases],
         "duration_s": [case.duration_s for case in cases],
         "host": [case.host for case in cases],
-        "position": range(len(cases)),
     }
 
 
-def _failure_columns(failed: Sequence[Case]) -> dict[str, Iterable[Any]]:
+def _failure_columns(failed: Sequence[Case]) -> dict[str, list[Any]]:
     patterns = [signatures.pattern(case.message or case.trace or "") or None for case in failed]
     keys = {pattern: signatures.key(pattern) for pattern in set(patterns) if pattern}
     return {
@@ -172,7 +176,7 @@ def _failure_columns(failed: Sequence[Case]) -> dict[str, Iterable[Any]]:
     }
 
 
-def _arrays(columns: dict[str, Iterable[Any]]) -> dict[str, pa.Array[Any]]:
+def _arrays(columns: dict[str, list[Any]]) -> dict[str, pa.Array[Any]]:
     return {name: _column(values, CASE_SCHEMA.field(name).type) for name, values in columns.items()}
 
 
@@ -183,8 +187,11 @@ def _test(file: str, class_name: str, name: str) -> tuple[int, TestIdentity]:
     return ids.of(file, class_name, name), TestIdentity(file, class_name, name, base_name(name))
 
 
-def _column(values: Iterable, kind: pa.DataType) -> pa.Array:
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
     try:
+        # Most columns of most builds have one value, which costs a fraction of converting each.
+        if values and values[0] == values[-1] and values.count(values[0]) == len(values):
+            return pa.repeat(pa.scalar(values[0], kind), len(values))
         return pa.array(values, kind)
     except UnicodeEncodeError:
         # JSON can contain lone surrogates, which UTF-8 cannot encode.

@@ -9,6 +9,8 @@ from xml.etree.ElementTree import Element, TreeBuilder
 
 _MARK = ""  # the tag of an element of ours: no document has it
 
+Take = Callable[[Iterator[Element]], Element | None]
+
 
 class EventHandler(Protocol):
     """Receives what is no element that is taken whole, event by event."""
@@ -21,11 +23,12 @@ class EventHandler(Protocol):
 class ElementBatches:
     """The parser calls `start`, `end` and `data`, which are functions of C.
 
-    An element that is complete is offered to `take`. If that returns False, and for elements of which only a part has
-    come, the handler receives the events, in the order of the document; `data` only while `listening`.
+    Elements that are complete are offered to `take`, some that follow each other at a time. It returns the first that
+    it leaves, None at the end. For these, and for elements of which only a part has come, the handler receives the
+    events, in the order of the document; `data` only while `listening`. The text behind what is taken goes nowhere.
     """
 
-    def __init__(self, handler: EventHandler, take: Callable[[Element], bool]) -> None:
+    def __init__(self, handler: EventHandler, take: Take) -> None:
         self.listening = False
         self._handler, self._take = handler, take
         builder = TreeBuilder()
@@ -71,18 +74,15 @@ class ElementBatches:
         opened: list[Element] = []
         waiting: list[Iterator[Element]] = [iter(elements)]
         while waiting:
-            for element in waiting[-1]:
-                if not take(element):
-                    handler.start(element.tag, element.attrib)
-                    self._pass_on_text(element.text)
-                    opened.append(element)
-                    waiting.append(iter(element))
-                    break
-                if element.tail and self.listening:
-                    handler.data(element.tail)
-            else:
-                waiting.pop()
-                if opened:
-                    element = opened.pop()
-                    handler.end(element.tag)
-                    self._pass_on_text(element.tail)
+            element = take(waiting[-1])
+            if element is not None:
+                handler.start(element.tag, element.attrib)
+                self._pass_on_text(element.text)
+                opened.append(element)
+                waiting.append(iter(element))
+                continue
+            waiting.pop()
+            if opened:
+                element = opened.pop()
+                handler.end(element.tag)
+                self._pass_on_text(element.tail)

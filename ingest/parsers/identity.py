@@ -17,6 +17,7 @@ from ingest.parsers.text import clip
 
 NAME_CHARS = 4 << 10
 CACHED_CHARS = 1 << 10  # of a test's identity; a longer one is not cached
+CACHED_TESTS = 1 << 17
 MIN_HOST_CHARS = 3
 MAX_ROUNDS = 20  # what one rule uncovers, another may remove
 
@@ -107,13 +108,16 @@ def normalize_report(report: Report, roots: Roots = None, *, prints_times: bool 
 
     `prints_times`: the report is what a program printed, so that a time at the end of a name is a measured one.
     """
+    known = _known(roots)
     for case in report.cases:
-        file, class_name, name = case.file, case.class_name, case.name
-        if len(file) + len(class_name) + len(name) > CACHED_CHARS:
-            file, class_name, name = (clip(text, NAME_CHARS) for text in (file, class_name, name))
-            found = identify(file, class_name, name, roots)
-        else:
-            found = identified(file, class_name, name, roots)
+        names = (case.file, case.class_name, case.name)
+        found = known.get(names)
+        if found is None:
+            found = identify(*(clip(name, NAME_CHARS) for name in names), roots)
+            if sum(map(len, names)) <= CACHED_CHARS:
+                if len(known) >= CACHED_TESTS:
+                    known.clear()
+                known[names] = found
         case.file, case.class_name, case.name, measured = found
         if measured is not None and _is_measured(measured, case.duration_s, prints_times):
             case.name = measured.name
@@ -131,7 +135,10 @@ def identify(file: str, class_name: str, name: str, roots: Roots = None) -> Iden
     return Identity(file, class_name, name, _measured_time(name, roots))
 
 
-identified = lru_cache(1 << 17)(identify)  # a test that occurs again costs one lookup
+@lru_cache(8)
+def _known(roots: Roots) -> dict[tuple[str, str, str], Identity]:
+    """The identities found so far: a test that occurs again costs one lookup."""
+    return {}
 
 
 @lru_cache(4096)

@@ -6,11 +6,12 @@ attributes with which gtest and others mark tests as not run, retries as attempt
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from ingest.parsers import junit_dialects
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
+from ingest.parsers.junit_dialects import NODE_CLASS
 from ingest.parsers.junit_suites import NAME_CHARS, ClosedSuites, JunitSuite
 from ingest.parsers.junit_totals import SuiteCounts
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
@@ -26,6 +27,7 @@ MAX_ATTEMPTS = 1000  # of one test
 
 _RETRIES = {"flakyFailure": "failure", "flakyError": "error", "rerunFailure": "failure", "rerunError": "error"}
 _KINDS = ("error", "failure")  # the first one decides
+GO_VERSION = "go.version"  # the property of tools that convert what go prints
 _OUTPUTS = ("system-out", "system-err")
 _WITHOUT_OUTCOME = frozenset((*_OUTPUTS, "properties"))
 _NOT_RUN = {"notrun", "disabled", "skipped", "ignored", "suppressed"}
@@ -97,7 +99,8 @@ class _Reader:
         if self._case is None:
             suite = self._suite
             if suite is not None and (tag == "testcase" or local(tag) == "testcase"):
-                self._case = self._add_case(attrs, suite)
+                self._add_cases((attrs,), suite)
+                self._case = self.cases[-1]
             else:
                 self._start_other(local(tag), attrs)
             return
@@ -117,66 +120,92 @@ class _Reader:
             self._retry_output = self._retry_output or Clip(self._output_chars)
             self._text = self._retry_output
 
-    def _take(self, element: Element) -> bool:
-        """Take a test without an outcome, one that passed: nearly all are. Its output is not kept."""
+    def _take(self, elements: Iterator[Element]) -> Element | None:
+        """Take tests without an outcome, which passed: nearly all are. Their output is not kept."""
         suite = self._suite
-        if suite is None or self._case is not None or (element.tag != "testcase" and local(element.tag) != "testcase"):
-            return False
+        if suite is None or self._case is not None or self._text is not None:
+            return next(elements, None)
+        plain: list[dict[str, str]] = []
+        left = None
+        for element in elements:
+            tag = element.tag
+            if tag == "testcase" or local(tag) == "testcase":
+                for child in element:
+                    if child.tag not in _WITHOUT_OUTCOME:
+                        left = element
+                        break
+                else:
+                    plain.append(element.attrib)
+                    continue
+            elif tag == "properties" and self._take_properties(element, suite):
+                continue
+            left = element
+            break
+        self._add_cases(plain, suite)
+        return left
+
+    def _take_properties(self, element: Element, suite: JunitSuite) -> bool:
+        is_go = False
         for child in element:
-            if child.tag not in _WITHOUT_OUTCOME:
+            if child.tag != "property" or len(child):
                 return False
-        self._add_case(element.attrib, suite)
+            is_go |= child.get("name") == GO_VERSION
+        self.elements += 1 + len(element)
+        suite.is_go |= is_go
         return True
 
-    def _add_case(self, attrs: dict[str, str], suite: JunitSuite) -> Case:
-        get = attrs.get
-        name = get("name") or "(?)"
-        class_name = get("classname")
-        if class_name is None:
-            class_name = suite.name
+    def _add_cases(self, elements: Iterable[dict[str, str]], suite: JunitSuite) -> None:
+        """Add a case for the attributes of each <testcase>."""
+        start, elapsed, host, label, default_file = suite.start, suite.elapsed, suite.host, suite.label, suite.file
+        append = self.cases.append
+        before = len(self.cases)
+        started = start
+        for attrs in elements:
+            get = attrs.get
+            name = get("name") or "(?)"
+            class_name = get("classname")
             if class_name is None:
-                class_name, _, last = name.rpartition(".")
-                name = last or name
-        elif class_name == junit_dialects.NODE_CLASS:
-            class_name = suite.path or class_name
-        file = get("file") or suite.file
-        if len(file) + len(class_name) + len(name) > NAME_CHARS:
-            file, class_name, name = (clip(text, NAME_CHARS) for text in (file, class_name, name))
-        duration = None
-        time = get("time")
-        started = suite.start
-        if started is not None:
-            started += suite.elapsed
-        if time is not None:
-            try:
-                duration = float(time)
-            except ValueError:
-                duration = -1.0
-            if not 0.0 <= duration <= YEAR_S:
-                duration = seconds(time)
-            if duration is None:
-                self._bad_times += 1
-                self._bad_time = time
-            else:
-                suite.elapsed += duration
-        if "timestamp" in attrs:
-            started = epoch(attrs["timestamp"]) or started
-        status = PASSED
-        if ("status" in attrs and attrs["status"].lower() in _NOT_RUN) or (
-            "result" in attrs and attrs["result"].lower() in _NOT_RUN
-        ):
-            status = SKIPPED
-            suite.own.skipped += 1
-            suite.own.not_run += 1
-        suite.kept += 1
-        case = Case(
-            file, class_name, name, status, None, duration, None, None, None, "", suite.host, 1, True,
-            suite.label, started,
-        )  # fmt: skip
-        if "line" in attrs:
-            case.line = attrs["line"]
-        self.cases.append(case)
-        return case
+                class_name = suite.name
+                if class_name is None:
+                    class_name, _, last = name.rpartition(".")
+                    name = last or name
+            elif class_name == NODE_CLASS:
+                class_name = suite.path or class_name
+            file = get("file") or default_file
+            if len(file) + len(class_name) + len(name) > NAME_CHARS:
+                file, class_name, name = (clip(text, NAME_CHARS) for text in (file, class_name, name))
+            if start is not None:
+                started = start + elapsed
+            duration = None
+            time = get("time")
+            if time is not None:
+                try:
+                    duration = float(time)
+                except ValueError:
+                    duration = -1.0
+                if not 0.0 <= duration <= YEAR_S:
+                    duration = seconds(time)
+                if duration is None:
+                    self._bad_times += 1
+                    self._bad_time = time
+                else:
+                    elapsed += duration
+            status = PASSED
+            if ("status" in attrs and attrs["status"].lower() in _NOT_RUN) or (
+                "result" in attrs and attrs["result"].lower() in _NOT_RUN
+            ):
+                status = SKIPPED
+                suite.own.skipped += 1
+                suite.own.not_run += 1
+            append(
+                Case(
+                    file, class_name, name, status, None, duration, None, None, None, "", host, 1, True, label,
+                    (epoch(attrs["timestamp"]) or started) if "timestamp" in attrs else started,
+                    attrs.get("line", ""),
+                )
+            )  # fmt: skip
+        suite.elapsed = elapsed
+        suite.kept += len(self.cases) - before
 
     def _start_other(self, tag: str, attrs: dict[str, str]) -> None:
         self.elements += 1
@@ -191,7 +220,8 @@ class _Reader:
             # A suite with an <error> is a failed test of that name to Jenkins; one with a <failure> is not.
             self._closed.uncounted += tag == "failure"
             parent.own.of_suites += 1
-            self._case = self._add_case({"name": INIT, "classname": parent.name or ""}, parent)
+            self._add_cases(({"name": INIT, "classname": parent.name or ""},), parent)
+            self._case = self.cases[-1]
             self._depth = 1
             self._start_child(tag, attrs).synthetic = True
             parent.init = self._case
@@ -204,7 +234,7 @@ class _Reader:
         if parent is not None and tag in _OUTPUTS:
             parent.output = self._text = parent.output or Clip(self._output_chars)
             self._source.listen(True)
-        if tag == "property" and attrs.get("name") == "go.version":
+        if tag == "property" and attrs.get("name") == GO_VERSION:
             suite = next((outer for _, outer in reversed(self._stack) if outer is not None), None)
             if suite is not None:
                 suite.is_go = True

@@ -90,6 +90,7 @@ def seconds(text: str) -> float | None:
 _LOOSE_ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T\s]\s*(\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
+_EPOCH, _EPOCH_UTC = datetime(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 _JAVA_DATES = ("%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p")
 
 
@@ -99,10 +100,8 @@ def epoch(text: str) -> float | None:
     when = _moment(text)
     if when is None:
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
     try:
-        value = when.timestamp()
+        value = (when - (_EPOCH if when.tzinfo is None else _EPOCH_UTC)).total_seconds()
     except (OverflowError, ValueError):
         return None
     return value if believed(value) else None

@@ -11,13 +11,12 @@ from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Protocol, TypeVar
-from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from lxml import etree
 
 from ingest.parsers.cases import Case, ReportStream
-from ingest.parsers.element_batches import ElementBatches
+from ingest.parsers.element_batches import ElementBatches, Take
 from ingest.parsers.encoding import utf8_chunks
 from ingest.parsers.long_tokens import clipped_chunks
 
@@ -60,8 +59,8 @@ class Source:
     def listen(self, on: bool) -> None:
         """Whether `data` is called from now on; initially it is not."""
 
-    def gather(self, take: Callable[[Element], bool]) -> None:
-        """Offer complete elements to `take`, for which no events come if it returns True; a lenient parser does not.
+    def gather(self, take: Take) -> None:
+        """Offer complete elements to `take`, as `ElementBatches` does; a lenient parser has only events.
 
         Called by the handler's constructor.
         """
@@ -118,11 +117,11 @@ class _Expat(Source):
         self.parser.buffer_text = True
         self.parser.buffer_size = 1 << 16
         self.parser.EntityDeclHandler = _refuse_entity
-        self._take: Callable[[Element], bool] | None = None
+        self._take: Take | None = None
         self._batches: ElementBatches | None = None
         self._data: Callable[[str], None] | None = None
 
-    def gather(self, take: Callable[[Element], bool]) -> None:
+    def gather(self, take: Take) -> None:
         self._take = take
 
     def connect(self, handler: Handler) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import stat
 import zipfile
@@ -17,6 +18,7 @@ MAX_MEMBER_BYTES = 2 << 30
 MAX_TOTAL_BYTES = 8 << 30
 MAX_RATIO = 400  # of a member above RATIO_FROM_BYTES; logs of one repeated line reach 300
 RATIO_FROM_BYTES = 100 << 20
+UNPACKED_AT_ONCE = 1 << 20  # bytes of a member; a larger one is a stream, which is unpacked again after each `seek`
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may need gigabytes to unpack
 _ENTRY = b"PK\x01\x02"  # how an entry of the directory begins
@@ -35,7 +37,7 @@ class OversizedArchiveError(BadArchiveError):
 class ArchiveMember:
     path: str
     size: int
-    open: Callable[[], ReportStream]  # reading raises BadArchiveError if the data is damaged
+    open: Callable[[], ReportStream]  # this or reading raises BadArchiveError if the data is damaged
 
 
 def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None) -> Iterator[ArchiveMember]:
@@ -95,9 +97,13 @@ def _check(info: zipfile.ZipInfo, name: str) -> None:
 def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], ReportStream]:
     def open_member() -> ReportStream:
         try:
-            return _Checked(archive.open(info), info.filename)
+            member = _Checked(archive.open(info), info.filename)
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as error:
             raise BadArchiveError(f"{info.filename[:200]!r}: {error}") from error
+        if info.file_size > UNPACKED_AT_ONCE:
+            return member
+        with member:
+            return io.BytesIO(member.read())
 
     return open_member
 
