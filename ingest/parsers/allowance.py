@@ -1,6 +1,7 @@
 """What the reports of one build may hold, counted while they are read, so that a small archive cannot fill the memory.
 
-Every parser reads from a MeteredStream and makes Case objects, so that none has to count by itself.
+Every parser reads from a MeteredStream, which counts bytes. Cases are counted one by one (`count_case`), those of XML
+after each chunk (`check_cases`, which `xml_stream` calls).
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ _cases = _Cases()
 def count_case() -> None:
     """Called for each case that a parser makes. Raises LimitError."""
     _cases.left -= 1
-    if _cases.left < 0:
+    check_cases(0)
+
+
+def check_cases(count: int) -> None:
+    """Called with the number of cases that a parser has made so far. Raises LimitError."""
+    if count > _cases.left:
         raise LimitError("one report holds more cases than [limits] cases allow for the whole build")
 
 

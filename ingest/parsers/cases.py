@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
-from ingest.parsers.allowance import count_case
-
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 INIT = "<init>"  # the name of a failure that no test of the report has: of a suite, a package, a file. Jenkins' name
 
@@ -64,9 +62,6 @@ class DeclaredCounts(NamedTuple):
         tests = None if self.tests is None or other.tests is None else self.tests + other.tests
         failed = None if self.failed is None or other.failed is None else self.failed + other.failed
         return DeclaredCounts(tests, failed, self.reruns_only_failed or other.reruns_only_failed)
-
-    def __post_init__(self) -> None:
-        count_case()
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ingest.parsers.agent_paths import Roots
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import normalize_report
 from ingest.parsers.text import clip, seconds
@@ -67,6 +68,7 @@ def parse(stream: ReportStream, patterns: Sequence[re.Pattern[str]], roots: Root
         status, kind = _STATUS[word.casefold()]
         duration = seconds(groups.get("duration") or "")
         name = (groups["name"] or "").strip() or "(?)"
+        count_case()
         case = Case(groups.get("file") or "", groups.get("class") or "", name, status, kind, duration)
         if status == FAILED:
             case.message = clip((groups.get("message") or line).strip(), 8 << 10)

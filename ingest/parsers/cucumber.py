@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.jenkins_test_report import MAX_BYTES
 from ingest.parsers.text import clip, epoch
@@ -101,6 +102,7 @@ def _case(file: str, class_name: str, element: Json, steps: list[Json]) -> Case:
     if _rank(own) < _rank(worst) and own not in _PASSED:
         worst = own
     status = PASSED if worst in _PASSED else SKIPPED if worst in _SKIPPED else FAILED
+    count_case()
     case = Case(file, class_name, name, status, suite=class_name)
     case.duration_s = _duration(steps, scale)
     case.started_at = epoch(str(element.get("start_timestamp") or ""))

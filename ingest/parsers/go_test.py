@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import Clip, clip, epoch
 
@@ -121,6 +122,7 @@ class _Reader:
 
     def _add(self, key: tuple[str, str], status: str, duration: float | None, run: _Open, reason: str = "") -> None:
         package, name = key
+        count_case()
         case = Case("", package, name, status, duration_s=duration, suite=package, started_at=run.started)
         lines = [line for line in str(run.output).splitlines() if line.strip() and not _FRAME.match(line)]
         if status == FAILED:

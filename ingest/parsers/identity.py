@@ -111,17 +111,14 @@ def normalize_report(report: Report, roots: Roots = None, *, prints_times: bool 
     known = _known(roots)
     for case in report.cases:
         names = (case.file, case.class_name, case.name)
-        found = known.get(names)
-        if found is None:
-            found = identify(*(clip(name, NAME_CHARS) for name in names), roots)
-            if sum(map(len, names)) <= CACHED_CHARS:
-                if len(known) >= CACHED_TESTS:
-                    known.clear()
-                known[names] = found
-        case.file, case.class_name, case.name, measured = found
-        if measured is not None and _is_measured(measured, case.duration_s, prints_times):
-            case.name = measured.name
-            case.duration_s = measured.seconds if case.duration_s is None else case.duration_s
+        found = known.get(names, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = _find(names, known, roots)
+        if found is not None:
+            case.file, case.class_name, case.name, measured = found
+            if measured is not None and _is_measured(measured, case.duration_s, prints_times):
+                case.name = measured.name
+                case.duration_s = measured.seconds if case.duration_s is None else case.duration_s
         if case.host and (case.host in case.class_name or case.host in case.name):
             _remove_host(case, roots)
 
@@ -135,10 +132,27 @@ def identify(file: str, class_name: str, name: str, roots: Roots = None) -> Iden
     return Identity(file, class_name, name, _measured_time(name, roots))
 
 
+_UNKNOWN = Identity("", "", "")
+
+
 @lru_cache(8)
-def _known(roots: Roots) -> dict[tuple[str, str, str], Identity]:
-    """The identities found so far: a test that occurs again costs one lookup."""
+def _known(roots: Roots) -> dict[tuple[str, str, str], Identity | None]:
+    """The identities found so far, None for names that stay: a test that occurs again costs one lookup."""
     return {}
+
+
+def _find(
+    names: tuple[str, str, str], known: dict[tuple[str, str, str], Identity | None], roots: Roots
+) -> Identity | None:
+    """Find an identity that is not known, and keep it."""
+    file, class_name, name = (clip(text, NAME_CHARS) for text in names)
+    found = identify(file, class_name, name, roots)
+    answer = None if found == (*names, None) else found
+    if sum(map(len, names)) <= CACHED_CHARS:
+        if len(known) >= CACHED_TESTS:
+            known.clear()
+        known[names] = answer
+    return answer
 
 
 @lru_cache(4096)

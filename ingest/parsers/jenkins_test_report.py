@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ingest.parsers import totals
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, DeclaredCounts, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
 
@@ -172,6 +173,7 @@ def _cases(suite: Json, topology: str) -> Iterator[Case]:
         message = case.get("errorDetails") if failed else case.get("skippedMessage")
         trace = case.get("errorStackTrace")
         class_name = case.get("className")
+        count_case()
         yield Case(
             file="",
             class_name=name if class_name is None else str(class_name),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 
 SUFFIX = ".order.txt"
@@ -60,6 +61,7 @@ def parse(stream: ReportStream, path: str) -> Report:
         key = _split(test)
         status, kind = _STATUS[word]
         repeated += key in found
+        count_case()
         found[key] = Case(
             *key, status, kind, topology=name.topology, host=host, attempt=2 if name.is_rerun else 1, suite=name.suite
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ingest.parsers import tap_details, totals
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip
 
@@ -222,6 +223,7 @@ class _Reader:
             tap_details.add_yaml(self._last, block)
 
     def _add(self, indent: int, case: Case, counts: bool = False) -> None:
+        count_case()
         self._end_yaml()
         within: list[Case] = []
         while self._levels and self._levels[-1].indent > indent:

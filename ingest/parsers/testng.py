@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from ingest.parsers import totals
+from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.identity import without_addresses
 from ingest.parsers.jenkins_test_report import MAX_BYTES
@@ -202,6 +203,7 @@ def parse_json(stream: ReportStream) -> Report:
 def _from_json(class_: dict[str, Any], method: dict[str, Any]) -> Case:
     status = _STATUS.get(str(method.get("status")).upper(), SKIPPED)
     exception = method.get("exception")
+    count_case()
     return Case(
         file="",
         class_name=str(method.get("className") or class_.get("name") or ""),

@@ -15,6 +15,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from ingest.parsers.allowance import check_cases
 from ingest.parsers.cases import Case, ReportStream
 from ingest.parsers.element_batches import ElementBatches, Take
 from ingest.parsers.encoding import utf8_chunks
@@ -285,5 +286,6 @@ def _lenient(stream: ReportStream, make: Callable[[Source], H], read: Chunks) ->
 def _check_size(handler: Handler, waiting: int) -> None:
     if waiting > MAX_TOKEN:
         raise LongTokenError(f"one tag or comment is longer than {MAX_TOKEN >> 20} MB")
+    check_cases(len(handler.cases))
     if len(handler.cases) > MAX_CASES:
         raise RefusedXmlError(f"has more than {MAX_CASES} cases")

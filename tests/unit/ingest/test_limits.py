@@ -19,6 +19,8 @@ from dashboard.app import create_app
 from data.lake.store import Store
 from data.settings import load
 from data.tasks import requests
+from ingest.parsers import parse_file
+from ingest.parsers.allowance import Allowance, LimitError
 from ingest.parsers.zip_archive import OversizedArchiveError, members
 from ingest.request_handlers import HandlerContext, handle_request
 
@@ -114,6 +116,47 @@ def test_a_polled_build(regtracker: Run, web: WebServer, bomb: tuple[bytes, str]
     before = len(web.received)
     assert regtracker("poll", "--json").exit_code == 0
     assert not [request for request in web.received[before:] if "/1/" in request.path]
+
+
+class Endless(io.RawIOBase):
+    """A report without an end: lines that repeat. It fails if more than 4 MB are read of it."""
+
+    def __init__(self, head: bytes, line: bytes) -> None:
+        self.head, self.line, self.at = head, line, 0
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        assert whence == 0
+        self.at = offset
+        return offset
+
+    def read(self, size: int = -1, /) -> bytes:
+        start, self.at = self.at, self.at + size
+        assert 0 < self.at < 4 << 20
+        return (self.head + self.line * (self.at // len(self.line)))[start : self.at]
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        assert not self.head
+        self.at += len(self.line)
+        assert self.at < 4 << 20
+        return self.line
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "line"),
+    [
+        ("r.xml", b"<testsuite>", CASE),
+        ("r.xml", b"<testsuite>&ill-formed", CASE),
+        ("r.xml", b"<test-run>", b"<test-case name='a' result='Passed'/>"),
+        ("r.tap", b"", b"ok\n"),
+        ("r.order.txt", b"", b"1  [host-1] PASSED a/b.py::test\n"),
+        ("r.json", b"", b'{"Action":"pass","Package":"p","Test":"TestA"}\n'),
+    ],
+)
+def test_a_report_without_an_end_is_given_up(name: str, head: bytes, line: bytes) -> None:
+    """Long before it reaches the limit of bytes."""
+    allowance = Allowance(cases=1000, files=1, unpacked_mb=1000, seconds=60)
+    with allowance.one_report(), pytest.raises(LimitError, match="more cases than"):
+        parse_file(name, Endless(head, line))
 
 
 def test_a_real_report_is_far_from_the_limits(regtracker: Run, tmp_path: Path) -> None:

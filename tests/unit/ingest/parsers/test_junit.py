@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsers import junit, parse_file
+from ingest.parsers import encoding, junit, parse_file
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Report
 
 
@@ -360,6 +360,10 @@ _PIECES = """<testsuites>|<testsuite name='s' tests='2'>|<testsuite>|<testcase n
 |<failure message='m'>|<error/>|<skipped>|<system-out>|<rerunFailure>|<flakyError>|<stackTrace>|</stackTrace>
 |</testsuites>|</testsuite>|</testcase>|</failure>|</skipped>|</system-out>|</rerunFailure>|</flakyError>
 |text|&amp;|&x;|<|<![CDATA[|]]>|<!--|-->|\x1b|<!DOCTYPE a [<!ENTITY b 'c'>]>|<?xml?>"""
+_BALANCED = """<testcase name='a' time='2'/>|<testcase name='b' status='notrun'/>
+|<testcase name='c'><failure/></testcase>|<n:testcase name='d'><system-out>o</system-out></n:testcase>
+|<properties><property name='go.version'/></properties>|<error message='m'>e</error>|text|<skipped/>
+|<testsuite name='s' tests='2' timestamp='2025-01-01T00:00:00' hostname='h'/>"""
 pieces = st.sampled_from(_PIECES.split("|"))
 
 
@@ -372,6 +376,25 @@ def test_any_heap_of_junit_pieces_gives_a_consistent_report(parts):
     ]
     for case in report.cases:
         assert (case.kind is not None) == (case.status == FAILED)
+
+
+balanced = st.recursive(
+    st.sampled_from(_BALANCED.split("|")),
+    lambda inner: st.builds(
+        "<{0}>{1}</{0}>".format,
+        st.sampled_from(["testsuite", "testcase", "system-out", "failure", "rerunFailure", "properties", "x"]),
+        st.lists(inner, max_size=4).map("".join),
+    ),
+)
+
+
+@given(st.lists(balanced, max_size=12).map("".join), st.integers(1, 60))
+def test_the_size_of_the_chunks_changes_nothing(inside, chunk):
+    text = f"<testsuites>{inside}</testsuites>"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "CHUNK", chunk)
+        in_chunks = parse(text)
+    assert in_chunks == parse(text)
 
 
 @given(st.integers(0, len(PYTEST_XUNIT1)))
