@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from data.lake.store import Store
 from data.model.build_record import BuildRecord, RawFile
+from data.settings import load
 from data.tasks.build_lookups import builds_of_job
 from ingest.import_plan import ImportKey
 from ingest.importer import SOURCE, read_import, read_upload, store_imports
@@ -52,6 +54,13 @@ def regtracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> 
         return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
 
     return run
+
+
+@pytest.fixture
+def store(regtracker: Callable[..., Result]) -> Iterator[Store]:
+    """The store of `regtracker`, as another process sees it."""
+    with closing(Store.open(load())) as store:
+        yield store
 
 
 def toml(value: Any) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from support.fake_server import Answer, WebServer
-from support.store_builder import World
+from support.store_builder import empty_store
 
 from data.lake.store import Store
 from data.queries import bugs
@@ -42,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "regtracker.toml").touch()
     monkeypatch.setenv("REGTRACKER_CONFIG", str(tmp_path / "regtracker.toml"))
     monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
-    World.at(tmp_path / "home").store.close()
+    shutil.copytree(empty_store(), tmp_path / "home")
     return tmp_path / "home"
 
 
@@ -64,21 +65,18 @@ def read(home: Path, tmp_path: Path) -> Run:
     return run
 
 
-@contextmanager
-def opened(home: Path) -> Iterator[Store]:
-    store = Store.open(load(home=home))
-    try:
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    """The store as another process sees it."""
+    with closing(Store.open(load(home=home))) as store:
         yield store
-    finally:
-        store.close()
 
 
-def states(home: Path) -> dict[str, str]:
-    with opened(home) as store:
-        return {row["bug"]: row["state"] for state in (None, "gone") for row in bugs.bugs(store, state=state)}
+def states(store: Store) -> dict[str, str]:
+    return {row["bug"]: row["state"] for state in (None, "gone") for row in bugs.bugs(store, state=state)}
 
 
-def test_a_feed_is_stored_and_counted(home: Path, read: Run) -> None:
+def test_a_feed_is_stored_and_counted(home: Path, read: Run, store: Store) -> None:
     answer = read(FEED, options=("--json",))
     counts = {
         "bugs": 3,
@@ -91,30 +89,27 @@ def test_a_feed_is_stored_and_counted(home: Path, read: Run) -> None:
         "warnings": [],
     }
     assert (answer.exit_code, json.loads(answer.stdout)) == (0, counts)
-    assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
-    with opened(home) as store:
-        first = bugs.bug(store, "NET-1")
-        assert (first["type"], first["url"], first["labels"]) == ("NET", URL + "NET-1", ["net"])
-        assert first["case_ids"] == first["unmatched"] == ["C1", "TC-2"]
-        assert bugs.bug(store, "NET-99") is None
+    assert states(store) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}
+    first = bugs.bug(store, "NET-1")
+    assert (first["type"], first["url"], first["labels"]) == ("NET", URL + "NET-1", ["net"])
+    assert first["case_ids"] == first["unmatched"] == ["C1", "TC-2"]
+    assert bugs.bug(store, "NET-99") is None
 
 
-def test_the_same_feed_commits_nothing_and_another_one_only_what_differs(home: Path, read: Run) -> None:
+def test_the_same_feed_commits_nothing_and_another_one_only_what_differs(home: Path, read: Run, store: Store) -> None:
     read(FEED)
-    with opened(home) as store:
-        before = store.snapshot().id
+    before = store.snapshot().id
     assert "0 new, 0 changed, 0 gone" in read(FEED).stdout
-    with opened(home) as store:
-        assert store.snapshot().id == before
+    assert store.snapshot().id == before
     changed = {"NET": [record("NET-1", "C1", status="Resolved"), record("NET-3", "C3")], "LAB": FEED["LAB"]}
     answer = json.loads(read(changed, options=("--json",)).stdout)
     assert (answer["added"], answer["changed"], answer["gone"], answer["links"]) == (1, 1, 1, 2)
-    assert states(home) == {"NET-1": "closed", "NET-3": "open", "LAB-7": "open", "NET-2": "gone"}
+    assert states(store) == {"NET-1": "closed", "NET-3": "open", "LAB-7": "open", "NET-2": "gone"}
     read(FEED)
-    assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open", "NET-3": "gone"}
+    assert states(store) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open", "NET-3": "gone"}
 
 
-def test_a_bad_record_is_reported_and_its_stored_bug_stays(home: Path, read: Run) -> None:
+def test_a_bad_record_is_reported_and_its_stored_bug_stays(home: Path, read: Run, store: Store) -> None:
     read({"NET": [record("NET-1"), record("NET-4")]})
     bad = [{"defect_id": "NET-4"}, "no record", {"URL": URL}, record("NET-5") | {"URL": "javascript:alert(1)"}]
     bad += [record("a b"), record("NET-6") | {"jira_info": "gone"}]
@@ -128,12 +123,11 @@ def test_a_bad_record_is_reported_and_its_stored_bug_stays(home: Path, read: Run
     ):
         assert reason in answer.stderr
     assert "X: is not a list" in answer.stderr and answer.stderr.count("\n") == 7
-    assert states(home) == {"NET-1": "open", "NET-4": "open", "NET-8": "open"}
-    with opened(home) as store:
-        assert bugs.bug(store, "NET-8")["priority"] == "Low" and bugs.bug(store, "NET-8")["case_ids"] == ["8"]
+    assert states(store) == {"NET-1": "open", "NET-4": "open", "NET-8": "open"}
+    assert bugs.bug(store, "NET-8")["priority"] == "Low" and bugs.bug(store, "NET-8")["case_ids"] == ["8"]
 
 
-def test_what_is_no_feed_changes_nothing(home: Path, read: Run) -> None:
+def test_what_is_no_feed_changes_nothing(home: Path, read: Run, store: Store) -> None:
     read(FEED)
     for content in (b"{}", b'{"NET": []}', b"<html>login</html>", b'{"NET": [', b"7", b"[" * 200_000):
         answer = read(FEED, content)
@@ -142,16 +136,15 @@ def test_what_is_no_feed_changes_nothing(home: Path, read: Run) -> None:
             answer = read(content)
         assert answer.exit_code == 2 and "nothing was changed" in answer.stderr, content
         assert "Traceback" not in answer.stderr, content
-        assert states(home) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}, content
+        assert states(store) == {"NET-1": "open", "NET-2": "closed", "LAB-7": "open"}, content
         assert json.loads(read(content, options=("--json",)).stdout)["error"], content
 
 
-def test_a_feed_without_any_case_keeps_the_links(home: Path, read: Run) -> None:
+def test_a_feed_without_any_case_keeps_the_links(home: Path, read: Run, store: Store) -> None:
     read(FEED)
     answer = read({"NET": [record("NET-1")]})
     assert answer.exit_code == 0 and "no bug of the feed names a test case; the links" in answer.stderr
-    with opened(home) as store:
-        assert bugs.bug(store, "NET-1")["case_ids"] == ["C1", "TC-2"]
+    assert bugs.bug(store, "NET-1")["case_ids"] == ["C1", "TC-2"]
 
 
 def test_a_missing_feed_is_reported(home: Path, read: Run) -> None:
@@ -176,25 +169,22 @@ def test_a_feed_comes_from_the_web_with_the_credentials_of_the_environment(
     assert "s3cret" not in read().stderr and "wr0ng" not in read().stderr
 
 
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
+def test_a_server_that_misbehaves_is_reported_in_one_line(
+    web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
+    monkeypatch.setattr(feeds, "MAX_BYTES", 4_000)
+    for answer, reason in (
         (Answer(FEED, 503), "answered 503"),
         (Answer(b"<html>", 200), "is a web page"),
         (Answer(json.dumps(FEED).encode(), cut=9), "cannot be read|broke off"),
         (Answer(FEED, pause_s=600), "did not answer within 0.3 s"),
         (Answer(b" " * 5_000), "is larger than"),
-    ],
-)
-def test_a_server_that_misbehaves_is_reported_in_one_line(
-    home: Path, web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch, answer: Answer, reason: str
-) -> None:
-    web.routes["/bugs.json"] = answer
-    monkeypatch.setenv("REGTRACKER_BUGS__TIMEOUT_S", "0.3" if answer.pause_s else "60")
-    monkeypatch.setattr(feeds, "MAX_BYTES", 4_000)
-    reported = read(web.url + "bugs.json")
-    assert reported.exit_code == 2 and any(part in reported.stderr for part in reason.split("|")), reported.stderr
-    assert reported.stderr.count("\n") == 1 and states(home) == {}
+    ):
+        web.routes["/bugs.json"] = answer
+        monkeypatch.setenv("REGTRACKER_BUGS__TIMEOUT_S", "0.3" if answer.pause_s else "60")
+        reported = read(web.url + "bugs.json")
+        assert reported.exit_code == 2 and any(part in reported.stderr for part in reason.split("|")), reported.stderr
+        assert reported.stderr.count("\n") == 1 and states(store) == {}, reason
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(home: Path, read: Run) -> None:
@@ -210,7 +200,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(home: Path, read: 
     assert reported.exit_code == 2 and "REGTRACKER_BUGS_TOKEN" in reported.stderr and "s3cret" not in reported.stderr
 
 
-def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: WebServer, caplog) -> None:
+def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: WebServer, caplog, store: Store) -> None:
     web.routes["/bugs.json"] = [FEED, Answer(b"not JSON"), {"NET": [record("NET-1", "C1, TC-2")]}]
     ingest = IngestScheduler(load(home=home, bugs=BugSettings(url=web.url + "bugs.json")))
     try:
@@ -218,7 +208,7 @@ def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: Web
         after = {"NET-1": "open", "NET-2": "gone", "LAB-7": "gone"}
         for wanted, error in ((before, None), (before, "is not JSON"), (after, None)):
             ingest.read_bug_feed()
-            assert states(home) == wanted
+            assert states(store) == wanted
             reported = poll_status.feed_status(ingest.store)
             assert reported["last_error"] is None if error is None else error in reported["last_error"]
             assert reported["next_read"] > reported["last_read"]
@@ -227,13 +217,13 @@ def test_the_ingest_process_reads_it_and_survives_a_bad_one(home: Path, web: Web
     assert "is not JSON" in caplog.text
 
 
-def test_which_statuses_mean_closed_is_configuration(home: Path, read: Run) -> None:
+def test_which_statuses_mean_closed_is_configuration(home: Path, read: Run, store: Store) -> None:
     home.parent.joinpath("regtracker.toml").write_text('[bugs]\nclosed = ["Parked"]\n')
     read({"NET": [record("NET-1", status="parked"), record("NET-2", status="Closed")]})
-    assert states(home) == {"NET-1": "closed", "NET-2": "open"}
+    assert states(store) == {"NET-1": "closed", "NET-2": "open"}
 
 
-def test_a_case_that_several_tests_have_is_reported(home: Path, read: Run, tmp_path: Path) -> None:
+def test_a_case_that_several_tests_have_is_reported(home: Path, read: Run, tmp_path: Path, store: Store) -> None:
     suite = '<testsuite><testcase classname="{}" name="test_flap"/></testsuite>'
     for number, kind in enumerate(("A", "B"), 1):
         (tmp_path / "report.xml").write_text(suite.format(kind))
@@ -244,6 +234,5 @@ def test_a_case_that_several_tests_have_is_reported(home: Path, read: Run, tmp_p
     assert answer.exit_code == 0 and "test_flap matches 2 tests: give file and class" in answer.output
     answer = read({"NET": [record("NET-1", "C1"), record("NET-2", "C2")]}, options=("--json",))
     assert json.loads(answer.stdout)["warnings"] == ["C1: test_flap matches 2 tests: give file and class"]
-    with opened(home) as store:
-        assert bugs.bug(store, "NET-1")["affected"] == []
-        assert [row["key"] for row in bugs.bug(store, "NET-2")["affected"]] == ["::B::test_flap"]
+    assert bugs.bug(store, "NET-1")["affected"] == []
+    assert [row["key"] for row in bugs.bug(store, "NET-2")["affected"]] == ["::B::test_flap"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from click.testing import Result
 
 from data.lake.store import Store
 from data.model.filters import Filter
-from data.settings import load
 from data.verdicts import verdicts
 
 Run = Callable[..., Result]
@@ -51,24 +49,18 @@ def poll(cases: Path, regtracker: Run) -> Iterator[Callable[..., dict[str, Any]]
     server.server_close()
 
 
-def stored(query: str) -> list[dict[str, Any]]:
-    with closing(Store.open(load())) as store:
-        return store.rows(query)
-
-
-def kinds() -> dict[str, list[str]]:
+def kinds(store: Store) -> dict[str, list[str]]:
     """The verdict kinds of the release's tests, by name or file::name."""
-    with closing(Store.open(load())) as store:
-        keys = {verdict["key"]: verdict["kinds"] for verdict in verdicts.verdicts(store, Filter("9.1"))}
+    keys = {verdict["key"]: verdict["kinds"] for verdict in verdicts.verdicts(store, Filter("9.1"))}
     return {key.replace("::shop.PriceTest::", "").replace("::InjectedTest::", "::"): kind for key, kind in keys.items()}
 
 
 @pytest.mark.parametrize("folder", ["abs_file", "bats_junit_path", "object_names"])
-def test_a_test_is_the_same_in_both_runs(import_build, folder):
+def test_a_test_is_the_same_in_both_runs(import_build, folder, store):
     for number in (1, 2):
         import_build(f"{folder}/run{number}.xml", number)
-    assert list(kinds().values()) == [["new_failure"]]
-    tests = stored("SELECT file, class, name FROM tests")
+    assert list(kinds(store).values()) == [["new_failure"]]
+    tests = store.rows("SELECT file, class, name FROM tests")
     assert len(tests) == (1 if folder == "object_names" else 2)
 
 
@@ -77,18 +69,17 @@ def test_twins_are_no_retries(import_build):
     assert (answer["total"], answer["failed"]) == (4, 1)
 
 
-def test_a_job_with_twins(poll):
+def test_a_job_with_twins(poll, store):
     assert poll("paramclass")["ingested"] == 4
-    assert [(row["total"], row["failed"]) for row in stored("SELECT total, failed FROM builds ORDER BY number")] == [
-        (4, 0), (4, 0), (4, 1), (4, 1),
-    ]  # fmt: skip
-    assert kinds() == {'[1] amount = "0"': ["regression"]}
+    counts = store.rows("SELECT total, failed FROM builds ORDER BY number")
+    assert [tuple(row.values()) for row in counts] == [(4, 0), (4, 0), (4, 1), (4, 1)]
+    assert kinds(store) == {'[1] amount = "0"': ["regression"]}
 
 
-def test_the_files_of_one_retried_run(import_build):
+def test_the_files_of_one_retried_run(import_build, store):
     answer = import_build("trx_retries/TestResults")
     assert (answer["total"], answer["failed"]) == (4, 0)
-    finals = stored("SELECT name, attempt FROM results JOIN tests USING (test) WHERE is_final AND attempt > 1")
+    finals = store.rows("SELECT name, attempt FROM results JOIN tests USING (test) WHERE is_final AND attempt > 1")
     assert {row["name"]: row["attempt"] for row in finals} == {"Removes": 2, "Empties": 3}
 
 
@@ -96,24 +87,24 @@ def test_the_files_of_one_retried_run(import_build):
     ("folder", "total", "failed", "tests", "attempts"),
     [("two_files_same_test", 2, 1, 1, 1), ("fail_error_pass", 1, 0, 1, 3), ("same_name_classes", 2, 1, 2, 1)],
 )
-def test_repeats(import_build, folder, total, failed, tests, attempts):
+def test_repeats(import_build, folder, total, failed, tests, attempts, store):
     answer = import_build(folder)
     assert (answer["total"], answer["failed"]) == (total, failed)
-    (row,) = stored("SELECT count(DISTINCT test) AS tests, max(attempt) AS attempts FROM results")
+    (row,) = store.rows("SELECT count(DISTINCT test) AS tests, max(attempt) AS attempts FROM results")
     assert (row["tests"], row["attempts"]) == (tests, attempts)
 
 
-def test_the_modules_of_a_job(poll):
+def test_the_modules_of_a_job(poll, store):
     assert poll("modules")["ingested"] == 4
-    tests = stored("SELECT file, class, name FROM tests ORDER BY file")
+    tests = store.rows("SELECT file, class, name FROM tests ORDER BY file")
     assert [tuple(row.values()) for row in tests] == [
         ("core", "InjectedTest", "boots"),
         ("ui", "InjectedTest", "boots"),
     ]
-    assert kinds() == {"ui::boots": ["regression"]}
+    assert kinds(store) == {"ui::boots": ["regression"]}
 
 
-def test_a_glob_of_a_shell_keeps_the_modules(regtracker, tmp_path, monkeypatch):
+def test_a_glob_of_a_shell_keeps_the_modules(regtracker, tmp_path, monkeypatch, store):
     suite = '<testsuite name="InjectedTest"><testcase classname="InjectedTest" name="boots">{}</testcase></testsuite>'
     for module, inner in (("core", ""), ("ui", "<failure/>")):
         folder = tmp_path / module / "target" / "surefire-reports"
@@ -122,4 +113,4 @@ def test_a_glob_of_a_shell_keeps_the_modules(regtracker, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     files = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.glob("*/target/surefire-reports/*.xml"))
     regtracker("import", *files, "--release", "9.1", "--module", "m")
-    assert [row["file"] for row in stored("SELECT file FROM tests ORDER BY file")] == ["core", "ui"]
+    assert [row["file"] for row in store.rows("SELECT file FROM tests ORDER BY file")] == ["core", "ui"]
