@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
+from support.store_builder import World
+
 from data.model import ids
 
 MOVES = {"broke": "PF", "dead": "FF", "fixed": "FP", "steady": "PP", "came": "-F", "went": "P-"}
 
 
-def test_the_newest_run_is_compared_with_the_one_before_it(world, screen):
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two runs with every kind of move, for tests that only read."""
+    world = World.at(tmp_path_factory.mktemp("compare") / "home")
     world.history(MOVES)
+    return world
+
+
+def test_the_newest_run_is_compared_with_the_one_before_it(filled, screen):
     compare = screen("compare", "/compare")
     assert compare.title == "7.0 #1 to 7.0 #2"
     links = compare.texts("link")
@@ -41,17 +51,15 @@ def test_a_run_that_lacks_a_build_is_compared_without_it(world, screen):
     assert "incomplete" in compare.one("row", "now") and "100.00" not in compare.one("row", "now")
 
 
-def test_the_url_chooses_runs_and_class(world, screen):
-    world.history(MOVES)
-    first, second = (ids.text(run.id) for run in world.runs)
+def test_the_url_chooses_runs_and_class(filled, screen):
+    first, second = (ids.text(run.id) for run in filled.runs)
     compare = screen("compare", f"/compare?base={second}&candidate={first}&class=disappeared")
     assert compare.cases("came") and "passed → failed 1" in compare.texts("link")
     assert "No tests in this class" in screen("compare", f"/compare?base={first}&candidate={first}&class=fixed")
 
 
-def test_the_run_page_links_to_the_comparison(world, screen):
-    world.history(MOVES)
-    first, second = (ids.text(run.id) for run in world.runs)
+def test_the_run_page_links_to_the_comparison(filled, screen):
+    first, second = (ids.text(run.id) for run in filled.runs)
     link = screen("run", f"/runs/{second}").one("link", "Compare")
     assert link.href.startswith("/compare?") and f"base={first}&candidate={second}" in link.href
     assert not any("/compare?" in link.href for link in screen("run", f"/runs/{first}").all("link"))

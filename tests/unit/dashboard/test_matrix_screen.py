@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from support.screen import Element, Screen
+from support.store_builder import World
 
 
-def fill(world) -> None:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """For tests that only read."""
+    world = World.at(tmp_path_factory.mktemp("matrix") / "home")
+    fill(world)
+    return world
+
+
+def fill(world: World) -> None:
     storage, runs = {"storage": {"s": "P"}}, []
     for letter in "PFF":
         runs += [{"routing": {"a": letter, "b": "P"}} | storage, (storage, {"environment": "staging"})]
@@ -29,8 +39,7 @@ def test_it_shows_whether_the_release_may_ship_and_lists_the_obstacles(world, sc
     assert "7.0 has no recent run" in screen("matrix", "/matrix").title, "nothing is broken, but the runs are old"
 
 
-def test_a_cell_lists_its_own_tests(world, screen):
-    fill(world)
+def test_a_cell_lists_its_own_tests(filled, screen):
     chosen = screen("matrix", "/matrix?row=routing&column=prod")
     assert chosen.cases("a")
     (current,) = [link for link in chosen.one("table").all("link") if link.is_current]
@@ -39,8 +48,7 @@ def test_a_cell_lists_its_own_tests(world, screen):
     assert "No broken test" in screen("matrix", "/matrix?row=nothing&column=nowhere")
 
 
-def test_the_url_chooses_the_columns_and_the_unnamed_topology_can_be_chosen(world, screen):
-    fill(world)
+def test_the_url_chooses_the_columns_and_the_unnamed_topology_can_be_chosen(filled, screen):
     matrix = screen("matrix", "/matrix?by=topology")
     module, unnamed = matrix.all("columnheader")
     assert module.text == "Module" and "column=none" in unnamed.one("link", "none").href
