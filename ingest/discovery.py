@@ -14,7 +14,7 @@ from typing import Any
 
 from data.lake.store import Store
 from data.tasks.build_lookups import SAME_START, known_builds
-from data.tasks.jobs import JobRow, load_jobs
+from data.tasks.jobs import JobRow
 from data.tasks.ledger import LedgerEntry
 from ingest.jenkins.build_details import moment
 from ingest.jenkins.client import Jenkins
@@ -42,14 +42,18 @@ class DiscoveredWork:
 
 
 def discover(
-    jenkins: Jenkins, layout: JobLayout, store: Store, pool: ThreadPoolExecutor, now: datetime
+    jenkins: Jenkins,
+    layout: JobLayout,
+    store: Store,
+    before: dict[str, JobRow],
+    pool: ThreadPoolExecutor,
+    now: datetime,
 ) -> Iterator[DiscoveredWork]:
-    """Sweep once, yielding what is new in parts to be committed one by one.
+    """Sweep once, yielding what is new in parts to be committed one by one. `before`: the jobs at the last sweep.
 
     Raises JenkinsError if the sweep itself fails or the server stops answering.
     """
     source = layout.source.name
-    before = load_jobs(store, source)
     swept = layout.jobs(jenkins)
     names = {job.job for job in swept}
     absent = [job for job in before.values() if job.job not in names and job.missing < MAX_MISSING]

@@ -24,7 +24,7 @@ from data.model import ids
 from data.model.build_record import BuildKey, BuildRecord
 from data.settings import SourceSettings
 from data.tasks import ledger
-from data.tasks.build_lookups import EntryContext, entry_contexts
+from data.tasks.build_lookups import EntryContext
 from data.tasks.jobs import JobRow, update_jobs
 from data.tasks.ledger import BUILD, FAILED, GONE, RUN, LedgerEntry
 from data.tasks.poll_log import PollRecord, log_poll
@@ -39,6 +39,7 @@ from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, ShutdownError
 from ingest.reading_marks import ReadingMarks
 from ingest.retry import MAX_SERVER_FAILURES
+from ingest.source_state import SourceState
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Pipeline:
         self.jenkins = jenkins or Jenkins(source, self.stop)
         self.reader = BuildReader(store, source, self.jenkins)
         self.layout = self.reader.layout
+        self.state = SourceState(source.name)
         self._marks = ReadingMarks(store.settings.home / f"{source.name}.reading", source.name)
         # Kept between polls, because each of its threads has a logged-in session.
         self._pool = ThreadPoolExecutor(source.max_in_flight, thread_name_prefix=source.name)
@@ -119,7 +121,8 @@ class Pipeline:
 
     def sweep(self) -> None:
         """Discover new builds and commit their ledger rows. Raises JenkinsError."""
-        for found in discover(self.jenkins, self.layout, self.store, self._pool, utc_now()):
+        before = self.state.jobs(self.store)
+        for found in discover(self.jenkins, self.layout, self.store, before, self._pool, utc_now()):
             for job, error in found.failed:
                 log.warning("%s: %s: %s", self.source.name, job, error)
                 self.tally.failed += 1
@@ -143,10 +146,12 @@ class Pipeline:
 
         Raises JenkinsError if the server stops answering.
         """
+        if not self.state.due(self.store, kind, utc_now(), 1, eager):
+            return False
         tried: set[tuple[str, str, int]] = set()
         while time.monotonic() < deadline:
             with self._locked(), self._crashes_noted():
-                due = ledger.due(self.store, self.source.name, kind, utc_now(), len(tried) + CHUNK, eager)
+                due = self.state.due(self.store, kind, utc_now(), len(tried) + CHUNK, eager)
                 # The newest chunk first, but within it the oldest first: then "first seen" rarely has to be corrected.
                 entries = [entry for entry in due if entry.key not in tried][:CHUNK][::-1]
                 if not entries:
@@ -211,7 +216,7 @@ class Pipeline:
 
     def _results(self, entries: list[LedgerEntry], force: bool, marked: bool) -> Iterator[ReadResult | None]:
         """Results as they arrive; None if none did for a while, so that a batch never waits for a slow answer."""
-        context = entry_contexts(self.store, entries)
+        context = self.state.contexts(self.store, entries)
         remaining = iter(entries)
         pending: set[Future[ReadResult]] = set()
         ahead = self.source.max_in_flight + 2

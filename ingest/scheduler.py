@@ -23,7 +23,7 @@ from data.lake import maintenance
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.settings import Settings
-from data.tasks import ledger, poll_status, requests
+from data.tasks import poll_status, requests
 from data.tasks.poll_log import PollRecord
 from data.tasks.requests import WorkRequest
 from ingest.bug_feed import FeedError, import_bugs
@@ -57,6 +57,7 @@ class IngestScheduler:
         self._opened_at = self.store.snapshot().id
         self._gate = threading.Lock()
         self._using = 0  # threads that use the store
+        self._checked_snapshot = -1
         self._checked_write: bytes | None = None
         self._working_on: set[int] = set()
         self._backfills: dict[int, BackfillProgress] = {}  # whose builds polls are reading
@@ -129,7 +130,7 @@ class IngestScheduler:
             except Exception:
                 # The next poll continues from the ledger; the current batch was not committed.
                 log.exception("%s: the poll failed", name)
-            due = ledger.next_due(self.store, name)
+            due = pipeline.state.next_due(self.store)
             if due is not None:
                 soonest = SOON_S if pipeline.more else pipeline.reader.running_again.total_seconds()
                 self.wake(name, max((due - utc_now()).total_seconds(), soonest))
@@ -157,7 +158,11 @@ class IngestScheduler:
             if write is not None and write == self._checked_write:
                 return
             self._checked_write = write
-            for request in requests.claim(self.store):
+            claimed = requests.claim_uploads(self.store)
+            if (snapshot := self.store.snapshot().id) != self._checked_snapshot:
+                self._checked_snapshot = snapshot
+                claimed = requests.claim_in_lake(self.store) + claimed
+            for request in claimed:
                 self._working_on.add(request.request)
                 executor = "uploads" if request.kind == "upload" else "requests"
                 self.scheduler.add_job(self._handle, args=[request], misfire_grace_time=None, executor=executor)

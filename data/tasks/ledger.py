@@ -35,6 +35,10 @@ _LEDGER_COLUMNS: dict[str, pa.DataType] = {
     "updated_at": pa.timestamp("us"),
     "crashes": pa.int32(),
 }
+_COLUMNS = """source, job, number, any_value(kind) AS kind, any_value(state) AS state, max(attempts) AS attempts,
+    any_value(error) AS error, min(next_try) AS next_try, min(first_seen) AS first_seen,
+    coalesce(max(crashes), 0) AS crashes"""  # of the rows of one build
+_EAGERLY_TRIED = (NEW, RUNNING, RETRY)
 _KEYS, _LEDGER = pa.schema(_KEY_COLUMNS), pa.schema(_LEDGER_COLUMNS)
 
 
@@ -57,19 +61,38 @@ class LedgerEntry:
     def key(self) -> BuildKey:
         return self.source, self.job, self.number
 
+    def is_due(self, now: datetime, eager: bool) -> bool:
+        """Whether to try it now. `eager`: also if it failed or is running, however recently."""
+        return (self.next_try is not None and self.next_try <= now) or (eager and self.state in _EAGERLY_TRIED)
+
+
+def open_entries(store: Store, source: str, limit: int) -> list[LedgerEntry]:
+    """The entries that are due now or later, newest builds first."""
+    rows = store.rows(
+        f"""SELECT {_COLUMNS} FROM ledger
+        WHERE source = $source AND (next_try IS NOT NULL OR list_contains($eagerly, state))
+        GROUP BY source, job, number ORDER BY number DESC, job LIMIT $limit""",
+        {"source": source, "eagerly": list(_EAGERLY_TRIED), "limit": limit},
+    )
+    return [LedgerEntry(**row) for row in rows]
+
 
 def due(
     store: Store, source: str, kind: str, now: datetime, limit: int = 100_000, eager: bool = False
 ) -> list[LedgerEntry]:
     """The entries to try now, newest builds first. `eager` adds those that failed or are running, however recently."""
     rows = store.rows(
-        """SELECT source, job, number, any_value(kind) AS kind, any_value(state) AS state, max(attempts) AS attempts,
-                  any_value(error) AS error, min(next_try) AS next_try, min(first_seen) AS first_seen,
-                  coalesce(max(crashes), 0) AS crashes
-        FROM ledger WHERE source = $source AND kind = $kind
-            AND (next_try <= $now OR ($eager AND state IN ('new', 'running', 'retry')))
+        f"""SELECT {_COLUMNS} FROM ledger WHERE source = $source AND kind = $kind
+            AND (next_try <= $now OR ($eager AND list_contains($eagerly, state)))
         GROUP BY source, job, number ORDER BY number DESC, job LIMIT $limit""",
-        {"source": source, "kind": kind, "now": now, "limit": limit, "eager": eager},
+        {
+            "source": source,
+            "kind": kind,
+            "now": now,
+            "limit": limit,
+            "eager": eager,
+            "eagerly": list(_EAGERLY_TRIED),
+        },
     )
     return [LedgerEntry(**row) for row in rows]
 

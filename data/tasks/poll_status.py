@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from data.tasks.poll_log import PollRecord
 
 FORGOTTEN_AFTER = timedelta(days=1)  # rows of processes that no longer run
 HEARTBEAT_S = 30.0
+SHOWN_AFTER_S = 1.0  # a poll in progress
 ALIVE_FOR = timedelta(seconds=100)  # after this time without a heartbeat a process and its polls count as ended
 # Names of rows that are not polls; no source can have one of them.
 _HEARTBEAT, _FEED, _IN_PROGRESS = "*process", "*bugs", "*reading "
@@ -48,13 +50,31 @@ def record_heartbeat(store: Store) -> None:
 
 
 @contextmanager
-def poll_in_progress(store: Store, source: str) -> Iterator[None]:
-    """Record that this process polls a source, for the duration of the block. It counts only with recent heartbeats."""
-    _save_status(store, PollRecord(_IN_PROGRESS + source, _now(), 0.0))
+def poll_in_progress(store: Store, source: str, after_s: float = SHOWN_AFTER_S) -> Iterator[None]:
+    """Record that this process polls a source, once the block has taken `after_s` seconds: most polls find nothing and
+    end before anybody could see it. It counts only with recent heartbeats."""
+    name, ended, began = _IN_PROGRESS + source, False, _now()
+    lock = threading.Lock()
+    shown = False
+
+    def show() -> None:
+        nonlocal shown
+        with lock:
+            if not ended:
+                _save_status(store, PollRecord(name, began, 0.0))
+                shown = True
+
+    timer = threading.Timer(after_s, show)
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        store.write_unversioned(lambda cursor: _delete_old_status(cursor, _IN_PROGRESS + source, _now()))
+        timer.cancel()
+        with lock:
+            ended = True
+        if shown:
+            store.write_unversioned(lambda cursor: _delete_old_status(cursor, name, _now()))
 
 
 def _save_status(store: Store, poll: PollRecord, following: datetime | None = None) -> None:

@@ -104,17 +104,22 @@ def uploaded_files(store: Store, request: WorkRequest) -> list[RawFile]:
 def claim(store: Store) -> list[WorkRequest]:
     """Claim the waiting requests for this process, and those whose process has died; oldest first. A request that
     MAX_TRIES processes have died over has failed."""
-    claimed = _claim_in_lake(store)
-    uploads = waiting_uploads.claim(store, _now() - LOST_AFTER, _now())
-    for upload in map(_request, uploads):
+    return sorted(claim_in_lake(store) + claim_uploads(store), key=lambda one: one.created_at)
+
+
+def claim_uploads(store: Store) -> list[WorkRequest]:
+    """As `claim`, the uploads. They wait outside the lake, so they come without a snapshot."""
+    claimed = []
+    for upload in map(_request, waiting_uploads.claim(store, _now() - LOST_AFTER, _now())):
         if upload.tries < MAX_TRIES:
             claimed.append(upload)
         else:
             report_progress(store, upload, FAILED, _GIVEN_UP)
-    return sorted(claimed, key=lambda one: one.created_at)
+    return claimed
 
 
-def _claim_in_lake(store: Store) -> list[WorkRequest]:
+def claim_in_lake(store: Store) -> list[WorkRequest]:
+    """As `claim`, the requests in the lake."""
     where = "state = 'waiting' OR (state = 'working' AND updated_at < ?)"
     arguments = [_now() - LOST_AFTER]
     if not _read(store, where, arguments):
@@ -137,7 +142,7 @@ def _claim_in_lake(store: Store) -> list[WorkRequest]:
 
     taken = store.transact("ingest", "requests claimed", take)
     marks = ", ".join("?" for _ in taken)
-    return _read(store, f"request IN ({marks})", taken) if taken else []
+    return _read(store, f"request IN ({marks}) ORDER BY created_at", taken) if taken else []
 
 
 def begin(store: Store, request: WorkRequest) -> None:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from dash import Dash
+from support.fake_server import eventually
 from support.screen import Element, Screen
 from support.store_builder import World
 
 from dashboard.app import create_app
+from data.lake.migrations import POLL_STATUS_TABLE
 from data.model import ids
 from data.model.build_record import BuildRecord
 from data.model.measures import iso
@@ -131,7 +133,8 @@ def test_a_quiet_source_is_ok_and_shows_its_next_poll(world, screen, now):
 
 def test_a_source_being_read_is_not_stale_and_a_dead_process_reads_nothing(world, screen, now):
     open_work(world, started_at=now - timedelta(days=1), duration_s=1.0)
-    with poll_status.poll_in_progress(world.store, "ci"):
+    with poll_status.poll_in_progress(world.store, "ci", after_s=0):
+        eventually(lambda: world.store.value(f"SELECT count(*) FROM {POLL_STATUS_TABLE}"))
         ingest = screen("ingest", "/ingest")
         assert "Ingestion is not running" in ingest.one("alert") and "Ingestion stopped" not in ingest
         assert source(ingest)["State"] == "stale"
