@@ -56,32 +56,42 @@ BOMBS: dict[str, tuple[bytes, dict[str, float], str]] = {
 }
 
 
+def configure(monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]) -> None:
+    for name, value in limits.items():
+        monkeypatch.setenv(f"REGTRACKER_LIMITS__{name.upper()}", str(value))
+
+
 @pytest.fixture(params=BOMBS)
 def bomb(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, str]:
     """(an archive that exceeds a limit, what its refusal says); the limits are configured."""
     content, limits, words = BOMBS[request.param]
-    for name, value in limits.items():
-        monkeypatch.setenv(f"REGTRACKER_LIMITS__{name.upper()}", str(value))
+    configure(monkeypatch, limits)
     return content, words
 
 
-def test_an_upload(regtracker: Run, bomb: tuple[bytes, str]) -> None:
+def test_an_upload(regtracker: Run) -> None:
     """Refused at once if its directory shows it, else when ingest reads it."""
-    client = create_app(load()).server.test_client()
-    form: dict[str, Any] = {"release": "9.0", "module": "m", "files": (io.BytesIO(bomb[0]), "r.zip")}
-    answer = client.post("/api/v1/builds", data=form)
-    assert answer.status_code in (202, 413)
-    with closing(Store.open(load())) as store:
-        if answer.status_code == 413:
-            assert bomb[1] in answer.json["detail"] and answer.json["parameter"] == "files"
-            assert store.value("SELECT count(*) FROM requests") == 0
-        else:
-            (request,) = requests.claim(store)
-            handle_request(context(store), request)
-            found = requests.status(store, request.request)
-            assert found and found.state == "failed" and bomb[1] in (found.error or "")
-        assert store.value("SELECT count(*) FROM builds") == 0
-        assert store.value("SELECT count(*) FROM raw_files") == 0
+    refused = 0
+    for number, (content, limits, words) in enumerate(BOMBS.values()):
+        with pytest.MonkeyPatch.context() as patch:
+            configure(patch, limits)
+            client = create_app(load()).server.test_client()
+            form: dict[str, Any] = {"release": "9.0", "module": f"m{number}", "files": (io.BytesIO(content), "r.zip")}
+            answer = client.post("/api/v1/builds", data=form)
+            assert answer.status_code in (202, 413)
+            with closing(Store.open(load())) as store:
+                if answer.status_code == 413:
+                    refused += 1
+                    assert words in answer.json["detail"] and answer.json["parameter"] == "files"
+                    assert requests.claim(store) == []
+                else:
+                    (request,) = requests.claim(store)
+                    handle_request(context(store), request)
+                    found = requests.status(store, request.request)
+                    assert found and found.state == "failed" and words in (found.error or "")
+                assert store.value("SELECT count(*) FROM builds") == 0
+                assert store.value("SELECT count(*) FROM raw_files") == 0
+    assert 0 < refused < len(BOMBS)
 
 
 def context(store: Store) -> HandlerContext:
@@ -91,12 +101,15 @@ def context(store: Store) -> HandlerContext:
     return HandlerContext(store, [], unused, unused, unused, unused)
 
 
-def test_an_import(regtracker: Run, tmp_path: Path, bomb: tuple[bytes, str]) -> None:
+def test_an_import(regtracker: Run, tmp_path: Path) -> None:
     path = tmp_path / "reports.zip"
-    path.write_bytes(bomb[0])
-    done = regtracker("import", str(path), "--release", "7.0", "--module", "m", "--json")
-    assert done.exit_code == 1 and bomb[1] in json.loads(done.stdout)["error"]
-    assert "Imported" not in done.stdout and done.stderr
+    for content, limits, words in BOMBS.values():
+        path.write_bytes(content)
+        with pytest.MonkeyPatch.context() as patch:
+            configure(patch, limits)
+            done = regtracker("import", str(path), "--release", "7.0", "--module", "m", "--json")
+        assert done.exit_code == 1 and words in json.loads(done.stdout)["error"]
+        assert "Imported" not in done.stdout and done.stderr
 
 
 def test_a_polled_build(regtracker: Run, web: WebServer, bomb: tuple[bytes, str]) -> None:

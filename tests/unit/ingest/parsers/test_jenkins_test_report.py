@@ -113,7 +113,9 @@ scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.tex
 FIELDS = """suites cases childReports child url number result name status className duration totalCount passCount
     errorDetails errorStackTrace enclosingBlockNames timestamp skipped"""
 keys = st.sampled_from(FIELDS.split())
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5))
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5), max_leaves=30
+)
 
 
 @given(st.dictionaries(keys, values, max_size=5))
