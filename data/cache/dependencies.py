@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Dependency = tuple[str, str]  # ("release", name), ("table", name), or WHOLE_STORE
+# ("release", name), ("table", name), ("names", a field of filters): what names there are; or one of those below.
+Dependency = tuple[str, str]
 WHOLE_STORE: Dependency = ("store", "")
 REBUILDS: Dependency = ("rebuilds", "")  # the last rebuild, and whether it has finished
-# Names of releases, versions, environments, modules and topologies, whatever their results.
-NAMES: Dependency = ("names", "")
 
 
 class _Recording:

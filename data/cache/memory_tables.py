@@ -16,8 +16,9 @@ from weakref import WeakValueDictionary
 import duckdb
 
 from data.cache import parquet_files
-from data.cache.dependencies import NAMES, REBUILDS, Dependency
+from data.cache.dependencies import REBUILDS, Dependency
 from data.cache.snapshot_state import ContentVersion, SnapshotState
+from data.model.filter_sql import NAMES
 from data.model.measures import LISTED_BUILDS, REBUILT, UNREAD, sums
 from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
@@ -73,13 +74,13 @@ _ROWS_OF_RELEASES = {
 _ROWS: dict[Dependency, tuple[set[str], str]] = {
     ("table", "matched_metadata"): ({"matched_metadata"}, "SELECT hash(m) AS row FROM matched_metadata m"),
     ("table", "named_by_bugs"): ({"named_by_bugs"}, "SELECT hash(n) AS row FROM named_by_bugs n"),
-    NAMES: (
-        {"releases", "runs", "builds", "build_counts", "run_builds"},
-        """SELECT DISTINCT hash(release, version, environment) AS row FROM runs
-        UNION SELECT hash(release, version, environment, module) FROM builds
-        UNION SELECT hash(release, module, topology) FROM build_counts
-        UNION SELECT hash(module) FROM run_builds UNION SELECT hash(release, 0) FROM releases""",
-    ),
+    **{
+        ("names", field): (
+            {table for table, _ in columns},
+            " UNION ".join(f"SELECT hash({column}) AS row FROM {table}" for table, column in columns),
+        )
+        for field, columns in NAMES.items()
+    },
 }
 _CHECKSUM = "bit_xor(row)::VARCHAR || '/' || count(*)"
 _OF_RUNS = {"runs", "run_builds", "builds", "ledger"}

@@ -11,9 +11,10 @@ from functools import wraps
 from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from data.cache.dependencies import NAMES, REBUILDS, WHOLE_STORE, Dependency
+from data.cache.dependencies import REBUILDS, WHOLE_STORE, Dependency
 from data.lake.store import Store
 from data.model import ids
+from data.model.filter_sql import NAMES
 from data.model.filters import Filter
 
 P = ParamSpec("P")
@@ -30,6 +31,17 @@ def of_tables(*tables: str) -> Declare:
 def of_release(_store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
     """The query reads the runs, builds and results of one release: its argument `release`, or that of its filter."""
     return release_dependencies(arguments.get("release") or arguments["flt"].release)
+
+
+def of_release_alone(argument: str, *tables: str) -> Declare:
+    """As `of_release`, with these tables, if the argument of this name is None; else the whole store."""
+
+    def declare(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+        if arguments[argument] is not None:
+            return [WHOLE_STORE]
+        return [*of_release(store, arguments), *(("table", table) for table in tables)]
+
+    return declare
 
 
 def of_runs(*names: str) -> Declare:
@@ -50,9 +62,12 @@ def of_build(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
     return release_dependencies(store.value("SELECT release FROM builds WHERE build = ?", [build]))
 
 
-def of_names(_store: Store, _arguments: dict[str, Any]) -> Iterable[Dependency]:
-    """The query reads the names of releases, versions, environments, modules and topologies."""
-    return [NAMES]
+def of_names(_store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+    """The query reads the names of all releases, and the other names of that of its filter, or of all."""
+    release = arguments["flt"].release
+    if release is None:
+        return [("names", field) for field in NAMES]
+    return [("names", "release"), *release_dependencies(release)]
 
 
 def release_dependencies(release: str | None) -> list[Dependency]:

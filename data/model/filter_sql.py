@@ -8,6 +8,16 @@ from typing import Any
 
 from data.model.filters import Filter
 
+# What a filter can name, by its field, with the columns that hold such names. A module may be an owning module or the
+# module of a job.
+NAMES = {
+    "release": (("releases", "release"),),
+    "version": (("runs", "version"), ("builds", "version")),
+    "environment": (("runs", "environment"), ("builds", "environment")),
+    "module": (("build_counts", "module"), ("builds", "module"), ("run_builds", "module")),
+    "topology": (("build_counts", "topology"),),
+}
+
 
 def conditions(flt: Filter, alias: str) -> tuple[str, dict[str, Any]]:
     """A condition on the columns release, version and environment of `alias`, and its parameters."""

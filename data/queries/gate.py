@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -55,7 +55,7 @@ class RunInLane:
         return self.runs[self.age]
 
 
-@cached_query()
+@cached_query(of_release_alone("baseline", "ledger"))
 def gate(
     store: Store,
     flt: Filter,

@@ -7,50 +7,39 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from data.cache.dependencies import NAMES, Dependency
+from data.cache.dependencies import Dependency
 from data.lake.cached_query import cached_query, of_build, run_dependencies
 from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import conditions
+from data.model.filter_sql import NAMES, conditions
 from data.model.filters import EVERYTHING, Filter
 from data.model.metadata_matching import AMBIGUOUS_METADATA
 
 _TABLES = {"run": "runs", "build": "builds", "test": "tests"}
-# What a filter can name, by its field, with the columns that hold such names. A module may be an owning module or the
-# module of a job.
-_NAMES = {
-    "release": (("releases", "release"),),
-    "version": (("runs", "version"), ("builds", "version")),
-    "environment": (("runs", "environment"), ("builds", "environment")),
-    "module": (("build_counts", "module"), ("builds", "module"), ("run_builds", "module")),
-    "topology": (("build_counts", "topology"),),
-}
 
 
-def _names(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+def _existence(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
     what, name = arguments["what"], arguments["name"]
     if what == "run":
         return run_dependencies(store, name)
     if what == "build":
         return of_build(store, {"build_id": name})
-    return [("table", "tests")] if what == "test" else [NAMES]
+    return [("table", "tests")] if what == "test" else [("names", what)]
 
 
-@cached_query(_names)
+@cached_query(_existence)
 def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool:
     """`what`: run, build or test, by id; or a field of a filter, by name. Raises ValueError for an invalid id."""
     if what in _TABLES:
         return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [ids.number(name)])
-    return any(
-        store.value(f"SELECT EXISTS (FROM {table} WHERE {column} = ?)", [name]) for table, column in _NAMES[what]
-    )
+    return any(store.value(f"SELECT EXISTS (FROM {table} WHERE {column} = ?)", [name]) for table, column in NAMES[what])
 
 
 def unknown_name(store: Store, flt: Filter) -> tuple[str, str] | None:
     """The field and value of the filter that nothing in the store has, such as ("module", "ruoting"); None if there is
     something for every field. A known environment in which a known release never ran is not unknown."""
-    for what in _NAMES:
+    for what in NAMES:
         name = getattr(flt, what)
         if name is not None and not exists(store, what, name, Filter(as_of=flt.as_of)):
             return what, name

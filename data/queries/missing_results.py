@@ -45,7 +45,6 @@ def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[
     )
     if not found:
         return {}
-    depend_on([WHOLE_STORE])  # what a job usually tests may be known from another release
     usual = _usual_results(store, found)
     read = _results_read(store, [row["build"] for row in found if row["build"] is not None])
     answer: dict[str, list[LackingBuild]] = defaultdict(list)
@@ -89,12 +88,13 @@ def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, d
                 unnest($number::INTEGER[]) AS number, unnest($release::VARCHAR[]) AS release,
                 unnest($environment::VARCHAR[]) AS environment),
         nearest AS (
-            SELECT g.at, b.build FROM g JOIN builds b USING (source, job)
+            SELECT g.at, b.build, (b.release, b.environment) IS NOT DISTINCT FROM (g.release, g.environment) AS own
+            FROM g JOIN builds b USING (source, job)
             WHERE b.state = 'final' AND b.total > 0 AND b.result IS DISTINCT FROM 'ABORTED' AND b.number <> g.number
             QUALIFY row_number() OVER (PARTITION BY g.at ORDER BY
                 (b.release, b.environment) IS DISTINCT FROM (g.release, g.environment), b.number > g.number,
                 abs(b.number - g.number), b.build) <= $nearest)
-        SELECT n.at, n.build, c.module, sum(c.total)::INTEGER AS total
+        SELECT n.at, n.build, n.own, c.module, sum(c.total)::INTEGER AS total
         FROM nearest n JOIN build_counts c USING (build) GROUP BY ALL""",
         {name: [row[name] for row in found] for name in ("source", "job", "number", "release", "environment")}
         | {"at": list(range(len(found))), "nearest": NEAREST},
@@ -104,6 +104,9 @@ def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, d
     for row in rows:
         builds[row["at"]].add(row["build"])
         totals[row["at"]][row["module"]].append(row["total"])
+    own = {(row["at"], row["build"]) for row in rows if row["own"]}
+    if len(own) < NEAREST * len(found):  # a build of another release may be one of the nearest
+        depend_on([WHOLE_STORE])
     usual: dict[int, dict[str, int]] = {}
     for at, modules in totals.items():
         medians = {

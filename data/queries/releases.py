@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from data.lake.cached_query import cached_query, of_names, of_release
+from data.lake.cached_query import cached_query, of_names, of_release, of_tables
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
@@ -38,12 +38,16 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
 
     Not cached as a whole: freshness and staleness follow the clock.
     """
-    at = store if flt.as_of is None else store.at(flt.as_of)
-    names = [row["release"] for row in at.rows("SELECT release FROM releases ORDER BY release")]
-    filters = [replace(flt, release=name) for name in names if flt.release in (None, name)]
+    filters = [replace(flt, release=name) for name in release_names(store, flt) if flt.release in (None, name)]
     found = [_tile(each, lane_states(store, each), unread_histories(store, each)) for each in filters]
     found.sort(key=lambda tile: tile["freshness_s"] if tile["freshness_s"] is not None else math.inf)
     return found
+
+
+@cached_query(of_tables("releases"))
+def release_names(store: Store, flt: Filter = EVERYTHING) -> list[str]:
+    """All release lines of the store, also those that a filter leaves out."""
+    return [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release")]
 
 
 def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.lake.cached_query import cached_query
+from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -40,7 +40,7 @@ class FailureCounts:
     total: np.ndarray
 
 
-@cached_query()
+@cached_query(of_release_alone("base"))
 def regressions(
     store: Store, flt: Filter, base: str | None = None, limit: int = 100, offset: int = 0
 ) -> dict[str, Any] | None:
