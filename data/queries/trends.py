@@ -85,8 +85,8 @@ def trend(
         parameters,
     )
     if by == "run":  # the order within the answer, which other releases do not change
-        places = {rank: place for place, rank in enumerate(sorted({row["rank"] for row in rows}))}
-        rows = [row | {"rank": places[row["rank"]]} for row in rows]
+        positions = {rank: position for position, rank in enumerate(sorted({row["rank"] for row in rows}))}
+        rows = [row | {"rank": positions[row["rank"]]} for row in rows]
     series: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         part = flt.module or flt.topology

@@ -262,17 +262,17 @@ def test_a_commit_between_any_two_queries_is_in_no_answer(stored, kept, forgetfu
     left = 0
     answer(kept, f"/tests/{names['test']}")  # ids that have changed are looked up before a route is entered
     store.cursor = commit_first
-    asked = [(answer, path.format("7.0", **names)) for path in OF_A_RELEASE[::3]]
-    asked += [(answer, path.format(**names)) for path in OF_ALL[::3]]
-    asked += [
+    requests = [(answer, path.format("7.0", **names)) for path in OF_A_RELEASE[::3]]
+    requests += [(answer, path.format(**names)) for path in OF_ALL[::3]]
+    requests += [
         (lambda server, href, name=name: slot(server, name, href), href.format(**names))
         for name, href in SCREENS.items()
     ]
     interrupted = 0
-    for ask, what in asked:
+    for ask, what in requests:
         left = 0
         expected = ask(forgetful, what)
         left = 1
         assert ask(kept, what) == expected, what
         interrupted += not left
-    assert interrupted > len(asked) / 2
+    assert interrupted > len(requests) / 2
