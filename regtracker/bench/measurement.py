@@ -17,12 +17,13 @@ import click
 from data.cli.common import load_settings
 from data.lake.store import Store
 from data.settings import SourceSettings, StoreSettings
+from regtracker.bench import arrivals, queries, reading
 from regtracker.bench import ingest as ingest_bench
-from regtracker.bench import queries, reading
 from regtracker.bench.routes import time_load, time_routes
 from regtracker.bench.synthetic import StoreShape, fill
 from regtracker.processes import Children, free_port, wait_ready
 
+ARRIVAL_RESULTS = {"tiny": 2_000, "small": 1_000_000, "medium": 1_000_000}  # of the store at which builds arrive
 READ_BUILDS = {"tiny": 2, "small": 100, "medium": 400}  # of each dialect of JUnit XML, by the size of ingest
 
 
@@ -33,6 +34,7 @@ def measure(sizes: Sequence[int], ingest_size: str, home: Path | None) -> dict[s
             "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
             "ingest": _ingest(children, Path(scratch) / "ingest", ingest_size),
             "stores": [_store(children, (home or Path(scratch)) / str(size), size) for size in sizes],
+            "arrivals": _arrivals(children, Path(scratch) / "arrivals", ARRIVAL_RESULTS[ingest_size]),
             "reading": _reading(Path(scratch) / "reading", READ_BUILDS[ingest_size]),
         }
 
@@ -86,19 +88,38 @@ def _http(children: Children, home: Path, paths: list[str]) -> dict:
     figures: dict[str, Any] = {}
     for name, megabytes in (("computed", "0"), ("remembered", "128")):
         click.echo(f"Timing the API over HTTP, answers {name} ...", err=True)
-        port = free_port()
-        (home / "bench.toml").touch()
-        environment = {
-            "REGTRACKER_HOME": str(home),
-            "REGTRACKER_WEB__CACHE_MB": megabytes,
-            "REGTRACKER_CONFIG": str(home / "bench.toml"),
-        }
-        children.start("web", "web", "--port", str(port), environment=environment)
-        url = f"http://127.0.0.1:{port}/api/v1"
-        wait_ready(children, f"{url}/health/ready")
+        url = _start_web(children, home, megabytes)
         run_view = next(path for path in paths if path.endswith("/modules") and path.startswith("/runs/"))
         figures[f"http_{name}"] = [asdict(answer) for answer in time_routes(url, paths)]
         figures[f"load_{name}"] = [asdict(time_load(url, run_view, clients)) for clients in (1, 8, 32)]
         figures[f"memory_mb_{name}"] = children.memory_mb("web")
         children.stop("web")
     return figures
+
+
+def _arrivals(children: Children, home: Path, results: int) -> list[dict]:
+    """The load of many clients, without commits and with one every few seconds, on a store of its own."""
+    click.echo("Timing the API while builds arrive ...", err=True)
+    settings = load_settings().model_copy(update={"home": home, "store": StoreSettings(), "source": []})
+    store = Store.open(settings)
+    fill(store, StoreShape.of(results))
+    store.close()
+    url = _start_web(children, home, "128")
+    found = [asdict(result) for result in arrivals.time_arrivals(url, settings)]
+    children.stop("web")
+    return found
+
+
+def _start_web(children: Children, home: Path, cache_mb: str) -> str:
+    """Serve a store; the address of its API."""
+    port = free_port()
+    (home / "bench.toml").touch()
+    environment = {
+        "REGTRACKER_HOME": str(home),
+        "REGTRACKER_WEB__CACHE_MB": cache_mb,
+        "REGTRACKER_CONFIG": str(home / "bench.toml"),
+    }
+    children.start("web", "web", "--port", str(port), environment=environment)
+    url = f"http://127.0.0.1:{port}/api/v1"
+    wait_ready(children, f"{url}/health/ready")
+    return url

@@ -55,7 +55,12 @@ def write(figures: dict, document: Path) -> None:
 
 def text(figures: dict) -> str:
     """The machine, the ingest rates, one table per store, and with several stores how the cost grows."""
-    parts = [figures["machine"] + ".", _ingest(figures["ingest"]), _reading(figures["reading"])]
+    parts = [
+        figures["machine"] + ".",
+        _ingest(figures["ingest"]),
+        _reading(figures["reading"]),
+        _arrivals(figures["arrivals"]),
+    ]
     for store in figures["stores"]:
         parts += [f"### {store['results']:,} results", _query_table(store), _load(store), _size(store)]
     if len(figures["stores"]) > 1:
@@ -87,6 +92,19 @@ def _reading(rates: list[dict]) -> str:
                 f"{rate['both'] / rate['bare']:.2f}",
             ]
             for rate in rates
+        ],
+    )
+
+
+def _arrivals(results: list[dict]) -> str:
+    return _table(
+        "50 clients on the main routes of three releases | requests a second | p50 ms | p95 ms | readiness p95 ms",
+        [
+            [
+                f"{result['commits']} builds arrived" if result["commits"] else "no commits",
+                *(_number(result[name]) for name in ("per_second", "p50_ms", "p95_ms", "ready_p95_ms")),
+            ]
+            for result in results
         ],
     )
 

@@ -168,6 +168,8 @@ def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
     monkeypatch.setattr("regtracker.bench.routes.SECONDS", 0.2)
     monkeypatch.setattr("regtracker.bench.routes.ROUNDS", 2)
     monkeypatch.setattr("regtracker.bench.queries.ROUNDS", 1)
+    monkeypatch.setattr("regtracker.bench.arrivals.SECONDS", 1.0)
+    monkeypatch.setattr("regtracker.bench.arrivals.EVERY_S", 0.2)
     document = tmp_path / "performance.md"
     document.write_text(f"Before.\n{MARKS[0]}\nold\n{MARKS[1]}\nAfter.\n")
     shutil.copytree(empty_store(), tmp_path / "2000")
@@ -187,6 +189,9 @@ def test_the_benchmark_measures_what_it_fills(tmp_path, monkeypatch):
     assert figures["ingest"]["attempts"] > 1_000 and figures["ingest"]["requests"] > 0
     assert len(figures["reading"]) > 5
     assert all(row["results"] == 1_000 and row["bare"] > row["read"] > row["both"] > 0 for row in figures["reading"])
+    without, arriving = figures["arrivals"]
+    assert without["commits"] == 0 < arriving["commits"]
+    assert all(row["per_second"] > 0 and row["p95_ms"] >= row["p50_ms"] for row in figures["arrivals"])
     [store] = figures["stores"]
     assert round(store["results"], -3) == 2_000
     assert {row["question"] for row in store["questions"]} >= {"overview", *PREDECESSOR}
