@@ -80,3 +80,9 @@ def test_what_only_measures_is_imported_by_no_production_package(package: str) -
         if module.split(".")[0] != "regtracker" and any(name.startswith(package) for name in imported(module))
     ]
     assert importers == []
+
+
+def test_no_process_imports_scipy_stats() -> None:
+    """It takes half a second and 40 MB; scipy.special has what is needed of it."""
+    statement = re.compile(r"^\s*(from|import) scipy\.stats\b", re.MULTILINE)
+    assert [module for module, file in FILES.items() if statement.search(file.read_text(encoding="utf-8"))] == []
