@@ -191,7 +191,8 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array[Any]:
     try:
         # Most columns of most builds have one value, which costs a fraction of converting each.
         if values and values[0] == values[-1] and values.count(values[0]) == len(values):
-            return pa.array(values[:1], kind).take(np.zeros(len(values), dtype=np.int32))
+            single: Any = pa.scalar(values[0], kind)
+            return pa.repeat(single, len(values))
         return pa.array(values, kind)
     except UnicodeEncodeError:
         # JSON can contain lone surrogates, which UTF-8 cannot encode.
