@@ -47,15 +47,17 @@ class ReadingRates:
 
 
 def measure(home: Path, builds: int) -> Iterator[ReadingRates]:
-    """Time so many builds of each dialect, each into a store of its own below `home`."""
+    """Time so many builds of each dialect, each a job and a release of its own in a new store in `home`."""
     tune_gc_for_batches()
-    for number, dialect in enumerate(dialects.NAMES):
-        yield _measure(home / str(number), builds, dialect)
+    store = Store.open(single_threaded(Settings(home=home)))
+    for number, dialect in enumerate(dialects.NAMES, 1):
+        yield _measure(store, f"{JOB}-{number}", f"{number}.0", builds, dialect)
+    store.close()
 
 
-def _measure(home: Path, builds: int, dialect: str) -> ReadingRates:
-    source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=JOB, release_fixed="1.0")
-    layout, store = layout_of(source), Store.open(single_threaded(Settings(home=home)))
+def _measure(store: Store, job: str, release: str, builds: int, dialect: str) -> ReadingRates:
+    source = SourceSettings(name="bench", url="http://127.0.0.1/", layout="job", job=job, release_fixed=release)
+    layout = layout_of(source)
     bare = read = committed = 0.0
     results = 0
     batch: list[tuple[BuildRecord, RunRecord]] = []
@@ -67,7 +69,7 @@ def _measure(home: Path, builds: int, dialect: str) -> ReadingRates:
         clock = time.process_time()
         files = ResultFiles([DownloadedFiles("**/*.xml", "junit", True, io.BytesIO(content))])
         began = START + timedelta(hours=number)
-        detail = JenkinsBuildDetail(JOB, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
+        detail = JenkinsBuildDetail(job, number, started_at=began, duration_s=300, final=True, result="SUCCESS")
         record, run = build_record(layout, detail, raw.pack("build.json", "build", b"{}"), files, began)
         assert run is not None  # a job without an orchestrating build forms its own runs
         batch.append((record, run))
@@ -78,7 +80,6 @@ def _measure(home: Path, builds: int, dialect: str) -> ReadingRates:
             results += store.transact("bench", f"{len(batch)} builds", work)
             committed += time.process_time() - clock
             batch = []
-    store.close()
     return ReadingRates(
         dialect, results, results / bare, results / read, results / committed, results / (read + committed)
     )
