@@ -83,7 +83,8 @@ def _register_share(app: Dash) -> None:
             segments = match(page.PATH, url.path)
             if segments is not None:
                 try:
-                    found = page.as_api_call(store(url.filter.as_of), url, **segments)
+                    with store().read(url.filter.as_of) as opened:
+                        found = page.as_api_call(opened, url, **segments)
                 except (ValueError, StoreError, rendering.UnknownError):  # the page shows the error
                     found = None
                 return asdict(found) | {"request": request_id} if found else {"request": request_id}
@@ -100,7 +101,9 @@ def _register_scope(app: Dash) -> None:
     )
     def update_scope(href: str, _snapshot: int | None) -> Any:
         try:
-            return scope(PageUrl.of(href))
+            url = PageUrl.of(href)
+            with store().read(url.filter.as_of) as opened:
+                return scope(opened, url)
         except (FilterError, StoreError) as error:
             raise PreventUpdate from error  # the page shows the error
 
@@ -119,9 +122,9 @@ def _build(opened: Store, url: PageUrl) -> dict[str, Any] | None:
         return None
 
 
-def scope(url: PageUrl) -> tuple[list[Any], list[str], list[str]]:
+def scope(opened: Store, url: PageUrl) -> tuple[list[Any], list[str], list[str]]:
     """(options, values, values) of the selectors, from the URL's filter or from the run or build shown."""
-    chosen, opened = url.filter, store(url.filter.as_of)
+    chosen = url.filter
     segments = match("/runs/<run>", url.path)
     run = None
     if segments and segments["run"] != "latest":

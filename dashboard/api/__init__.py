@@ -1,4 +1,4 @@
-"""The JSON API: everything that a screen shows is one call, cached by snapshot."""
+"""The JSON API: everything that a screen shows is one call, cached until a commit changes it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ STATUS_DESCRIPTIONS = {
     503: "the store cannot be read",
 }
 _ETAG = {
-    "description": "identifies the snapshot and the question; send it as If-None-Match",
+    "description": "identifies the question and what its answer depends on; send it as If-None-Match",
     "schema": {"type": "string"},
 }
 NOT_MODIFIED = {"description": "unchanged since the answer with this ETag"}

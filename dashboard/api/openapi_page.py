@@ -25,7 +25,7 @@ routes = APIBlueprint("document", __name__)
 pages = Blueprint("api_docs", __name__, template_folder="templates")
 _TEXT = """Everything that a screen shows is one call. Times are ISO 8601 in UTC, durations are seconds, rates 0 to 1,
 ids 16 hexadecimal digits. Lists page by `cursor` within one snapshot; `as_of` reads the store as of an earlier
-snapshot; every GET has an `ETag` that is valid until the next commit."""
+snapshot; every GET has an `ETag` that is valid until a commit changes what the answer depends on."""
 
 
 def install(server: OpenAPI) -> None:

@@ -51,7 +51,8 @@ def register(app: Dash) -> None:
         if url.path != PATH:
             return no_update
         try:
-            return grid_data(open_store(url.filter.as_of), url)
+            with open_store().read(url.filter.as_of) as opened:
+                return grid_data(opened, url)
         except (FilterError, ValueError, StoreError):  # the head of the page shows the error
             return None
 

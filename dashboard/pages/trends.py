@@ -83,7 +83,8 @@ def register(app: Dash) -> None:
         if url.path != PATH:
             return no_update, no_update, no_update
         try:
-            series = query(open_store(url.filter.as_of), url)
+            with open_store().read(url.filter.as_of) as opened:
+                series = query(opened, url)
         except (FilterError, StoreError):  # the head of the page shows the error
             series = []
         # Plotly keeps zoom and hidden lines while this stays the same.
