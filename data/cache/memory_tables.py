@@ -9,9 +9,9 @@ names either way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
-from weakref import WeakValueDictionary
 
 import duckdb
 
@@ -28,6 +28,7 @@ TABLES = (
     *("bugs", "bug_cases", "id_aliases", "ledger"),
 )
 MEMORY_DATABASE = "mirror"
+MAX_STATES = 16
 # Tables computed from others, so that no query has to: the sums over the builds of each run, the builds whose results
 # it lacks, the order of runs and builds, and the tests that metadata and bugs are about. Each is recomputed whenever
 # one of its _DERIVED_FROM changes.
@@ -94,24 +95,33 @@ _DERIVED_FROM = {
     "named_by_bugs": {"tests", "bug_cases"},
 }
 _SHOWN = "shown_snapshot"  # a table of one row: the snapshot that the memory tables show
+# Snapshot, time, author, message, and the tables that it changed (their ids, by kind of change).
+_Commit = tuple[int, datetime, str, str, dict[str, list[str]]]
 
 
 class MemoryTables:
     """The memory tables of one process, and the newest `state` that they show."""
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
-        """`lake` is the name of the attached lake, `data_path` the folder of its data files."""
+    def __init__(
+        self, root: duckdb.DuckDBPyConnection, source: duckdb.DuckDBPyConnection, lake: str, data_path: str
+    ) -> None:
+        """The copies are made in `root`, of tables that `source` reads. Both have the lake attached by the name `lake`;
+        `data_path` is the folder of its data files."""
         self._cursor = root.cursor()
+        self._source = source
         self._lake = lake
         self._lock = threading.Lock()
-        self._file_index = parquet_files.FileIndex(self._cursor, lake, data_path)
+        self._file_index = parquet_files.FileIndex(source, lake, data_path)
         self.state: SnapshotState | None = None
-        # Of every snapshot that a reader may still be in; a reader keeps its state itself.
-        self._states: WeakValueDictionary[int, SnapshotState] = WeakValueDictionary()
+        # By snapshot: the newest, and those that a reader may just be beginning with. A reader keeps its state itself.
+        self._states: OrderedDict[int, SnapshotState] = OrderedDict()
         self._checksums: dict[str, dict[str, int]] = {}  # by table and release
         self._cursor.execute(f"ATTACH ':memory:' AS {MEMORY_DATABASE}")
-        tables = self._cursor.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
+        tables = source.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
         self._names = {str(number): table for number, table in tables}
+
+    def close(self) -> None:
+        self._source.close()
 
     def begin(self, cursor: duckdb.DuckDBPyConnection) -> SnapshotState:
         """Begin a transaction that reads one snapshot of the memory tables, and return its state."""
@@ -131,26 +141,20 @@ class MemoryTables:
 
     def _copy(self, before: SnapshotState | None) -> SnapshotState:
         """Copy what changed since the state `before`, and return the state of the copies."""
-        cursor = self._cursor
+        cursor, source = self._cursor, self._source
         cursor.execute(f"USE {MEMORY_DATABASE}")
         cursor.execute("BEGIN")
+        source.execute("BEGIN")
         try:
             # The lake gives this transaction the snapshot that is the newest now.
-            snapshots = cursor.execute(
+            snapshots = source.execute(
                 f"""SELECT snapshot_id, timezone('UTC', snapshot_time), author, commit_message, changes
                 FROM {self._lake}.snapshots() ORDER BY snapshot_id"""
             ).fetchall()
             (oldest, *_), (snapshot, committed_at, *_) = snapshots[0], snapshots[-1]
             since = [row for row in snapshots if before is None or row[0] > before.snapshot]
             changed_at = self._changed_at(since, before, snapshot)
-            for table in changed_at.keys() & set(TABLES):
-                cursor.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {self._lake}.main.{table}")
-            for table in set(self._names.values()) - set(TABLES):
-                snapshot_of = f"FROM {self._lake}.main.{table} AT (VERSION => {snapshot})"
-                cursor.execute(f"CREATE OR REPLACE VIEW {table} AS {snapshot_of}")
-            derived = {table for table in DERIVED_TABLES if changed_at.keys() & _DERIVED_FROM[table]}
-            for table in derived:
-                cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {DERIVED_TABLES[table]}")
+            derived = self._copy_tables(changed_at.keys(), snapshot)
             versions = dict(before.versions_of) if before is not None else {}
             versions |= {("table", table): ContentVersion(at, at) for table, at in changed_at.items()}
             versions |= self._versions(before, snapshot, {*changed_at, *derived})
@@ -161,24 +165,37 @@ class MemoryTables:
             if changed_at.keys() & set(parquet_files.TABLES):
                 files = self._file_index.files(snapshot)
             cursor.execute(f"CREATE OR REPLACE TABLE {_SHOWN} AS SELECT {snapshot}::BIGINT AS snapshot")
-            rebuilds = [
-                (number, message.endswith(REBUILT)) for number, _, author, message, _ in since if author == "rebuild"
-            ]
-            rebuilt = max(
-                rebuilds, default=(0, False) if before is None else (before.last_rebuild, before.is_rebuilding)
-            )
+            rebuilt = _last_rebuild(before, since)
             versions[REBUILDS] = ContentVersion(rebuilt[0], hash(rebuilt))
             state = SnapshotState(snapshot, committed_at, files, versions, release_of_run, oldest, *rebuilt)
             self._states[snapshot] = state
+            while len(self._states) > MAX_STATES:
+                self._states.popitem(last=False)
             cursor.execute("COMMIT")
         except duckdb.Error:
             cursor.execute("ROLLBACK")
             raise
+        finally:
+            source.execute("ROLLBACK")
         return state
+
+    def _copy_tables(self, changed: Set[str], snapshot: int) -> set[str]:
+        """Copy these tables and recompute what is derived from them; the names of those."""
+        for table in changed & set(TABLES):
+            self._cursor.register("incoming", self._source.execute(f"FROM {self._lake}.main.{table}").to_arrow_table())
+            self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS FROM incoming")
+            self._cursor.unregister("incoming")
+        for table in set(self._names.values()) - set(TABLES):
+            shown = f"FROM {self._lake}.main.{table} AT (VERSION => {snapshot})"
+            self._cursor.execute(f"CREATE OR REPLACE VIEW {table} AS {shown}")
+        derived = {table for table in DERIVED_TABLES if changed & _DERIVED_FROM[table]}
+        for table in derived:
+            self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {DERIVED_TABLES[table]}")
+        return derived
 
     def _changed_at(
         self,
-        since: Iterable[tuple[int, datetime, str, str, dict[str, list[str]]]],
+        since: Iterable[_Commit],
         before: SnapshotState | None,
         snapshot: int,
     ) -> dict[str, int]:
@@ -235,5 +252,12 @@ class MemoryTables:
         written = " UNION ALL ".join(
             f"SELECT release, snapshot_id FROM {self._lake}.main.{t}" for t in ("builds", "runs")
         )
-        rows = self._cursor.execute(f"SELECT release, max(snapshot_id) FROM ({written}) GROUP BY release").fetchall()
+        rows = self._source.execute(f"SELECT release, max(snapshot_id) FROM ({written}) GROUP BY release").fetchall()
         return {("release", release): snapshot for release, snapshot in rows}
+
+
+def _last_rebuild(before: SnapshotState | None, since: Iterable[_Commit]) -> tuple[int, bool]:
+    """(snapshot of the newest commit of a rebuild, whether that rebuild goes on)."""
+    rebuilds = [(number, message.endswith(REBUILT)) for number, _, author, message, _ in since if author == "rebuild"]
+    known = (0, False) if before is None else (before.last_rebuild, before.is_rebuilding)
+    return max(rebuilds, default=known)

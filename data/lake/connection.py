@@ -63,6 +63,19 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     return root
 
 
+def connect_for_copies(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, with the lake attached read-only, to copy whole tables from.
+
+    To find the rows of a table the lake joins many small tables of its catalog. On one thread, without reordering joins
+    and without statistics, that costs 7-15 ms of CPU rather than 20-140.
+    """
+    root = connect(settings)
+    root.execute("SET threads = 1")
+    root.execute("SET disabled_optimizers = 'join_order,statistics_propagation'")
+    root.execute(attach_statement(settings, LAKE, read_only=True))
+    return root
+
+
 def _give_password(settings: Settings) -> None:
     """Hand the password of the catalog to libpq by the environment.
 

@@ -33,6 +33,7 @@ from data.lake.connection import (
     attach_lock_database,
     attach_statement,
     connect,
+    connect_for_copies,
     enable_wal,
     is_conflict,
     local_catalog,
@@ -131,7 +132,7 @@ class Store:
             root.execute(f"SET GLOBAL enable_external_file_cache = {memory_tables}")
             root.execute(f"SET GLOBAL parquet_metadata_cache = {memory_tables}")  # footers: 30 % of a small query
             if memory_tables:
-                store._memory_tables = MemoryTables(root, LAKE, settings.data_path)
+                store._memory_tables = MemoryTables(root, connect_for_copies(settings), LAKE, settings.data_path)
                 store.state()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             catalog = split_password(settings.catalog)[0]
@@ -416,6 +417,8 @@ class Store:
                 raise
 
     def close(self) -> None:
+        if self._memory_tables is not None and self._pinned is None:
+            self._memory_tables.close()
         self._root.close()
 
     def _writer_lock(self) -> AbstractContextManager[Any]:
