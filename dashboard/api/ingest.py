@@ -44,7 +44,7 @@ MAX_URLS = 200
 
 
 @routes.get("/ingest/status", summary="Sources: last poll, lag, open builds", responses=list_responses(IngestSource))
-@cached_route(clock_s=ETAG_LIFETIME_S)
+@cached_route(clock_s=ETAG_LIFETIME_S, outside=True)
 def list_sources(query: parameters.ListQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[Row]:
         return ingest_status.status(store if flt.as_of is None else store.at(flt.as_of))
@@ -161,7 +161,7 @@ def create_request(body: IngestRequest) -> Response:
 
 
 @routes.get("/ingest/requests", summary="Requests, newest first", responses=list_responses(Request))
-@cached_route(clock_s=UPLOADS_LIFETIME_S)
+@cached_route(clock_s=UPLOADS_LIFETIME_S, outside=True)
 def list_requests(query: parameters.ListQuery) -> Any:
     """Without the build lists of discoveries; `GET /ingest/requests/{request}` has them."""
 
@@ -177,7 +177,7 @@ def list_requests(query: parameters.ListQuery) -> Any:
     summary="One request and its progress",
     responses=item_responses(Request),
 )
-@cached_route(clock_s=UPLOADS_LIFETIME_S)
+@cached_route(clock_s=UPLOADS_LIFETIME_S, outside=True)
 def get_request(path: parameters.RequestPath, query: parameters.SnapshotQuery) -> Any:
     # Without as_of always the newest state: an earlier snapshot has no waiting uploads.
     pinned = store() if query.as_of is None else store().at(request_context().snapshot)

@@ -32,14 +32,18 @@ ObserveRequest = Callable[[str, str, int, float], None]
 
 
 class CacheKey(NamedTuple):
-    """A route, and what its answer depends on, with the versions of it."""
+    """A route, and what its answer depends on, with the versions of it. `second`: of an answer that follows the clock,
+    when it was computed."""
 
     route: str
     dependencies: tuple[Dependency, ...]
     versions: tuple[ContentVersion, ...]
+    second: int | None
 
     def is_valid(self, state: SnapshotState) -> bool:
         """Whether the answer is that of this state, and the snapshot that it names has not expired."""
+        if self.second is not None and self.second != int(time.time()):
+            return False
         named = max((version.changed_at for version in self.versions), default=state.oldest)
         return state.versions(self.dependencies) == self.versions and named >= state.oldest
 

@@ -100,17 +100,19 @@ def request_context() -> RequestContext:
     return g.request_context
 
 
-def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
+def cached_route(clock_s: int = 0, outside: bool = False) -> Callable[[Callable[P, Any]], Callable[P, Response]]:
     """A GET route whose answer depends only on the store: cached, with ETag and 304.
 
-    The route reads one snapshot. `clock_s`: the answer also depends on the clock (ages). It is computed at every
-    request, and its ETag is valid for at most that many seconds. The route returns plain data for JSON,
+    The route reads one snapshot. `clock_s`: the answer also depends on the clock (ages). It is kept within one
+    second, and its ETag is valid for at most that many seconds. `outside`: it also depends on what is not in the lake,
+    such as the status of polls, and is computed at every request. The route returns plain data for JSON,
     (bytes, mimetype), or a Response.
     """
 
     def decorate(route: Callable[P, Any]) -> Callable[P, Response]:
         @wraps(route)
         def serve(*args: P.args, **kwargs: P.kwargs) -> Response:
+            second = int(time.time())
             with store().read() as view, recorded() as dependencies:
                 context = g.request_context = _new_context(view, clock_s, dependencies)
                 answer = route(*args, **kwargs)
@@ -124,9 +126,11 @@ def cached_route(clock_s: int = 0) -> Callable[[Callable[P, Any]], Callable[P, R
             else:
                 content, mimetype = orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), FORMATS["json"]
             check_acceptable(mimetype)
-            if not clock_s:
+            if not outside:
                 needed = (WHOLE_STORE,) if context.pinned else tuple(dependencies)
-                request.environ[CACHE_KEY] = CacheKey(str(request.url_rule), needed, state.versions(needed))
+                request.environ[CACHE_KEY] = CacheKey(
+                    str(request.url_rule), needed, state.versions(needed), second if clock_s else None
+                )
             return _compressed(content, mimetype, etag)
 
         return serve
