@@ -275,6 +275,7 @@ def _merge(build: BuildResults, logs: list[_Parsed], reports: list[_Parsed], jen
             text = f"{count} tests have another status in JUnit than in the order log, which counts"
             build.warn(text, flag="status_differs")
     if count := number_twins([*tests, *reported]):
-        text = f"{count} results repeat a test on its topology: kept as variants #2 and up"
+        repeat = "1 result repeats" if count == 1 else f"{count} results repeat"
+        text = f"{repeat} a test on its topology: kept as variants #2 and up"
         build.warn(text, flag="repeated")
     build.cases = [case for test in (*tests, *reported) for case in test]

@@ -87,7 +87,7 @@ def plan(
     def key(release: str, module: str, number: int | None, run: str | None) -> ImportKey:
         return ImportKey(release, module, number, started_at, version, environment, run=run)
 
-    numbered = {} if number is not None else _numbered_folders(paths)
+    numbered = {} if number is not None else _numbered_folders(paths, named=bool(release and module))
     builds = [
         (key(release or folder.parent.parent.name, module or folder.parent.name, int(folder.name), ""), [path])
         for folder, path in numbered.items()
@@ -104,18 +104,29 @@ def unplanned_files(paths: Sequence[Path], builds: Iterable[tuple[ImportKey, lis
     return sorted(file for file in others if looks_like_results(file))
 
 
-def _numbered_folders(paths: Sequence[Path]) -> dict[Path, Path]:
-    """Folders .../RELEASE/MODULE/NUMBER with reports, the download layout of the older tracker: real path -> path."""
+def _numbered_folders(paths: Sequence[Path], named: bool) -> dict[Path, Path]:
+    """Folders .../RELEASE/MODULE/NUMBER with reports: real path -> path. If release and module are `named` otherwise, a
+    number may mean anything else: then only folders in the download layout of the older tracker."""
     folders: dict[Path, Path] = {}
     for root in paths:
         for folder in [root, *sorted(root.rglob("*"))] if root.is_dir() else ():
-            if folder.name.isdigit() and folder.is_dir() and _has_results(folder):
+            if (
+                folder.name.isdigit()
+                and folder.is_dir()
+                and (_is_download(folder) or (not named and _has_reports(folder)))
+            ):
                 folders.setdefault(folder.resolve(), folder)
     return folders
 
 
-def _has_results(folder: Path) -> bool:
+def _is_download(folder: Path) -> bool:
     return (folder / "junit").is_dir() or any(folder.glob("*.order.txt"))
+
+
+def _has_reports(folder: Path) -> bool:
+    """Whether reports are directly in the folder of a module, not in numbered folders of another kind."""
+    files = () if folder.parent.name.isdigit() else (file for file in folder.iterdir() if file.is_file())
+    return any(looks_like_results(file) for file in files)
 
 
 def _is_covered(path: Path, numbered: Iterable[Path]) -> bool:

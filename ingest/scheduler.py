@@ -173,7 +173,8 @@ class IngestScheduler:
                 requests.begin(self.store, request)
                 handle_request(self._handler_context(), request)
         finally:
-            if request.request not in self._backfills:
+            # One that the stop cut off is still `working`: it is given back at the end.
+            if request.request not in self._backfills and not self.stop.is_set():
                 self._working_on.discard(request.request)
 
     def follow_backfills(self) -> None:

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import pyarrow as pa
 from flask import Flask, Response, current_app, request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from dashboard.api import client_connection, export, lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
@@ -56,7 +56,7 @@ class SqlQuestion(BaseModel):
     model_config = OpenApiConfig(extra="forbid", openapi_extra={"example": _EXAMPLE})
 
     sql: str = Field(min_length=1, max_length=MAX_SQL_LENGTH)
-    as_of: str | None = Field(
+    as_of: Annotated[str | None, BeforeValidator(lambda value: str(value) if type(value) is int else value)] = Field(
         None, min_length=1, max_length=40, description="snapshot number or ISO 8601 time", examples=["12"]
     )
     limit: int = Field(1000, ge=1, le=10_000, description="rows of a JSON answer; a file has up to a million")

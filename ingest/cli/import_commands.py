@@ -97,7 +97,8 @@ def import_(
 
     All paths together are one build, and a file that several paths lead to counts once. Zips in folders are read too.
     Skipped files that look like results are listed. A folder with the layout RELEASE/MODULE/NUMBER/... holds one build
-    per NUMBER, and needs neither --release nor --module. Importing the same files under the same names again gives the
+    per NUMBER, and needs neither --release nor --module. With both, only a NUMBER that has a folder junit or a file
+    *.order.txt is a build of its own. Importing the same files under the same names again gives the
     same build.
 
     --metadata reads priorities and ids of tests from a CSV with the column testcase_name and any of file, class,

@@ -147,6 +147,22 @@ def test_a_file_that_several_paths_lead_to_counts_once(tmp_path: Path, regtracke
     assert (answer["total"], answer["files"], answer["warnings"]) == (3, 1, [])
 
 
+def test_a_numbered_folder_may_hold_its_reports_directly(tmp_path: Path, regtracker: Run) -> None:
+    for number in (41, 42):
+        folder = tmp_path / "logs" / "7.0" / "routing" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "report.xml").write_bytes(JUNIT)
+    result = regtracker("import", str(tmp_path / "logs"), "--json")
+    stored = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(row["release"], row["module"], row["number"], row["total"]) for row in stored] == [
+        ("7.0", "routing", 41, 3),
+        ("7.0", "routing", 42, 3),
+    ]
+    named = regtracker("import", str(tmp_path / "logs"), "--release", "8.0", "--module", "m", "--json")
+    (build,) = [json.loads(line) for line in named.stdout.splitlines()]
+    assert (build["release"], build["module"], build["files"]) == ("8.0", "m", 2)
+
+
 def test_files_outside_of_numbered_folders_are_listed(tmp_path: Path, regtracker: Run) -> None:
     module = tmp_path / "logs" / "7.0" / "routing"
     (module / "41" / "junit" / "5s").mkdir(parents=True)

@@ -41,6 +41,8 @@ def test_the_past_can_be_asked(world, own_client):
 
     assert builds().json["rows"] == [[2]]
     assert builds(as_of=str(then["snapshot"])).json["rows"] == [[1]]
+    assert builds(as_of=then["snapshot"]).json["rows"] == [[1]]
+    assert builds(as_of=True).status_code == 400
     assert builds(as_of=then["committed_at"]).json["rows"] == [[1]]
     assert builds(as_of="2999-01-01").json["rows"] == [[2]]
     unknown = builds(as_of="99999")
