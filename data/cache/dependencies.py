@@ -30,11 +30,10 @@ _current: ContextVar[_Recording | None] = ContextVar("recording", default=None)
 
 
 @contextmanager
-def recorded(declared: Iterable[Dependency] | None = None) -> Iterator[set[Dependency]]:
-    """Collects the dependencies of what runs inside, and passes them on to the recording around it. With `declared`,
-    reading the store adds nothing to those."""
-    recording = _Recording(declared is not None)
-    recording.found.update(declared or ())
+def recorded(declared: bool = False) -> Iterator[set[Dependency]]:
+    """Collects the dependencies of what runs inside, and passes them on to the recording around it. With `declared` the
+    caller adds what it reads itself; else every read makes the answer depend on the whole store."""
+    recording = _Recording(declared)
     token = _current.set(recording)
     try:
         yield recording.found

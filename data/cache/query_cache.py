@@ -73,7 +73,9 @@ class QueryCache:
             depend_on(entry.dependencies)
             return entry.answer
         try:
-            with recorded(depends_on and depends_on()) as found:
+            # What `depends_on` itself reads is part of what it names.
+            with recorded(declared=depends_on is not None) as found:
+                found.update(depends_on() if depends_on is not None else ())
                 answer = compute()
             dependencies = tuple(found)
             entry = _Entry(answer, size_of(answer) + 200, dependencies, state.versions(dependencies), state.snapshot)

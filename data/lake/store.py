@@ -153,8 +153,8 @@ class Store:
         else:
             self._memory_tables.refresh(self._snapshot().id)
             cursor = self._thread_cursor("reading", self._read_database)
-            self._local.state = self._memory_tables.begin(cursor)
             try:
+                self._local.state = self._memory_tables.begin(cursor)
                 yield self
             finally:
                 self._local.state = None
