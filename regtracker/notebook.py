@@ -5,17 +5,24 @@ It wraps the queries that the screens and the JSON API use, so names, columns an
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack, get_type_hints
 
 import pandas as pd
 
+from data.answers.bugs import ListedBug
+from data.answers.builds import Build
+from data.answers.gate import GateTest
+from data.answers.runs import ComparedFileRow, Module, Result, Run, Tile
+from data.answers.statistics import ChangedTest, Flaky, RisingTest
+from data.answers.tests import FoundTest, HistoryRow
+from data.answers.trends import Point
+from data.answers.verdicts import Failure, Verdict
 from data.lake.connection import StoreError, local_catalog
 from data.lake.lost_parts import local_data_file, lost_catalog
 from data.lake.store import Store
@@ -89,69 +96,69 @@ class Tracker:
 
     def releases(self) -> pd.DataFrame:
         """One row per release: its latest run, counts, pass rate and verdicts."""
-        return _frame(releases.tiles(self._store), "runs.Tile")
+        return _frame(releases.tiles(self._store), Tile)
 
     def runs(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Regression runs, newest first."""
-        return _frame(runs.runs(self._store, self._filter(scope), limit), "runs.Run")
+        return _frame(runs.runs(self._store, self._filter(scope), limit), Run)
 
     def modules(self, run: str, base: str | None = None, **scope: Unpack[Scope]) -> pd.DataFrame:
         """The modules of a run, with the change against `base` (default: the previous run)."""
         flt = self._filter(scope)
         base = base and self._run(base, flt)
-        return _frame(runs.modules(self._store, self._run(run, flt), flt, base=base), "runs.Module")
+        return _frame(runs.modules(self._store, self._run(run, flt), flt, base=base), Module)
 
     def builds(self, run: str | None = None, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Builds, newest first; with `run`, those of that run."""
         flt = self._filter(scope)
-        return _frame(builds.builds(self._store, flt, limit, run=run and self._run(run, flt)), "builds.Build")
+        return _frame(builds.builds(self._store, flt, limit, run=run and self._run(run, flt)), Build)
 
     def results(
         self, run: str, status: str | None = None, text: str | None = None, limit: int = ALL, **scope: Unpack[Scope]
     ) -> pd.DataFrame:
         """The final results of a run, the worst first; `text` is searched for in names and messages."""
         flt = self._filter(scope)
-        return _frame(results.run_results(self._store, self._run(run, flt), flt, status, text, limit), "runs.Result")
+        return _frame(results.run_results(self._store, self._run(run, flt), flt, status, text, limit), Result)
 
     def verdicts(self, *kinds: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """The tests with a verdict, the worst first; `kinds` such as "regression" and "new_failure" narrow it."""
         if unknown := set(kinds) - set(KINDS):
             raise LookupError(f"No verdict kind {min(unknown)!r}; the kinds are {', '.join(KINDS)}.")
         found = verdicts.verdicts(self._store, self._filter(scope), kinds or tuple(KINDS), limit)
-        return _frame(found, "verdicts.Verdict")
+        return _frame(found, Verdict)
 
     def tests(self, text: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Tests whose name contains the text."""
-        return _frame(tests.find(self._store, text, self._filter(scope), limit), "tests.FoundTest")
+        return _frame(tests.find(self._store, text, self._filter(scope), limit), FoundTest)
 
     def history(self, test: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """The final results of one test, newest first."""
-        return _frame(tests.history(self._store, self._test(test), self._filter(scope), limit), "tests.HistoryRow")
+        return _frame(tests.history(self._store, self._test(test), self._filter(scope), limit), HistoryRow)
 
     def failures(self, run: str | None = None, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Failure patterns of the newest runs, or of one run; those that hit most tests first."""
         flt = self._filter(scope)
-        return _frame(failures.failures(self._store, flt, limit, run and self._run(run, flt)), "verdicts.Failure")
+        return _frame(failures.failures(self._store, flt, limit, run and self._run(run, flt)), Failure)
 
     def flaky(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Flaky tests, the most disturbing first."""
-        return _frame(flaky_ranking.flaky(self._store, self._filter(scope), limit), "statistics.Flaky")
+        return _frame(flaky_ranking.flaky(self._store, self._filter(scope), limit), Flaky)
 
     def rates(
         self, release: str, base: str | None = None, limit: int = ALL, **scope: Unpack[ReleaseScope]
     ) -> pd.DataFrame:
         """Tests that fail more often in the newest runs than before, or than in the release `base`."""
         found = failure_rates.regressions(self._store, self._filter({"release": release, **scope}), base, limit)
-        return _with_attrs(found, "tests", "statistics.RisingTest")
+        return _with_attrs(found, "tests", RisingTest)
 
     def durations(self, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Tests whose duration changed for good: those that became slower by the most seconds first."""
-        return _frame(durations.changed_tests(self._store, self._filter(scope), limit), "statistics.ChangedTest")
+        return _frame(durations.changed_tests(self._store, self._filter(scope), limit), ChangedTest)
 
     def trend(self, by: str = "run", group: str | None = None, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Counts by run or day, oldest first; `series` names the group: release, version, module, topology, lane."""
         found = trends.trend(self._store, self._filter(scope), by, group)["series"]
-        return _frame([{"series": line["name"], **point} for line in found for point in line["points"]], "trends.Point")
+        return _frame([{"series": line["name"], **point} for line in found for point in line["points"]], Point)
 
     def compare(self, base: str, candidate: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Tests that differ between two runs, or failed in both; `class` says how. `attrs` has the runs and counts."""
@@ -159,18 +166,18 @@ class Tracker:
         found = compare.compare(self._store, self._run(base, flt), self._run(candidate, flt), flt, limit)
         assert found is not None  # both runs exist
         rows = [{"class": name} | row for name, listed_tests in found["classes"].items() for row in listed_tests]
-        return _with_attrs({**found, "classes": rows}, "classes", "runs.ComparedFileRow")
+        return _with_attrs({**found, "classes": rows}, "classes", ComparedFileRow)
 
     def gate(
         self, run: str | None = None, baseline: str | None = None, max_new: int = 0, **scope: Unpack[Scope]
     ) -> pd.DataFrame:
         """The tests that count against a run; `attrs` has the `state` (passed, closed, unknown) and its `reason`."""
         found = gate.gate(self._store, self._filter(scope), run, baseline, max_new=max_new, limit=ALL)
-        return _with_attrs(found, "tests", "gate.GateTest")
+        return _with_attrs(found, "tests", GateTest)
 
     def bugs(self, state: str | None = None, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
         """Bugs of the tracker with how many of their tests fail; `state` is open or closed."""
-        return _frame(bugs.bugs(self._store, self._filter(scope), state, limit=limit), "bugs.ListedBug")
+        return _frame(bugs.bugs(self._store, self._filter(scope), state, limit=limit), ListedBug)
 
     def sql(self, select: str) -> pd.DataFrame:
         """One SELECT over the tables of the lake, with DuckDB's types; ids are integers here. Raises RefusedError for
@@ -235,20 +242,18 @@ def _settings(home_or_config: str | os.PathLike[str] | None) -> Settings:
             os.environ["REGTRACKER_CONFIG"] = before
 
 
-def _frame(rows: Iterable[Mapping[str, Any]], schema: str) -> pd.DataFrame:
-    """The rows with typed columns; without rows, the columns of the API's schema (imported only then: it is slow)."""
+def _frame(rows: Iterable[Mapping[str, Any]], row_type: type) -> pd.DataFrame:
+    """The rows with typed columns; without rows, the columns of their type."""
     frame = pd.DataFrame(list(rows))
     if frame.empty:
-        module, _, name = schema.partition(".")
-        fields = getattr(importlib.import_module(f"dashboard.api.schemas.{module}"), name).model_fields
-        frame = pd.DataFrame(columns=[field.alias or name for name, field in fields.items()], dtype=object)
+        frame = pd.DataFrame(columns=list(get_type_hints(row_type)), dtype=object)
     times = {name: _utc(frame[name]) for name in frame.columns if name in TIMES}
     return frame.assign(**times).astype({name: "category" for name in frame.columns if name in CATEGORIES})
 
 
-def _with_attrs(found: Mapping[str, Any] | None, rows: str, schema: str) -> pd.DataFrame:
+def _with_attrs(found: Mapping[str, Any] | None, rows: str, row_type: type) -> pd.DataFrame:
     """The list `rows` of an answer as a frame, with the rest of the answer in its `attrs`."""
-    frame = _frame(found[rows] if found else [], schema)
+    frame = _frame(found[rows] if found else [], row_type)
     frame.attrs = {name: value for name, value in (found or {}).items() if name != rows}
     return frame
 

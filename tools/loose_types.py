@@ -94,7 +94,7 @@ def _visible(tree: ast.Module, module: str, aliases: set[tuple[str, str]]) -> se
 
 
 def _uses(file: Path, tree: ast.Module, aliases: set[str]) -> Iterator[Use]:
-    found = {node for node in ast.walk(tree) if _is_loose_dict(node)}
+    found: set[ast.expr] = {node for node in ast.walk(tree) if isinstance(node, ast.expr) and _is_loose_dict(node)}
     found |= {
         node
         for node in ast.walk(tree)
@@ -102,7 +102,11 @@ def _uses(file: Path, tree: ast.Module, aliases: set[str]) -> Iterator[Use]:
     }
     for annotation in _annotations(tree):
         typed = {node.value for node in ast.walk(annotation) if isinstance(node, ast.Subscript)}
-        found |= {node for node in ast.walk(annotation) if _name(node) in DICTS and node not in typed}
+        found |= {
+            node
+            for node in ast.walk(annotation)
+            if isinstance(node, ast.expr) and _name(node) in DICTS and node not in typed
+        }
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset)):
         yield Use(file, node.lineno, ast.unparse(node))
 

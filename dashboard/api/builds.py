@@ -13,9 +13,9 @@ from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.openapi import NOT_MODIFIED, blueprint, item_responses, list_responses, problem_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.builds import Build, BuildDetail, BuildResult, Facets, RawFile
-from dashboard.api.schemas.tests import Attempt
 from dashboard.app_state import store
+from data.answers.builds import Build, BuildDetail, BuildResult, Facets, RawFile
+from data.answers.tests import Attempt
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import builds, results, tests

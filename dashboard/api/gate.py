@@ -7,8 +7,8 @@ from typing import Any
 from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, item_responses
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.gate import Gate
 from dashboard.app_state import store
+from data.answers.gate import Gate
 from data.queries.gate import gate
 
 routes = blueprint("gate", "The gate for CI jobs: does a run have new failures?")

@@ -14,8 +14,8 @@ from flask import Response
 from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, documented_response, item_responses, problem_responses
 from dashboard.api.responses import VERSION, cached_route, request_context
-from dashboard.api.schemas.operations import Freshness, Health, Live, Ready, Snapshot
 from dashboard.app_state import services, store
+from data.answers.operations import Freshness, Health, Live, Ready, Snapshot
 from data.lake.connection import StoreError, local_catalog
 from data.lake.store import Store
 from data.model.measures import iso

@@ -24,9 +24,9 @@ from dashboard.api.openapi import (
 )
 from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from dashboard.app_state import services, store
 from data import redaction
+from data.answers.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from data.lake.store import Store
 from data.model import filters, ids, input_checks
 from data.model.filters import Filter

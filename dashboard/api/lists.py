@@ -5,11 +5,10 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 from flask import Response, request
-from pydantic import BaseModel
 
 from dashboard.api import client_connection, cursors, export
 from dashboard.api.cursors import Cursor, Position
@@ -17,7 +16,6 @@ from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.parameters import ListQuery, PageQuery
 from dashboard.api.problems import ProblemError
 from dashboard.api.responses import request_context
-from dashboard.api.schemas.base import Time
 from dashboard.app_state import store
 from dashboard.media_types import FORMATS
 from data.lake.store import Store
@@ -43,7 +41,7 @@ class RowSource:
     `batches(store, filter, size)` yields all rows, `size` at a time: for files, where each `fetch` would sort again.
     """
 
-    model: type[BaseModel]
+    answer: type  # of data/answers/
     fetch: Fetch
     key: Callable[[Row], list[str]] | None = None
     parent: tuple[str, str] | None = None
@@ -67,7 +65,7 @@ def sliced(query: Callable[[Store, Filter], list[Row]]) -> Fetch:
 
 def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
     """`{"items", "next", "snapshot"}`, or the file that the request asks for."""
-    fields = _fields(query.fields if isinstance(query, ListQuery) else None, rows.model)
+    fields = _fields(query.fields if isinstance(query, ListQuery) else None, rows.answer)
     flt = request_context().at(flt)
     if rows.parent is not None and rows.parent[0] != "release":
         valid_id(*rows.parent)
@@ -100,9 +98,9 @@ def _position(cursor: str | None, rows: RowSource) -> Position | None:
     return found.position
 
 
-def _fields(names: str | None, model: type[BaseModel]) -> list[str]:
+def _fields(names: str | None, answer: type) -> list[str]:
     chosen = [name.strip() for name in (names or "").split(",") if name.strip()]
-    allowed = [field.alias or name for name, field in model.model_fields.items()]
+    allowed = list(get_type_hints(answer))
     for name in chosen:
         if name not in allowed:
             raise ProblemError(400, f"no such field: {name!r}; the fields are {', '.join(allowed)}", "fields")
@@ -119,7 +117,7 @@ def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | No
     first = next(chunks, [])  # an invalid request fails here, before the headers are sent
     if rows.parent is not None and not first:
         check_exists(*rows.parent)
-    schema = arrow_schema(rows.model, fields, list(first[0]) if first else [], form)
+    schema = arrow_schema(rows.answer, fields, list(first[0]) if first else [], form)
 
     def all_chunks() -> Iterator[list[Row]]:
         yield first
@@ -159,22 +157,27 @@ def _fetch_pages(rows: RowSource, store: Store, flt: Filter, snapshot: int, limi
         left = None if left is None else left - len(found)
 
 
-def arrow_schema(model: type[BaseModel], fields: list[str], order: list[str], form: str) -> pa.Schema:
+def arrow_schema(answer: type, fields: list[str], order: list[str], form: str) -> pa.Schema:
     """The columns of a file: `fields`, or those of the JSON items in their `order`.
 
     Nested values are JSON text; times are text in CSV.
     """
-    hints = get_type_hints(model, include_extras=True)
-    columns = {field.alias or name: _arrow_type(hints[name], form) for name, field in model.model_fields.items()}
+    columns = {name: _arrow_type(hint, form) for name, hint in get_type_hints(answer, include_extras=True).items()}
     names = fields or [*(name for name in order if name in columns), *(name for name in columns if name not in order)]
     return pa.schema([(name, columns[name]) for name in names])
 
 
 def _arrow_type(hint: Any, form: str) -> pa.DataType:
-    if get_origin(hint) in (Union, types.UnionType):
-        (hint,) = [option for option in get_args(hint) if option is not type(None)]
-    if hint == Time and form != "csv":
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (option,) = [option for option in arguments if option is not type(None)]
+        return _arrow_type(option, form)
+    if (
+        origin is Annotated
+        and form != "csv"
+        and any(getattr(fact, "format", None) == "date-time" for fact in arguments)
+    ):
         return pa.timestamp("s", "UTC")
-    if get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]
+    if origin in (Annotated, NotRequired):
+        return _arrow_type(arguments[0], form)
     return _SCALARS.get(hint, pa.string())

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from types import GenericAlias
-from typing import Any
+from typing import Annotated, Any
 
 from flask_openapi3 import APIBlueprint, Tag
 from flask_openapi3.types import ResponseDict
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from dashboard.api.openapi_examples import example
 from dashboard.api.problems import MIMETYPE
-from dashboard.api.schemas.base import Count
+from dashboard.api.schemas import schema
 from dashboard.media_types import FORMATS
 
 STATUS_DESCRIPTIONS = {
@@ -51,38 +51,43 @@ def problem_responses(*statuses: int) -> ResponseDict:
     return {status: {"description": STATUS_DESCRIPTIONS[status], "content": {MIMETYPE: schema}} for status in statuses}
 
 
-def item_responses(model: type[BaseModel], files: dict[str, Any] | None = None) -> ResponseDict:
-    """The answers of a GET route that returns one object."""
+def item_responses(answer: type, files: dict[str, Any] | None = None) -> ResponseDict:
+    """The answers of a GET route that returns one object, an answer of data/answers/."""
     return {
-        200: documented_response(model, {"ETag": _ETAG}, files),
+        200: _documented(schema(answer), {"ETag": _ETAG}, files),
         304: NOT_MODIFIED,
         **problem_responses(400, 404, 406, 503),
     }
 
 
-def list_responses(item: type[BaseModel]) -> ResponseDict:
+def list_responses(item: type) -> ResponseDict:
     """The answers of a GET route that returns a list: a page of JSON, or a file."""
     return {
-        200: documented_response(page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
+        200: _documented(page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
         304: NOT_MODIFIED,
         **problem_responses(400, 404, 406, 503),
     }
 
 
-def page_model(item: type[BaseModel]) -> type[BaseModel]:
-    rows: Any = GenericAlias(list, (item,))
+def page_model(item: type) -> type[BaseModel]:
+    rows: Any = GenericAlias(list, (schema(item),))
     return create_model(
         f"{item.__name__}List",
         __config__=ConfigDict(extra="forbid"),
         __doc__="One page of a list; `next` is the cursor of the following one.",
         items=(rows, ...),
         next=(str | None, ...),
-        snapshot=(Count, ...),
+        snapshot=(Annotated[int, Field(ge=0)], ...),
     )
 
 
-def documented_response(
-    model: type[BaseModel], headers: dict[str, Any] | None = None, files: dict[str, Any] | None = None
+def documented_response(answer: type, files: dict[str, Any] | None = None) -> type[BaseModel]:
+    """An answer of data/answers/ with its example and the other types of its content."""
+    return _documented(schema(answer), None, files)
+
+
+def _documented(
+    model: type[BaseModel], headers: dict[str, Any] | None, files: dict[str, Any] | None
 ) -> type[BaseModel]:
     """The model with example, headers and other types, in the form that flask-openapi3 reads."""
     extra: dict[str, Any] = {"example": example(model), "headers": headers or {}, "content": files or {}}

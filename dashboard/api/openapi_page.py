@@ -18,7 +18,7 @@ from dashboard.api.openapi import STATUS_DESCRIPTIONS
 from dashboard.api.parameters import NoQuery
 from dashboard.api.problems import validation_problem
 from dashboard.api.responses import VERSION, content_response
-from dashboard.api.schemas.base import Problem
+from dashboard.api.schemas import Problem
 from data.lake.connection import StoreError
 
 routes = APIBlueprint("document", __name__)

@@ -11,9 +11,9 @@ from dashboard.api.lookups import check_exists
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
-from dashboard.api.schemas.runs import Choices, Module, Run, Tile, Version
 from dashboard.app_state import store
+from data.answers.matrix import Matrix, MatrixFileRow, OverallFileRow, OverallMatrix
+from data.answers.runs import Choices, Module, Run, Tile, Version
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import matrix, releases, runs

@@ -15,8 +15,8 @@ from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_
 from dashboard.api.problems import not_found
 from dashboard.api.releases import RUNS
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
 from dashboard.app_state import store
+from data.answers.runs import ComparedFileRow, Comparison, Module, Priority, Result, Run, RunDetail
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import compare, releases, results, runs

@@ -8,7 +8,7 @@ from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.openapi import blueprint, list_responses
 from dashboard.api.responses import cached_route
-from dashboard.api.schemas.search import Hit
+from data.answers.search import Hit
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import search

@@ -29,9 +29,9 @@ from dashboard.api.openapi import (
 )
 from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import cached_route, check_acceptable, requested_format
-from dashboard.api.schemas.operations import SavedQuery, SqlAnswer, TableMeaning
 from dashboard.app_state import Services, services, snapshot_of, store
 from dashboard.media_types import FORMATS
+from data.answers.operations import SavedQuery, SqlAnswer, TableMeaning
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.sql_console import dictionary, saved_queries

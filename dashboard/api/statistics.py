@@ -9,7 +9,7 @@ from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route
-from dashboard.api.schemas.statistics import ChangedDuration, ChangedTest, Flaky, RisingTest, RisingTestList, Suspects
+from data.answers.statistics import ChangedDuration, ChangedTest, Flaky, RisingTest, RisingTestList, Suspects
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.verdicts import durations, failure_rates, flaky_ranking, suspects

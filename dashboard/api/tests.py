@@ -10,9 +10,9 @@ from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.tests import FoundTest, HistoryRow, TestDetail
-from dashboard.api.schemas.verdicts import Verdict
 from dashboard.app_state import store
+from data.answers.tests import FoundTest, HistoryRow, TestDetail
+from data.answers.verdicts import Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import tests

@@ -10,8 +10,8 @@ from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses
 from dashboard.api.responses import cached_route, request_context
-from dashboard.api.schemas.trends import Grid, GridRow, Point, Trend
 from dashboard.app_state import store
+from data.answers.trends import Grid, GridRow, Point, Trend
 from data.lake.store import Store
 from data.model.filters import Filter, time_range
 from data.queries import grid, trends

@@ -11,8 +11,8 @@ from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route, request_context
 from dashboard.api.runs import find_run
-from dashboard.api.schemas.verdicts import Excluded, Failure, FailureDetail, Host, Storm, Verdict
 from dashboard.app_state import store
+from data.answers.verdicts import Excluded, Failure, FailureDetail, Host, Storm, Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import failures

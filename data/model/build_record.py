@@ -6,7 +6,7 @@ A new column of a build is added in these places:
 2. a field of `BuildRecord` here; the Arrow columns of the insert follow from the fields;
 3. `ingest/build_rows.py`, `build_record()`, which fills it (from `ingest/jenkins/build_details.py`, if Jenkins
    reports it; `ingest/importer.py` for imported builds);
-4. `Build` (lists and details) or `BuildDetail` (details only) of the JSON API in `dashboard/api/schemas/builds.py`,
+4. `Build` (lists and details) or `BuildDetail` (details only) of the JSON API in `data/answers/builds.py`,
    filled by `data/queries/builds.py`; on the screen: `dashboard/templates/build.html`.
 """
 

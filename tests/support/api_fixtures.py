@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, is_typeddict
 
 import pyarrow as pa
 import pytest
@@ -15,9 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from dashboard.api import schemas
-from dashboard.api.schemas.base import Schema
 from dashboard.app import create_app
+from data import answers
 from data.model.bug_record import BugRecord
 from data.settings import SourceSettings, load
 from data.tasks import ledger
@@ -29,14 +28,14 @@ from support.store_builder import World, cases
 HOSTILE = '=HYPERLINK("http://evil.example")'
 
 
-def schema_classes() -> dict[str, type[Schema]]:
-    """The schemas of every answer, by name."""
-    modules = [import_module(f"{schemas.__name__}.{module.name}") for module in pkgutil.iter_modules(schemas.__path__)]
+def answer_types() -> dict[str, type]:
+    """The type of every answer and of its parts, by name."""
+    modules = [import_module(f"{answers.__name__}.{module.name}") for module in pkgutil.iter_modules(answers.__path__)]
     return {
-        shape.__name__: shape
+        name: answer
         for module in modules
-        for shape in vars(module).values()
-        if isinstance(shape, type) and issubclass(shape, Schema) and shape is not Schema
+        for name, answer in vars(module).items()
+        if is_typeddict(answer) and not name.startswith("_")
     }
 
 

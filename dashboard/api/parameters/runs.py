@@ -21,7 +21,7 @@ from dashboard.api.parameters.base import (
     list_pattern,
     split_choices,
 )
-from dashboard.api.schemas.base import Status
+from data.answers.base import Status
 from data.queries.gate import FAILING, NEW
 
 

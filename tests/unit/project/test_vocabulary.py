@@ -99,8 +99,8 @@ def defined(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def wire_fields(file: Path, tree: ast.AST) -> set[tuple[int, str]]:
-    """(line, name) of the fields of the API's schemas. They are the keys of its answers: clients read them by name."""
-    if file.parent != ROOT / "dashboard" / "api" / "schemas":
+    """(line, name) of the fields of answers. They are the keys of the API's JSON: clients read them by name."""
+    if file.parent != ROOT / "data" / "answers":
         return set()
     return {
         (field.lineno, field.target.id)
@@ -146,7 +146,7 @@ def test_exceptions_end_in_error() -> None:
     assert wrong == []
 
 
-# The schemas of the API describe these very things, under the names that clients see.
+# Answers describe these very things, under the names that clients see.
 SAME_THING = {"RawFile", "Snapshot"}
 
 

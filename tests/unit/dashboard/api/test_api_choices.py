@@ -7,9 +7,10 @@ from typing import Any, get_args
 import pytest
 
 from dashboard.api import parameters
-from dashboard.api.schemas.base import VerdictKind
-from dashboard.api.schemas.bugs import Bug
-from dashboard.api.schemas.search import Hit
+from dashboard.api.schemas import schema
+from data.answers.base import VerdictKind
+from data.answers.bugs import Bug
+from data.answers.search import Hit
 from data.queries import bug_links, grid, matrix, search, trends
 from data.verdicts import rules
 
@@ -27,8 +28,8 @@ def choices(annotation: Any) -> tuple[str, ...]:
         (parameters.TrendsQuery, "group", trends.GROUPS),
         (parameters.GridQuery, "order", grid.ORDERS),
         (parameters.BugsQuery, "status", bug_links.STATES),
-        (Bug, "state", bug_links.STATES),
-        (Hit, "kind", search.KINDS),
+        (schema(Bug), "state", bug_links.STATES),
+        (schema(Hit), "kind", search.KINDS),
     ],
 )
 def test_a_field_takes_the_values_of_its_query(model, name, expected):

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dashboard.api import openapi
-from dashboard.api.schemas import base, bugs, builds, gate, operations, runs, search, statistics, tests
-from dashboard.api.schemas import trends as series
-from dashboard.api.schemas import verdicts as verdict_schemas
+from dashboard.api.schemas import Problem, schema
+from data.answers import bugs, builds, gate, operations, runs, search, statistics, tests
+from data.answers import trends as series
+from data.answers import verdicts as verdict_schemas
 
 LISTS = {
     "/releases": runs.Tile,
@@ -89,7 +90,7 @@ def test_a_list_has_the_promised_shape(client, names, path):
 
 @pytest.mark.parametrize("path", ONES)
 def test_one_thing_has_the_promised_shape(client, names, path):
-    ONES[path].model_validate(get(client, path.format(**names)), strict=True)
+    schema(ONES[path]).model_validate(get(client, path.format(**names)), strict=True)
 
 
 def test_a_tile_says_what_the_newest_run_that_has_ended_found(client):
@@ -210,7 +211,7 @@ def test_the_grid_pages_over_tests_and_keeps_its_columns(client):
 def test_an_error_is_a_problem_document(client, path, status, parameter):
     answer = client.get(f"/api/v1{path}")
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.text
-    problem = base.Problem.model_validate(answer.json, strict=True)
+    problem = Problem.model_validate(answer.json, strict=True)
     assert (problem.status, problem.parameter) == (status, parameter)
     assert problem.instance == f"/api/v1{path}".partition("?")[0]
     assert not re.search(r"Traceback|/tmp|\.py", answer.text)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from dashboard.api import openapi
-from dashboard.api.schemas import operations
+from dashboard.api.schemas import schema
+from data.answers import operations
 from data.sql_console.rules import TABLES
 
 
@@ -103,7 +104,7 @@ def test_before_the_tables_were_made_nothing_can_be_asked(ask):
 def test_a_query_is_kept_replaced_and_forgotten(world, own_client):
     saved = own_client.post("/api/v1/sql/saved", json={"name": " Broken <b> ", "sql": "SELECT 1", "author": "dana"})
     assert saved.status_code == 201
-    operations.SavedQuery.model_validate(saved.json, strict=True)
+    schema(operations.SavedQuery).model_validate(saved.json, strict=True)
     again = own_client.post("/api/v1/sql/saved", json={"name": "Broken <b>", "sql": "SELECT 2"})
     assert again.json["id"] == saved.json["id"]
     page = own_client.get("/api/v1/sql/saved")

@@ -1,21 +1,17 @@
 """Statistics over many runs: flaky tests, rising failure rates, suspects, changed durations."""
 
-from __future__ import annotations
+from typing import Annotated, Any, Literal, TypedDict
 
-from typing import Any, Literal
-
-from pydantic import Field
-
-from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time
-from dashboard.api.schemas.verdicts import BuildPointer, RunPointer
+from data.answers.base import Count, Id, Rate, Time, Values
+from data.answers.verdicts import BuildPointer, RunPointer
 
 
-class WithEvidence(Schema):
+class WithEvidence(TypedDict):
     sentence: str
-    evidence: dict[str, Any] = Field(description="the numbers from which this can be recomputed")
+    evidence: Annotated[dict[str, Any], "the numbers from which this can be recomputed"]
 
 
-class TestReference(Schema):
+class TestReference(TypedDict):
     test: Id
     key: str
     name: str
@@ -27,27 +23,27 @@ class TestReference(Schema):
 class Flaky(TestReference, WithEvidence):
     """A flaky test, with confidence and cost."""
 
-    score: float = Field(ge=0, le=100, description="flips to failing per 100 results")
+    score: Annotated[float, "flips to failing per 100 results", Values(minimum=0, maximum=100)]
     flips: Count
     considered: Count
     score_interval_95: list[float]
     onsets: float
-    rescued: Count = Field(description="runs in which it passed on a rerun")
-    disagreed: Count = Field(description="runs of the same commit with different results")
+    rescued: Annotated[Count, "runs in which it passed on a rerun"]
+    disagreed: Annotated[Count, "runs of the same commit with different results"]
     failed: Count
     of: Count
     rate: Rate | None
     interval_95: list[float]
-    clean_results: Count = Field(description="since its last flaky result")
+    clean_results: Annotated[Count, "since its last flaky result"]
     clean_days: float
     recovered: bool
     disturbed_runs: Count
-    time_lost_s: float = Field(description="failed attempts and reruns in the disturbed runs")
+    time_lost_s: Annotated[float, "failed attempts and reruns in the disturbed runs"]
     last_disturbed: RunPointer
     strip: str
 
 
-class RateOf(Schema):
+class RateOf(TypedDict):
     release: str | None
     failed: Count
     of: Count
@@ -55,10 +51,11 @@ class RateOf(Schema):
     interval_95: list[float]
 
 
-class RateClaim(Schema):
-    claim: Literal["confirmed", "suspected", "required"] | None = Field(
-        description="confirmed: over all tests; suspected: for this test alone; required: nothing to compare with"
-    )
+class RateClaim(TypedDict):
+    claim: Annotated[
+        Literal["confirmed", "suspected", "required"] | None,
+        ("confirmed: over all tests; suspected: for this test alone; required: nothing to compare with"),
+    ]
     p: float | None
     q: float | None
     base: RateOf
@@ -71,7 +68,7 @@ class RisingTest(TestReference, WithEvidence):
 
     claim: Literal["confirmed", "suspected", "required"]
     extreme: bool
-    opened: bool = Field(description="it was reported before, and needs less evidence to stay so")
+    opened: Annotated[bool, "it was reported before, and needs less evidence to stay so"]
     p: float | None
     q: float | None
     base: RateOf
@@ -79,16 +76,16 @@ class RisingTest(TestReference, WithEvidence):
     strip: str
 
 
-class RisingRatesSummary(Schema):
+class RisingRatesSummary(TypedDict):
     release: str
     base: str
     sample_runs: Count
     base_runs: Count
-    compared: Count = Field(description="tests")
+    compared: Annotated[Count, "tests"]
     confirmed: Count
     suspected: Count
     required: Count
-    expected_by_chance: float = Field(description="suspected tests expected by chance")
+    expected_by_chance: Annotated[float, "suspected tests expected by chance"]
 
 
 class RisingRates(RisingRatesSummary):
@@ -101,7 +98,7 @@ class RisingTestList(RisingRatesSummary):
     snapshot: Count
 
 
-class SuspectCommit(Schema):
+class SuspectCommit(TypedDict):
     revision: str | None
     author: str | None
     message: str | None
@@ -117,10 +114,10 @@ class Suspects(WithEvidence):
     release: str
     environment: str | None
     test: Id
-    after: int = Field(description="number of the last run without the culprit")
-    until: int = Field(description="number of the first run with the culprit")
+    after: Annotated[int, "number of the last run without the culprit"]
+    until: Annotated[int, "number of the first run with the culprit"]
     suspects: list[SuspectCommit]
-    none: Rate = Field(description="probability that it is none of them")
+    none: Annotated[Rate, "probability that it is none of them"]
 
 
 class ChangedDuration(WithEvidence):
@@ -128,11 +125,11 @@ class ChangedDuration(WithEvidence):
     release: str
     environment: str | None
     slower: bool
-    before_s: float = Field(description="median")
+    before_s: Annotated[float, "median"]
     after_s: float
     factor: float
     p: float
-    run: RunPointer = Field(description="first run at the new level")
+    run: Annotated[RunPointer, "first run at the new level"]
 
 
 class ChangedTest(ChangedDuration):

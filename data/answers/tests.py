@@ -1,30 +1,22 @@
 """Tests, their history, and their attempts in a build."""
 
-from __future__ import annotations
+from typing import Annotated, Literal, TypedDict
 
-from typing import Literal
+from data.answers.base import Count, Id, Status, Time
+from data.answers.bugs import Bug
 
-from pydantic import Field
-
-from dashboard.api.schemas.base import Count, Id, Schema, Status, Time
-from dashboard.api.schemas.bugs import Bug
-
-
-class Test(Schema):
-    test: Id
-    key: str = Field(description="file::class::name")
-    file: str
-    class_: str = Field(alias="class")
-    name: str
-    module: str
+Test = TypedDict(
+    "Test",
+    {"test": Id, "key": Annotated[str, "file::class::name"], "file": str, "class": str, "name": str, "module": str},
+)
 
 
 class FoundTest(Test):
     priority: str | None
 
 
-class Metadata(Schema):
-    release: str | None = Field(description="null: all releases")
+class Metadata(TypedDict):
+    release: Annotated[str | None, "null: all releases"]
     priority: str | None
     case_id: str | None
     testrail_id: str | None
@@ -40,10 +32,10 @@ class TestDetail(Test):
     first_seen: Time | None
     metadata: list[Metadata]
     releases: list[str]
-    bugs: list[Bug] = Field(description="of the newest feed, open and urgent first")
+    bugs: Annotated[list[Bug], "of the newest feed, open and urgent first"]
 
 
-class HistoryRow(Schema):
+class HistoryRow(TypedDict):
     run: Id | None
     run_number: int | None
     build: Id
@@ -53,7 +45,7 @@ class HistoryRow(Schema):
     release: str
     version: str | None
     environment: str | None
-    unfinished: Literal["running", "aborted"] | None = Field(description="why the build's results are not judged")
+    unfinished: Annotated[Literal["running", "aborted"] | None, "why the build's results are not judged"]
     started_at: Time
     module: str
     topology: str
@@ -67,7 +59,7 @@ class HistoryRow(Schema):
     message: str | None
 
 
-class Attempt(Schema):
+class Attempt(TypedDict):
     topology: str
     attempt: Count
     is_final: bool

@@ -1,18 +1,14 @@
 """Builds and the results in them."""
 
-from __future__ import annotations
+from typing import Annotated, Any, Literal, TypedDict
 
-from typing import Any, Literal
-
-from pydantic import Field
-
-from dashboard.api.schemas.base import AllCounts, Count, Counts, Id, Schema, Time
-from dashboard.api.schemas.runs import Result
+from data.answers.base import AllCounts, Count, Counts, Id, Time
+from data.answers.runs import Result
 
 
 class BuildResult(Result):
     is_final: bool
-    position: int | None = Field(description="order of execution within the report")
+    position: Annotated[int | None, "order of execution within the report"]
 
 
 class Build(AllCounts):
@@ -28,16 +24,16 @@ class Build(AllCounts):
     started_at: Time
     duration_s: float | None
     state: Literal["running", "final"]
-    health: Literal["failing", "broken", "incomplete", "ok", "running"] = Field(
-        description="broken: no results; incomplete: it was aborted"
-    )
+    health: Annotated[
+        Literal["failing", "broken", "incomplete", "ok", "running"], "broken: no results; incomplete: it was aborted"
+    ]
     result: str | None
     agent: str | None
     url: str | None
     flags: list[str]
 
 
-class Commit(Schema):
+class Commit(TypedDict):
     revision: str | None
     author: str | None
     message: str | None
@@ -45,12 +41,12 @@ class Commit(Schema):
     committed_at: Time | None
 
 
-class Warning(Schema):
+class Warning(TypedDict):
     path: str | None
     message: str
 
 
-class Declared(Schema):
+class Declared(TypedDict):
     """Counts reported by Jenkins, if any."""
 
     total: int | None
@@ -58,7 +54,7 @@ class Declared(Schema):
     skipped: int | None
 
 
-class RunNumber(Schema):
+class RunNumber(TypedDict):
     id: Id
     number: int
 
@@ -79,16 +75,16 @@ class Facet(Counts):
     value: str | None
 
 
-class Facets(Schema):
+class Facets(TypedDict):
     status: list[Facet]
     topology: list[Facet]
     host: list[Facet]
     module: list[Facet]
 
 
-class RawFile(Schema):
+class RawFile(TypedDict):
     """A raw file of a build, as received from Jenkins."""
 
     path: str
-    kind: str = Field(description="build (its details in Jenkins), junit, order, test_report, console ...")
-    size: Count = Field(description="bytes")
+    kind: Annotated[str, "build (its details in Jenkins), junit, order, test_report, console ..."]
+    size: Annotated[Count, "bytes"]

@@ -1,21 +1,17 @@
 """Verdicts, failure patterns, mass failures and hosts, with their evidence."""
 
-from __future__ import annotations
+from typing import Annotated, Any, TypedDict
 
-from typing import Any
-
-from pydantic import Field
-
-from dashboard.api.schemas.base import Count, Id, Rate, Schema, Time, UnreadHistory, VerdictKind
+from data.answers.base import Count, Id, Rate, Time, UnreadHistory, VerdictKind
 
 
-class RunPointer(Schema):
+class RunPointer(TypedDict):
     run: Id
     number: int
     started_at: Time
 
 
-class BuildPointer(Schema):
+class BuildPointer(TypedDict):
     id: Id
     number: int
     job: str
@@ -25,7 +21,7 @@ class Pointer(RunPointer):
     build: BuildPointer | None
 
 
-class Range(Schema):
+class Range(TypedDict):
     """The run numbers between which the change is (99 % sure)."""
 
     after: int
@@ -38,35 +34,35 @@ class Range(Schema):
     threshold: float
 
 
-class Verdict(Schema):
+class Verdict(TypedDict):
     test: Id
     key: str
     name: str
     module: str
     release: str
     environment: str | None
-    kind: VerdictKind = Field(description="the worst of kinds")
+    kind: Annotated[VerdictKind, "the worst of kinds"]
     kinds: list[VerdictKind]
     since_run: Id | None
     first_bad: Pointer | None
     last_good: Pointer | None
-    range_99: Range | None = Field(description="where the first bad run is (99 % sure)")
-    strip: str = Field(description="statuses, oldest first: P passed, F failed, K passed after a failed attempt")
+    range_99: Annotated[Range | None, "where the first bad run is (99 % sure)"]
+    strip: Annotated[str, "statuses, oldest first: P passed, F failed, K passed after a failed attempt"]
     sentence: str
-    evidence: dict[str, Any] = Field(description="the numbers from which the verdict can be recomputed")
+    evidence: Annotated[dict[str, Any], "the numbers from which the verdict can be recomputed"]
 
 
-class Member(Schema):
+class Member(TypedDict):
     signature: Id
     pattern: str
     count: Count
 
 
-class FailureFacts(Schema):
+class FailureFacts(TypedDict):
     """A cluster of failure patterns that differ by a few characters, under the one seen first."""
 
     signature: Id
-    pattern: str = Field(description="also a value for `like`")
+    pattern: Annotated[str, "also a value for `like`"]
     title: str
     example: str | None
     count: Count
@@ -76,35 +72,33 @@ class FailureFacts(Schema):
     hosts: list[str]
     first_seen: Time | None
     last_seen: Time | None
-    newest_tests: Count = Field(description="tests that failed with it in the newest two runs of their jobs")
-    new: bool = Field(
-        description="not seen before these runs, no more than 3 days old, and still in the newest two runs"
-    )
+    newest_tests: Annotated[Count, "tests that failed with it in the newest two runs of their jobs"]
+    new: Annotated[bool, "not seen before these runs, no more than 3 days old, and still in the newest two runs"]
     members: list[Member]
     sentence: str
     evidence: dict[str, Any]
 
 
 class Failure(FailureFacts):
-    trend: list[Count] = Field(description="failures by run, oldest first; runs of several lanes by age")
+    trend: Annotated[list[Count], "failures by run, oldest first; runs of several lanes by age"]
 
 
-class DayCount(Schema):
+class DayCount(TypedDict):
     day: str
     count: Count
 
 
-class ModuleCount(Schema):
+class ModuleCount(TypedDict):
     module: str
     count: Count
 
 
-class HostCount(Schema):
-    host: str = Field(description='"": unknown')
+class HostCount(TypedDict):
+    host: Annotated[str, '"": unknown']
     count: Count
 
 
-class FailureExample(Schema):
+class FailureExample(TypedDict):
     test: Id
     key: str
     name: str
@@ -121,12 +115,12 @@ class FailureExample(Schema):
 
 class FailureDetail(FailureFacts):
     days: list[DayCount]
-    by_module: list[ModuleCount] = Field(description="most first")
-    by_host: list[HostCount] = Field(description="most first, over all of the failures")
+    by_module: Annotated[list[ModuleCount], "most first"]
+    by_host: Annotated[list[HostCount], "most first, over all of the failures"]
     examples: list[FailureExample]
 
 
-class Storm(Schema):
+class Storm(TypedDict):
     """A mass failure: a build, or a module in it, in which most tests failed at once."""
 
     release: str
@@ -138,18 +132,18 @@ class Storm(Schema):
     build_number: int
     job: str
     job_module: str
-    module: str | None = Field(description="null: the whole build")
+    module: Annotated[str | None, "null: the whole build"]
     kind: str
     total: Count
     failed: Count
     signature: Id | None
     pattern: str | None
-    top: Count = Field(description="failures with the most frequent message")
+    top: Annotated[Count, "failures with the most frequent message"]
     sentence: str
     evidence: dict[str, Any]
 
 
-class Host(Schema):
+class Host(TypedDict):
     """A host in a release and environment, over tests that failed on any host."""
 
     host: str
@@ -160,7 +154,7 @@ class Host(Schema):
     of: Count
     rate: Rate | None
     interval_95: list[float]
-    expected: float = Field(description="expected failures, if tests failed equally on all hosts")
+    expected: Annotated[float, "expected failures, if tests failed equally on all hosts"]
     ratio: float | None
     p: float | None
     q: float | None
@@ -169,11 +163,11 @@ class Host(Schema):
 
 
 class SickHost(Host):
-    failures: Count = Field(description="failures left out")
+    failures: Annotated[Count, "failures left out"]
 
 
-class Excluded(Schema):
+class Excluded(TypedDict):
     failures: Count
     storms: list[Storm]
     hosts: list[SickHost]
-    unread_history: list[UnreadHistory] = Field(description="no verdicts yet: the history is still being read")
+    unread_history: Annotated[list[UnreadHistory], "no verdicts yet: the history is still being read"]
