@@ -1,4 +1,5 @@
-"""Numbered SQL files, forward only: each is applied once, with its record, in one transaction.
+"""Numbered SQL files, forward only: each is applied once, with its record, in one transaction; to a new store, all in
+one.
 
 The record is in the lake itself, so a copy of the lake knows its own version.
 """
@@ -81,18 +82,19 @@ def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
     known = available()
     refuse_newer(done, known)
     pending = [(number, sql) for number, sql in known if number not in done]
-    for number, sql in pending:
+    # A new store in one commit: the lake reads its tables again for each commit that changed one of them.
+    for steps in [[step] for step in pending] if done else [pending]:
         cursor.execute("BEGIN")
         try:
             if not done:
                 cursor.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, applied_at TIMESTAMP)")
-            cursor.execute(sql)
-            cursor.execute("INSERT INTO migrations VALUES (?, now() AT TIME ZONE 'UTC')", [number])
+            for number, sql in steps:
+                cursor.execute(sql)
+                cursor.execute("INSERT INTO migrations VALUES (?, now() AT TIME ZONE 'UTC')", [number])
             cursor.execute("COMMIT")
         except duckdb.Error:
             cursor.execute("ROLLBACK")
             raise
-        done.add(number)
     if pending:
         _set_options(cursor)
     for table, columns in _UNVERSIONED_TABLES.items():
