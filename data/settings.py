@@ -133,6 +133,11 @@ class EnvironmentRule(_Table):
     map: dict[str, str] = {}
     default: str = "default"
 
+    @property
+    def names(self) -> set[str]:
+        """The environments that this rule names; a parameter without `map` may give others."""
+        return {self.default, *self.map.values()}
+
     def of(self, parameters: dict[str, str]) -> str:
         value = parameters.get(self.parameter)
         if not value:

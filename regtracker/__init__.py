@@ -39,7 +39,7 @@ _SECTIONS = {
         "rebuild": ("ingest.cli.import_commands:rebuild", "Recreate the tables from the stored raw files."),
     },
     "Query": {
-        "gate": ("dashboard.cli.commands:gate", "Pass or block a CI job on a run's new failures."),
+        "gate": ("dashboard.cli.commands:gate", "Pass or block a CI job on the tests that broke in a run."),
         "sql": ("dashboard.cli.export_commands:sql", "Run one SELECT over the tables."),
         "export": ("dashboard.cli.export_commands:export", "Write a list of the API to a file."),
         "mcp": ("dashboard.cli.commands:mcp", "Serve the data to language models (MCP)."),

@@ -64,8 +64,9 @@ class Tracker:
     """An open store, read-only. Each method returns a data frame; use it in a `with` block, or call `close`.
 
     Times are `datetime64[ns, UTC]`, durations seconds, ids text of 16 hexadecimal digits; names and states are
-    categories. A run is given as its id or as "8.0 #42"; a test as its id or its key `file::class::name`. Nested facts
-    (evidence, counts of a side) stay dictionaries.
+    categories. A run is given as its id, as "8.0 #42", or as a release such as "8.0": its newest finished run, in the
+    environment that tests most unless one is given. A test is given as its id or its key `file::class::name`. Nested
+    facts (evidence, counts of a side) stay dictionaries.
     """
 
     def __init__(self, store: Store) -> None:
@@ -193,14 +194,25 @@ class Tracker:
         if flt.release is not None and not lookups.exists(self._store, "release", flt.release):
             known = ", ".join(releases.choices(self._store, EVERYTHING)["releases"])
             raise LookupError(f"No release {flt.release!r} in this store; the releases are {known or '(none yet)'}.")
+        if unknown := lookups.unknown_name(self._store, flt):
+            near = lookups.names_like(self._store, *unknown)
+            meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+            raise LookupError(f"No {unknown[0]} {unknown[1]!r} in this store{meant}")
         if flt.at_run is not None:
             flt = replace(flt, at_run=self._run(flt.at_run, replace(flt, at_run=None)))
         return flt
 
     def _run(self, name: str, flt: Filter) -> str:
+        if lookups.exists(self._store, "release", name):
+            newest = releases.run_of_release(self._store, Filter(name, environment=flt.environment))
+            if newest is None:
+                raise LookupError(f"Release {name!r} has no finished run.")
+            return newest["id"]
         found = lookups.runs_by_name(self._store, name, flt)
         if not found:
-            raise LookupError(f'No run {name!r} in this store: give an id of `runs()`, or a name such as "8.0 #42".')
+            raise LookupError(
+                f'No run {name!r} in this store: give an id of `runs()`, a name such as "8.0 #42", or a release.'
+            )
         return found[0]
 
     def _test(self, name: str) -> str:

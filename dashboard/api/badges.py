@@ -13,6 +13,7 @@ from dashboard.api.responses import cached_route, request_context
 from dashboard.app_state import store
 from dashboard.formats import percent
 from data.queries import releases
+from data.verdicts.evidence.number_text import counted
 
 routes = blueprint("badges", "A release's health as a badge.")
 # Text is white: every color has a contrast of at least 4.5 to it.
@@ -25,6 +26,7 @@ _COLORS = {
     "running": "#0b5cad",
     "empty": "#6b6b6b",
 }
+_COUNTED = {"regressions": "regression", "new_failures": "new failure"}
 _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...</svg>"}}
 
 
@@ -40,7 +42,7 @@ _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
     """State, pass rate, and the number of regressions and new failures, of the tile of `/releases/{release}`."""
-    tile = releases.release(store(), path.release, request_context().at(query.filter()))
+    tile = releases.release(store(), path.release, request_context().at(query.filter(release=path.release)))
     if tile is None:
         raise not_found("release", path.release)
     name = path.release
@@ -55,8 +57,8 @@ def _status_text(tile: dict[str, Any]) -> str:
     # All of an incomplete run's results may have passed: that is not 100 %.
     if rate is not None and not (tile["incomplete"] and rate == 1):
         text = f"{percent(rate)} % {text}"
-    broken = tile["regressions"] + tile["new_failures"]
-    return f"{text}, {broken} new" if broken else text
+    found = [counted(tile[name], noun) for name, noun in _COUNTED.items() if tile[name]]
+    return ", ".join([text, *found])
 
 
 def _draw(left: str, right: str, color: str) -> str:

@@ -31,7 +31,7 @@ def list_bugs(query: parameters.BugsQuery) -> Any:
 
     flt = query.filter()
     if query.test is not None:
-        check_exists("test", query.test)
+        check_exists("test", query.test, "test")
     if query.run is not None:
         find_run(query.run, request_context().at(Filter()))
     return lists.list_response(RowSource(ListedBug, fetch), query, flt)

@@ -33,7 +33,7 @@ def list_builds(query: parameters.BuildsQuery) -> Any:
 
     flt = query.filter()
     if query.run is not None:
-        check_exists("run", query.run)
+        check_exists("run", query.run, "run")
     return lists.list_response(RowSource(Build, fetch, key=lambda row: [row["id"]]), query, flt)
 
 

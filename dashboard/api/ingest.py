@@ -61,7 +61,7 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
         return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
     if query.source is not None and query.source not in {row["source"] for row in ingest_status.status(store())}:
-        raise not_found("source", query.source)
+        raise not_found("source", query.source, "source")
     return lists.list_response(RowSource(LedgerRow, fetch), query, query.filter())
 
 

@@ -9,6 +9,7 @@ StoreError, duckdb's I/O errors   503: the store cannot be opened or read
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -36,9 +37,10 @@ class ProblemError(Exception):
         self.status, self.detail, self.parameter, self.position = status, detail, parameter, position
 
 
-def not_found(what: str, name: str, parameter: str | None = None) -> ProblemError:
-    """404 for an id or name that is not in the store."""
-    return ProblemError(404, f"no such {what}: {name!r}", parameter)
+def not_found(what: str, name: str, parameter: str | None = None, near: Sequence[str] = ()) -> ProblemError:
+    """404 for an id or name that is not in the store; `near`: the names that it may mean."""
+    meant = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return ProblemError(404, f"no such {what}: {name!r}{meant}", parameter)
 
 
 def validation_problem(error: ValidationError) -> None:

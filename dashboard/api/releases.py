@@ -33,7 +33,7 @@ def list_releases(query: parameters.ReleasesQuery) -> Any:
 @routes.get("/releases/<path:release>", summary="One release line", responses=item_responses(Tile))
 @cached_route(clock_s=ETAG_LIFETIME_S)
 def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> Any:
-    found = releases.release(store(), path.release, request_context().at(query.filter()))
+    found = releases.release(store(), path.release, request_context().at(query.filter(release=path.release)))
     if found is None:
         raise not_found("release", path.release)
     return found
@@ -47,8 +47,7 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 @cached_route()
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
-        tile = releases.release(store, path.release, flt)
-        latest = tile and tile["latest_run"]
+        latest = releases.run_of_release(store, replace(flt, release=path.release))
         return runs.modules(store, latest["id"], flt) if latest else []
 
     rows = RowSource(Module, sliced(fetch), parent=("release", path.release))

@@ -30,7 +30,7 @@ from dashboard.media_types import FORMATS
 from data.cache.dependencies import WHOLE_STORE, Dependency, recorded
 from data.lake.store import Store
 from data.model import filters
-from data.queries.lookups import unknown_name
+from data.queries.lookups import names_like, unknown_name
 
 P = ParamSpec("P")
 # The fastest first, with Arrow's name and level: zstd makes 40 KB as small as Brotli's default level, in a tenth of
@@ -78,7 +78,8 @@ class RequestContext:
         answer "nothing failed"."""
         flt = self.pin(flt)
         if unknown := unknown_name(store(), flt):
-            raise not_found(*unknown, parameter=unknown[0] if unknown[0] in request.args else None)
+            what, name = unknown
+            raise not_found(what, name, what if what in request.args else None, names_like(store(), what, name, flt))
         return flt
 
 

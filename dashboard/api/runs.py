@@ -10,7 +10,7 @@ from flask import Response
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
-from dashboard.api.lookups import check_exists, valid_id
+from dashboard.api.lookups import check_exists, is_release, valid_id
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.releases import RUNS
@@ -46,7 +46,7 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
         return runs.modules(store, path.run, flt, base=query.base)
 
     if query.base is not None:
-        check_exists("run", query.base)
+        check_exists("run", query.base, "base")
     return lists.list_response(RowSource(Module, sliced(fetch), parent=("run", path.run)), query, query.filter())
 
 
@@ -59,7 +59,7 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
         return runs.priorities(store, path.run, flt, query.base)
 
     if query.base is not None:
-        check_exists("run", query.base)
+        check_exists("run", query.base, "base")
     return lists.list_response(RowSource(Priority, sliced(fetch), parent=("run", path.run)), query, query.filter())
 
 
@@ -102,13 +102,17 @@ def get_comparison(query: parameters.CompareQuery) -> Any:
     """Two releases: the newest result of each test by environment, and the tests that fail more often (`statistics`). A
     release and a run: the newest finished run of the release. A file has one row per test."""
     flt = request_context().at(query.filter())
-    names = releases.choices(store(), Filter(as_of=flt.as_of))["releases"]
-    if query.base in names and query.candidate in names:
+    given = {"base": query.base, "candidate": query.candidate}
+    of_releases = [is_release(parameter, name) for parameter, name in given.items()]
+    if all(of_releases):
         found = compare.releases(store(), query.base, query.candidate, flt, limit=_tests_per_class(query))
         if found is None:
             raise not_found("run of both releases", f"{query.base}, {query.candidate}")
         return _comparison_response(found, flt)
-    base, candidate = (_resolve_run(name, names, flt) for name in (query.base, query.candidate))
+    base, candidate = (
+        _run_of_release(name, flt) if release else name
+        for name, release in zip(given.values(), of_releases, strict=True)
+    )
     return _compare_runs(base, candidate, query, flt)
 
 
@@ -139,10 +143,8 @@ def find_run(run: str, flt: Filter) -> Row:
     return found
 
 
-def _resolve_run(name: str, release_names: list[str], flt: Filter) -> str:
-    if name in release_names:
-        found = runs.newest_ended(store(), Filter(release=name, as_of=flt.as_of))
-        if found is None:
-            raise not_found("finished run of release", name)
-        return found
-    return find_run(name, flt)["id"]
+def _run_of_release(name: str, flt: Filter) -> str:
+    found = releases.run_of_release(store(), Filter(release=name, as_of=flt.as_of))
+    if found is None:
+        raise not_found("finished run of release", name)
+    return found["id"]

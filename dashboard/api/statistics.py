@@ -6,6 +6,7 @@ from typing import Any
 
 from dashboard.api import lists, parameters
 from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lookups import check_exists
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route
@@ -39,6 +40,8 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
     """The newest runs of a release (`runs`, default 10) compared with the runs before, or with the release `base`.
     Confirmed first: corrected for multiple comparisons, at most 5 % are chance."""
     summary: Row = {}
+    if query.base is not None:
+        check_exists("release", query.base, "base")
 
     def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
         found = failure_rates.regressions(store, flt, query.base, limit=limit, offset=position or 0)

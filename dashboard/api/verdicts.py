@@ -33,7 +33,7 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
         return verdicts.verdicts(store, flt, query.kinds or KINDS, limit=limit, offset=position or 0)
 
     if query.at_run is not None:
-        check_exists("run", query.at_run)
+        check_exists("run", query.at_run, "at_run")
     return lists.list_response(RowSource(Verdict, fetch), query, query.filter())
 
 
@@ -42,7 +42,7 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
 def get_excluded(query: parameters.ExcludedQuery) -> Any:
     """Mass failures and bad hosts in the runs that verdicts look at, with the failures left out."""
     if query.at_run is not None:
-        check_exists("run", query.at_run)
+        check_exists("run", query.at_run, "at_run")
     return verdicts.exclusions(store(), request_context().at(query.filter()))
 
 

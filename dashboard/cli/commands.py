@@ -56,7 +56,11 @@ def web(host: str | None, port: int | None, workers: int | None, threads: int | 
 @click.option("--exclude-flaky", is_flag=True, help="Do not count flaky tests.")
 @click.option("--include-storms", is_flag=True, help="Also count failures in mass failures and on bad hosts.")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait up to this long for the run to finish."
+    "--wait",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait up to this long for the run to begin and to finish; an unknown name is not waited for.",
 )
 @URL
 @json_option()
@@ -78,8 +82,8 @@ def gate(
 
     Mass failures and bad hosts do not count, and are listed.
 
-    Exit code 0: passed; 1: blocked; 2: unknown, as the run does not exist, is still running or is incomplete (or the
-    options are wrong, the store or server cannot be reached, or an error occurred); 130: interrupted.
+    Exit code 0: passed; 1: blocked; 2: unknown, as the run does not exist, is still running or is incomplete (or an
+    option or name is wrong, the store or server cannot be reached, or an error occurred); 130: interrupted.
 
     \b
     Example: regtracker gate --release 8.0 --environment prod --run 61 --wait 600
@@ -101,16 +105,19 @@ def gate(
         while (answer := api.get("/gate", **query))["pending"] and (left := deadline - time.monotonic()) > 0:
             click.echo(f"{answer['reason']} Waiting ...", err=True)
             time.sleep(min(5.0, left))
-    click.echo(json.dumps(answer) if as_json else _gate_text(answer, release))
+    click.echo(json.dumps(answer) if as_json else _gate_text(answer, url))
     sys.exit(GATE_EXIT_CODES[answer["state"]])
 
 
-def _gate_text(answer: dict[str, Any], release: str) -> str:
+def _gate_text(answer: dict[str, Any], url: str | None) -> str:
+    """The answer in lines; `url`: the server that gave it, for the address of the run's page."""
     from data.verdicts.evidence import gate as gate_text
 
     lines = [f"{gate_text.HEADLINES[answer['state']]}: {answer['reason']}"]
-    if answer["run"]:
-        lines.append(f"Run: {release} #{answer['run']['number']} ({answer['run']['environment']})")
+    for name, run in (("Run", answer["run"]), ("Baseline", answer["baseline"])):
+        if run:
+            page = f"{url.rstrip('/')}/runs/{run['id']}" if url else run["url"]
+            lines.append(f"{name}: {gate_text.run_name(run)}{f'  {page}' if page else ''}")
     lines += [
         f"  {gate_text.CLASS_TEXTS[test['class']]} in {test['module']}: {test['key']}\n      {test['sentence']}"
         for test in answer["tests"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
@@ -24,7 +25,10 @@ EnvironmentArgument = Annotated[str | None, Field(description="tested environmen
 ModuleArgument = Annotated[str | None, Field(description="owning module (from list_filters); omit for all")]
 RunArgument = Annotated[
     str,
-    Field(description='a run: its id, release and number such as "7.0#60", or "7.0" for its newest finished run'),
+    Field(
+        description='a run: its id, release and number such as "7.0#60", or "7.0" for `latest_run` of list_releases: '
+        "its newest finished run in the given environment, or in the one that tests most"
+    ),
 ]
 TestArgument = Annotated[
     str, Field(description="a test: its id, its key file::class::name, or a unique part of the key")
@@ -59,19 +63,26 @@ class ApiTools:
         """The id of a run given by id, release and number, or release."""
         if _ID.fullmatch(run):
             return run
-        release, _, number = run.partition("#")
-        query = {"release": release.strip(), "environment": environment, "limit": 1000}
-        runs = self.get("/runs", fields="id,number,environment,state", **query)["items"]
-        if number.strip():
-            runs = [row for row in runs if str(row["number"]) == number.strip()]
-        else:
-            runs = [row for row in runs if row["state"] != "running"][:1]
+        release, _, number = (part.strip() for part in run.partition("#"))
+        if not number:
+            return self._newest_finished(release, environment)
+        query = {"release": release, "environment": environment, "limit": 1000}
+        runs = self.get("/runs", fields="id,number,environment", **query)["items"]
+        runs = [row for row in runs if str(row["number"]) == number]
         if not runs:
             raise ToolError(f"no such run: {run!r}; list_runs lists them")
         if len(runs) > 1:
             found = ", ".join(f"{row['id']} ({row['environment']})" for row in runs)
             raise ToolError(f"{run!r} is ambiguous; use one of these ids: {found}")
         return runs[0]["id"]
+
+    def _newest_finished(self, release: str, environment: str | None) -> str:
+        tile = self.get(f"/releases/{quote(release, safe='')}", environment=environment)
+        if tile["latest_run"] is None:
+            running = tile["running_run"]
+            also = f"; {release}#{running['number']} is running" if running else ""
+            raise ToolError(f"release {release!r} has no finished run{also}")
+        return tile["latest_run"]["id"]
 
     def test_id(self, test: str) -> str:
         """The id of a test given by id, key or part of the key."""

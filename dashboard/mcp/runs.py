@@ -30,8 +30,8 @@ TextArgument = Annotated[str | None, Field(description="part of a test's key, ig
 class RunTools(ApiTools):
     def list_releases(self, environment: EnvironmentArgument = None, limit: LimitArgument = 50) -> Row:
         """Every release line with its health in the environment that tests most (`lanes` has the others): state and its
-        reasons, pass rate and counts of the newest finished run, numbers of tests by their worst verdict, and the
-        current run. Start here."""
+        reasons, pass rate and counts of `latest_run` (its newest finished run; the first one while it goes on), numbers
+        of tests by their worst verdict, and `running_run` (the run that goes on now, if any). Start here."""
         return self.rows("/releases", limit, without=("spark",), environment=environment)
 
     def list_filters(self, release: OptionalReleaseArgument = None) -> Row:
@@ -111,11 +111,12 @@ class RunTools(ApiTools):
         ] = None,
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,
-        max_new: Annotated[int, Field(description="number of new failures that do not block yet", ge=0)] = 0,
+        max_new: Annotated[int, Field(description="number of tests that may break without blocking", ge=0)] = 0,
         limit: LimitArgument = 50,
     ) -> Row:
         """Whether a run passes the gate: passed, closed (blocked) or unknown, with the reason and the tests that fail
-        in it but not in its baseline. Failures in mass failures and on bad hosts do not count; they are listed."""
+        in it but not in its baseline. While the newest run goes on (`running_run` of list_releases) the answer is
+        unknown, with the failures so far. Failures in mass failures and on bad hosts do not count; they are listed."""
         query: dict[str, Any] = {"run": run, "baseline": baseline, "environment": environment, "module": module}
         found = self.get("/gate", release=release, max_new=max_new, limit=limit, **query)
         found["cut"] = found["new"] > len(found["tests"])

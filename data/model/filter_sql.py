@@ -16,6 +16,7 @@ NAMES = {
     "environment": (("runs", "environment"), ("builds", "environment")),
     "module": (("build_counts", "module"), ("builds", "module"), ("run_builds", "module")),
     "topology": (("build_counts", "topology"),),
+    "priority": (("test_metadata", "priority"),),
 }
 
 

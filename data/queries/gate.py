@@ -1,7 +1,7 @@
 """The gate for CI jobs: does this run fail where its baseline did not?
 
-It never passes by accident: a run that is unknown, running, or incomplete has the state unknown. The text of the
-answer is in data/verdicts/evidence/gate.py.
+It never passes by accident: a run that is unknown, running, or incomplete has the state unknown, with the failures that
+are found so far. The text of the answer is in data/verdicts/evidence/gate.py.
 """
 
 from __future__ import annotations
@@ -115,15 +115,16 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
         raise _UnknownError(gate_text.no_run(flt.release, flt.environment), pending=True)
     matching = [row for row in newest if run is None or run in (str(row["number"]), row["id"])]
     if not matching:
+        other = None if run is None or run.isdecimal() else one_run(store, run, Filter(as_of=flt.as_of))
+        if other is not None:
+            raise _UnknownError(gate_text.run_of_another(flt.release, flt.environment, other))
         raise _UnknownError(gate_text.no_run(flt.release, flt.environment, run), pending=True)
     environments = sorted({row["environment"] for row in matching})
     if len(environments) > 1:
         raise _UnknownError(gate_text.several_environments(flt.release, environments, run))
     if run is not None and len({_job(row) for row in matching}) > 1:  # in a folder each job has a run 1, 2, ...
-        raise _UnknownError(gate_text.several_jobs(flt.release, sorted({row["job"] for row in matching}), run))
+        raise _UnknownError(gate_text.several_jobs(flt.release, matching, run))
     chosen = matching[0]
-    if chosen["state"] == "running":
-        raise _UnknownError(gate_text.running(chosen), pending=True)
     runs = [row for row in newest if row["environment"] == chosen["environment"]]
     age = runs.index(chosen)
     lane = replace(lane, environment=chosen["environment"], at_run=chosen["id"] if age else None)
@@ -158,8 +159,7 @@ def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunIn
         raise _UnknownError(gate_text.unknown_baseline(baseline, candidate.run))
     own = [row for row in matching if _job(row) == _job(candidate.run)]
     if not own and len({_job(row) for row in matching}) > 1:
-        jobs = sorted({row["job"] for row in matching})
-        raise _UnknownError(gate_text.several_jobs(candidate.lane.release, jobs, baseline))
+        raise _UnknownError(gate_text.several_jobs(candidate.lane.release, matching, baseline))
     return RunInLane(candidate.lane, candidate.runs, candidate.runs.index((own or matching)[0]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from data.cache.dependencies import Dependency
@@ -15,7 +16,9 @@ from data.model import ids
 from data.model.filter_sql import NAMES, conditions
 from data.model.filters import EVERYTHING, Filter
 from data.model.metadata_matching import AMBIGUOUS_METADATA
+from data.verdicts.priorities import UNKNOWN
 
+MAX_NAME = 100  # characters of a name that are compared with others
 _TABLES = {"run": "runs", "build": "builds", "test": "tests"}
 
 
@@ -33,7 +36,20 @@ def exists(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> bool
     """`what`: run, build or test, by id; or a field of a filter, by name. Raises ValueError for an invalid id."""
     if what in _TABLES:
         return store.value(f"SELECT EXISTS (FROM {_TABLES[what]} WHERE {what} = ?)", [ids.number(name)])
+    if (what, name) == ("priority", UNKNOWN):
+        return True
     return any(store.value(f"SELECT EXISTS (FROM {table} WHERE {column} = ?)", [name]) for table, column in NAMES[what])
+
+
+def names_like(store: Store, what: str, name: str, flt: Filter = EVERYTHING) -> list[str]:
+    """What a misspelt name may mean: the names of this field of a filter that look like it, at most three, the nearest
+    first."""
+    known = " UNION ".join(
+        f"SELECT {column} AS name FROM {table} WHERE {column} IS NOT NULL" for table, column in NAMES[what]
+    )
+    with store.read(flt.as_of) as view:
+        by_lower = {row["name"].lower(): row["name"] for row in view.rows(f"{known} ORDER BY name")}
+    return [by_lower[near] for near in get_close_matches(name.lower()[:MAX_NAME], by_lower)]
 
 
 def unknown_name(store: Store, flt: Filter) -> tuple[str, str] | None:

@@ -55,6 +55,13 @@ def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any]
     return next(iter(tiles(store, replace(flt, release=name))), None)
 
 
+def run_of_release(store: Store, flt: Filter) -> dict[str, Any] | None:
+    """The run that the name of a release means where a run is wanted: the newest finished one of the environment that
+    tests most, as on its tile, or of the filter's environment. None if none has finished."""
+    lanes = lane_states(store, flt)
+    return lanes[0]["latest"] if lanes else None
+
+
 def _tile(flt: Filter, lanes: list[dict[str, Any]], unread: list[UnreadLane]) -> dict[str, Any]:
     lane = lanes[0] if lanes else _NO_LANE
     latest, running, words = lane["latest"], lane["running"], lane["words"]

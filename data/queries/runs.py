@@ -13,7 +13,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import COUNTS, RUNNING, deltas, is_incomplete, iso, pass_rate, results_state, run_state, sums
+from data.model.measures import COUNTS, deltas, is_incomplete, iso, pass_rate, results_state, run_state, sums
 from data.queries.missing_results import LACKING, LackingBuild, expected_total, gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
 from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
@@ -72,19 +72,6 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] |
     answer |= _neighbours(store, run_id)
     answer["expected_s"] = expected(store, run_id)
     return answer
-
-
-@cached_query(of_release)
-def newest_ended(store: Store, flt: Filter) -> str | None:
-    """The id of the newest finished run of a filter."""
-    where, parameters = conditions(flt, "r")
-    found = store.value(
-        f"""SELECT r.run FROM runs r LEFT JOIN {store.derived_table("run_sums")} s USING (run)
-            JOIN {store.derived_table("run_order")} o USING (run)
-        WHERE {where} AND NOT {RUNNING} ORDER BY o.rank DESC LIMIT 1""",
-        parameters,
-    )
-    return None if found is None else ids.text(found)
 
 
 @cached_query(of_runs("run_id"))

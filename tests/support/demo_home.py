@@ -23,7 +23,7 @@ from ingest.pipeline import Pipeline
 from ingest.simulator import Programme, ProgrammeSize, ReleaseSpec
 from ingest.simulator.server import SimulatorServer
 from ingest.simulator.timeline import RUNNING_AGE_H
-from regtracker import main
+from regtracker import connect, main
 from support.screen import Screen
 
 # A stale release, and one with more runs than lists look at, the newest of them running.
@@ -50,6 +50,7 @@ class DemoHome:
         self.app: Dash = create_app(load(home=home))
         api = Api(self.app.server)
         self.run_tools, self.test_tools = RunTools(api), TestTools(api)
+        self.tracker = connect(home)
         self.get: Callable[[str], Any] = cache(self._get)
         self.screen: Callable[[str, str], Screen] = cache(self._screen)
 

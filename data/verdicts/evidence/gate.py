@@ -33,11 +33,13 @@ def decide(
     """{"state", "reason", "pending"} of a run with `results` in scope, of which `new` failing tests count. `lacking`
     are the builds in scope that it lacks ({"missing", "aborted", "pending"}), None if it is complete.
 
-    An incomplete run is neither passed nor blocked; nor is one without results.
+    A run that is running or incomplete is neither passed nor blocked; nor is one without results.
     """
     found = reason(run, baseline, new, max_new, kinds)
+    so_far = f" So far: {found}" if new else ""
+    if run["state"] == "running":
+        return {"state": UNKNOWN, "reason": running(run) + so_far, "pending": True}
     if lacking is not None:
-        so_far = f" So far: {found}" if new else ""
         return {"state": UNKNOWN, "reason": incomplete_text(run | lacking) + so_far, "pending": lacking["pending"]}
     if not results:
         no_results = f"Run #{run['number']} has no results in this module or topology."
@@ -46,8 +48,8 @@ def decide(
 
 
 def reason(run: dict[str, Any], baseline: dict[str, Any], new: int, max_new: int, kinds: tuple[str, ...]) -> str:
-    """Such as "2 new failures (limit 0), compared with #133."."""
-    failures = counted(new, "failing test" if "still_failing" in kinds else "new failure")
+    """Such as "2 tests broke (limit 0), compared with #133."."""
+    failures = counted(new, "failing test") if "still_failing" in kinds else f"{counted(new, 'test')} broke"
     release = "" if baseline["release"] == run["release"] else f"{baseline['release']} "
     return f"{failures} (limit {max_new}), compared with {release}#{baseline['number']}."
 
@@ -62,9 +64,22 @@ def several_environments(release: str | None, environments: list[str], run: str 
     return f"{what} in {' and '.join(environments)}: choose an environment."
 
 
-def several_jobs(release: str | None, jobs: list[str], run: str) -> str:
-    named = ", ".join(jobs[:3]) + (f" and {len(jobs) - 3} more" if len(jobs) > 3 else "")
-    return f"Release {release} has several runs {run} ({named}): give the id of one."
+def run_of_another(release: str | None, environment: str | None, other: dict[str, Any]) -> str:
+    """For the id of a run of another release or environment."""
+    where = f" in {environment}" if environment else ""
+    return f"{run_name(other)} is no run of {release}{where}."
+
+
+def several_jobs(release: str | None, runs: list[dict[str, Any]], number: str) -> str:
+    """`runs` of one number, which several jobs gave."""
+    named = ", ".join(sorted(f"{run['job']}: {run['id']}" for run in runs)[:3])
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return f"Release {release} has several runs {number} ({named}{more}): give the id of one."
+
+
+def run_name(run: dict[str, Any]) -> str:
+    """Such as "8.0 prod, qa/8.0/RUN #60": a number alone means a run of each job."""
+    return f"{run['release']} {run['environment']}, {run['job']} #{run['number']}"
 
 
 def running(run: dict[str, Any]) -> str:

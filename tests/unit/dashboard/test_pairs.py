@@ -34,6 +34,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHome]:
     fill(home)
     found = DemoHome(home)
     yield found
+    found.tracker.close()
     found.app.server.extensions["regtracker"].close()
     found.app.server.extensions["regtracker_sandbox"].close()
 
@@ -136,6 +137,12 @@ def verdicts(demo: DemoHome, release: str, environment: str) -> list[dict[str, A
     return demo.items(f"/verdicts?release={release}&environment={environment}")
 
 
+def counted_in(text: str, noun: str) -> int:
+    """The number before a noun in a badge: 2 in "91.40 % failing, 1 regression, 2 new failures"."""
+    found = re.search(rf"(\d+) {noun}s?\b", text)
+    return int(found[1]) if found else 0
+
+
 def by_kind(rows: list[dict[str, Any]]) -> dict[str, int]:
     return {kind: Counter(row["kind"] for row in rows)[kind] for kind in KINDS}
 
@@ -227,6 +234,13 @@ def module_rows(demo: DemoHome, run: dict[str, Any]) -> Quantity:
 
 def modules(demo: DemoHome, run: dict[str, Any]) -> list[dict[str, Any]]:
     return demo.items(f"/runs/{run['id']}/modules")
+
+
+def cell_rates(demo: DemoHome, run: dict[str, Any]) -> list[tuple[str, float | None]]:
+    """The modules in the matrix of a run's release, with the pass rate in its environment."""
+    found = demo.get(f"/releases/{run['release']}/matrix")
+    at = [column["value"] for column in found["columns"]].index(run["environment"])
+    return [(row["module"], row["cells"][at]["pass_rate"]) for row in found["rows"]]
 
 
 def built(demo: DemoHome) -> list[dict[str, Any]]:
@@ -358,6 +372,11 @@ def kinds_of_tests(demo: DemoHome) -> Quantity:
     }
 
 
+def newest_of_lane(demo: DemoHome, run: dict[str, Any]) -> dict[str, Any]:
+    """The newest run of a lane, which may be running: the gate's."""
+    return demo.get(f"/runs?release={run['release']}&environment={run['environment']}&limit=1")["items"][0]
+
+
 def command_gate(demo: DemoHome, run: dict[str, Any]) -> tuple[str, int]:
     found = demo.command("gate", "--release", run["release"], "--environment", run["environment"])
     return found["state"], found["new"]
@@ -406,6 +425,24 @@ PAIRS: dict[str, tuple[Reader, Reader]] = {
         of_runs(lambda demo, run: counts(demo.run_tools.get_run(run["id"])["run"])),
         run_counts_of_api,
     ),
+    "results: release by MCP, tile": (
+        lambda demo: {tile["release"]: counts(demo.run_tools.get_run(tile["release"])["run"]) for tile in tiles(demo)},
+        api_counts,
+    ),
+    "results: notebook, tile": (
+        lambda demo: {row["release"]: counts(row) for row in demo.tracker.releases().to_dict("records")},
+        api_counts,
+    ),
+    "results: modules by notebook, API": (
+        lambda demo: {
+            tile["release"]: summed(demo.tracker.modules(tile["release"]).to_dict("records")) for tile in tiles(demo)
+        },
+        api_counts,
+    ),
+    "results: gate, run": (
+        gate(lambda answer: counts(answer["run"])),
+        of_runs(lambda demo, run: counts(newest_of_lane(demo, run))),
+    ),
     "results: run, file": (
         of_runs(lambda demo, run: len(demo.file(f"/runs/{run['id']}/results?limit=1000"))),
         of_runs(lambda demo, run: run["total"]),
@@ -433,6 +470,18 @@ PAIRS: dict[str, tuple[Reader, Reader]] = {
     # the pass rate of the newest finished run
     "rate: tile, API": (drawn_tiles(lambda tile: rate(tile.text)), of_tiles(lambda tile: percent(tile["pass_rate"]))),
     "rate: badge, API": (badge(rate), of_tiles(lambda tile: percent(tile["pass_rate"]))),
+    "rate: MCP, API": (
+        lambda demo: {row["release"]: percent(row["pass_rate"]) for row in demo.run_tools.list_releases()["items"]},
+        of_tiles(lambda tile: percent(tile["pass_rate"])),
+    ),
+    "rate: matrix, modules": (
+        lambda demo: {
+            (run["id"], module): rate for run in finished(demo).values() for module, rate in cell_rates(demo, run)
+        },
+        lambda demo: {
+            (run, row["module"]): row["pass_rate"] for run in finished(demo) for row in modules(demo, {"id": run})
+        },
+    ),
     "rate: run page, API": (shown_runs(lambda page: rate(page.text)), run_rates_of_api),
     "rate: table of Trends, API": (
         of_runs(lambda demo, run: rate(trend_row(demo, run)["Pass rate"])),
@@ -478,9 +527,32 @@ PAIRS: dict[str, tuple[Reader, Reader]] = {
         },
     ),
     "verdicts: list, test": (worst_kinds, kinds_of_tests),
-    "new: badge, tile": (
-        badge(lambda text: whole(text.split(",")[1]) if "," in text else 0),
-        of_tiles(lambda tile: tile["regressions"] + tile["new_failures"]),
+    "verdicts: badge, tile": (
+        badge(lambda text: [counted_in(text, noun) for noun in ("regression", "new failure")]),
+        of_tiles(lambda tile: [tile["regressions"], tile["new_failures"]]),
+    ),
+    "verdicts: MCP, tile": (
+        lambda demo: {
+            row["release"]: {kind: row[name] for name, kind in WORDS.items()}
+            for row in demo.run_tools.list_releases()["items"]
+        },
+        kinds_of_tiles,
+    ),
+    "verdicts: notebook, tile": (
+        lambda demo: {
+            row["release"]: {kind: row[name] for name, kind in WORDS.items()}
+            for row in demo.tracker.releases().to_dict("records")
+        },
+        kinds_of_tiles,
+    ),
+    "verdicts: notebook, list": (
+        lambda demo: {
+            tile["release"]: by_kind(
+                demo.tracker.verdicts(release=tile["release"], environment=tile["environment"]).to_dict("records")
+            )
+            for tile in tiles(demo)
+        },
+        kinds_of_lists,
     ),
     "broken: releases, list": (broken_of_lanes, broken_in_lists),
     "broken: matrix, releases": (matrix_columns(lambda column: column["tests"]), broken_of_lanes),
@@ -491,6 +563,37 @@ PAIRS: dict[str, tuple[Reader, Reader]] = {
     "gate: MCP, API": (
         of_runs(lambda demo, run: demo.run_tools.check_gate(run["release"], environment=run["environment"])["new"]),
         gate(lambda answer: answer["new"]),
+    ),
+    "gate: notebook, API": (
+        of_runs(
+            lambda demo, run: demo.tracker.gate(release=run["release"], environment=run["environment"]).attrs["reason"]
+        ),
+        gate(lambda answer: answer["reason"]),
+    ),
+    "the run of a release: MCP, API": (
+        lambda demo: {tile["release"]: demo.run_tools.get_run(tile["release"])["run"]["id"] for tile in tiles(demo)},
+        of_tiles(lambda tile: tile["latest_run"]["id"]),
+    ),
+    "the run of a release: Compare, API": (
+        of_runs(
+            lambda demo, run: demo.get(f"/compare?base={run['previous']}&candidate={run['release']}")["candidate"]["id"]
+        ),
+        of_runs(lambda demo, run: run["id"]),
+    ),
+    "the run that goes on: MCP, gate": (
+        lambda demo: {
+            row["release"]: row["running_run"]["id"]
+            for row in demo.run_tools.list_releases()["items"]
+            if row["running_run"]
+        },
+        lambda demo: {
+            run["release"]: run["id"]
+            for run in (
+                demo.get(f"/gate?release={tile['release']}&environment={tile['environment']}")["run"]
+                for tile in tiles(demo)
+            )
+            if run["state"] == "running"
+        },
     ),
     "gate: tab, API": (
         shown_runs(gate_tab),

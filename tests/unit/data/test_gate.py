@@ -37,7 +37,7 @@ def test_what_failed_before_does_not_close_it_and_what_passed_does(world):
     world.history({"steady": "PPP", "old": "PFF", "new": "PPF", "mended": "FFP", "born": "--F", "back": "PSF"})
     answer = gate(world.store, SEVEN)
     assert answer["state"] == "closed" and answer["new"] == 3
-    assert answer["reason"] == "3 new failures (limit 0), compared with #2."
+    assert answer["reason"] == "3 tests broke (limit 0), compared with #2."
     assert failing(answer) == {"back": "regression", "new": "regression", "born": "new_failure"}
     assert answer["counts"] == {"regression": 2, "new_failure": 1, "still_failing": 1}
     assert (answer["run"]["number"], answer["baseline"]["number"]) == (3, 2)
@@ -98,8 +98,14 @@ def test_an_unanswerable_query_is_unknown_with_its_reason(two_passes, query, rea
 
 def test_a_run_that_is_not_whole_is_never_green(world):
     world.history({"a": "PP"})
-    world.run({"routing": {"a": "P"}, "storage": None}, state="running")
-    assert gate(world.store, SEVEN)["reason"] == "Run #3 is still running."
+    world.run({"routing": {"a": "F", "b": "F"}, "storage": None}, state="running")
+    going_on = gate(world.store, SEVEN)
+    assert (going_on["state"], going_on["pending"]) == ("unknown", True)
+    assert going_on["reason"].startswith("Run #3 ") and going_on["reason"].endswith(
+        " So far: 2 tests broke (limit 0), compared with #2."
+    )
+    assert failing(going_on) == {"a": "regression", "b": "new_failure"}
+    assert gate(world.store, SEVEN, baseline="77")["pending"] is False, "no end of the run changes that"
     world.run({"routing": {"a": "P"}, "storage": None})
     lacking = gate(world.store, SEVEN)
     assert (lacking["state"], lacking["pending"]) == ("unknown", True)
@@ -108,7 +114,7 @@ def test_a_run_that_is_not_whole_is_never_green(world):
     failing_too = gate(world.store, SEVEN)
     assert failing_too["state"] == "unknown" and failing(failing_too) == {"a": "regression"}
     assert failing_too["reason"] == (
-        "Run #5 is incomplete: 1 of 2 builds is missing. So far: 1 new failure (limit 0), compared with #2."
+        "Run #5 is incomplete: 1 of 2 builds is missing. So far: 1 test broke (limit 0), compared with #2."
     )
 
 
@@ -119,6 +125,9 @@ def test_environments_are_never_mixed(world):
     assert gate(world.store, Filter(release="7.0", environment="prod"))["state"] == "passed"
     assert gate(world.store, Filter(release="7.0", environment="staging"))["state"] == "closed"
     assert gate(world.store, SEVEN, run="4")["state"] == "closed", "a run that only one environment has needs no more"
+    other = gate(world.store, Filter(release="7.0", environment="prod"), run=f"{world.runs[3].id:016x}")
+    assert (other["state"], other["pending"]) == ("unknown", False)
+    assert other["reason"] == "7.0 staging, qa/7.0/RUN #4 is no run of 7.0 in prod."
 
 
 def nightly(world: World, number: int, content: dict[str, str]) -> RunRecord:
@@ -137,7 +146,10 @@ def test_a_number_that_several_jobs_have_is_not_guessed(world):
     third = nightly(world, 3, {"b": "P"})
     answer = gate(world.store, SEVEN, run="3")
     assert (answer["state"], answer["pending"]) == ("unknown", False)
-    assert answer["reason"] == "Release 7.0 has several runs 3 (qa/7.0/RUN, qa/nightly): give the id of one."
+    assert answer["reason"] == (
+        f"Release 7.0 has several runs 3 (qa/7.0/RUN: {world.runs[2].id:016x}, qa/nightly: {third.id:016x}): "
+        "give the id of one."
+    )
     assert gate(world.store, SEVEN, run="2")["state"] == "passed", "only one job has this number"
     by_id = gate(world.store, SEVEN, run=format(third.id, "016x"), baseline="1")
     assert (by_id["state"], by_id["run"]["job"]) == ("passed", "qa/nightly")

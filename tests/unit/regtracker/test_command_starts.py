@@ -33,7 +33,15 @@ for line in json.loads(sys.argv[1]):
     loaded.append({"line": line, "packages": packages, "printed": printed.buffer.getvalue().decode()})
 print(json.dumps(loaded))
 """
-GATE = {"state": "passed", "reason": "0 new failures.", "pending": False, "run": None, "tests": [], "new": 0}
+GATE = {
+    "state": "passed",
+    "reason": "0 new failures.",
+    "pending": False,
+    "run": None,
+    "baseline": None,
+    "tests": [],
+    "new": 0,
+}
 GATE |= {"left_out": {"failures": 1, "noisy": 0, "storms": [], "hosts": []}}
 LISTS = {"paths": {"/api/v1/runs": {"get": {"responses": {"200": {"content": {"text/csv": {}}}}}}}}
 

@@ -70,7 +70,8 @@ def test_every_question_answers_a_frame_with_typed_columns(tracker: Tracker, met
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"releases", "sql", "rates", "compare", "modules", "results"}))
 def test_an_empty_answer_keeps_its_columns(tracker: Tracker, method: str) -> None:
     given = arguments(tracker).get(method, ())
-    whole, empty = (getattr(tracker, method)(*given, **scope) for scope in ({}, {"module": "nowhere"}))
+    nowhere = {"release": "6.0", "module": "nvs"}  # of another release
+    whole, empty = (getattr(tracker, method)(*given, **scope) for scope in ({}, nowhere))
     if empty.empty and len(whole):
         assert set(whole.columns) <= set(empty.columns)
 
@@ -89,6 +90,9 @@ def test_frames_say_what_the_screens_say(tracker: Tracker) -> None:
 def test_a_run_is_named_by_its_number_and_a_test_by_its_key(tracker: Tracker) -> None:
     run = tracker.runs(release="7.0", limit=1).iloc[0]
     assert len(tracker.modules(f"7.0 #{run.number}")) == len(tracker.modules(run.id))
+    assert len(tracker.modules("7.0")) == len(
+        tracker.modules(tracker.releases().set_index("release").latest_run["7.0"]["id"])
+    )
     test = tracker.tests("breaks").iloc[0]
     assert len(tracker.history(test.key)) == len(tracker.history(test.test))
 
@@ -97,6 +101,8 @@ def test_a_run_is_named_by_its_number_and_a_test_by_its_key(tracker: Tracker) ->
     ("question", "message"),
     [
         (lambda tracker: tracker.verdicts(release="9.9"), "No release '9.9'.*7.0"),
+        (lambda tracker: tracker.verdicts(module="ruoting"), "No module 'ruoting'.*did you mean 'routing'"),
+        (lambda tracker: tracker.gate(release="7.0", environment="prdo"), "No environment 'prdo'.*'prod'"),
         (lambda tracker: tracker.verdicts("broken"), "No verdict kind 'broken'.*regression"),
         (lambda tracker: tracker.results("#999"), "No run '#999'"),
         (lambda tracker: tracker.history("a.py::A::b"), "No test"),

@@ -17,6 +17,7 @@ from support.store_builder import World
 import regtracker
 from data.model.filters import Filter
 from data.queries import runs
+from data.settings import EnvironmentRule, SourceSettings
 from data.verdicts import verdicts
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,11 @@ def test_the_gate_says_yes_no_or_that_it_cannot_say(call, filled):
     answer = json.loads(closed.stdout)
     assert answer["state"] == "closed" and answer["tests"][0]["evidence"]["rule"] == "class"
     blocked = call("gate", *SEVEN, "--run", number, "--baseline", "4")
-    assert blocked.exit_code == 1 and blocked.stdout.startswith("Blocked: 2 new failures (limit 0), compared with #4.")
+    assert blocked.exit_code == 1 and blocked.stdout.startswith("Blocked: 2 tests broke (limit 0), compared with #4.")
+    run, baseline = blocked.stdout.splitlines()[1:3]
+    assert run.startswith(f"Run: 7.0 prod, qa/7.0/RUN #{number}") and baseline.startswith(
+        "Baseline: 7.0 prod, qa/7.0/RUN #4"
+    )
     assert "routing_test.py::TestIt::broken" in blocked.stdout and "not run -> failed in storage" in blocked.stdout
     assert call("gate", *SEVEN, "--run", number, "--max-new", "9").exit_code == 0
     running = call("gate", *SEVEN)
@@ -59,6 +64,36 @@ def test_the_gate_gets_the_same_from_a_server_elsewhere(call, address, filled):
     here, there = call(*arguments), call(*arguments, "--url", address)
     assert here.exit_code == there.exit_code and json.loads(here.stdout) == json.loads(there.stdout)
     assert call("gate", *SEVEN, "--url", "tracker.example.com").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--release", "7.O"], "no such release: '7.O'; did you mean '7.0'?"),
+        ([*SEVEN, "--environment", "prdo"], "no such environment: 'prdo'; did you mean 'prod'?"),
+        ([*SEVEN, "--module", "ruoting"], "no such module: 'ruoting'; did you mean 'routing'?"),
+        ([*SEVEN, "--run", "newest"], "no such run: 'newest'"),
+        ([*SEVEN, "--baseline", "8.O"], "no such release or run: '8.O'; did you mean '8.0'?"),
+    ],
+)
+def test_the_gate_waits_for_no_misspelt_name(call, arguments, message):
+    started = time.monotonic()
+    answer = call("gate", *arguments, "--wait", "60")
+    assert (answer.exit_code, answer.stderr) == (2, f"{message}\n")
+    assert time.monotonic() - started < 30
+
+
+def test_the_gate_waits_for_the_first_run_of_a_configured_release(own_client, world: World, monkeypatch):
+    world.run({"routing": {"a": "P"}})
+    source = {"name": "ci", "url": "http://ci.example.com/", "job": "RUN", "release_fixed": "9.0"}
+    environment = EnvironmentRule(default="lab")
+    services = own_client.application.extensions["regtracker"]
+    configured = services.settings.model_copy(update={"source": [SourceSettings(**source, environment=environment)]})
+    monkeypatch.setattr(services, "settings", configured)
+    answer = own_client.get("/api/v1/gate?release=9.0&environment=lab").json
+    assert (answer["state"], answer["pending"]) == ("unknown", True)
+    assert answer["reason"] == "Release 9.0 has no runs in lab."
+    assert own_client.get("/api/v1/gate?release=9.1").status_code == 404
 
 
 def test_the_gate_waits_for_a_run_that_is_not_whole(call, world: World, monkeypatch):
