@@ -207,7 +207,7 @@ class Tracker:
             newest = releases.run_of_release(self._store, Filter(name, environment=flt.environment))
             if newest is None:
                 raise LookupError(f"Release {name!r} has no finished run.")
-            return newest["id"]
+            return newest
         found = lookups.runs_by_name(self._store, name, flt)
         if not found:
             raise LookupError(

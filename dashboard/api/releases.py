@@ -48,7 +48,7 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
     def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
         latest = releases.run_of_release(store, replace(flt, release=path.release))
-        return runs.modules(store, latest["id"], flt) if latest else []
+        return runs.modules(store, latest, flt) if latest else []
 
     rows = RowSource(Module, sliced(fetch), parent=("release", path.release))
     return lists.list_response(rows, query, query.filter(release=path.release))

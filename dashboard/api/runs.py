@@ -147,4 +147,4 @@ def _run_of_release(name: str, flt: Filter) -> str:
     found = releases.run_of_release(store(), Filter(release=name, as_of=flt.as_of))
     if found is None:
         raise not_found("finished run of release", name)
-    return found["id"]
+    return found

@@ -117,7 +117,8 @@ def _gate_text(answer: dict[str, Any], url: str | None) -> str:
     for name, run in (("Run", answer["run"]), ("Baseline", answer["baseline"])):
         if run:
             page = f"{url.rstrip('/')}/runs/{run['id']}" if url else run["url"]
-            lines.append(f"{name}: {gate_text.run_name(run)}{f'  {page}' if page else ''}")
+            named = gate_text.run_name(run["release"], run["environment"], run["job"], run["number"])
+            lines.append(f"{name}: {named}{f'  {page}' if page else ''}")
     lines += [
         f"  {gate_text.CLASS_TEXTS[test['class']]} in {test['module']}: {test['key']}\n      {test['sentence']}"
         for test in answer["tests"]

@@ -117,13 +117,14 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
     if not matching:
         other = None if run is None or run.isdecimal() else one_run(store, run, Filter(as_of=flt.as_of))
         if other is not None:
-            raise _UnknownError(gate_text.run_of_another(flt.release, flt.environment, other))
+            name = gate_text.run_name(other["release"], other["environment"], other["job"], other["number"])
+            raise _UnknownError(gate_text.run_of_another(flt.release, flt.environment, name))
         raise _UnknownError(gate_text.no_run(flt.release, flt.environment, run), pending=True)
     environments = sorted({row["environment"] for row in matching})
     if len(environments) > 1:
         raise _UnknownError(gate_text.several_environments(flt.release, environments, run))
     if run is not None and len({_job(row) for row in matching}) > 1:  # in a folder each job has a run 1, 2, ...
-        raise _UnknownError(gate_text.several_jobs(flt.release, matching, run))
+        raise _UnknownError(gate_text.several_jobs(flt.release, [(row["job"], row["id"]) for row in matching], run))
     chosen = matching[0]
     runs = [row for row in newest if row["environment"] == chosen["environment"]]
     age = runs.index(chosen)
@@ -159,7 +160,8 @@ def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunIn
         raise _UnknownError(gate_text.unknown_baseline(baseline, candidate.run))
     own = [row for row in matching if _job(row) == _job(candidate.run)]
     if not own and len({_job(row) for row in matching}) > 1:
-        raise _UnknownError(gate_text.several_jobs(candidate.lane.release, matching, baseline))
+        jobs = [(row["job"], row["id"]) for row in matching]
+        raise _UnknownError(gate_text.several_jobs(candidate.lane.release, jobs, baseline))
     return RunInLane(candidate.lane, candidate.runs, candidate.runs.index((own or matching)[0]))
 
 

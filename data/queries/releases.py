@@ -55,11 +55,12 @@ def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any]
     return next(iter(tiles(store, replace(flt, release=name))), None)
 
 
-def run_of_release(store: Store, flt: Filter) -> dict[str, Any] | None:
-    """The run that the name of a release means where a run is wanted: the newest finished one of the environment that
+def run_of_release(store: Store, flt: Filter) -> str | None:
+    """The id of the run that a release means where a run is wanted: the newest finished one of the environment that
     tests most, as on its tile, or of the filter's environment. None if none has finished."""
     lanes = lane_states(store, flt)
-    return lanes[0]["latest"] if lanes else None
+    latest = lanes[0]["latest"] if lanes else None
+    return latest and latest["id"]
 
 
 def _tile(flt: Filter, lanes: list[dict[str, Any]], unread: list[UnreadLane]) -> dict[str, Any]:

@@ -64,22 +64,22 @@ def several_environments(release: str | None, environments: list[str], run: str 
     return f"{what} in {' and '.join(environments)}: choose an environment."
 
 
-def run_of_another(release: str | None, environment: str | None, other: dict[str, Any]) -> str:
-    """For the id of a run of another release or environment."""
+def run_of_another(release: str | None, environment: str | None, name: str) -> str:
+    """For the id of a run of another release or environment, with its name."""
     where = f" in {environment}" if environment else ""
-    return f"{run_name(other)} is no run of {release}{where}."
+    return f"{name} is no run of {release}{where}."
 
 
-def several_jobs(release: str | None, runs: list[dict[str, Any]], number: str) -> str:
-    """`runs` of one number, which several jobs gave."""
-    named = ", ".join(sorted(f"{run['job']}: {run['id']}" for run in runs)[:3])
+def several_jobs(release: str | None, runs: list[tuple[str, str]], number: str) -> str:
+    """`runs` of one number, each with its job and id."""
+    named = ", ".join(f"{job}: {run}" for job, run in sorted(runs)[:3])
     more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
     return f"Release {release} has several runs {number} ({named}{more}): give the id of one."
 
 
-def run_name(run: dict[str, Any]) -> str:
+def run_name(release: str, environment: str | None, job: str, number: int) -> str:
     """Such as "8.0 prod, qa/8.0/RUN #60": a number alone means a run of each job."""
-    return f"{run['release']} {run['environment']}, {run['job']} #{run['number']}"
+    return f"{release} {environment or ''}".rstrip() + f", {job} #{number}"
 
 
 def running(run: dict[str, Any]) -> str:

@@ -98,7 +98,8 @@ def test_an_unanswerable_query_is_unknown_with_its_reason(two_passes, query, rea
 
 def test_a_run_that_is_not_whole_is_never_green(world):
     world.history({"a": "PP"})
-    world.run({"routing": {"a": "F", "b": "F"}, "storage": None}, state="running")
+    run, builds, listed_builds = world.prepare({"routing": {"a": "F", "b": "F"}, "storage": None}, state="running")
+    world.write([run], [replace(build, state="final", result="UNSTABLE") for build in builds], listed_builds)
     going_on = gate(world.store, SEVEN)
     assert (going_on["state"], going_on["pending"]) == ("unknown", True)
     assert going_on["reason"].startswith("Run #3 ") and going_on["reason"].endswith(
