@@ -75,11 +75,12 @@ def read_import(
     """Read the results of a build. Unreadable files become warnings and a flag. `stored` is called only if number or
     start time are neither given nor in the reports.
 
-    Raises ValueError if no file has a result, BadArchiveError; LimitError where they exceed the bundle's allowance.
+    Reports without a test are a build without results, which is broken. Raises ValueError if no file is a report that
+    can be read, BadArchiveError; LimitError where they exceed the bundle's allowance.
     """
     files = deduplicate_paths(bundle.files)
     results = read_build(_inputs(files), roots=roots, allowance=bundle.allowance)
-    if not results.cases:
+    if not results.cases and not _warn_of_empty_reports(results):
         problems = [f"{path}: {why}" for path, why in (*bundle.unreadable, *bundle.skipped)]
         problems += [str(warning) for warning in results.warnings]
         why = "; ".join(problems[:3]) or "none of them is a report of a known kind"
@@ -88,6 +89,14 @@ def read_import(
     remarks = InputRemarks(bundle.unreadable, bundle.skipped)
     build = _build(source, key, number, started_at, len(files), results, pack(files), remarks)
     return ReadImport(build, _run(build, key), len(bundle.files))
+
+
+def _warn_of_empty_reports(results: BuildResults) -> bool:
+    """Name the reports that could be read and have no test; whether there are any."""
+    empty = [file.path for file in results.files if file.status == "ok"]
+    for path in empty:
+        results.warn("the report holds no test", path)
+    return bool(empty)
 
 
 def read_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile]) -> ReadImport:
@@ -122,6 +131,8 @@ def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile], roots: Sequence
     key = ImportKey.read(document)
     files = [file for file in kept if file.kind == "file"]
     results = read_build(_inputs(report for file in files for report in unpack(file)), roots=roots)
+    if not results.cases:
+        _warn_of_empty_reports(results)
     build = _build(row["source"], key, row["number"], row["started_at"], row["artifacts"], results, files, remarks)
     return build, _run(build, key)
 
@@ -136,10 +147,11 @@ def _build(
     kept: list[RawFile] | None,
     remarks: InputRemarks,
 ) -> BuildRecord:
-    failed = any(case.is_final and case.status == FAILED for case in results.cases)
+    ok = bool(results.cases) and not any(case.is_final and case.status == FAILED for case in results.cases)
     document = asdict(key) | {"started_at": key.started_at.isoformat() if key.started_at else None}
     document |= asdict(remarks)
-    flags = results.flags | ({"no_raw"} if kept is None else set()) | ({"unreadable"} if remarks.unreadable else set())
+    facts = {"no_raw": kept is None, "unreadable": remarks.unreadable, "no_results": not results.cases}
+    flags = results.flags | {flag for flag, holds in facts.items() if holds}
     cases, tests = result_table(results.cases, lambda _: key.module)
     return BuildRecord(
         source=source,
@@ -148,7 +160,7 @@ def _build(
         started_at=started_at,
         release=key.release,
         module=key.module,
-        result="UNSTABLE" if failed else "SUCCESS",
+        result="SUCCESS" if ok else "UNSTABLE",
         version=key.version,
         environment=key.environment,
         display_name=f"#{number}",

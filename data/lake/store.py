@@ -41,8 +41,8 @@ from data.lake.connection import (
     writer_lock,
 )
 from data.lake.cursors import one_row
+from data.lake.open_errors import open_failure
 from data.model.measures import REBUILT
-from data.redaction import split_password
 from data.settings import Settings
 
 if TYPE_CHECKING:
@@ -135,11 +135,7 @@ class Store:
                 store._memory_tables = MemoryTables(root, connect_for_copies(settings), LAKE, settings.data_path)
                 store.state()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
-            catalog = split_password(settings.catalog)[0]
-            raise StoreError(
-                f"the store cannot be opened (catalog {catalog}, data {settings.data_path}): {error}. Check [store] in "
-                "the configuration and that this user may write there; `regtracker check` shows details."
-            ) from error
+            raise StoreError(open_failure(settings, error)) from error
         return store
 
     @contextmanager

@@ -131,5 +131,5 @@ def test_processes_take_turns(store: Store, tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_to_says_so(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where a folder should be")
-    with pytest.raises(StoreError, match=r"the store cannot be opened .*catalog\.sqlite"):
+    with pytest.raises(StoreError, match=r"The store cannot be opened: .*catalog\.sqlite"):
         Store.open(Settings(home=tmp_path / "home"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -83,6 +84,22 @@ def test_the_exit_code_of_an_import_shows_an_unreadable_file(tmp_path: Path, reg
     nothing = regtracker(*arguments)
     answer = json.loads(nothing.stdout)
     assert nothing.exit_code == 1 and answer["paths"] == [str(reports)] and "no test result" in answer["error"]
+
+
+@pytest.mark.parametrize("content", ['<testsuites tests="0"/>', "<testsuites></testsuites>", '<testsuite tests="0"/>'])
+def test_a_report_without_a_test_is_a_broken_build(tmp_path: Path, regtracker: Run, content: str) -> None:
+    report = tmp_path / "empty.xml"
+    report.write_text(content)
+    arguments = ("import", str(report), "--release", "7.0", "--module", "m", "--build", "1")
+    done = regtracker(*arguments)
+    assert done.exit_code == 0 and "0 tests" in done.stdout and "empty.xml: the report holds no test" in done.stdout
+    assert json.loads(regtracker(*arguments, "--json").stdout)["warnings"] == ["empty.xml: the report holds no test"]
+    exported = regtracker("export", "runs", "--format", "csv", "--release", "7.0")
+    (run,) = csv.DictReader(io.StringIO(exported.stdout))
+    assert (run["state"], run["total"], run["pass_rate"]) == ("broken", "0", "")
+    assert regtracker("gate", "--release", "7.0").exit_code == 2
+    exported = regtracker("export", "builds", "--format", "csv")
+    assert "no_results" in exported.stdout
 
 
 def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracker: Run) -> None:

@@ -183,3 +183,26 @@ def test_backfill_tells_what_it_did(web: WebServer, regtracker: Run) -> None:
     for bounds, words in ((("9", "2"), "is empty"), (("2025-02-01", "2025-01-31"), "is empty"), (("x", "2"), "'x' is")):
         wrong = regtracker("backfill", "--source", "ci", "--from", bounds[0], "--to", bounds[1])
         assert wrong.exit_code == 2 and words in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("catalog", "cause", "advice"),
+    [
+        ("postgresql://user:secret@127.0.0.1:1/x", "Connection refused", "Start PostgreSQL there"),
+        ("postgresql://user:secret@nowhere.invalid/x", "could not translate host name", "Correct the host name"),
+        ("{home}/broken.sqlite", "file is not a database", "restore it from a backup"),
+        ("{home}/folder.sqlite", "unable to open database file", "The path must be a file"),
+    ],
+)
+def test_check_names_the_cause_of_a_dead_store_and_what_to_do(
+    tmp_path: Path, regtracker: Run, monkeypatch: pytest.MonkeyPatch, catalog: str, cause: str, advice: str
+) -> None:
+    (tmp_path / "broken.sqlite").write_bytes(b"not a catalog " * 300)
+    (tmp_path / "folder.sqlite").mkdir()
+    config = tmp_path / "dead.toml"
+    config.write_text(f'[store]\ncatalog = "{catalog.format(home=tmp_path)}"\ndata_path = "{tmp_path}/lake"\n')
+    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+    checked = regtracker("check", "--json")
+    assert checked.exit_code == 2 and json.loads(checked.stdout)["error"] == checked.stderr.strip()
+    assert "\n" not in checked.stderr.strip() and cause in checked.stderr and advice in checked.stderr
+    assert "regtracker check" not in checked.stderr and "secret" not in checked.stderr
