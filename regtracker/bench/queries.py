@@ -1,7 +1,4 @@
-"""Times the screens' queries, each next to the barest SQL with the same answer on a plain DuckDB file.
-
-The bare query reads the same rows from native tables, without the lake, verdicts or Python: the floor on this machine.
-"""
+"""Times the screens' queries, each next to the barest SQL with the same answer on a plain DuckDB file."""
 
 from __future__ import annotations
 
@@ -24,6 +21,7 @@ from data.model import ids
 from data.model.filters import Filter
 from data.queries import builds, compare, failures, grid, releases, results, runs, tests, trends
 from data.verdicts import verdicts
+from regtracker.bench.bare_queries import BARE_QUERIES
 
 ANSWERS_MB = 64
 ROUNDS = 7  # of each query, after a first one
@@ -39,40 +37,6 @@ _COPIED = (
     "test_metadata",
     "signatures",
 )
-# The bare query for each: parameters as in `_plan`.
-_BARE = {
-    "overview": """SELECT run, sum(total), sum(passed), sum(failed) FROM runs JOIN run_builds USING (run)
-        JOIN builds USING (build) WHERE runs.release = $release GROUP BY run ORDER BY run DESC LIMIT 20""",
-    "module list": "SELECT DISTINCT module FROM build_counts WHERE release = $release",
-    "run view, all modules": """SELECT module, sum(total), sum(passed), sum(failed) FROM build_counts
-        WHERE build IN (SELECT build FROM run_builds WHERE run = $run) GROUP BY module""",
-    "priorities with deltas": """SELECT priority, status, count(*) FROM results JOIN tests USING (test)
-        JOIN test_metadata USING (file, class, base_name) WHERE started_at BETWEEN $first AND $last
-        AND build IN (SELECT build FROM run_builds WHERE run = $run) GROUP BY ALL""",
-    "failed tests of a run": """SELECT * FROM results JOIN tests USING (test) WHERE status = 'failed'
-        AND started_at BETWEEN $first AND $last
-        AND build IN (SELECT build FROM run_builds WHERE run = $run) LIMIT 200""",
-    "verdicts of a module": """SELECT test, bit_or(hash(build)) FILTER (status = 'failed'), bit_or(hash(build))
-        FROM results WHERE release = $release AND module = $module AND started_at >= $window GROUP BY test""",
-    "verdicts of a release": """SELECT test, bit_or(hash(build)) FILTER (status = 'failed'), bit_or(hash(build))
-        FROM results WHERE release = $release AND started_at >= $window GROUP BY test""",
-    "grid, 5 runs x 100 tests": """SELECT test, bit_or(hash(build)) FILTER (status = 'failed'), bit_or(hash(build))
-        FROM results WHERE release = $release AND started_at >= $window GROUP BY test LIMIT 100""",
-    "grid, 50 runs x 1,000 tests": """SELECT test, bit_or(hash(build)) FILTER (status = 'failed'), bit_or(hash(build))
-        FROM results WHERE release = $release GROUP BY test LIMIT 1000""",
-    "trend, 100 runs": """SELECT run, sum(total), sum(passed), sum(failed) FROM run_builds
-        JOIN build_counts USING (build) WHERE release = $release GROUP BY run""",
-    "build's results, a page": "SELECT * FROM results JOIN tests USING (test) WHERE build = $build LIMIT 200",
-    "build's results, grouped": """SELECT topology, host, status, count(*) FROM results
-        WHERE build = $build GROUP BY ALL""",
-    "search by name": "SELECT * FROM tests WHERE contains(lower(name), 'case_7') LIMIT 50",
-    "one test's history": """SELECT * FROM results JOIN builds USING (build) WHERE test = $test
-        AND results.release = $release ORDER BY results.started_at DESC LIMIT 100""",
-    "failure patterns": """SELECT signature, count(*), count(DISTINCT test) FROM results WHERE release = $release
-        AND started_at >= $window AND signature IS NOT NULL GROUP BY signature""",
-    "compare two runs": """SELECT test, min(status) FROM results WHERE started_at BETWEEN $first AND $last
-        AND build IN (SELECT build FROM run_builds WHERE run = $run) GROUP BY test""",
-}
 
 
 @dataclass(frozen=True)
@@ -95,12 +59,11 @@ def measure(store: Store) -> list[QueryTiming]:
     release = store.value("SELECT min(release) FROM releases")
     if release is None:
         raise ValueError("the store is empty")
-    parameters, calls = _plan(store, release)
+    parameters, calls = plan(store, release)
     timings = []
-    with tempfile.TemporaryDirectory() as folder, _native_copy(store, Path(folder)) as bare:
+    with tempfile.TemporaryDirectory() as folder, native_copy(store, Path(folder)) as bare:
         for name, (path, query, *arguments) in calls.items():
-            used = {key: value for key, value in parameters.items() if f"${key}" in _BARE[name]}
-            floor = _times(partial(_fetch, bare, _BARE[name], used))
+            floor = _times(partial(fetch, bare, name, parameters))
             times = _times(partial(_uncached(query), store, *arguments))
             timings.append(
                 QueryTiming(name, path, statistics.median(floor), statistics.median(times), percentile(times, 0.95))
@@ -108,7 +71,7 @@ def measure(store: Store) -> list[QueryTiming]:
     return timings
 
 
-def _plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
+def plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
     """The parameters of the bare queries, and the queries: name -> (API path, function, arguments)."""
     flt = Filter(release=release)
     newest = runs.runs(store, flt, 10)
@@ -118,13 +81,18 @@ def _plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[A
     test = results.build_results(store, build, limit=1)[0]["test"]
     span = "SELECT min(started_at), max(started_at) FROM builds JOIN run_builds USING (build) WHERE run = ?"
     [(first, last)] = store.cursor().execute(span, [ids.number(run)]).fetchall()
-    [(window, _)] = store.cursor().execute(span, [ids.number(newest[-1]["id"])]).fetchall()
+    [(base_first, _)] = store.cursor().execute(span, [ids.number(before)]).fetchall()
+    # A verdict looks at eleven runs of each environment: the window and the run before it.
+    reach = """SELECT min(started_at) FROM (SELECT started_at FROM runs WHERE release = ?
+        QUALIFY row_number() OVER (PARTITION BY environment ORDER BY started_at DESC) <= 11)"""
+    [(judged,)] = store.cursor().execute(reach, [release]).fetchall()
     parameters = {"release": release, "run": ids.number(run), "module": module, "build": ids.number(build)}
-    parameters |= {"test": ids.number(test), "first": first, "last": last, "window": window}
+    parameters |= {"test": ids.number(test), "first": first, "last": last, "judged": judged}
+    parameters |= {"base": ids.number(before), "base_first": base_first}
     one = Filter(release=release, module=module)
     return parameters, {
-        "overview": ("/releases", releases.tiles, flt),
-        "module list": (f"/releases/{release}/modules", releases.choices, flt),
+        "overview": ("/releases", releases.tiles),
+        "module list": (f"/releases/{release}/modules", _newest_modules, flt),
         "run view, all modules": (f"/runs/{run}/modules", runs.modules, run),
         "priorities with deltas": (f"/runs/{run}/priorities", runs.priorities, run),
         "failed tests of a run": (f"/runs/{run}/results?status=failed", results.run_results, run, flt, "failed"),
@@ -152,11 +120,18 @@ def _plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[A
     }
 
 
-def _fetch(bare: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> list[Any]:
-    return bare.execute(sql, parameters).fetchall()
+def _newest_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    newest = releases.run_of_release(store, flt)
+    return runs.modules(store, newest, flt) if newest else []
 
 
-def _native_copy(store: Store, folder: Path) -> duckdb.DuckDBPyConnection:
+def fetch(bare: duckdb.DuckDBPyConnection, question: str, parameters: dict[str, Any]) -> list[Any]:
+    """The rows of a question's bare query."""
+    sql = BARE_QUERIES[question]
+    return bare.execute(sql, {name: value for name, value in parameters.items() if f"${name}" in sql}).fetchall()
+
+
+def native_copy(store: Store, folder: Path) -> duckdb.DuckDBPyConnection:
     """The same rows in a plain DuckDB file, with as many threads as the store has."""
     cursor = store.cursor()
     cursor.execute(f"ATTACH '{folder / 'bare.duckdb'}' AS bare")
