@@ -69,7 +69,8 @@ BARE_QUERIES = {
     "trend, 100 runs": f"""SELECT run, {_SUMS} FROM ({_NEWEST} QUALIFY age <= 100) JOIN run_builds USING (run)
         JOIN build_counts USING (build) GROUP BY run""",
     "build's results, a page": f"""SELECT test, status, topology, host, duration_s, file, class, name
-        FROM results r JOIN tests USING (test) WHERE {_OF_BUILD} ORDER BY position LIMIT 200""",
+        FROM results r JOIN tests USING (test) WHERE {_OF_BUILD}
+        ORDER BY status, topology, position LIMIT 200""",
     "build's results, grouped": " UNION ALL ".join(
         f"SELECT '{column}', {column}, {_COUNTS} FROM results r WHERE {_OF_BUILD} GROUP BY ALL"
         for column in ("status", "topology", "host")
