@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from support.store_builder import START, World, cases, held
 
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord
 from data.model.filters import Filter
+from data.model.order import BUILD_ORDER
 from data.model.run_record import RunRecord
 from data.queries import builds, gate, grid, releases, runs, tests, trends
 from data.queries.lookups import runs_by_name
@@ -23,7 +28,10 @@ from data.write.builds import upsert_builds
 
 pytestmark = pytest.mark.usual_plans
 LATER = START + timedelta(days=300)
-CLOCK_BACK, NOT_BELIEVED, EQUAL_TIMES, TWO_JOBS, CREATED_AGAIN, NAMED, TWICE = (f"7.{minor}" for minor in range(7))
+READ_AT = START + timedelta(days=3000)
+CLOCK_BACK, NOT_BELIEVED, EQUAL_TIMES, TWO_JOBS, CREATED_AGAIN, NAMED, TWICE, IMPORTED, OVERLAPPING = (
+    f"7.{minor}" for minor in range(9)
+)
 Builds = list[tuple[BuildRecord, RunRecord]]
 
 
@@ -40,7 +48,10 @@ def read(
             "ci", name, number, module=module_of(release), result="SUCCESS", ingested_at=read_at,
             **shared, **facts, **content
         )  # fmt: skip
-        run = RunRecord("ci", name, number, result="SUCCESS", display_name=key.partition("=")[2], key=key, **shared)
+        name_of_run = f"{key}{number}" if key.endswith("=") else key
+        run = RunRecord(
+            "ci", name, number, result="SUCCESS", display_name=key.partition("=")[2], key=name_of_run, **shared
+        )
         found.append((build, run))
     return found
 
@@ -69,6 +80,9 @@ def scenarios() -> Builds:
         *read(NAMED, (4, 24, "P"), key="NIGHT=tuesday"),
         *read(TWICE, (5, 0, "P"), read_at=START + timedelta(hours=1)),
         *read(TWICE, (5, 50, "P"), read_at=START + timedelta(hours=51)),
+        *read(IMPORTED, *((number, number, "P") for number in (118, 119, 120)), key="run="),
+        *read(IMPORTED, *((number, 24 * 30 + number, "P") for number in (1, 2, 3)), key="run="),
+        *read(OVERLAPPING, (2, 0, "P"), (3, 2, "P"), (4, 1, "P"), (1, 10, "P"), (2, 12, "P"), (3, 11, "P")),
     ]  # fmt: skip
 
 
@@ -146,6 +160,57 @@ def test_times_order_across_jobs_also_where_one_clock_went_back(store: Store) ->
 
 def test_a_job_created_again_restarts_its_numbers(store: Store) -> None:
     assert numbers(store, CREATED_AGAIN) == [48, 49, 50, 1, 2, 49, 50, 51]
+
+
+def test_imported_builds_of_a_job_created_again_come_before_its_new_ones(store: Store) -> None:
+    assert numbers(store, IMPORTED) == [118, 119, 120, 1, 2, 3]
+
+
+def test_a_number_twice_proves_that_the_job_was_created_again(store: Store) -> None:
+    assert numbers(store, OVERLAPPING) == [2, 3, 4, 1, 2, 3]
+
+
+def build_order(starts: list[tuple[int, datetime]]) -> list[int]:
+    """The positions of the builds of one job (number, start), all imported long after, oldest first."""
+    with duckdb.connect() as connection:
+        connection.execute("""CREATE TABLE builds (build BIGINT, source VARCHAR, job VARCHAR, number INTEGER,
+            started_at TIMESTAMP, ingested_at TIMESTAMP, flags VARCHAR)""")
+        rows = [[at, "ci", "job", number, start, READ_AT, ""] for at, (number, start) in enumerate(starts)]
+        connection.executemany("INSERT INTO builds VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        return [build for (build,) in connection.execute(f"SELECT build FROM ({BUILD_ORDER}) ORDER BY rank").fetchall()]
+
+
+@st.composite
+def generations(draw: st.DrawFn) -> list[tuple[int, datetime]]:
+    """The builds of two or three jobs of one name, one after the other, with clocks wrong by up to 12 hours."""
+    spans = draw(st.lists(st.tuples(st.integers(1, 3), st.integers(2, 12)), min_size=1, max_size=2))
+    spans.insert(0, (draw(st.integers(1, 30)), draw(st.integers(2, 12))))
+    for (first, _), (after, count) in pairwise(spans):
+        assume(after + count != first)  # numbers that join up prove nothing
+    found = []
+    start = START
+    for first, count in spans:
+        for number in range(first, first + count):
+            found.append((number, start + timedelta(minutes=draw(st.integers(-719, 719)))))
+            start += timedelta(hours=draw(st.integers(1, 60)))
+        start += timedelta(days=6)
+    return found
+
+
+@given(generations())
+def test_generations_are_in_order_whatever_the_skew_of_clocks(builds: list[tuple[int, datetime]]) -> None:
+    assert build_order(builds) == list(range(len(builds)))
+
+
+@given(st.integers(2, 30), st.data())
+def test_one_wrong_clock_leaves_the_order_to_the_numbers(count: int, data: st.DataObject) -> None:
+    wrong = data.draw(st.integers(1, count))
+    error = timedelta(hours=data.draw(st.integers(-10_000, 10_000)))
+    starts = [
+        (number, START + timedelta(days=number) + (error if number == wrong else timedelta(0)))
+        for number in range(1, count + 1)
+    ]
+    assert build_order(starts) == list(range(count))
 
 
 def test_names_that_are_no_numbers_leave_the_order_to_the_time(store: Store) -> None:
