@@ -68,13 +68,15 @@ class BuildResults:
 
     `reported` is what Jenkins itself counts for these files (every <testcase>, repeated or not), None if the results
     are not of a kind that it counts. `flags`: recovered, unreadable, not_read, declared_differs, status_differs,
-    ambiguous, repeated. `started_at`: the newest time in the reports, seconds since the epoch.
+    ambiguous, repeated. `missing`: why results are missing, a line for each report. `started_at`: the newest time in
+    the reports, seconds since the epoch.
     """
 
     cases: list[Case] = field(default_factory=list)
     files: list[FileResult] = field(default_factory=list)
     warnings: list[FileWarning] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
     reported: JenkinsCounts | None = None
     started_at: float | None = None
 
@@ -120,6 +122,7 @@ def read_results(
     )
     for why in dict.fromkeys(refused):
         results.warn(why, flag="unreadable")
+        results.missing.append(why)
     for file in results.files:
         # Jenkins has just written it: if it cannot be read, the transfer damaged it.
         if file.kind in JENKINS_REPORTS and file.status == "error":
@@ -152,6 +155,7 @@ def read_build(
     _name_unread(build, parsed)
     logs = [file for file in parsed if file.kind == "order"]
     reports = _choose_reports(parsed, logs)
+    build.missing += [f"{file.path}: {why}" for file in (*logs, *reports) if (why := file.report.missing)]
     build.reported = _count_as_jenkins(reports)
     _set_topologies(reports, topology or (JUNIT_TOPOLOGY if logs else None))
     _prepend_axes([*logs, *reports])
@@ -202,6 +206,7 @@ def _name_unread(build: BuildResults, parsed: list[_Parsed]) -> None:
     files = sorted(
         (file for file in parsed if file.report.status == "not_junit"), key=lambda file: not file.report.unread
     )
+    build.missing += [f"{file.path}: {file.report.warnings[-1]}" for file in files if file.report.unread]
     for file in files[:MAX_UNREAD]:
         build.warn("; ".join(file.report.warnings), file.path, flag="not_read" if file.report.unread else None)
     if len(files) > MAX_UNREAD:

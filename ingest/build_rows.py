@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from data.model import ids
 from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, TestIdentity
+from data.model.measures import FAILED_RESULTS
 from data.model.run_record import RunRecord
 from data.verdicts.statistics import signatures
 from ingest.build_download import ResultFiles
@@ -24,7 +25,9 @@ from ingest.naming_rules import UNKNOWN, base_name
 from ingest.parsers import totals
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED, Case, DeclaredCounts
+from ingest.parsers.text import clip
 
+MAX_REASONS = 3
 _FAILURES = ("kind", "signature", "pattern", "message", "trace", "output")  # columns that only a failed result fills
 
 
@@ -50,6 +53,7 @@ def build_record(
     results = read_results(source, files, detail.number, roots, allowance, counted)
     kept = files.keep()
     cases, tests = result_table(results.cases, lambda file: layout.rules.owner(file, placement.module))
+    missing, unexplained = _missing(detail, files, results)
     build = BuildRecord(
         source=source.name,
         job=detail.job,
@@ -72,13 +76,17 @@ def build_record(
         declared_total=counters.total if counters else None,
         declared_failed=counters.failed if counters else None,
         declared_skipped=counters.skipped if counters else None,
-        flags=frozenset(files.flags | results.flags | _flags(detail, started_at, placement, results, kept)),
+        flags=frozenset(
+            files.flags | results.flags | _flags(detail, started_at, placement, results, kept) | unexplained
+        ),
+        missing_results=missing_text(missing),
         cases=cases,
         tests=tests,
         commits=detail.commits,
         warnings=[
             *files.remarks,
-            *(("", line) for line in _jenkins_differences(detail, results)),
+            *(("", str(difference)) for difference in _jenkins_differences(detail, results)),
+            *(("", why) for why in missing if unexplained),
             *results.warnings,
         ],
         raw=[description, *(kept or [])],
@@ -104,8 +112,26 @@ def _flags(
     return {flag for flag, holds in conditions.items() if holds}
 
 
-def _jenkins_differences(detail: JenkinsBuildDetail, results: BuildResults) -> list[str]:
-    """What Jenkins counts, other than these files have: a line for each number."""
+def _missing(detail: JenkinsBuildDetail, files: ResultFiles, results: BuildResults) -> tuple[list[str], set[str]]:
+    """(why results of the build are missing, the flag `unexplained` where nothing explains Jenkins' result)."""
+    missing = [f"{path}: {why}" if path else why for path, why in files.remarks] + results.missing
+    missing += [str(one) for one in totals.shortfalls(_jenkins_differences(detail, results))]
+    if missing or not detail.final or detail.result not in FAILED_RESULTS or not results.cases:
+        return missing, set()
+    if any(case.status == FAILED for case in results.cases):  # also one that passed on a later attempt
+        return [], set()
+    return [f"Jenkins calls it {detail.result}, but no test that was read failed"], {"unexplained"}
+
+
+def missing_text(missing: Sequence[str]) -> str | None:
+    """Why results are missing, in a line; None if none are."""
+    shown = [clip(why, 200) for why in dict.fromkeys(missing)]
+    more = f"; and {len(shown) - MAX_REASONS} more" if len(shown) > MAX_REASONS else ""
+    return "; ".join(shown[:MAX_REASONS]) + more or None
+
+
+def _jenkins_differences(detail: JenkinsBuildDetail, results: BuildResults) -> list[totals.Difference]:
+    """What Jenkins counts, other than these files have."""
     counters, reported = detail.counters, results.reported
     if counters is None or reported is None or not detail.final:
         return []

@@ -25,7 +25,7 @@ from data.tasks.build_lookups import builds_of_job
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, read_build
-from ingest.build_rows import count_results, result_table
+from ingest.build_rows import count_results, missing_text, result_table
 from ingest.clock import utc_now
 from ingest.import_plan import ImportKey
 from ingest.parsers.allowance import Allowance
@@ -169,6 +169,7 @@ def _build(
         parameters=key.parameters,
         artifacts=files,
         flags=frozenset(flags),
+        missing_results=missing_text([*(f"{path}: {why}" for path, why in remarks.unreadable), *results.missing]),
         cases=cases,
         tests=tests,
         warnings=[

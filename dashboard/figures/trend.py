@@ -246,7 +246,7 @@ def _hover(point: FigurePoint, name: str) -> str:
     if point["running"]:
         lines.append("still running")
     if point["incomplete"]:
-        lines.append("incomplete: builds are missing or were aborted")
+        lines.append("incomplete: builds are missing, partial or were aborted")
     return "<br>".join([_plain(head), *(_plain(line) for line in lines)])
 
 

@@ -24,7 +24,7 @@ MEANINGS = {
     "failing": "broken tests",
     "unjudged": "failed on its only run: not enough data",
     "broken": "no usable results, or a mass failure",
-    "incomplete": "builds are missing or were aborted",
+    "incomplete": "builds are missing, partial or were aborted",
     "missing": "ran here before, no result now",
     "empty": "not tested here",
 }

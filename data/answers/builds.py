@@ -25,8 +25,10 @@ class Build(AllCounts):
     duration_s: float | None
     state: Literal["running", "final"]
     health: Annotated[
-        Literal["failing", "broken", "incomplete", "ok", "running"], "broken: no results; incomplete: it was aborted"
+        Literal["failing", "broken", "incomplete", "ok", "running"],
+        "broken: no results; incomplete: it was aborted, or results of it are missing",
     ]
+    missing_results: Annotated[str | None, "why results of the build are missing; null: none are known to be"]
     result: str | None
     agent: str | None
     url: str | None

@@ -10,8 +10,8 @@ ReleaseState = Literal["failing", "broken", "incomplete", "stale", "ok", "runnin
 
 class MatrixCell(AllCounts):
     """A module in one column: broken (no usable results, or most tests failed at once), failing (has broken tests),
-    incomplete (builds that test it are missing or were aborted), missing (has run here, but has no results now), ok, or
-    empty (never tested here)."""
+    incomplete (builds that test it are missing, partial or were aborted), missing (has run here, but has no results
+    now), ok, or empty (never tested here)."""
 
     state: CellState
     incomplete: bool

@@ -19,13 +19,15 @@ class Run(AllCounts):
     started_at: Time
     duration_s: float | None
     state: Literal["failing", "broken", "incomplete", "ok", "running"]
-    incomplete: Annotated[bool, "finished, but builds of it are missing or were aborted"]
+    incomplete: Annotated[bool, "finished, but builds of it are missing, partial or were aborted"]
     result: Annotated[str | None, "result in Jenkins"]
     builds: Annotated[Count, "module builds of the run"]
     builds_final: Count
     builds_running: Count
     missing: Annotated[Count, "builds of the run without results"]
     aborted: Annotated[Count, "aborted builds of the run that have results"]
+    partial: Annotated[Count, "builds of the run that have results, but lack some"]
+    first_partial: Annotated[str | None, "the first of these builds, and why results of it are missing"]
     waiting: Annotated[Count, "missing builds not read yet: the run counts as running"]
     display_name: str | None
     url: str | None
@@ -84,7 +86,7 @@ class Tile(AllCounts, WordCounts):
     state: Annotated[
         LaneState, ("worst first: broken, failing, incomplete, stale, ok; running and empty: no finished run yet")
     ]
-    incomplete: Annotated[bool, "builds are missing or were aborted, or a module has no usable results"]
+    incomplete: Annotated[bool, "builds are missing, partial or aborted, or a module has no usable results"]
     stale: Annotated[bool, "no new run for `measures.stale_hours`"]
     reasons: Annotated[list[str], "why the state is not ok, the worst first"]
     unread_history: Annotated[list[UnreadHistory], "environments without verdicts yet"]
@@ -130,7 +132,7 @@ class Module(AllCounts):
         ("difference from the base run; null if the module was not in it, or is incomplete in one of them"),
     ]
     state: Literal["failing", "broken", "incomplete", "missing", "ok", "running"]
-    incomplete: Annotated[bool, "a build that usually tests it is missing or was aborted"]
+    incomplete: Annotated[bool, "a build that usually tests it is missing, partial or was aborted"]
     expected_total: Annotated[Count | None, "about how many results it would have with those builds"]
     builds: list[ListedBuild]
 

@@ -20,7 +20,7 @@ class Point(AllCounts):
     runs: Count
     duration_s: Annotated[float | None, "sum of test durations"]
     running: Annotated[bool, "more results will follow"]
-    incomplete: Annotated[bool, "builds are missing or were aborted"]
+    incomplete: Annotated[bool, "builds are missing, partial or were aborted"]
 
 
 class Series(TypedDict):

@@ -19,7 +19,7 @@ from data.cache import parquet_files
 from data.cache.dependencies import REBUILDS, Dependency
 from data.cache.snapshot_state import ContentVersion, SnapshotState
 from data.model.filter_sql import NAMES
-from data.model.measures import LISTED_BUILDS, REBUILT, UNREAD, sums
+from data.model.measures import FAILED_RESULTS, LISTED_BUILDS, REBUILT, UNREAD, sums
 from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
 
@@ -37,10 +37,14 @@ DERIVED_TABLES = {
         SELECT g.run, count(*) AS builds, count(*) FILTER (g.state = 'running') AS builds_running,
             count(*) FILTER (g.state = 'final') AS builds_final,
             count(*) FILTER (g.gap IN ('missing', 'waiting')) AS missing,
-            count(*) FILTER (g.gap = 'aborted') AS aborted, count(*) FILTER (g.gap = 'waiting') AS waiting, {sums("g")}
+            count(*) FILTER (g.gap = 'aborted') AS aborted, count(*) FILTER (g.gap = 'waiting') AS waiting,
+            count(*) FILTER (g.gap = 'partial') AS partial,
+            arg_min(g.job || ' #' || g.number || ': ' || g.why, (g.job, g.number)) FILTER (g.gap = 'partial')
+                AS first_partial,
+            count(*) FILTER (g.failed > 0 OR g.result IN {FAILED_RESULTS}) AS builds_failed, {sums("g")}
         FROM ({LISTED_BUILDS}) g GROUP BY g.run""",
     "gaps": f"""
-        SELECT run, source, job, number, module, build, gap FROM ({LISTED_BUILDS}) g WHERE gap IS NOT NULL""",
+        SELECT run, source, job, number, module, build, gap, why FROM ({LISTED_BUILDS}) g WHERE gap IS NOT NULL""",
     "run_order": RUN_ORDER,
     "build_order": BUILD_ORDER,
     "histories_being_read": f"""

@@ -48,11 +48,12 @@ CASE_SCHEMA = pa.schema(_CASE_COLUMNS)
 FLAGS = {
     "no_results": "the build finished without any test result; its tests are missing, not failed",
     "partial": "read while the build was running; more results may follow",
-    "recovered": "a report is malformed; everything before the damage was read",
-    "unreadable": "a report cannot be read, or a listed artifact no longer exists",
+    "recovered": "a report is malformed; what is readable was read. If it is cut off, results are missing",
+    "unreadable": "a report cannot be read, or a listed artifact no longer exists; its results are missing",
     "not_read": "a file is a test report of a kind that is not read; its results are missing",
-    "count_mismatch": "Jenkins counted other numbers of tests than were read",
-    "declared_differs": "a report declares other totals than were read; a remark has both numbers",
+    "count_mismatch": "Jenkins counted other numbers of tests than were read; if it counted more, results are missing",
+    "declared_differs": "a report declares other totals than were read; if it declares more, results are missing",
+    "unexplained": "Jenkins calls the build FAILURE or UNSTABLE, but no test that was read failed",
     "status_differs": "a JUnit report and the order log disagree on a test's status; the log counts",
     "ambiguous": "JUnit results that name no topology were left out: several topologies ran their tests",
     "repeated": "several results share a name on one topology, and none is shown as a retry; all count, from #2 on",
@@ -125,6 +126,7 @@ class BuildRecord:
     declared_failed: int | None = None
     declared_skipped: int | None = None
     flags: frozenset[str] = frozenset()
+    missing_results: str | None = None  # why some are missing; None: none are known to be
     ingested_at: datetime | None = None  # None: now
     cases: pa.Table = field(default_factory=lambda: CASE_SCHEMA.empty_table())
     tests: Mapping[int, TestIdentity] = field(default_factory=dict)

@@ -12,6 +12,8 @@ from typing import Any, overload
 from data.settings import MeasureSettings
 
 COUNTS = ("total", "passed", "failed", "errors", "skipped")
+ABORTED_RESULTS = ("ABORTED", "NOT_BUILT")  # Jenkins' results of builds and runs that did not run to their end
+FAILED_RESULTS = ("FAILURE", "UNSTABLE")  # its results of those in which something failed
 # SQL: listed builds that ingest has not read yet. Builds that could not be read do not count, although they are
 # retried: they must not keep their run open. (An attempt does not count while Jenkins as a whole is unreachable.)
 WAITING = """SELECT DISTINCT source, job, number, true AS waits FROM ledger
@@ -23,21 +25,31 @@ UNREAD = """SELECT DISTINCT source, job, number, kind FROM ledger
 _UNTESTED_JOBS = """SELECT source, job, true AS untested FROM builds WHERE state = 'final'
     GROUP BY source, job HAVING max(total) = 0 AND count(*) > 3"""
 _B_COUNTS = ", ".join(f"b.{name}" for name in COUNTS)
+# SQL: the builds, also of a snapshot that is older than their column `missing_results`.
+BUILDS = "(FROM builds UNION ALL BY NAME SELECT NULL::VARCHAR AS missing_results WHERE false)"
 # SQL: the builds `rb` that runs list, each with its stored build `b`. `gap` is why its results are not all there: NULL
-# (they are) | waiting | missing (not read, or without a result) | running | aborted. A job that never tests anything
-# lacks nothing while it succeeds.
-LISTED_BUILDS = f"""SELECT rb.run, rb.source, rb.job, rb.number, rb.module, b.build, b.state, {_B_COUNTS},
+# (they are) | waiting | missing (not read, or without a result) | running | aborted | partial (some are missing; `why`
+# says which). A job that never tests anything lacks nothing while it succeeds.
+LISTED_BUILDS = f"""SELECT rb.run, rb.source, rb.job, rb.number, rb.module, b.build, b.state, b.result, {_B_COUNTS},
+        b.missing_results AS why,
         CASE WHEN b.build IS NULL THEN if(l.waits, 'waiting', 'missing')
             WHEN b.state = 'running' THEN 'running'
             WHEN b.total = 0 AND NOT (coalesce(u.untested, false) AND coalesce(b.result, '') = 'SUCCESS'
-                AND NOT regexp_matches(coalesce(b.flags, ''), 'unreadable|differs|mismatch')) THEN 'missing'
-            WHEN b.result = 'ABORTED' THEN 'aborted' END AS gap
-    FROM run_builds rb LEFT JOIN builds b USING (build)
+                AND b.missing_results IS NULL AND NOT regexp_matches(coalesce(b.flags, ''), 'differs|mismatch'))
+                THEN 'missing'
+            WHEN b.result IN {ABORTED_RESULTS} THEN 'aborted'
+            WHEN b.missing_results IS NOT NULL THEN 'partial' END AS gap
+    FROM run_builds rb LEFT JOIN {BUILDS} b USING (build)
         LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
         LEFT JOIN ({_UNTESTED_JOBS}) u ON (b.source, b.job) = (u.source, u.job)"""
 REBUILT = " rebuilt"  # how the message of every commit of a `rebuild` ends, but the last
 # SQL condition on `runs r` and its sums over builds `s`: the runs whose `run_state` is running.
 RUNNING = "(r.state = 'running' OR coalesce(s.builds_running + s.waiting, 0) > 0)"
+# SQL, on the same: whether builds of an ended run are missing, partial or were aborted, the run itself was aborted, or
+# Jenkins calls it failed and nothing that was read of it failed.
+INCOMPLETE = f"""(NOT {RUNNING} AND (coalesce(s.missing + s.aborted + s.partial, 0) > 0
+    OR coalesce(r.result IN {ABORTED_RESULTS}, false)
+    OR (coalesce(r.result IN {FAILED_RESULTS}, false) AND s.total > 0 AND s.builds_failed = 0)))"""
 # States of a run, a module, a build and a lane, worst first.
 STATES = ("broken", "failing", "incomplete", "stale", "ok")
 DELTAS = ("total", "passed", "failed", "skipped", "pass_rate")
@@ -61,17 +73,12 @@ def deltas(row: Mapping[str, Any], previous: Mapping[str, Any] | None) -> dict[s
     return {name: row[name] - previous[name] for name in DELTAS if row[name] is not None and previous[name] is not None}
 
 
-def is_incomplete(row: Mapping[str, Any]) -> bool:
-    """Whether a run has ended, and builds of it are missing or were aborted."""
-    return not _is_running(row) and (row["missing"] > 0 or row["aborted"] > 0 or row["result"] == "ABORTED")
-
-
 def run_state(row: Mapping[str, Any]) -> str:
     """running (in Jenkins, or not fully read yet) | broken (no results) | failing (something failed) | incomplete
-    (builds are missing or aborted) | ok."""
-    if _is_running(row):
+    (by INCOMPLETE) | ok."""
+    if row["state"] == "running" or row["builds_running"] or row["waiting"]:
         return "running"
-    return results_state(row["total"], row["failed"], is_incomplete(row))
+    return results_state(row["total"], row["failed"], row["incomplete"])
 
 
 def results_state(total: int, failed: int, incomplete: bool) -> str:
@@ -82,14 +89,11 @@ def results_state(total: int, failed: int, incomplete: bool) -> str:
 
 
 def build_health(row: Mapping[str, Any]) -> str:
-    """running | broken (no results) | failing | incomplete (aborted) | ok."""
+    """running | broken (no results) | failing | incomplete (aborted, or results of it are missing) | ok."""
     if row["state"] == "running":
         return "running"
-    return results_state(row["total"], row["failed"], row["result"] == "ABORTED")
-
-
-def _is_running(row: Mapping[str, Any]) -> bool:
-    return bool(row["state"] == "running" or row["builds_running"] or row["waiting"])
+    incomplete = row["result"] in ABORTED_RESULTS or row["missing_results"] is not None
+    return results_state(row["total"], row["failed"], incomplete)
 
 
 @overload

@@ -10,7 +10,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import build_health, iso, pass_rate
+from data.model.measures import BUILDS, build_health, iso, pass_rate
 from data.write import raw_files
 
 
@@ -36,7 +36,7 @@ def builds(
         parameters["before"] = ids.number(before)
     rows = store.rows(
         f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
-        FROM builds b JOIN {order} o USING (build) WHERE {where} ORDER BY o.rank DESC LIMIT $limit""",
+        FROM {BUILDS} b JOIN {order} o USING (build) WHERE {where} ORDER BY o.rank DESC LIMIT $limit""",
         parameters | {"limit": limit},
     )
     return [_build(row, store) for row in rows]
@@ -47,8 +47,8 @@ def build(store: Store, build_id: str, flt: Filter = EVERYTHING) -> dict[str, An
     """One build with its parameters, causes, commits, parser warnings and the runs that listed it. None if unknown."""
     number = ids.number(build_id)
     rows = store.rows(
-        """SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
-        FROM builds b WHERE build = ?""",
+        f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
+        FROM {BUILDS} b WHERE build = ?""",
         [number],
     )
     if not rows:
@@ -149,5 +149,6 @@ def _build(row: dict[str, Any], store: Store) -> dict[str, Any]:
         "pass_rate": pass_rate(row, store.settings.measures),
         "agent": row["agent"],
         "url": row["url"],
+        "missing_results": row["missing_results"],
         "flags": row["flags"].split() if row["flags"] else [],
     }

@@ -236,8 +236,8 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, An
 
 
 def _lacking(store: Store, run: dict[str, Any], flt: Filter) -> dict[str, Any] | None:
-    """How many builds the run lacks ({"missing", "aborted", "pending"}); None if none. With a module in the filter,
-    those that usually test it, or whose tests are unknown."""
+    """How many builds the run lacks ({"missing", "aborted", "partial", "first_partial", "pending"}); None if none. With
+    a module in the filter, those that usually test it, or whose tests are unknown."""
     if not run["incomplete"]:
         return None
     found = gaps(store, (run["id"],)).get(run["id"], [])
@@ -250,7 +250,14 @@ def _lacking(store: Store, run: dict[str, Any], flt: Filter) -> dict[str, Any] |
         ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number) AND l.kind = 'build'
         WHERE rb.run = ? AND rb.build IS NULL AND l.state IS DISTINCT FROM 'gone'"""
     pending = any(gap.build is None for gap in missing) and store.value(sql, [ids.number(run["id"])]) > 0
-    return {"missing": len(missing), "aborted": len(found) - len(missing), "pending": pending}
+    partial = [gap for gap in found if gap.why == "partial"]
+    return {
+        "missing": len(missing),
+        "aborted": len(found) - len(missing) - len(partial),
+        "partial": len(partial),
+        "first_partial": f"{partial[0].job} #{partial[0].number}: {partial[0].reason}" if partial else None,
+        "pending": pending,
+    }
 
 
 def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:

@@ -128,7 +128,9 @@ def _facts(cells: Mapping[str, Cell], newest: Sequence[dict[str, Any]], module: 
     lacking = any(cell.lacking for cell in cells.values())
     return {
         "run": run
-        and {name: run[name] for name in ("number", "missing", "aborted", "builds")}
+        and {
+            name: run[name] for name in ("number", "missing", "aborted", "partial", "first_partial", "result", "builds")
+        }
         | {"incomplete": lacking or (module is None and run["incomplete"])},
         "words": {kind: len({test for cell in cells.values() for test in cell.tests[kind]}) for kind in KINDS},
         "unjudged": len({test for cell in cells.values() for test in cell.tests[UNJUDGED]}),

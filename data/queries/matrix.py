@@ -40,8 +40,8 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
     only run), "columns": [{value, state, incomplete, tests, unjudged, runs; an environment also stale, reasons}],
     "rows": [{module, state, incomplete, tests, unjudged, cells: [one per column]}]}, worst rows first. A cell: state
     (broken: its build has no results, or only a mass failure; failing: it has broken or unjudged tests; incomplete:
-    builds that test it are missing or were aborted; missing: it ran here before, and has no results now; ok; empty:
-    not tested here), incomplete, tests, regressions, new_failures, always_failing, flaky, counts, pass_rate,
+    builds that test it are missing, partial or were aborted; missing: it ran here before, and has no results now; ok;
+    empty: not tested here), incomplete, tests, regressions, new_failures, always_failing, flaky, counts, pass_rate,
     expected_total, sentence, evidence.
 
     Results are of the newest finished run that tests the module in the environment: the newest of its job, where jobs

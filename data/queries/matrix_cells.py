@@ -43,7 +43,7 @@ class Cell:
     expected: bool = False  # the module was tested here in an earlier run
     ended: bool = False  # a build that usually tests the module ended without a result
     unread: int = 0  # builds that wait to be read before the module is judged
-    lacking: bool = False  # a build that usually tests the module is missing or was aborted
+    lacking: bool = False  # a build that usually tests the module is missing, partial or was aborted
     lacks: int = 0  # about how many results those builds would have had
     tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
 

@@ -1,4 +1,5 @@
-"""What an incomplete run lacks: its builds that are missing or were aborted, and the modules that these usually test.
+"""What an incomplete run lacks: its builds that are missing, partial or were aborted, and the modules that these
+usually test.
 
 A build that is missing cannot say which owning modules it would have tested. Its job's other builds do: of the five
 nearest builds with results (of the same release and environment first, earlier ones first), each module's median.
@@ -17,20 +18,23 @@ from data.lake.cached_query import cached_query, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
+from data.model.measures import ABORTED_RESULTS, BUILDS
 
-LACKING = ("missing", "aborted")  # why a build lacks results for good, or until it can be read
+LACKING = ("missing", "aborted", "partial")  # why a build lacks results for good, or until it can be read
 NEAREST = 5  # builds of a job that say what it usually tests
 
 
 @dataclass(frozen=True)
 class LackingBuild:
-    """A listed build whose results are not all there. `why`: missing | aborted | waiting | running. `results` are how
-    many the build lacks, by owning module; {the job's module: None} if its job never reported a test."""
+    """A listed build whose results are not all there. `why`: missing | aborted | partial | waiting | running, `reason`:
+    why it is partial. `results` are how many the build lacks, by owning module; None where other builds of its job do
+    not say."""
 
     job: str
     number: int
     build: str | None
     why: str
+    reason: str | None
     results: dict[str, int | None]
 
 
@@ -50,8 +54,10 @@ def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[
     answer: dict[str, list[LackingBuild]] = defaultdict(list)
     for index, row in enumerate(found):
         got = read.get(row["build"], {})
+        expected = usual.get(index)
         lacks: dict[str, int | None] = {
-            module: max(count - got.get(module, 0), 0) for module, count in usual.get(index, {}).items()
+            module: None if expected is None else max(expected.get(module, 0) - got.get(module, 0), 0)
+            for module in (expected or {}).keys() | got.keys()
         }
         answer[ids.text(row["run"])].append(
             LackingBuild(
@@ -59,6 +65,7 @@ def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[
                 row["number"],
                 None if row["build"] is None else ids.text(row["build"]),
                 row["gap"],
+                row["why"],
                 lacks or {row["module"]: None},
             )
         )
@@ -83,14 +90,15 @@ def expected_total(total: int, lacks: int | None) -> int | None:
 def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, dict[str, int]]:
     """Index of the gap -> owning module -> the median number of results in the nearest builds of its job."""
     rows = store.rows(
-        """WITH g AS (
+        f"""WITH g AS (
             SELECT unnest($at::INTEGER[]) AS at, unnest($source::VARCHAR[]) AS source, unnest($job::VARCHAR[]) AS job,
                 unnest($number::INTEGER[]) AS number, unnest($release::VARCHAR[]) AS release,
                 unnest($environment::VARCHAR[]) AS environment),
         nearest AS (
             SELECT g.at, b.build, (b.release, b.environment) IS NOT DISTINCT FROM (g.release, g.environment) AS own
-            FROM g JOIN builds b USING (source, job)
-            WHERE b.state = 'final' AND b.total > 0 AND b.result IS DISTINCT FROM 'ABORTED' AND b.number <> g.number
+            FROM g JOIN {BUILDS} b USING (source, job)
+            WHERE b.state = 'final' AND b.total > 0 AND coalesce(b.result, '') NOT IN {ABORTED_RESULTS}
+                AND b.missing_results IS NULL AND b.number <> g.number
             QUALIFY row_number() OVER (PARTITION BY g.at ORDER BY
                 (b.release, b.environment) IS DISTINCT FROM (g.release, g.environment), b.number > g.number,
                 abs(b.number - g.number), b.build) <= $nearest)
@@ -118,7 +126,7 @@ def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, d
 
 
 def _results_read(store: Store, builds: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Build -> owning module -> the results that it reported before it was aborted."""
+    """Build -> owning module -> the results that it has."""
     rows = store.rows(
         """SELECT build, module, sum(total)::INTEGER AS total FROM build_counts
         WHERE build IN (SELECT unnest($builds::BIGINT[])) GROUP BY ALL""",

@@ -13,13 +13,23 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import COUNTS, deltas, is_incomplete, iso, pass_rate, results_state, run_state, sums
+from data.model.measures import (
+    ABORTED_RESULTS,
+    COUNTS,
+    INCOMPLETE,
+    deltas,
+    iso,
+    pass_rate,
+    results_state,
+    run_state,
+    sums,
+)
 from data.queries.missing_results import LACKING, LackingBuild, expected_total, gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
 from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
 from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
-_BUILDS = ("builds", "builds_running", "builds_final", "missing", "aborted", "waiting")
+_BUILDS = ("builds", "builds_running", "builds_final", "missing", "aborted", "partial", "waiting")
 LIKE = 3  # how much longer one of several like runs may take than another
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
@@ -84,7 +94,7 @@ def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | Non
             SELECT r.duration_s FROM runs r JOIN {store.derived_table("run_order")} o USING (run)
             JOIN runs this ON this.run = $run AND r.source = this.source AND r.job = this.job
                 AND r.release = this.release AND r.environment IS NOT DISTINCT FROM this.environment
-            WHERE r.state = 'final' AND r.duration_s > 0 AND r.result IS DISTINCT FROM 'ABORTED'
+            WHERE r.state = 'final' AND r.duration_s > 0 AND coalesce(r.result, '') NOT IN {ABORTED_RESULTS}
             ORDER BY o.rank DESC LIMIT 3)""",
         {"run": ids.number(run_id)},
     )
@@ -94,7 +104,7 @@ def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | Non
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
     """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and whether it is `incomplete`: a build that usually tests it is
-    missing or was aborted. `expected_total` is about how many results it would have then."""
+    missing, partial or was aborted. `expected_total` is about how many results it would have otherwise."""
     base = base or _neighbours(store, run_id)["previous"]
     counts = _module_counts(store, run_id, base, flt)
     rows = counts[run_id]
@@ -217,7 +227,8 @@ def _runs_with_counts(
         )
     return store.rows(
         f"""SELECT r.*, {", ".join(f"coalesce({alias}.{name}, 0) AS {name}" for name in COUNTS)},
-            {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}
+            {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}, s.first_partial,
+            {INCOMPLETE} AS incomplete
         FROM {ordered} LEFT JOIN {store.derived_table("run_sums")} s USING (run) {join}
         WHERE {where} {newest}""",
         parameters | part | {"limit": limit},
@@ -240,9 +251,11 @@ def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
         "builds": row["builds"],
         "builds_final": row["builds_final"],
         "builds_running": row["builds_running"],
-        "incomplete": is_incomplete(row),
+        "incomplete": row["incomplete"],
         "missing": row["missing"],
         "aborted": row["aborted"],
+        "partial": row["partial"],
+        "first_partial": row["first_partial"],
         "waiting": row["waiting"],
         **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
         "pass_rate": pass_rate(row, store.settings.measures),

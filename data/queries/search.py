@@ -15,7 +15,7 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import build_health, iso, run_state
+from data.model.measures import BUILDS, INCOMPLETE, build_health, iso, run_state
 from data.queries import bug_links
 from data.verdicts.statistics.signatures import title
 
@@ -120,22 +120,23 @@ def _modules(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[
 
 def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = store.rows(
-        f"""SELECT run, release, version, environment, number, started_at, state, result
+        f"""SELECT run, release, version, environment, number, started_at, state
         FROM runs s JOIN {store.derived_table("run_order")} USING (run) WHERE {where}
         ORDER BY rank DESC LIMIT $each""",
         parameters,
     )
     sums = (
         store.rows(
-            f"""SELECT run, total, failed, builds_running, missing, aborted, waiting
-            FROM {store.derived_table("run_sums")} WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
+            f"""SELECT run, s.total, s.failed, s.builds_running, s.waiting, {INCOMPLETE} AS incomplete
+            FROM runs r JOIN {store.derived_table("run_sums")} s USING (run)
+            WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
             {"runs": [row["run"] for row in rows]},
         )
         if rows
         else []
     )
     counts = {row["run"]: row for row in sums}
-    nothing = dict.fromkeys(("total", "failed", "builds_running", "missing", "aborted", "waiting"), 0)
+    nothing = dict.fromkeys(("total", "failed", "builds_running", "waiting", "incomplete"), 0)
     return [
         _hit(
             "run",
@@ -152,8 +153,9 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
 
 def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     rows = store.rows(
-        f"""SELECT build, release, version, environment, module, job, number, started_at, state, result, total, failed
-        FROM builds s JOIN {store.derived_table("build_order")} USING (build) WHERE {where}
+        f"""SELECT build, release, version, environment, module, job, number, started_at, state, result, total, failed,
+            missing_results
+        FROM {BUILDS} s JOIN {store.derived_table("build_order")} USING (build) WHERE {where}
         ORDER BY rank DESC LIMIT $each""",
         parameters,
     )

@@ -10,7 +10,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import Filter
-from data.model.measures import COUNTS, RUNNING, iso, pass_rate, sums
+from data.model.measures import COUNTS, INCOMPLETE, RUNNING, iso, pass_rate, sums
 from data.queries.missing_results import gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts
 
@@ -58,8 +58,8 @@ def trend(
     newest = f"""SELECT r.*, o.rank FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
         QUALIFY row_number() OVER (PARTITION BY r.release ORDER BY o.rank DESC) <= $runs"""
     parameters["runs"] = flt.runs or DEFAULT_RUNS
-    unfinished = f"""SELECT r.run, coalesce({RUNNING}, false) AS running, NOT coalesce({RUNNING}, false)
-            AND (coalesce(s.missing + s.aborted, 0) > 0 OR coalesce(r.result, '') = 'ABORTED') AS incomplete
+    unfinished = f"""SELECT r.run, coalesce({RUNNING}, false) AS running,
+            coalesce({INCOMPLETE}, false) AS incomplete
         FROM newest r LEFT JOIN {store.derived_table("run_sums")} s USING (run)"""
     incomplete = "u.incomplete"
     if group == "module" or flt.module is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Protocol
+
+from ingest.parsers import totals
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 INIT = "<init>"  # the name of a failure that no test of the report has: of a suite, a package, a file. Jenkins' name
@@ -69,7 +72,8 @@ class Report:
     """One parsed report. `status`: ok, recovered (ill-formed, read by the lenient parser), not_junit or error.
 
     The counts are of final attempts: passed + failed + skipped = tests; `errors` is a part of failed.
-    `differences`: lines about totals in the file that differ from what was read, for `warnings`.
+    `differences`: lines about totals in the file that differ from what was read, for `warnings`; `shortfalls`: those by
+    which results are missing. `is_cut`: the file ends early, or only its beginning was read.
     `unread`: the file is a report of tests, but of a kind that is not read. `declared`: what suites declare, by the
     `suite` of their cases; that of the whole report under None.
     """
@@ -80,6 +84,8 @@ class Report:
     duration_s: float | None = None
     warnings: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    shortfalls: list[str] = field(default_factory=list)
+    is_cut: bool = False
     uncounted: int = 0  # failures of suites and the like among `cases`, which Jenkins does not count as tests
     unmarked: int = 0  # earlier attempts among `cases`, which Jenkins counts as passed tests
     started_at: float | None = None  # of the whole report, if its cases have no time of their own
@@ -90,10 +96,25 @@ class Report:
     def tests(self) -> int:
         return len([case for case in self.cases if case.is_final])
 
-    def differ(self, lines: list[str]) -> None:
+    def differ(self, found: Sequence[totals.Difference]) -> None:
         """Record totals that differ."""
+        lines = totals.shortened(found)
         self.differences += lines
         self.warnings += lines
+        self.shortfalls += totals.shortened(totals.shortfalls(found, len(self.cases) - self.tests))
+
+    @property
+    def missing(self) -> str:
+        """Why results of the report are missing, such as "is cut off after 12 tests"; empty if none are known to be."""
+        if self.status == "error":
+            return next(iter(self.warnings), "cannot be read")
+        declared = self.declared.get(None)
+        # It may have all tests that it declares, though its end is cut off.
+        has_all = declared is not None and declared.tests is not None and declared.tests <= self.tests
+        reasons = self.shortfalls[:1]
+        if self.is_cut and (reasons or not has_all):
+            reasons.insert(0, f"is cut off after {self.tests} test{'' if self.tests == 1 else 's'}")
+        return ", ".join(reasons)
 
     def count(self, status: str) -> int:
         return len([case for case in self.cases if case.status == status and case.is_final])

@@ -11,8 +11,8 @@ from ingest.parsers.xml_stream import Source, read_status, read_xml
 def parse(stream: ReportStream) -> Report:
     """Parse one file. Jenkins does not record in it whether a failure was an error."""
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
-    return Report(status, reader.cases, reader.suites, reader.duration, warnings)
+    status, warnings, is_cut = read_status(problem, reader, found=reader.found, complete=reader.complete)
+    return Report(status, reader.cases, reader.suites, reader.duration, warnings, is_cut=is_cut)
 
 
 class _Reader(ElementHandler):

@@ -70,7 +70,9 @@ def read(document: Json, *, number: int | None = None) -> Report:
     return report
 
 
-def _differences(document: Json, cases: list[Case], older: Sequence[Case] = (), element: str = "") -> list[str]:
+def _differences(
+    document: Json, cases: list[Case], older: Sequence[Case] = (), element: str = ""
+) -> list[totals.Difference]:
     """What a document counts, other than these cases and those that were left out."""
     declared = {
         "tests": totals.number(document.get("totalCount")),

@@ -15,7 +15,6 @@ from ingest.parsers.junit_dialects import NODE_CLASS
 from ingest.parsers.junit_suites import NAME_CHARS, ClosedSuites, JunitSuite
 from ingest.parsers.junit_totals import SuiteCounts
 from ingest.parsers.text import YEAR_S, Clip, clip, epoch, seconds
-from ingest.parsers.totals import shortened
 from ingest.parsers.xml_stream import MAX_DEPTH, MAX_TEXT, RefusedXmlError, Source, local, read_status, read_xml
 
 TRACE_CHARS = 64 << 10
@@ -375,7 +374,7 @@ class _Reader:
 
     def report(self, problem: str) -> Report:
         found, closed = self._is_junit or bool(self.cases), self._closed
-        status, warnings = read_status(problem, self, found=found, complete=self._complete)
+        status, warnings, is_cut = read_status(problem, self, found=found, complete=self._complete)
         report = Report(
             status=status,
             cases=self.cases,
@@ -386,8 +385,9 @@ class _Reader:
             unmarked=closed.unmarked,
             started_at=closed.started,
             declared=closed.totals,
+            is_cut=is_cut,
         )
-        report.differ(shortened(closed.differences) if found else [])
+        report.differ(closed.differences if found else [])
         if self._bad_times:
             warnings.append(f"{self._bad_times} unreadable durations, such as {clip(self._bad_time, 40)!r}")
         return report

@@ -6,6 +6,7 @@ from ingest.parsers import junit_dialects, junit_totals
 from ingest.parsers.cases import FAILED, INIT, Case, DeclaredCounts
 from ingest.parsers.junit_totals import CATCH2_HOST, PYTEST, SuiteCounts, SuiteTotals
 from ingest.parsers.text import Clip, clip, epoch, seconds
+from ingest.parsers.totals import Difference
 
 NAME_CHARS = 4 << 10
 
@@ -54,7 +55,7 @@ class ClosedSuites:
     def __init__(self, cases: list[Case]) -> None:
         self.cases = cases
         self.seconds = 0.0
-        self.differences: list[str] = []
+        self.differences: list[Difference] = []
         self.uncounted = 0
         self.unmarked = 0
         self.totals: dict[str | None, DeclaredCounts] = {}
@@ -136,9 +137,7 @@ class ClosedSuites:
         if left_out > 0 and left_out == suite.differs.get("tests"):
             # The tests that the nested suites lack are skipped ones, as only this one says.
             del suite.differs["tests"]
-            self.differences[suite.lines :] = [
-                line for line in self.differences[suite.lines :] if not junit_totals.is_of_tests(line)
-            ]
+            self.differences[suite.lines :] = [one for one in self.differences[suite.lines :] if one.measure != "tests"]
             found.pop("tests", None)
             found.pop("skipped tests", None)
         # What nested suites declare wrongly, the sums around them declare wrongly too.
@@ -146,7 +145,11 @@ class ClosedSuites:
         new = {measure: numbers for measure, numbers in found.items() if suite.differs.get(measure) != more[measure]}
         suite.differs = more
         element = f"suite {clip(suite.label, 100)!r}" if suite.parent is not None and suite.label else ""
-        self.differences += junit_totals.lines(new, element)
+        # pytest counts subtests that passed, and does not write them; it writes the whole file at the end.
+        uncounted = ("tests",) if declared.is_of_pytest and total.tests else ()
+        self.differences += [
+            Difference(measure, count, read, element, measure in uncounted) for measure, (count, read) in new.items()
+        ]
 
     def _add_missing_failure(self, suite: JunitSuite, failed: int) -> None:
         """A report that declares failures and has no test at all: it failed before its tests."""

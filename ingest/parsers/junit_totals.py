@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from ingest.parsers.cases import FAILED, PASSED, Case
-from ingest.parsers.totals import count, line
+from ingest.parsers.totals import count
 
 _SKIPPED = ("skipped", "skip", "skips", "disabled", "ignored", "notrun")
 CATCH2_HOST = "tbd"  # literally
@@ -173,15 +173,6 @@ def _counts_phases(tests: int, read: SuiteCounts, cases: Iterable[Case]) -> bool
 def sums_up(declared: SuiteTotals, others: SuiteCounts) -> bool:
     """Whether the totals of an empty suite are those of the suites beside it."""
     return declared.tests == others.tests and _failures_agree(declared, others)
-
-
-def is_of_tests(text: str) -> bool:
-    """Whether a line is about the number of tests."""
-    return bool(re.search(r"declares \d+ tests?, ", text))
-
-
-def lines(found: dict[str, tuple[int, int]], element: str) -> list[str]:
-    return [line(total, measure, read, element) for measure, (total, read) in found.items()]
 
 
 def _is_uncounted(case: Case) -> bool:

@@ -20,10 +20,10 @@ def parse(stream: ReportStream) -> Report:
     arguments are classes of their own: `Ns.Dock(5)`.
     """
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings, is_cut = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(status, reader.cases, len({case.suite for case in reader.cases}), reader.duration, warnings)
-    report.uncounted, report.started_at = reader.uncounted, reader.started
-    report.differ(totals.shortened(reader.differences))
+    report.uncounted, report.started_at, report.is_cut = reader.uncounted, reader.started, is_cut
+    report.differ(reader.differences)
     return report
 
 
@@ -44,7 +44,7 @@ class _Reader(ElementHandler):
         self.duration: float | None = None
         self.started: float | None = None
         self.uncounted = 0
-        self.differences: list[str] = []
+        self.differences: list[totals.Difference] = []
         self._levels: list[_Level] = []
         self._host = ""
         self._case: dict[str, str] | None = None

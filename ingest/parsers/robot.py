@@ -36,10 +36,10 @@ def parse(stream: ReportStream) -> Report:
     that `rebot --merge` replaced are earlier attempts.
     """
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings, is_cut = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(status, reader.cases, len(reader.with_tests), reader.duration, warnings)
-    report.uncounted, report.started_at = reader.uncounted, reader.started
-    report.differ(totals.shortened(reader.differences()))
+    report.uncounted, report.started_at, report.is_cut = reader.uncounted, reader.started, is_cut
+    report.differ(reader.differences())
     return report
 
 
@@ -167,9 +167,9 @@ class _Reader(ElementHandler):
         if suite.id:
             self._spans[suite.id] = (suite.name, suite.first, len(self.cases))
 
-    def differences(self) -> list[str]:
+    def differences(self) -> list[totals.Difference]:
         """What Robot's statistics count, other than was read: of the whole run, and of each suite."""
-        lines: list[str] = []
+        differences: list[totals.Difference] = []
         for suite, numbers in self._statistics:
             if suite not in self._spans and suite:
                 continue
@@ -179,8 +179,9 @@ class _Reader(ElementHandler):
             read = {measure: [sum(case.status == status for case in cases)] for measure, status in _STATISTICS.values()}
             found = totals.differences(declared, read, f"suite {clip(name, 100)!r}" if suite else "")
             # The statistics of the outermost suite are those of the run.
-            lines += [line for line in found if not (lines and line.partition("declares")[2] in lines[0])]
-        return lines
+            repeated = {one.numbers for one in differences}
+            differences += [one for one in found if one.numbers not in repeated]
+        return differences
 
     def _elapsed(self) -> float | None:
         attrs = self._attrs

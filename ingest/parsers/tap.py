@@ -80,7 +80,7 @@ class _Reader:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.planned = False
-        self._differences: list[str] = []
+        self._differences: list[totals.Difference] = []
         self._levels: list[_Level] = []  # outer to inner
         self._last: Case | None = None  # the one that details belong to
         self._indent = 0  # of the last test point
@@ -228,7 +228,8 @@ class _Reader:
         within: list[Case] = []
         while self._levels and self._levels[-1].indent > indent:
             level = self._levels.pop()
-            self._compare(level, repr(clip(case.name, 100)))
+            # Subtests that end early fail the test point around them.
+            self._compare(level, repr(clip(case.name, 100)), is_explained=case.status == FAILED)
             within = level.cases + within
         if not self._levels or self._levels[-1].indent < indent:
             self._levels.append(_Level(indent))
@@ -243,8 +244,9 @@ class _Reader:
         level.cases.extend([*within, case])
         self._last = case
 
-    def _compare(self, level: _Level, element: str = "") -> None:
-        self._differences += totals.differences({"tests": level.plan}, {"tests": (level.points,)}, element)
+    def _compare(self, level: _Level, element: str = "", is_explained: bool = False) -> None:
+        found = totals.differences({"tests": level.plan}, {"tests": (level.points,)}, element)
+        self._differences += [one._replace(is_explained=is_explained) for one in found]
 
     def close(self) -> None:
         self._end_yaml()
@@ -254,7 +256,7 @@ class _Reader:
         for level in self._levels:
             self._compare(level, "" if level is self._levels[0] else "a block of subtests")
             self.report.cases.extend(level.cases)
-        self.report.differ(totals.shortened(self._differences))
+        self.report.differ(self._differences)
 
 
 def _is_about(comment: str, name: str) -> bool:

@@ -33,14 +33,14 @@ SKIP_EXCEPTION = "org.testng.SkipException"
 def parse(stream: ReportStream) -> Report:
     """Parse testng-results.xml. Invocations by a retry analyser ("retried") are earlier, failed attempts."""
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings, is_cut = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(status, reader.cases, reader.suites, reader.duration, warnings + reader.warnings)
-    report.uncounted, report.started_at = reader.uncounted, reader.started
+    report.uncounted, report.started_at, report.is_cut = reader.uncounted, reader.started, is_cut
     report.differ(_differences(reader.declared, reader.cases, reader.uncounted))
     return report
 
 
-def _differences(declared: dict[str, int | None], cases: list[Case], uncounted: int) -> list[str]:
+def _differences(declared: dict[str, int | None], cases: list[Case], uncounted: int) -> list[totals.Difference]:
     """What the root declares, other than was read. TestNG's `skipped` counts the attempts that a retry analyser made,
     or does not; so does its total."""
     final = [case.status for case in cases if case.is_final]

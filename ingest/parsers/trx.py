@@ -22,7 +22,7 @@ def parse(stream: ReportStream) -> Report:
 
     A failure of the run itself, such as a crashed test host, is a failed result besides the tests."""
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings, is_cut = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(
         status,
         reader.cases,
@@ -30,7 +30,7 @@ def parse(stream: ReportStream) -> Report:
         None,
         warnings + reader.warnings,
     )
-    report.uncounted, report.started_at = reader.uncounted, reader.started
+    report.uncounted, report.started_at, report.is_cut = reader.uncounted, reader.started, is_cut
     if reader.found and not reader.is_trx:
         return Report("not_junit")
     report.differ(reader.differences())
@@ -143,7 +143,7 @@ class _Reader(ElementHandler):
             self.cases.append(Case("", "", INIT, FAILED, "error", message=problem, trace=trace))
             self.uncounted = 1
 
-    def differences(self) -> list[str]:
+    def differences(self) -> list[totals.Difference]:
         """What the counters say, other than was read. A result that sums up its rows may count, and may not."""
         counters = self._counters
         failed = [count for name in _FAILED if name and (count := counters.get(name)) is not None]

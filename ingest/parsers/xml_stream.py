@@ -101,15 +101,16 @@ def read_xml(stream: ReportStream, make: Callable[[Source], H]) -> tuple[H, str]
     return (first if len(first.cases) > len(second.cases) else second), problem
 
 
-def read_status(problem: str, handler: Handler, *, found: bool, complete: bool) -> tuple[str, list[str]]:
-    """(Report.status, warnings) after `read_xml`. `found`: it is of this dialect; `complete`: its root was closed."""
+def read_status(problem: str, handler: Handler, *, found: bool, complete: bool) -> tuple[str, list[str], bool]:
+    """(Report.status, warnings, Report.is_cut) after `read_xml`. `found`: it is of this dialect; `complete`: its root
+    was closed."""
     if not problem:
-        return ("ok" if found else "not_junit"), []
+        return ("ok" if found else "not_junit"), [], False
     if handler.cases or (found and complete):
-        return "recovered", [f"{problem}; the readable part was kept"]
+        return "recovered", [f"{problem}; the readable part was kept"], not complete
     if handler.elements and not found:
-        return "not_junit", [f"{problem}; and not of a known kind"]
-    return "error", [f"cannot be read: {problem}"]
+        return "not_junit", [f"{problem}; and not of a known kind"], False
+    return "error", [f"cannot be read: {problem}"], True
 
 
 class _Expat(Source):

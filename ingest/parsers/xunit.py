@@ -20,10 +20,10 @@ def parse(stream: ReportStream) -> Report:
     An <error>, such as of a fixture's clean-up, is a failed result besides the tests, named after its kind.
     """
     reader, problem = read_xml(stream, _Reader)
-    status, warnings = read_status(problem, reader, found=reader.found, complete=reader.complete)
+    status, warnings, is_cut = read_status(problem, reader, found=reader.found, complete=reader.complete)
     report = Report(status, reader.cases, len({case.suite for case in reader.cases}), reader.duration, warnings)
-    report.uncounted, report.started_at = reader.uncounted, reader.started
-    report.differ(totals.shortened(reader.differences))
+    report.uncounted, report.started_at, report.is_cut = reader.uncounted, reader.started, is_cut
+    report.differ(reader.differences)
     return report
 
 
@@ -36,7 +36,7 @@ class _Reader(ElementHandler):
         self.duration: float | None = None
         self.started: float | None = None
         self.uncounted = 0
-        self.differences: list[str] = []
+        self.differences: list[totals.Difference] = []
         self._host = ""
         self._begun: float | None = None  # of the open assembly
         self._levels: list[tuple[dict[str, str], int, int]] = []  # attributes, first case, errors before it
@@ -139,5 +139,5 @@ class _Reader(ElementHandler):
             f"{tag} {clip(attrs.get('name', ''), 100)!r}" if tag == "collection" else "",
         )
         # The sums of an assembly repeat the differences of its collections.
-        known = {line.partition(" declares ")[2] for line in self.differences}
-        self.differences += [line for line in found if line.removeprefix("declares ") not in known]
+        repeated = {one.numbers for one in self.differences}
+        self.differences += [one for one in found if one.numbers not in repeated]

@@ -6,7 +6,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -179,7 +179,7 @@ class World:
             environment=environment,
             duration_s=3600.0 if state == "final" else None,
             state=state,
-            result="UNSTABLE" if state == "final" else None,
+            result="SUCCESS" if state == "final" else None,
             display_name=f"VER: {release}.0.{number}",
             url=f"https://jenkins.example.com/job/qa/{number}/",
         )
@@ -209,5 +209,7 @@ class World:
                     commits=[CommitRecord(f"c{number:03}", "ann", f"Change {number}")],
                 )
             )
+        if state == "final" and any("failed" in build.cases["status"].to_pylist() for build in builds):
+            run = replace(run, result="UNSTABLE")
         self.runs.append(run)
         return run, builds, run_builds

@@ -31,7 +31,8 @@ def decide(
     kinds: tuple[str, ...],
 ) -> dict[str, Any]:
     """{"state", "reason", "pending"} of a run with `results` in scope, of which `new` failing tests count. `lacking`
-    are the builds in scope that it lacks ({"missing", "aborted", "pending"}), None if it is complete.
+    are the builds in scope that it lacks ({"missing", "aborted", "partial", "first_partial", "pending"}), None if it is
+    complete.
 
     A run that is running or incomplete is neither passed nor blocked; nor is one without results.
     """

@@ -1,13 +1,14 @@
 """The state of a lane (release and environment): may it ship? The one judgement of tiles, matrix, badge and API.
 
 It counts what the matrix shows for the lane's newest finished run. What the newest run cannot show, because builds are
-missing or were aborted or a module has no usable results, makes it incomplete, never ok.
+missing, partial or were aborted or a module has no usable results, makes it incomplete, never ok.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from data.model.measures import FAILED_RESULTS
 from data.verdicts.evidence.matrix_cell import kind_texts, only_run_text
 from data.verdicts.evidence.number_text import Evidence, counted
 
@@ -17,7 +18,8 @@ NOT_READY = ("broken", "failing", "incomplete")  # the states that need somebody
 def judge(evidence: Evidence) -> dict[str, Any]:
     """{"state": broken | failing | incomplete | stale | ok | running (its first run) | empty, "incomplete", "stale"}.
 
-    `evidence`: run (its newest finished run: number, missing, aborted, builds, incomplete; None without one), running
+    `evidence`: run (its newest finished run: number, missing, aborted, partial,
+    first_partial, result, builds, incomplete; None without one), running
     (whether a run goes on), words (tests by their worst kind), unjudged, failing (whether any module is), usable
     (whether any has usable results), unusable (modules without), unread (what is said while its history is still being
     read, or None), age_s of its newest run, stale_hours.
@@ -60,18 +62,21 @@ def reasons(evidence: Evidence) -> list[str]:
 
 
 def incomplete_text(run: dict[str, Any]) -> str:
-    """Such as "Run #12 is incomplete: 1 of 8 builds is missing, 1 was aborted."."""
-    parts = []
-    if run["missing"]:
-        parts.append(f"{run['missing']} of {counted(run['builds'], 'build')} {_is(run['missing'])} missing")
-    if run["aborted"]:
-        what = f"{run['aborted']}" if parts else f"{run['aborted']} of {counted(run['builds'], 'build')}"
-        parts.append(f"{what} {'was' if run['aborted'] == 1 else 'were'} aborted")
-    return f"Run #{run['number']} is incomplete: {', '.join(parts) or 'it was aborted'}."
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
+    """Such as "Run #12 is incomplete: 1 of 8 builds is missing, 1 was aborted."; for partial builds with the first of
+    them: "core #12: TEST-a.xml: declares 40 tests, 12 were read."."""
+    parts: list[str] = []
+    for count, (one, many) in (
+        (run["missing"], ("is missing", "are missing")),
+        (run["aborted"], ("was aborted", "were aborted")),
+        (run["partial"], ("lacks a part of its results", "lack a part of their results")),
+    ):
+        if count:
+            of = "" if parts else f" of {counted(run['builds'], 'build')}"
+            parts.append(f"{count}{of} {one if count == 1 else many}")
+    if not parts and run["result"] in FAILED_RESULTS:
+        parts = [f"Jenkins calls it {run['result']}, but nothing that was read of it failed"]
+    reason = f" {run['first_partial']}." if run["partial"] else ""
+    return f"Run #{run['number']} is incomplete: {', '.join(parts) or 'it was aborted'}.{reason}"
 
 
 def _several(names: list[str]) -> str:
