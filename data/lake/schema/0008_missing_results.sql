@@ -1,4 +1,4 @@
--- Builds that have results but lack some of them are incomplete: they are not ok, whatever the rest is.
+-- A build that lacks a part of its results is incomplete, whatever the rest is.
 
 ALTER TABLE builds ADD COLUMN missing_results VARCHAR; -- why results are missing, such as "a.xml: is cut off after 12 tests"; NULL: none are known to be
 

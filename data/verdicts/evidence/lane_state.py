@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from data.model.measures import FAILED_RESULTS
 from data.verdicts.evidence.matrix_cell import kind_texts, only_run_text
 from data.verdicts.evidence.number_text import Evidence, counted
 
@@ -73,7 +72,7 @@ def incomplete_text(run: dict[str, Any]) -> str:
         if count:
             of = "" if parts else f" of {counted(run['builds'], 'build')}"
             parts.append(f"{count}{of} {one if count == 1 else many}")
-    if not parts and run["result"] in FAILED_RESULTS:
+    if not parts and run["result"] in ("FAILURE", "UNSTABLE"):
         parts = [f"Jenkins calls it {run['result']}, but nothing that was read of it failed"]
     reason = f" {run['first_partial']}." if run["partial"] else ""
     return f"Run #{run['number']} is incomplete: {', '.join(parts) or 'it was aborted'}.{reason}"
