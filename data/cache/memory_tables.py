@@ -88,13 +88,13 @@ _ROWS: dict[Dependency, tuple[set[str], str]] = {
     },
 }
 _CHECKSUM = "bit_xor(row)::VARCHAR || '/' || count(*)"
-_OF_RUNS = {"runs", "run_builds", "builds", "ledger"}
+_OF_RUNS = {"runs", "run_builds", "builds"}
 _DERIVED_FROM = {
-    "run_sums": _OF_RUNS,
-    "gaps": _OF_RUNS,
+    "run_sums": {"run_builds", "builds", "ledger"},
+    "gaps": {"run_builds", "builds", "ledger"},
     "run_order": _OF_RUNS,
-    "build_order": _OF_RUNS,
-    "histories_being_read": _OF_RUNS,
+    "build_order": {"builds"},
+    "histories_being_read": {*_OF_RUNS, "ledger"},
     "matched_metadata": {"tests", "test_metadata"},
     "named_by_bugs": {"tests", "bug_cases"},
 }
@@ -121,8 +121,7 @@ class MemoryTables:
         self._states: OrderedDict[int, SnapshotState] = OrderedDict()
         self._checksums: dict[str, dict[str, int]] = {}  # by table and release
         self._cursor.execute(f"ATTACH ':memory:' AS {MEMORY_DATABASE}")
-        tables = source.execute(f"SELECT table_id, table_name FROM ducklake_table_info('{lake}')").fetchall()
-        self._names = {str(number): table for number, table in tables}
+        self._names = {str(number): table for number, table in self._file_index.table_names.items()}
 
     def close(self) -> None:
         self._source.close()
@@ -242,7 +241,8 @@ class MemoryTables:
         for release in {name for by_release in self._checksums.values() for name in by_release}:
             of_release = (by_release.get(release, 0) for _, by_release in sorted(self._checksums.items()))
             contents["release", release] = hash(tuple(of_release))
-        first_known = self._written_at() if before is None else {}
+        has_releases = any(kind == "release" for kind, *_ in contents)
+        first_known = self._written_at() if before is None and has_releases else {}
         versions = {}
         for key, content in contents.items():
             old = None if before is None else before.versions_of.get(key)

@@ -88,37 +88,37 @@ class TableFiles:
 
 
 class FileIndex:
-    """Reads the list of files from the catalog of an open lake, whose data files are under `data_path`."""
+    """Reads the list of files from the catalog of an open lake, whose data files are under `data_path`.
+
+    `table_names`: the names of all its tables, by id."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, lake: str, data_path: str) -> None:
         self._cursor = cursor
         self._catalog = f"__ducklake_metadata_{lake}"
         self._root = data_path.rstrip("/") + "/"
-        self._tables = {table: self._table(lake, table) for table in TABLES}
-
-    def _table(self, lake: str, table: str) -> tuple[int, tuple[tuple[int, str, str], ...]]:
-        """The id of a table and its columns as (field id, name, type)."""
-        fields = self._cursor.execute(
-            f"""SELECT column_name, (table_id, column_id) FROM {self._catalog}.ducklake_column c
+        fields = cursor.execute(
+            f"""SELECT table_name, table_id, column_name, column_id FROM {self._catalog}.ducklake_column c
             JOIN {self._catalog}.ducklake_table t USING (table_id)
-            WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND table_name = ?""",
-            [table],
+            WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL"""
         ).fetchall()
-        id_of = dict(fields)
-        described = self._cursor.execute(f"DESCRIBE {lake}.main.{table}").fetchall()
-        return fields[0][1][0], tuple((id_of[name][1], name, kind) for name, kind, *_ in described)
+        self.table_names: dict[int, str] = {number: table for table, number, *_ in fields}
+        id_of = {(table, column): field for table, _, column, field in fields}
+        self._tables: dict[int, tuple[tuple[int, str, str], ...]] = {}  # columns as (field id, name, type)
+        for number, table in self.table_names.items():
+            if table in TABLES:
+                described = cursor.execute(f"DESCRIBE {lake}.main.{table}").fetchall()
+                self._tables[number] = tuple((id_of[table, name], name, kind) for name, kind, *_ in described)
 
     def files(self, snapshot: int) -> dict[str, TableFiles]:
         """The files of each of TABLES in a snapshot."""
         shown = f"begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
-        ids = {number: table for table, (number, _) in self._tables.items()}
         started = [
             (number, field)
-            for number, columns in self._tables.values()
+            for number, columns in self._tables.items()
             for field, name, _ in columns
             if name == "started_at"
         ]
-        table_condition = f"table_id IN ({', '.join(map(str, ids))})"
+        table_condition = f"table_id IN ({', '.join(map(str, self._tables))})"
         rows = self._cursor.execute(
             f"""WITH folders AS (
                 SELECT table_id, CASE WHEN t.path_is_relative THEN
@@ -150,8 +150,10 @@ class FileIndex:
             {"root": self._root},
         ).fetchall()
         return {
-            table: TableFiles(tuple(DataFile(*facts) for table_id, *facts in rows if table_id == number), columns)
-            for table, (number, columns) in self._tables.items()
+            self.table_names[number]: TableFiles(
+                tuple(DataFile(*facts) for table_id, *facts in rows if table_id == number), columns
+            )
+            for number, columns in self._tables.items()
         }
 
 

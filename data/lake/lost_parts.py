@@ -66,16 +66,17 @@ def refuse_lost_files(cursor: duckdb.DuckDBPyConnection, settings: Settings) -> 
 
 def _has_store(root: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     local = local_catalog(settings)
-    sql = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'ducklake_metadata'"
     if local is None:
-        ((found,),) = root.execute(f"FROM postgres_query('{LOCK_DATABASE}', '{quoted(sql)}')").fetchall()
+        sql = "SELECT 1 FROM information_schema.tables WHERE table_name = 'ducklake_metadata'"
+        found = root.execute(f"FROM postgres_query('{LOCK_DATABASE}', '{quoted(sql)}')").fetchall()
     elif not local.exists() or not local.stat().st_size:
         return False
     else:
         # By DuckDB's SQLite: closing the file in another library would drop the locks of this process.
         root.execute(f"ATTACH '{quoted(str(local))}' AS {_PROBE} (TYPE sqlite)")
         try:
-            ((found,),) = root.execute(f"{sql} AND table_catalog = '{_PROBE}'").fetchall()
+            sql = "SELECT 1 FROM sqlite_master WHERE name = 'ducklake_metadata'"
+            found = root.execute(f"FROM sqlite_query('{_PROBE}', '{quoted(sql)}')").fetchall()
         finally:
             root.execute(f"DETACH {_PROBE}")
     return bool(found)

@@ -13,7 +13,6 @@ from importlib import resources
 import duckdb
 
 from data.lake.connection import RefusedStoreError
-from data.lake.cursors import one_row
 
 # Tables written a few rows at a time: small inserts stay in the catalog until maintenance flushes them to Parquet. No
 # insert into any other table may (a raw file in the catalog would be read at every open).
@@ -54,12 +53,10 @@ def available() -> list[tuple[int, str]]:
 
 def applied(cursor: duckdb.DuckDBPyConnection) -> set[int]:
     """The numbers already applied."""
-    (lake,) = one_row(cursor.execute("SELECT current_database()"))
-    recorded = cursor.execute(
-        f"SELECT 1 FROM __ducklake_metadata_{lake}.ducklake_table "
-        "WHERE table_name = 'migrations' AND end_snapshot IS NULL"
-    ).fetchone()
-    return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()} if recorded else set()
+    try:
+        return {row[0] for row in cursor.execute("SELECT number FROM migrations").fetchall()}
+    except duckdb.CatalogException:  # a new store
+        return set()
 
 
 def refuse_newer(done: Collection[int], known: Collection[tuple[int, str]] | None = None) -> None:
@@ -97,8 +94,10 @@ def apply(cursor: duckdb.DuckDBPyConnection) -> list[int]:
             raise
     if pending:
         _set_options(cursor)
+    cursor.execute("BEGIN")  # one transaction, for each connects to the catalog again
     for table, columns in _UNVERSIONED_TABLES.items():
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+    cursor.execute("COMMIT")
     return [number for number, _ in pending]
 
 
