@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from dashboard.app_state import snapshot_of
@@ -14,6 +15,7 @@ from data.model.filters import Filter, FilterError
 SCOPE = ("release", "version", "environment", "module", "topology", "priority", "exclude_flaky", "as_of")
 
 PAGE_SIZE = 50  # rows of a paged list
+S = TypeVar("S", bound=str)
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class PageUrl:
     def get(self, name: str, default: str = "") -> str:
         return self.query.get(name, default)
 
-    def choice(self, name: str, allowed: Collection[str], default: str = "") -> str:
+    def choice(self, name: str, allowed: Collection[S], default: S) -> S:
         """A parameter with a fixed set of values, or the default. Raises FilterError for any other value."""
         value = self.get(name)
-        if value and value not in allowed:
-            raise FilterError(name, value, f"must be one of {', '.join(allowed)}")
-        return value or default
+        if not value:
+            return default
+        for one in allowed:
+            if one == value:
+                return one
+        raise FilterError(name, value, f"must be one of {', '.join(allowed)}")
 
     def here(self, **changes: object) -> str:
         """This screen with some parameters changed; None or "" removes one."""

@@ -19,6 +19,7 @@ from dashboard.app_state import services, store
 from dashboard.callback_errors import log
 from dashboard.page_url import PageUrl, match
 from data import redaction
+from data.answers.runs import Choices
 from data.lake.connection import StoreError
 from data.lake.store import SnapshotNotFoundError, Store
 from data.model.filters import EVERYTHING, Filter, FilterError
@@ -49,7 +50,7 @@ SCOPED = JUDGING | {f"{name}.html" for name in ("trends", "failures", "failure",
 
 MAX_OTHERS = 12  # names offered in place of an unknown one
 
-PageData = Callable[..., dict[str, Any]]  # (store, url, **segments) -> the template's variables
+PageData = Callable[..., Mapping[str, object]]  # (store, url, **segments) -> the template's variables
 
 
 def install(server: Flask) -> None:
@@ -112,7 +113,7 @@ def _markup(template: str, opened: Store, url: PageUrl, page_data: PageData, seg
     choices = releases.choices(opened, EVERYTHING)
     if template in SCOPED and choices["releases"]:
         _check_names(opened, url, choices)
-    context = {"bare": not choices["releases"]} | page_data(opened, url, **segments)
+    context = {"bare": not choices["releases"], **page_data(opened, url, **segments)}
     markup = render_markup(template, url, context)
     if template in JUDGING:
         scope = Filter(url.filter.release, environment=url.filter.environment)
@@ -121,7 +122,7 @@ def _markup(template: str, opened: Store, url: PageUrl, page_data: PageData, seg
     return markup
 
 
-def render_markup(template: str, url: PageUrl, context: dict[str, Any]) -> str:
+def render_markup(template: str, url: PageUrl, context: Mapping[str, object]) -> str:
     return render_template(template, url=url, measures=services().settings.measures, **context)
 
 
@@ -131,9 +132,9 @@ def pass_rate_definition(store: Store) -> str:
     return "passed / all results, including skipped" if skipped else "passed / (passed + failed), without skipped"
 
 
-def _check_names(opened: Store, url: PageUrl, choices: Mapping[str, Sequence[str]]) -> None:
+def _check_names(opened: Store, url: PageUrl, choices: Choices) -> None:
     """Raise EmptyScopeError for a release, environment or module that nothing has: "no failures" would mislead."""
     if unknown := unknown_name(opened, url.filter):
         what, name = unknown
-        others = [(other, url.here(**{what: other})) for other in choices.get(f"{what}s", ())[:MAX_OTHERS]]
+        others = [(other, url.here(**{what: other})) for other in releases.offered_names(choices, what)[:MAX_OTHERS]]
         raise EmptyScopeError(f"No {what} {name}.", url.here(**{what: None}), others)

@@ -15,6 +15,7 @@ from dashboard import rendering, shell
 from dashboard.app_state import store
 from dashboard.page_url import PageUrl, match
 from dashboard.pages import PAGES, drawer, not_found
+from data.answers.builds import BuildDetail
 from data.lake.store import Store, StoreError
 from data.model.filters import Filter, FilterError
 from data.queries import builds, releases, runs
@@ -114,7 +115,7 @@ def _register_scope(app: Dash) -> None:
     )
 
 
-def _build(opened: Store, url: PageUrl) -> dict[str, Any] | None:
+def _build(opened: Store, url: PageUrl) -> BuildDetail | None:
     segments = match("/builds/<build>", url.path)
     try:
         return builds.build(opened, segments["build"]) if segments else None
@@ -139,7 +140,7 @@ def scope(opened: Store, url: PageUrl) -> tuple[list[Any], list[str], list[str]]
     options, values = [], []
     for name, all_label in shell.SCOPES.items():
         value = getattr(chosen, name) or shell.ALL_OPTION
-        items = offered[name + "s"]
+        items = releases.offered_names(offered, name)
         extra = [value] if value not in (shell.ALL_OPTION, *items) else []
         named = [{"label": item, "value": item} for item in (*extra, *items)]
         options.append([{"label": all_label, "value": shell.ALL_OPTION}, *named])

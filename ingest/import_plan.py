@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +50,7 @@ class ImportKey:
         return "/".join(names)
 
     @classmethod
-    def read(cls, document: dict[str, Any]) -> ImportKey:
+    def read(cls, document: Mapping[str, Any]) -> ImportKey:
         """From the JSON of an upload. Raises ValueError that names the wrong field."""
         unknown = sorted(set(document) - set(cls.__dataclass_fields__) - {"progress", "builds"})
         if unknown:

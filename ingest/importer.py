@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -99,7 +99,7 @@ def _warn_of_empty_reports(results: BuildResults) -> bool:
     return bool(empty)
 
 
-def read_upload(store: Store, metadata: dict[str, Any], files: Sequence[RawFile]) -> ReadImport:
+def read_upload(store: Store, metadata: Mapping[str, object], files: Sequence[RawFile]) -> ReadImport:
     """Read an upload of the API: `metadata` has the fields of ImportKey. Raises ValueError, LimitError."""
     bundle = uploaded(files, Allowance(**store.settings.limits.model_dump()))
     stored = partial(builds_of_job, store, UPLOAD)

@@ -106,7 +106,8 @@ def _build(context: HandlerContext, request: WorkRequest) -> None:
     """Read the builds at these URLs, a few at a time. After a crash it continues after the last reported ones."""
     pipeline = context.new_pipeline(request.source)
     wanted = [_entry(pipeline, url) for url in request.payload.get("urls") or [request.payload["url"]]]
-    done = request.payload.get("progress", {}).get("done", 0)
+    progress = request.payload.get("progress")
+    done = progress["done"] if progress else 0
     errors: list[str] = []
     for start in range(done, len(wanted), BUILDS_AT_ONCE):
         chunk = wanted[start : start + BUILDS_AT_ONCE]

@@ -125,7 +125,8 @@ class Tracker:
         """The tests with a verdict, the worst first; `kinds` such as "regression" and "new_failure" narrow it."""
         if unknown := set(kinds) - set(KINDS):
             raise LookupError(f"No verdict kind {min(unknown)!r}; the kinds are {', '.join(KINDS)}.")
-        found = verdicts.verdicts(self._store, self._filter(scope), kinds or tuple(KINDS), limit)
+        wanted = tuple(kind for kind in KINDS if kind in kinds or not kinds)
+        found = verdicts.verdicts(self._store, self._filter(scope), wanted, limit)
         return _frame(found, Verdict)
 
     def tests(self, text: str, limit: int = ALL, **scope: Unpack[Scope]) -> pd.DataFrame:
@@ -166,7 +167,9 @@ class Tracker:
         flt = self._filter(scope)
         found = compare.compare(self._store, self._run(base, flt), self._run(candidate, flt), flt, limit)
         assert found is not None  # both runs exist
-        rows = [{"class": name} | row for name, listed_tests in found["classes"].items() for row in listed_tests]
+        rows: list[ComparedFileRow] = [
+            {"class": name, **row} for name in compare.CLASSES for row in found["classes"][name]
+        ]
         return _with_attrs({**found, "classes": rows}, "classes", ComparedFileRow)
 
     def gate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from dashboard.api import parameters
 from dashboard.api.openapi import NOT_MODIFIED, blueprint, problem_responses
@@ -12,6 +12,7 @@ from dashboard.api.releases import ETAG_LIFETIME_S
 from dashboard.api.responses import cached_route, request_context
 from dashboard.app_state import store
 from dashboard.formats import percent
+from data.answers.runs import Tile
 from data.queries import releases
 from data.verdicts.evidence.number_text import counted
 
@@ -26,7 +27,10 @@ _COLORS = {
     "running": "#0b5cad",
     "empty": "#6b6b6b",
 }
-_COUNTED = {"regressions": "regression", "new_failures": "new failure"}
+_COUNTED: dict[Literal["regressions", "new_failures"], str] = {
+    "regressions": "regression",
+    "new_failures": "new failure",
+}
 _SVG = {"image/svg+xml": {"schema": {"type": "string"}, "example": "<svg ...>...</svg>"}}
 
 
@@ -51,9 +55,9 @@ def get_badge(path: parameters.ReleasePath, query: parameters.ReleaseQuery) -> A
     return _draw(name, _status_text(tile), _COLORS[tile["state"]]).encode(), "image/svg+xml"
 
 
-def _status_text(tile: dict[str, Any]) -> str:
+def _status_text(tile: Tile) -> str:
     rate = tile["pass_rate"]
-    text = tile["state"]
+    text: str = tile["state"]
     # All of an incomplete run's results may have passed: that is not 100 %.
     if rate is not None and not (tile["incomplete"] and rate == 1):
         text = f"{percent(rate)} % {text}"

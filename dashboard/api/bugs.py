@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import check_exists
 from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
@@ -26,7 +26,7 @@ def list_bugs(query: parameters.BugsQuery) -> Any:
     """Open bugs with most failing tests first. A release, version or environment selects bugs whose tests ran there
     recently; `run` selects bugs whose tests failed or were skipped in it."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[ListedBug]:
         return bugs.bugs(store, flt, query.status, query.q, query.test, query.run, limit, position or 0)
 
     flt = query.filter()
@@ -54,7 +54,7 @@ def list_bugs_of_run(path: parameters.RunPath, query: parameters.RunBugsQuery) -
     """Bugs of tests that failed or were skipped in the run; the module with most bugs first."""
     statuses = (query.status,) if query.status else bugs.TROUBLED
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[ModuleBugs]:
         return bugs.by_module(store, path.run, flt, statuses)
 
     flt = query.filter()

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.openapi import NOT_MODIFIED, blueprint, item_responses, list_responses, problem_responses
 from dashboard.api.problems import not_found
@@ -28,7 +28,7 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 @routes.get("/builds", summary="Builds, newest first", responses=list_responses(Build))
 @cached_route()
 def list_builds(query: parameters.BuildsQuery) -> Any:
-    def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Build]:
         return builds.builds(store, flt, limit, position[0] if position else None, run=query.run)
 
     flt = query.filter()
@@ -52,12 +52,12 @@ def get_build(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> An
 def list_build_results(path: parameters.BuildPath, query: parameters.BuildResultsQuery) -> Any:
     """Failed first. Final results only; `attempts=1`: every attempt."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[BuildResult]:
         return results.build_results(
             store, path.build, flt, query.status, query.q, query.host, query.attempts, limit, position or 0
         )
 
-    def batches(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
+    def batches(store: Store, flt: Filter, size: int) -> Iterator[list[BuildResult]]:
         return results.all_build_results(
             store, size, path.build, flt, query.status, query.q, query.host, query.attempts
         )
@@ -85,7 +85,7 @@ def get_facets(path: parameters.BuildPath, query: parameters.SnapshotQuery) -> A
 def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuery) -> Any:
     """With the full failure text: message, trace and the end of the output."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[Attempt]:
         return tests.attempts(store, path.build, valid_id("test", path.test), query.topology, flt)
 
     return lists.list_response(RowSource(Attempt, sliced(fetch), parent=("build", path.build)), query, query.filter())
@@ -96,7 +96,7 @@ def list_attempts(path: parameters.BuildTestPath, query: parameters.AttemptsQuer
 def list_files(path: parameters.BuildPath, query: parameters.ListQuery) -> Any:
     """As received from Jenkins, by path, including files inside zips. They are kept after Jenkins deletes the build."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[RawFile]:
         return builds.files(store, path.build, flt)
 
     return lists.list_response(RowSource(RawFile, sliced(fetch), parent=("build", path.build)), query, query.filter())

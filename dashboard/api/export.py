@@ -7,7 +7,7 @@ after any white space, get a leading apostrophe; numbers do not.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ _FORMULA = "^([\\s\\pZ\\pC]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 _NUMBER = "^[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
-def batches(rows: Iterable[list[dict[str, Any]]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def batches(rows: Iterable[Sequence[Mapping[str, object]]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Lists of row dicts as record batches. A missing column is null, a nested value becomes JSON, an ISO time becomes
     text or a timestamp as the schema says."""
     raw = pa.schema([field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in schema])

@@ -15,7 +15,7 @@ from dashboard.api import parameters
 from dashboard.api.openapi import blueprint, documented_response, item_responses, problem_responses
 from dashboard.api.responses import VERSION, cached_route, request_context
 from dashboard.app_state import services, store
-from data.answers.operations import Freshness, Health, Live, Ready, Snapshot
+from data.answers.operations import Freshness, Health, Live, Ready, Snapshot, SourceHealth
 from data.lake.connection import StoreError, local_catalog
 from data.lake.store import Store
 from data.model.measures import iso
@@ -49,7 +49,8 @@ def get_live(query: parameters.NoQuery) -> Response:
     responses={200: documented_response(Ready), **problem_responses(400, 503)},
 )
 def get_ready(query: parameters.NoQuery) -> Response:
-    return _uncached({"status": "ok", "snapshot": _probe_store(services().store)})
+    answer: Ready = {"status": "ok", "snapshot": _probe_store(services().store)}
+    return _uncached(answer)
 
 
 @routes.get(
@@ -73,9 +74,16 @@ def get_health(query: parameters.NoQuery) -> Response:
     store = services().store
     _probe_store(store)
     newest = store.snapshot()
-    sources = [
-        {name: row[name] for name in ("source", "last_poll", "last_error", "lag_s", "open", "retrying")}
-        | {"late": ingest_status.is_late(row)}
+    sources: list[SourceHealth] = [
+        {
+            "source": row["source"],
+            "last_poll": row["last_poll"],
+            "last_error": row["last_error"],
+            "lag_s": row["lag_s"],
+            "open": row["open"],
+            "retrying": row["retrying"],
+            "late": ingest_status.is_late(row),
+        }
         for row in ingest_status.status(store)
     ]
     feed = poll_status.feed_status(store) if store.settings.bugs.url else None
@@ -117,7 +125,7 @@ def _probe_store(store: Store) -> int:
         raise StoreError(str(error)) from error
 
 
-def _uncached(answer: dict[str, Any]) -> Response:
+def _uncached(answer: Live | Freshness | Health) -> Response:
     response = Response(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE), mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -12,7 +12,7 @@ from flask_openapi3 import FileStorage
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import (
     OpenApiConfig,
@@ -46,7 +46,7 @@ MAX_URLS = 200
 @routes.get("/ingest/status", summary="Sources: last poll, lag, open builds", responses=list_responses(IngestSource))
 @cached_route(clock_s=ETAG_LIFETIME_S, outside=True)
 def list_sources(query: parameters.ListQuery) -> Any:
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[IngestSource]:
         return ingest_status.status(store if flt.as_of is None else store.at(flt.as_of))
 
     return lists.list_response(RowSource(IngestSource, sliced(fetch)), query, query.filter())
@@ -57,7 +57,7 @@ def list_sources(query: parameters.ListQuery) -> Any:
 def list_ledger(query: parameters.LedgerQuery) -> Any:
     """Failed builds first, with the error of the last attempt; then waiting builds; last those to be rechecked."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[LedgerRow]:
         return ingest_status.ledger(store, query.source, query.state, limit=limit, offset=position or 0, flt=flt)
 
     if query.source is not None and query.source not in {row["source"] for row in ingest_status.status(store())}:
@@ -68,7 +68,7 @@ def list_ledger(query: parameters.LedgerQuery) -> Any:
 @routes.get("/ingest/gaps", summary="Missing build numbers", responses=list_responses(Gap))
 @cached_route()
 def list_gaps(query: parameters.ListQuery) -> Any:
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Gap]:
         start = position or 0
         return ingest_status.gaps(store, flt, limit=start + limit)[start:]
 
@@ -165,7 +165,7 @@ def create_request(body: IngestRequest) -> Response:
 def list_requests(query: parameters.ListQuery) -> Any:
     """Without the build lists of discoveries; `GET /ingest/requests/{request}` has them."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[Request]:
         store = store if flt.as_of is None else store.at(flt.as_of)
         return [_request_row(found) for found in requests.recent(store, 1000)]
 
@@ -284,7 +284,7 @@ def _accepted(number: int) -> Response:
     return response
 
 
-def _request_row(found: requests.WorkRequest) -> Row:
+def _request_row(found: requests.WorkRequest) -> Request:
     return {
         "id": ids.text(found.request),
         "kind": found.kind,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, NotRequired, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 from flask import Response, request
@@ -21,15 +21,15 @@ from dashboard.media_types import FORMATS
 from data.lake.store import Store
 from data.model.filters import Filter
 
-Row = dict[str, Any]
-Fetch = Callable[[Store, Filter, Any, int], list[Row]]
-FetchBatches = Callable[[Store, Filter, int], Iterator[list[Row]]]
+R = TypeVar("R", bound=Mapping[str, object])  # an item of a list, an answer of data/answers/
+Fetch = Callable[[Store, Filter, Any, int], list[R]]
+FetchBatches = Callable[[Store, Filter, int], Iterator[list[R]]]
 READ_TIMEOUT_S = 60  # a download that stalls this long is aborted: it holds one of few threads
 _SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @dataclass(frozen=True)
-class RowSource:
+class RowSource(Generic[R]):
     """The rows of a list.
 
     `fetch(store, filter, position, limit)` returns at most `limit` rows after a position: None (the start), a row's
@@ -41,29 +41,29 @@ class RowSource:
     `batches(store, filter, size)` yields all rows, `size` at a time: for files, where each `fetch` would sort again.
     """
 
-    answer: type  # of data/answers/
-    fetch: Fetch
-    key: Callable[[Row], list[str]] | None = None
+    answer: type[R]
+    fetch: Fetch[R]
+    key: Callable[[R], list[str]] | None = None
     parent: tuple[str, str] | None = None
-    batches: FetchBatches | None = None
+    batches: FetchBatches[R] | None = None
 
-    def after(self, position: Position | None, rows: list[Row]) -> Position:
+    def after(self, position: Position | None, rows: list[R]) -> Position:
         if self.key is not None:
             return self.key(rows[-1])
         return (position if isinstance(position, int) else 0) + len(rows)
 
 
-def sliced(query: Callable[[Store, Filter], list[Row]]) -> Fetch:
+def sliced(query: Callable[[Store, Filter], list[R]]) -> Fetch[R]:
     """A `fetch` over a query that always returns all rows."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[R]:
         start = position or 0
         return query(store, flt)[start : start + limit]
 
     return fetch
 
 
-def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
+def list_response(rows: RowSource[R], query: PageQuery, flt: Filter) -> Any:
     """`{"items", "next", "snapshot"}`, or the file that the request asks for."""
     fields = _fields(query.fields if isinstance(query, ListQuery) else None, rows.answer)
     flt = request_context().at(flt)
@@ -85,7 +85,7 @@ def list_response(rows: RowSource, query: PageQuery, flt: Filter) -> Any:
     return {"items": items, "next": next_cursor, "snapshot": request_context().changed_at}
 
 
-def _position(cursor: str | None, rows: RowSource) -> Position | None:
+def _position(cursor: str | None, rows: RowSource[R]) -> Position | None:
     if not cursor:
         return None
     found = cursors.decode(cursor)
@@ -107,7 +107,7 @@ def _fields(names: str | None, answer: type) -> list[str]:
     return chosen
 
 
-def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | None = None) -> Response:
+def export_file(rows: RowSource[R], flt: Filter, fields: list[str], limit: int | None = None) -> Response:
     """The rows as a file in the requested format, streamed."""
     form = request_context().format
     if rows.batches is not None:
@@ -119,7 +119,7 @@ def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | No
         check_exists(*rows.parent)
     schema = arrow_schema(rows.answer, fields, list(first[0]) if first else [], form)
 
-    def all_chunks() -> Iterator[list[Row]]:
+    def all_chunks() -> Iterator[list[R]]:
         yield first
         yield from chunks
 
@@ -132,7 +132,7 @@ def export_file(rows: RowSource, flt: Filter, fields: list[str], limit: int | No
     return response
 
 
-def _first_rows(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list[Row]]:
+def _first_rows(chunks: Iterator[list[R]], limit: int | None) -> Iterator[list[R]]:
     left = limit
     for chunk in chunks:
         yield chunk[:left]
@@ -141,7 +141,7 @@ def _first_rows(chunks: Iterator[list[Row]], limit: int | None) -> Iterator[list
             return
 
 
-def _fetch_pages(rows: RowSource, store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[Row]]:
+def _fetch_pages(rows: RowSource[R], store: Store, flt: Filter, snapshot: int, limit: int | None) -> Iterator[list[R]]:
     # Runs on after the request context has ended.
     position: Position | None = None
     left = limit

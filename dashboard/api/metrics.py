@@ -101,7 +101,8 @@ def _store_metrics(store: Store) -> Iterator[Metric]:
         ("results", "Stored results.", lambda row: row["results"]),
     ):
         family = GaugeMetricFamily(f"regtracker_ingest_{name}", text, labels=["source"])
-        for row in sources:
-            if value(row) is not None:
-                family.add_metric([row["source"]], float(value(row)))
+        for source in sources:
+            number = value(source)
+            if number is not None:
+                family.add_metric([source["source"]], float(number))
         yield family

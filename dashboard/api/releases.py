@@ -46,7 +46,7 @@ def get_release(path: parameters.ReleasePath, query: parameters.ReleaseQuery) ->
 )
 @cached_route()
 def list_modules_of_release(path: parameters.ReleasePath, query: parameters.ReleaseModulesQuery) -> Any:
-    def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    def fetch(store: Store, flt: Filter) -> list[Module]:
         latest = releases.run_of_release(store, replace(flt, release=path.release))
         return runs.modules(store, latest, flt) if latest else []
 
@@ -59,7 +59,7 @@ def list_modules_of_release(path: parameters.ReleasePath, query: parameters.Rele
 def list_versions(path: parameters.ReleasePath, query: parameters.ListQuery) -> Any:
     """Newest first, with the number of runs and their times."""
 
-    def fetch(store: Store, flt: Filter) -> list[dict[str, Any]]:
+    def fetch(store: Store, flt: Filter) -> list[Version]:
         return releases.versions(store, path.release, flt)
 
     return lists.list_response(
@@ -93,7 +93,7 @@ def get_matrix(path: parameters.ReleasePath, query: parameters.MatrixQuery) -> A
         raise not_found("finished run of release", path.release)
     if request_context().format == "json":
         return found
-    cells = [
+    cells: list[MatrixFileRow] = [
         {"release": path.release, "module": row["module"], "column": column["value"], **cell}
         for row in found["rows"]
         for column, cell in zip(found["columns"], row["cells"], strict=True)
@@ -115,8 +115,8 @@ def get_overall_matrix(query: parameters.OverallMatrixQuery) -> Any:
         raise not_found("finished run of any release", "")
     if request_context().format == "json":
         return found
-    cells = [
-        {"release": column["value"], "module": row["module"], **cell}
+    cells: list[OverallFileRow] = [
+        {"release": column["value"] or "", "module": row["module"], **cell}
         for row in found["rows"]
         for column, cell in zip(found["columns"], row["cells"], strict=True)
     ]
@@ -130,7 +130,7 @@ def get_choices(query: parameters.ChoicesQuery) -> Any:
     return releases.choices(store(), request_context().at(query.filter()))
 
 
-def _runs(store: Store, flt: Filter, position: Any, limit: int) -> list[dict[str, Any]]:
+def _runs(store: Store, flt: Filter, position: Any, limit: int) -> list[Run]:
     return runs.runs(store, flt, limit, position[0] if position else None)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import check_exists, is_release, valid_id
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
@@ -42,7 +42,7 @@ def get_run(path: parameters.RunPath, query: parameters.PartQuery) -> Any:
 def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by owning module, with the difference from the base run."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[Module]:
         return runs.modules(store, path.run, flt, base=query.base)
 
     if query.base is not None:
@@ -55,7 +55,7 @@ def list_modules(path: parameters.RunPath, query: parameters.ModulesQuery) -> An
 def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) -> Any:
     """Counts by priority, with the difference from the base run; "unknown": the metadata has none."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[Priority]:
         return runs.priorities(store, path.run, flt, query.base)
 
     if query.base is not None:
@@ -68,10 +68,10 @@ def list_priorities(path: parameters.RunPath, query: parameters.ModulesQuery) ->
 def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) -> Any:
     """Failed first, then by module and key; `fields=test,status` returns only these columns."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Result]:
         return results.run_results(store, path.run, flt, query.status, query.q, limit, position or 0, query.rerun)
 
-    def batches(store: Store, flt: Filter, size: int) -> Iterator[list[Row]]:
+    def batches(store: Store, flt: Filter, size: int) -> Iterator[list[Result]]:
         return results.all_run_results(store, size, path.run, flt, query.status, query.q, query.rerun)
 
     return lists.list_response(
@@ -91,8 +91,7 @@ def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any
     flt = request_context().at(query.filter())
     run = find_run(path.run, flt)
     if run["previous"] is None:
-        empty = {"counts": dict.fromkeys(compare.CLASSES, 0), "classes": {name: [] for name in compare.CLASSES}}
-        return _comparison_response({"base": None, "candidate": run, "delta": None, "lacks": [], **empty}, flt)
+        return _comparison_response(compare.without_base(run), flt)
     return _compare_runs(run["previous"], path.run, query, flt)
 
 
@@ -116,7 +115,7 @@ def get_comparison(query: parameters.CompareQuery) -> Any:
     return _compare_runs(base, candidate, query, flt)
 
 
-def _compare_runs(base: str, candidate: str, query: parameters.ChangesQuery, flt: Filter) -> Row | Response:
+def _compare_runs(base: str, candidate: str, query: parameters.ChangesQuery, flt: Filter) -> Comparison | Response:
     found = compare.compare(store(), base, candidate, flt, limit=_tests_per_class(query))
     if found is None:
         raise not_found("run", base)
@@ -127,16 +126,18 @@ def _tests_per_class(query: parameters.ChangesQuery) -> int:
     return query.limit or (query.TESTS_PER_CLASS if request_context().format == "json" else sys.maxsize)
 
 
-def _comparison_response(found: Row, flt: Filter) -> Row | Response:
+def _comparison_response(found: Comparison, flt: Filter) -> Comparison | Response:
     """The comparison as JSON, or its tests as a file, class after class."""
     if request_context().format == "json":
         return found
 
-    tests = [{"class": name} | row for name, rows in found["classes"].items() for row in rows]
+    tests: list[ComparedFileRow] = [
+        {"class": name, **row} for name in compare.CLASSES for row in found["classes"][name]
+    ]
     return lists.export_file(RowSource(ComparedFileRow, sliced(lambda _store, _flt: tests)), flt, [])
 
 
-def find_run(run: str, flt: Filter) -> Row:
+def find_run(run: str, flt: Filter) -> RunDetail:
     found = runs.run(store(), valid_id("run", run), flt)
     if found is None:
         raise not_found("run", run)

@@ -17,7 +17,7 @@ from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, BeforeValidator, Field
 
 from dashboard.api import client_connection, export, lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import (
     FILE_CONTENT,
@@ -130,7 +130,7 @@ def _with_line_and_column(text: str, sql: str, position: int | None) -> str:
 @routes.get("/sql/tables", summary="Tables and columns, with their meaning", responses=list_responses(TableMeaning))
 @cached_route()
 def list_tables(query: parameters.ListQuery) -> Any:
-    def fetch(_: Store, flt: Filter) -> list[Row]:
+    def fetch(_: Store, flt: Filter) -> list[TableMeaning]:
         return dictionary.tables()
 
     return lists.list_response(RowSource(TableMeaning, sliced(fetch)), query, query.filter())

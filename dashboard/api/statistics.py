@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
+
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import check_exists
 from dashboard.api.openapi import FILE_CONTENT, blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
 from dashboard.api.responses import cached_route
-from data.answers.statistics import ChangedDuration, ChangedTest, Flaky, RisingTest, RisingTestList, Suspects
+from data.answers.statistics import (
+    ChangedDuration,
+    ChangedTest,
+    Flaky,
+    RisingRates,
+    RisingTest,
+    RisingTestList,
+    Suspects,
+)
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.verdicts import durations, failure_rates, flaky_ranking, suspects
@@ -24,7 +34,7 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
     """Over the newest runs (`runs`, default 60) of each release and environment; recovered tests last. The `flaky` of a
     tile counts the tests whose worst verdict in the verdict window (10 results by default) is flaky: fewer."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Flaky]:
         return flaky_ranking.flaky(store, flt, limit=limit, offset=position or 0)
 
     return lists.list_response(RowSource(Flaky, fetch), query, query.filter())
@@ -39,19 +49,22 @@ def list_flaky(query: parameters.FlakyQuery) -> Any:
 def list_regressions(query: parameters.RegressionsQuery) -> Any:
     """The newest runs of a release (`runs`, default 10) compared with the runs before, or with the release `base`.
     Confirmed first: corrected for multiple comparisons, at most 5 % are chance."""
-    summary: Row = {}
+    summary: list[RisingRates] = []
     if query.base is not None:
         check_exists("release", query.base, "base")
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[RisingTest]:
         found = failure_rates.regressions(store, flt, query.base, limit=limit, offset=position or 0)
         if found is None:
             raise not_found("run of the releases", f"{query.release}, {query.base or query.release}")
-        summary.update({name: value for name, value in found.items() if name != "tests"})
+        summary[:] = [found]
         return found["tests"]
 
     page = lists.list_response(RowSource(RisingTest, fetch), query, query.filter())
-    return summary | page if isinstance(page, dict) else page
+    if isinstance(page, Response):
+        return page
+    facts = {name: value for found in summary for name, value in found.items() if name != "tests"}
+    return facts | page
 
 
 @routes.get("/tests/<test>/suspects", summary="Which commit broke a test", responses=list_responses(Suspects))
@@ -59,7 +72,7 @@ def list_regressions(query: parameters.RegressionsQuery) -> Any:
 def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) -> Any:
     """For each release and environment in which it fails now: the commits since it passed, most likely first."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[Suspects]:
         return suspects.suspects(store, path.test, flt)
 
     return lists.list_response(RowSource(Suspects, sliced(fetch), parent=("test", path.test)), query, query.filter())
@@ -70,7 +83,7 @@ def list_suspects(path: parameters.TestPath, query: parameters.SuspectsQuery) ->
 def list_changed_tests(query: parameters.TestDurationsQuery) -> Any:
     """Lasting changes within the newest runs (`runs`, default 60); the greatest slowdown first."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[ChangedTest]:
         return durations.changed_tests(store, flt, limit=limit, offset=position or 0)
 
     return lists.list_response(RowSource(ChangedTest, fetch), query, query.filter())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
@@ -26,7 +26,7 @@ routes = blueprint("tests", "Tests: identity, metadata, history and verdicts.")
 def list_tests(query: parameters.TestsQuery) -> Any:
     """All words of `q` must be in the key, ignoring case, or be a case id. Shortest names first."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[FoundTest]:
         return tests.find(store, query.q, flt, limit, position or 0)
 
     return lists.list_response(RowSource(FoundTest, fetch), query, query.filter())
@@ -47,7 +47,7 @@ def get_test(path: parameters.TestPath, query: parameters.SnapshotQuery) -> Any:
 def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> Any:
     """Newest first: one row per build and topology."""
 
-    def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: list[str] | None, limit: int) -> list[HistoryRow]:
         before = (position[0], position[-1]) if position else None
         return tests.history(store, path.test, flt, limit=limit, before=before)
 
@@ -60,7 +60,7 @@ def list_history(path: parameters.TestPath, query: parameters.HistoryQuery) -> A
 def list_verdicts_of_test(path: parameters.TestPath, query: parameters.TestVerdictsQuery) -> Any:
     """In each release and environment where it is broken, flaky or fixed."""
 
-    def fetch(store: Store, flt: Filter) -> list[Row]:
+    def fetch(store: Store, flt: Filter) -> list[Verdict]:
         return verdicts.verdicts(store, flt, limit=1000, tests=(path.test,))
 
     return lists.list_response(RowSource(Verdict, sliced(fetch), parent=("test", path.test)), query, query.filter())

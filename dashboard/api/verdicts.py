@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.api import lists, parameters
-from dashboard.api.lists import Row, RowSource, sliced
+from dashboard.api.lists import RowSource, sliced
 from dashboard.api.lookups import check_exists, valid_id
 from dashboard.api.openapi import blueprint, item_responses, list_responses
 from dashboard.api.problems import not_found
@@ -29,7 +29,7 @@ def list_verdicts(query: parameters.VerdictsQuery) -> Any:
     """Worst first, each with the evidence from which it can be recomputed. A verdict looks at the newest runs (`runs`,
     default: the configured window) of each release and environment."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Verdict]:
         return verdicts.verdicts(store, flt, query.kinds or KINDS, limit=limit, offset=position or 0)
 
     if query.at_run is not None:
@@ -52,7 +52,7 @@ def list_failures(query: parameters.FailuresQuery) -> Any:
     """From the newest runs (`runs`, default 10) of each release and environment, or from one run. Patterns that differ
     by a few characters are one cluster; `members` lists them."""
 
-    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Row]:
+    def fetch(store: Store, flt: Filter, position: int | None, limit: int) -> list[Failure]:
         start = position or 0
         top = start + limit if not query.q and query.new != "1" else failures.MAX_CLUSTERS
         found = failures.failures(store, flt, limit=top, run=query.run, since=query.since, like=query.like)

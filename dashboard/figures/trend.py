@@ -6,9 +6,10 @@ All charts of a page share the x axis: runs in the order of their start, or cale
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from dashboard.formats import duration, number, percent
+from data.answers.trends import Point, Series
 
 PALETTE = 8
 PANELS = 6
@@ -16,19 +17,21 @@ LABEL = 30  # px above a row, for its name
 READABLE = 8  # times as tall as another row may be on the same scale
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
-_COUNTS = (("failed", "var(--fail-fill)", "/"), ("skipped", "var(--skip-fill)", ""), ("passed", "var(--pass-fill)", ""))
+_Counted = Literal["failed", "skipped", "passed"]
+_COUNTS: tuple[tuple[_Counted, str, str], ...] = (
+    ("failed", "var(--fail-fill)", "/"),
+    ("skipped", "var(--skip-fill)", ""),
+    ("passed", "var(--pass-fill)", ""),
+)
 
-FigureSeries = list[dict[str, Any]]
-FigurePoint = dict[str, Any]
 
-
-def rates(series: FigureSeries) -> dict[str, Any]:
+def rates(series: list[Series]) -> dict[str, Any]:
     """Pass rate in percent, one line per series. A point without results is a gap, not zero."""
     yaxis = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
     return _line_chart(series, 340, yaxis, lambda point: _scaled(point["pass_rate"], 100))
 
 
-def durations(series: FigureSeries) -> dict[str, Any]:
+def durations(series: list[Series]) -> dict[str, Any]:
     """Test time in hours, summed over the results, one line per series."""
     yaxis = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
     return _line_chart(series, 240, yaxis, lambda point: _scaled(point["duration_s"], 1 / 3600))
@@ -39,7 +42,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
 
 
 def _line_chart(
-    series: FigureSeries, height: int, yaxis: dict[str, Any], value: Callable[[FigurePoint], float | None]
+    series: list[Series], height: int, yaxis: dict[str, Any], value: Callable[[Point], float | None]
 ) -> dict[str, Any]:
     """One line per series; points of running runs are hollow. Points of incomplete runs are hollow and not joined: the
     line has a gap there, and they are a trace of their own."""
@@ -90,7 +93,7 @@ def _line_chart(
     return {"data": traces, "layout": layout}
 
 
-def _line_styles(series: FigureSeries) -> list[tuple[int, int]]:
+def _line_styles(series: list[Series]) -> list[tuple[int, int]]:
     """(colour, dash) of each line. If lines are environments of several releases, each release has a colour and each
     environment a dash."""
     lanes = [{(point.get("release"), point.get("environment")) for point in line["points"]} for line in series]
@@ -100,13 +103,13 @@ def _line_styles(series: FigureSeries) -> list[tuple[int, int]]:
         environments = sorted({environment for _, environment in own if environment})
         if 1 < len(releases) < len(own):
             return [
-                (releases.index(release), environments.index(environment) if environment else 0)
+                (releases.index(release) if release else 0, environments.index(environment) if environment else 0)
                 for release, environment in own
             ]
     return [(index, index // PALETTE) for index in range(len(series))]
 
 
-def counts(series: FigureSeries, passed: bool = False) -> dict[str, Any]:
+def counts(series: list[Series], passed: bool = False) -> dict[str, Any]:
     """Rows of stacked bars for the six series with the newest points: failed at the base, then skipped, then passed if
     `passed` (which makes small numbers of the others unreadable). Running and incomplete runs are pale."""
     newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
@@ -192,21 +195,29 @@ def counts(series: FigureSeries, passed: bool = False) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
-def _positions(series: FigureSeries) -> dict[str, int] | None:
+def _positions(series: list[Series]) -> dict[str, int] | None:
     """Run -> its position among all runs shown, in their order; None if points are days. A key begins with the start
     time."""
     points = [point for line in series for point in line["points"]]
     if points and "run" not in points[0]:
         return None
-    runs = {point["rank"]: f"{point['started_at']} {point['run']}" for point in points}
+    runs = {point.get("rank") or 0: _run_key(point) for point in points}
     return {runs[rank]: index for index, rank in enumerate(sorted(runs))}
 
 
-def _x_value(point: FigurePoint, at: dict[str, int] | None) -> int | str:
-    return point["day"] if at is None else at[f"{point['started_at']} {point['run']}"]
+def _run_key(point: Point) -> str:
+    return f"{point.get('started_at')} {point.get('run')}"
 
 
-def _points(line: dict[str, Any], at: dict[str, int] | None) -> dict[str, Any]:
+def _x_value(point: Point, at: dict[str, int] | None) -> int | str:
+    return _day(point) if at is None else at[_run_key(point)]
+
+
+def _day(point: Point) -> str:
+    return point.get("day") or ""
+
+
+def _points(line: Series, at: dict[str, int] | None) -> dict[str, Any]:
     """The positions and tooltips of the points, and the run that a click opens."""
     return {
         "x": [_x_value(point, at) for point in line["points"]],
@@ -225,13 +236,13 @@ def _axes(at: dict[str, int] | None) -> dict[str, Any]:
     return {"xaxis": axis, "meta": {"moments": [key.split(" ")[0] for key in at]}}
 
 
-def _moment(point: FigurePoint) -> str:
-    return point.get("started_at") or point["day"]
+def _moment(point: Point) -> str:
+    return point.get("started_at") or _day(point)
 
 
-def _hover(point: FigurePoint, name: str) -> str:
+def _hover(point: Point, name: str) -> str:
     """The tooltip of a point. Plotly interprets some tags, so the data is escaped."""
-    where = f"{point['release']} #{point['number']}" if "run" in point else point["day"]
+    where = f"{point.get('release')} #{point.get('number')}" if "run" in point else _day(point)
     head = where if name == "all" or where.startswith(name) else f"{name} · {where}"
     if not point["total"]:
         return _plain(f"{head}<br>no results")
@@ -242,7 +253,7 @@ def _hover(point: FigurePoint, name: str) -> str:
     if point["duration_s"] is not None:
         lines.append(f"test time {duration(point['duration_s'])}")
     if point.get("version"):
-        lines.append(f"{point['version']} · {point['environment']}")
+        lines.append(f"{point.get('version')} · {point.get('environment')}")
     if point["running"]:
         lines.append("still running")
     if point["incomplete"]:
@@ -250,7 +261,7 @@ def _hover(point: FigurePoint, name: str) -> str:
     return "<br>".join([_plain(head), *(_plain(line) for line in lines)])
 
 
-def _passed_text(point: FigurePoint) -> str:
+def _passed_text(point: Point) -> str:
     counts = f"{number(point['passed'])} of {number(point['total'])}"
     return f"{counts} passed" if point["incomplete"] else f"{percent(point['pass_rate'])} % passed: {counts}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from dash import Dash, html
@@ -12,12 +12,15 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PageUrl
+from data.answers.base import VerdictKind
+from data.answers.bugs import AffectedLane, AffectedTest, BugDetail
 from data.lake.store import Store
 from data.queries import bugs
 from data.verdicts.rules import KINDS
 
 PATH, NAME = "/bugs/<bug>", ""
-_FACTS = ("status", "priority", "assignee", "component", "resolution", "versions")
+_Fact = Literal["status", "priority", "assignee", "component", "resolution", "versions"]
+_FACTS: tuple[_Fact, ...] = ("status", "priority", "assignee", "component", "resolution", "versions")
 
 
 def layout() -> html.Div:
@@ -45,7 +48,7 @@ def page_data(store: Store, url: PageUrl, bug: str) -> dict[str, Any]:
     }
 
 
-def _empty_reason(bug: dict[str, Any]) -> str:
+def _empty_reason(bug: BugDetail) -> str:
     """Why no test is listed."""
     if not bug["case_ids"]:
         return "This bug has no test case ids."
@@ -56,16 +59,21 @@ def _empty_reason(bug: dict[str, Any]) -> str:
     return f"No known test for its case ids: {', '.join(bug['case_ids'][:20])}."
 
 
-def _with_worst_lane(test: dict[str, Any]) -> dict[str, Any]:
-    """A test with its worst lane and the worst verdict kind there (or None)."""
+class JudgedTest(AffectedTest):
+    """A test with its worst lane and the worst verdict kind there."""
 
-    def badness(lane: dict[str, Any]) -> tuple[int, int]:
+    lane: AffectedLane | None
+    kind: VerdictKind | None
+
+
+def _with_worst_lane(test: AffectedTest) -> JudgedTest:
+    def badness(lane: AffectedLane) -> tuple[int, int]:
         ranks = [KINDS.index(kind) for kind in lane["kinds"]]
         return bugs.STATUSES.index(lane["status"]), min(ranks, default=len(KINDS))
 
     lane = min(test["lanes"], key=badness, default=None)
     kind = min(lane["kinds"], key=KINDS.index, default=None) if lane else None
-    return test | {"lane": lane, "kind": kind}
+    return {**test, "lane": lane, "kind": kind}
 
 
 def as_api_call(store: Store, url: PageUrl, bug: str) -> ApiCall:

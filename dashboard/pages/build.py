@@ -12,13 +12,13 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.failing_line import excerpts
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.builds import BuildResult, RawFile
 from data.lake.store import Store
 from data.model.build_record import FLAGS
 from data.model.filters import Filter
 from data.queries import bugs, builds, results
 
 PATH, NAME = "/builds/<build>", ""
-FACETS = ("topology", "host", "module")
 STATUSES = ("failed", "skipped", "passed", "all")
 GROUPED = 1_000  # results shown by topology and host
 CONSOLE = 8 << 20  # bytes of a console log that are searched
@@ -40,7 +40,7 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
         )
     facets = builds.facets(store, build)
     files = builds.files(store, build)
-    grouped = url.choice("group", ("host",)) == "host"
+    grouped = url.choice("group", ("host",), "") == "host"
     status = url.choice("status", STATUSES, "failed" if this["failed"] else "all")
     offset = offset_of(url)
     scope = Filter(module=url.filter.module, topology=url.filter.topology)
@@ -57,7 +57,11 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
     )
     return {
         "build": this,
-        "facets": {name: facets.get(name, []) for name in FACETS},
+        "facets": {
+            "topology": facets["topology"] if facets else [],
+            "host": facets["host"] if facets else [],
+            "module": facets["module"] if facets else [],
+        },
         "flags": [(flag, FLAGS.get(flag, "")) for flag in this["flags"]],
         "status": status,
         "offset": offset,
@@ -74,20 +78,20 @@ def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
     }
 
 
-def _groups(rows: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+def _groups(rows: list[BuildResult]) -> list[tuple[str, str, list[BuildResult]]]:
     """(topology, host, results) by topology, those with the most failures first."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    found: dict[tuple[str, str], list[BuildResult]] = defaultdict(list)
     for row in rows:
         found[row["topology"] or "", row["host"] or ""].append(row)
 
-    def key(item: tuple[tuple[str, str], list[dict[str, Any]]]) -> tuple[str, int, str]:
+    def key(item: tuple[tuple[str, str], list[BuildResult]]) -> tuple[str, int, str]:
         (topology, host), group = item
         return topology, -sum(row["status"] == "failed" for row in group), host
 
     return [(topology, host, group) for (topology, host), group in sorted(found.items(), key=key)]
 
 
-def _console(store: Store, build: str, files: list[dict[str, Any]]) -> list[tuple[int, str]] | None:
+def _console(store: Store, build: str, files: list[RawFile]) -> list[tuple[int, str]] | None:
     """The failing lines of the console log, if it is stored."""
     path = next((file["path"] for file in files if file["kind"] == "console"), None)
     content = builds.file(store, build, path, CONSOLE) if path else None
@@ -95,8 +99,8 @@ def _console(store: Store, build: str, files: list[dict[str, Any]]) -> list[tupl
 
 
 def as_api_call(store: Store, url: PageUrl, build: str) -> ApiCall:
-    this = builds.build(store, build) or {"failed": 0}
-    status = url.get("status") or ("failed" if this["failed"] else None)
+    this = builds.build(store, build)
+    status = url.get("status") or ("failed" if this and this["failed"] else None)
     return api_call(
         ("builds", build, "results"), parameters.BuildResultsQuery, url, status=None if status == "all" else status
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import Dash, html
 
@@ -11,6 +12,8 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.evidence import ComparisonClass
+from data.answers.runs import ComparedTest, Comparison, Run, RunDetail
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, releases, runs
@@ -65,7 +68,8 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     if found is None:
         reason = "releases has no runs in this scope" if pair.of_releases else "runs has been deleted"
         raise rendering.UnknownError(f"One of these {reason}.")
-    release = pair.candidate if pair.of_releases else found["candidate"]["release"]
+    candidate = found["candidate"]
+    release = candidate if isinstance(candidate, str) else candidate["release"]
     rows = class_rows(url, found)
     shown = (*rows["rows"], *rows["noise"])
     known = bugs.bugs_of_tests(store, tuple(row["test"] for row in shown), Filter(release, as_of=flt.as_of))
@@ -78,11 +82,23 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     return context | result | rows
 
 
-def class_rows(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
-    """The variables of comparison_classes.html: the class in the URL, by default the first that is not empty."""
-    chosen = url.get("class")
-    if chosen not in compare.CLASSES:
-        chosen = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
+class ClassRows(TypedDict):
+    """The variables of comparison_classes.html: the tests of the chosen class; `noise` are those that are folded."""
+
+    classes: Mapping[str, tuple[str, str]]
+    chosen: ComparisonClass
+    rows: list[ComparedTest]
+    noise: list[ComparedTest]
+    noise_count: int
+    offset: int
+    more: bool
+    row_count: int
+
+
+def class_rows(url: PageUrl, found: Comparison) -> ClassRows:
+    """Of the class in the URL, by default the first that is not empty."""
+    filled = next((name for name in compare.CLASSES if found["counts"][name]), compare.CLASSES[0])
+    chosen = next((name for name in compare.CLASSES if name == url.get("class")), filled)
     found_rows, offset = found["classes"][chosen], offset_of(url)
     rows = [row for row in found_rows if not _is_noise(row)]
     return {
@@ -97,7 +113,7 @@ def class_rows(url: PageUrl, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_noise(row: dict[str, Any]) -> bool:
+def _is_noise(row: ComparedTest) -> bool:
     """A test that `exclude_flaky` leaves out (flaky, and neither a regression nor always failing), or whose failure is
     on a bad host or in a mass failure: folded in lists."""
     kinds = set(row["kinds"])
@@ -110,14 +126,14 @@ class Unclear:
 
     side: str
     name: str
-    runs: list[dict[str, Any]]
+    runs: list[RunDetail]
 
 
 @dataclass(frozen=True)
 class ComparedPair:
     """What is compared: two releases or two run ids, "" if unknown. `offered` are the runs to choose from."""
 
-    offered: list[dict[str, Any]]
+    offered: list[Run]
     releases: list[str]
     base: str
     candidate: str
@@ -148,7 +164,8 @@ def _compared_pair(store: Store, url: PageUrl) -> ComparedPair:
         candidate = next((run["id"] for run in offered if run["state"] != "running"), "")
     base = found["base"]
     if not named["base"] and candidate:
-        base = (runs.run(store, candidate) or {}).get("previous") or ""
+        of_candidate = runs.run(store, candidate)
+        base = (of_candidate and of_candidate["previous"]) or ""
     return ComparedPair(offered, known, base, candidate, unclear)
 
 

@@ -9,6 +9,10 @@ from dash import Dash
 
 from dashboard import rendering
 from dashboard.page_url import PageUrl, match
+from data.answers.builds import BuildDetail
+from data.answers.evidence import ExclusionReason
+from data.answers.runs import RunDetail
+from data.answers.tests import HistoryRow
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, builds, runs, tests
@@ -68,7 +72,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
 
 
-def _excluded_runs(store: Store, test: str, build: dict[str, Any], as_of: int | None) -> dict[str, str]:
+def _excluded_runs(store: Store, test: str, build: BuildDetail, as_of: int | None) -> dict[str, ExclusionReason]:
     """Run id -> "storm", "host", "aborted" or "running" for the runs whose failure of the test today's verdicts
     exclude; for a run before those that they use, as of that run."""
     lane = Filter(build["release"], environment=build["environment"], as_of=as_of)
@@ -81,14 +85,16 @@ def _excluded_runs(store: Store, test: str, build: dict[str, Any], as_of: int | 
     )
 
 
-def _exclusion(history: list[dict[str, Any]], build: str | None, excluded: dict[str, str]) -> str | None:
+def _exclusion(
+    history: list[HistoryRow], build: str | None, excluded: dict[str, ExclusionReason]
+) -> ExclusionReason | None:
     """Why verdicts exclude the failure in this build; None if they count it or the test did not fail."""
     return next(
-        (excluded.get(row["run"]) for row in history if row["build"] == build and row["status"] == "failed"), None
+        (excluded.get(row["run"] or "") for row in history if row["build"] == build and row["status"] == "failed"), None
     )
 
 
-def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, Any] | None:
+def _first_bad(history: list[HistoryRow], build: str | None) -> HistoryRow | None:
     """The first failed result of the streak that a build's failure belongs to, from results newest first; None if the
     test did not fail there or no earlier result is known."""
     start = next((at for at, row in enumerate(history) if row["build"] == build), len(history))
@@ -97,14 +103,14 @@ def _first_bad(history: list[dict[str, Any]], build: str | None) -> dict[str, An
     return ran[good - 1] if good else None
 
 
-def _opened_from(store: Store, url: PageUrl, then: str) -> dict[str, Any] | None:
+def _opened_from(store: Store, url: PageUrl, then: str) -> RunDetail | None:
     """The run that the list of the case is about."""
     page = match("/runs/<run>", url.path)
     run = then or (page["run"] if page else "")
     return runs.run(store, run) if run and run != "latest" else None
 
 
-def _is_elsewhere(build: dict[str, Any], opened_from: dict[str, Any] | None) -> bool:
+def _is_elsewhere(build: BuildDetail, opened_from: RunDetail | None) -> bool:
     """Whether a build is of another run of the lane it was opened from."""
     lane = opened_from and (opened_from["release"], opened_from["environment"]) == (
         build["release"],
@@ -114,8 +120,8 @@ def _is_elsewhere(build: dict[str, Any], opened_from: dict[str, Any] | None) -> 
 
 
 def _chosen(
-    history: list[dict[str, Any]], build: str | None, topology: str | None, run: str | None = None
-) -> dict[str, Any] | None:
+    history: list[HistoryRow], build: str | None, topology: str | None, run: str | None = None
+) -> HistoryRow | None:
     """The result that the URL selects from results newest first: a failed one of the run, else any failed one."""
     fitting = [
         row

@@ -13,6 +13,8 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.runs import RunDetail
+from data.answers.verdicts import DayCount
 from data.lake.store import Store
 from data.queries import failures, runs
 
@@ -46,7 +48,7 @@ def page_data(store: Store, url: PageUrl, signature: str) -> dict[str, Any]:
     }
 
 
-def _run(store: Store, url: PageUrl) -> dict[str, Any] | None:
+def _run(store: Store, url: PageUrl) -> RunDetail | None:
     """The run to which the URL narrows the page."""
     if not url.get("run"):
         return None
@@ -56,7 +58,13 @@ def _run(store: Store, url: PageUrl) -> dict[str, Any] | None:
     return found
 
 
-def bars(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+class DayBar(DayCount):
+    """A day; `height` is in percent of the worst one."""
+
+    height: float
+
+
+def bars(days: list[DayCount]) -> list[DayBar]:
     """The last `DAYS` days including those without failures; heights in percent of the worst day."""
     if not days:
         return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
@@ -17,6 +17,8 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as open_store
 from dashboard.page_url import PageUrl, offset_of
+from data.answers.base import VerdictKind
+from data.answers.trends import GridTest, TestGrid
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model.filters import Filter, FilterError
@@ -59,27 +61,36 @@ def register(app: Dash) -> None:
     app.clientside_callback(ClientsideFunction("rt", "grid"), Input("grid-data", "data"), State("grid", "id"))
 
 
-def grid_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    """What grid.js paints: {"at" (the URL), "release",
-    "runs": [[id, number, started_at, environment, version, state]],
-    "tests": [[test, name, key, note, kinds, what distinguishes it from tests of the same name]],
-    "cells": [the status letters of a test]}."""
-    found = query(store, url)
-    facts = ("id", "number", "started_at", "environment", "version", "state")
+class GridData(TypedDict):
+    """What grid.js paints. A run: id, number, start, environment, version, state. A test: id, name, key, note, kinds,
+    and what distinguishes it from tests of the same name."""
+
+    at: str
+    release: str | None
+    runs: list[tuple[str, int, str, str | None, str | None, str]]
+    tests: list[tuple[str, str, str, str, list[VerdictKind], str]]
+    cells: list[str]
+
+
+def grid_data(store: Store, url: PageUrl) -> GridData:
+    release, found = query(store, url)
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
         "at": url.here(case=None),
-        "release": found["release"],
-        "runs": [[run[name] for name in facts] for run in found["runs"]],
+        "release": release,
+        "runs": [
+            (run["id"], run["number"], run["started_at"], run["environment"], run["version"], run["state"])
+            for run in found["runs"]
+        ],
         "tests": [
-            [row["test"], row["name"], row["key"], note, row["kinds"], label]
+            (row["test"], row["name"], row["key"], note, row["kinds"], label)
             for row, note, label in zip(found["tests"], notes, distinguishing_labels(found["tests"]), strict=True)
         ],
         "cells": found["cells"],
     }
 
 
-def distinguishing_labels(tests: list[dict[str, Any]]) -> list[str]:
+def distinguishing_labels(tests: list[GridTest]) -> list[str]:
     """For each test the shortest part of its key that no other test of the same name has: its class, its file's name,
     or more; "" if the name is unique."""
     namesakes: dict[str, list[int]] = defaultdict(list)
@@ -104,21 +115,21 @@ def distinguishing_labels(tests: list[dict[str, Any]]) -> list[str]:
     return labels
 
 
-def query(store: Store, url: PageUrl) -> dict[str, Any]:
+def query(store: Store, url: PageUrl) -> tuple[str | None, TestGrid]:
     """The grid of the release in the URL, by default of the one with the latest activity: runs of several releases are
     not one history."""
     flt = url.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
-    kind, order = url.choice("kind", KINDS), url.choice("order", grid.ORDERS, "failing")
+    kind, order = url.choice("kind", KINDS, ""), url.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
     scope = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
-    return grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {"release": release}
+    return release, grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order)
 
 
 def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    found, offset = query(store, url), offset_of(url)
+    (release, found), offset = query(store, url), offset_of(url)
     return {
-        "release": found["release"],
+        "release": release,
         "releases": [] if url.filter.release else _releases(store, url),
         "unknown": None if found["runs"] else _others(store, url),
         "tests": len(found["tests"]),
@@ -127,9 +138,9 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "kind": url.get("kind"),
         "order": url.get("order") or "failing",
         "orders": grid.ORDERS,
-        "topologies": _offered(grid.topologies(store, url.filter, found["release"]), url.filter.topology),
+        "topologies": _offered(grid.topologies(store, url.filter, release), url.filter.topology),
         "topology": url.filter.topology,
-        "priorities": _offered(grid.priorities(store, found["release"]), url.filter.priority),
+        "priorities": _offered(grid.priorities(store, release), url.filter.priority),
         "priority": url.filter.priority,
         "runs": str(min(url.filter.runs or int(RUNS[0]), MAX_RUNS)),
         "runs_offered": RUNS,
@@ -168,4 +179,4 @@ def _offered(known: list[str], chosen: str | None) -> list[str]:
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
     kind = url.get("kind") if url.get("kind") in KINDS else None
     runs = min(url.filter.runs or int(RUNS[0]), MAX_RUNS)
-    return api_call(("grid",), parameters.GridQuery, url, release=query(store, url)["release"], runs=runs, kind=kind)
+    return api_call(("grid",), parameters.GridQuery, url, release=query(store, url)[0], runs=runs, kind=kind)

@@ -5,8 +5,9 @@ The forms are sent by a callback of their own; its answer fills a slot like any 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
@@ -19,6 +20,7 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import services
 from dashboard.callback_errors import log
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.operations import FoundBuild, IngestSource, RequestPayload
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model import ids
@@ -157,26 +159,71 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
 
 
-def _source(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `ingest_status.status` with its state, and whether its next poll is due."""
+class SourceRow(IngestSource):
+    """A source with its state, and whether its next poll is due."""
+
+    state: str
+    is_due: bool
+
+
+class PickedBuild(FoundBuild):
+    """A listed build with its current state; `picked`: neither stored nor open."""
+
+    picked: bool
+    run: str | None
+    build: str | None
+
+
+class RequestRow(TypedDict):
+    """A request as the list shows it; if it reports progress, with its share, builds per second and seconds left."""
+
+    id: str
+    kind: str
+    source: str
+    state: str
+    word: str
+    error: str | None
+    author: str
+    what: str
+    found: int | None
+    done: int
+    total: int | None
+    share: float | None
+    rate: float
+    left_s: float | None
+    builds: list[tuple[str, str]]
+    created_at: str
+    updated_at: str
+
+
+class Discovery(TypedDict):
+    """A list of builds in Jenkins, and running requests for builds of the same source."""
+
+    request: RequestRow
+    builds: list[PickedBuild]
+    cut: bool | None
+    picked: int
+    reading: list[RequestRow]
+
+
+def _source(row: IngestSource) -> SourceRow:
     minutes, lag = row["poll_minutes"], row["lag_s"]
     if row["last_error"] and not row["last_failed"]:  # the source itself, not single builds
         state = "failing"
     elif minutes is None:
         state = ""  # uploaded files, or a source that is no longer configured
-    elif lag is None and not row["is_read"]:
-        state = "empty"
     elif row["is_read"]:
         state = "reading"
+    elif lag is None:
+        state = "empty"
     else:
         state = "stale" if lag > _LATE * max(minutes, 1) * 60 else "ok"
     now = iso(datetime.now(UTC).replace(tzinfo=None))
-    return row | {"state": state, "is_due": row["next_poll"] is not None and row["next_poll"] <= now}
+    return {**row, "state": state, "is_due": row["next_poll"] is not None and row["next_poll"] <= now}
 
 
-def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The discovery in the URL: its request, the builds with their current state, and running requests for builds of
-    the same source."""
+def _discovery(store: Store, url: PageUrl, recent: list[RequestRow]) -> Discovery | None:
+    """The discovery in the URL."""
     name = url.get("request")
     if not name:
         return None
@@ -187,13 +234,13 @@ def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict
     started = [None if row["started_at"] is None else datetime.fromisoformat(row["started_at"][:-1]) for row in rows]
     wanted = [(row["job"], row["number"], start) for row, start in zip(rows, started, strict=True)]
     now = build_statuses(store, request.source, wanted)
-    builds = []
+    builds: list[PickedBuild] = []
     for row in rows:
         here = now[row["job"], row["number"]]
         opened = here.open if here.open not in (ledger.GONE, ledger.FAILED) else None
         builds.append(
-            row
-            | {
+            {
+                **row,
                 "open": opened,
                 "held": here.is_stored,
                 "picked": not here.is_stored and not opened,
@@ -203,7 +250,7 @@ def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict
         )
     reading = [one for one in recent if one["kind"] == "build" and one["source"] == request.source and one["total"]]
     return {
-        "request": _request(request),
+        "request": _request(request, {}),
         "builds": builds,
         "cut": request.payload.get("cut", False),
         "picked": sum(row["picked"] for row in builds),
@@ -211,19 +258,20 @@ def _discovery(store: Store, url: PageUrl, recent: list[dict[str, Any]]) -> dict
     }
 
 
-def _requests(store: Store) -> list[dict[str, Any]]:
+def _requests(store: Store) -> list[RequestRow]:
     """The newest requests, with the names of the builds that they became."""
-    recent = [_request(found) for found in requests.recent(store, REQUESTS)]
-    names = ingest_status.build_names(store, tuple(build for one in recent for build in one["builds"]))
-    for one in recent:
-        one["builds"] = [(build, names.get(build, "build")) for build in one["builds"]]
-    return recent
+    recent = requests.recent(store, REQUESTS)
+    names = ingest_status.build_names(store, tuple(build for found in recent for build in _shown_builds(found)))
+    return [_request(found, names) for found in recent]
 
 
-def _request(found: requests.WorkRequest) -> dict[str, Any]:
-    """A request as the list shows it; if it reports progress, with its share, builds per second and seconds left."""
-    progress = found.payload.get("progress") or {}
-    total, done = progress.get("total"), progress.get("done", 0)
+def _shown_builds(found: requests.WorkRequest) -> list[str]:
+    return (found.payload.get("builds") or [])[:5]
+
+
+def _request(found: requests.WorkRequest, names: Mapping[str, str]) -> RequestRow:
+    progress = found.payload.get("progress")
+    total, done = (progress["total"], progress["done"]) if progress else (None, 0)
     rate = done / max((found.updated_at - found.created_at).total_seconds(), 1.0)
     return {
         "id": ids.text(found.request),
@@ -233,21 +281,28 @@ def _request(found: requests.WorkRequest) -> dict[str, Any]:
         "word": found.state,
         "error": found.error,
         "author": found.author,
-        "what": found.payload.get("url")
-        or " to ".join(str(found.payload[name]) for name in ("from", "to") if name in found.payload)
-        or " ".join(str(found.payload[name]) for name in ("release", "module") if name in found.payload)
-        + (f" #{found.payload['number']}" if "number" in found.payload else "")
-        or (f"{len(found.payload['urls'])} selected" if "urls" in found.payload else ""),
+        "what": _what(found.payload),
         "found": found.payload.get("found"),
         "done": done,
         "total": total,
         "share": done / total if total else None,
         "rate": rate,
         "left_s": (total - done) / rate if total and rate else None,
-        "builds": list(found.payload.get("builds") or [])[:5],
+        "builds": [(build, names.get(build, "build")) for build in _shown_builds(found)],
         "created_at": iso(found.created_at),
         "updated_at": iso(found.updated_at),
     }
+
+
+def _what(payload: RequestPayload) -> str:
+    """What a request is about, in short."""
+    if url := payload.get("url"):
+        return url
+    if bounds := [str(bound) for bound in (payload.get("from"), payload.get("to")) if bound is not None]:
+        return " to ".join(bounds)
+    if build := [name for name in (payload.get("release"), payload.get("module")) if name is not None]:
+        return " ".join(build) + (f" #{payload['number']}" if "number" in payload else "")
+    return f"{len(payload['urls'])} selected" if "urls" in payload else ""
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:

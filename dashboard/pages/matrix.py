@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import NotRequired, Required, TypedDict
 
 from dash import Dash, html
 
@@ -12,6 +12,9 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.bugs import Bug
+from data.answers.matrix import Matrix, MatrixCell, MatrixColumn, OverallMatrix, UnjudgedTest
+from data.answers.verdicts import Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, matrix, matrix_tests, releases
@@ -38,27 +41,70 @@ def register(app: Dash) -> None:
     rendering.register(app, "matrix", PATH, "matrix.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class _Headline(TypedDict):
+    """The page's title, in red if `blocked`. For all releases also `count`, how many are not ready, and `ship`, per
+    release (column, verdict, why)."""
+
+    headline: str
+    details: str
+    blocked: NotRequired[bool]
+    count: NotRequired[int]
+    ship: NotRequired[list[tuple[MatrixColumn, str, str]]]
+
+
+class MatrixPage(TypedDict, total=False):
+    """The matrix, its title, and the tests of the chosen cells."""
+
+    release: Required[str | None]
+    found: Required[Matrix | OverallMatrix | None]
+    by: Required[str]
+    axes: Required[tuple[str, ...]]
+    meanings: Required[dict[str, str]]
+    headline: str
+    details: str
+    blocked: bool
+    count: int
+    ship: list[tuple[MatrixColumn, str, str]]
+    row: str
+    column: str | None
+    cell: MatrixCell | None
+    plurals: dict[str, str]
+    tests: list[Verdict]
+    bugs: dict[str, list[Bug]]
+    unjudged: list[UnjudgedTest]
+    of: int
+    offset: int
+    more: bool
+
+
+def page_data(store: Store, url: PageUrl) -> MatrixPage:
     """`by` sets the columns, `row` and `column` select the cells whose tests are listed. Without a release the columns
     are the releases, and a cell links to its release's matrix."""
     flt = url.filter
     release = _release(store, flt)
     if release is None:
-        found = matrix.overall(store, flt)
-        context = {"release": None, "found": found, "by": "release", "axes": matrix.AXES, "meanings": MEANINGS}
-        return context | (_headline(found) if found else {})
+        overall = matrix.overall(store, flt)
+        page: MatrixPage = {
+            "release": None,
+            "found": overall,
+            "by": "release",
+            "axes": matrix.AXES,
+            "meanings": MEANINGS,
+        }
+        return {**page, **_overall_headline(overall)} if overall else page
     by, row, column = url.choice("by", matrix.AXES, "environment"), url.get("row"), url.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by)
-    context = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
+    page = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}
     if found is None:
-        return context
-    context |= _headline(found, release)
+        return page
     tests = matrix_tests.broken(store, release, replace(flt, module=row or flt.module), by, column)
     offset = offset_of(url)
     shown = tests[offset : offset + PAGE_SIZE]
     unjudged = matrix_tests.unjudged(store, release, replace(flt, module=row or flt.module), by, column)
-    return context | {
+    return {
+        **page,
+        **_headline(found),
         "row": row,
         "column": column,
         "cell": _cell(found, row, column),
@@ -72,20 +118,21 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
 
 
-def _headline(found: dict[str, Any], release: str | None = None) -> dict[str, Any]:
-    """The page's title: `headline`, in red if `blocked`, and `details`. For all releases also `count`, how many are not
-    ready, and `ship`, per release (column, verdict, why)."""
-    columns, rows = found["columns"], found["rows"]
-    if release is None:
-        blocked = sum(column["state"] in NOT_READY for column in columns)
-        stale = sum(column["state"] == "stale" for column in columns)
-        if blocked:
-            title = f"of {plural(len(columns), 'release')} {'is' if blocked == 1 else 'are'} not ready"
-        elif stale:
-            title = f"No new runs for {stale} of {plural(len(columns), 'release')}"
-        else:
-            title = ("The release" if len(columns) == 1 else "All releases") + " may ship"
-        return {"count": blocked, "headline": title, "details": "", "ship": _ship_rows(found)}
+def _overall_headline(found: OverallMatrix) -> _Headline:
+    columns = found["columns"]
+    blocked = sum(column["state"] in NOT_READY for column in columns)
+    stale = sum(column["state"] == "stale" for column in columns)
+    if blocked:
+        title = f"of {plural(len(columns), 'release')} {'is' if blocked == 1 else 'are'} not ready"
+    elif stale:
+        title = f"No new runs for {stale} of {plural(len(columns), 'release')}"
+    else:
+        title = ("The release" if len(columns) == 1 else "All releases") + " may ship"
+    return {"count": blocked, "headline": title, "details": "", "ship": _ship_rows(found)}
+
+
+def _headline(found: Matrix) -> _Headline:
+    rows = found["rows"]
     modules = plural(len(rows), "module")
     headline, details = _SHIP_TEXTS[found["state"]], " ".join(found["reasons"])
     if found["state"] == "failing":
@@ -97,7 +144,7 @@ def _headline(found: dict[str, Any], release: str | None = None) -> dict[str, An
     return {"headline": headline, "blocked": found["state"] in NOT_READY, "details": details}
 
 
-def _why(counts: dict[str, Any], broken_in: str, once_in: str) -> str:
+def _why(counts: Matrix | MatrixColumn, broken_in: str, once_in: str) -> str:
     """Why a release is not ready: its broken tests, and those that failed on their only run."""
     parts = []
     if counts["tests"]:
@@ -107,7 +154,7 @@ def _why(counts: dict[str, Any], broken_in: str, once_in: str) -> str:
         parts.append(f"{plural(counts['unjudged'], 'test')} failed on {owner} only run in {once_in}")
     if counts["incomplete"]:
         parts.append("results are missing")
-    if counts["stale"]:
+    if counts.get("stale"):
         parts.append("no recent run")
     return ", ".join(parts)
 
@@ -121,11 +168,11 @@ _SHIP_TEXTS = {
 }
 
 
-def _ship_rows(found: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
+def _ship_rows(found: OverallMatrix) -> list[tuple[MatrixColumn, str, str]]:
     answer = []
     for index, column in enumerate(found["columns"]):
         cells = [row["cells"][index] for row in found["rows"]]
-        why = " ".join(column["reasons"]) or "no broken tests"
+        why = " ".join(column.get("reasons") or ()) or "no broken tests"
         if column["state"] == "failing":
             broken = plural(sum(bool(cell["tests"]) for cell in cells), "module")
             why = _why(column, broken, plural(sum(bool(cell["unjudged"]) for cell in cells), "module"))
@@ -139,7 +186,7 @@ def _release(store: Store, flt: Filter) -> str | None:
     return flt.release or (known[0] if len(known) == 1 else None)
 
 
-def _cell(found: dict[str, Any], module: str, column: str | None) -> dict[str, Any] | None:
+def _cell(found: Matrix, module: str, column: str | None) -> MatrixCell | None:
     index = next((index for index, one in enumerate(found["columns"]) if one["value"] == column), None)
     row = next((row for row in found["rows"] if row["module"] == module), None)
     return row["cells"][index] if row and index is not None else None

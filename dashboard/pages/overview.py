@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from dash import Dash, html
 
@@ -12,16 +12,33 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PageUrl
+from data.answers.runs import LaneState, Run, SparkPoint, Tile, TileLane
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.queries import grid, releases, runs
-from data.queries.lane_states import NOT_READY, STATES, worst_lane
+from data.queries.lane_states import NOT_READY, STATES, worst_state
 
 PATH, NAME = "/", "Overview"
 RECENT = 12
-_BROKEN = ("regressions", "new_failures", "always_failing")
-_EMPTY: dict[str, Any] = {
+_BrokenCount = Literal["regressions", "new_failures", "always_failing"]
+_BROKEN: tuple[_BrokenCount, ...] = ("regressions", "new_failures", "always_failing")
+
+
+class _Untested(TypedDict):
+    """What the tile of a release that never ran the filter's module or topology shows."""
+
+    state: LaneState
+    incomplete: bool
+    stale: bool
+    latest_run: None
+    running_run: None
+    spark: list[SparkPoint]
+    lanes: list[TileLane]
+    reasons: list[str]
+
+
+_EMPTY: _Untested = {
     "state": "empty",
     "incomplete": False,
     "stale": False,
@@ -45,17 +62,17 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     flt = replace(url.filter, version=None)
     found = releases.tiles(store, flt)
     tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}
-    tiles = [tile if tile["release"] in tested else tile | _EMPTY for tile in found]
-    worst = {tile["release"]: worst_lane(tile["lanes"])["state"] if tile["lanes"] else "empty" for tile in tiles}
+    tiles: list[Tile] = [tile if tile["release"] in tested else {**tile, **_EMPTY} for tile in found]
+    worst = {tile["release"]: worst_state(tile["lanes"])["state"] if tile["lanes"] else "empty" for tile in tiles}
     tiles.sort(key=lambda tile: STATES.index(worst[tile["release"]]))  # within a state, latest activity first
     narrowed = [name for name in ("environment", "module", "topology") if url.query.get(name)]
     return {
         "narrowed": [f"{name} {url.get(name)}" for name in narrowed],
         "wider": url.here(**dict.fromkeys(narrowed)),
         "tiles": [
-            tile
-            | {
-                "running": progress(_with_expected_duration(store, tile["running_run"]), store.now()),
+            {
+                **tile,
+                "running": _progress(store, tile["running_run"]),
                 "notes": _notes(tile),
             }
             for tile in tiles
@@ -70,9 +87,9 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
 
 
-def _notes(tile: dict[str, Any]) -> list[str]:
+def _notes(tile: Tile) -> list[str]:
     """The reasons of the tile's state that its chips do not show."""
-    counted = tile["state"] != "broken" and any(tile.get(name) for name in _BROKEN)
+    counted = tile["state"] != "broken" and any(tile[name] for name in _BROKEN)
     return tile["reasons"][1 if counted else 0 :]
 
 
@@ -85,15 +102,22 @@ def _tested(store: Store, release: str, flt: Filter) -> bool:
     return flt.topology is None or flt.topology in grid.topologies(store, flt, release)
 
 
-def _with_expected_duration(store: Store, run: dict[str, Any] | None) -> dict[str, Any] | None:
-    return run and run | {"expected_s": runs.expected(store, run["id"])}
+class ExpectedRun(Run):
+    expected_s: float | None
 
 
-def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
-    """The progress of a running run: the share of finished builds, and the seconds left and expected end by the
-    duration of like runs, None where they say nothing. `over`: finished in Jenkins, with results still to be read."""
-    if run is None:
-        return None
+class RunProgressRow(ExpectedRun):
+    """A running run: the share of finished builds, and the seconds left and expected end by the duration of like runs,
+    None where they say nothing. `over`: finished in Jenkins, with results still to be read."""
+
+    over: bool
+    share: float
+    age_s: float
+    left_s: float | None
+    end_at: str | None
+
+
+def progress(run: ExpectedRun, now: datetime) -> RunProgressRow:
     started = datetime.fromisoformat(run["started_at"].rstrip("Z"))
     age = (now - started).total_seconds()
     over = run["duration_s"] is not None
@@ -101,13 +125,18 @@ def progress(run: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None
     expected = None if over else run["expected_s"]
     if expected and share > 2 * age / expected + 0.25:
         expected = None  # it is much faster than the earlier runs: their durations say nothing
-    return run | {
+    return {
+        **run,
         "over": over,
         "share": share,
         "age_s": max(age, 0.0),
         "left_s": expected - age if expected else None,
         "end_at": iso(started + timedelta(seconds=expected)) if expected else None,
     }
+
+
+def _progress(store: Store, run: Run | None) -> RunProgressRow | None:
+    return run and progress({**run, "expected_s": runs.expected(store, run["id"])}, store.now())
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:

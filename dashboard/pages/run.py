@@ -15,6 +15,10 @@ from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from dashboard.pages.compare import MAX_ROWS, MEANINGS, class_rows
 from dashboard.pages.overview import progress
+from data.answers.bugs import Bug
+from data.answers.gate import Gate, GateLeftOut
+from data.answers.runs import Comparison, Run, RunDetail
+from data.answers.verdicts import Excluded, Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, failures, gate, results, runs
@@ -57,11 +61,11 @@ class RunData:
     """The data that all views of a run share. `base` is the run to compare with, None for the first run of its lane;
     `verdicts` are those of its lane: current for the newest run, else as of this run."""
 
-    run: dict[str, Any]
-    base: dict[str, Any] | None
+    run: RunDetail
+    base: RunDetail | None
     scope: Filter
-    changes: dict[str, Any] | None
-    verdicts: list[dict[str, Any]]
+    changes: Comparison | None
+    verdicts: list[Verdict]
 
 
 def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
@@ -116,7 +120,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     return context | (_VIEW_DATA[kind](store, url, data) if kind in _VIEW_DATA else {})
 
 
-def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
+def _gate(store: Store, data: RunData, flt: Filter) -> Gate:
     """The answer of `regtracker gate` for this run and baseline."""
     this, base = data.run, data.base
     gate_filter = Filter(
@@ -129,27 +133,25 @@ def _gate(store: Store, data: RunData, flt: Filter) -> dict[str, Any]:
         as_of=flt.as_of,
     )
     # for another release the gate takes its newest run in the same environment
-    baseline = base["release" if base["release"] != this["release"] else "id"] if base else None
+    baseline = base and (base["id"] if base["release"] == this["release"] else base["release"])
     return gate.gate(store, gate_filter, this["id"], baseline, limit=MAX_ROWS)
 
 
-def _excluded_text(excluded: dict[str, Any]) -> str:
+def _excluded_text(excluded: GateLeftOut) -> str:
     """ "12 failures of a mass failure and bad hosts", or "" if nothing is excluded."""
     if not excluded["failures"]:
         return ""
     causes = [
-        f"a {name}" if len(excluded[key]) == 1 else f"{name}s"
-        for key, name in (("storms", "mass failure"), ("hosts", "bad host"))
-        if excluded[key]
+        f"a {name}" if count == 1 else f"{name}s"
+        for count, name in ((len(excluded["storms"]), "mass failure"), (len(excluded["hosts"]), "bad host"))
+        if count
     ]
     return f"{plural(excluded['failures'], 'failure')} of {' and '.join(causes)}"
 
 
-def _bases(
-    store: Store, this: dict[str, Any], lane_runs: Iterable[dict[str, Any]], flt: Filter
-) -> list[tuple[str, list[dict[str, Any]]]]:
+def _bases(store: Store, this: RunDetail, lane_runs: Iterable[Run], flt: Filter) -> list[tuple[str, list[Run]]]:
     """Runs to compare with, as (group name, runs): those of its lane, and the newest of every other lane."""
-    lanes: dict[tuple[str, str], dict[str, Any]] = {}
+    lanes: dict[tuple[str, str | None], Run] = {}
     for run in runs.runs(store, Filter(as_of=flt.as_of), OTHERS):
         if run["state"] != "running":
             lanes.setdefault((run["release"], run["environment"]), run)
@@ -158,13 +160,13 @@ def _bases(
     return [(f"{this['release']} {this['environment']}", own), ("latest of other environments", list(lanes.values()))]
 
 
-def _exclusions(store: Store, lane: Filter, this: dict[str, Any]) -> dict[str, Any]:
+def _exclusions(store: Store, lane: Filter, this: RunDetail) -> Excluded:
     """What verdicts exclude in this lane, the mass failures of this run first."""
     found = verdicts.exclusions(store, lane)
-    return found | {"storms": sorted(found["storms"], key=lambda storm: storm["run"] != this["id"])}
+    return {**found, "storms": sorted(found["storms"], key=lambda storm: storm["run"] != this["id"])}
 
 
-def _run(store: Store, flt: Filter, run: str, scope: Filter) -> dict[str, Any]:
+def _run(store: Store, flt: Filter, run: str, scope: Filter) -> RunDetail:
     if run == "latest":
         newest = runs.runs(store, replace(flt, module=None, topology=None), 1)
         if not newest:
@@ -173,7 +175,7 @@ def _run(store: Store, flt: Filter, run: str, scope: Filter) -> dict[str, Any]:
     return _load_run(store, run, scope)
 
 
-def _load_run(store: Store, run: str, scope: Filter) -> dict[str, Any]:
+def _load_run(store: Store, run: str, scope: Filter) -> RunDetail:
     found = runs.run(store, run, scope)
     if found is None:
         raise rendering.UnknownError(
@@ -182,7 +184,7 @@ def _load_run(store: Store, run: str, scope: Filter) -> dict[str, Any]:
     return found
 
 
-def _check_scope(store: Store, url: PageUrl, this: dict[str, Any], scope: Filter) -> None:
+def _check_scope(store: Store, url: PageUrl, this: RunDetail, scope: Filter) -> None:
     """Raise EmptyScopeError if the run has results but none of the module and topology in the URL. A module that the
     run lists without results is shown as broken instead."""
     if this["total"] or (scope.module is None and scope.topology is None):
@@ -196,7 +198,7 @@ def _check_scope(store: Store, url: PageUrl, this: dict[str, Any], scope: Filter
     raise rendering.EmptyScopeError(text, url.here(module=None, topology=None, offset=None, case=None))
 
 
-def _current(lane_runs: list[dict[str, Any]]) -> set[str]:
+def _current(lane_runs: list[Run]) -> set[str]:
     """The ids of the runs that current verdicts cover: running ones and the newest finished one."""
     ended = next((index for index, run in enumerate(lane_runs) if run["state"] != "running"), len(lane_runs))
     return {run["id"] for run in lane_runs[: ended + 1]}
@@ -216,13 +218,13 @@ def _modules(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     }
 
 
-def _bugs(store: Store, data: RunData, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The bugs of the tests in `rows`."""
-    return bugs.bugs_of_tests(store, tuple(row["test"] for row in rows), Filter(data.run["release"]))
+def _bugs(store: Store, data: RunData, tests: Iterable[str]) -> dict[str, list[Bug]]:
+    """The bugs of these tests (ids)."""
+    return bugs.bugs_of_tests(store, tuple(tests), Filter(data.run["release"]))
 
 
 def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
-    kind, offset = url.choice("kind", KINDS), offset_of(url)
+    kind, offset = url.choice("kind", KINDS, ""), offset_of(url)
     rows = [verdict for verdict in data.verdicts if not kind or kind == verdict["kind"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
@@ -231,7 +233,7 @@ def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
         "found": len(rows),
         "more": offset + PAGE_SIZE < len(rows),
         "verdicts": page,
-        "bugs": _bugs(store, data, page),
+        "bugs": _bugs(store, data, (row["test"] for row in page)),
     }
 
 
@@ -239,7 +241,8 @@ def _changes(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     if not data.changes:
         return {"found": None}
     rows = class_rows(url, data.changes)
-    return {"found": data.changes, "bugs": _bugs(store, data, [*rows["rows"], *rows["noise"]])} | rows
+    shown = (*rows["rows"], *rows["noise"])
+    return {"found": data.changes, "bugs": _bugs(store, data, (row["test"] for row in shown)), **rows}
 
 
 def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
@@ -254,7 +257,7 @@ def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
         "more": len(rows) > PAGE_SIZE,
         "results": rows[:PAGE_SIZE],
         "kinds": {verdict["test"]: verdict["kinds"] for verdict in data.verdicts},
-        "bugs": _bugs(store, data, rows[:PAGE_SIZE]),
+        "bugs": _bugs(store, data, (row["test"] for row in rows[:PAGE_SIZE])),
         "modules": sorted({row["module"] for row in runs.modules(store, run)}),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from statistics import median
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import Dash, html
 
@@ -13,6 +13,7 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.tests import Attempt, HistoryRow
 from data.lake.store import Store
 from data.queries import bugs, tests
 from data.verdicts import rate_segments, suspects, verdicts
@@ -58,7 +59,7 @@ def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
         "reasons": found,
         "pager": _failure(store, url, history),
         "segments": rate_segments.segments(store, test, replace(lane, topology=flt.topology)),
-        "suspects": [row | {"suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
+        "suspects": [{**row, "suspects": row["suspects"][:SUSPECTS]} for row in suspects.suspects(store, test, lane)],
         "chart": durations(history),
         "verdicts": test_verdicts,
         "bugs": bugs.bugs_of_tests(store, (test,), flt).get(test, []),
@@ -68,7 +69,58 @@ def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
     }
 
 
-def _failure(store: Store, url: PageUrl, history: list[dict[str, Any]]) -> dict[str, Any] | None:
+class _Bar(HistoryRow):
+    """A result in a strip; `height` is its duration in percent of the strip's longest."""
+
+    height: int
+
+
+class Strip(TypedDict):
+    key: str
+    names: list[str]
+    bars: list[_Bar]
+    longest: float
+    failed: int
+
+
+class Reason(TypedDict):
+    """A failure pattern of a history."""
+
+    signature: str | None
+    count: int
+    newest: HistoryRow
+    oldest: HistoryRow
+    strip: str
+
+
+class Dot(TypedDict):
+    x: float
+    y: float
+    row: HistoryRow
+
+
+class DurationChart(TypedDict):
+    """Geometry of the durations: `top` in seconds, dots oldest first, lines (topology, SVG points of the median over
+    the last five passes)."""
+
+    width: int
+    height: int
+    top: float
+    dots: list[Dot]
+    lines: list[tuple[str, str]]
+
+
+class ShownFailure(TypedDict):
+    """The failure whose text is shown: number `at` of `of`, newest first."""
+
+    at: int
+    of: int
+    row: HistoryRow
+    reason: str
+    attempts: list[Attempt]
+
+
+def _failure(store: Store, url: PageUrl, history: list[HistoryRow]) -> ShownFailure | None:
     """The failure whose text is shown: `failure` in the URL counts from the newest, `reason` selects one pattern."""
     reason = url.get("reason")
     failed = [row for row in history if row["status"] == "failed" and reason in ("", row["signature"])]
@@ -81,18 +133,19 @@ def _failure(store: Store, url: PageUrl, history: list[dict[str, Any]]) -> dict[
     return {"at": at, "of": len(failed), "row": row, "reason": reason, "attempts": attempts[::-1]}
 
 
-def lanes(history: list[dict[str, Any]], split: tuple[str, ...] = SPLITS) -> list[dict[str, Any]]:
+def lanes(history: list[HistoryRow], split: tuple[str, ...] = SPLITS) -> list[Strip]:
     """One strip per release, environment and topology (or the fields in `split`): the newest results, oldest first;
     `height` is the duration in percent of the strip's longest."""
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    found: dict[tuple[str, ...], list[HistoryRow]] = defaultdict(list)
     for row in history:
-        key = tuple(row[name] or "" for name in split)
+        fields = {"release": row["release"], "environment": row["environment"], "topology": row["topology"]}
+        key = tuple(fields[name] or "" for name in split)
         if len(found[key]) < STRIP:
             found[key].append(row)
-    answer = []
+    answer: list[Strip] = []
     for key, rows in sorted(found.items(), reverse=True):
         longest = max((row["duration_s"] or 0 for row in rows), default=0)
-        bars = [row | {"height": _height(row["duration_s"], longest)} for row in reversed(rows)]
+        bars: list[_Bar] = [{**row, "height": _height(row["duration_s"], longest)} for row in reversed(rows)]
         answer.append(
             {
                 "key": "-".join(key),
@@ -110,14 +163,14 @@ def _height(seconds: float | None, longest: float) -> int:
     return max(round(100 * (seconds or 0) / longest), 12) if longest else 60
 
 
-def reasons(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def reasons(history: list[HistoryRow]) -> list[Reason]:
     """The failure patterns of a history, the most frequent first, each with its newest example."""
-    found: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[str | None, list[HistoryRow]] = defaultdict(list)
     for row in history:
         if row["status"] == "failed":
             found[row["signature"]].append(row)
     strips = {signature: "".join(_letter(row, signature) for row in reversed(history[:STRIP])) for signature in found}
-    answer = [
+    answer: list[Reason] = [
         {
             "signature": signature,
             "count": len(rows),
@@ -130,20 +183,19 @@ def reasons(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(answer, key=lambda reason: -reason["count"])
 
 
-def _letter(row: dict[str, Any], signature: str | None) -> str:
+def _letter(row: HistoryRow, signature: str | None) -> str:
     """The status letter of a result in one reason's strip; "-" if it failed for another reason."""
     if row["status"] == "failed":
         return "F" if row["signature"] == signature else "-"
     return "S" if row["status"] == "skipped" else "P"
 
 
-def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 150) -> dict[str, Any] | None:
-    """Geometry of the durations: {width, height, top (seconds), dots: [{x, y, status, title}] oldest first, lines:
-    [(topology, SVG points of the median over the last five passes)]}. None if no result has a duration."""
-    timed = [row for row in reversed(history) if row["duration_s"] is not None]
+def durations(history: list[HistoryRow], width: int = 1000, height: int = 150) -> DurationChart | None:
+    """None if fewer than two results have a duration."""
+    timed = [(row, row["duration_s"]) for row in reversed(history) if row["duration_s"] is not None]
     if len(timed) < 2:
         return None
-    top = max(row["duration_s"] for row in timed) * 1.05 or 1.0
+    top = max(seconds for _, seconds in timed) * 1.05 or 1.0
 
     def x(index: int) -> float:
         return round(index / (len(timed) - 1) * width, 1)
@@ -151,13 +203,14 @@ def durations(history: list[dict[str, Any]], width: int = 1000, height: int = 15
     def y(seconds: float) -> float:
         return round(height - seconds / top * height, 1)
 
-    dots, lines = [], defaultdict(list)
+    dots: list[Dot] = []
+    lines: dict[str, list[str]] = defaultdict(list)
     recent: dict[str, list[float]] = defaultdict(list)
-    for index, row in enumerate(timed):
-        dots.append({"x": x(index), "y": y(row["duration_s"]), "row": row})
+    for index, (row, seconds) in enumerate(timed):
+        dots.append({"x": x(index), "y": y(seconds), "row": row})
         if row["status"] == "passed":
             last = recent[row["topology"]]
-            last.append(row["duration_s"])
+            last.append(seconds)
             lines[row["topology"]].append(f"{x(index)},{y(median(last[-MEDIAN:]))}")
     return {
         "width": width,

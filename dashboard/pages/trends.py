@@ -14,6 +14,7 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as open_store
 from dashboard.figures import trend as figures
 from dashboard.page_url import PageUrl
+from data.answers.trends import Point, Series
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model.filters import Filter, FilterError, time_range
@@ -101,7 +102,7 @@ def register(app: Dash) -> None:
         app.clientside_callback(ClientsideFunction("rt", "chart"), Input(figure, "data"), State(figure, "id"))
 
 
-def query(store: Store, url: PageUrl) -> list[dict[str, Any]]:
+def query(store: Store, url: PageUrl) -> list[Series]:
     flt, by, group = _parameters(url)
     return trends.trend(store, flt, by, group, *time_range(url.query))["series"]
 
@@ -125,15 +126,15 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
 
 
-def _mixed(series: list[dict[str, Any]]) -> list[str]:
+def _mixed(series: list[Series]) -> list[str]:
     """The environments that share a line."""
-    found = [{point["environment"] for point in line["points"]} for line in series]
+    found = [{point.get("environment") for point in line["points"]} for line in series]
     return sorted({name or "none" for names in found if len(names) > 1 for name in names})
 
 
 def table_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    rows = [point | {"series": line["name"]} for line in query(store, url) for point in line["points"]]
-    rows.sort(key=lambda point: point["day"] if "day" in point else point["rank"], reverse=True)
+    rows: list[Point] = [{**point, "series": line["name"]} for line in query(store, url) for point in line["points"]]
+    rows.sort(key=lambda point: (point.get("day") or "", point.get("rank") or 0), reverse=True)
     return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _parameters(url)[1]}
 
 

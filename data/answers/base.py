@@ -19,8 +19,11 @@ Id = Annotated[str, Values(pattern="^[0-9a-f]{16}$", example="1f2bafe876aa4794")
 Time = Annotated[str, Values(format="date-time", example="2026-11-22T04:00:00Z")]
 Rate = Annotated[float, Values(minimum=0, maximum=1, example=0.9755)]
 Count = Annotated[int, Values(minimum=0)]
+ResultsState = Literal["failing", "broken", "incomplete", "ok"]
+RunState = Literal["failing", "broken", "incomplete", "ok", "running"]
 Status = Literal["passed", "failed", "skipped"]
 VerdictKind = Literal["regression", "new_failure", "always_failing", "flaky", "fixed"]
+RECOMPUTABLE = "the numbers from which this can be recomputed"
 
 
 class Counts(TypedDict):
@@ -36,6 +39,10 @@ class AllCounts(Counts):
     errors: Annotated[Count, "failed results that are errors"]
     pass_rate: Annotated[Rate | None, "null if nothing ran"]
     left_out: NotRequired[Annotated[Count | None, "results that exclude_flaky left out"]]
+
+
+class RatedCounts(Counts):
+    pass_rate: Rate | None
 
 
 class Delta(TypedDict):

@@ -4,6 +4,8 @@ from typing import Annotated, Literal, TypedDict
 
 from data.answers.base import Count, Id, Status, Time, Values, VerdictKind
 
+BugState = Literal["open", "closed", "gone"]
+
 
 class Bug(TypedDict):
     bug: Annotated[str, "id in the tracker", Values(example="PROJ-123")]
@@ -16,7 +18,7 @@ class Bug(TypedDict):
     component: str | None
     resolution: Annotated[str | None, Values(example="Fixed")]
     versions: Annotated[str | None, "affected versions, separated by commas", Values(example="7.0, 8.0")]
-    state: Annotated[Literal["open", "closed", "gone"], "gone: no longer in the feed", Values(example="open")]
+    state: Annotated[BugState, "gone: no longer in the feed", Values(example="open")]
     labels: Annotated[list[str], Values(example=["links"])]
     first_seen: Time | None
     updated_at: Annotated[Time | None, "when the feed last changed it"]
@@ -72,3 +74,11 @@ class ModuleBugs(TypedDict):
     open: Annotated[Count, "open bugs"]
     tests: Annotated[Count, "failed or skipped tests with a bug"]
     types: Annotated[dict[str, int], "bugs by type", Values(example={"PROJ": 2})]
+
+
+class StateCounts(TypedDict):
+    """Bugs by state."""
+
+    open: Count
+    closed: Count
+    gone: Count

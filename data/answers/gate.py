@@ -1,8 +1,9 @@
 """The answer of the gate."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from data.answers.base import Count, Id, Status, VerdictKind
+from data.answers.evidence import ComparisonEvidence
 from data.answers.runs import Run
 from data.answers.verdicts import Host, Storm
 
@@ -13,6 +14,8 @@ class GateCounts(TypedDict):
     still_failing: Count
 
 
+GateState = Literal["passed", "closed", "unknown"]
+FailingClass = Literal["regression", "new_failure", "still_failing"]
 GateTest = TypedDict(
     "GateTest",
     {
@@ -20,11 +23,11 @@ GateTest = TypedDict(
         "key": str,
         "name": str,
         "module": str,
-        "class": Literal["regression", "new_failure", "still_failing"],
+        "class": FailingClass,
         "before": Status | None,
         "kinds": Annotated[list[VerdictKind], "current verdict kinds of the test"],
         "sentence": str,
-        "evidence": dict[str, Any],
+        "evidence": ComparisonEvidence,
     },
 )
 
@@ -37,7 +40,7 @@ class GateLeftOut(TypedDict):
 
 
 class Gate(TypedDict):
-    state: Literal["passed", "closed", "unknown"]
+    state: GateState
     reason: str
     pending: Annotated[bool, "the state is unknown but may change: ask again later"]
     run: Run | None

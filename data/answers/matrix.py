@@ -1,11 +1,13 @@
 """The matrix of a release: modules against environments or topologies."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from data.answers.base import AllCounts, Count, Id, Time
+from data.answers.evidence import CellEvidence
+from data.answers.runs import LaneState
 
 CellState = Literal["failing", "broken", "incomplete", "missing", "ok", "empty"]
-ReleaseState = Literal["failing", "broken", "incomplete", "stale", "ok", "running", "empty"]
+ReleaseState = LaneState
 
 
 class MatrixCell(AllCounts):
@@ -23,7 +25,7 @@ class MatrixCell(AllCounts):
     flaky: Count
     expected_total: Annotated[Count | None, "about how many results there would be with the missing builds"]
     sentence: str
-    evidence: dict[str, Any]
+    evidence: CellEvidence
 
 
 class MatrixFileRow(MatrixCell):
@@ -32,6 +34,17 @@ class MatrixFileRow(MatrixCell):
     release: str
     module: str
     column: Annotated[str | None, "an environment or a topology"]
+
+
+class UnjudgedTest(TypedDict):
+    """A test that failed on its only run."""
+
+    test: Id
+    name: str
+    module: str
+    environment: str | None
+    run: Id
+    number: int
 
 
 class MatrixRow(TypedDict):

@@ -4,6 +4,10 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from data.answers.base import Count, Id, Time, Values
 
+RequestKind = Literal["poll", "discover", "build", "backfill", "upload"]
+RequestState = Literal["waiting", "working", "done", "failed"]
+LedgerState = Literal["new", "running", "retry", "recheck", "gone", "failed"]
+
 
 class Snapshot(TypedDict):
     snapshot: Count
@@ -94,13 +98,54 @@ class IngestSource(TypedDict):
     lag_s: Annotated[float | None, "seconds since the last poll (depends on the clock)"]
 
 
+class BuildRemark(TypedDict):
+    """A parser's warning about a report of a build."""
+
+    build: Id
+    job: str
+    number: int
+    started_at: Time
+    path: str | None
+    message: str
+
+
+class EmptyBuild(TypedDict):
+    """A finished build without results."""
+
+    build: Id
+    source: str
+    job: str
+    number: int
+    started_at: Time
+    result: str | None
+
+
+class EmptyRun(TypedDict):
+    """A finished orchestrating build whose module builds are unknown."""
+
+    run: Id
+    source: str
+    job: str
+    number: int
+    started_at: Time
+    result: str | None
+
+
+class TableSize(TypedDict):
+    """The data files of a table."""
+
+    table: str
+    files: Count
+    bytes: Count
+
+
 class LedgerRow(TypedDict):
     source: str
     job: str
     number: int
     kind: Literal["run", "build"]
     state: Annotated[
-        Literal["new", "running", "retry", "recheck", "gone", "failed"],
+        LedgerState,
         "failed: given up, and read again only on request",
     ]
     attempts: Count
@@ -145,7 +190,7 @@ class FoundBuild(TypedDict):
     environment: str
     held: Annotated[bool, "it is already in the store"]
     open: Annotated[
-        Literal["new", "running", "retry", "recheck", "gone", "failed"] | None,
+        LedgerState | None,
         "its state in the ledger; open builds are read without a request",
     ]
 
@@ -165,9 +210,29 @@ class Payload(TypedDict):
     listed: NotRequired[Annotated[list[FoundBuild] | None, "discover: up to 200, newest first"]]
 
 
+_Range = TypedDict("_Range", {"from": NotRequired[str], "to": NotRequired[str]})
+
+
+class RequestPayload(Payload, _Range):
+    """The payload of each kind of request: build `url` or `urls`; discover and backfill a range of build numbers or
+    times; upload what is known of the build."""
+
+    url: NotRequired[str]
+    urls: NotRequired[list[str]]
+    release: NotRequired[str]
+    module: NotRequired[str]
+    number: NotRequired[int]
+    version: NotRequired[str]
+    environment: NotRequired[str]
+    run: NotRequired[str]
+    revision: NotRequired[str]
+    parameters: NotRequired[dict[str, str]]
+    started_at: NotRequired[str]
+
+
 class Request(TypedDict):
     id: Id
-    kind: Annotated[Literal["poll", "discover", "build", "backfill", "upload"], Values(example="build")]
+    kind: Annotated[RequestKind, Values(example="build")]
     source: str
     payload: Annotated[
         Payload,
@@ -179,7 +244,7 @@ class Request(TypedDict):
             },
         ),
     ]
-    state: Annotated[Literal["waiting", "working", "done", "failed"], Values(example="done")]
+    state: Annotated[RequestState, Values(example="done")]
     error: str | None
     created_at: Time
     updated_at: Time

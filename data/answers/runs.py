@@ -1,8 +1,21 @@
 """Releases, their runs, and the results of runs."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
-from data.answers.base import AllCounts, Count, Counts, Delta, Id, Rate, Status, Time, UnreadHistory, VerdictKind
+from data.answers.base import (
+    AllCounts,
+    Count,
+    Counts,
+    Delta,
+    Id,
+    Rate,
+    RunState,
+    Status,
+    Time,
+    UnreadHistory,
+    VerdictKind,
+)
+from data.answers.evidence import ComparisonEvidence
 from data.answers.statistics import RateClaim, RisingRates
 
 
@@ -18,7 +31,7 @@ class Run(AllCounts):
     job: str
     started_at: Time
     duration_s: float | None
-    state: Literal["failing", "broken", "incomplete", "ok", "running"]
+    state: RunState
     incomplete: Annotated[bool, "finished, but builds of it are missing, partial or were aborted"]
     result: Annotated[str | None, "result in Jenkins"]
     builds: Annotated[Count, "module builds of the run"]
@@ -45,7 +58,7 @@ class SparkPoint(Counts):
     id: Id
     number: int
     started_at: Time
-    state: Literal["failing", "broken", "incomplete", "ok", "running"]
+    state: RunState
     incomplete: bool
     pass_rate: Rate | None
 
@@ -174,7 +187,7 @@ class ComparedTest(TypedDict):
     after: Status | None
     kinds: Annotated[list[VerdictKind], "current verdict kinds"]
     sentence: str
-    evidence: dict[str, Any]
+    evidence: ComparisonEvidence
     excluded: NotRequired[
         Annotated[Literal["storm", "host"] | None, "runs only: its failure is in a mass failure, or on a bad host"]
     ]

@@ -2,15 +2,17 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from data.answers.base import Time, Values
+from data.answers.base import RunState, Time, Values
+
+HitKind = Literal["release", "module", "run", "build", "test", "bug", "failure"]
 
 
 class Hit(TypedDict):
-    kind: Annotated[Literal["release", "module", "run", "build", "test", "bug", "failure"], Values(example="run")]
+    kind: Annotated[HitKind, Values(example="run")]
     id: Annotated[str, "for a release, module or bug: its name", Values(example="1f2bafe876aa4794")]
     title: Annotated[str, Values(example="7.0 #20")]
     detail: Annotated[str, Values(example="7.0.0.9 · prod")]
     release: Annotated[str | None, "for a module: the release of its last run"]
-    state: Annotated[Literal["failing", "broken", "incomplete", "ok", "running"] | None, "runs, builds"]
+    state: Annotated[RunState | None, "runs, builds"]
     at: Annotated[Time | None, "when it started, was first seen, or (a module) last ran"]
     exact: Annotated[bool, "the query is its id or Jenkins URL"]

@@ -1,14 +1,10 @@
 """Statistics over many runs: flaky tests, rising failure rates, suspects, changed durations."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
-from data.answers.base import Count, Id, Rate, Time, Values
+from data.answers.base import RECOMPUTABLE, Count, Id, Rate, Time, Values
+from data.answers.evidence import ChangePointEvidence, DurationEvidence, FlakyEvidence, RateEvidence, SuspectsEvidence
 from data.answers.verdicts import BuildPointer, RunPointer
-
-
-class WithEvidence(TypedDict):
-    sentence: str
-    evidence: Annotated[dict[str, Any], "the numbers from which this can be recomputed"]
 
 
 class TestReference(TypedDict):
@@ -20,7 +16,7 @@ class TestReference(TypedDict):
     environment: str | None
 
 
-class Flaky(TestReference, WithEvidence):
+class Flaky(TestReference):
     """A flaky test, with confidence and cost."""
 
     score: Annotated[float, "flips to failing per 100 results", Values(minimum=0, maximum=100)]
@@ -41,6 +37,8 @@ class Flaky(TestReference, WithEvidence):
     time_lost_s: Annotated[float, "failed attempts and reruns in the disturbed runs"]
     last_disturbed: RunPointer
     strip: str
+    sentence: str
+    evidence: Annotated[FlakyEvidence, RECOMPUTABLE]
 
 
 class RateOf(TypedDict):
@@ -49,6 +47,36 @@ class RateOf(TypedDict):
     of: Count
     rate: Rate | None
     interval_95: list[float]
+
+
+class RateChange(TypedDict):
+    """How a segment began: run numbers, 99 % sure."""
+
+    after: int
+    until: int
+    most_likely: int
+
+
+class RateSegment(TypedDict):
+    """Runs with one failure rate."""
+
+    failed: Count
+    of: Count
+    rate: Rate | None
+    interval_95: list[float]
+    first: RunPointer
+    last: RunPointer
+    change: Annotated[RateChange | None, "null for the oldest"]
+
+
+class RateHistory(TypedDict):
+    """A test in a release and environment, as segments of one failure rate each."""
+
+    release: str
+    environment: str
+    segments: Annotated[list[RateSegment], "newest first"]
+    sentence: str
+    evidence: ChangePointEvidence
 
 
 class RateClaim(TypedDict):
@@ -63,7 +91,7 @@ class RateClaim(TypedDict):
     sentence: str
 
 
-class RisingTest(TestReference, WithEvidence):
+class RisingTest(TestReference):
     """A test that fails more often than before."""
 
     claim: Literal["confirmed", "suspected", "required"]
@@ -74,6 +102,8 @@ class RisingTest(TestReference, WithEvidence):
     base: RateOf
     sample: RateOf
     strip: str
+    sentence: str
+    evidence: Annotated[RateEvidence, RECOMPUTABLE]
 
 
 class RisingRatesSummary(TypedDict):
@@ -108,7 +138,7 @@ class SuspectCommit(TypedDict):
     build: BuildPointer
 
 
-class Suspects(WithEvidence):
+class Suspects(TypedDict):
     """The commits that may have broken a test, in one release and environment."""
 
     release: str
@@ -118,9 +148,11 @@ class Suspects(WithEvidence):
     until: Annotated[int, "number of the first run with the culprit"]
     suspects: list[SuspectCommit]
     none: Annotated[Rate, "probability that it is none of them"]
+    sentence: str
+    evidence: Annotated[SuspectsEvidence, RECOMPUTABLE]
 
 
-class ChangedDuration(WithEvidence):
+class ChangedDuration(TypedDict):
     module: str
     release: str
     environment: str | None
@@ -130,6 +162,8 @@ class ChangedDuration(WithEvidence):
     factor: float
     p: float
     run: Annotated[RunPointer, "first run at the new level"]
+    sentence: str
+    evidence: Annotated[DurationEvidence, RECOMPUTABLE]
 
 
 class ChangedTest(ChangedDuration):

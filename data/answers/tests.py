@@ -10,6 +10,12 @@ Test = TypedDict(
     {"test": Id, "key": Annotated[str, "file::class::name"], "file": str, "class": str, "name": str, "module": str},
 )
 
+TestNames = TypedDict("TestNames", {"file": str, "class": str, "name": str})
+
+
+class TestName(TestNames):
+    test: int
+
 
 class FoundTest(Test):
     priority: str | None
@@ -33,6 +39,20 @@ class TestDetail(Test):
     metadata: list[Metadata]
     releases: list[str]
     bugs: Annotated[list[Bug], "of the newest feed, open and urgent first"]
+
+
+AmbiguousMetadata = TypedDict(
+    "AmbiguousMetadata",
+    {
+        "base_name": str,
+        "file": str | None,
+        "class": str | None,
+        "release": str | None,
+        "case_id": str | None,
+        "testrail_id": str | None,
+        "tests": Annotated[Count, "how many fit"],
+    },
+)
 
 
 class HistoryRow(TypedDict):

@@ -28,8 +28,11 @@ class Series(TypedDict):
     points: list[Point]
 
 
-class Trend(TypedDict):
+class Trends(TypedDict):
     series: list[Series]
+
+
+class Trend(Trends):
     snapshot: Count
 
 
@@ -55,11 +58,14 @@ class GridRow(GridTest):
     cells: str
 
 
-class Grid(TypedDict):
-    """Tests x runs. A cell: P passed, F failed, K passed after a failed attempt, S skipped, - did not run."""
-
+class TestGrid(TypedDict):
     runs: Annotated[list[GridRun], "the columns, newest first"]
     tests: list[GridTest]
     cells: Annotated[list[str], "for each test one letter per run"]
+
+
+class Grid(TestGrid):
+    """Tests x runs. A cell: P passed, F failed, K passed after a failed attempt, S skipped, - did not run."""
+
     next: str | None
     snapshot: Count

@@ -1,8 +1,9 @@
 """Verdicts, failure patterns, mass failures and hosts, with their evidence."""
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 from data.answers.base import Count, Id, Rate, Time, UnreadHistory, VerdictKind
+from data.answers.evidence import HostEvidence, PatternEvidence, StormEvidence, VerdictEvidence
 
 
 class RunPointer(TypedDict):
@@ -49,7 +50,7 @@ class Verdict(TypedDict):
     range_99: Annotated[Range | None, "where the first bad run is (99 % sure)"]
     strip: Annotated[str, "statuses, oldest first: P passed, F failed, K passed after a failed attempt"]
     sentence: str
-    evidence: Annotated[dict[str, Any], "the numbers from which the verdict can be recomputed"]
+    evidence: Annotated[VerdictEvidence, "the numbers from which the verdict can be recomputed"]
 
 
 class Member(TypedDict):
@@ -76,7 +77,7 @@ class FailureFacts(TypedDict):
     new: Annotated[bool, "not seen before these runs, no more than 3 days old, and still in the newest two runs"]
     members: list[Member]
     sentence: str
-    evidence: dict[str, Any]
+    evidence: PatternEvidence
 
 
 class Failure(FailureFacts):
@@ -140,7 +141,7 @@ class Storm(TypedDict):
     pattern: str | None
     top: Annotated[Count, "failures with the most frequent message"]
     sentence: str
-    evidence: dict[str, Any]
+    evidence: StormEvidence
 
 
 class Host(TypedDict):
@@ -159,7 +160,7 @@ class Host(TypedDict):
     p: float | None
     q: float | None
     sentence: str
-    evidence: dict[str, Any]
+    evidence: HostEvidence
 
 
 class SickHost(Host):

@@ -14,14 +14,16 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 import duckdb
 import numpy as np
 
+from data.answers.base import Status
 from data.cache.value_index import ValueIndex, by_stretch
 from data.model.filter_sql import partitions
+from data.model.sql_values import SqlParameters
 
 MAX_ROWS = 20_000_000  # kept per process
 BUILDS_PER_QUERY = 2_000
@@ -81,8 +83,8 @@ class StoredResult(NamedTuple):
     module: str
     topology: str
     host: str | None
-    status: str
-    kind: str | None
+    status: Status
+    kind: Literal["failure", "error"] | None
     attempt: int
     duration_s: float | None
     signature: int | None
@@ -306,7 +308,7 @@ class ResultArrays:
             self._rows += int(edges[number + 1] - edges[number])
 
     def _group_numbers(
-        self, store: ResultSource, hashes: np.ndarray, from_builds: str, parameters: dict[str, Any]
+        self, store: ResultSource, hashes: np.ndarray, from_builds: str, parameters: SqlParameters
     ) -> np.ndarray:
         """The numbers of groups by their hash; unknown groups are read first."""
         unknown = self._group_hashes.unknown(hashes)

@@ -11,12 +11,13 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, TypeVar, get_origin, get_type_hints, overload
 
 import duckdb
 
@@ -43,13 +44,15 @@ from data.lake.connection import (
 from data.lake.cursors import one_row
 from data.lake.open_errors import open_failure
 from data.model.measures import REBUILT
+from data.model.sql_values import SqlValue
 from data.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
-Parameters = Sequence[Any] | dict[str, Any]
+R = TypeVar("R")  # a TypedDict: a row by the names of its columns
+Parameters = Sequence[SqlValue] | Mapping[str, SqlValue]
 MAX_COMMIT_ATTEMPTS = 8
 INTERMEDIATE_MB = 64
 SCHEMA_CHECK_S = 30.0  # at most so long a process writes to a store that a newer version has migrated
@@ -209,13 +212,18 @@ class Store:
         """The result of a query as a pandas frame."""
         return self.cursor().execute(sql, parameters or None).df()
 
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
-        """The rows of a query as dicts by column name."""
+    @overload
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]: ...
+    @overload
+    def rows(self, sql: str, parameters: Parameters, row_type: type[R]) -> list[R]: ...
+    def rows(self, sql: str, parameters: Parameters = (), row_type: type[Any] = dict) -> list[Any]:
+        """The rows of a query, dicts by column name. `row_type` is a TypedDict of the columns; the query may have
+        more. Raises TypeError if it lacks one."""
         result = self.cursor().execute(sql, parameters or None)
-        names = [column[0] for column in result.description]
+        names = _column_names(result, row_type)
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
-    def batches(self, sql: str, parameters: Parameters, size: int) -> Iterator[list[dict[str, Any]]]:
+    def batches(self, sql: str, parameters: Parameters, row_type: type[R], size: int) -> Iterator[list[R]]:
         """Like `rows`, but `size` rows at a time, never all in memory. This thread may run other queries meanwhile.
 
         All are of one snapshot, that of the first batch."""
@@ -226,12 +234,13 @@ class Store:
             if self._memory_tables is not None:
                 state = self.state()
                 if self._memory_tables.begin(cursor) is not state:  # a commit came in between
-                    yield from self.at(state.snapshot).batches(sql, parameters, size)
+                    yield from self.at(state.snapshot).batches(sql, parameters, row_type, size)
                     return
             result = cursor.execute(sql, parameters or None)
-            names = [column[0] for column in result.description]
+            names = _column_names(result, row_type)
             while chunk := result.fetchmany(size):
-                yield [dict(zip(names, row, strict=True)) for row in chunk]
+                rows: list[Any] = [dict(zip(names, row, strict=True)) for row in chunk]
+                yield rows
         finally:
             cursor.close()
 
@@ -424,3 +433,17 @@ class Store:
 def _detach(root: duckdb.DuckDBPyConnection, name: str) -> None:
     with suppress(duckdb.Error):  # the lake itself may be closed already
         root.cursor().execute(f"DETACH {name}")
+
+
+def _column_names(result: duckdb.DuckDBPyConnection, row_type: type) -> list[str]:
+    names = [column[0] for column in result.description]
+    if missing := _required_columns(row_type) - set(names):
+        raise TypeError(f"the query has no column {', '.join(sorted(missing))}, which {row_type.__name__} needs")
+    return names
+
+
+@cache
+def _required_columns(row_type: type) -> frozenset[str]:
+    # Not `__required_keys__`: it does not know `NotRequired` where annotations are not evaluated.
+    hints = get_type_hints(row_type, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if get_origin(hint) is not NotRequired)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from data.model.filters import Filter
+from data.model.sql_values import SqlParameters
 
 # What a filter can name, by its field, with the columns that hold such names. A module may be an owning module or the
 # module of a job.
@@ -20,24 +20,24 @@ NAMES = {
 }
 
 
-def conditions(flt: Filter, alias: str) -> tuple[str, dict[str, Any]]:
+def conditions(flt: Filter, alias: str) -> tuple[str, SqlParameters]:
     """A condition on the columns release, version and environment of `alias`, and its parameters."""
     values = set_fields(flt, "release", "version", "environment")
     return f"true{and_equal(values, alias)}", values
 
 
-def set_fields(flt: Filter, *names: str) -> dict[str, Any]:
+def set_fields(flt: Filter, *names: str) -> SqlParameters:
     """The values of those of these fields that the filter sets: the parameters of `and_equal`."""
-    values = {name: getattr(flt, name) for name in names}
+    values: SqlParameters = {name: getattr(flt, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def and_equal(values: Mapping[str, Any], alias: str) -> str:
+def and_equal(names: Iterable[str], alias: str) -> str:
     """Such as " AND a.x = $x AND a.y = $y": to append to a condition on the rows `alias`."""
-    return "".join(f" AND {alias}.{name} = ${name}" for name in values)
+    return "".join(f" AND {alias}.{name} = ${name}" for name in names)
 
 
-def partitions(releases: Iterable[str], times: Sequence[datetime]) -> tuple[str, dict[str, Any]]:
+def partitions(releases: Iterable[str], times: Sequence[datetime]) -> tuple[str, SqlParameters]:
     """A condition on rows `r`: one of these releases, started between the first and the last of these times; and its
     parameters."""
     if not times:

@@ -5,13 +5,14 @@ Counts are of final results, one per test and topology; failed includes errors. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, overload
+from typing import Literal, TypedDict, overload
 
+from data.answers.base import Counts, Delta, RatedCounts, ResultsState, RunState
 from data.settings import MeasureSettings
 
-COUNTS = ("total", "passed", "failed", "errors", "skipped")
+CountName = Literal["total", "passed", "failed", "errors", "skipped"]
+COUNTS: tuple[CountName, ...] = ("total", "passed", "failed", "errors", "skipped")
 ABORTED_RESULTS = ("ABORTED", "NOT_BUILT")  # Jenkins' results of builds and runs that did not run to their end
 FAILED_RESULTS = ("FAILURE", "UNSTABLE")  # its results of those in which something failed
 # SQL: listed builds that ingest has not read yet. Builds that could not be read do not count, although they are
@@ -52,7 +53,27 @@ INCOMPLETE = f"""(NOT {RUNNING} AND (coalesce(s.missing + s.aborted + s.partial,
     OR (coalesce(r.result IN {FAILED_RESULTS}, false) AND s.total > 0 AND s.builds_failed = 0)))"""
 # States of a run, a module, a build and a lane, worst first.
 STATES = ("broken", "failing", "incomplete", "stale", "ok")
-DELTAS = ("total", "passed", "failed", "skipped", "pass_rate")
+
+
+class RunProgress(TypedDict):
+    """What the state of a run follows from; `incomplete` by INCOMPLETE."""
+
+    state: str
+    builds_running: int
+    waiting: int
+    total: int
+    failed: int
+    incomplete: bool
+
+
+class BuildOutcome(TypedDict):
+    """What the health of a build follows from."""
+
+    state: Literal["running", "final"]
+    result: str | None
+    missing_results: str | None
+    total: int
+    failed: int
 
 
 def sums(alias: str) -> str:
@@ -60,20 +81,28 @@ def sums(alias: str) -> str:
     return ", ".join(f"coalesce(sum({alias}.{name}), 0)::BIGINT AS {name}" for name in COUNTS)
 
 
-def pass_rate(row: Mapping[str, Any], settings: MeasureSettings) -> float | None:
+def pass_rate(row: Counts, settings: MeasureSettings) -> float | None:
     """passed / total; passed / (passed + failed) if the settings exclude skipped tests."""
     ran = row["total"] if settings.skipped_in_pass_rate else row["passed"] + row["failed"]
     return float(row["passed"] / ran) if ran else None
 
 
-def deltas(row: Mapping[str, Any], previous: Mapping[str, Any] | None) -> dict[str, float] | None:
+def deltas(row: RatedCounts, previous: RatedCounts | None) -> Delta | None:
     """The measures of this row minus those of the previous one; None without a previous one."""
     if previous is None:
         return None
-    return {name: row[name] - previous[name] for name in DELTAS if row[name] is not None and previous[name] is not None}
+    delta: Delta = {
+        "total": row["total"] - previous["total"],
+        "passed": row["passed"] - previous["passed"],
+        "failed": row["failed"] - previous["failed"],
+        "skipped": row["skipped"] - previous["skipped"],
+    }
+    if row["pass_rate"] is not None and previous["pass_rate"] is not None:
+        delta["pass_rate"] = row["pass_rate"] - previous["pass_rate"]
+    return delta
 
 
-def run_state(row: Mapping[str, Any]) -> str:
+def run_state(row: RunProgress) -> RunState:
     """running (in Jenkins, or not fully read yet) | broken (no results) | failing (something failed) | incomplete
     (by INCOMPLETE) | ok."""
     if row["state"] == "running" or row["builds_running"] or row["waiting"]:
@@ -81,14 +110,14 @@ def run_state(row: Mapping[str, Any]) -> str:
     return results_state(row["total"], row["failed"], row["incomplete"])
 
 
-def results_state(total: int, failed: int, incomplete: bool) -> str:
+def results_state(total: int, failed: int, incomplete: bool) -> ResultsState:
     """broken (no results) | failing | incomplete | ok."""
     if not total:
         return "broken"
     return "failing" if failed else "incomplete" if incomplete else "ok"
 
 
-def build_health(row: Mapping[str, Any]) -> str:
+def build_health(row: BuildOutcome) -> RunState:
     """running | broken (no results) | failing | incomplete (aborted, or results of it are missing) | ok."""
     if row["state"] == "running":
         return "running"

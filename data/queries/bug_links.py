@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import TypedDict, TypeVar
 
 import duckdb
 
+from data.answers.bugs import AmbiguousCase, Bug, BugState
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.model.metadata_matching import AMBIGUOUS_METADATA, AMBIGUOUSLY_NAMED_BY_BUGS
+from data.model.sql_values import SqlParameters
 
-STATES = ("open", "closed", "gone")  # gone: no longer in the feed
+STATES: tuple[BugState, ...] = ("open", "closed", "gone")  # gone: no longer in the feed
 # The condition on `b` for each state; None: open or closed.
-STATE_CONDITIONS = {
+STATE_CONDITIONS: dict[str | None, str] = {
     None: "b.active",
     "open": "b.active AND b.open",
     "closed": "b.active AND NOT b.open",
@@ -28,13 +30,38 @@ _URGENT = "blocker critical highest urgent p0 major high p1 medium normal p2 min
 # Open ones first, then the urgent, then the newest by their number.
 ORDER = f"""b.active DESC, b.open DESC, list_position({_URGENT.split()}, lower(b.priority)) NULLS LAST,
     length(b.bug) DESC, b.bug DESC"""
-_COLUMNS = ("bug", "type", "url", "status", "summary", "priority", "assignee", "component", "resolution", "versions")
-_SEARCHED = ("bug", "summary", "status", "priority", "assignee", "component", "labels")
+R = TypeVar("R")
 
 
-def bug_rows(store: Store, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+class BugRow(TypedDict):
+    """A row of `bugs`."""
+
+    bug: str
+    type: str
+    url: str
+    open: bool
+    active: bool
+    status: str | None
+    summary: str | None
+    priority: str | None
+    assignee: str | None
+    component: str | None
+    resolution: str | None
+    versions: str | None
+    labels: str | None
+    first_seen: datetime | None
+    updated_at: datetime | None
+
+
+class _Link(TypedDict):
+    bug: str
+    test: int
+    module: str
+
+
+def bug_rows(store: Store, sql: str, parameters: SqlParameters, row_type: type[R]) -> list[R]:
     try:
-        return store.rows(sql, dict(parameters or {}))
+        return store.rows(sql, parameters, row_type)
     except duckdb.CatalogException:
         return []  # a snapshot older than the table of bugs
 
@@ -53,7 +80,7 @@ def case_links_sql(store: Store, flt: Filter) -> str:
 
 
 @cached_query()
-def ambiguous_cases(store: Store, bug: str | None = None, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+def ambiguous_cases(store: Store, bug: str | None = None, flt: Filter = EVERYTHING) -> list[AmbiguousCase]:
     """The cases of a bug, or of all bugs of the newest feed, that are about no test because several tests of the name
     could be meant: [{case_id, name (without parameters), tests (how many)}], most tests first."""
     return bug_rows(
@@ -65,10 +92,11 @@ def ambiguous_cases(store: Store, bug: str | None = None, flt: Filter = EVERYTHI
         WHERE bug IN (SELECT bug FROM bugs WHERE $bug = bug OR ($bug IS NULL AND active))
         GROUP BY ALL ORDER BY tests DESC, case_id, name""",
         {"bug": bug},
+        AmbiguousCase,
     )
 
 
-def case_parameters(flt: Filter) -> dict[str, Any]:
+def case_parameters(flt: Filter) -> SqlParameters:
     """Of `case_links_sql`."""
     return {} if flt.release is None else {"metadata_release": flt.release}
 
@@ -89,29 +117,51 @@ def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
         store,
         f"SELECT DISTINCT l.bug, t.test, t.module FROM ({case_links_sql(store, flt)}) l JOIN tests t USING (test)",
         case_parameters(flt),
+        _Link,
     ):
         answer[row["bug"]][row["test"]] = row["module"]
     return dict(answer)
 
 
-def search_bugs(store: Store, where: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+def search_bugs(store: Store, where: str, parameters: SqlParameters) -> list[Bug]:
     """The bugs `s` that match the condition of a search."""
     order = ORDER.replace("b.", "s.")
     return [
         bug_row(row)
-        for row in bug_rows(store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters)
+        for row in bug_rows(
+            store, f"SELECT * FROM bugs s WHERE {where} ORDER BY {order} LIMIT $each", parameters, BugRow
+        )
     ]
 
 
-def matches_words(row: Mapping[str, Any], q: str) -> bool:
+def matches_words(row: BugRow, q: str) -> bool:
     """Whether every word of `q` occurs in the row."""
-    text = " ".join(row[name] or "" for name in _SEARCHED).lower()
+    texts = (
+        row["bug"],
+        row["summary"],
+        row["status"],
+        row["priority"],
+        row["assignee"],
+        row["component"],
+        row["labels"],
+    )
+    text = " ".join(text or "" for text in texts).lower()
     return all(word in text for word in q.lower().split())
 
 
-def bug_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def bug_row(row: BugRow) -> Bug:
     """A row of `bugs` in the shape of the API."""
-    return {name: row[name] for name in _COLUMNS} | {
+    return {
+        "bug": row["bug"],
+        "type": row["type"],
+        "url": row["url"],
+        "status": row["status"],
+        "summary": row["summary"],
+        "priority": row["priority"],
+        "assignee": row["assignee"],
+        "component": row["component"],
+        "resolution": row["resolution"],
+        "versions": row["versions"],
         "state": "gone" if not row["active"] else "open" if row["open"] else "closed",
         "labels": json.loads(row["labels"] or "[]"),
         "first_seen": iso(row["first_seen"]),

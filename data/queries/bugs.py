@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
+from data.answers.base import Status
+from data.answers.bugs import AffectedLane, AffectedTest, Bug, BugDetail, ListedBug, ModuleBugs, StateCounts
 from data.cache.result_arrays import FAILED, FINAL, PASSED
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
@@ -24,6 +26,7 @@ from data.queries.bug_links import (
     ORDER,
     STATE_CONDITIONS,
     STATES,
+    BugRow,
     ambiguous_cases,
     bug_row,
     bug_rows,
@@ -36,19 +39,37 @@ from data.verdicts.lane_analysis import verdict_reach
 from data.verdicts.lanes import LaneRun, lane_window, listed_builds
 from data.verdicts.verdicts import test_names, verdicts
 
-STATUSES = ("failed", "passed", "skipped")  # worst first
-TROUBLED = ("failed", "skipped")
+STATUSES: tuple[Status, ...] = ("failed", "passed", "skipped")  # worst first
+TROUBLED: tuple[Status, ...] = ("failed", "skipped")
 
 
 class _Newest(NamedTuple):
     """The newest result of a test in a lane."""
 
-    status: str
+    status: Status
     run: LaneRun
 
 
+class _TestBug(BugRow):
+    test: int
+
+
+class _CaseLink(TypedDict):
+    """A case that a bug names, with the test of that case, if any."""
+
+    case_id: str
+    test: int | None
+    module: str | None
+
+
+class _TestCounts(TypedDict):
+    tests: int
+    failing: int
+    modules: list[str]
+
+
 @cached_query()
-def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[dict[str, Any]]]:
+def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[Bug]]:
     """By test (ids): the bugs of the newest feed that are about it, open and urgent ones first. Tests that have none
     are left out."""
     found = bug_rows(
@@ -56,8 +77,9 @@ def bugs_of_tests(store: Store, tests: tuple[str, ...], flt: Filter = EVERYTHING
         f"""SELECT DISTINCT l.test, b.* FROM ({case_links_sql(store, flt)}) l JOIN bugs b USING (bug)
         WHERE b.active AND l.test IN (SELECT unnest($tests::BIGINT[])) ORDER BY {ORDER}""",
         case_parameters(flt) | {"tests": [ids.number(test) for test in tests]},
+        _TestBug,
     )
-    answer: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    answer: dict[str, list[Bug]] = defaultdict(list)
     for row in found:
         answer[ids.text(row["test"])].append(bug_row(row))
     return dict(answer)
@@ -73,7 +95,7 @@ def bugs(
     run: str | None = None,
     limit: int = 200,
     offset: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[ListedBug]:
     """Bugs with how many tests they are about, how many of these failed when they ran last, and their modules; the open
     ones that break most first. `state` is one of STATES; None: open or closed. Every word of `q` occurs in id, summary,
     status, priority, assignee, component or labels.
@@ -83,13 +105,15 @@ def bugs(
     """
     found = {
         row["bug"]: row
-        for row in bug_rows(store, f"SELECT b.* FROM bugs b WHERE {STATE_CONDITIONS[state]} ORDER BY {ORDER}")
+        for row in bug_rows(
+            store, f"SELECT b.* FROM bugs b WHERE {STATE_CONDITIONS[state]} ORDER BY {ORDER}", {}, BugRow
+        )
     }
     links = links_of(store, _of_run(store, run, flt))
     newest = _newest(store, flt, {test_id for bug_tests in links.values() for test_id in bug_tests})
     wanted = _tests_to_keep(store, flt, test, run, newest)
     narrowed = wanted is not None or flt.module is not None
-    answer = []
+    answer: list[ListedBug] = []
     for name, row in found.items():
         tests = {
             number: module
@@ -98,18 +122,18 @@ def bugs(
         }
         if (narrowed and not tests) or not matches_words(row, q):
             continue
-        answer.append(bug_row(row) | _test_counts(tests, newest))
+        answer.append({**bug_row(row), **_test_counts(tests, newest)})
     answer.sort(key=lambda row: (STATES.index(row["state"]), -row["failing"]))
     return answer[offset : offset + limit]
 
 
 @cached_query()
-def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> BugDetail | None:
     """One bug with the tests it is about, the failing first. `affected`: [{test names, case_ids, status (the worst of
     the lanes; None if it did not run lately), lanes: [{release, environment, status, run, number, started_at, kinds,
     sentence}]}]. `case_ids` are all that it names, `unmatched` those that no test has; `ambiguous` see
     `ambiguous_cases`. None if unknown."""
-    found = bug_rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name})
+    found = bug_rows(store, "SELECT b.* FROM bugs b WHERE b.bug = $bug", {"bug": name}, BugRow)
     if not found:
         return None
     links = bug_rows(
@@ -118,8 +142,9 @@ def bug(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | N
         LEFT JOIN ({case_links_sql(store, flt)}) l USING (bug, case_id) LEFT JOIN tests t USING (test)
         WHERE c.bug = $bug ORDER BY c.case_id""",
         case_parameters(flt) | {"bug": name},
+        _CaseLink,
     )
-    modules = {row["test"]: row["module"] for row in links if row["test"] is not None}
+    modules = {row["test"]: row["module"] or "" for row in links if row["test"] is not None}
     if flt.module is not None:
         modules = {number: module for number, module in modules.items() if module == flt.module}
     newest = _newest(store, flt, modules)
@@ -144,8 +169,8 @@ def _affected_tests(
     flt: Filter,
     modules: Mapping[int, str],
     newest: Mapping[int, Mapping[tuple[str, str], _Newest]],
-    links: Iterable[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
+    links: Iterable[_CaseLink],
+) -> list[AffectedTest]:
     if not modules:
         return []
     lanes_of = Filter(flt.release, flt.version, flt.environment, include_storms=flt.include_storms)
@@ -153,12 +178,12 @@ def _affected_tests(
     rows = verdicts(store, lanes_of, limit=100 * len(wanted), ranges=False, tests=wanted)
     verdict_of = {(row["test"], row["release"], row["environment"]): row for row in rows}
     named = test_names(store, list(modules))
-    answer = []
+    answer: list[AffectedTest] = []
     for number, module in modules.items():
         test, newest_by_lane = ids.text(number), newest.get(number, {})
-        lanes = []
+        lanes: list[AffectedLane] = []
         for (release, environment), result in sorted(newest_by_lane.items(), reverse=True):
-            verdict = verdict_of.get((test, release, environment), {})
+            verdict = verdict_of.get((test, release, environment))
             lanes.append(
                 {
                     "release": release,
@@ -167,8 +192,8 @@ def _affected_tests(
                     "run": ids.text(result.run.run),
                     "number": result.run.number,
                     "started_at": iso(result.run.started_at),
-                    "kinds": verdict.get("kinds", []),
-                    "sentence": verdict.get("sentence"),
+                    "kinds": verdict["kinds"] if verdict else [],
+                    "sentence": verdict["sentence"] if verdict else None,
                 }
             )
         names = named[number]
@@ -183,24 +208,24 @@ def _affected_tests(
                 "lanes": lanes,
             }
         )
-    worst = {status: index for index, status in enumerate(STATUSES)}
+    worst: dict[Status | None, int] = {status: index for index, status in enumerate(STATUSES)}
     return sorted(answer, key=lambda row: (worst.get(row["status"], 9), row["module"], row["key"]))
 
 
 @cached_query()
 def by_module(
-    store: Store, run: str, flt: Filter = EVERYTHING, statuses: tuple[str, ...] = TROUBLED
-) -> list[dict[str, Any]]:
+    store: Store, run: str, flt: Filter = EVERYTHING, statuses: tuple[Status, ...] = TROUBLED
+) -> list[ModuleBugs]:
     """Bugs of a run's failed and skipped tests (`statuses`): one row per module, most tests first:
     {module, bugs, open, tests (that have a bug), types: {type: bugs}}."""
     release = _of_run(store, run, flt)
     module_of_test = _tests_with_status(store, run, flt, statuses)
-    states = {row["bug"]: row for row in bug_rows(store, "SELECT b.* FROM bugs b WHERE b.active")}
+    states = {row["bug"]: row for row in bug_rows(store, "SELECT b.* FROM bugs b WHERE b.active", {}, BugRow)}
     found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for name, tests in links_of(store, release).items():
         for number in tests.keys() & module_of_test.keys() if name in states else ():
             found[module_of_test[number]][name].add(number)
-    answer = [
+    answer: list[ModuleBugs] = [
         {
             "module": module,
             "bugs": len(tests_by_bug),
@@ -216,15 +241,16 @@ def by_module(
 @cached_query(of_tables("bugs", "bug_cases", "tests", "matched_metadata", "named_by_bugs"))
 def matched_count(store: Store, flt: Filter = EVERYTHING) -> int:
     """How many bugs of the newest feed are about a test in the store."""
-    active = {row["bug"] for row in bug_rows(store, "SELECT bug FROM bugs WHERE active")}
+    active = {row["bug"] for row in bug_rows(store, "SELECT * FROM bugs WHERE active", {}, BugRow)}
     return len(active & links_of(store, flt).keys())
 
 
 @cached_query(of_tables("bugs"))
-def state_counts(store: Store, flt: Filter = EVERYTHING) -> dict[str, int]:
+def state_counts(store: Store, flt: Filter = EVERYTHING) -> StateCounts:
     """How many bugs there are of each of STATES."""
     counts = ", ".join(f"count(*) FILTER ({STATE_CONDITIONS[state]}) AS {state}" for state in STATES)
-    return next(iter(bug_rows(store, f"SELECT {counts} FROM bugs b")), dict.fromkeys(STATES, 0))
+    found = bug_rows(store, f"SELECT {counts} FROM bugs b", {}, StateCounts)
+    return found[0] if found else {"open": 0, "closed": 0, "gone": 0}
 
 
 def _of_run(store: Store, run: str | None, flt: Filter) -> Filter:
@@ -235,7 +261,7 @@ def _of_run(store: Store, run: str | None, flt: Filter) -> Filter:
 
 
 def _tests_to_keep(
-    store: Store, flt: Filter, test: str | None, run: str | None, newest: Mapping[int, Any]
+    store: Store, flt: Filter, test: str | None, run: str | None, newest: Iterable[int]
 ) -> set[int] | None:
     """The tests that a list of bugs is narrowed to; None for all."""
     narrowed = []
@@ -279,7 +305,7 @@ def _status(flag: np.ndarray) -> np.ndarray:
     return np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
 
 
-def _tests_with_status(store: Store, run: str, flt: Filter, statuses: tuple[str, ...]) -> dict[int, str]:
+def _tests_with_status(store: Store, run: str, flt: Filter, statuses: tuple[Status, ...]) -> dict[int, str]:
     """The tests of a run with such a final result, each with the module that owns it."""
     builds = listed_builds(store, {ids.number(run): (0, 0)})
     if not builds:
@@ -293,6 +319,6 @@ def _tests_with_status(store: Store, run: str, flt: Filter, statuses: tuple[str,
     }
 
 
-def _test_counts(tests: Mapping[int, str], newest: Mapping[int, Mapping[Any, _Newest]]) -> dict[str, Any]:
+def _test_counts(tests: Mapping[int, str], newest: Mapping[int, Mapping[tuple[str, str], _Newest]]) -> _TestCounts:
     failing = sum(any(result.status == "failed" for result in newest.get(test, {}).values()) for test in tests)
     return {"tests": len(tests), "failing": failing, "modules": sorted(set(tests.values()))}

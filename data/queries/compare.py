@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 
+from data.answers.base import VerdictKind
+from data.answers.evidence import ComparisonClass, ComparisonEvidence
+from data.answers.runs import ClassCounts, Classes, ComparedTest, Comparison, LackedModule, RunDetail
+from data.answers.statistics import RateClaim, RisingTest
 from data.lake.cached_query import cached_query, of_runs
 from data.lake.store import Store
 from data.model import ids
@@ -30,7 +34,7 @@ from data.queries.comparison_sides import (
 from data.queries.missing_results import gaps, lacking_modules
 from data.queries.runs import run
 from data.verdicts.disturbances.mass_failures import columns_in_storms
-from data.verdicts.evidence import judging as evidence
+from data.verdicts.evidence import comparison as evidence
 from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.evidence.number_text import counted
 from data.verdicts.failure_rates import regressions
@@ -42,10 +46,25 @@ from data.verdicts.verdicts import judge_tests
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
 
 
+# (name of the side, the side, the other, its run)
+_LackingSide = tuple[Literal["base", "candidate"], ComparisonSide, ComparisonSide, RunDetail]
+
+
+class _NamedTest(TypedDict):
+    """A test of a class (`found`, an index in CLASSES), at an index of the compared ones."""
+
+    at: int
+    test: int
+    lane: int
+    found: int
+    module: str
+    file: str
+    class_name: str
+    name: str
+
+
 @cached_query(of_runs("base", "candidate"))
-def compare(
-    store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
-) -> dict[str, Any] | None:
+def compare(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000) -> Comparison | None:
     """{"base", "candidate" (runs), "delta" (None if one is incomplete), "lacks", "counts" by class, "classes": {class:
     [tests with both sides]}}.
 
@@ -70,17 +89,30 @@ def compare(
     kinds = _kinds(store, flt, candidate_run["release"], candidate_run["environment"])
     rows = _rows(store, sides, keys, found, names, limit, lambda _, test: kinds.get(test, []))
     excluded = _excluded(store, candidate_run, flt)
-    for row in rows:
-        del row["lane"]
-        build = row["evidence"]["candidate"].get("build") if row["after"] == "failed" else None
-        row["excluded"] = build and (excluded.get((build, row["module"])) or excluded.get(("", row["test"])))
+    for _, _, test in rows:
+        build = test["evidence"]["candidate"].get("build") if test["after"] == "failed" else None
+        in_storm = None if build is None else excluded.get((build, test["module"]))
+        test["excluded"] = in_storm or (None if build is None else excluded.get(("", test["test"])))
     incomplete = base_run["incomplete"] or candidate_run["incomplete"]
     return {
         "base": base_run,
         "candidate": candidate_run,
         "delta": None if incomplete else deltas(candidate_run, base_run),
         "lacks": _lacks(sides, keys[found == NOT_COMPARED], (base_run, candidate_run)),
-        **_by_class(rows, found),
+        "counts": _class_counts(found),
+        "classes": _by_class(rows),
+    }
+
+
+def without_base(run: RunDetail) -> Comparison:
+    """The comparison of the first run of its lane: nothing is known before."""
+    return {
+        "base": None,
+        "candidate": run,
+        "delta": None,
+        "lacks": [],
+        "counts": _class_counts(np.empty(0, dtype=np.int64)),
+        "classes": _by_class([]),
     }
 
 
@@ -95,10 +127,14 @@ def _lacking(store: Store, run_id: str, side: ComparisonSide) -> Lacking:
     )
 
 
-def _lacks(sides: Sequence[ComparisonSide], keys: np.ndarray, runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _lacks(sides: Sequence[ComparisonSide], keys: np.ndarray, runs: Sequence[RunDetail]) -> list[LackedModule]:
     """One row per run and module of which it lacks results, with the number of tests that are not compared."""
-    rows = []
-    for name, side, other, this in (("base", sides[0], sides[1], runs[0]), ("candidate", sides[1], sides[0], runs[1])):
+    rows: list[LackedModule] = []
+    both: tuple[_LackingSide, _LackingSide] = (
+        ("base", sides[0], sides[1], runs[0]),
+        ("candidate", sides[1], sides[0], runs[1]),
+    )
+    for name, side, other, this in both:
         absent = keys[side.status(keys) == ABSENT]
         for module, count in sorted(Counter(other.module(key) or "" for key in absent.tolist()).items()):
             text = f"#{this['number']} lacks {module}: {counted(count, 'test')} cannot be compared."
@@ -106,12 +142,12 @@ def _lacks(sides: Sequence[ComparisonSide], keys: np.ndarray, runs: Sequence[dic
     return rows
 
 
-def _excluded(store: Store, this: dict[str, Any], flt: Filter) -> dict[tuple[str, str], str]:
+def _excluded(store: Store, this: RunDetail, flt: Filter) -> dict[tuple[str, str], Literal["storm", "host"]]:
     """(build, module) of the mass failures of a run -> "storm", ("", test) of its failures on bad hosts -> "host"; of
     the runs that verdicts look at."""
     lane = Filter(this["release"], topology=flt.topology)
     analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
-    found = {
+    found: dict[tuple[str, str], Literal["storm", "host"]] = {
         (ids.text(build), module): "storm"
         for build, module in columns_in_storms(analysis.module_counts, analysis.storms)
     }
@@ -127,9 +163,7 @@ def _excluded(store: Store, this: dict[str, Any], flt: Filter) -> dict[tuple[str
 
 
 @cached_query()
-def releases(
-    store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000
-) -> dict[str, Any] | None:
+def releases(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000) -> Comparison | None:
     """Two release lines: {"base", "candidate" (names), "counts", "classes", "statistics"}, as `compare`, by the status
     of each test in the newest run of an environment that contains it, among the newest `flt.runs` (10) runs.
 
@@ -151,11 +185,28 @@ def releases(
     rows = _rows(store, sides, keys, found, [base, candidate], limit, lambda lane, test: kinds[lane].get(test, []))
     statistics = regressions(store, replace(flt, release=candidate), base, 10_000)
     rates = {(row["test"], row["environment"]): row for row in statistics["tests"]} if statistics else {}
-    for row in rows:
-        row["environment"] = environments[row.pop("lane")]
-        rate = rates.get((row["test"], row["environment"]))
-        row["rates"] = rate and {name: rate[name] for name in ("claim", "p", "q", "base", "sample", "sentence")}
-    return {"base": base, "candidate": candidate, **_by_class(rows, found), "statistics": statistics}
+    for _, lane, test in rows:
+        test["environment"] = environments[lane]
+        rate = rates.get((test["test"], test["environment"]))
+        test["rates"] = rate and _rate_claim(rate)
+    return {
+        "base": base,
+        "candidate": candidate,
+        "counts": _class_counts(found),
+        "classes": _by_class(rows),
+        "statistics": statistics,
+    }
+
+
+def _rate_claim(row: RisingTest) -> RateClaim:
+    return {
+        "claim": row["claim"],
+        "p": row["p"],
+        "q": row["q"],
+        "base": row["base"],
+        "sample": row["sample"],
+        "sentence": row["sentence"],
+    }
 
 
 def _rows(
@@ -165,9 +216,10 @@ def _rows(
     found: np.ndarray,
     names: Sequence[str],
     limit: int,
-    kinds: Callable[[int, int], list[str]],
-) -> list[dict[str, Any]]:
-    """At most `limit` tests of each class, by module and name; `kinds` gives the verdict kinds of a test in a lane."""
+    kinds: Callable[[int, int], list[VerdictKind]],
+) -> list[tuple[ComparisonClass, int, ComparedTest]]:
+    """(class, lane, test) of at most `limit` tests of each class, by module and name; `kinds` gives the verdict kinds
+    of a test in a lane."""
     base, candidate = sides
     lanes, tests = split_keys(candidate, keys)
     modules = [candidate.module(key) or base.module(key) for key in keys.tolist()]
@@ -186,6 +238,7 @@ def _rows(
             "module": modules,
             "limit": limit,
         },
+        _NamedTest,
     )
     rows = []
     for row in named:
@@ -193,32 +246,29 @@ def _rows(
         both = [side.evidence(key, name) for side, name in zip(sides, names, strict=True)]
         if row["found"] == NOT_COMPARED:
             next(side for side in both if "build" not in side)["lacking"] = True
-        evidence_ = {
+        evidence_: ComparisonEvidence = {
             "rule": "class",
             "base": both[0],
             "candidate": both[1],
             "kinds": kinds(row["lane"], row["test"]),
         }
         derived = evidence.judge(evidence_)
-        rows.append(
-            {
-                "test": ids.text(row["test"]),
-                "key": f"{row['file']}::{row['class_name']}::{row['name']}",
-                "name": row["name"],
-                "module": row["module"],
-                "lane": row["lane"],
-                "class": derived["class"],
-                "before": derived["before"],
-                "after": derived["after"],
-                "kinds": evidence_["kinds"],
-                "sentence": evidence.sentence(evidence_),
-                "evidence": evidence_,
-            }
-        )
+        test: ComparedTest = {
+            "test": ids.text(row["test"]),
+            "key": f"{row['file']}::{row['class_name']}::{row['name']}",
+            "name": row["name"],
+            "module": row["module"],
+            "before": derived["before"],
+            "after": derived["after"],
+            "kinds": evidence_["kinds"],
+            "sentence": evidence.sentence(evidence_),
+            "evidence": evidence_,
+        }
+        rows.append((CLASSES[row["found"]], row["lane"], test))
     return rows
 
 
-def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[int, list[str]]:
+def _kinds(store: Store, flt: Filter, release: str, environment: str | None) -> dict[int, list[VerdictKind]]:
     """By test: the verdict kinds it has today in a lane."""
     window, verdicts = judge_tests(store, Filter(release, topology=flt.topology))
     return {
@@ -228,9 +278,33 @@ def _kinds(store: Store, flt: Filter, release: str, environment: str) -> dict[in
     }
 
 
-def _by_class(rows: list[dict[str, Any]], found: np.ndarray) -> dict[str, Any]:
-    counts = np.bincount(found, minlength=len(CLASSES)).tolist()
-    classes: dict[str, list[dict[str, Any]]] = {name: [] for name in CLASSES}
-    for row in rows:
-        classes[row.pop("class")].append(row)
-    return {"counts": dict(zip(CLASSES, counts, strict=True)), "classes": classes}
+def _class_counts(found: np.ndarray) -> ClassCounts:
+    counts: dict[ComparisonClass, int] = dict(
+        zip(CLASSES, np.bincount(found, minlength=len(CLASSES)).tolist(), strict=True)
+    )
+    return {
+        "regression": counts["regression"],
+        "new_failure": counts["new_failure"],
+        "still_failing": counts["still_failing"],
+        "fixed": counts["fixed"],
+        "new_pass": counts["new_pass"],
+        "appeared": counts["appeared"],
+        "disappeared": counts["disappeared"],
+        "not_compared": counts["not_compared"],
+    }
+
+
+def _by_class(rows: list[tuple[ComparisonClass, int, ComparedTest]]) -> Classes:
+    classes: Classes = {
+        "regression": [],
+        "new_failure": [],
+        "still_failing": [],
+        "fixed": [],
+        "new_pass": [],
+        "appeared": [],
+        "disappeared": [],
+        "not_compared": [],
+    }
+    for name, _, test in rows:
+        classes[name].append(test)
+    return classes

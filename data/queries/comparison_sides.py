@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from data.answers.evidence import ComparedSide
 from data.cache.result_arrays import FAILED, FINAL, PASSED, ResultRows
 from data.lake.store import Store
 from data.model import ids
@@ -16,17 +17,14 @@ from data.verdicts.evidence import comparison
 from data.verdicts.lanes import LaneBuild
 from data.verdicts.priorities import rows_in_filter
 
-STATUSES = ("failed", "passed", "skipped")  # worst first: a test's status is the first that it has
+STATUSES = comparison.STATUSES  # a test's status is the first that it has
 ABSENT = len(STATUSES)
 
 
 def _class_of(before: int, after: int) -> int:
     """The index in CLASSES of a test with these statuses on the two sides; -1 for none."""
-
-    def counts(status: int) -> dict[str, Any]:
-        return {name: int(index == status) for index, name in enumerate(STATUSES)}
-
-    found = comparison.judge({"base": counts(before), "candidate": counts(after)})["class"]
+    before_status, after_status = (None if status == ABSENT else STATUSES[status] for status in (before, after))
+    found = comparison.status_class(before_status, after_status)
     return -1 if found is None else comparison.CLASSES.index(found)
 
 
@@ -60,11 +58,11 @@ class ComparisonSide:
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[at] == keys, (self.counts[at] > 0).argmax(axis=1), ABSENT)
 
-    def evidence(self, key: int, name: str) -> dict[str, Any]:
+    def evidence(self, key: int, name: str) -> ComparedSide:
         """One test's side of the evidence of a comparison."""
         at = int(np.searchsorted(self.keys, key))
         if at == len(self.keys) or self.keys[at] != key:
-            return {"of": name, **dict.fromkeys(("passed", "failed", "skipped"), 0)}
+            return {"of": name, "passed": 0, "failed": 0, "skipped": 0}
         failed, passed, skipped = self.counts[at].tolist()
         row = int(self.worst[at])
         index = int(np.searchsorted(self.rows.failed, row))

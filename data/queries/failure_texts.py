@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
+from data.answers.base import Status
 from data.lake.store import Store
 from data.model.filter_sql import partitions
 
 AttemptKey = tuple[int, int, str, int]  # build, test, topology, attempt
 
 
-def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[AttemptKey, str]:
+class Attempted(TypedDict):
+    """What names an attempt."""
+
+    build: int
+    test: int
+    topology: str
+    attempt: int
+
+
+class AttemptRow(Attempted):
+    """A row of `results`, as far as its message is searched by it."""
+
+    release: str
+    started_at: datetime
+    status: Status
+
+
+def messages(store: Store, rows: Iterable[AttemptRow]) -> dict[AttemptKey, str]:
     """By attempt: the message of each failed row among these rows of `results`."""
     failed = [row for row in rows if row["status"] == "failed"]
     if not failed:
         return {}
     bounds = {row["release"] for row in failed}, [row["started_at"] for row in failed]
     where, parameters = partitions(*bounds)
-    for name in ("build", "test"):
-        values = {row[name] for row in failed}
+    for name, values in (("build", {row["build"] for row in failed}), ("test", {row["test"] for row in failed})):
         if len(values) == 1:  # of one test or build, which leaves out row groups; a list does not
             where += f" AND r.{name} = ${name}"
             (parameters[name],) = values
@@ -31,8 +49,8 @@ def messages(store: Store, rows: Iterable[dict[str, Any]]) -> dict[AttemptKey, s
         WHERE {where}""",
         parameters,
     )
-    return {tuple(attempt): message for *attempt, message in found.fetchall()}
+    return {(build, test, topology, attempt): text for build, test, topology, attempt, text in found.fetchall()}
 
 
-def attempt_key(row: dict[str, Any]) -> AttemptKey:
+def attempt_key(row: Attempted) -> AttemptKey:
     return row["build"], row["test"], row["topology"], row["attempt"]

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
+from data.answers.evidence import PatternEvidence
+from data.answers.verdicts import DayCount, Failure, FailureDetail, FailureExample, FailureFacts, HostCount, ModuleCount
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, partitions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.verdicts.evidence import judging as evidence
+from data.model.sql_values import SqlParameters
+from data.queries.failure_texts import AttemptKey, attempt_key
+from data.verdicts.evidence import patterns as evidence
 from data.verdicts.lanes import LaneBuild, lane_window, listed_builds, partition_condition
 from data.verdicts.priorities import priority_condition
 from data.verdicts.statistics import near_duplicates
@@ -28,6 +32,40 @@ NEW_FOR = timedelta(days=3)  # a pattern is new for this long, if the newest run
 MAX_CLUSTERS = 1_000  # clusters of one answer, where they are narrowed afterwards
 
 
+class _Signature(TypedDict):
+    signature: int
+    pattern: str
+    example: str | None
+    first_seen: datetime
+
+
+class _PatternRow(_Signature):
+    """A signature in some builds; `first_here` is None if it is in none."""
+
+    count: int
+    tests: list[int]
+    builds: list[int]
+    modules: list[str]
+    hosts: list[str | None]
+    newest_tests: list[int] | None
+    by_build: dict[int, int]
+    first_here: datetime | None
+    last_seen: datetime | None
+
+
+class _Occurrences(TypedDict):
+    """A signature in all builds that an answer is about."""
+
+    signature: int
+    count: int
+    tests: list[int]
+    builds: list[int]
+    modules: list[str]
+    first: datetime
+    last_seen: datetime
+    releases: list[str]
+
+
 @cached_query()
 def failures(
     store: Store,
@@ -36,7 +74,7 @@ def failures(
     run: str | None = None,
     since: str | None = None,
     like: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Failure]:
     r"""The failure patterns of the newest `flt.runs` (10) builds of each job and lane, most tests first; with `run`
     (id), of that run alone. `newest_tests` counts the tests that failed with it in the newest NEWEST_RUNS of each job.
     `new` ones did not occur before these runs, began in the last NEW_FOR, and are among the newest; or did not occur
@@ -51,8 +89,8 @@ def failures(
     clusters = _clusters(rows)
     latest = _latest(store) if run is None else None
     ages = {build.build: build.job_age for build in builds}
-    answer = [
-        _cluster(leader, members, start or _new_since(members, latest)) | {"trend": _trend(members, ages)}
+    answer: list[Failure] = [
+        {**_cluster(leader, members, start or _new_since(members, latest)), "trend": _trend(members, ages)}
         for leader, members in clusters.items()
     ]
     answer.sort(key=lambda row: (-row["tests"], -row["count"], row["signature"]))
@@ -73,7 +111,7 @@ def _latest(store: Store) -> datetime | None:
     return store.value("SELECT max(started_at) FROM builds")
 
 
-def _trend(members: Iterable[dict[str, Any]], ages: dict[int, int]) -> list[int]:
+def _trend(members: Iterable[_PatternRow], ages: dict[int, int]) -> list[int]:
     """Failures by run of their job, the oldest first: those of the runs of every job that are as many runs ago."""
     counts = [0] * (max(ages.values(), default=0) + 1)
     for row in members:
@@ -82,16 +120,16 @@ def _trend(members: Iterable[dict[str, Any]], ages: dict[int, int]) -> list[int]
     return counts
 
 
-def _run_start(store: Store, run: str) -> Any:
+def _run_start(store: Store, run: str) -> datetime | None:
     return store.value("SELECT started_at FROM runs WHERE run = ?", [ids.number(run)])
 
 
-def matching_pattern(found: list[dict[str, Any]], text: str, new: bool) -> list[dict[str, Any]]:
+def matching_pattern(found: list[Failure], text: str, new: bool) -> list[Failure]:
     """The rows of `failures` whose pattern contains a text, ignoring case; with `new`, only new ones."""
     return [row for row in found if text.lower() in row["pattern"].lower() and (row["new"] or not new)]
 
 
-def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | None = None) -> list[dict[str, Any]]:
+def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | None = None) -> list[_PatternRow]:
     """One row per signature in these builds."""
     if not builds:
         return []
@@ -118,28 +156,29 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
             WHERE {where} AND r.signature IS NOT NULL GROUP BY r.signature)
         SELECT h.*, s.pattern, s.example, s.first_seen FROM here h JOIN signatures s USING (signature)""",
         parameters,
+        _PatternRow,
     )
 
 
-def _scope_condition(flt: Filter, parameters: dict[str, Any]) -> str:
+def _scope_condition(flt: Filter, parameters: SqlParameters) -> str:
     fields = set_fields(flt, "module", "topology")
     parameters.update(fields)
     return and_equal(fields, "r")
 
 
-def _clusters(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+def _clusters(rows: Iterable[_PatternRow]) -> dict[int, list[_PatternRow]]:
     """The rows by the signature that leads their cluster: the one that appeared first."""
     by_age = sorted(rows, key=lambda row: (row["first_seen"], row["signature"]))
     # `merge` makes the most frequent pattern the leader; the rank given here makes it the oldest.
     leaders = near_duplicates.merge({row["pattern"]: len(by_age) - index for index, row in enumerate(by_age)})
     signature = {row["pattern"]: row["signature"] for row in reversed(by_age)}
-    clusters: dict[int, list[dict[str, Any]]] = {}
+    clusters: dict[int, list[_PatternRow]] = {}
     for row in by_age:
         clusters.setdefault(signature[leaders[row["pattern"]]], []).append(row)
     return clusters
 
 
-def _new_since(members: list[dict[str, Any]], latest: datetime | None) -> datetime | None:
+def _new_since(members: list[_PatternRow], latest: datetime | None) -> datetime | None:
     """A cluster of these builds is new if it did not occur before this time; None: it is not. `latest` is when the
     newest build of all began; without it the builds are those of one run."""
     first_here = min((row["first_here"] for row in members if row["first_here"] is not None), default=None)
@@ -148,19 +187,15 @@ def _new_since(members: list[dict[str, Any]], latest: datetime | None) -> dateti
     return max(first_here, latest - NEW_FOR) if any(row["newest_tests"] for row in members) else None
 
 
-def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None) -> dict[str, Any]:
-    sets = {
-        name: {value for row in members for value in row[name] or ()}
-        for name in ("tests", "newest_tests", "builds", "modules")
-    }
-    hosts = sorted({host for row in members for host in row["hosts"] or () if host})
+def _cluster(leader: int, members: list[_PatternRow], since: datetime | None) -> FailureFacts:
+    hosts = sorted({host for row in members for host in row["hosts"] if host})
     first = next(row for row in members if row["signature"] == leader)
-    cluster_evidence = {
+    cluster_evidence: PatternEvidence = {
         "rule": "pattern",
         "count": sum(row["count"] for row in members),
-        "tests": len(sets["tests"]),
-        "builds": len(sets["builds"]),
-        "modules": sorted(sets["modules"]),
+        "tests": len({test for row in members for test in row["tests"]}),
+        "builds": len({build for row in members for build in row["builds"]}),
+        "modules": sorted({module for row in members for module in row["modules"]}),
         "hosts": hosts,
         "first_seen": iso(min(row["first_seen"] for row in members)),
         "last_seen": iso(max((row["last_seen"] for row in members if row["last_seen"] is not None), default=None)),
@@ -171,12 +206,15 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
         "pattern": first["pattern"],
         "title": title(first["pattern"]),
         "example": first["example"],
-        **{
-            name: cluster_evidence[name]
-            for name in ("count", "tests", "builds", "modules", "hosts", "first_seen", "last_seen")
-        },
-        "newest_tests": len(sets["newest_tests"]),
-        **evidence.judge(cluster_evidence),
+        "count": cluster_evidence["count"],
+        "tests": cluster_evidence["tests"],
+        "builds": cluster_evidence["builds"],
+        "modules": cluster_evidence["modules"],
+        "hosts": cluster_evidence["hosts"],
+        "first_seen": cluster_evidence["first_seen"],
+        "last_seen": cluster_evidence["last_seen"],
+        "newest_tests": len({test for row in members for test in row["newest_tests"] or ()}),
+        "new": evidence.judge(cluster_evidence)["new"],
         "members": [
             {"signature": ids.text(row["signature"]), "pattern": row["pattern"], "count": row["count"]}
             for row in sorted(members, key=lambda row: (-row["count"], row["signature"]))
@@ -186,22 +224,41 @@ def _cluster(leader: int, members: list[dict[str, Any]], since: datetime | None)
     }
 
 
+_ExampleRow = TypedDict(
+    "_ExampleRow",
+    {
+        "build": int,
+        "test": int,
+        "topology": str,
+        "attempt": int,
+        "release": str,
+        "started_at": datetime,
+        "module": str,
+        "message": str | None,
+        "file": str,
+        "class": str,
+        "name": str,
+        "number": int,
+        "job": str,
+    },
+)
+
+
 @cached_query()
 def failure(
     store: Store, signature: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0, run: str | None = None
-) -> dict[str, Any] | None:
+) -> FailureDetail | None:
     """The cluster that a pattern (id) belongs to among those of the filter's newest runs: the keys of `failures` but
     `trend`, counts by day, module and host, and its newest examples from `offset`. They are of the builds of `failures`
     with `flt.runs` or `run`, else of its whole history. None if unknown."""
     number = ids.number(signature)
-    signatures = store.rows("SELECT * FROM signatures WHERE signature = ?", [number])
+    signatures = store.rows("SELECT * FROM signatures WHERE signature = ?", [number], _Signature)
     if not signatures:
         return None
-    empty = {"count": 0, "tests": [], "builds": [], "modules": [], "hosts": [], "first_here": None, "last_seen": None}
     builds = _builds(store, flt, run)
     recent = _patterns(store, builds, flt)
     if all(row["signature"] != number for row in recent):
-        recent.append(empty | {"newest_tests": []} | signatures[0])
+        recent.append(_pattern_row(signatures[0], None))
     leader, members = next(
         (leader, rows) for leader, rows in _clusters(recent).items() if any(row["signature"] == number for row in rows)
     )
@@ -214,23 +271,27 @@ def failure(
             list(DISTINCT r.release) AS releases
         FROM {source} r WHERE {where} GROUP BY r.signature""",
         parameters,
+        _Occurrences,
     )
     days = store.rows(
         f"""SELECT strftime(date_trunc('day', r.started_at), '%Y-%m-%d') AS day, count(*) AS count
         FROM {source} r WHERE {where} GROUP BY 1 ORDER BY 1""",
         parameters,
+        DayCount,
     )
     by_module = store.rows(
         f"SELECT r.module, count(*) AS count FROM {source} r WHERE {where} GROUP BY r.module ORDER BY count DESC, 1",
         parameters,
+        ModuleCount,
     )
     by_host = _by_host(store, ever, where, parameters)
-    totals = {row["signature"]: row | {"hosts": []} for row in ever}
-    history = [row | empty | totals.get(row["signature"], {}) for row in members]
+    totals = {row["signature"]: row for row in ever}
+    history = [_pattern_row(row, totals.get(row["signature"]), row["newest_tests"]) for row in members]
     answer = _cluster(leader, history, _new_since(members, _latest(store) if run is None else None))
     hosts = sorted(row["host"] for row in by_host if row["host"])
-    cluster_evidence = answer["evidence"] | {"hosts": hosts}
-    return answer | {
+    cluster_evidence: PatternEvidence = {**answer["evidence"], "hosts": hosts}
+    return {
+        **answer,
         "hosts": hosts,
         "evidence": cluster_evidence,
         "sentence": evidence.sentence(cluster_evidence),
@@ -241,7 +302,25 @@ def failure(
     }
 
 
-def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None) -> tuple[str, dict[str, Any]]:
+def _pattern_row(row: _Signature, found: _Occurrences | None, newest_tests: list[int] | None = None) -> _PatternRow:
+    return {
+        "signature": row["signature"],
+        "pattern": row["pattern"],
+        "example": row["example"],
+        "first_seen": row["first_seen"],
+        "count": found["count"] if found else 0,
+        "tests": found["tests"] if found else [],
+        "builds": found["builds"] if found else [],
+        "modules": found["modules"] if found else [],
+        "hosts": [],
+        "newest_tests": newest_tests,
+        "by_build": {},
+        "first_here": None,
+        "last_seen": found["last_seen"] if found else None,
+    }
+
+
+def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None) -> tuple[str, SqlParameters]:
     """SQL condition on rows `r` (failures or results), with its parameters but $signatures: in these builds, or in all
     of the filter's."""
     if builds is None:
@@ -251,7 +330,7 @@ def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None
         if of_build:
             where += f" AND r.build IN (SELECT build FROM builds b WHERE true{and_equal(of_build, 'b')})"
             parameters |= of_build
-        releases = {row["release"] for row in store.rows("SELECT release FROM releases")}
+        releases = {release for (release,) in store.cursor().execute("SELECT release FROM releases").fetchall()}
     else:
         where, parameters = partition_condition(builds)
         where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))"
@@ -262,24 +341,25 @@ def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None
     return where, parameters | own
 
 
-def _by_host(store: Store, ever: list[dict[str, Any]], where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _by_host(store: Store, ever: list[_Occurrences], where: str, parameters: SqlParameters) -> list[HostCount]:
     """Failures by host ("" if unknown), most first; only the partitions of the failures are read."""
     if not ever:
         return []
     bounds = (
         {release for row in ever for release in row["releases"]},
-        [row[name] for row in ever for name in ("first", "last_seen")],
+        [time for row in ever for time in (row["first"], row["last_seen"])],
     )
     return store.rows(
         f"""SELECT coalesce(r.host, '') AS host, count(*) AS count FROM {store.table_source("results", *bounds)} r
         WHERE {where} GROUP BY 1 ORDER BY count DESC, 1""",
         parameters,
+        HostCount,
     )
 
 
 def _examples(
-    store: Store, source: str, where: str, parameters: dict[str, Any], limit: int, offset: int
-) -> list[dict[str, Any]]:
+    store: Store, source: str, where: str, parameters: SqlParameters, limit: int, offset: int
+) -> list[FailureExample]:
     rows = store.rows(
         f"""WITH newest AS (
             SELECT r.*, o.rank FROM {source} r JOIN {store.derived_table("build_order")} o USING (build) WHERE {where}
@@ -288,6 +368,7 @@ def _examples(
         JOIN tests t USING (test) JOIN builds b USING (build)
         ORDER BY n.rank DESC, n.test, n.topology, n.attempt""",
         parameters | {"limit": limit, "offset": offset},
+        _ExampleRow,
     )
     hosts = _hosts(store, rows)
     return [
@@ -301,7 +382,7 @@ def _examples(
             "job": row["job"],
             "topology": row["topology"],
             "attempt": row["attempt"],
-            "host": hosts.get((row["build"], row["test"], row["topology"], row["attempt"])),
+            "host": hosts.get(attempt_key(row)),
             "started_at": iso(row["started_at"]),
             "message": row["message"],
         }
@@ -309,7 +390,7 @@ def _examples(
     ]
 
 
-def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...], str]:
+def _hosts(store: Store, examples: list[_ExampleRow]) -> dict[AttemptKey, str | None]:
     """The host of each example; only the partitions of the examples are read."""
     bounds = {row["release"] for row in examples}, [row["started_at"] for row in examples]
     where, parameters = partitions(*bounds)
@@ -317,6 +398,6 @@ def _hosts(store: Store, examples: list[dict[str, Any]]) -> dict[tuple[Any, ...]
         f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.table_source("results", *bounds)} r
         WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
             AND r.status = 'failed'""",
-        parameters | {name + "s": [row[name] for row in examples] for name in ("build", "test")},
+        parameters | {"builds": [row["build"] for row in examples], "tests": [row["test"] for row in examples]},
     )
-    return {tuple(key): host for *key, host in rows.fetchall()}
+    return {(build, test, topology, attempt): host for build, test, topology, attempt, host in rows.fetchall()}

@@ -7,8 +7,12 @@ are found so far. The text of the answer is in data/verdicts/evidence/gate.py.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
+from data.answers.base import VerdictKind
+from data.answers.evidence import ComparedSide, ComparisonEvidence
+from data.answers.gate import FailingClass, Gate, GateLeftOut, GateTest
+from data.answers.runs import Run
+from data.answers.tests import TestName
 from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
@@ -17,9 +21,8 @@ from data.queries.missing_results import gaps
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
 from data.verdicts.disturbances.lists import host_row, storm_rows
+from data.verdicts.evidence import comparison as evidence
 from data.verdicts.evidence import gate as gate_text
-from data.verdicts.evidence import judging as evidence
-from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.flaky_exclusion import excluded_tests
 from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests, long_reach
 from data.verdicts.lanes import MASK_BITS, LaneWindow
@@ -28,7 +31,7 @@ from data.verdicts.status_masks import TestLane
 from data.verdicts.unread_history import unread_lanes
 from data.verdicts.verdicts import judge_tests, test_names
 
-FAILING = CLASSES[:3]  # regression, new_failure, still_failing
+FAILING: tuple[FailingClass, ...] = ("regression", "new_failure", "still_failing")
 NEW = FAILING[:2]
 WITH_RESULTS = ("ok", "failing", "incomplete")  # states of a finished run
 
@@ -47,11 +50,11 @@ class RunInLane:
     ends with it, so that later runs change nothing in its answer."""
 
     lane: Filter
-    runs: list[dict[str, Any]]
+    runs: list[Run]
     age: int
 
     @property
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Run:
         return self.runs[self.age]
 
 
@@ -61,12 +64,11 @@ def gate(
     flt: Filter,
     run: str | None = None,
     baseline: str | None = None,
-    kinds: tuple[str, ...] = NEW,
+    kinds: tuple[FailingClass, ...] = NEW,
     max_new: int = 0,
     limit: int = 200,
-) -> dict[str, Any]:
-    """{"state": passed | closed | unknown, "reason", "pending", "run", "baseline" (runs or None), "new", "max_new",
-    "counts" (by class), "tests" (at most `limit`), "left_out": {"failures", "noisy", "storms", "hosts"}}.
+) -> Gate:
+    """Whether a run fails where its baseline did not; `tests` has at most `limit`.
 
     `run`: a number or id; default the newest of the filter's release. `baseline`: a number or id, or a release (its
     newest complete run in the same environment); default the newest complete run before. A test counts if it failed in
@@ -75,37 +77,56 @@ def gate(
     neither run, unless the filter includes storms; with `exclude_flaky`, flaky tests do not count. `pending`: waiting
     may help.
     """
-    left_out = {"failures": 0, "noisy": 0, "storms": [], "hosts": []}
-    answer: dict[str, Any] = {"state": gate_text.UNKNOWN, "reason": "", "pending": False, "run": None, "baseline": None}
-    answer |= {"new": 0, "max_new": max_new, "counts": dict.fromkeys(FAILING, 0), "tests": [], "left_out": left_out}
+    answer: Gate = {
+        "state": gate_text.UNKNOWN,
+        "reason": "",
+        "pending": False,
+        "run": None,
+        "baseline": None,
+        "new": 0,
+        "max_new": max_new,
+        "counts": {"regression": 0, "new_failure": 0, "still_failing": 0},
+        "tests": [],
+        "left_out": {"failures": 0, "noisy": 0, "storms": [], "hosts": []},
+    }
     try:
         candidate = _candidate(store, flt, run)
         answer["run"] = candidate.run
         _check_history(store, candidate)
         base = _baseline(store, candidate, baseline)
     except _UnknownError as error:
-        return answer | {"reason": str(error), "pending": error.pending}
+        return {**answer, "reason": str(error), "pending": error.pending}
 
     scope = replace(candidate.lane, module=flt.module, topology=flt.topology)
     failing = _failing(store, scope, candidate, base)
-    answer |= {"baseline": base.run, "left_out": left_out | _left_out(store, scope, candidate)}
+    answer["baseline"] = base.run
+    answer["left_out"] = _left_out(store, scope, candidate)
     if flt.exclude_flaky:
-        flaky = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"], ()))
+        flaky = set(excluded_tests(store, candidate.run["release"]).get(candidate.run["environment"] or "", ()))
         answer["left_out"]["noisy"] = sum(test_lane.test in flaky for test_lane, _ in failing)
         failing = [(test_lane, evidence_) for test_lane, evidence_ in failing if test_lane.test not in flaky]
     counting = []
     for test_lane, evidence_ in failing:
-        name = evidence.judge(evidence_)["class"]
+        name = _failing_class(evidence_)
         answer["counts"][name] += 1
         if name in kinds:
-            counting.append((FAILING.index(name), test_lane.module, test_lane.test, evidence_))
+            counting.append((FAILING.index(name), test_lane.module, test_lane.test, name, evidence_))
     counting.sort(key=lambda row: row[:3])
     answer["new"] = len(counting)
-    names = test_names(store, [test for _, _, test, _ in counting[:limit]])
-    answer["tests"] = [_row(test, names[test], module, evidence_) for _, module, test, evidence_ in counting[:limit]]
+    names = test_names(store, [test for _, _, test, _, _ in counting[:limit]])
+    answer["tests"] = [
+        _row(test, names[test], module, name, evidence_) for _, module, test, name, evidence_ in counting[:limit]
+    ]
     results = _result_count(store, candidate, flt)
     lacking = _lacking(store, candidate.run, flt)
-    return answer | gate_text.decide(candidate.run, base.run, lacking, results, len(counting), max_new, kinds)
+    return {**answer, **gate_text.decide(candidate.run, base.run, lacking, results, len(counting), max_new, kinds)}
+
+
+def _failing_class(evidence_: ComparisonEvidence) -> FailingClass:
+    """The class of a test that fails now."""
+    found = evidence.judge(evidence_)["class"]
+    assert found == "regression" or found == "new_failure" or found == "still_failing"
+    return found
 
 
 def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
@@ -120,7 +141,7 @@ def _candidate(store: Store, flt: Filter, run: str | None) -> RunInLane:
             name = gate_text.run_name(other["release"], other["environment"], other["job"], other["number"])
             raise _UnknownError(gate_text.run_of_another(flt.release, flt.environment, name))
         raise _UnknownError(gate_text.no_run(flt.release, flt.environment, run), pending=True)
-    environments = sorted({row["environment"] for row in matching})
+    environments = sorted({row["environment"] or "" for row in matching})
     if len(environments) > 1:
         raise _UnknownError(gate_text.several_environments(flt.release, environments, run))
     if run is not None and len({_job(row) for row in matching}) > 1:  # in a folder each job has a run 1, 2, ...
@@ -165,14 +186,14 @@ def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunIn
     return RunInLane(candidate.lane, candidate.runs, candidate.runs.index((own or matching)[0]))
 
 
-def _job(run: dict[str, Any]) -> tuple[str, str]:
+def _job(run: Run) -> tuple[str, str]:
     """What numbers a run."""
     return run["source"], run["job"]
 
 
 def _failing(
     store: Store, scope: Filter, candidate: RunInLane, base: RunInLane
-) -> list[tuple[TestLane, dict[str, Any]]]:
+) -> list[tuple[TestLane, ComparisonEvidence]]:
     """The tests that failed in the candidate, each with its evidence."""
     analysis = analyse_lanes(store, scope, long_reach(store))
     window = analysis.window
@@ -189,7 +210,7 @@ def _failing(
     rows = []
     for test_lane in failing:
         number, status = _last_result(before.get(test_lane.test), window, base)
-        evidence_ = {
+        evidence_: ComparisonEvidence = {
             "rule": "class",
             "base": _side(f"{release}#{number}", status),
             "candidate": _side(f"#{candidate.run['number']}", "failed"),
@@ -210,21 +231,26 @@ def _last_result(test_lane: TestLane | None, window: LaneWindow, base: RunInLane
     return base.run["number"], None
 
 
-def _side(name: str, status: str | None) -> dict[str, Any]:
+def _side(name: str, status: str | None) -> ComparedSide:
     """One side of the evidence of a comparison."""
-    return {"of": name, **{each: int(each == status) for each in ("passed", "failed", "skipped")}}
+    return {
+        "of": name,
+        "passed": int(status == "passed"),
+        "failed": int(status == "failed"),
+        "skipped": int(status == "skipped"),
+    }
 
 
-def _verdict_kinds(store: Store, scope: Filter) -> dict[int, list[str]]:
+def _verdict_kinds(store: Store, scope: Filter) -> dict[int, list[VerdictKind]]:
     """By test: the verdict kinds after the run."""
     _, verdicts = judge_tests(store, scope)
     return {verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index) for verdict in verdicts}
 
 
-def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, Any]:
+def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> GateLeftOut:
     """The mass failures of the run and the bad hosts of its lane, and how many failures of the run they explain."""
     if scope.include_storms:
-        return {}
+        return {"failures": 0, "noisy": 0, "storms": [], "hosts": []}
     analysis = analyse_lanes(store, scope, long_reach(store))
     storms = [row for row in storm_rows(store, analysis.window, analysis.storms) if row["run"] == candidate.run["id"]]
     on_bad_hosts = sum(
@@ -232,12 +258,12 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> dict[str, An
     )
     hosts = [host_row(analysis, host) for host in analysis.hosts if host.bad]
     failures = on_bad_hosts + sum(storm["failed"] for storm in storms)
-    return {"failures": failures, "storms": storms, "hosts": hosts if on_bad_hosts else []}
+    return {"failures": failures, "noisy": 0, "storms": storms, "hosts": hosts if on_bad_hosts else []}
 
 
-def _lacking(store: Store, run: dict[str, Any], flt: Filter) -> dict[str, Any] | None:
-    """How many builds the run lacks ({"missing", "aborted", "partial", "first_partial", "pending"}); None if none. With
-    a module in the filter, those that usually test it, or whose tests are unknown."""
+def _lacking(store: Store, run: Run, flt: Filter) -> gate_text.Lacks | None:
+    """What the run lacks; None if nothing. With a module in the filter, the builds that usually test it, or whose tests
+    are unknown."""
     if not run["incomplete"]:
         return None
     found = gaps(store, (run["id"],)).get(run["id"], [])
@@ -266,14 +292,14 @@ def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:
     return found["total"] if found else 0
 
 
-def _row(test: int, names: dict[str, Any], module: str, evidence_: dict[str, Any]) -> dict[str, Any]:
+def _row(test: int, names: TestName, module: str, name: FailingClass, evidence_: ComparisonEvidence) -> GateTest:
     derived = evidence.judge(evidence_)
     return {
         "test": ids.text(test),
         "key": f"{names['file']}::{names['class']}::{names['name']}",
         "name": names["name"],
         "module": module,
-        "class": derived["class"],
+        "class": name,
         "before": derived["before"],
         "kinds": evidence_["kinds"],
         "sentence": evidence.sentence(evidence_),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from data.answers.base import VerdictKind
+from data.answers.runs import Run
+from data.answers.tests import TestName
+from data.answers.trends import TestGrid
 from data.cache.result_arrays import FAILED, FINAL, PASSED, RERUN, ResultRows
 from data.lake.cached_query import cached_query, of_release, of_tables
 from data.lake.cursors import registered
@@ -19,7 +22,7 @@ from data.queries.runs import runs
 from data.verdicts import verdicts
 from data.verdicts.lanes import listed_builds
 from data.verdicts.priorities import UNKNOWN, metadata_sql, priorities_of_tests, rows_in_filter
-from data.verdicts.rules import KINDS, worst_kind
+from data.verdicts.rules import KINDS
 from data.verdicts.verdicts import LaneVerdict
 
 ORDERS = ("failing", "verdict", "priority", "module", "name")
@@ -34,7 +37,7 @@ def grid(
     kinds: tuple[str, ...] = (),
     text: str | None = None,
     order: str = "failing",
-) -> dict[str, Any]:
+) -> TestGrid:
     """{"runs", "tests", "cells"}: the newest `flt.runs` (30) runs, newest first; for each test one string with a letter
     per run: P passed, F failed, K passed after a failed attempt, S skipped, - did not run (or its build is missing).
 
@@ -47,16 +50,24 @@ def grid(
     found = verdicts.judge_tests(store, replace(flt, runs=None))[1] if flt.release else []
     chosen = None if not kinds else {verdict.test_lane.test for verdict in found if verdict.kinds & set(kinds)}
     rank = (
-        {test: KINDS.index(worst_kind(carried)) for test, carried in _verdict_kinds(found).items()}
+        {test: min(map(KINDS.index, carried)) for test, carried in _verdict_kinds(found).items()}
         if order == "verdict"
         else {}
     )
     rows = _cells(store, columns, flt, _named(store, text, chosen), order, rank, limit, offset)
     shown = {row["test"] for row, _ in rows}
+    priority_of = priorities_of_tests(store, shown, flt.release)
     kinds_of = _verdict_kinds(verdict for verdict in found if verdict.test_lane.test in shown)
     return {
         "runs": [
-            {name: run[name] for name in ("id", "number", "version", "environment", "started_at", "state")}
+            {
+                "id": run["id"],
+                "number": run["number"],
+                "version": run["version"],
+                "environment": run["environment"],
+                "started_at": run["started_at"],
+                "state": run["state"],
+            }
             for run in columns
         ],
         "tests": [
@@ -65,7 +76,7 @@ def grid(
                 "key": f"{row['file']}::{row['class']}::{row['name']}",
                 "name": row["name"],
                 "module": row["module"],
-                "priority": row["priority"],
+                "priority": priority_of.get(row["test"]),
                 "kinds": sorted(kinds_of.get(row["test"], ()), key=KINDS.index),
             }
             for row, _ in rows
@@ -74,9 +85,9 @@ def grid(
     }
 
 
-def _verdict_kinds(found: Iterable[LaneVerdict]) -> dict[int, set[str]]:
+def _verdict_kinds(found: Iterable[LaneVerdict]) -> dict[int, set[VerdictKind]]:
     """By test: its verdict kinds in all environments."""
-    kinds_of: dict[int, set[str]] = {}
+    kinds_of: dict[int, set[VerdictKind]] = {}
     for verdict in found:
         kinds_of.setdefault(verdict.test_lane.test, set()).update(verdict.kinds)
     return kinds_of
@@ -86,21 +97,22 @@ def _verdict_kinds(found: Iterable[LaneVerdict]) -> dict[int, set[str]]:
 def topologies(store: Store, flt: Filter, release: str | None) -> list[str]:
     """The topologies on which a release (or a module of it) was tested."""
     part = " AND module = $module" if flt.module is not None else ""
-    rows = store.rows(
+    rows = store.cursor().execute(
         f"SELECT DISTINCT topology FROM build_counts WHERE release = $release AND topology <> ''{part} ORDER BY 1",
         {"release": release} | ({"module": flt.module} if part else {}),
     )
-    return [row["topology"] for row in rows]
+    return [topology for (topology,) in rows.fetchall()]
 
 
 @cached_query(of_tables("tests", "matched_metadata"))
 def priorities(store: Store, release: str | None) -> list[str]:
     """The priorities of a release's tests in the metadata, and UNKNOWN for tests without one."""
-    rows = store.rows(
+    rows = store.cursor().execute(
         f"SELECT DISTINCT priority FROM ({metadata_sql(store)}) WHERE priority IS NOT NULL ORDER BY 1",
         {"metadata_release": release},
     )
-    return [*(row["priority"] for row in rows), UNKNOWN] if rows else []
+    named = [priority for (priority,) in rows.fetchall()]
+    return [*named, UNKNOWN] if named else []
 
 
 def _named(store: Store, text: str | None, chosen: set[int] | None) -> set[int] | None:
@@ -114,17 +126,24 @@ def _named(store: Store, text: str | None, chosen: set[int] | None) -> set[int] 
     return found if chosen is None else found & chosen
 
 
+class _Line(TestName):
+    """A test of the page, and its line in the arrays."""
+
+    module: str
+    line: int
+
+
 def _cells(
     store: Store,
-    columns: list[dict[str, Any]],
+    columns: list[Run],
     flt: Filter,
     wanted: set[int] | None,
     order: str,
     rank: dict[int, int],
     limit: int,
     offset: int,
-) -> list[tuple[dict[str, Any], str]]:
-    """Each test (test, file, class, name, module, priority) and its letters, in order; `rank` is that of the tests'
+) -> list[tuple[_Line, str]]:
+    """Each test and its letters, in order; `rank` is that of the tests'
     verdicts."""
     builds = listed_builds(store, {ids.number(run["id"]): (0, index) for index, run in enumerate(columns)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
@@ -171,13 +190,11 @@ def _cells(
             f"""SELECT k.test, t.file, t.class, t.name, k.module::VARCHAR AS module, k.line
             FROM candidates k JOIN tests t USING (test) {sorted_by}
             ORDER BY {by}, k.test LIMIT $limit OFFSET $offset""",
-            ({"metadata_release": flt.release} if sorted_by else {}) | {"limit": limit, "offset": offset},
+            {"limit": limit, "offset": offset, **({"metadata_release": flt.release} if sorted_by else {})},
+            _Line,
         )
-    priority_of = priorities_of_tests(store, [row["test"] for row in page], flt.release)
-    for row in page:
-        row["priority"] = priority_of.get(row["test"])
     line = np.full(len(rows.tests), -1, dtype=np.int32)
-    line[[row.pop("line") for row in page]] = np.arange(len(page))
+    line[[row["line"] for row in page]] = np.arange(len(page))
     letters = _letters(rows, at[line[rows.test[at]] >= 0], line, age, (len(page), len(columns)))
     return [(row, letters[index].tobytes().decode()) for index, row in enumerate(page)]
 

@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
+from data.answers.operations import (
+    BuildRemark,
+    Drop,
+    EmptyBuild,
+    EmptyRun,
+    Freshness,
+    Gap,
+    IngestSource,
+    LedgerRow,
+    LedgerState,
+    TableSize,
+)
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.connection import LAKE, local_catalog
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
+from data.model.sql_values import SqlParameters
 from data.tasks import poll_status
 
 
-def status(store: Store) -> list[dict[str, Any]]:
+def status(store: Store) -> list[IngestSource]:
     """One row a source: the last poll and its outcome, the next (None: not known; past: it is due), whether it is being
     read now, open work by state, builds and results held, lag in seconds."""
     now = datetime.now(UTC).replace(tzinfo=None)
     polls = poll_status.latest(store, now)
-    rows = []
-    for row in _sources(store):
-        row = {**row, "next_poll": None, "is_read": False, **polls.get(row["source"], {})}
-        last = row["last_poll"]
-        age = None if last is None else (now - datetime.fromisoformat(last.rstrip("Z"))).total_seconds()
-        rows.append(row | {"lag_s": age})
+    rows: list[IngestSource] = []
+    for source in _sources(store):
+        row: IngestSource = {
+            **source,
+            "next_poll": None,
+            "is_read": False,
+            "lag_s": None,
+            **polls.get(source["source"], {}),
+        }
+        if row["last_poll"] is not None:
+            row["lag_s"] = (now - datetime.fromisoformat(row["last_poll"].rstrip("Z"))).total_seconds()
+        rows.append(row)
     return rows
 
 
-def is_late(source: Mapping[str, Any]) -> bool:
+def is_late(source: IngestSource) -> bool:
     """Whether a configured source was last polled longer ago than twice its interval, or never."""
     if source["poll_minutes"] is None:
         return False
     return source["lag_s"] is None or source["lag_s"] > 2 * 60 * source["poll_minutes"]
 
 
-def freshness(store: Store) -> dict[str, Any]:
-    """Whether new data arrives, as every screen and /health show it: {"state": live | late (a source was not polled for
-    twice its interval) | stopped (no ingest process is running) | unwatched (no source is configured), "behind_s":
-    seconds since the data was last up to date, None where it is or never was}."""
+def freshness(store: Store) -> Freshness:
+    """Whether new data arrives, as every screen and /health show it."""
     if not store.settings.source:
         return {"state": "unwatched", "behind_s": None}
     sources = [row for row in status(store) if row["poll_minutes"] is not None]
@@ -62,8 +79,90 @@ def _seconds_since(moment: str) -> float:
     return max(0.0, (now - datetime.fromisoformat(moment.rstrip("Z"))).total_seconds())
 
 
+class _Source(TypedDict):
+    """A source as the lake has it: IngestSource without what follows from the clock."""
+
+    source: str
+    last_poll: str | None
+    last_error: str | None
+    last_failed: int | None
+    duration_s: float | None
+    requests: int | None
+    failed_24h: int
+    open: int
+    retrying: int
+    running: int
+    gone: int
+    builds: int
+    results: int
+    newest_build: str | None
+    without_results: int
+    flagged: int
+    poll_minutes: float | None
+
+
+class _SourceRow(TypedDict):
+    source: str
+    last_poll: datetime | None
+    last_error: str | None
+    last_failed: int | None
+    duration_s: float | None
+    requests: int | None
+    failed_24h: int | None
+    open: int | None
+    retrying: int | None
+    running: int | None
+    gone: int | None
+    builds: int | None
+    results: int | None
+    newest_build: datetime | None
+    without_results: int | None
+    flagged: int | None
+
+
+class _LedgerRow(TypedDict):
+    source: str
+    job: str
+    number: int
+    kind: Literal["run", "build"]
+    state: LedgerState
+    attempts: int
+    crashes: NotRequired[int | None]  # no column in earlier snapshots
+    error: str | None
+    next_try: datetime | None
+    first_seen: datetime | None
+    updated_at: datetime | None
+
+
+class _Remark(TypedDict):
+    build: int
+    job: str
+    number: int
+    started_at: datetime
+    path: str | None
+    message: str
+
+
+class _EmptyBuild(TypedDict):
+    build: int
+    source: str
+    job: str
+    number: int
+    started_at: datetime
+    result: str | None
+
+
+class _EmptyRun(TypedDict):
+    run: int
+    source: str
+    job: str
+    number: int
+    started_at: datetime
+    result: str | None
+
+
 @cached_query()
-def _sources(store: Store) -> list[dict[str, Any]]:
+def _sources(store: Store) -> list[_Source]:
     rows = store.rows(
         """WITH polled AS (
             SELECT source, max(started_at) AS last_poll,
@@ -78,23 +177,59 @@ def _sources(store: Store) -> list[dict[str, Any]]:
                     count(*) FILTER (state = 'final' AND total = 0) AS without_results,
                     count(*) FILTER (flags <> '') AS flagged FROM builds GROUP BY source)
         SELECT * FROM (SELECT source FROM polled UNION SELECT source FROM held UNION SELECT source FROM open) s
-        LEFT JOIN polled USING (source) LEFT JOIN open USING (source) LEFT JOIN held USING (source) ORDER BY source"""
+        LEFT JOIN polled USING (source) LEFT JOIN open USING (source) LEFT JOIN held USING (source) ORDER BY source""",
+        {},
+        _SourceRow,
     )
-    counts = ("open", "retrying", "running", "gone", "builds", "results", "without_results", "flagged", "failed_24h")
-    configured = {source.name: source for source in store.settings.source}
-    answer = [
-        row
-        | {name: int(row[name] or 0) for name in counts}
-        | {"last_poll": iso(row["last_poll"]), "newest_build": iso(row["newest_build"])}
-        | {"poll_minutes": configured[row["source"]].poll_minutes if row["source"] in configured else None}
-        for row in rows
-    ]
+    poll_minutes = {source.name: source.poll_minutes for source in store.settings.source}
+    answer = [_source(row, poll_minutes.get(row["source"])) for row in rows]
     with_rows = {row["source"] for row in answer}
-    for name, source in configured.items():
-        if name not in with_rows:
-            empty = dict.fromkeys(("last_poll", "last_error", "last_failed", "duration_s", "requests", "newest_build"))
-            answer.append({"source": name, **empty, **dict.fromkeys(counts, 0), "poll_minutes": source.poll_minutes})
-    return answer
+    return answer + [_no_polls(name, minutes) for name, minutes in poll_minutes.items() if name not in with_rows]
+
+
+def _source(row: _SourceRow, poll_minutes: float | None) -> _Source:
+    return {
+        "source": row["source"],
+        "last_poll": iso(row["last_poll"]),
+        "last_error": row["last_error"],
+        "last_failed": row["last_failed"],
+        "duration_s": row["duration_s"],
+        "requests": row["requests"],
+        "failed_24h": int(row["failed_24h"] or 0),
+        "open": int(row["open"] or 0),
+        "retrying": int(row["retrying"] or 0),
+        "running": int(row["running"] or 0),
+        "gone": int(row["gone"] or 0),
+        "builds": int(row["builds"] or 0),
+        "results": int(row["results"] or 0),
+        "newest_build": iso(row["newest_build"]),
+        "without_results": int(row["without_results"] or 0),
+        "flagged": int(row["flagged"] or 0),
+        "poll_minutes": poll_minutes,
+    }
+
+
+def _no_polls(name: str, poll_minutes: float | None) -> _Source:
+    """A configured source that nothing was read from."""
+    return {
+        "source": name,
+        "last_poll": None,
+        "last_error": None,
+        "last_failed": None,
+        "duration_s": None,
+        "requests": None,
+        "failed_24h": 0,
+        "open": 0,
+        "retrying": 0,
+        "running": 0,
+        "gone": 0,
+        "builds": 0,
+        "results": 0,
+        "newest_build": None,
+        "without_results": 0,
+        "flagged": 0,
+        "poll_minutes": poll_minutes,
+    }
 
 
 @cached_query(of_tables("ledger"))
@@ -106,12 +241,12 @@ def ledger(
     offset: int = 0,
     flt: Filter = EVERYTHING,
     rechecks: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[LedgerRow]:
     """Open work: discovered builds that are not done, with their error. Failed builds come first, then waiting ones by
     their next try, then those that Jenkins has deleted, and last, with `rechecks`, builds that are read and will be
     rechecked once."""
     where = "true" if rechecks else "state <> 'recheck'"
-    parameters: dict[str, Any] = {"limit": limit, "offset": offset}
+    parameters: SqlParameters = {"limit": limit, "offset": offset}
     for name, value in (("source", source), ("state", state)):
         if value is not None:
             where += f" AND {name} = ${name}"
@@ -122,11 +257,22 @@ def ledger(
             source, job, number
         LIMIT $limit OFFSET $offset""",
         parameters,
+        _LedgerRow,
     )
     return [
-        row
-        | {name: iso(row[name]) for name in ("next_try", "first_seen", "updated_at")}
-        | {"crashes": row.get("crashes") or 0}  # no column in earlier snapshots
+        {
+            "source": row["source"],
+            "job": row["job"],
+            "number": row["number"],
+            "kind": row["kind"],
+            "state": row["state"],
+            "attempts": row["attempts"],
+            "error": row["error"],
+            "next_try": iso(row["next_try"]),
+            "first_seen": iso(row["first_seen"]),
+            "updated_at": iso(row["updated_at"]),
+            "crashes": row.get("crashes") or 0,
+        }
         for row in rows
     ]
 
@@ -143,19 +289,19 @@ def rechecks(store: Store, source: str | None = None) -> int:
 @cached_query()
 def build_names(store: Store, builds: Sequence[str]) -> dict[str, str]:
     """By build id: release, module and number, as text."""
-    rows = store.rows(
+    rows = store.cursor().execute(
         "SELECT build, release, module, number FROM builds WHERE build IN (SELECT unnest($builds))",
         {"builds": [ids.number(build) for build in builds]},
     )
-    return {ids.text(row["build"]): "{release} {module} #{number}".format(**row) for row in rows}
+    return {ids.text(build): f"{release} {module} #{number}" for build, release, module, number in rows.fetchall()}
 
 
 @cached_query()
-def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[str, Any]]:
+def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[Gap]:
     """Build numbers that are in no table between the first and the newest known one of a job: (source, job, first,
     last) of each hole, newest first. Picked or backfilled builds from before the polled history leave no gaps;
     nor do imports and uploads, whose numbers are free."""
-    rows = store.rows(
+    return store.rows(
         """WITH held AS (
             SELECT source, job, number, started_at FROM builds UNION ALL
             SELECT source, job, number, started_at FROM runs),
@@ -171,14 +317,14 @@ def gaps(store: Store, flt: Filter = EVERYTHING, limit: int = 200) -> list[dict[
             SELECT *, lead(number) OVER (PARTITION BY source, job ORDER BY number) AS following FROM known)
         WHERE following > number + 1 ORDER BY last DESC, source, job LIMIT $limit""",
         {"limit": limit},
+        Gap,
     )
-    return rows
 
 
 @cached_query()
-def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[dict[str, Any]]:
+def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[Drop]:
     """Jobs whose newest final build has fewer tests than `share` of the median of the ten before it."""
-    rows = store.rows(
+    return store.rows(
         f"""WITH numbered AS (
             SELECT source, job, number, total,
                 row_number() OVER (PARTITION BY source, job ORDER BY rank DESC) AS age
@@ -189,12 +335,12 @@ def drops(store: Store, flt: Filter = EVERYTHING, share: float = 0.8) -> list[di
         HAVING count(*) > 3 AND any_value(total) FILTER (age = 1) < $share * median(total) FILTER (age BETWEEN 2 AND 11)
         ORDER BY source, job""",
         {"share": share},
+        Drop,
     )
-    return rows
 
 
 @cached_query()
-def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+def remarks(store: Store, limit: int = 100) -> list[BuildRemark]:
     """The parsers' warnings about reports, newest builds first: (build (id), job, number, started_at, path,
     message)."""
     rows = store.rows(
@@ -203,20 +349,42 @@ def remarks(store: Store, limit: int = 100) -> list[dict[str, Any]]:
             JOIN {store.derived_table("build_order")} o USING (build)
         ORDER BY o.rank DESC, w.path, w.message LIMIT $limit""",
         {"limit": limit},
+        _Remark,
     )
-    return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+    return [
+        {
+            "build": ids.text(row["build"]),
+            "job": row["job"],
+            "number": row["number"],
+            "started_at": iso(row["started_at"]),
+            "path": row["path"],
+            "message": row["message"],
+        }
+        for row in rows
+    ]
 
 
 @cached_query()
-def empty_builds(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+def empty_builds(store: Store, limit: int = 100) -> list[EmptyBuild]:
     """The newest finished builds without results: (build (id), source, job, number, started_at, result)."""
     rows = store.rows(
         f"""SELECT build, source, job, number, started_at, result
         FROM builds JOIN {store.derived_table("build_order")} USING (build) WHERE state = 'final' AND total = 0
         ORDER BY rank DESC LIMIT $limit""",
         {"limit": limit},
+        _EmptyBuild,
     )
-    return [row | {"build": ids.text(row["build"]), "started_at": iso(row["started_at"])} for row in rows]
+    return [
+        {
+            "build": ids.text(row["build"]),
+            "source": row["source"],
+            "job": row["job"],
+            "number": row["number"],
+            "started_at": iso(row["started_at"]),
+            "result": row["result"],
+        }
+        for row in rows
+    ]
 
 
 def catalog_bytes(store: Store) -> int | None:
@@ -228,7 +396,7 @@ def catalog_bytes(store: Store) -> int | None:
 
 
 @cached_query()
-def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
+def empty_runs(store: Store, limit: int = 100) -> list[EmptyRun]:
     """The newest finished orchestrating builds whose module builds are unknown: (run (id),
     source, job, number, started_at, result)."""
     rows = store.rows(
@@ -237,15 +405,28 @@ def empty_runs(store: Store, limit: int = 100) -> list[dict[str, Any]]:
         GROUP BY r.source, r.job, r.number, r.started_at HAVING count(b.job) = 0
         ORDER BY r.started_at DESC, r.number DESC, r.job LIMIT $limit""",
         {"limit": limit},
+        _EmptyRun,
     )
-    return [row | {"run": ids.text(row["run"]), "started_at": iso(row["started_at"])} for row in rows]
+    return [
+        {
+            "run": ids.text(row["run"]),
+            "source": row["source"],
+            "job": row["job"],
+            "number": row["number"],
+            "started_at": iso(row["started_at"]),
+            "result": row["result"],
+        }
+        for row in rows
+    ]
 
 
 @cached_query()
-def sizes(store: Store) -> list[dict[str, Any]]:
+def sizes(store: Store) -> list[TableSize]:
     """By table: its data files and their bytes, in the newest snapshot."""
     return store.rows(
         f"""SELECT table_name AS "table", (file_count + delete_file_count)::BIGINT AS files,
             (file_size_bytes + delete_file_size_bytes)::BIGINT AS bytes
-        FROM ducklake_table_info('{LAKE}') ORDER BY table_name"""
+        FROM ducklake_table_info('{LAKE}') ORDER BY table_name""",
+        {},
+        TableSize,
     )

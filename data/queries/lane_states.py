@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
+from data.answers.evidence import KindCounts, LaneEvidence, LaneFacts, RunFacts
+from data.answers.runs import LaneState, Run
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -29,14 +31,46 @@ from data.verdicts.unread_history import unread_histories
 
 RUNS = 60  # the most runs of a lane
 # Worst first.
-STATES = ("broken", "failing", "incomplete", "running", "stale", "ok", "empty")
+STATES: tuple[LaneState, ...] = ("broken", "failing", "incomplete", "running", "stale", "ok", "empty")
 NOT_READY = lane_state.NOT_READY
 
 
-def lane_states(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """The lanes of the filter's release, the one that tests most first: {"environment", "state", "incomplete", "stale",
-    "reasons", "words" (tests by their worst verdict kind), "unjudged", "runs" (newest first), "latest" (its newest
-    finished run), "running" (a run that goes on), "age_s" (of its newest run)}.
+class StateOfLane(TypedDict):
+    state: LaneState
+    incomplete: bool
+    stale: bool
+
+
+class LaneStatus(StateOfLane):
+    """The state of a lane and what it follows from: `words` (tests by their worst verdict kind), `runs` (newest first),
+    `latest` (its newest finished run), `running` (a run that goes on), `age_s` (of its newest run)."""
+
+    environment: str | None
+    reasons: list[str]
+    words: KindCounts
+    unjudged: int
+    runs: list[Run]
+    latest: Run | None
+    running: Run | None
+    age_s: float | None
+
+
+class _Lane(TypedDict):
+    """A lane without the clock."""
+
+    environment: str | None
+    runs: list[Run]
+    latest: Run | None
+    running: Run | None
+    facts: LaneFacts
+
+
+class LaneSummary(StateOfLane):
+    reasons: list[str]
+
+
+def lane_states(store: Store, flt: Filter) -> list[LaneStatus]:
+    """The lanes of the filter's release, the one that tests most first.
 
     Not cached as a whole: staleness follows the clock.
     """
@@ -45,26 +79,29 @@ def lane_states(store: Store, flt: Filter) -> list[dict[str, Any]]:
     return [_with_state(lane, now, hours) for lane in _lanes(store, flt)]
 
 
-def worst_lane(lanes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The lane in the worst state, with `incomplete` and `stale` where any lane is; its `reasons` name their lane
-    if there are several."""
-    worst = min(lanes, key=lambda lane: STATES.index(lane["state"]))
-    several = len(lanes) > 1
-    return worst | {
+def worst_state(lanes: Sequence[StateOfLane]) -> StateOfLane:
+    """The worst state of several lanes or releases, with `incomplete` and `stale` where any is."""
+    return {
+        "state": min((lane["state"] for lane in lanes), key=STATES.index),
         "incomplete": any(lane["incomplete"] for lane in lanes),
         "stale": any(lane["stale"] for lane in lanes),
+    }
+
+
+def worst_lane(lanes: Sequence[LaneStatus]) -> LaneSummary:
+    """The worst state of a release's lanes; the reasons name their lane if there are several."""
+    several = len(lanes) > 1
+    return {
+        **worst_state(lanes),
         "reasons": [
-            f"{lane['environment']}: {reason}" if several else reason
-            for lane in lanes
-            for reason in lane.get("reasons", ())
-            if "environment" in lane
+            f"{lane['environment']}: {reason}" if several else reason for lane in lanes for reason in lane["reasons"]
         ],
     }
 
 
-def _with_state(lane: dict[str, Any], now: datetime, stale_hours: float) -> dict[str, Any]:
+def _with_state(lane: _Lane, now: datetime, stale_hours: float) -> LaneStatus:
     age = (now - datetime.fromisoformat(lane["runs"][0]["started_at"].rstrip("Z"))).total_seconds()
-    evidence = lane["facts"] | {"age_s": age, "stale_hours": stale_hours}
+    evidence: LaneEvidence = {**lane["facts"], "age_s": age, "stale_hours": stale_hours}
     return {
         "environment": lane["environment"],
         **lane_state.judge(evidence),
@@ -79,20 +116,19 @@ def _with_state(lane: dict[str, Any], now: datetime, stale_hours: float) -> dict
 
 
 @cached_query(of_release)
-def _lanes(store: Store, flt: Filter) -> list[dict[str, Any]]:
-    """The lanes of the filter's release without the clock: environment, runs, latest, running, facts."""
+def _lanes(store: Store, flt: Filter) -> list[_Lane]:
     assert flt.release is not None
     of_release = matrix_lane(flt.release, flt)
     cells = read_cells(store, of_release, "environment")
     finished = finished_runs(store, of_release)
     shown = newest_runs(finished)
-    by_environment: dict[str, list[dict[str, Any]]] = {}
+    by_environment: dict[str | None, list[Run]] = {}
     for run in runs(store, flt, RUNS):
         by_environment.setdefault(run["environment"], []).append(run)
-    for environment in {key[0] for key in finished} - by_environment.keys():
-        by_environment[environment] = runs(store, replace(flt, environment=environment), RUNS)
+    for missing in {key[0] for key in finished} - by_environment.keys():
+        by_environment[missing] = runs(store, replace(flt, environment=missing), RUNS)
     unread = {history.environment: history.row()["sentence"] for history in unread_histories(store, of_release)}
-    lanes: list[dict[str, Any]] = []
+    lanes: list[_Lane] = []
     for environment, lane_runs in by_environment.items():
         own = {
             module: cell
@@ -107,34 +143,53 @@ def _lanes(store: Store, flt: Filter) -> list[dict[str, Any]]:
                 "runs": lane_runs,
                 "latest": next((run for run in lane_runs if run["state"] != "running"), None),
                 "running": running,
-                "facts": _facts(own, newest, flt.module)
-                | {"running": running is not None, "unread": unread.get(environment)},
+                "facts": _facts(own, newest, flt.module, running is not None, unread.get(environment or "")),
             }
         )
     lanes.sort(key=lambda lane: (_most_results(lane["runs"]), len(lane["runs"])), reverse=True)
     return lanes
 
 
-def _most_results(lane_runs: Sequence[dict[str, Any]]) -> int:
+def _most_results(lane_runs: Sequence[Run]) -> int:
     return max((run["total"] for run in lane_runs if run["state"] != "running"), default=-1)
 
 
-def _facts(cells: Mapping[str, Cell], newest: Sequence[dict[str, Any]], module: str | None) -> dict[str, Any]:
+def _facts(
+    cells: Mapping[str, Cell], newest: Sequence[Run], module: str | None, running: bool, unread: str | None
+) -> LaneFacts:
     """What the state of a lane is judged on (data/verdicts/evidence/lane_state.py), from its cells by module and the
     newest finished run of each of its jobs."""
     states = {name: matrix_cell.judge(cell_facts(cell))["state"] for name, cell in cells.items()}
     usable = {name for name, cell in cells.items() if cell.counts["total"] and states[name] != "broken"}
     run = next((run for run in newest if run["incomplete"]), next(iter(newest), None))
     lacking = any(cell.lacking for cell in cells.values())
+    tests = {kind: len({test for cell in cells.values() for test in cell.tests[kind]}) for kind in KINDS}
     return {
-        "run": run
-        and {
-            name: run[name] for name in ("number", "missing", "aborted", "partial", "first_partial", "result", "builds")
-        }
-        | {"incomplete": lacking or (module is None and run["incomplete"])},
-        "words": {kind: len({test for cell in cells.values() for test in cell.tests[kind]}) for kind in KINDS},
+        "run": run and _run_facts(run, lacking or (module is None and run["incomplete"])),
+        "running": running,
+        "unread": unread,
+        "words": {
+            "regression": tests["regression"],
+            "new_failure": tests["new_failure"],
+            "always_failing": tests["always_failing"],
+            "flaky": tests["flaky"],
+            "fixed": tests["fixed"],
+        },
         "unjudged": len({test for cell in cells.values() for test in cell.tests[UNJUDGED]}),
         "failing": "failing" in states.values(),
         "usable": bool(usable),
         "unusable": sorted(name for name in cells.keys() - usable if states[name] != "empty"),
+    }
+
+
+def _run_facts(run: Run, incomplete: bool) -> RunFacts:
+    return {
+        "number": run["number"],
+        "missing": run["missing"],
+        "aborted": run["aborted"],
+        "partial": run["partial"],
+        "first_partial": run["first_partial"],
+        "result": run["result"],
+        "builds": run["builds"],
+        "incomplete": incomplete,
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
+from data.answers.tests import AmbiguousMetadata
 from data.cache.dependencies import Dependency
 from data.lake.cached_query import cached_query, of_build, run_dependencies
 from data.lake.connection import LAKE
@@ -84,10 +85,10 @@ def _aliases(store: Store) -> dict[str, tuple[str, str]]:
 
 
 @cached_query()
-def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[AmbiguousMetadata]:
     """The rows of metadata that count for no test, because tests of several files or classes fit: [{base_name, file,
     class, release, case_id, testrail_id, tests (how many fit)}], most tests first."""
-    return store.rows(f"SELECT * FROM ({AMBIGUOUS_METADATA}) ORDER BY tests DESC, base_name")
+    return store.rows(f"SELECT * FROM ({AMBIGUOUS_METADATA}) ORDER BY tests DESC, base_name", {}, AmbiguousMetadata)
 
 
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")
@@ -105,9 +106,9 @@ def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]
         except ValueError:
             return []
     where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")
-    rows = store.rows(
+    rows = store.cursor().execute(
         f"""SELECT r.run FROM runs r JOIN {store.derived_table("run_order")} o USING (run)
         WHERE {where} AND r.number = $number ORDER BY o.rank DESC""",
         parameters | {"number": int(found["number"])},
     )
-    return [ids.text(row["run"]) for row in rows]
+    return [ids.text(run) for (run,) in rows.fetchall()]

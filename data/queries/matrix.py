@@ -9,15 +9,27 @@ listed in data/queries/matrix_tests.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Literal, TypedDict
 
+from data.answers.evidence import CellEvidence
+from data.answers.matrix import (
+    CellState,
+    Matrix,
+    MatrixCell,
+    MatrixColumn,
+    MatrixRow,
+    OverallCell,
+    OverallMatrix,
+    OverallRow,
+)
+from data.answers.runs import Run
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import COUNTS, pass_rate
-from data.queries.lane_states import lane_states, worst_lane
+from data.model.measures import pass_rate
+from data.queries.lane_states import LaneStatus, StateOfLane, lane_states, worst_lane, worst_state
 from data.queries.matrix_cells import (
     UNJUDGED,
     Cell,
@@ -28,14 +40,33 @@ from data.queries.matrix_cells import (
     newest_runs,
     read_cells,
 )
-from data.verdicts.evidence import judging as evidence
+from data.verdicts.evidence import matrix_cell as evidence
 from data.verdicts.evidence.matrix_cell import BROKEN_KINDS, STATES
 
-AXES = ("environment", "topology")
-_LANE_FIELDS = ("state", "incomplete", "stale", "reasons")
+MatrixAxis = Literal["environment", "topology"]
+AXES: tuple[MatrixAxis, ...] = ("environment", "topology")
 
 
-def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment") -> dict[str, Any] | None:
+class StateOfCell(TypedDict):
+    state: CellState
+    incomplete: bool
+
+
+class _CellSum(StateOfCell):
+    """The worst state of several cells, and their tests."""
+
+    tests: int
+    unjudged: int
+
+
+class _Table(_CellSum):
+    """A matrix without the states that follow the clock."""
+
+    columns: list[MatrixColumn]
+    rows: list[MatrixRow]
+
+
+def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: MatrixAxis = "environment") -> Matrix | None:
     """{"release", "by", "state", "incomplete", "stale", "reasons", "tests" (broken ones), "unjudged" (failed on their
     only run), "columns": [{value, state, incomplete, tests, unjudged, runs; an environment also stale, reasons}],
     "rows": [{module, state, incomplete, tests, unjudged, cells: [one per column]}]}, worst rows first. A cell: state
@@ -55,15 +86,36 @@ def matrix(store: Store, release: str, flt: Filter = EVERYTHING, by: str = "envi
         return None
     lanes = {lane["environment"]: lane for lane in lane_states(store, replace(flt, release=release))}
     columns = [
-        column | ({name: lanes[column["value"]][name] for name in _LANE_FIELDS} if by == "environment" else {})
+        _with_lane_state(column, lanes[column["value"]]) if by == "environment" else column
         for column in found["columns"]
     ]
     worst = worst_lane(list(lanes.values()))
-    return {"release": release, "by": by, **found, **{name: worst[name] for name in _LANE_FIELDS}, "columns": columns}
+    return {
+        "release": release,
+        "by": by,
+        "state": worst["state"],
+        "incomplete": worst["incomplete"],
+        "tests": found["tests"],
+        "unjudged": found["unjudged"],
+        "columns": columns,
+        "rows": found["rows"],
+        "stale": worst["stale"],
+        "reasons": worst["reasons"],
+    }
+
+
+def _with_lane_state(column: MatrixColumn, lane: LaneStatus) -> MatrixColumn:
+    return {
+        **column,
+        "state": lane["state"],
+        "incomplete": lane["incomplete"],
+        "stale": lane["stale"],
+        "reasons": lane["reasons"],
+    }
 
 
 @cached_query(of_release)
-def _cells(store: Store, release: str, flt: Filter, by: str) -> dict[str, Any] | None:
+def _cells(store: Store, release: str, flt: Filter, by: str) -> _Table | None:
     """The matrix without the states that follow the clock."""
     lane = matrix_lane(release, flt)
     finished = finished_runs(store, lane)
@@ -78,41 +130,56 @@ def _cells(store: Store, release: str, flt: Filter, by: str) -> dict[str, Any] |
     return _table(store, sorted({module for module, _ in cells}), runs_of, cells)
 
 
-def overall(store: Store, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+def overall(store: Store, flt: Filter = EVERYTHING) -> OverallMatrix | None:
     """Modules against releases, shaped like `matrix` with `by` "release": a cell is the worst of the module's cells in
     the environments of that release, with the broken tests of all of them and the sentences of the tested ones.
     Newest release first. None if no release has a finished run."""
     at = store if flt.as_of is None else store.at(flt.as_of)
-    names = [row["release"] for row in at.rows("SELECT release FROM releases ORDER BY release DESC")]
+    names = [name for (name,) in at.cursor().execute("SELECT release FROM releases ORDER BY release DESC").fetchall()]
     answers = {name: matrix(store, name, replace(flt, release=None)) for name in names}
     found = {name: answer for name, answer in answers.items() if answer is not None}
     if not found:
         return None
     rows_of = {name: {row["module"]: row for row in answer["rows"]} for name, answer in found.items()}
-    rows = []
+    rows: list[OverallRow] = []
     for module in sorted({module for release_rows in rows_of.values() for module in release_rows}):
         cells = [_row_as_cell(rows_of[name].get(module)) for name in found]
         rows.append({"module": module, **_sum(cells), "cells": cells})
     rows.sort(key=_worst_first)
-    columns = [
+    columns: list[MatrixColumn] = [
         {
             "value": name,
-            **{key: answer[key] for key in (*_LANE_FIELDS, "tests", "unjudged")},
+            "state": answer["state"],
+            "incomplete": answer["incomplete"],
+            "stale": answer["stale"],
+            "reasons": answer["reasons"],
+            "tests": answer["tests"],
+            "unjudged": answer["unjudged"],
             "runs": [run for column in answer["columns"] for run in column["runs"]],
         }
         for name, answer in found.items()
     ]
-    worst = worst_lane(columns)
-    totals = {name: sum(column[name] for column in columns) for name in ("tests", "unjudged")}
-    lane = {name: worst[name] for name in ("state", "incomplete", "stale")}
-    return {"release": None, "by": "release", **lane, **totals, "columns": columns, "rows": rows}
+    worst = worst_state([_release_state(answer) for answer in found.values()])
+    return {
+        "release": None,
+        "by": "release",
+        "state": worst["state"],
+        "incomplete": worst["incomplete"],
+        "stale": worst["stale"],
+        "tests": sum(answer["tests"] for answer in found.values()),
+        "unjudged": sum(answer["unjudged"] for answer in found.values()),
+        "columns": columns,
+        "rows": rows,
+    }
 
 
-def _table(
-    store: Store, modules: list[str], runs_of: Mapping[str, list[dict[str, Any]]], cells: Mapping[CellKey, Cell]
-) -> dict[str, Any]:
-    """The matrix of these cells: state, tests, unjudged, columns, rows."""
-    rows = []
+def _release_state(answer: Matrix) -> StateOfLane:
+    return {"state": answer["state"], "incomplete": answer["incomplete"], "stale": answer["stale"]}
+
+
+def _table(store: Store, modules: list[str], runs_of: Mapping[str, list[Run]], cells: Mapping[CellKey, Cell]) -> _Table:
+    """The matrix of these cells."""
+    rows: list[MatrixRow] = []
     for module in modules:
         row = [
             _cell(store, module, column, cells.get((module, column), Cell()), runs) for column, runs in runs_of.items()
@@ -121,12 +188,19 @@ def _table(
             {"module": module, **_worst(row, [cell for key, cell in cells.items() if key[0] == module]), "cells": row}
         )
     rows.sort(key=_worst_first)
-    columns = [
+    columns: list[MatrixColumn] = [
         {
             "value": column,
             **_worst([row["cells"][index] for row in rows], [cell for key, cell in cells.items() if key[1] == column]),
             "runs": [
-                {name: run[name] for name in ("id", "number", "environment", "version", "started_at")} for run in runs
+                {
+                    "id": run["id"],
+                    "number": run["number"],
+                    "environment": run["environment"],
+                    "version": run["version"],
+                    "started_at": run["started_at"],
+                }
+                for run in runs
             ],
         }
         for index, (column, runs) in enumerate(runs_of.items())
@@ -135,31 +209,38 @@ def _table(
     return {**totals, "columns": columns, "rows": rows}
 
 
-def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[dict[str, Any]]) -> dict[str, Any]:
+def _cell(store: Store, module: str, column: str, cell: Cell, newest: list[Run]) -> MatrixCell:
     shown = [run for run in newest if run["id"] in cell.runs] or newest
-    cell_evidence = {
+    cell_evidence: CellEvidence = {
         "rule": "cell",
         "module": module,
         "column": column,
         "numbers": [run["number"] for run in shown],
         **cell_facts(cell),
     }
-    kinds = cell_evidence["words"]
+    kinds, found = cell_evidence["words"], evidence.judge(cell_evidence)
     return {
-        **evidence.judge(cell_evidence),
+        "state": found["state"],
+        "incomplete": found["incomplete"],
+        "tests": found["tests"],
+        "unjudged": found["unjudged"],
         "regressions": kinds["regression"],
         "new_failures": kinds["new_failure"],
         "always_failing": kinds["always_failing"],
         "flaky": kinds["flaky"],
-        **{name: cell.counts[name] for name in COUNTS},
-        "pass_rate": pass_rate(cell.counts, store.settings.measures),
+        "total": cell.counts["total"],
+        "passed": cell.counts["passed"],
+        "failed": cell.counts["failed"],
+        "errors": cell.counts["errors"],
+        "skipped": cell.counts["skipped"],
+        "pass_rate": pass_rate(cell_evidence, store.settings.measures),
         "expected_total": cell_evidence["expected_total"],
         "sentence": evidence.sentence(cell_evidence),
         "evidence": cell_evidence,
     }
 
 
-def _worst(cells: list[dict[str, Any]], contents: Iterable[Cell]) -> dict[str, Any]:
+def _worst(cells: Sequence[StateOfCell], contents: Iterable[Cell]) -> _CellSum:
     """The worst state of several cells, and how many broken tests they have, each counted once."""
     contents = list(contents)
     tests = {test for cell in contents for kind in BROKEN_KINDS for test in cell.tests[kind]}
@@ -167,14 +248,14 @@ def _worst(cells: list[dict[str, Any]], contents: Iterable[Cell]) -> dict[str, A
     return {**_worst_state(cells), "tests": len(tests), "unjudged": len(alone)}
 
 
-def _worst_state(cells: list[dict[str, Any]]) -> dict[str, Any]:
+def _worst_state(cells: Sequence[StateOfCell]) -> StateOfCell:
     return {
         "state": min((cell["state"] for cell in cells), key=STATES.index, default="empty"),
         "incomplete": any(cell["incomplete"] for cell in cells),
     }
 
 
-def _row_as_cell(row: dict[str, Any] | None) -> dict[str, Any]:
+def _row_as_cell(row: MatrixRow | None) -> OverallCell:
     """A module's row in the matrix of its release as a cell of the overall matrix."""
     sentences = [cell["sentence"] for cell in row["cells"] if cell["state"] != "empty"] if row else []
     return {
@@ -186,10 +267,14 @@ def _row_as_cell(row: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _sum(cells: list[dict[str, Any]]) -> dict[str, Any]:
+def _sum(cells: Sequence[OverallCell]) -> _CellSum:
     """The worst state of several releases, and their tests: a test counts in each."""
-    return {**_worst_state(cells), **{name: sum(cell[name] for cell in cells) for name in ("tests", "unjudged")}}
+    return {
+        **_worst_state(cells),
+        "tests": sum(cell["tests"] for cell in cells),
+        "unjudged": sum(cell["unjudged"] for cell in cells),
+    }
 
 
-def _worst_first(row: dict[str, Any]) -> tuple[int, int, int, str]:
+def _worst_first(row: MatrixRow | OverallRow) -> tuple[int, int, int, str]:
     return STATES.index(row["state"]), -row["tests"], -row["unjudged"], row["module"]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
+from data.answers.base import VerdictKind
+from data.answers.evidence import CellFacts
+from data.answers.runs import Run
 from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal
 from data.model.filters import Filter
-from data.model.measures import COUNTS
+from data.model.measures import COUNTS, CountName
+from data.model.sql_values import SqlParameters
 from data.queries.missing_results import LackingBuild, expected_total, gaps
 from data.queries.runs import newest_of_jobs
 from data.verdicts.disturbances.mass_failures import columns_in_storms
@@ -28,7 +32,21 @@ UNJUDGED, BAD_HOST = "unjudged", "sick"  # why a failure has no verdict: its tes
 
 CellKey = tuple[str, str]  # module, column
 # Environment, source and job that made the runs -> its finished runs, newest first.
-FinishedRuns = dict[tuple[str, str, str], list[dict[str, Any]]]
+FinishedRuns = dict[tuple[str, str, str], list[Run]]
+
+
+class _CellCounts(TypedDict):
+    """Results of a module on a topology in a build of a run."""
+
+    run: int
+    build: int
+    module: str
+    topology: str
+    total: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
 
 
 @dataclass
@@ -37,7 +55,7 @@ class Cell:
     UNJUDGED or BAD_HOST."""
 
     runs: set[str] = field(default_factory=set)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    counts: dict[CountName, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     in_storms: int = 0  # results in mass failures
     storm_failures: int = 0
     expected: bool = False  # the module was tested here in an earlier run
@@ -48,10 +66,14 @@ class Cell:
     tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
 
 
-def cell_facts(cell: Cell) -> dict[str, Any]:
+def cell_facts(cell: Cell) -> CellFacts:
     """What the state of a cell is judged on (data/verdicts/evidence/matrix_cell.py)."""
     return {
-        **cell.counts,
+        "total": cell.counts["total"],
+        "passed": cell.counts["passed"],
+        "failed": cell.counts["failed"],
+        "errors": cell.counts["errors"],
+        "skipped": cell.counts["skipped"],
         "stormy": cell.in_storms,
         "stormy_failures": cell.storm_failures,
         "expected": cell.expected,
@@ -59,7 +81,13 @@ def cell_facts(cell: Cell) -> dict[str, Any]:
         "lacking": cell.lacking,
         "unread": cell.unread,
         "expected_total": expected_total(cell.counts["total"], cell.lacks),
-        "words": {kind: len(cell.tests[kind]) for kind in KINDS},
+        "words": {
+            "regression": len(cell.tests["regression"]),
+            "new_failure": len(cell.tests["new_failure"]),
+            "always_failing": len(cell.tests["always_failing"]),
+            "flaky": len(cell.tests["flaky"]),
+            "fixed": len(cell.tests["fixed"]),
+        },
         "unjudged": len(cell.tests[UNJUDGED]),
         "sick": len(cell.tests[BAD_HOST]),
     }
@@ -75,11 +103,11 @@ def finished_runs(store: Store, lane: Filter) -> FinishedRuns:
     found: FinishedRuns = defaultdict(list)
     for run in newest_of_jobs(store, Filter(lane.release, lane.version, lane.environment), SEARCHED_RUNS):
         if run["state"] != "running":
-            found[run["environment"], run["source"], run["job"]].append(run)
+            found[run["environment"] or "", run["source"], run["job"]].append(run)
     return found
 
 
-def newest_runs(finished: FinishedRuns) -> dict[str, dict[str, Any]]:
+def newest_runs(finished: FinishedRuns) -> dict[str, Run]:
     """By run id: the newest finished run of each job, newest first."""
     newest = sorted((runs[0] for runs in finished.values()), key=lambda run: str(run["started_at"]), reverse=True)
     return {run["id"]: run for run in newest}
@@ -106,12 +134,12 @@ def _read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
             row,
             newest_of[row["run"]],
             row["module"],
-            newest_of[row["run"]]["environment"] if by_environment else row["topology"],
+            (newest_of[row["run"]]["environment"] or "") if by_environment else row["topology"],
         )
         for row in _counts(store, list(newest_of), lane.topology)
     ]
     # Of several jobs that test a module in one environment, the one that ran last.
-    tested_by: dict[tuple[str, str, str], dict[str, Any]] = {}
+    tested_by: dict[tuple[str, str, str | None], Run] = {}
     for _, run, module, column in counts:
         other = tested_by.setdefault((module, column, run["environment"]), run)
         if run["started_at"] > other["started_at"]:
@@ -122,8 +150,8 @@ def _read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
     for row, run, module, column in counts:
         if ids.text(row["run"]) == run["id"] == tested_by[module, column, run["environment"]]["id"]:
             cell = cells[module, column]
-            for name in COUNTS:
-                cell.counts[name] += row[name]
+            for count in COUNTS:
+                cell.counts[count] += row[count]
             if (row["build"], module) in in_storms:
                 cell.in_storms += row["total"]
                 cell.storm_failures += row["failed"]
@@ -143,12 +171,12 @@ def _read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
     return dict(cells)
 
 
-def _add_gaps(cells: dict[CellKey, Cell], by: str, run: dict[str, Any], gaps_of_run: Sequence[LackingBuild]) -> None:
+def _add_gaps(cells: dict[CellKey, Cell], by: str, run: Run, gaps_of_run: Sequence[LackingBuild]) -> None:
     """Note in the cells which modules a run lacks results of; by topology, in every cell of the module."""
     for gap in gaps_of_run:
         for module, count in gap.results.items():
             by_environment = by == "environment"
-            columns = [run["environment"]] if by_environment else [key[1] for key in cells if key[0] == module]
+            columns = [run["environment"] or ""] if by_environment else [key[1] for key in cells if key[0] == module]
             for column in columns:
                 cell = cells[module, column]
                 if cell.runs and run["id"] not in cell.runs:
@@ -160,7 +188,7 @@ def _add_gaps(cells: dict[CellKey, Cell], by: str, run: dict[str, Any], gaps_of_
                     cell.lacks += count or 0
 
 
-def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[CellKey, Iterable[str], int]]:
+def verdict_kinds(store: Store, lane: Filter, by: str) -> Iterable[tuple[CellKey, Iterable[VerdictKind], int]]:
     """(cell, verdict kinds, test) of each test with a verdict; by topology, those on which it failed last."""
     window, verdicts = judge_tests(store, lane)
     if by == "environment":
@@ -227,20 +255,25 @@ def _failed_topologies(
         f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM {results} r
         JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
         WHERE {where} AND r.is_final AND r.status = 'failed' AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
-        parameters
-        | {name: [getattr(build, name) for build in builds] for name in ("build", "lane", "age")}
-        | {"tests": sorted({test for test, _ in tests})},
+        {
+            **parameters,
+            "build": [build.build for build in builds],
+            "lane": [build.lane for build in builds],
+            "age": [build.age for build in builds],
+            "tests": sorted({test for test, _ in tests}),
+        },
     )
     return rows.fetchall()
 
 
-def _counts(store: Store, runs: list[int], topology: str | None) -> list[dict[str, Any]]:
-    part = {} if topology is None else {"topology": topology}
+def _counts(store: Store, runs: list[int], topology: str | None) -> list[_CellCounts]:
+    part: SqlParameters = {} if topology is None else {"topology": topology}
     return store.rows(
         f"""SELECT rb.run, c.build, c.module, c.topology, c.total, c.passed, c.failed, c.errors, c.skipped
         FROM run_builds rb JOIN build_counts c USING (build)
         WHERE rb.run IN (SELECT unnest($runs::BIGINT[])){and_equal(part, "c")}""",
-        {"runs": runs} | part,
+        {"runs": runs, **part},
+        _CellCounts,
     )
 
 

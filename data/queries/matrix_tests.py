@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
+from data.answers.matrix import UnjudgedTest
+from data.answers.verdicts import Verdict
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
@@ -26,7 +27,7 @@ LIMIT = 500  # tests of one answer
 @cached_query(of_release)
 def broken(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[Verdict]:
     """The verdicts of the broken tests in the cells of `flt.module` and `column` (None: all), worst first."""
     lane = matrix_lane(release, flt)
     chosen = {
@@ -44,7 +45,7 @@ def broken(
 @cached_query(of_release)
 def unjudged(
     store: Store, release: str, flt: Filter = EVERYTHING, by: str = "environment", column: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[UnjudgedTest]:
     """The tests in these cells that failed on their only run: {test, name, module, environment, run, number}."""
     lane = matrix_lane(release, flt)
     newest = newest_runs(finished_runs(store, lane))
@@ -54,7 +55,7 @@ def unjudged(
         if why == UNJUDGED and flt.module in (None, module) and column in (None, cell_column)
     }
     names = test_names(store, [test for test, _ in found])
-    rows = [
+    rows: list[UnjudgedTest] = [
         {
             "test": ids.text(test),
             "name": names[test]["name"],

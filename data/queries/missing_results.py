@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TypedDict
 
 from data.cache.dependencies import WHOLE_STORE, depend_on
 from data.lake.cached_query import cached_query, of_runs
@@ -38,14 +38,39 @@ class LackingBuild:
     results: dict[str, int | None]
 
 
+class _Gap(TypedDict):
+    """A row of `gaps`, with the release and environment of its run."""
+
+    run: int
+    source: str
+    job: str
+    number: int
+    module: str
+    build: int | None
+    gap: str
+    why: str | None
+    release: str
+    environment: str
+
+
+class _Nearest(TypedDict):
+    """Results of a module in one of the nearest builds; `at` is the index of the gap, `own`: of its lane."""
+
+    at: int
+    build: int
+    own: bool
+    module: str
+    total: int
+
+
 @cached_query(of_runs("runs"))
 def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[str, list[LackingBuild]]:
     """Run id -> the gaps of the run, for those of these runs that have any."""
-    numbers = {"runs": [ids.number(run) for run in runs]}
     found = store.rows(
         f"""SELECT g.*, r.release, r.environment FROM {store.derived_table("gaps")} g JOIN runs r USING (run)
         WHERE g.run IN (SELECT unnest($runs::BIGINT[])) ORDER BY g.run, g.job, g.number""",
-        numbers,
+        {"runs": [ids.number(run) for run in runs]},
+        _Gap,
     )
     if not found:
         return {}
@@ -53,7 +78,7 @@ def gaps(store: Store, runs: tuple[str, ...], flt: Filter = EVERYTHING) -> dict[
     read = _results_read(store, [row["build"] for row in found if row["build"] is not None])
     answer: dict[str, list[LackingBuild]] = defaultdict(list)
     for index, row in enumerate(found):
-        got = read.get(row["build"], {})
+        got = read.get(row["build"] or 0, {})
         expected = usual.get(index)
         lacks: dict[str, int | None] = {
             module: None if expected is None else max(expected.get(module, 0) - got.get(module, 0), 0)
@@ -87,7 +112,7 @@ def expected_total(total: int, lacks: int | None) -> int | None:
     return total + lacks if lacks else None
 
 
-def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, dict[str, int]]:
+def _usual_results(store: Store, found: Sequence[_Gap]) -> dict[int, dict[str, int]]:
     """Index of the gap -> owning module -> the median number of results in the nearest builds of its job."""
     rows = store.rows(
         f"""WITH g AS (
@@ -104,8 +129,16 @@ def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, d
                 abs(b.number - g.number), b.build) <= $nearest)
         SELECT n.at, n.build, n.own, c.module, sum(c.total)::INTEGER AS total
         FROM nearest n JOIN build_counts c USING (build) GROUP BY ALL""",
-        {name: [row[name] for row in found] for name in ("source", "job", "number", "release", "environment")}
-        | {"at": list(range(len(found))), "nearest": NEAREST},
+        {
+            "source": [row["source"] for row in found],
+            "job": [row["job"] for row in found],
+            "number": [row["number"] for row in found],
+            "release": [row["release"] for row in found],
+            "environment": [row["environment"] for row in found],
+            "at": list(range(len(found))),
+            "nearest": NEAREST,
+        },
+        _Nearest,
     )
     builds: dict[int, set[int]] = defaultdict(set)
     totals: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -127,12 +160,12 @@ def _usual_results(store: Store, found: Sequence[dict[str, Any]]) -> dict[int, d
 
 def _results_read(store: Store, builds: Sequence[int]) -> dict[int, dict[str, int]]:
     """Build -> owning module -> the results that it has."""
-    rows = store.rows(
+    rows = store.cursor().execute(
         """SELECT build, module, sum(total)::INTEGER AS total FROM build_counts
         WHERE build IN (SELECT unnest($builds::BIGINT[])) GROUP BY ALL""",
         {"builds": builds},
     )
     read: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in rows:
-        read[row["build"]][row["module"]] = row["total"]
+    for build, module, total in rows.fetchall():
+        read[build][module] = total
     return read

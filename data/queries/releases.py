@@ -5,41 +5,42 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
+from data.answers.runs import Choices, Run, SparkPoint, Tile, TileLane, Version
 from data.lake.cached_query import cached_query, of_names, of_release, of_tables
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import COUNTS, iso
-from data.queries.lane_states import lane_states
-from data.verdicts.rules import KINDS
+from data.model.measures import iso
+from data.queries.lane_states import LaneStatus, lane_states
 from data.verdicts.unread_history import UnreadLane, unread_histories
 
 SPARK = 20
-_SPARK_FIELDS = (
-    *("id", "number", "started_at", "state", "incomplete", "pass_rate", "total", "passed", "failed", "skipped"),
-)
-# Key of a tile -> verdict kind.
-WORDS = {
-    "new_failures": "new_failure",
-    "regressions": "regression",
-    "always_failing": "always_failing",
-    "flaky": "flaky",
-    "fixed": "fixed",
-}
 
 
-def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+class _VersionRow(TypedDict):
+    version: str | None
+    runs: int
+    first: datetime
+    last: datetime
+    latest: int
+
+
+def tiles(store: Store, flt: Filter = EVERYTHING) -> list[Tile]:
     """One tile per release line, newest activity first. All of it is about one `environment`, the one that tests most,
     so that a small staging run does not represent the release; `lanes` has the state of every environment. Counts are
     of the newest finished run; a test counts under its worst verdict kind alone.
 
     Not cached as a whole: freshness and staleness follow the clock.
     """
-    filters = [replace(flt, release=name) for name in release_names(store, flt) if flt.release in (None, name)]
-    found = [_tile(each, lane_states(store, each), unread_histories(store, each)) for each in filters]
+    found = []
+    for name in release_names(store, flt):
+        if flt.release in (None, name):
+            own = replace(flt, release=name)
+            found.append(_tile(name, lane_states(store, own), unread_histories(store, own)))
     found.sort(key=lambda tile: tile["freshness_s"] if tile["freshness_s"] is not None else math.inf)
     return found
 
@@ -47,10 +48,11 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
 @cached_query(of_tables("releases"))
 def release_names(store: Store, flt: Filter = EVERYTHING) -> list[str]:
     """All release lines of the store, also those that a filter leaves out."""
-    return [row["release"] for row in store.rows("SELECT release FROM releases ORDER BY release")]
+    found = store.cursor().execute("SELECT release FROM releases ORDER BY release")
+    return [release for (release,) in found.fetchall()]
 
 
-def release(store: Store, name: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+def release(store: Store, name: str, flt: Filter = EVERYTHING) -> Tile | None:
     """One tile; None for an unknown release line."""
     return next(iter(tiles(store, replace(flt, release=name))), None)
 
@@ -63,23 +65,34 @@ def run_of_release(store: Store, flt: Filter) -> str | None:
     return latest and latest["id"]
 
 
-def _tile(flt: Filter, lanes: list[dict[str, Any]], unread: list[UnreadLane]) -> dict[str, Any]:
+def _tile(release: str, lanes: list[LaneStatus], unread: list[UnreadLane]) -> Tile:
     lane = lanes[0] if lanes else _NO_LANE
     latest, running, words = lane["latest"], lane["running"], lane["words"]
-    shown = latest or running or {}
+    shown = latest or running
     return {
-        "release": flt.release,
+        "release": release,
         "environment": lane["environment"],
-        **{name: lane[name] for name in ("state", "incomplete", "stale", "reasons")},
-        "pass_rate": shown.get("pass_rate"),
-        **{name: shown.get(name, 0) for name in COUNTS},
-        **{name: words[kind] for name, kind in WORDS.items()},
+        "state": lane["state"],
+        "incomplete": lane["incomplete"],
+        "stale": lane["stale"],
+        "reasons": lane["reasons"],
+        "pass_rate": shown["pass_rate"] if shown else None,
+        "total": shown["total"] if shown else 0,
+        "passed": shown["passed"] if shown else 0,
+        "failed": shown["failed"] if shown else 0,
+        "errors": shown["errors"] if shown else 0,
+        "skipped": shown["skipped"] if shown else 0,
+        "new_failures": words["new_failure"],
+        "regressions": words["regression"],
+        "always_failing": words["always_failing"],
+        "flaky": words["flaky"],
+        "fixed": words["fixed"],
         "unjudged": lane["unjudged"],
         "unread_history": [history.row() for history in unread],
         "latest_run": latest,
         "running_run": running,
         "freshness_s": lane["age_s"],
-        "spark": [{name: run[name] for name in _SPARK_FIELDS} for run in reversed(lane["runs"][:SPARK])],
+        "spark": [_spark_point(run) for run in reversed(lane["runs"][:SPARK])],
         "lanes": [_lane_row(each) for each in lanes],
         "environments": sorted(each["environment"] for each in lanes if each["environment"]),
         "versions": sorted(
@@ -88,12 +101,37 @@ def _tile(flt: Filter, lanes: list[dict[str, Any]], unread: list[UnreadLane]) ->
     }
 
 
-def _lane_row(lane: dict[str, Any]) -> dict[str, Any]:
-    """The state of one environment, in a line."""
-    run = lane["latest"] or lane["running"]
+def _spark_point(run: Run) -> SparkPoint:
     return {
-        **{name: lane[name] for name in ("environment", "state", "incomplete", "stale", "reasons", "unjudged")},
-        **{name: lane["words"][kind] for name, kind in WORDS.items()},
+        "id": run["id"],
+        "number": run["number"],
+        "started_at": run["started_at"],
+        "state": run["state"],
+        "incomplete": run["incomplete"],
+        "pass_rate": run["pass_rate"],
+        "total": run["total"],
+        "passed": run["passed"],
+        "failed": run["failed"],
+        "skipped": run["skipped"],
+    }
+
+
+def _lane_row(lane: LaneStatus) -> TileLane:
+    """The state of one environment, in a line."""
+    run = lane["latest"] or lane["runs"][0]
+    words = lane["words"]
+    return {
+        "environment": lane["environment"],
+        "state": lane["state"],
+        "incomplete": lane["incomplete"],
+        "stale": lane["stale"],
+        "reasons": lane["reasons"],
+        "unjudged": lane["unjudged"],
+        "new_failures": words["new_failure"],
+        "regressions": words["regression"],
+        "always_failing": words["always_failing"],
+        "flaky": words["flaky"],
+        "fixed": words["fixed"],
         "run": run["id"],
         "number": run["number"],
         "pass_rate": run["pass_rate"],
@@ -101,13 +139,13 @@ def _lane_row(lane: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_NO_LANE: dict[str, Any] = {
+_NO_LANE: LaneStatus = {
     "environment": None,
     "state": "empty",
     "incomplete": False,
     "stale": False,
     "reasons": [],
-    "words": dict.fromkeys(KINDS, 0),
+    "words": {"regression": 0, "new_failure": 0, "always_failing": 0, "flaky": 0, "fixed": 0},
     "unjudged": 0,
     "runs": [],
     "latest": None,
@@ -117,24 +155,37 @@ _NO_LANE: dict[str, Any] = {
 
 
 @cached_query(of_names)
-def choices(store: Store, flt: Filter) -> dict[str, list[str]]:
+def choices(store: Store, flt: Filter) -> Choices:
     """The choices of the selectors: all releases, and the versions, environments and modules of the chosen one."""
     where, parameters = conditions(replace(flt, version=None, environment=None), "r")
-    found = store.rows(
+    found = store.cursor().execute(
         f"""SELECT list(DISTINCT version) FILTER (version IS NOT NULL) AS versions,
             list_sort(list(DISTINCT environment) FILTER (environment IS NOT NULL)) AS environments
         FROM runs r WHERE {where}""",
         parameters,
-    )[0]
-    releases = [row["release"] for row in store.rows("SELECT release FROM releases")]
+    )
+    ((found_versions, environments),) = found.fetchall()
     part = " WHERE release = $release" if flt.release else ""
-    modules = store.rows(f"SELECT DISTINCT module FROM build_counts{part} ORDER BY module", parameters if part else {})
+    modules = store.cursor().execute(
+        f"SELECT DISTINCT module FROM build_counts{part} ORDER BY module", {"release": flt.release} if part else None
+    )
     return {
-        "releases": sorted(releases, key=_natural, reverse=True),
-        "versions": sorted(found["versions"] or [], key=_natural, reverse=True),
-        "environments": found["environments"] or [],
-        "modules": [row["module"] for row in modules],
+        "releases": sorted(release_names(store), key=_natural, reverse=True),
+        "versions": sorted(found_versions or [], key=_natural, reverse=True),
+        "environments": environments or [],
+        "modules": [module for (module,) in modules.fetchall()],
     }
+
+
+def offered_names(offered: Choices, what: str) -> list[str]:
+    """The choices of the selector of this name; none for another name."""
+    names = {
+        "release": offered["releases"],
+        "version": offered["versions"],
+        "environment": offered["environments"],
+        "module": offered["modules"],
+    }
+    return names.get(what, [])
 
 
 def _natural(text: str) -> list[tuple[bool, int, str]]:
@@ -144,7 +195,7 @@ def _natural(text: str) -> list[tuple[bool, int, str]]:
 
 
 @cached_query(of_release)
-def versions(store: Store, release: str, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+def versions(store: Store, release: str, flt: Filter = EVERYTHING) -> list[Version]:
     """The versions of a release line, newest first: version, runs, first and last run."""
     rows = store.rows(
         f"""SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
@@ -152,7 +203,15 @@ def versions(store: Store, release: str, flt: Filter = EVERYTHING) -> list[dict[
         FROM runs JOIN {store.derived_table("run_order")} USING (run) WHERE release = $release
         GROUP BY version ORDER BY max(rank) DESC""",
         {"release": release},
+        _VersionRow,
     )
     return [
-        row | {"first": iso(row["first"]), "last": iso(row["last"]), "latest": ids.text(row["latest"])} for row in rows
+        {
+            "version": row["version"],
+            "runs": row["runs"],
+            "first": iso(row["first"]),
+            "last": iso(row["last"]),
+            "latest": ids.text(row["latest"]),
+        }
+        for row in rows
     ]

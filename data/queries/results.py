@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from typing import Literal, TypedDict, TypeVar
 
+from data.answers.builds import BuildResult
+from data.answers.runs import Result
+from data.answers.tests import TestNames
 from data.lake.cached_query import cached_query, of_build, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, set_fields
 from data.model.filters import EVERYTHING, Filter
+from data.model.sql_values import SqlParameters
 from data.queries.builds import build_table, partition
-from data.queries.failure_texts import attempt_key, messages
+from data.queries.failure_texts import AttemptRow, attempt_key, messages
 from data.verdicts.priorities import priority_condition
 from data.verdicts.verdicts import test_names
 
-Row = dict[str, Any]
-_Query = tuple[str, dict[str, Any]]  # SQL, and its parameters
+_Query = tuple[str, SqlParameters]  # SQL, and its parameters
+R = TypeVar("R")
 _NOTHING: _Query = "FROM results WHERE false", {}
+
+
+class _ResultRow(AttemptRow):
+    """A row of `results`."""
+
+    module: str
+    host: str | None
+    kind: Literal["failure", "error"] | None
+    signature: int | None
+    duration_s: float | None
+    is_final: bool
+    position: int | None
+
+
+class _NamedRow(_ResultRow, TestNames):
+    pass
 
 
 @cached_query(of_runs("run_id"))
@@ -30,10 +51,10 @@ def run_results(
     limit: int = 200,
     offset: int = 0,
     rerun: bool = False,
-) -> list[Row]:
+) -> list[Result]:
     """The final results of a run, worst first, then by module and key; at most `limit` from `offset`. With `rerun`,
     only those of reruns."""
-    return _run_rows(store, _page(store, _run(store, run_id, flt, status, text, rerun), limit, offset))
+    return _run_rows(store, _page(store, _run(store, run_id, flt, status, text, rerun), _NamedRow, limit, offset))
 
 
 def all_run_results(
@@ -44,10 +65,10 @@ def all_run_results(
     status: str | None = None,
     text: str | None = None,
     rerun: bool = False,
-) -> Iterator[list[Row]]:
+) -> Iterator[list[Result]]:
     """All rows of `run_results`, `size` at a time, from one query: each page would sort the run again."""
     store = store if flt.as_of is None else store.at(flt.as_of)
-    for batch in store.batches(*_run(store, run_id, flt, status, text, rerun), size):
+    for batch in store.batches(*_run(store, run_id, flt, status, text, rerun), _NamedRow, size):
         yield _run_rows(store, batch)
 
 
@@ -62,10 +83,10 @@ def build_results(
     attempts: bool = False,
     limit: int = 200,
     offset: int = 0,
-) -> list[Row]:
+) -> list[BuildResult]:
     """The final results of a build (`attempts`: every attempt), worst first; with the head of the failure text."""
     query = _build(store, build_id, flt, status, text, host, attempts)
-    return _build_rows(store, _page(store, query, limit, offset))
+    return _build_rows(store, _page(store, query, _ResultRow, limit, offset))
 
 
 def all_build_results(
@@ -77,20 +98,20 @@ def all_build_results(
     text: str | None = None,
     host: str | None = None,
     attempts: bool = False,
-) -> Iterator[list[Row]]:
+) -> Iterator[list[BuildResult]]:
     """All rows of `build_results`, `size` at a time, from one query."""
     store = store if flt.as_of is None else store.at(flt.as_of)
-    for batch in store.batches(*_build(store, build_id, flt, status, text, host, attempts), size):
+    for batch in store.batches(*_build(store, build_id, flt, status, text, host, attempts), _ResultRow, size):
         yield _build_rows(store, batch)
 
 
-def _page(store: Store, query: _Query, limit: int, offset: int) -> list[Row]:
+def _page(store: Store, query: _Query, row_type: type[R], limit: int, offset: int) -> list[R]:
     sql, parameters = query
-    return store.rows(f"{sql} LIMIT $limit OFFSET $offset", parameters | {"limit": limit, "offset": offset})
+    return store.rows(f"{sql} LIMIT $limit OFFSET $offset", parameters | {"limit": limit, "offset": offset}, row_type)
 
 
 def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str | None, rerun: bool) -> _Query:
-    where, parameters = _within(store, run_id, flt)
+    where, parameters, releases, times = _within(store, run_id, flt)
     if rerun:
         where += " AND r.attempt > 1"
     if status:
@@ -101,7 +122,7 @@ def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str |
         parameters["text"] = text
     return (
         f"""SELECT r.*, t.file, t.class, t.name
-        FROM {store.table_source("results", parameters["releases"], [parameters["first"], parameters["last"]])} r
+        FROM {store.table_source("results", releases, times)} r
         JOIN tests t USING (test)
         WHERE r.is_final AND {where}
         ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build""",
@@ -109,9 +130,9 @@ def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str |
     )
 
 
-def _run_rows(store: Store, rows: list[Row]) -> list[Row]:
+def _run_rows(store: Store, rows: list[_NamedRow]) -> list[Result]:
     message_of = messages(store, rows)
-    return [_result(row | {"message": message_of.get(attempt_key(row))}) for row in rows]
+    return [_result(row, row, message_of.get(attempt_key(row))) for row in rows]
 
 
 def _build(
@@ -120,13 +141,13 @@ def _build(
     here = partition(store, build_id)
     if here is None:
         return _NOTHING
-    where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here
+    where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here.parameters()
     if not attempts:
         where += " AND r.is_final"
     wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
     fields = {name: value for name, value in wanted.items() if value is not None}
     where, parameters = where + and_equal(fields, "r"), parameters | fields
-    priority_where, own = priority_condition(store, flt, [here["release"]])
+    priority_where, own = priority_condition(store, flt, [here.release])
     where, parameters = where + priority_where, parameters | own
     if text:
         where += """ AND r.test IN (
@@ -139,24 +160,26 @@ def _build(
     )
 
 
-def _build_rows(store: Store, rows: list[Row]) -> list[Row]:
+def _build_rows(store: Store, rows: list[_ResultRow]) -> list[BuildResult]:
     # Read separately: planning a join takes longer than looking up the names of a page.
     named, message_of = test_names(store, [row["test"] for row in rows]), messages(store, rows)
     return [
-        _result(row | named[row["test"]] | {"message": message_of.get(attempt_key(row))})
-        | {"is_final": row["is_final"], "position": row["position"]}
+        {
+            **_result(row, named[row["test"]], message_of.get(attempt_key(row))),
+            "is_final": row["is_final"],
+            "position": row["position"],
+        }
         for row in rows
     ]
 
 
-def _result(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `results` joined with `tests` in the shape of the API."""
+def _result(row: _ResultRow, names: TestNames, message: str | None) -> Result:
     return {
         "test": ids.text(row["test"]),
-        "key": f"{row['file']}::{row['class']}::{row['name']}",
-        "file": row["file"],
-        "class": row["class"],
-        "name": row["name"],
+        "key": f"{names['file']}::{names['class']}::{names['name']}",
+        "file": names["file"],
+        "class": names["class"],
+        "name": names["name"],
         "module": row["module"],
         "build": ids.text(row["build"]),
         "status": row["status"],
@@ -167,27 +190,42 @@ def _result(row: dict[str, Any]) -> dict[str, Any]:
         "rerun": row["attempt"] > 1,
         "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
         "signature": None if row["signature"] is None else ids.text(row["signature"]),
-        "message": row.get("message"),
+        "message": message,
     }
 
 
-def _within(store: Store, run_id: str, flt: Filter) -> _Query:
-    """SQL over `results r`: the rows of one run, with the bounds that let partitions be left out."""
+class _Bounds(TypedDict):
+    releases: list[str] | None
+    first: datetime | None
+    last: datetime | None
+    builds: list[int] | None
+
+
+def _within(
+    store: Store, run_id: str, flt: Filter
+) -> tuple[str, SqlParameters, list[str], tuple[datetime | None, datetime | None]]:
+    """(condition on `results r`: the rows of one run; its parameters; the releases and the first and last start of its
+    builds, which let partitions be left out)."""
     number = ids.number(run_id)
     bounds = store.rows(
         "SELECT list(DISTINCT release) AS releases, min(started_at) AS first, max(started_at) AS last, "
         "list(build) AS builds FROM builds WHERE build IN (SELECT build FROM run_builds WHERE run = $run)",
         {"run": number},
+        _Bounds,
     )[0]
     # The release by value: that leaves out partitions, a function of it would read every release.
     where = (
         "r.release IN (SELECT unnest($releases::VARCHAR[])) AND r.started_at BETWEEN $first AND $last "
         "AND r.build IN (SELECT unnest($builds::BIGINT[]))"
     )
-    parameters = {key: bounds[key] for key in ("releases", "first", "last", "builds")}
-    parameters["releases"] = bounds["releases"] or []
-    parameters["builds"] = bounds["builds"] or []
+    releases = bounds["releases"] or []
+    parameters: SqlParameters = {
+        "releases": releases,
+        "first": bounds["first"],
+        "last": bounds["last"],
+        "builds": bounds["builds"] or [],
+    }
     fields = set_fields(flt, "module", "topology")
     where, parameters = where + and_equal(fields, "r"), parameters | fields
-    part, own = priority_condition(store, flt, parameters["releases"])
-    return where + part, parameters | own
+    part, own = priority_condition(store, flt, releases)
+    return where + part, parameters | own, releases, (bounds["first"], bounds["last"])

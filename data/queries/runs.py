@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Literal, TypedDict
 
 import numpy as np
 
+from data.answers.base import AllCounts, RunState
+from data.answers.runs import Module, Priority, Run, RunDetail
 from data.cache.result_arrays import ERROR, FAILED, FINAL, PASSED
 from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
@@ -17,6 +20,7 @@ from data.model.measures import (
     ABORTED_RESULTS,
     COUNTS,
     INCOMPLETE,
+    RunProgress,
     deltas,
     iso,
     pass_rate,
@@ -24,6 +28,7 @@ from data.model.measures import (
     run_state,
     sums,
 )
+from data.model.sql_values import SqlParameters
 from data.queries.missing_results import LACKING, LackingBuild, expected_total, gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
 from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
@@ -34,8 +39,62 @@ LIKE = 3  # how much longer one of several like runs may take than another
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
+class _RunRow(RunProgress):
+    """A row of `runs`, with the sums over its builds."""
+
+    run: int
+    release: str
+    version: str | None
+    environment: str | None
+    number: int
+    source: str
+    job: str
+    started_at: datetime
+    duration_s: float | None
+    result: str | None
+    builds: int
+    builds_final: int
+    missing: int
+    aborted: int
+    partial: int
+    first_partial: str | None
+    passed: int
+    errors: int
+    skipped: int
+    display_name: str | None
+    url: str | None
+
+
+class _Neighbours(TypedDict):
+    """The ids of the runs before and after, of the same release and environment."""
+
+    previous: str | None
+    next: str | None
+
+
+class _ModuleCounts(AllCounts):
+    module: str
+    duration_s: float | None
+
+
+class _PriorityCounts(AllCounts):
+    priority: str
+
+
+class _ListedBuild(TypedDict):
+    """A build that the run lists; `build` is None until it is read."""
+
+    module: str
+    job: str
+    number: int
+    build: int | None
+    state: Literal["running", "final"] | None
+    total: int | None
+    result: str | None
+
+
 @cached_query(of_release)
-def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) -> list[dict[str, Any]]:
+def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) -> list[Run]:
     """The runs of a filter, newest first: at most `limit`, those after the run `before` (id) where given.
 
     With a module or topology in the filter, the counts are of that part of each run; with `exclude_flaky`, without what
@@ -51,7 +110,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
 
 
 @cached_query(of_release)
-def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[dict[str, Any]]:
+def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[Run]:
     """The newest `limit` runs of each job that makes runs, in each release and environment of a filter; newest first.
     In a folder of single jobs the newest run is of one job alone. Jobs that are gone (data/verdicts/lanes.py) are left
     out."""
@@ -71,17 +130,20 @@ def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[dict[str, Any]
 
 
 @cached_query(of_runs("run_id"))
-def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> RunDetail | None:
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
-    this: dict[str, Any] = {"run": ids.number(run_id)}
-    found = _runs_with_counts(store, "r.run = $run", this, 1, flt)
+    found = _runs_with_counts(store, "r.run = $run", {"run": ids.number(run_id)}, 1, flt)
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
-    answer |= _neighbours(store, run_id)
-    answer["expected_s"] = expected(store, run_id)
-    return answer
+    neighbours = _neighbours(store, run_id)
+    return {
+        **answer,
+        "previous": neighbours["previous"],
+        "next": neighbours["next"],
+        "expected_s": expected(store, run_id),
+    }
 
 
 @cached_query(of_runs("run_id"))
@@ -101,7 +163,7 @@ def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | Non
 
 
 @cached_query(of_runs("run_id", "base"))
-def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
+def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[Module]:
     """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
     the same environment), `builds` that executed it, and whether it is `incomplete`: a build that usually tests it is
     missing, partial or was aborted. `expected_total` is about how many results it would have otherwise."""
@@ -117,43 +179,57 @@ def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | Non
     idle = {name for name, builds in by_module.items() if not any(build["total"] for build in builds)}
     for name in idle - {row["module"] for row in rows}:
         if not flt.module or flt.module == name:
-            rows.append({"module": name, **dict.fromkeys(COUNTS, 0), "duration_s": None})
-    answer = []
+            rows.append(_no_results(name))
+    answer: list[Module] = []
     for row in sorted(rows, key=lambda row: row["module"]):
         name = row["module"]
-        row["pass_rate"] = pass_rate(row, store.settings.measures)
-        before = earlier.get(name)
-        if before is not None:
-            before["pass_rate"] = pass_rate(before, store.settings.measures)
         builds = by_module.get(name, [])
-        row["incomplete"] = name in lacks
-        row["expected_total"] = expected_total(row["total"], lacks.get(name)) if flt.topology is None else None
-        row["delta"] = None if name in lacks or name in base_lacks else deltas(row, before)
-        row["state"] = _module_state(row, builds)
-        row["builds"] = [
+        answer.append(
             {
-                "id": ids.text(build["build"]) if build["build"] is not None else None,
-                "job": build["job"],
-                "number": build["number"],
-                "state": build["state"] or "missing",
-                "result": build["result"],
+                **row,
+                "incomplete": name in lacks,
+                "expected_total": expected_total(row["total"], lacks.get(name)) if flt.topology is None else None,
+                "delta": None if name in lacks or name in base_lacks else deltas(row, earlier.get(name)),
+                "state": _module_state(row, builds, name in lacks),
+                "builds": [
+                    {
+                        "id": ids.text(build["build"]) if build["build"] is not None else None,
+                        "job": build["job"],
+                        "number": build["number"],
+                        "state": build["state"] or "missing",
+                        "result": build["result"],
+                    }
+                    for build in builds
+                ],
             }
-            for build in builds
-        ]
-        answer.append(row)
+        )
     return answer
 
 
-def _listed_builds(store: Store, run_id: str, gaps_of_run: Sequence[LackingBuild]) -> dict[str, list[dict[str, Any]]]:
+def _no_results(module: str) -> _ModuleCounts:
+    return {
+        "module": module,
+        "total": 0,
+        "passed": 0,
+        "failed": 0,
+        "errors": 0,
+        "skipped": 0,
+        "duration_s": None,
+        "pass_rate": None,
+    }
+
+
+def _listed_builds(store: Store, run_id: str, gaps_of_run: Sequence[LackingBuild]) -> dict[str, list[_ListedBuild]]:
     """Module -> the builds that the run lists for it: those of its own job, and those that usually test it but lack
     results. A build that usually tests other modules than its job is named after is among theirs only."""
     found = store.rows(
         """SELECT rb.module, rb.job, rb.number, b.build, b.state, b.total, b.result, b.url
         FROM run_builds rb LEFT JOIN builds b USING (build) WHERE rb.run = $run ORDER BY rb.job, rb.number""",
         {"run": ids.number(run_id)},
+        _ListedBuild,
     )
     usual = {(gap.job, gap.number): gap.results for gap in gaps_of_run}
-    by_module: dict[str, list[dict[str, Any]]] = {}
+    by_module: dict[str, list[_ListedBuild]] = {}
     for build in found:
         modules = set(usual.get((build["job"], build["number"]), ()))
         for module in modules | ({build["module"]} if build["total"] or not modules else set()):
@@ -161,40 +237,41 @@ def _listed_builds(store: Store, run_id: str, gaps_of_run: Sequence[LackingBuild
     return by_module
 
 
-def _module_state(row: dict[str, Any], builds: list[dict[str, Any]]) -> str:
+def _module_state(row: _ModuleCounts, builds: list[_ListedBuild], incomplete: bool) -> RunState | Literal["missing"]:
     if any(build["state"] == "running" for build in builds):
         return "running"
     if not row["total"]:
         return "broken" if builds and all(build["build"] is not None for build in builds) else "missing"
-    return results_state(row["total"], row["failed"], row["incomplete"])
+    return results_state(row["total"], row["failed"], incomplete)
 
 
 @cached_query(of_runs("run_id", "base"))
-def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[dict[str, Any]]:
+def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[Priority]:
     """One row per priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
     (default: the previous one of the same environment)."""
     base = base or _neighbours(store, run_id)["previous"]
-    rows = _priority_counts(store, run_id, flt)
     earlier = {row["priority"]: row for row in _priority_counts(store, base, flt)} if base else {}
-    for row in (*rows, *earlier.values()):
-        row["pass_rate"] = pass_rate(row, store.settings.measures)
-    for row in rows:
-        row["delta"] = deltas(row, earlier.get(row["priority"]))
+    rows: list[Priority] = [
+        {**row, "delta": deltas(row, earlier.get(row["priority"]))} for row in _priority_counts(store, run_id, flt)
+    ]
     first = {name: index for index, name in enumerate(_PRIORITIES)}
     return sorted(rows, key=lambda row: (row["priority"] == UNKNOWN, first.get(row["priority"], 9), row["priority"]))
 
 
-def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, Any]]:
-    lane = next(iter(store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])), None)
+def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[_PriorityCounts]:
+    lane: tuple[str, str] | None = (
+        store.cursor().execute("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)]).fetchone()
+    )
     if lane is None:
         return []
+    release, environment = lane
     builds = listed_builds(store, {ids.number(run_id): (0, 0)})
     rows = store.result_arrays.rows(store, builds, store.last_rebuild())
     in_scope = rows_in_filter(store, flt, rows, builds) & (rows.flag & FINAL > 0)
     if flt.exclude_flaky:
-        out = excluded_tests(store, lane["release"]).get(lane["environment"], [])
+        out = excluded_tests(store, release).get(environment, [])
         in_scope &= ~np.isin(rows.tests, out)[rows.test]
-    priorities_of = release_priorities(store, lane["release"])
+    priorities_of = release_priorities(store, release)
     index, flag = priorities_of.codes_of(rows.tests[rows.test[in_scope]]), rows.flag[in_scope]
 
     def counted(chosen: np.ndarray | slice) -> list[int]:
@@ -202,16 +279,25 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[dict[str, A
 
     failed, passed = flag & FAILED > 0, flag & PASSED > 0
     counts = (counted(chosen) for chosen in (slice(None), passed, failed, flag & ERROR > 0, ~failed & ~passed))
-    return [
-        {"priority": name, **dict(zip(COUNTS, values, strict=True))}
-        for name, *values in zip(priorities_of.names, *counts, strict=True)
-        if values[0]
+    rows_by_priority: list[_PriorityCounts] = [
+        {
+            "priority": name,
+            "total": total,
+            "passed": passes,
+            "failed": failures,
+            "errors": errors,
+            "skipped": skips,
+            "pass_rate": None,
+        }
+        for name, total, passes, failures, errors, skips in zip(priorities_of.names, *counts, strict=True)
+        if total
     ]
+    for row in rows_by_priority:
+        row["pass_rate"] = pass_rate(row, store.settings.measures)
+    return rows_by_priority
 
 
-def _runs_with_counts(
-    store: Store, where: str, parameters: dict[str, Any], limit: int, flt: Filter
-) -> list[dict[str, Any]]:
+def _runs_with_counts(store: Store, where: str, parameters: SqlParameters, limit: int, flt: Filter) -> list[_RunRow]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     part = set_fields(flt, "module", "topology")
     newest = "ORDER BY o.rank DESC LIMIT $limit"
@@ -232,10 +318,11 @@ def _runs_with_counts(
         FROM {ordered} LEFT JOIN {store.derived_table("run_sums")} s USING (run) {join}
         WHERE {where} {newest}""",
         parameters | part | {"limit": limit},
+        _RunRow,
     )
 
 
-def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
+def _run(row: _RunRow, store: Store) -> Run:
     return {
         "id": ids.text(row["run"]),
         "release": row["release"],
@@ -257,14 +344,18 @@ def _run(row: dict[str, Any], store: Store) -> dict[str, Any]:
         "partial": row["partial"],
         "first_partial": row["first_partial"],
         "waiting": row["waiting"],
-        **{name: row[name] for name in ("total", "passed", "failed", "errors", "skipped")},
+        "total": row["total"],
+        "passed": row["passed"],
+        "failed": row["failed"],
+        "errors": row["errors"],
+        "skipped": row["skipped"],
         "pass_rate": pass_rate(row, store.settings.measures),
         "display_name": row["display_name"],
         "url": row["url"],
     }
 
 
-def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without_flaky(store: Store, flt: Filter, found: list[Run]) -> list[Run]:
     """Runs with what the filter excludes taken out of their counts; their states stay."""
     if flt.exclude_flaky:
         counts = excluded_counts(store, flt, tuple(row["id"] for row in found))
@@ -273,14 +364,17 @@ def _without_flaky(store: Store, flt: Filter, found: list[dict[str, Any]]) -> li
     return found
 
 
-def _neighbours(store: Store, run_id: str) -> dict[str, str | None]:
-    """`previous` and `next`: the ids of the runs before and after, of the same release and environment."""
+def _neighbours(store: Store, run_id: str) -> _Neighbours:
     sql = f"SELECT previous, next FROM {store.derived_table('run_order')} WHERE run = ?"
-    found = next(iter(store.rows(sql, [ids.number(run_id)])), {"previous": None, "next": None})
-    return {name: None if run is None else ids.text(run) for name, run in found.items()}
+    found: tuple[int | None, int | None] | None = store.cursor().execute(sql, [ids.number(run_id)]).fetchone()
+    previous, following = found or (None, None)
+    return {
+        "previous": None if previous is None else ids.text(previous),
+        "next": None if following is None else ids.text(following),
+    }
 
 
-def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> dict[str, list[dict[str, Any]]]:
+def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> dict[str, list[_ModuleCounts]]:
     """By run, of the two: the counts of its modules."""
     wanted = [run_id] if base is None else [run_id, base]
     run_list = ", ".join(str(ids.number(name)) for name in wanted)
@@ -291,15 +385,16 @@ def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> 
         fields,
     )
     # Summed here: it is a few rows per build, and setting up an aggregation takes as long as the rest of the query.
-    found: dict[tuple[int, str], dict[str, Any]] = {}
+    found: dict[tuple[int, str], _ModuleCounts] = {}
     for run_, module, *values, seconds in rows.fetchall():
-        row = found.setdefault((run_, module), {"module": module, **dict.fromkeys(COUNTS, 0), "duration_s": None})
-        for name, value in zip(COUNTS, values, strict=True):
-            row[name] += value or 0
+        row = found.setdefault((run_, module), _no_results(module))
+        for count, value in zip(COUNTS, values, strict=True):
+            row[count] += value or 0
         if seconds is not None:
             row["duration_s"] = (row["duration_s"] or 0.0) + seconds
-    counts: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+    counts: dict[str, list[_ModuleCounts]] = {name: [] for name in wanted}
     for (run_, _), row in found.items():
+        row["pass_rate"] = pass_rate(row, store.settings.measures)
         counts[ids.text(run_)].append(row)
     if flt.exclude_flaky:
         for name, run_rows in counts.items():

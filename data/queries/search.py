@@ -6,22 +6,27 @@ It runs at every keystroke: it reads only tables in memory, and concatenates no 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import TypedDict
 from urllib.parse import unquote
 
+from data.answers.base import RunState
+from data.answers.search import Hit, HitKind
+from data.answers.tests import TestName
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import BUILDS, INCOMPLETE, build_health, iso, run_state
+from data.model.measures import BUILDS, INCOMPLETE, BuildOutcome, build_health, iso, run_state
+from data.model.sql_values import SqlParameters
 from data.queries import bug_links
 from data.verdicts.statistics.signatures import title
 
 EACH = 6  # hits of one kind
 WORDS = 8  # of a query; more would not narrow it further
-KINDS = ("release", "module", "run", "build", "test", "bug", "failure")
+KINDS: tuple[HitKind, ...] = ("release", "module", "run", "build", "test", "bug", "failure")
 _TEXTS = {
     "release": ("release",),
     "module": ("module",),
@@ -34,8 +39,42 @@ _TEXTS = {
 _NUMBER = re.compile(r"#?(\d{1,9})")
 
 
+class _RunRow(TypedDict):
+    run: int
+    release: str
+    version: str | None
+    environment: str | None
+    number: int
+    started_at: datetime
+    state: str
+
+
+class _RunSums(TypedDict):
+    run: int
+    total: int
+    failed: int
+    builds_running: int
+    waiting: int
+    incomplete: bool
+
+
+class _BuildRow(BuildOutcome):
+    build: int
+    release: str
+    version: str | None
+    environment: str | None
+    module: str
+    job: str
+    number: int
+    started_at: datetime
+
+
+class _TestRow(TestName):
+    module: str
+
+
 @cached_query()
-def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[dict[str, Any]]:
+def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> list[Hit]:
     """The hits that contain every word of `q`, ignoring case: at most `each` per kind, exact ones first.
 
     A hit: {kind (of KINDS), id (of releases, modules and bugs their name), title, detail, release, state (of runs and
@@ -49,7 +88,7 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
         where, parameters = _address_condition(text)
         found = [hit for find in (_runs, _builds) for hit in find(store, where, parameters | {"each": each})]
         found += _bugs(store, "s.url = $url", {"url": text, "each": each})
-        return [hit | {"exact": True} for hit in found]
+        return [{**hit, "exact": True} for hit in found]
     words = [word for word in re.split(r"\s+|::", text.lower()) if word][:WORDS]
     hits = _hits_by_id(store, text)
     for kind in KINDS:
@@ -58,11 +97,11 @@ def search(store: Store, q: str, flt: Filter = EVERYTHING, each: int = EACH) -> 
         if searched:
             where, parameters = _word_condition(kind, searched, store.derived_table("matched_metadata"))
             found = _FIND[kind](store, where, parameters | {"each": each})
-            hits += [hit | {"exact": kind == "bug" and hit["id"].lower() == text.lower()} for hit in found]
+            hits += [{**hit, "exact": kind == "bug" and hit["id"].lower() == text.lower()} for hit in found]
     return hits
 
 
-def _word_condition(kind: str, words: list[str], metadata: str) -> tuple[str, dict[str, Any]]:
+def _word_condition(kind: str, words: list[str], metadata: str) -> tuple[str, SqlParameters]:
     """Condition on `s`: every word occurs in a text of the row, is its number, or the case id of a test by `metadata`,
     the table of matched metadata."""
     conditions = []
@@ -80,7 +119,7 @@ def _word_condition(kind: str, words: list[str], metadata: str) -> tuple[str, di
     return " AND ".join(conditions), {f"w{index}": word for index, word in enumerate(words)}
 
 
-def _address_condition(text: str) -> tuple[str, dict[str, Any]]:
+def _address_condition(text: str) -> tuple[str, SqlParameters]:
     """SQL over `s`, a run or build: the one that an address in Jenkins shows. The name of its job decides, so that an
     address is known under another host too; a job's name keeps one level of escapes (feature%2Fx)."""
     parts = [unquote(part) for part in re.split(r"[?#]", text)[0].split("/") if part]
@@ -93,37 +132,40 @@ def _address_condition(text: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _hits_by_id(store: Store, text: str) -> list[dict[str, Any]]:
+def _hits_by_id(store: Store, text: str) -> list[Hit]:
     """The run, build, test or failure pattern whose id this is."""
     try:
-        parameters = {"id": ids.number(text.lower()), "each": 1}
+        parameters: SqlParameters = {"id": ids.number(text.lower()), "each": 1}
     except ValueError:
         return []
-    columns = {"run": "run", "build": "build", "test": "test", "failure": "signature"}
+    columns: dict[HitKind, str] = {"run": "run", "build": "build", "test": "test", "failure": "signature"}
     found = [_FIND[kind](store, f"s.{column} = $id", parameters) for kind, column in columns.items()]
-    return [hit | {"exact": True} for hits in found for hit in hits]
+    return [{**hit, "exact": True} for hits in found for hit in hits]
 
 
-def _releases(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = store.rows(f"SELECT release FROM releases s WHERE {where} ORDER BY release DESC LIMIT $each", parameters)
-    return [_hit("release", row["release"], row["release"], release=row["release"]) for row in rows]
+def _releases(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
+    rows = store.cursor().execute(
+        f"SELECT release FROM releases s WHERE {where} ORDER BY release DESC LIMIT $each", parameters
+    )
+    return [_hit("release", release, release, release=release) for (release,) in rows.fetchall()]
 
 
-def _modules(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = store.rows(
+def _modules(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
+    rows = store.cursor().execute(
         f"""SELECT module, max(started_at) AS at, arg_max(release, started_at) AS release
         FROM build_counts s WHERE {where} GROUP BY module ORDER BY length(module), module LIMIT $each""",
         parameters,
     )
-    return [_hit("module", row["module"], row["module"], release=row["release"], at=row["at"]) for row in rows]
+    return [_hit("module", module, module, release=release, at=at) for module, at, release in rows.fetchall()]
 
 
-def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _runs(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
     rows = store.rows(
         f"""SELECT run, release, version, environment, number, started_at, state
         FROM runs s JOIN {store.derived_table("run_order")} USING (run) WHERE {where}
         ORDER BY rank DESC LIMIT $each""",
         parameters,
+        _RunRow,
     )
     sums = (
         store.rows(
@@ -131,12 +173,12 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
             FROM runs r JOIN {store.derived_table("run_sums")} s USING (run)
             WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
             {"runs": [row["run"] for row in rows]},
+            _RunSums,
         )
         if rows
         else []
     )
     counts = {row["run"]: row for row in sums}
-    nothing = dict.fromkeys(("total", "failed", "builds_running", "waiting", "incomplete"), 0)
     return [
         _hit(
             "run",
@@ -144,20 +186,34 @@ def _runs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str
             f"{row['release']} #{row['number']}",
             _join_texts(row["version"], row["environment"]),
             row["release"],
-            run_state(row | counts.get(row["run"], nothing)),
+            _run_state(row, counts.get(row["run"])),
             row["started_at"],
         )
         for row in rows
     ]
 
 
-def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _run_state(row: _RunRow, sums: _RunSums | None) -> RunState:
+    return run_state(
+        {
+            "state": row["state"],
+            "builds_running": sums["builds_running"] if sums else 0,
+            "waiting": sums["waiting"] if sums else 0,
+            "total": sums["total"] if sums else 0,
+            "failed": sums["failed"] if sums else 0,
+            "incomplete": sums is not None and sums["incomplete"],
+        }
+    )
+
+
+def _builds(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
     rows = store.rows(
         f"""SELECT build, release, version, environment, module, job, number, started_at, state, result, total, failed,
             missing_results
         FROM {BUILDS} s JOIN {store.derived_table("build_order")} USING (build) WHERE {where}
         ORDER BY rank DESC LIMIT $each""",
         parameters,
+        _BuildRow,
     )
     return [
         _hit(
@@ -173,13 +229,14 @@ def _builds(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[s
     ]
 
 
-def _tests(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _tests(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
     # Names that start with the first word, then the shortest: a name typed in full comes first.
     order = "starts_with(lower(s.name), $w0) DESC, " if "w0" in parameters else ""
     rows = store.rows(
         f"""SELECT test, file, class, name, module FROM tests s WHERE {where}
         ORDER BY {order}length(name), name, file, class, test LIMIT $each""",
         parameters,
+        _TestRow,
     )
     return [
         _hit("test", ids.text(row["test"]), row["name"], _join_texts(row["module"], row["file"], row["class"]))
@@ -187,16 +244,19 @@ def _tests(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[st
     ]
 
 
-def _failures(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = store.rows(
+def _failures(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
+    rows = store.cursor().execute(
         f"""SELECT signature, pattern, first_seen FROM signatures s WHERE {where}
         ORDER BY length(pattern), signature LIMIT $each""",
         parameters,
     )
-    return [_hit("failure", ids.text(row["signature"]), title(row["pattern"]), at=row["first_seen"]) for row in rows]
+    return [
+        _hit("failure", ids.text(signature), title(pattern), at=first_seen)
+        for signature, pattern, first_seen in rows.fetchall()
+    ]
 
 
-def _bugs(store: Store, where: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _bugs(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
     rows = bug_links.search_bugs(store, where, parameters)
     state_texts = {"gone": "no longer in the feed"}
     return [
@@ -210,14 +270,14 @@ def _join_texts(*texts: str | None) -> str:
 
 
 def _hit(
-    kind: str,
+    kind: HitKind,
     id: str,
     title: str,
     detail: str = "",
     release: str | None = None,
-    state: str | None = None,
+    state: RunState | None = None,
     at: datetime | None = None,
-) -> dict[str, Any]:
+) -> Hit:
     return {
         "kind": kind,
         "id": id,
@@ -230,7 +290,7 @@ def _hit(
     }
 
 
-_FIND = {
+_FIND: dict[HitKind, Callable[[Store, str, SqlParameters], list[Hit]]] = {
     "release": _releases,
     "module": _modules,
     "run": _runs,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
+from data.answers.base import Id, Status
+from data.answers.tests import Attempt, FoundTest, HistoryRow, Metadata, Test, TestDetail, TestName
 from data.cache.result_arrays import results_key
 from data.lake.cached_query import cached_query, of_build, of_release, release_dependencies
 from data.lake.store import Store
@@ -14,8 +17,9 @@ from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
+from data.model.sql_values import SqlParameters
 from data.queries.bugs import bugs_of_tests
-from data.queries.failure_texts import attempt_key, messages
+from data.queries.failure_texts import AttemptRow, attempt_key, messages
 from data.verdicts.lanes import UNFINISHED
 from data.verdicts.priorities import UNKNOWN, metadata_sql
 from data.write.metadata import COLUMNS
@@ -23,28 +27,80 @@ from data.write.metadata import COLUMNS
 MAX_BUILDS = 5_000  # of a filter that are kept in memory: a hundred runs of fifty modules
 
 
+class _TestRow(TestName):
+    module: str
+
+
+class _StoredTest(_TestRow):
+    base_name: str
+    first_seen: datetime | None
+
+
+class _FoundRow(_TestRow):
+    priority: str | None
+
+
+class _ResultRow(AttemptRow):
+    """A final result of the test."""
+
+    module: str
+    host: str | None
+    kind: Literal["failure", "error"] | None
+    duration_s: float | None
+    signature: int | None
+
+
+class _AttemptText(TypedDict):
+    topology: str
+    attempt: int
+    is_final: bool
+    status: Status
+    kind: Literal["failure", "error"] | None
+    host: str | None
+    duration_s: float | None
+    message: str | None
+    trace: str | None
+    output: str | None
+
+
+class _BuildFacts(TypedDict):
+    """The build of a result, and why it is unfinished."""
+
+    number: int
+    job: str
+    url: str | None
+    version: str | None
+    environment: str | None
+    run: Id | None
+    run_number: int | None
+    unfinished: Literal["running", "aborted"] | None
+
+
 @cached_query()
-def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> dict[str, Any] | None:
+def test(store: Store, test_id: str, flt: Filter = EVERYTHING) -> TestDetail | None:
     """One test with its metadata, the bugs about it and the releases it ran in. None if unknown."""
-    rows = store.rows("SELECT * FROM tests WHERE test = ?", [ids.number(test_id)])
+    rows = store.rows("SELECT * FROM tests WHERE test = ?", [ids.number(test_id)], _StoredTest)
     if not rows:
         return None
-    answer = _test(rows[0])
-    answer["parameters"] = rows[0]["name"].removeprefix(rows[0]["base_name"])
-    answer["first_seen"] = iso(rows[0]["first_seen"])
-    answer["metadata"] = store.rows(
+    metadata = store.rows(
         f"""SELECT release, {", ".join(f"arg_max({name}, rank) AS {name}" for name in COLUMNS)}
         FROM {store.derived_table("matched_metadata")} WHERE test = ? GROUP BY release ORDER BY release NULLS FIRST""",
         [ids.number(test_id)],
+        Metadata,
     )
     ran_in = f"SELECT DISTINCT release FROM {store.table_source('results')} WHERE test = ? ORDER BY 1"
-    answer["bugs"] = bugs_of_tests(store, (test_id,)).get(test_id, [])
-    answer["releases"] = [row["release"] for row in store.rows(ran_in, [ids.number(test_id)])]
-    return answer
+    return {
+        **_test(rows[0]),
+        "parameters": rows[0]["name"].removeprefix(rows[0]["base_name"]),
+        "first_seen": iso(rows[0]["first_seen"]),
+        "metadata": metadata,
+        "bugs": bugs_of_tests(store, (test_id,)).get(test_id, []),
+        "releases": [release for (release,) in store.cursor().execute(ran_in, [ids.number(test_id)]).fetchall()],
+    }
 
 
 @cached_query()
-def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
+def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset: int = 0) -> list[FoundTest]:
     """Tests whose key or case id contains every word of `q`, ignoring case; shortest names first. No word: every
     test. With a release, those that ever ran in it."""
     words = q.split()
@@ -54,7 +110,7 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
                           WHERE lower(case_id) = lower($w{n}) OR lower(testrail_id) = lower($w{n})))"""
         for n in range(len(words))
     )
-    parameters: dict[str, Any] = {f"w{n}": word for n, word in enumerate(words)}
+    parameters: SqlParameters = {f"w{n}": word for n, word in enumerate(words)}
     if flt.module is not None:
         where += " AND t.module = $module"
         parameters["module"] = flt.module
@@ -68,8 +124,9 @@ def find(store: Store, q: str, flt: Filter = EVERYTHING, limit: int = 50, offset
         f"""SELECT t.*, m.priority FROM tests t LEFT JOIN ({metadata_sql(store)}) m USING (test) WHERE {where}
         ORDER BY length(t.name), t.name, t.file, t.class, t.test LIMIT $limit OFFSET $offset""",
         parameters | {"limit": limit, "offset": offset, "metadata_release": flt.release},
+        _FoundRow,
     )
-    return [_test(row) | {"priority": row["priority"]} for row in rows]
+    return [{**_test(row), "priority": row["priority"]} for row in rows]
 
 
 @cached_query(of_release)
@@ -79,7 +136,7 @@ def history(
     flt: Filter = EVERYTHING,
     limit: int = 100,
     before: tuple[str, str] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[HistoryRow]:
     """The final results of a test, newest first: one row a build and topology, with the head of its failure text.
 
     `before` (build id, topology) goes on where an earlier answer ended.
@@ -90,8 +147,8 @@ def history(
     build_facts = _build_facts(store, flt, [row["build"] for row in rows])
     message_of = messages(store, rows)
     return [
-        facts
-        | {
+        {
+            **facts,
             "build": ids.text(row["build"]),
             "release": row["release"],
             "started_at": iso(row["started_at"]),
@@ -119,7 +176,7 @@ class _Builds(NamedTuple):
     is_complete: bool  # no older builds exist
 
 
-def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str, Any]]:
+def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[_BuildFacts]:
     """Of each: its number, job, url, version and environment, the run that it belongs to, and why it is unfinished."""
     newest = _builds(store, flt)
     table, places = newest.table, newest.places
@@ -129,8 +186,20 @@ def _build_facts(store: Store, flt: Filter, builds: list[int]) -> list[dict[str,
         numbers: list[Any] = table["build"].to_pylist()
         places = {build: index for index, build in enumerate(numbers)}
     columns = table.select(["number", "job", "url", "version", "environment", "run", "run_number", "unfinished"])
-    rows = columns.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
-    return [row | {"run": None if row["run"] is None else ids.text(row["run"])} for row in rows]
+    rows: list[Any] = columns.take(pa.array([places[build] for build in builds], pa.int64())).to_pylist()
+    return [
+        {
+            "number": row["number"],
+            "job": row["job"],
+            "url": row["url"],
+            "version": row["version"],
+            "environment": row["environment"],
+            "run": None if row["run"] is None else ids.text(row["run"]),
+            "run_number": row["run_number"],
+            "unfinished": row["unfinished"],
+        }
+        for row in rows
+    ]
 
 
 def _builds(store: Store, flt: Filter) -> _Builds:
@@ -172,9 +241,7 @@ def _builds_sql(store: Store, where: str, in_run: str = "true") -> str:
         LEFT JOIN runs r ON r.run = l.run WHERE {where}"""
 
 
-def _kept(
-    store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None
-) -> list[dict[str, Any]] | None:
+def _kept(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[_ResultRow] | None:
     """The rows from memory; None if a build that may have one is not in memory."""
     builds = _builds(store, flt)
     first, below = (0, None) if before is None else (builds.places.get(ids.number(before[0])), before[1])
@@ -184,16 +251,32 @@ def _kept(
     if found is None or (len(found) < limit and not builds.is_complete):
         return None
     columns = builds.table.select(["build", "release", "started_at"])
-    build_facts = columns.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()
-    return [result._asdict() | {"test": test} | facts for result, facts in zip(found, build_facts, strict=True)]
+    build_facts: list[Any] = columns.take(pa.array([first + result.build for result in found], pa.int64())).to_pylist()
+    return [
+        {
+            "build": build["build"],
+            "test": test,
+            "release": build["release"],
+            "started_at": build["started_at"],
+            "module": result.module,
+            "topology": result.topology,
+            "host": result.host,
+            "status": result.status,
+            "kind": result.kind,
+            "attempt": result.attempt,
+            "duration_s": result.duration_s,
+            "signature": result.signature,
+        }
+        for result, build in zip(found, build_facts, strict=True)
+    ]
 
 
-def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[dict[str, Any]]:
+def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[_ResultRow]:
     """The rows from the files."""
     fields, build_fields = set_fields(flt, "release", "topology"), set_fields(flt, "version", "environment")
     where = f"r.test = $test AND r.is_final{and_equal(fields, 'r')}"
     where += "".join(f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})" for name in build_fields)
-    parameters: dict[str, Any] = {"test": test, "limit": limit} | fields | build_fields
+    parameters: SqlParameters = {"test": test, "limit": limit} | fields | build_fields
     if flt.at_run is not None:
         where += f" AND {_up_to_run(store)}"
         parameters["at_run"] = ids.number(flt.at_run)
@@ -208,24 +291,32 @@ def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, 
             JOIN {store.derived_table("build_order")} o USING (build)
         WHERE {where} ORDER BY o.rank DESC, topology DESC LIMIT $limit""",
         parameters,
+        _ResultRow,
     )
 
 
 @cached_query(of_build)
 def attempts(
     store: Store, build_id: str, test_id: str, topology: str | None = None, flt: Filter = EVERYTHING
-) -> list[dict[str, Any]]:
+) -> list[Attempt]:
     """Every attempt of a test in a build, by topology and attempt, with its whole failure text."""
-    here = store.rows("SELECT release, started_at AS at, build FROM builds WHERE build = ?", [ids.number(build_id)])
-    if not here:
+    found = store.cursor().execute("SELECT release, started_at FROM builds WHERE build = ?", [ids.number(build_id)])
+    here: tuple[str, datetime] | None = found.fetchone()
+    if here is None:
         return []
-    parameters = here[0] | {"test": ids.number(test_id)}
+    release, started_at = here
+    parameters: SqlParameters = {
+        "release": release,
+        "at": started_at,
+        "build": ids.number(build_id),
+        "test": ids.number(test_id),
+    }
     part = ""
     if topology is not None:
         part = " AND topology = $topology"
         parameters["topology"] = topology
     where = f"release = $release AND started_at = $at AND build = $build AND test = $test{part}"
-    bounds = [here[0]["release"]], [here[0]["at"]]
+    bounds = [release], [started_at]
     rows = store.rows(
         f"""SELECT r.*, f.message, f.trace, f.output
         FROM (SELECT * FROM {store.table_source("results", *bounds)} WHERE {where}) r
@@ -235,16 +326,26 @@ def attempts(
             USING (test, topology, attempt)
         ORDER BY r.topology, r.attempt""",
         parameters,
+        _AttemptText,
     )
-    names = ("topology", "attempt", "is_final", "status", "kind", "host", "message", "trace", "output")
     return [
-        {name: row[name] for name in names}
-        | {"duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3)}
+        {
+            "topology": row["topology"],
+            "attempt": row["attempt"],
+            "is_final": row["is_final"],
+            "status": row["status"],
+            "kind": row["kind"],
+            "host": row["host"],
+            "message": row["message"],
+            "trace": row["trace"],
+            "output": row["output"],
+            "duration_s": None if row["duration_s"] is None else round(row["duration_s"], 3),
+        }
         for row in rows
     ]
 
 
-def _test(row: dict[str, Any]) -> dict[str, Any]:
+def _test(row: _TestRow) -> Test:
     return {
         "test": ids.text(row["test"]),
         "key": f"{row['file']}::{row['class']}::{row['name']}",

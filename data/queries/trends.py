@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
+from data.answers.base import AllCounts
+from data.answers.trends import Point, Trends
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import Filter
 from data.model.measures import COUNTS, INCOMPLETE, RUNNING, iso, pass_rate, sums
+from data.model.sql_values import SqlParameters
 from data.queries.missing_results import gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts
 
 GROUPS = ("module", "release", "environment", "topology", "lane")
 DEFAULT_RUNS = 100
+
+
+class _PointCounts(AllCounts):
+    duration_s: float | None
+    runs: int
+    running: bool
+    incomplete: bool
+
+
+class _PointRow(TypedDict):
+    """A run, or a day with the sum of its runs, in the series of this name."""
+
+    name: str | None
+    run: NotRequired[int]
+    number: NotRequired[int]
+    release: NotRequired[str]
+    version: NotRequired[str | None]
+    environment: NotRequired[str | None]
+    started_at: NotRequired[datetime]
+    rank: NotRequired[int]
+    day: NotRequired[datetime]
+    total: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    duration_s: float | None
+    runs: int
+    running: bool
+    incomplete: bool
 
 
 @cached_query(of_release)
@@ -26,7 +60,7 @@ def trend(
     group: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> dict[str, Any]:
+) -> Trends:
     """{"series": [{"name", "points": [...]}]}, oldest point first, over the newest `flt.runs` (100) runs of each
     release that started between `since` and `until` (UTC, both included). A point is a run, or the sum of a day's runs
     (`by="day"`); `duration_s` is test time, summed; `running` says that more is to come, `incomplete` that builds (with
@@ -83,47 +117,68 @@ def trend(
         FROM newest n JOIN u USING (run) LEFT JOIN c USING (run)
         GROUP BY ALL ORDER BY name, {"n.rank" if by == "run" else "day"}""",
         parameters,
+        _PointRow,
     )
-    if by == "run":  # the order within the answer, which other releases do not change
-        positions = {rank: position for position, rank in enumerate(sorted({row["rank"] for row in rows}))}
-        rows = [row | {"rank": positions[row["rank"]]} for row in rows]
-    series: dict[str, list[dict[str, Any]]] = {}
+    # The order within the answer, which other releases do not change.
+    positions = {rank: position for position, rank in enumerate(sorted({row["rank"] for row in rows if "rank" in row}))}
+    series: dict[str, list[Point]] = {}
     for row in rows:
         part = flt.module or flt.topology
         if row["name"] is None or (part and not row["total"] and not row["incomplete"]):
             continue  # a run in which the part did not run is a gap, not a zero
-        series.setdefault(row.pop("name"), []).append(_point(row, store))
+        series.setdefault(row["name"], []).append(_point(row, positions, store))
     return {"series": [{"name": key, "points": points} for key, points in series.items()]}
 
 
-def _lacking_modules(store: Store, tables: str, parameters: dict[str, Any]) -> list[tuple[int, str]]:
+def _lacking_modules(store: Store, tables: str, parameters: SqlParameters) -> list[tuple[int, str]]:
     """(run, module) of the modules that the incomplete ones of the `newest` runs lack."""
     used = {name: value for name, value in parameters.items() if f"${name}" in tables}
-    runs = store.rows(f"{tables} SELECT run FROM u WHERE incomplete", used)
-    found = gaps(store, tuple(ids.text(row["run"]) for row in runs)) if runs else {}
+    runs = store.cursor().execute(f"{tables} SELECT run FROM u WHERE incomplete", used).fetchall()
+    found = gaps(store, tuple(ids.text(run) for (run,) in runs)) if runs else {}
     return [(ids.number(run), module) for run, gaps_of_run in found.items() for module in lacking_modules(gaps_of_run)]
 
 
-def _noise(store: Store, flt: Filter, newest: str, parameters: dict[str, Any]) -> str:
+def _noise(store: Store, flt: Filter, newest: str, parameters: SqlParameters) -> str:
     """SQL: counts below zero, which take out of a sum what the filter excludes; and their parameters."""
     if not flt.exclude_flaky:
         return ""
     used = {name: value for name, value in parameters.items() if f"${name}" in newest}
-    runs = store.rows(f"SELECT run FROM ({newest})", used)
-    found = excluded_counts(store, flt, tuple(ids.text(row["run"]) for row in runs))
-    noise = [{"run": ids.number(run)} | row for run, rows in found.items() for row in rows]
-    for name in ("run", "module", "topology", *COUNTS):
+    runs = store.cursor().execute(f"SELECT run FROM ({newest})", used).fetchall()
+    found = excluded_counts(store, flt, tuple(ids.text(run) for (run,) in runs))
+    noise = [row for rows in found.values() for row in rows]
+    parameters["noise_run"] = [row["run"] for row in noise]
+    parameters["noise_module"] = [row["module"] for row in noise]
+    parameters["noise_topology"] = [row["topology"] for row in noise]
+    for name in COUNTS:
         parameters[f"noise_{name}"] = [row[name] for row in noise]
     counts = ", ".join(f"-unnest($noise_{name}::INTEGER[])" for name in COUNTS)
     return f"""UNION ALL SELECT unnest($noise_run::BIGINT[]), unnest($noise_module::VARCHAR[]),
         unnest($noise_topology::VARCHAR[]), {counts}, 0"""
 
 
-def _point(row: dict[str, Any], store: Store) -> dict[str, Any]:
-    row["pass_rate"] = pass_rate(row, store.settings.measures)
-    if "run" in row:
-        row["run"] = ids.text(row["run"])
-        row["started_at"] = iso(row["started_at"])
-    else:
-        row["day"] = row["day"].date().isoformat()
-    return row
+def _point(row: _PointRow, positions: Mapping[int, int], store: Store) -> Point:
+    """`positions`: rank of a run -> its position in the answer."""
+    counts: _PointCounts = {
+        "total": row["total"],
+        "passed": row["passed"],
+        "failed": row["failed"],
+        "errors": row["errors"],
+        "skipped": row["skipped"],
+        "duration_s": row["duration_s"],
+        "runs": row["runs"],
+        "running": row["running"],
+        "incomplete": row["incomplete"],
+        "pass_rate": pass_rate(row, store.settings.measures),
+    }
+    if "day" in row:
+        return {"day": row["day"].date().isoformat(), **counts}
+    return {
+        "run": ids.text(row["run"]),
+        "number": row["number"],
+        "release": row["release"],
+        "version": row["version"],
+        "environment": row["environment"],
+        "started_at": iso(row["started_at"]),
+        "rank": positions[row["rank"]],
+        **counts,
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
 
+from data.answers.operations import ColumnMeaning, TableMeaning
 from data.lake import migrations
 from data.sql_console.rules import TABLES
 
@@ -15,11 +15,10 @@ _ADDED = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN (\w+) (\w+)(?: DEFAULT [^;]+
 
 
 @cache
-def tables() -> list[dict[str, Any]]:
-    """[{"name", "about", "columns": [{"name", "type", "about"}]}]: the tables that the SQL console may read.
-    `about` is "" without a comment."""
-    found: dict[str, dict[str, Any]] = {}
-    columns: list[dict[str, str]] = []
+def tables() -> list[TableMeaning]:
+    """The tables that the SQL console may read. `about` is "" without a comment."""
+    found: dict[str, TableMeaning] = {}
+    columns: list[ColumnMeaning] = []
     for _, sql in migrations.available():
         for line in sql.splitlines():
             if table := _TABLE.match(line):

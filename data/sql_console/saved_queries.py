@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
 import duckdb
 
+from data.answers.operations import SavedQuery
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model import ids
@@ -14,10 +15,18 @@ from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 
 
+class _SavedRow(TypedDict):
+    query: int
+    name: str
+    sql: str
+    author: str | None
+    saved_at: datetime
+
+
 @cached_query(of_tables("saved_queries"))
-def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+def saved(store: Store, flt: Filter = EVERYTHING) -> list[SavedQuery]:
     """All saved queries by name: id, name, sql, author (or None), saved_at."""
-    rows = store.rows("SELECT * FROM saved_queries ORDER BY lower(name), name")
+    rows = store.rows("SELECT * FROM saved_queries ORDER BY lower(name), name", {}, _SavedRow)
     return [
         {
             "id": ids.text(row["query"]),
@@ -30,7 +39,7 @@ def saved(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
     ]
 
 
-def save(store: Store, name: str, sql: str, author: str | None = None) -> dict[str, Any]:
+def save(store: Store, name: str, sql: str, author: str | None = None) -> SavedQuery:
     """Save a query, replacing one of the same name, and return its row."""
     number, now = ids.of("saved query", name), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from data.answers.operations import LedgerState
 from data.lake.cursors import registered
 from data.lake.store import Store
 from data.model.build_record import BuildKey
@@ -102,7 +103,7 @@ class BuildStatus:
 
     run: int | None = None
     build: int | None = None
-    open: str | None = None
+    open: LedgerState | None = None
 
     @property
     def is_stored(self) -> bool:

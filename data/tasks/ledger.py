@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -19,7 +20,12 @@ from data.lake.store import Store
 from data.model.build_record import BuildKey
 from data.redaction import redact
 
-NEW, RUNNING, RETRY, RECHECK, GONE, FAILED = "new", "running", "retry", "recheck", "gone", "failed"
+NEW: Final = "new"
+RUNNING: Final = "running"
+RETRY: Final = "retry"
+RECHECK: Final = "recheck"
+GONE: Final = "gone"
+FAILED: Final = "failed"
 RUN, BUILD = "run", "build"
 GONE_FOR = timedelta(hours=1)  # after which a gone build is read again if Jenkins lists it
 

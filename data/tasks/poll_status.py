@@ -13,10 +13,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 import duckdb
 
+from data.answers.operations import FeedHealth
 from data.lake.connection import LAKE
 from data.lake.migrations import POLL_STATUS_TABLE
 from data.lake.store import Store
@@ -96,9 +97,31 @@ def _delete_old_status(cursor: duckdb.DuckDBPyConnection, name: str, now: dateti
     )
 
 
-def latest(store: Store, now: datetime) -> dict[str, dict[str, Any]]:
-    """Per source: the last poll of any process, the next planned poll, and whether one is in progress, with the keys of
-    `data.queries.ingest_status`.
+class PollStatus(TypedDict, total=False):
+    """The last poll of a source by any process, the next planned poll, and whether one is in progress."""
+
+    is_read: bool
+    last_poll: str
+    duration_s: float
+    requests: int
+    last_failed: int
+    last_error: str | None
+    next_poll: str
+
+
+class _StatusRow(TypedDict):
+    source: str
+    process: str
+    started_at: str
+    duration_s: float
+    failed: int
+    requests: int
+    error: str | None
+    next_at: str | None
+
+
+def latest(store: Store, now: datetime) -> dict[str, PollStatus]:
+    """Per source: its polls, as far as they are known.
 
     Empty for a store pinned to an earlier snapshot.
     """
@@ -106,7 +129,7 @@ def latest(store: Store, now: datetime) -> dict[str, dict[str, Any]]:
     alive = {
         row["process"] for row in rows if row["source"] == _HEARTBEAT and row["started_at"] >= iso(now - ALIVE_FOR)
     }
-    answer: dict[str, dict[str, Any]] = {}
+    answer: dict[str, PollStatus] = {}
     planned: dict[str, list[str]] = {}
     for row in rows:
         if row["source"].startswith(_IN_PROGRESS):
@@ -116,11 +139,13 @@ def latest(store: Store, now: datetime) -> dict[str, dict[str, Any]]:
             if row["next_at"]:
                 planned.setdefault(row["source"], []).append(row["next_at"])
             answer.setdefault(row["source"], {}).update(
-                last_poll=row["started_at"],
-                duration_s=row["duration_s"],
-                requests=row["requests"],
-                last_failed=row["failed"],
-                last_error=row["error"],
+                {
+                    "last_poll": row["started_at"],
+                    "duration_s": row["duration_s"],
+                    "requests": row["requests"],
+                    "last_failed": row["failed"],
+                    "last_error": row["error"],
+                }
             )
     for source, moments in planned.items():
         kept = [moment for moment in moments if moment > iso(now)]
@@ -134,14 +159,16 @@ def last_heartbeat(store: Store) -> tuple[str | None, bool]:
     return last, last is not None and last >= iso(_now() - ALIVE_FOR)
 
 
-def feed_status(store: Store) -> dict[str, Any] | None:
+def feed_status(store: Store) -> FeedHealth | None:
     """The last read of the bug feed: last_read, last_error (None if it succeeded), next_read. None if never read."""
     row = next((row for row in reversed(_rows(store)) if row["source"] == _FEED), None)
     return row and {"last_read": row["started_at"], "last_error": row["error"], "next_read": row["next_at"]}
 
 
-def _rows(store: Store) -> list[dict[str, Any]]:
-    return store.rows(f"SELECT * FROM {POLL_STATUS_TABLE} ORDER BY started_at") if store.database == LAKE else []
+def _rows(store: Store) -> list[_StatusRow]:
+    if store.database != LAKE:
+        return []
+    return store.rows(f"SELECT * FROM {POLL_STATUS_TABLE} ORDER BY started_at", {}, _StatusRow)
 
 
 def _now() -> datetime:

@@ -12,10 +12,11 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
+from data.answers.operations import RequestKind, RequestPayload, RequestState
 from data.lake.cursors import one_row
 from data.lake.store import Store
 from data.model.build_record import RawFile
@@ -23,8 +24,11 @@ from data.redaction import redact
 from data.tasks import waiting_uploads
 from data.write.raw_files import files_of, replace_raw_files
 
-KINDS = ("poll", "discover", "build", "backfill", "upload")
-WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
+KINDS: tuple[RequestKind, ...] = ("poll", "discover", "build", "backfill", "upload")
+WAITING: Final = "waiting"
+WORKING: Final = "working"
+DONE: Final = "done"
+FAILED: Final = "failed"
 # After this time without progress a request is claimed again: its ingest process has died.
 LOST_AFTER = timedelta(minutes=2)
 MAX_TRIES = 3  # processes that may die over a request before it is given up
@@ -37,10 +41,10 @@ class WorkRequest:
     per build."""
 
     request: int
-    kind: str
+    kind: RequestKind
     source: str
-    payload: dict[str, Any]
-    state: str
+    payload: RequestPayload
+    state: RequestState
     error: str | None
     created_at: datetime
     updated_at: datetime

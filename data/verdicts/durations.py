@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from data.answers.evidence import DurationEvidence
+from data.answers.statistics import ChangedDuration, ChangedTest
 from data.cache.dependencies import nothing
 from data.cache.result_arrays import FINAL, PASSED
 from data.lake.cached_query import cached_query, of_release
@@ -20,7 +22,7 @@ from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts.disturbances.mass_failures import storm_columns
-from data.verdicts.evidence import judging as evidence_rules
+from data.verdicts.evidence import durations as duration_evidence
 from data.verdicts.lanes import LaneWindow, filtered_releases, lane_window, load_module_counts, partition_condition
 from data.verdicts.priorities import tests_of_priority
 from data.verdicts.status_masks import outside_storms
@@ -43,12 +45,12 @@ class SeriesKey(NamedTuple):
 class DurationChange(NamedTuple):
     key: SeriesKey
     module: str
-    evidence: dict[str, Any]
-    derived: dict[str, Any]  # what follows from the evidence
+    evidence: DurationEvidence
+    derived: duration_evidence.DurationFinding  # what follows from the evidence
 
 
 @cached_query(of_release)
-def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
+def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[ChangedTest]:
     """Tests (on one topology) whose duration changed for good within the newest `flt.runs` (60) builds of its job in a
     lane: those that became slower by the most seconds first, those that became faster last. {test, key, name,
     module, topology, release, environment, slower, before_s, after_s (medians), factor, p, run (the first at the new
@@ -65,25 +67,24 @@ def changed_tests(store: Store, flt: Filter, limit: int = 100, offset: int = 0) 
             "test": ids.text(test),
             "key": f"{names[test]['file']}::{names[test]['class']}::{names[test]['name']}",
             "name": names[test]["name"],
-            "module": module,
             "topology": topology,
-            **_change_row(window, lane, evidence, derived),
+            **_change_row(window, module, lane, evidence, derived),
         }
         for window, ((test, topology, lane), module, evidence, derived) in found
     ]
 
 
 @cached_query(of_release)
-def changed_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
+def changed_modules(store: Store, flt: Filter) -> list[ChangedDuration]:
     """Modules whose mean duration per result changed for good; rows as of `changed_tests`, without the test."""
-    found = []
+    found: list[ChangedDuration] = []
     for release in filtered_releases(store, flt):
         window = lane_window(store, replace(flt, release=release), flt.runs or RUNS)
         for (module, lane), series in _module_series(store, flt, window).items():
             evidence = _evidence(window, lane, series, "module")
-            derived = evidence_rules.judge(evidence)
-            if derived["factor"] is not None:
-                found.append({"module": module, **_change_row(window, lane, evidence, derived)})
+            derived = duration_evidence.find_change(evidence)
+            if derived is not None:
+                found.append(_change_row(window, module, lane, evidence, derived))
     return sorted(found, key=lambda row: row["before_s"] - row["after_s"])
 
 
@@ -107,8 +108,8 @@ def _find_changes(store: Store, flt: Filter, window: LaneWindow) -> list[Duratio
     found = []
     for key, module, series in _sloping_series(store, flt, window):
         evidence = _evidence(window, key.lane, series, "results")
-        derived = evidence_rules.judge(evidence)
-        if derived["factor"] is not None:
+        derived = duration_evidence.find_change(evidence)
+        if derived is not None:
             found.append(DurationChange(key, module, evidence, derived))
     return found
 
@@ -189,7 +190,9 @@ def _duration_totals(
     return {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
 
 
-def _evidence(window: LaneWindow, lane: int, series: DurationSeries, subject: str) -> dict[str, Any]:
+def _evidence(
+    window: LaneWindow, lane: int, series: DurationSeries, subject: Literal["results", "module"]
+) -> DurationEvidence:
     runs = window.runs[lane]
     return {
         "rule": "duration",
@@ -200,14 +203,21 @@ def _evidence(window: LaneWindow, lane: int, series: DurationSeries, subject: st
     }
 
 
-def _change_row(window: LaneWindow, lane: int, evidence: dict[str, Any], derived: dict[str, Any]) -> dict[str, Any]:
+def _change_row(
+    window: LaneWindow, module: str, lane: int, evidence: DurationEvidence, derived: duration_evidence.DurationFinding
+) -> ChangedDuration:
     release, environment = window.lanes[lane]
     run = next(run for run in window.runs[lane] if ids.text(run.run) == evidence["runs"][derived["index"]])
     return {
+        "module": module,
         "release": release,
         "environment": environment,
-        **{name: derived[name] for name in derived if name != "index"},
+        "slower": derived["slower"],
+        "before_s": derived["before_s"],
+        "after_s": derived["after_s"],
+        "factor": derived["factor"],
+        "p": derived["p"],
         "run": {"run": ids.text(run.run), "number": run.number, "started_at": iso(run.started_at)},
-        "sentence": evidence_rules.sentence(evidence),
+        "sentence": duration_evidence.sentence(evidence),
         "evidence": evidence,
     }

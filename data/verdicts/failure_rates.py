@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from data.answers.evidence import Claimed, RateEvidence
+from data.answers.statistics import RisingRates, RisingTest
+from data.answers.tests import TestName
 from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
-from data.verdicts.evidence import judging as evidence_rules
+from data.verdicts.evidence import failure_rates as rates_evidence
 from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, p_cutoffs
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, long_reach
 from data.verdicts.lanes import MASK_BITS
@@ -43,7 +46,7 @@ class FailureCounts:
 @cached_query(of_release_alone("base"))
 def regressions(
     store: Store, flt: Filter, base: str | None = None, limit: int = 100, offset: int = 0
-) -> dict[str, Any] | None:
+) -> RisingRates | None:
     """{"release", "base", "sample_runs", "base_runs", "compared", "confirmed", "suspected", "required",
     "expected_by_chance", "tests"}: the newest `flt.runs` (10) results of each test of the filter's release in each
     environment, against up to 52 before them, or against the newest of the release `base`, or of an older one in which
@@ -62,6 +65,7 @@ def regressions(
         return None
     else:
         sides = _against_release(store, flt, sample, runs, base)
+    assert flt.release is not None  # without one there are no runs
     claims, q, compared = _claims(flt, sides)
     if unread := unread_lanes(store, flt, sample.window):
         claims = [claim for claim in claims if not is_held_back(unread, sides.test_lanes[claim.at])]
@@ -70,13 +74,13 @@ def regressions(
         claims = [claim for claim in claims if sides.test_lanes[claim.at].test in wanted]
     claims.sort(
         key=lambda claim: (
-            CLAIMS.index(claim.derived["claim"]),
+            CLAIMS.index(claim.kind),
             claim.derived["p"] or 0,
             sides.test_lanes[claim.at].test,
         )
     )
-    kinds = [claim.derived["claim"] for claim in claims]
-    suspected = [q[claim.at] for claim in claims if claim.derived["claim"] == "suspected"]
+    kinds = [claim.kind for claim in claims]
+    suspected = [q[claim.at] for claim in claims if claim.kind == "suspected"]
     by_p = len(claims) - kinds.count("required")
     page = claims[offset : offset + limit]
     names = test_names(store, [sides.test_lanes[claim.at].test for claim in page])
@@ -86,7 +90,9 @@ def regressions(
         "sample_runs": runs,
         "base_runs": MASK_BITS - runs,
         "compared": compared,
-        **{kind: kinds.count(kind) for kind in CLAIMS},
+        "confirmed": kinds.count("confirmed"),
+        "suspected": kinds.count("suspected"),
+        "required": kinds.count("required"),
         "expected_by_chance": min(max(suspected) * by_p, len(suspected)) if suspected else 0.0,
         "tests": [_row(sample, sides, claim, names, q[claim.at]) for claim in page],
     }
@@ -108,8 +114,9 @@ class Claim(NamedTuple):
     """A claim about the test at index `at` of ComparedTests: its evidence, and what follows from it."""
 
     at: int
-    evidence: dict[str, Any]
-    derived: dict[str, Any]
+    evidence: RateEvidence
+    kind: Claimed
+    derived: rates_evidence.RateFinding
 
 
 def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> FailureCounts:
@@ -156,10 +163,8 @@ def _against_release(store: Store, flt: Filter, sample: LaneAnalysis, runs: int,
 
 def _older_releases(store: Store, base: str, release: str | None) -> list[str]:
     """The releases that started before the base, newest first, except `release`."""
-    rows = store.rows(
-        "SELECT release, min(started_at) AS began FROM runs GROUP BY release ORDER BY began DESC, release"
-    )
-    names = [row["release"] for row in rows]
+    rows = store.cursor().execute("SELECT release FROM runs GROUP BY release ORDER BY min(started_at) DESC, release")
+    names: list[str] = [name for (name,) in rows.fetchall()]
     older = names[names.index(base) + 1 :] if base in names else []
     return [name for name in older if name != release][:OLDER_RELEASES]
 
@@ -182,7 +187,7 @@ def _claims(flt: Filter, sides: ComparedTests) -> tuple[list[Claim], list[float]
     possible = (found.p <= 1 - FISHER.confidence / 100) | (found.status <= FisherOutcome.REGRESSION)
     claims = []
     for index in np.flatnonzero(possible).tolist():
-        evidence = {
+        evidence: RateEvidence = {
             "rule": "fisher",
             "base": {
                 "release": sides.base_releases[index],
@@ -191,17 +196,16 @@ def _claims(flt: Filter, sides: ComparedTests) -> tuple[list[Claim], list[float]
             },
             "sample": {"release": flt.release, "failed": int(sample.failed[index]), "of": int(sample.total[index])},
             "opened": bool(opened[index]),
-            **cutoffs,
+            "cut": cutoffs.cut,
+            "cut_open": cutoffs.cut_open,
         }
-        derived = evidence_rules.judge(evidence)
+        derived = rates_evidence.judge(evidence)
         if derived["claim"] is not None:
-            claims.append(Claim(index, evidence, derived))
+            claims.append(Claim(index, evidence, derived["claim"], derived))
     return claims, found.q.tolist(), int(np.sum(~np.isnan(found.p)))
 
 
-def _row(
-    sample: LaneAnalysis, sides: ComparedTests, claim: Claim, names: dict[int, dict[str, Any]], q: float
-) -> dict[str, Any]:
+def _row(sample: LaneAnalysis, sides: ComparedTests, claim: Claim, names: dict[int, TestName], q: float) -> RisingTest:
     test_lane = sides.test_lanes[claim.at]
     test = names[test_lane.test]
     release, environment = sample.window.lanes[test_lane.lane]
@@ -212,9 +216,14 @@ def _row(
         "module": test_lane.module,
         "release": release,
         "environment": environment,
-        **claim.derived,
+        "claim": claim.kind,
+        "extreme": claim.derived["extreme"],
+        "opened": claim.derived["opened"],
+        "p": claim.derived["p"],
+        "base": claim.derived["base"],
+        "sample": claim.derived["sample"],
         "q": None if np.isnan(q) else q,
         "strip": test_lane.status_string().replace("S", ""),
-        "sentence": evidence_rules.sentence(claim.evidence),
+        "sentence": rates_evidence.sentence(claim.evidence),
         "evidence": claim.evidence,
     }

@@ -7,18 +7,42 @@ compares the same tests throughout.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypedDict
 
+from data.answers.base import AllCounts
 from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, partitions, set_fields
 from data.model.filters import Filter
-from data.model.measures import COUNTS, pass_rate
+from data.model.measures import pass_rate
 from data.settings import MeasureSettings
 from data.verdicts.rules import ALWAYS_FAILING, FLAKY, REGRESSION
 from data.verdicts.verdicts import judge_tests
+
+
+class ExcludedCounts(TypedDict):
+    """Results that are left out, of a module on a topology."""
+
+    run: int
+    module: str
+    topology: str
+    total: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+
+
+class _ListedBuild(TypedDict):
+    run: int
+    release: str
+    environment: str
+    build: int
+    built: str
+    started_at: datetime
 
 
 @cached_query(of_release)
@@ -33,7 +57,7 @@ def excluded_tests(store: Store, release: str) -> dict[str, list[int]]:
 
 
 @cached_query(of_runs("runs"))
-def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
+def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[str, list[ExcludedCounts]]:
     """Run id -> counts of the final results that `exclude_flaky` leaves out, one row per owning module and topology.
     The filter's module and topology apply."""
     builds = store.rows(
@@ -41,6 +65,7 @@ def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[st
         FROM run_builds rb JOIN runs r USING (run) JOIN builds b USING (build)
         WHERE rb.run IN (SELECT unnest($runs::BIGINT[]))""",
         {"runs": [ids.number(run) for run in runs]},
+        _ListedBuild,
     )
     lanes = {(row["release"], row["environment"]) for row in builds}
     tests = [
@@ -79,18 +104,23 @@ def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[st
             "test_environment": [environment for _, environment, _ in tests],
             "test": [test for _, _, test in tests],
         },
+        ExcludedCounts,
     )
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[ExcludedCounts]] = {}
     for row in rows:
-        found.setdefault(ids.text(row.pop("run")), []).append(row)
+        found.setdefault(ids.text(row["run"]), []).append(row)
     return found
 
 
-def subtract_counts(row: dict[str, Any], counts: Iterable[Mapping[str, Any]], settings: MeasureSettings) -> None:
+def subtract_counts(row: AllCounts, counts: Iterable[ExcludedCounts], settings: MeasureSettings) -> None:
     """Subtract these counts from the row's own, in place; `left_out` is the number of results subtracted."""
-    row["left_out"] = 0
+    left_out = 0
     for count in counts:
-        for name in COUNTS:
-            row[name] -= count[name]
-        row["left_out"] += count["total"]
+        row["total"] -= count["total"]
+        row["passed"] -= count["passed"]
+        row["failed"] -= count["failed"]
+        row["errors"] -= count["errors"]
+        row["skipped"] -= count["skipped"]
+        left_out += count["total"]
+    row["left_out"] = left_out
     row["pass_rate"] = pass_rate(row, settings)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from data.answers.evidence import FlakyEvidence
+from data.answers.statistics import Flaky
+from data.answers.tests import TestName
 from data.cache.dependencies import nothing
 from data.cache.result_arrays import FAILED, RERUN
 from data.lake.cached_query import cached_query, of_release
@@ -19,7 +22,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts.evidence import judging as evidence_rules
+from data.verdicts.evidence import flaky as flaky_evidence
 from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
 from data.verdicts.lanes import LaneBuild, LaneRun, LaneWindow, filtered_releases
 from data.verdicts.priorities import tests_of_priority
@@ -30,7 +33,7 @@ from data.verdicts.verdicts import test_names
 
 
 @cached_query(of_release)
-def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
+def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[Flaky]:
     """The tests that were flaky in the newest `flt.runs` (60, at most 62) runs of each lane, by the lower end of the
     interval of their flip score, highest first; recovered ones last. Mass failures and bad hosts are left out.
 
@@ -63,8 +66,8 @@ def flaky(store: Store, flt: Filter, limit: int = 100, offset: int = 0) -> list[
 class FlakyTest(NamedTuple):
     analysis: LaneAnalysis
     test_lane: TestLane
-    evidence: dict[str, Any]
-    derived: dict[str, Any]  # what follows from the evidence
+    evidence: FlakyEvidence
+    derived: flaky_evidence.FlakyFinding  # what follows from the evidence
 
 
 def _flaky_tests(store: Store, flt: Filter) -> list[FlakyTest]:
@@ -89,7 +92,7 @@ def _judge(analysis: LaneAnalysis) -> list[FlakyTest]:
         flags = disagreements.get((test_lane.test, test_lane.lane), 0) | rescued
         evidence = _evidence(test_lane, lanes[test_lane.lane], flags, rescued)
         if evidence is not None:
-            found.append(FlakyTest(analysis, test_lane, evidence, evidence_rules.judge(evidence)))
+            found.append(FlakyTest(analysis, test_lane, evidence, flaky_evidence.judge(evidence)))
     return found
 
 
@@ -105,7 +108,7 @@ def _dated(runs: Sequence[LaneRun]) -> list[tuple[str, int, float]]:
 
 def _evidence(
     test_lane: TestLane, runs: list[tuple[str, int, float]], flags: int, rescued: int
-) -> dict[str, Any] | None:
+) -> FlakyEvidence | None:
     """The evidence of a test that was flaky in these runs (id, number, days ago; newest first), else None. `flags`:
     mask of the results that disagree within their run or on one commit; `rescued`: those of the former."""
     all_statuses = test_lane.status_string()
@@ -129,7 +132,7 @@ def _evidence(
     }
 
 
-def _row(row: FlakyTest, test: dict[str, Any], lost: float) -> dict[str, Any]:
+def _row(row: FlakyTest, test: TestName, lost: float) -> Flaky:
     analysis, test_lane, evidence, derived = row
     release, environment = analysis.window.lanes[test_lane.lane]
     runs = {ids.text(run.run): run for run in analysis.window.runs[test_lane.lane]}
@@ -141,12 +144,25 @@ def _row(row: FlakyTest, test: dict[str, Any], lost: float) -> dict[str, Any]:
         "module": test_lane.module,
         "release": release,
         "environment": environment,
-        **{name: derived[name] for name in derived if name != "disturbed"},
+        "score": derived["score"],
+        "flips": derived["flips"],
+        "considered": derived["considered"],
+        "score_interval_95": derived["score_interval_95"],
+        "onsets": derived["onsets"],
+        "rescued": derived["rescued"],
+        "disagreed": derived["disagreed"],
+        "failed": derived["failed"],
+        "of": derived["of"],
+        "rate": derived["rate"],
+        "interval_95": derived["interval_95"],
+        "clean_results": derived["clean_results"],
+        "clean_days": derived["clean_days"],
+        "recovered": derived["recovered"],
         "disturbed_runs": len(derived["disturbed"]),
         "time_lost_s": round(lost, 3),
         "last_disturbed": {"run": ids.text(last.run), "number": last.number, "started_at": iso(last.started_at)},
         "strip": evidence["statuses"],
-        "sentence": evidence_rules.sentence(evidence),
+        "sentence": flaky_evidence.sentence(evidence),
         "evidence": evidence,
     }
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from data.answers.evidence import RunHistory
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
@@ -23,7 +23,7 @@ class History:
     statuses: str
     runs: list[LaneRun]
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> RunHistory:
         """The parts of the evidence that describe the history."""
         return {
             "statuses": self.statuses,

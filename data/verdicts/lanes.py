@@ -17,6 +17,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import conditions, partitions
 from data.model.filters import Filter
+from data.model.sql_values import SqlParameters
 
 MASK_BITS = 62  # results of a test in one 64-bit mask
 HISTORY_RUNS = 300  # the most builds of a job, each in a run of its own, that any query reads
@@ -141,7 +142,7 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
 def _older_builds(
     store: Store,
     lane_runs: str,
-    parameters: Mapping[str, Any],
+    parameters: SqlParameters,
     runs: dict[tuple[str, str], list[LaneRun]],
     builds: Iterable[LaneBuild],
     depth: int,
@@ -243,7 +244,7 @@ def load_module_counts(store: Store, window: LaneWindow) -> list[ModuleCounts]:
     ]
 
 
-def build_condition(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
+def build_condition(builds: Sequence[LaneBuild]) -> tuple[str, SqlParameters]:
     """SQL condition on rows `r` (release, started_at, build), with its parameters: the rows of these builds, with
     constant bounds so that other partitions are pruned."""
     where, parameters = partition_condition(builds)
@@ -252,6 +253,6 @@ def build_condition(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
     }
 
 
-def partition_condition(builds: Sequence[LaneBuild]) -> tuple[str, dict[str, Any]]:
+def partition_condition(builds: Sequence[LaneBuild]) -> tuple[str, SqlParameters]:
     """SQL condition on rows `r` (release, started_at), with its parameters: the partitions of these builds."""
     return partitions({build.release for build in builds}, [build.started_at for build in builds])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from data.cache.result_arrays import BuildVersion, ResultRows
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model.filters import Filter
+from data.model.sql_values import SqlParameters
 
 UNKNOWN = "unknown"  # the priority of a test without one in the metadata
 
@@ -46,7 +47,7 @@ def release_priorities(store: Store, release: str) -> Priorities:
 
 
 def _load_priorities(store: Store, release: str) -> Priorities:
-    parameters: dict[str, Any] = {"metadata_release": release}
+    parameters: SqlParameters = {"metadata_release": release}
     metadata = metadata_sql(store)
     given = f"SELECT DISTINCT priority FROM ({metadata}) WHERE priority IS NOT NULL ORDER BY 1"
     names = [UNKNOWN, *(row["priority"] for row in store.rows(given, parameters))]
@@ -80,7 +81,7 @@ def tests_of_priority(store: Store, release: str | None, priority: str) -> froze
     return frozenset(test for (test,) in rows.fetchall())
 
 
-def priority_condition(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str, dict[str, Any]]:
+def priority_condition(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str, SqlParameters]:
     """(" AND ..." on columns release and test of `r`, its parameters): the tests of the filter's priority. Empty if the
     filter has none."""
     if flt.priority is None:

@@ -16,11 +16,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
+from typing import Final
 
-NEW_FAILURE, REGRESSION, ALWAYS_FAILING, FLAKY, FIXED = "new_failure", "regression", "always_failing", "flaky", "fixed"
+from data.answers.base import VerdictKind
+
+NEW_FAILURE: Final = "new_failure"
+REGRESSION: Final = "regression"
+ALWAYS_FAILING: Final = "always_failing"
+FLAKY: Final = "flaky"
+FIXED: Final = "fixed"
 
 # Worst first: a list that shows one kind per test shows the first of these.
-KINDS = (REGRESSION, NEW_FAILURE, ALWAYS_FAILING, FLAKY, FIXED)
+KINDS: tuple[VerdictKind, ...] = (REGRESSION, NEW_FAILURE, ALWAYS_FAILING, FLAKY, FIXED)
 
 WINDOW = 10  # runs in which the test ran
 BLIP_LIMIT = 3  # this many failures in a row are a breakage; fewer, between two passes, are a blip
@@ -29,7 +36,7 @@ BLIP_LIMIT = 3  # this many failures in a row are a breakage; fewer, between two
 @lru_cache(maxsize=16_384)
 def classify(
     statuses: str, *, before: str | None = None, disagreed: tuple[bool, ...] = (), window: int = WINDOW
-) -> frozenset[str]:
+) -> frozenset[VerdictKind]:
     """Return the verdict kinds after the newest of `statuses`; empty for a healthy test.
 
     Only the last `window` runs in which the test ran count. The status just before them is context: the pass after
@@ -54,7 +61,7 @@ def classify(
     # The first stretch has no known status to its left, the last none to its right.
     blip = any(outcome == "F" and length < BLIP_LIMIT for outcome, length in stretches[1:-1])
 
-    kinds = set()
+    kinds: set[VerdictKind] = set()
     if newest := _newest_change(stretches, blip):
         kinds.add(newest)
     if len(in_window) > 1 and in_window.count("F") == len(in_window):
@@ -71,7 +78,7 @@ def _check(statuses: str, before: str | None, disagreed: tuple[bool, ...]) -> No
         raise ValueError(f"{len(disagreed)} flags for {len(statuses)} statuses")
 
 
-def _newest_change(stretches: Sequence[tuple[str, int]], blip: bool) -> str | None:
+def _newest_change(stretches: Sequence[tuple[str, int]], blip: bool) -> VerdictKind | None:
     """The kind of the last of the stretches (outcome, length), whose outcomes alternate between P and F."""
     if len(stretches) < 2:
         return None
@@ -83,6 +90,6 @@ def _newest_change(stretches: Sequence[tuple[str, int]], blip: bool) -> str | No
     return REGRESSION if length >= BLIP_LIMIT or not blip else None
 
 
-def worst_kind(kinds: frozenset[str] | set[str]) -> str | None:
+def worst_kind(kinds: frozenset[VerdictKind] | set[VerdictKind]) -> VerdictKind | None:
     """The worst of these kinds; None if there are none."""
     return next((kind for kind in KINDS if kind in kinds), None)

@@ -10,15 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import TypedDict
 
+from data.answers.evidence import SuspectsEvidence
+from data.answers.statistics import SuspectCommit, Suspects
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.model.measures import iso
-from data.verdicts.evidence import judging as evidence_rules
-from data.verdicts.evidence.failure_history import breakage_bounds, trailing_failures
+from data.verdicts.evidence.failure_history import (
+    breakage_bounds,
+    judge_suspects,
+    suspects_sentence,
+    trailing_failures,
+)
 from data.verdicts.histories import histories
 from data.verdicts.lane_analysis import analyse_lanes, verdict_reach
 from data.verdicts.lanes import filtered_releases
@@ -29,8 +36,22 @@ _WORD = re.compile(r"[a-z]+")
 _COMMON = {"and", "for", "from", "module", "not", "the", "test", "tests", "when", "with"}
 
 
+class _Commit(TypedDict):
+    """A commit, with the build that had it first and the rank of that in the order of builds."""
+
+    build: int
+    job: str
+    number: int
+    rank: int
+    revision: str | None
+    author: str | None
+    message: str | None
+    committed_at: datetime | None
+    url: str | None
+
+
 @cached_query(of_release)
-def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
+def suspects(store: Store, test: str, flt: Filter) -> list[Suspects]:
     """One row per lane of the filter in which the test (id) fails now: {"release", "environment", "test", "after",
     "until" (run numbers: exclusive, inclusive), "suspects": [commit facts with "probability" and "build"], likeliest
     first, "none": the probability that it is none of them, "sentence", "evidence"}.
@@ -38,7 +59,7 @@ def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     Empty if the test does not fail now, or never passed: then there is no last good run.
     """
     number = ids.number(test)
-    rows = []
+    rows: list[Suspects] = []
     for release in filtered_releases(store, flt):
         lane = replace(flt, release=release)
         for verdict in judge_tests(store, lane)[1]:
@@ -47,7 +68,7 @@ def suspects(store: Store, test: str, flt: Filter) -> list[dict[str, Any]]:
     return rows
 
 
-def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[str, Any]]:
+def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[Suspects]:
     """The row of one verdict; empty if its history has no good run before the failures."""
     test_lane = verdict.test_lane
     history = histories(store, flt, [test_lane], verdict_reach(store, flt).builds)[test_lane.test, test_lane.lane]
@@ -64,7 +85,7 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
     test = test_names(store, [test_lane.test])[test_lane.test]
     job_names = (job.rpartition("/")[2] for job in jobs)
     subject = _words(test_lane.module, *job_names, test["file"], test["class"], test["name"])
-    evidence = {
+    evidence: SuspectsEvidence = {
         "rule": "suspects",
         **history.evidence(),
         "first": first,
@@ -72,9 +93,9 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
         "until": until,
         "included": [sum(commit["rank"] <= rank for commit in commits) if rank else None for rank in ranks],
         "commits": [commit["revision"] for commit in commits],
-        "weights": [NAMED_WEIGHT if _words(commit["message"]) & subject else 1.0 for commit in commits],
+        "weights": [NAMED_WEIGHT if _words(commit["message"] or "") & subject else 1.0 for commit in commits],
     }
-    derived = evidence_rules.judge(evidence)
+    derived = judge_suspects(evidence)
     return [
         {
             "release": release,
@@ -84,13 +105,13 @@ def _suspects_of(store: Store, flt: Filter, verdict: LaneVerdict) -> list[dict[s
             "until": history.runs[until].number,
             "suspects": [_suspect(commits[index], derived["probabilities"][index]) for index in derived["ranked"]],
             "none": derived["none"],
-            "sentence": evidence_rules.sentence(evidence),
+            "sentence": suspects_sentence(evidence),
             "evidence": evidence,
         }
     ]
 
 
-def _suspect(commit: dict[str, Any], probability: float) -> dict[str, Any]:
+def _suspect(commit: _Commit, probability: float) -> SuspectCommit:
     return {
         "revision": commit["revision"],
         "author": commit["author"],
@@ -113,9 +134,7 @@ def _build_ranks(store: Store, release: str, jobs: Iterable[str]) -> dict[int, i
     return dict(rows.fetchall())
 
 
-def _commits(
-    store: Store, release: str, jobs: Iterable[str], good: int | None, bad: int | None
-) -> list[dict[str, Any]]:
+def _commits(store: Store, release: str, jobs: Iterable[str], good: int | None, bad: int | None) -> list[_Commit]:
     """The commits that were new in builds of these jobs after the rank `good` and up to `bad`, oldest first, each
     with the first build that had it. Builds of other environments count: Jenkins lists a commit only once."""
     rows = store.rows(
@@ -125,8 +144,9 @@ def _commits(
         WHERE b.release = $release AND b.job IN (SELECT unnest($jobs::VARCHAR[]))
             AND o.rank > $good AND o.rank <= $bad ORDER BY o.rank, c.position""",
         {"release": release, "jobs": sorted(jobs), "good": good, "bad": bad},
+        _Commit,
     )
-    first: dict[str, dict[str, Any]] = {}
+    first: dict[str | None, _Commit] = {}
     for row in rows:
         first.setdefault(row["revision"], row)
     return list(first.values())

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from data.answers.base import UnreadHistory
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filter_sql import conditions
@@ -37,7 +37,7 @@ class UnreadLane:
         """Whether the verdict of a test that these jobs run is held back."""
         return None in self.jobs or not self.jobs.isdisjoint(jobs)
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> UnreadHistory:
         return {
             "release": self.release,
             "environment": self.environment,

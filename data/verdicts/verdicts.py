@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from data.answers.base import VerdictKind
+from data.answers.evidence import ExclusionReason, StatusEvidence, VerdictEvidence
+from data.answers.tests import TestName
+from data.answers.verdicts import Excluded, Pointer, SickHost, Storm, Verdict
 from data.cache.dependencies import nothing
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
@@ -19,8 +23,8 @@ from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts.disturbances.bad_hosts import LaneHost
 from data.verdicts.disturbances.lists import host_row, storm_rows
-from data.verdicts.evidence import judging as evidence_rules
-from data.verdicts.evidence.failure_history import find_beginning, trailing_failures
+from data.verdicts.evidence import verdict as kinds_evidence
+from data.verdicts.evidence.failure_history import find_beginning, judge_change, trailing_failures
 from data.verdicts.histories import History, histories
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, verdict_reach, window_size
 from data.verdicts.lanes import HISTORY_RUNS, LaneBuild, LaneRun, LaneWindow, filtered_releases, lane_window
@@ -39,19 +43,19 @@ class LaneVerdict(NamedTuple):
     statuses: str
     disagreed: tuple[int, ...]
     rescued: tuple[int, ...]
-    kinds: frozenset[str]
+    kinds: frozenset[VerdictKind]
 
 
 @cached_query(of_release)
 def verdicts(
     store: Store,
     flt: Filter,
-    kinds: tuple[str, ...] = KINDS,
+    kinds: tuple[VerdictKind, ...] = KINDS,
     limit: int = 500,
     offset: int = 0,
     ranges: bool = True,
     tests: tuple[str, ...] = (),
-) -> list[dict[str, Any]]:
+) -> list[Verdict]:
     """The tests with one of `kinds`, worst first, then the longest failing; each with its evidence. With `tests` (ids),
     only those. `ranges` False omits `range_99`."""
     wanted, wanted_kinds = {ids.number(test) for test in tests}, set(kinds)
@@ -153,31 +157,39 @@ class _VerdictRows:
             key = (column.lane, column.module)
             self._newest[key] = min(column.age, self._newest.get(key, column.age))
 
-    def row(self, verdict: LaneVerdict, test: dict[str, Any]) -> dict[str, Any]:
+    def row(self, verdict: LaneVerdict, test: TestName) -> Verdict:
         test_lane = verdict.test_lane
         release, environment = self._analysis.window.lanes[test_lane.lane]
-        evidence = self._evidence(verdict)
+        status_evidence = self._evidence(verdict)
         since = first_bad = last_good = range_99 = None
         history = self._histories.get((test_lane.test, test_lane.lane))
         if history is not None:
             beginning = find_beginning(history.statuses, self._threshold)
             since, first_bad = history.runs[beginning.since], history.runs[beginning.first_bad]
             last_good = None if beginning.last_good is None else history.runs[beginning.last_good]
-            evidence["stretch"] = {
+            status_evidence["stretch"] = {
                 "runs": len(history.runs) - beginning.since,
                 "since": since.number,
                 "passed": history.runs[beginning.since - 1].number if beginning.since else None,
             }
             if beginning.change is not None:
-                evidence["change_point"] = {
+                assert self._threshold is not None  # without one there are no changes
+                status_evidence["change_point"] = {
                     "rule": "change_point",
                     "threshold": self._threshold,
                     **history.evidence(),
                 }
-                range_99 = evidence_rules.judge(evidence["change_point"])["range_99"]
+                range_99 = judge_change(status_evidence["change_point"])["range_99"]
                 first_bad = self._earlier_on_bad_host(test_lane, history, beginning.first_bad) or first_bad
-        derived = evidence_rules.judge(evidence)
-        evidence |= {name: derived[name] for name in ("failed", "of", "rate", "interval_95")}
+        derived = kinds_evidence.judge(status_evidence)
+        assert derived["kind"] is not None  # a verdict has kinds
+        evidence: VerdictEvidence = {
+            **status_evidence,
+            "failed": derived["failed"],
+            "of": derived["of"],
+            "rate": derived["rate"],
+            "interval_95": derived["interval_95"],
+        }
         return {
             "test": ids.text(test_lane.test),
             "key": f"{test['file']}::{test['class']}::{test['name']}",
@@ -192,7 +204,7 @@ class _VerdictRows:
             "last_good": None if last_good is None else self._pointer(test_lane, last_good, "passed"),
             "range_99": range_99,
             "strip": verdict.statuses,
-            "sentence": evidence_rules.sentence(evidence),
+            "sentence": kinds_evidence.sentence(evidence),
             "evidence": evidence,
         }
 
@@ -205,7 +217,7 @@ class _VerdictRows:
         ]
         return self._analysis.window.runs[test_lane.lane][max(ages)] if ages else None
 
-    def _evidence(self, verdict: LaneVerdict) -> dict[str, Any]:
+    def _evidence(self, verdict: LaneVerdict) -> StatusEvidence:
         test_lane, lane_runs = verdict.test_lane, self._analysis.window.runs[verdict.test_lane.lane]
         bits = counted_bits(test_lane.status_string())[-len(verdict.statuses) :]
         ages = [test_lane.ages[bit] for bit in bits]
@@ -225,7 +237,7 @@ class _VerdictRows:
             ],
         }
 
-    def _pointer(self, test_lane: TestLane, run: LaneRun, mask: str) -> dict[str, Any]:
+    def _pointer(self, test_lane: TestLane, run: LaneRun, mask: str) -> Pointer:
         bit = test_lane.bit_at(run.age)
         jobs = [on_host.job for on_host in test_lane.by_host if not bit or getattr(on_host, mask) & bit]
         builds = (self._builds.get((test_lane.lane, run.age, job)) for job in jobs)
@@ -243,7 +255,9 @@ def counted_bits(letters: str) -> list[int]:
     return [len(letters) - 1 - index for index, letter in enumerate(letters) if letter != "S"]
 
 
-def excluded_ages(test_lane: TestLane, builds: Mapping[tuple[int, int, str], LaneBuild]) -> list[tuple[int, str]]:
+def excluded_ages(
+    test_lane: TestLane, builds: Mapping[tuple[int, int, str], LaneBuild]
+) -> list[tuple[int, ExclusionReason]]:
     """(age, why) of the runs whose failures are left out, newest first: storm, host, aborted or running. `builds` are
     those of the lane by (lane, age, job)."""
     left_out = test_lane.in_storm | test_lane.on_bad_host | test_lane.unfinished
@@ -254,25 +268,28 @@ def excluded_ages(test_lane: TestLane, builds: Mapping[tuple[int, int, str], Lan
     ]
 
 
-def _why_excluded(test_lane: TestLane, bit: int, age: int, builds: Mapping[tuple[int, int, str], LaneBuild]) -> str:
+def _why_excluded(
+    test_lane: TestLane, bit: int, age: int, builds: Mapping[tuple[int, int, str], LaneBuild]
+) -> ExclusionReason:
     if test_lane.unfinished & bit:
         jobs = (on_host.job for on_host in test_lane.by_host if on_host.unfinished & bit)
-        return next((builds[test_lane.lane, age, job].unfinished for job in jobs), "aborted")
+        unfinished = (builds[test_lane.lane, age, job].unfinished for job in jobs)
+        return "running" if next(unfinished, "aborted") == "running" else "aborted"
     return "storm" if test_lane.in_storm & bit else "host"
 
 
 @cached_query(of_release)
-def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
+def exclusions(store: Store, flt: Filter) -> Excluded:
     """What verdicts leave out in the runs they look at (nothing if the filter includes storms): the number of
     `failures`, the `storms`, and the bad `hosts`, each with the failures left out because of it; and the lanes whose
     verdicts are held back because their history is still being read (`unread_history`)."""
-    storms: list[dict[str, Any]] = []
-    hosts: list[dict[str, Any]] = []
+    storms: list[Storm] = []
+    hosts: list[SickHost] = []
     for release in filtered_releases(store, flt) if not flt.include_storms else ():
         analysis = analyse_lanes(store, replace(flt, release=release), verdict_reach(store, flt))
         storms += storm_rows(store, analysis.window, analysis.storms)
         hosts += [
-            host_row(analysis, host) | {"failures": _failures_left_out(analysis, host)}
+            {**host_row(analysis, host), "failures": _failures_left_out(analysis, host)}
             for host in analysis.hosts
             if host.bad
         ]
@@ -282,7 +299,7 @@ def exclusions(store: Store, flt: Filter) -> dict[str, Any]:
 
 
 @cached_query(of_release)
-def excluded_runs(store: Store, test: str, flt: Filter) -> tuple[dict[str, str], frozenset[str]]:
+def excluded_runs(store: Store, test: str, flt: Filter) -> tuple[dict[str, ExclusionReason], frozenset[str]]:
     """(run id -> "storm", "host", "aborted" or "running": the runs in which a failure of this test is left out of its
     verdict, and why; the ids of all runs that the verdicts of the filter's release look at)."""
     analysis = analyse_lanes(store, flt, verdict_reach(store, flt))
@@ -306,9 +323,11 @@ def _failures_left_out(analysis: LaneAnalysis, host: LaneHost) -> int:
     )
 
 
-def test_names(store: Store, tests: Sequence[int]) -> dict[int, dict[str, Any]]:
+def test_names(store: Store, tests: Sequence[int]) -> dict[int, TestName]:
     """By test: its {test, file, class, name}."""
     rows = store.rows(
-        "SELECT test, file, class, name FROM tests WHERE test IN (SELECT unnest($tests::BIGINT[]))", {"tests": tests}
+        "SELECT test, file, class, name FROM tests WHERE test IN (SELECT unnest($tests::BIGINT[]))",
+        {"tests": tests},
+        TestName,
     )
     return {row["test"]: row for row in rows}

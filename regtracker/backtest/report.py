@@ -67,7 +67,11 @@ def replayed(
 
 def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
     """How well today's verdicts bound the faults that are still active, and find their commits."""
-    inside, first, third, wide, exact = [], [], [], [], []
+    inside: list[bool] = []
+    exact: list[bool] = []
+    first: list[float] = []
+    third: list[float] = []
+    wide: list[int] = []
     for release in sorted({fault.release for fault in known.faults}):
         faults = {fault.test: fault for fault in known.faults if fault.release == release and fault.end is None}
         flt = Filter(release, environment="prod")
@@ -87,7 +91,7 @@ def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dic
                 chances = [suspect["probability"] for suspect in lane["suspects"]]
                 first.append(simulated_histories.chance_of_rank(chances, rank, 1))
                 third.append(simulated_histories.chance_of_rank(chances, rank, 3))
-    rows = [
+    rows: list[tuple[str, Sequence[float], float]] = [
         ("first bad run named exactly, of tests that fail every time", exact, 0.95),
         ("first bad run within its 99 % range", inside, 0.97),
         ("culprit ranked first", first, 0.8),

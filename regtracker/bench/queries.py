@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from data.answers.runs import Module
 from data.cache.query_cache import QueryCache
 from data.lake.connection import LAKE
 from data.lake.store import Store
@@ -120,7 +121,7 @@ def plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[An
     }
 
 
-def _newest_modules(store: Store, flt: Filter) -> list[dict[str, Any]]:
+def _newest_modules(store: Store, flt: Filter) -> list[Module]:
     newest = releases.run_of_release(store, flt)
     return runs.modules(store, newest, flt) if newest else []
 

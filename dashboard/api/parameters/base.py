@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
+from data.answers.base import VerdictKind
 from data.model.filters import MAX_RUNS, Filter
 from data.verdicts.rules import KINDS
 
@@ -32,13 +33,17 @@ def list_pattern(choices: tuple[str, ...]) -> Any:
     return schema_pattern(f"^(({'|'.join(choices)})(,({'|'.join(choices)}))*)?$")
 
 
-def split_choices(text: str | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
+S = TypeVar("S", bound=str)
+
+
+def split_choices(text: str | None, allowed: tuple[S, ...]) -> tuple[S, ...]:
     """The values of a comma-separated parameter. Raises ValueError for one that is not allowed."""
-    values = tuple(value for value in (text or "").split(",") if value)
-    wrong = [value for value in values if value not in allowed]
+    known = {str(choice): choice for choice in allowed}
+    values = [value for value in (text or "").split(",") if value]
+    wrong = [value for value in values if value not in known]
     if wrong:
         raise ValueError(f"{wrong[0]!r} is not one of {', '.join(allowed)}")
-    return values
+    return tuple(known[value] for value in values)
 
 
 @cache
@@ -174,7 +179,7 @@ class KindFilter(BaseModel):
         return text
 
     @property
-    def kinds(self) -> tuple[str, ...]:
+    def kinds(self) -> tuple[VerdictKind, ...]:
         return split_choices(self.kind, KINDS)
 
 

@@ -22,6 +22,7 @@ from dashboard.api.parameters.base import (
     split_choices,
 )
 from data.answers.base import Status
+from data.answers.gate import FailingClass
 from data.queries.gate import FAILING, NEW
 
 
@@ -86,5 +87,5 @@ class GateQuery(ApiQuery, PartFilter, FlakyOption, StormOption):
         return text
 
     @property
-    def kinds(self) -> tuple[str, ...]:
+    def kinds(self) -> tuple[FailingClass, ...]:
         return split_choices(self.kind, FAILING) or NEW

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from data.answers.evidence import HostEvidence, StormEvidence
+from data.answers.verdicts import Host, Storm
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
@@ -13,7 +14,7 @@ from data.model.filters import Filter
 from data.model.measures import iso
 from data.verdicts.disturbances.bad_hosts import LaneHost
 from data.verdicts.disturbances.mass_failures import StormHit, storms_in_window
-from data.verdicts.evidence import judging as evidence_rules
+from data.verdicts.evidence.disturbances import host_sentence, storm_sentence
 from data.verdicts.evidence.rates import rate
 from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
 from data.verdicts.lanes import MASK_BITS, LaneWindow, filtered_releases, lane_window
@@ -21,7 +22,7 @@ from data.verdicts.statistics.signatures import title
 
 
 @cached_query(of_release)
-def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
+def storm_list(store: Store, flt: Filter) -> list[Storm]:
     """The storms of the newest `flt.runs` (60, at most 62) builds of each job and lane, newest first."""
     rows = []
     for release in filtered_releases(store, flt):
@@ -33,7 +34,7 @@ def storm_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
 
 
 @cached_query(of_release)
-def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
+def host_list(store: Store, flt: Filter) -> list[Host]:
     """The hosts of the newest `flt.runs` (60, at most 62) builds of each job and lane: bad hosts first, then by the
     ratio of failures to expected failures."""
     rows = []
@@ -47,18 +48,18 @@ def host_list(store: Store, flt: Filter) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (not row["sick"], -(row["ratio"] or 0), row["host"], row["release"]))
 
 
-def storm_rows(store: Store, window: LaneWindow, storms: Sequence[StormHit]) -> list[dict[str, Any]]:
+def storm_rows(store: Store, window: LaneWindow, storms: Sequence[StormHit]) -> list[Storm]:
     """One row per storm of this window, with its evidence."""
-    signatures = store.rows(
+    signatures = store.cursor().execute(
         "SELECT signature, pattern FROM signatures WHERE signature IN (SELECT unnest($found::BIGINT[]))",
         {"found": [storm.signature for storm in storms if storm.signature is not None]},
     )
-    patterns = {row["signature"]: title(row["pattern"]) for row in signatures}
+    patterns: dict[int | None, str] = {signature: title(pattern) for signature, pattern in signatures.fetchall()}
     builds = {build.build: build for build in window.builds}
-    rows = []
+    rows: list[Storm] = []
     for storm in storms:
         run = window.runs[storm.lane][storm.age]
-        evidence = {
+        evidence: StormEvidence = {
             "rule": "storm",
             "total": storm.total,
             "failed": storm.failed,
@@ -86,18 +87,18 @@ def storm_rows(store: Store, window: LaneWindow, storms: Sequence[StormHit]) -> 
                 "signature": None if storm.signature is None else ids.text(storm.signature),
                 "pattern": patterns.get(storm.signature),
                 "top": storm.top,
-                "sentence": evidence_rules.sentence(evidence),
+                "sentence": storm_sentence(evidence),
                 "evidence": evidence,
             }
         )
     return rows
 
 
-def host_row(analysis: LaneAnalysis, host: LaneHost) -> dict[str, Any]:
+def host_row(analysis: LaneAnalysis, host: LaneHost) -> Host:
     """One host of this analysis, with its evidence: the counts of all hosts of its lane."""
     release, environment = analysis.window.lanes[host.lane]
     runs = analysis.window.runs[host.lane]
-    evidence = {
+    evidence: HostEvidence = {
         "rule": "host",
         "host": host.host,
         "hosts": {
@@ -118,6 +119,6 @@ def host_row(analysis: LaneAnalysis, host: LaneHost) -> dict[str, Any]:
         "ratio": host.ratio,
         "p": host.p,
         "q": host.q,
-        "sentence": evidence_rules.sentence(evidence),
+        "sentence": host_sentence(evidence),
         "evidence": evidence,
     }

@@ -3,42 +3,51 @@ tests of builds that one side lacks."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict, get_args
 
-from data.verdicts.evidence.number_text import Evidence
+from data.answers.base import Status
+from data.answers.evidence import ComparedSide, ComparisonClass, ComparisonEvidence
 
-CLASSES = ("regression", "new_failure", "still_failing", "fixed", "new_pass", "appeared", "disappeared", "not_compared")
+CLASSES: tuple[ComparisonClass, ...] = get_args(ComparisonClass)
+STATUSES: tuple[Status, ...] = ("failed", "passed", "skipped")  # worst first
 
 
-def _status(side: dict[str, Any]) -> str | None:
+# The class of a test (None: none), and its status on each side (None: absent).
+ClassFinding = TypedDict(
+    "ClassFinding", {"class": ComparisonClass | None, "before": Status | None, "after": Status | None}
+)
+
+
+def _status(side: ComparedSide) -> Status | None:
     """A test's worst status on one side of a comparison; None if it is absent."""
-    return next((status for status in ("failed", "passed", "skipped") if side[status]), None)
+    return next((status for status in STATUSES if side[status]), None)
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
+def judge(evidence: ComparisonEvidence) -> ClassFinding:
     before, after = _status(evidence["base"]), _status(evidence["candidate"])
-    lacking = any(evidence[side].get("lacking") for side in ("base", "candidate"))
-    return {"class": "not_compared" if lacking else _class(before, after), "before": before, "after": after}
+    lacking = evidence["base"].get("lacking") or evidence["candidate"].get("lacking")
+    return {"class": "not_compared" if lacking else status_class(before, after), "before": before, "after": after}
 
 
-def _class(before: str | None, after: str | None) -> str | None:
+def status_class(before: Status | None, after: Status | None) -> ComparisonClass | None:
+    """The class of a test with these statuses; None if it does not differ, or neither passes nor fails."""
     if after == "failed":
-        return {"failed": "still_failing", "passed": "regression"}.get(before or "", "new_failure")
+        return "still_failing" if before == "failed" else "regression" if before == "passed" else "new_failure"
     if after == "passed":
-        return {"failed": "fixed", "passed": None}.get(before or "", "new_pass")
+        return "fixed" if before == "failed" else None if before == "passed" else "new_pass"
     if before is None:
         return "appeared" if after else None
     return None if before == after else "disappeared"
 
 
-def sentence(evidence: Evidence) -> str:
+def sentence(evidence: ComparisonEvidence) -> str:
     """Such as "Passed in #2, failed in #3. Flaky."."""
-    before, after = (_side_text(evidence[side]) for side in ("base", "candidate"))
+    before, after = _side_text(evidence["base"]), _side_text(evidence["candidate"])
     text = f"{before.capitalize()}, {after}."
     return f"{text} Flaky." if "flaky" in evidence["kinds"] else text
 
 
-def _side_text(side: dict[str, Any]) -> str:
+def _side_text(side: ComparedSide) -> str:
     results = side["passed"] + side["failed"] + side["skipped"]
     status = _status(side)
     if side.get("lacking"):

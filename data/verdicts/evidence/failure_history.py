@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
-from data.verdicts.evidence.number_text import Evidence, counted, percent
+from data.answers.evidence import ChangePointEvidence, SuspectsEvidence, SuspectsFacts
+from data.answers.verdicts import Range
+from data.verdicts.evidence.number_text import counted, percent
 from data.verdicts.statistics.change_points import FAILED_PRIOR, Change, change_points
 from data.verdicts.statistics.suspects import posterior, rank
 
@@ -69,7 +71,20 @@ def changes(statuses: str, threshold: float) -> tuple[Change, ...]:
     return tuple(change_points(range(runs), [1] * runs, failed, threshold=threshold))
 
 
-def judge_change(evidence: Evidence) -> dict[str, Any]:
+class ChangeFinding(TypedDict):
+    range_99: Range | None
+
+
+class SuspectsFinding(TypedDict):
+    """The probability of each commit and of none of them, and the commits by probability (indices)."""
+
+    probabilities: list[float]
+    none: float
+    ranked: list[int]
+    builds: int
+
+
+def judge_change(evidence: ChangePointEvidence) -> ChangeFinding:
     change = last_rise(evidence["statuses"], evidence["threshold"])
     if change is None:
         return {"range_99": None}
@@ -88,7 +103,7 @@ def judge_change(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def change_sentence(evidence: Evidence) -> str:
+def change_sentence(evidence: ChangePointEvidence) -> str:
     statuses, numbers = evidence["statuses"], evidence["numbers"]
     change = last_rise(statuses, evidence["threshold"])
     if change is None:
@@ -110,7 +125,7 @@ def _between(numbers: list[int], after: int, until: int) -> str:
     return f"in #{last}" if first == last else f"between #{first} and #{last}"
 
 
-def judge_suspects(evidence: Evidence) -> dict[str, Any]:
+def judge_suspects(evidence: SuspectsFacts) -> SuspectsFinding:
     commits = len(evidence["commits"])
     seen = [
         (included, letter == "F")
@@ -135,7 +150,7 @@ def _expected(outcomes: Iterable[bool]) -> float:
     return (sum(known) + FAILED_PRIOR[0]) / (len(known) + sum(FAILED_PRIOR))
 
 
-def suspects_sentence(evidence: Evidence) -> str:
+def suspects_sentence(evidence: SuspectsEvidence) -> str:
     """Such as "Broke between #193 and #198 (15 commits). Most likely: 74b4616 (90 %)."."""
     found = judge_suspects(evidence)
     where = _between(evidence["numbers"], evidence["after"], evidence["until"])
@@ -144,5 +159,5 @@ def suspects_sentence(evidence: Evidence) -> str:
     first = found["ranked"][0]
     return (
         f"Broke {where} ({counted(len(evidence['commits']), 'commit')}). "
-        f"Most likely: {evidence['commits'][first][:7]} ({percent(found['probabilities'][first])})."
+        f"Most likely: {(evidence['commits'][first] or '')[:7]} ({percent(found['probabilities'][first])})."
     )

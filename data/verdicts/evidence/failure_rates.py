@@ -4,31 +4,49 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from data.verdicts.evidence.number_text import Evidence, percent
+from data.answers.evidence import Claimed, RateEvidence, RateSide
+from data.answers.statistics import RateOf
+from data.verdicts.evidence.number_text import percent
 from data.verdicts.evidence.rates import number, rate
 from data.verdicts.statistics.fisher import FisherOutcome, Rules, compare
 
 # How a regression is judged everywhere: Sippy's rules, and a correction that allows for a coarse p with few failures.
 FISHER = Rules(correction="discrete")
-CLAIMS = ("confirmed", "suspected", "required")
+CLAIMS: tuple[Claimed, ...] = ("confirmed", "suspected", "required")
 
 
-def p_cutoffs(p: np.ndarray, q: np.ndarray) -> dict[str, float | None]:
+class Cutoffs(NamedTuple):
+    """The largest p that is confirmed, and that keeps an open regression open."""
+
+    cut: float | None
+    cut_open: float | None
+
+
+class RateFinding(TypedDict):
+    claim: Claimed | None
+    extreme: bool
+    opened: bool
+    p: float | None
+    base: RateOf
+    sample: RateOf
+
+
+def p_cutoffs(p: np.ndarray, q: np.ndarray) -> Cutoffs:
     """The largest p that is confirmed, and that keeps an open regression open: q rises with p, so these stand for the
     whole correction in the evidence of one test."""
-    levels = {"cut": FISHER.confidence, "cut_open": FISHER.confidence - FISHER.open_confidence}
-    return {name: _largest(p[q < 1 - confidence / 100]) for name, confidence in levels.items()}
+    levels = (FISHER.confidence, FISHER.confidence - FISHER.open_confidence)
+    return Cutoffs(*(_largest(p[q < 1 - confidence / 100]) for confidence in levels))
 
 
 def _largest(p: np.ndarray) -> float | None:
     return float(p.max()) if len(p) else None
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
+def judge(evidence: RateEvidence) -> RateFinding:
     base, sample, opened = evidence["base"], evidence["sample"], evidence["opened"]
     counts = (base["failed"], base["of"], sample["failed"], sample["of"])
     p, alone = _alone(*counts, opened=False)
@@ -36,6 +54,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     cut = evidence["cut_open"] if opened else evidence["cut"]
     # Without a base, a test is compared with a required pass rate, without a test of significance.
     kept, suspected = held <= FisherOutcome.REGRESSION, alone <= FisherOutcome.REGRESSION
+    claim: Claimed | None
     if p is None:
         claim = "required" if kept else None
     else:
@@ -45,9 +64,13 @@ def judge(evidence: Evidence) -> dict[str, Any]:
         "extreme": held == FisherOutcome.EXTREME_REGRESSION,
         "opened": opened,
         "p": p,
-        "base": base | rate(base["failed"], base["of"]),
-        "sample": sample | rate(sample["failed"], sample["of"]),
+        "base": _with_rate(base),
+        "sample": _with_rate(sample),
     }
+
+
+def _with_rate(side: RateSide) -> RateOf:
+    return {"release": side["release"], **rate(side["failed"], side["of"])}
 
 
 @lru_cache(maxsize=16_384)
@@ -57,7 +80,7 @@ def _alone(*counts: int, opened: bool) -> tuple[float | None, int]:
     return number(found.p[0]), int(found.status[0])
 
 
-def sentence(evidence: Evidence) -> str:
+def sentence(evidence: RateEvidence) -> str:
     found = judge(evidence)
     base, sample = found["base"], found["sample"]
     low, high = (percent(end) for end in sample["interval_95"])

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from data.verdicts.evidence.number_text import Evidence, counted
+from data.answers.base import Count
+from data.answers.evidence import FailureRate, FlakyEvidence
+from data.verdicts.evidence.number_text import counted
 from data.verdicts.evidence.rates import interval, rate
 from data.verdicts.statistics.flips import flips, onsets, recovered
 
 _SHORT = re.compile("K|(?<!F)F{1,2}(?!F)")
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
+class FlakyFinding(FailureRate):
+    score: float
+    flips: Count
+    considered: Count
+    score_interval_95: list[float]
+    onsets: float
+    rescued: Count
+    disagreed: Count
+    disturbed: list[int]  # indices of the results that were flaky
+    clean_results: Count
+    clean_days: float
+    recovered: bool
+
+
+def judge(evidence: FlakyEvidence) -> FlakyFinding:
     statuses, disagreed, rescued = evidence["statuses"], set(evidence["disagreed"]), set(evidence["rescued"])
     flipped, considered, score = flips(statuses)
     disturbed = [
@@ -39,7 +54,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def sentence(evidence: Evidence) -> str:
+def sentence(evidence: FlakyEvidence) -> str:
     found = judge(evidence)
     low, high = found["score_interval_95"]
     text = (

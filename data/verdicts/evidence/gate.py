@@ -6,12 +6,17 @@ and the screens show these texts.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final, TypedDict
 
+from data.answers.evidence import RunFacts
+from data.answers.gate import GateLeftOut, GateState
+from data.answers.runs import Run
 from data.verdicts.evidence.lane_state import incomplete_text
 from data.verdicts.evidence.number_text import counted
 
-PASSED, CLOSED, UNKNOWN = "passed", "closed", "unknown"
+PASSED: Final = "passed"
+CLOSED: Final = "closed"
+UNKNOWN: Final = "unknown"
 # A class on the wire -> what a comparison calls it; "regression" is a verdict's word.
 CLASS_TEXTS = {
     "regression": "passed -> failed",
@@ -21,18 +26,33 @@ CLASS_TEXTS = {
 HEADLINES = {PASSED: "Passed", CLOSED: "Blocked", UNKNOWN: "Unknown"}
 
 
+class Lacks(TypedDict):
+    """What a run lacks in scope; `pending`: waiting may help."""
+
+    missing: int
+    aborted: int
+    partial: int
+    first_partial: str | None
+    pending: bool
+
+
+class Decision(TypedDict):
+    state: GateState
+    reason: str
+    pending: bool
+
+
 def decide(
-    run: dict[str, Any],
-    baseline: dict[str, Any],
-    lacking: dict[str, Any] | None,
+    run: Run,
+    baseline: Run,
+    lacking: Lacks | None,
     results: int,
     new: int,
     max_new: int,
     kinds: tuple[str, ...],
-) -> dict[str, Any]:
-    """{"state", "reason", "pending"} of a run with `results` in scope, of which `new` failing tests count. `lacking`
-    are the builds in scope that it lacks ({"missing", "aborted", "partial", "first_partial", "pending"}), None if it is
-    complete.
+) -> Decision:
+    """The decision on a run with `results` in scope, of which `new` failing tests count. `lacking`
+    are the builds in scope that it lacks, None if it is complete.
 
     A run that is running or incomplete is neither passed nor blocked; nor is one without results.
     """
@@ -41,14 +61,28 @@ def decide(
     if run["state"] == "running":
         return {"state": UNKNOWN, "reason": running(run) + so_far, "pending": True}
     if lacking is not None:
-        return {"state": UNKNOWN, "reason": incomplete_text(run | lacking) + so_far, "pending": lacking["pending"]}
+        lacks = incomplete_text(_facts(run, lacking))
+        return {"state": UNKNOWN, "reason": lacks + so_far, "pending": lacking["pending"]}
     if not results:
         no_results = f"Run #{run['number']} has no results in this module or topology."
         return {"state": UNKNOWN, "reason": no_results, "pending": False}
     return {"state": CLOSED if new > max_new else PASSED, "reason": found, "pending": False}
 
 
-def reason(run: dict[str, Any], baseline: dict[str, Any], new: int, max_new: int, kinds: tuple[str, ...]) -> str:
+def _facts(run: Run, lacking: Lacks) -> RunFacts:
+    return {
+        "number": run["number"],
+        "missing": lacking["missing"],
+        "aborted": lacking["aborted"],
+        "partial": lacking["partial"],
+        "first_partial": lacking["first_partial"],
+        "result": run["result"],
+        "builds": run["builds"],
+        "incomplete": True,
+    }
+
+
+def reason(run: Run, baseline: Run, new: int, max_new: int, kinds: tuple[str, ...]) -> str:
     """Such as "2 tests broke (limit 0), compared with #133."."""
     failures = counted(new, "failing test") if "still_failing" in kinds else f"{counted(new, 'test')} broke"
     release = "" if baseline["release"] == run["release"] else f"{baseline['release']} "
@@ -83,13 +117,13 @@ def run_name(release: str, environment: str | None, job: str, number: int) -> st
     return f"{release} {environment or ''}".rstrip() + f", {job} #{number}"
 
 
-def running(run: dict[str, Any]) -> str:
+def running(run: Run) -> str:
     if run["waiting"]:
         return f"Run #{run['number']}: {run['waiting']} of {counted(run['builds'], 'build')} not read yet."
     return f"Run #{run['number']} is still running."
 
 
-def no_earlier_run(run: dict[str, Any]) -> str:
+def no_earlier_run(run: Run) -> str:
     return f"No complete run before #{run['number']}: choose another release as the baseline."
 
 
@@ -97,14 +131,14 @@ def no_complete_baseline(release: str) -> str:
     return f"The baseline {release} has no complete run."
 
 
-def unknown_baseline(baseline: str, run: dict[str, Any]) -> str:
+def unknown_baseline(baseline: str, run: Run) -> str:
     return (
         f"The baseline {baseline} is neither a finished run before #{run['number']} nor a release with runs in "
         f"{run['environment']}."
     )
 
 
-def not_counted(left_out: dict[str, Any]) -> list[str]:
+def not_counted(left_out: GateLeftOut) -> list[str]:
     """One line for each group of failures that do not count, with the mass failures and bad hosts."""
     lines = []
     if left_out["failures"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from data.answers.evidence import Evidence, HostFinding
 from data.verdicts.evidence import (
     comparison,
     disturbances,
@@ -16,10 +17,23 @@ from data.verdicts.evidence import (
     patterns,
     verdict,
 )
-from data.verdicts.evidence.number_text import Evidence
 
-# rule -> (computes the verdict, writes the sentence)
-RULES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], Callable[[Evidence], str]]] = {
+Judgement = (
+    verdict.KindsFinding
+    | failure_history.ChangeFinding
+    | failure_history.SuspectsFinding
+    | flaky.FlakyFinding
+    | failure_rates.RateFinding
+    | comparison.ClassFinding
+    | matrix_cell.CellFinding
+    | durations.DurationFinding
+    | durations.NoChange
+    | patterns.PatternFinding
+    | disturbances.StormFinding
+    | HostFinding
+)
+# rule -> (computes the verdict, writes the sentence); each takes the evidence of its rule
+RULES: dict[str, tuple[Callable[[Any], Judgement], Callable[[Any], str]]] = {
     "words": (verdict.judge, verdict.sentence),
     "change_point": (failure_history.judge_change, failure_history.change_sentence),
     "suspects": (failure_history.judge_suspects, failure_history.suspects_sentence),
@@ -34,7 +48,7 @@ RULES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], Callable[[Evidence]
 }
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
+def judge(evidence: Evidence) -> Judgement:
     """Compute what follows from the evidence, under the names used in answers. Raises KeyError for an unknown rule."""
     return RULES[evidence["rule"]][0](evidence)
 

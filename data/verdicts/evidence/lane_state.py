@@ -6,28 +6,31 @@ missing, partial or were aborted or a module has no usable results, makes it inc
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
+from data.answers.evidence import LaneEvidence, RunFacts
+from data.answers.runs import LaneState, Run
 from data.verdicts.evidence.matrix_cell import kind_texts, only_run_text
-from data.verdicts.evidence.number_text import Evidence, counted
+from data.verdicts.evidence.number_text import counted
 
 NOT_READY = ("broken", "failing", "incomplete")  # the states that need somebody's attention
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
-    """{"state": broken | failing | incomplete | stale | ok | running (its first run) | empty, "incomplete", "stale"}.
+class LaneFinding(TypedDict):
+    """`running`: its first run goes on."""
 
-    `evidence`: run (its newest finished run: number, missing, aborted, partial,
-    first_partial, result, builds, incomplete; None without one), running
-    (whether a run goes on), words (tests by their worst kind), unjudged, failing (whether any module is), usable
-    (whether any has usable results), unusable (modules without), unread (what is said while its history is still being
-    read, or None), age_s of its newest run, stale_hours.
-    """
+    state: LaneState
+    incomplete: bool
+    stale: bool
+
+
+def judge(evidence: LaneEvidence) -> LaneFinding:
     run = evidence["run"]
     if run is None:
         return {"state": "running" if evidence["running"] else "empty", "incomplete": False, "stale": False}
     incomplete = bool(run["incomplete"] or evidence["unusable"])
     stale = not evidence["running"] and evidence["age_s"] > evidence["stale_hours"] * 3600
+    state: LaneState
     if not evidence["usable"]:
         state = "broken"
     elif evidence["failing"]:
@@ -37,7 +40,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     return {"state": state, "incomplete": incomplete, "stale": stale}
 
 
-def reasons(evidence: Evidence) -> list[str]:
+def reasons(evidence: LaneEvidence) -> list[str]:
     """Why the lane is not ok, one sentence each, the worst first."""
     run, found = evidence["run"], judge(evidence)
     if run is None:
@@ -60,7 +63,7 @@ def reasons(evidence: Evidence) -> list[str]:
     return texts
 
 
-def incomplete_text(run: dict[str, Any]) -> str:
+def incomplete_text(run: RunFacts | Run) -> str:
     """Such as "Run #12 is incomplete: 1 of 8 builds is missing, 1 was aborted."; for partial builds with the first of
     them: "core #12: TEST-a.xml: declares 40 tests, 12 were read."."""
     parts: list[str] = []

@@ -6,22 +6,37 @@ broken. Without usable results (none, or a mass failure) there is no answer; wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal, TypedDict
 
-from data.verdicts.evidence.number_text import Evidence, counted
+from data.answers.evidence import CellEvidence, CellFacts, KindCounts
+from data.answers.matrix import CellState
+from data.verdicts.evidence.number_text import counted
 
+BrokenKind = Literal["regression", "new_failure", "always_failing"]
 # Worst first: a row takes the state of its worst cell.
-STATES = ("broken", "failing", "incomplete", "missing", "ok", "empty")
-BROKEN_KINDS = ("regression", "new_failure", "always_failing")  # what keeps a module from shipping
-_NAMES = {"regression": "regression", "new_failure": "new failure", "always_failing": "always failing test"}
+STATES: tuple[CellState, ...] = ("broken", "failing", "incomplete", "missing", "ok", "empty")
+# What keeps a module from shipping.
+BROKEN_KINDS: tuple[BrokenKind, ...] = ("regression", "new_failure", "always_failing")
+_NAMES: dict[BrokenKind, str] = {
+    "regression": "regression",
+    "new_failure": "new failure",
+    "always_failing": "always failing test",
+}
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
+class CellFinding(TypedDict):
+    state: CellState
+    incomplete: bool
+    tests: int
+    unjudged: int
+
+
+def judge(evidence: CellFacts) -> CellFinding:
     total, lacking = evidence["total"], evidence["lacking"]
     tests = sum(evidence["words"][word] for word in BROKEN_KINDS)
     unjudged = evidence["unjudged"]
     failures = evidence["unread"] and evidence["failed"] - evidence["stormy_failures"]
+    state: CellState
     if (not total and evidence["ended"]) or (total and evidence["stormy"] == total and not tests):
         state = "broken"
     elif tests or unjudged or failures:
@@ -34,7 +49,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     return {"state": state, "incomplete": incomplete, "tests": tests, "unjudged": unjudged}
 
 
-def sentence(evidence: Evidence) -> str:
+def sentence(evidence: CellEvidence) -> str:
     found, where = judge(evidence), f"{evidence['module']} on {evidence['column'] or 'no topology'}"
     runs = " and ".join(f"#{number}" for number in evidence["numbers"])
     usual = f" (usually about {evidence['expected_total']})" if evidence["expected_total"] else ""
@@ -58,7 +73,7 @@ def sentence(evidence: Evidence) -> str:
     return f"{where}: {_failing_text(evidence, found)}; {counts}{_left_out_text(evidence)}."
 
 
-def kind_texts(words: Mapping[str, int]) -> list[str]:
+def kind_texts(words: KindCounts) -> list[str]:
     """Such as ["2 regressions", "1 new failure"]."""
     return [counted(words[kind], _NAMES[kind]) for kind in BROKEN_KINDS if words[kind]]
 
@@ -67,14 +82,14 @@ def only_run_text(tests: int) -> str:
     return f"{counted(tests, 'test')} failed on {'its' if tests == 1 else 'their'} only run"
 
 
-def _failing_text(evidence: Evidence, found: dict[str, Any]) -> str:
+def _failing_text(evidence: CellEvidence, found: CellFinding) -> str:
     parts = kind_texts(evidence["words"])
     if found["unjudged"]:
         parts.append(only_run_text(found["unjudged"]))
     return ", ".join(parts) if parts else "no broken test"
 
 
-def _left_out_text(evidence: Evidence) -> str:
+def _left_out_text(evidence: CellEvidence) -> str:
     parts = []
     if evidence["words"]["flaky"]:
         parts.append(counted(evidence["words"]["flaky"], "flaky test"))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-Evidence = dict[str, Any]
 
 
 def percent_number(share: float, decimals: int = 2) -> str:
@@ -18,8 +15,9 @@ def percent_number(share: float, decimals: int = 2) -> str:
     return f"{steps / scale:.{decimals}f}"
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """In sentences: "78 %"."""
+    assert share is not None  # a sentence has no share of nothing
     return f"{percent_number(share, 0)} %"
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
-from data.verdicts.evidence.number_text import Evidence, counted
-
-
-def judge(evidence: Evidence) -> dict[str, Any]:
-    first, since = evidence["first_seen"], evidence["since"]
-    return {"new": first is not None and since is not None and first >= since}
+from data.answers.evidence import PatternEvidence
+from data.verdicts.evidence.number_text import counted
 
 
-def sentence(evidence: Evidence) -> str:
+class PatternFinding(TypedDict):
+    new: bool
+
+
+def judge(evidence: PatternEvidence) -> PatternFinding:
+    since = evidence["since"]
+    return {"new": since is not None and evidence["first_seen"] >= since}
+
+
+def sentence(evidence: PatternEvidence) -> str:
     modules, hosts = evidence["modules"], evidence["hosts"]
     where = f" on {hosts[0]} only" if len(hosts) == 1 else f" on {len(hosts)} hosts" if hosts else ""
     text = (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
+from data.answers.evidence import FailureRate
 from data.verdicts.statistics.intervals import wilson
 
 
-def rate(failed: int, total: int) -> dict[str, Any]:
+def rate(failed: int, total: int) -> FailureRate:
     """A failure rate as all evidence has it: the counts, the rate and its Wilson 95 % interval."""
     return {
         "failed": failed,

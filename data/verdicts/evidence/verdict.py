@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
+from data.answers.base import Count, Rate, VerdictKind
+from data.answers.evidence import ExcludedRun, StatusEvidence, Stretch
 from data.verdicts.evidence.failure_history import change_sentence
-from data.verdicts.evidence.number_text import Evidence
 from data.verdicts.evidence.rates import rate
 from data.verdicts.rules import KINDS, classify, worst_kind
 
@@ -13,7 +14,18 @@ from data.verdicts.rules import KINDS, classify, worst_kind
 EXCLUDED = {"storm": "mass failure", "host": "bad host", "aborted": "aborted build", "running": "build still running"}
 
 
-def judge(evidence: Evidence) -> dict[str, Any]:
+class KindsFinding(TypedDict):
+    """The verdict of a test; `kind` is None for a healthy one."""
+
+    kind: VerdictKind | None
+    kinds: list[VerdictKind]
+    failed: Count
+    of: Count
+    rate: Rate | None
+    interval_95: list[float]
+
+
+def judge(evidence: StatusEvidence) -> KindsFinding:
     statuses, size = evidence["statuses"], evidence["window"]
     disagreed = set(evidence["disagreed"])
     flags = tuple(index in disagreed for index in range(len(statuses))) if disagreed else ()
@@ -26,7 +38,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def sentence(evidence: Evidence) -> str:
+def sentence(evidence: StatusEvidence) -> str:
     """Such as "Failed in the last 2 runs, since #3; passed in #2. Has not run since #4."."""
     found, numbers = judge(evidence), evidence["numbers"]
     text = _kind_text(evidence, found)
@@ -35,12 +47,12 @@ def sentence(evidence: Evidence) -> str:
     excluded = [run["number"] for run in evidence["excluded"]]
     if evidence["newest"] not in (numbers[-1], *excluded):
         text += f" Has not run since #{max([numbers[-1], *excluded])}."
-    if evidence.get("change_point"):
+    if "change_point" in evidence:
         text += f" {change_sentence(evidence['change_point'])}"
     return text + _excluded_text(evidence["excluded"])
 
 
-def _kind_text(evidence: Evidence, found: dict[str, Any]) -> str:
+def _kind_text(evidence: StatusEvidence, found: KindsFinding) -> str:
     numbers, kind = evidence["numbers"], found["kind"]
     if kind in ("regression", "always_failing"):
         return _stretch_text(evidence["stretch"])
@@ -51,14 +63,14 @@ def _kind_text(evidence: Evidence, found: dict[str, Any]) -> str:
     return _flaky_text(evidence, found)
 
 
-def _stretch_text(stretch: dict[str, Any]) -> str:
+def _stretch_text(stretch: Stretch) -> str:
     """The failures at the end of the history, which may be more than the window shows."""
     if stretch["passed"] is None:
         return f"Failed in all of its last {stretch['runs']} runs, since #{stretch['since']}."
     return f"Failed in the last {stretch['runs']} runs, since #{stretch['since']}; passed in #{stretch['passed']}."
 
 
-def _flaky_text(evidence: Evidence, found: dict[str, Any]) -> str:
+def _flaky_text(evidence: StatusEvidence, found: KindsFinding) -> str:
     of, failed = found["of"], found["failed"]
     in_window = evidence["statuses"][-of:]
     oldest = len(evidence["statuses"]) - of
@@ -71,7 +83,7 @@ def _flaky_text(evidence: Evidence, found: dict[str, Any]) -> str:
     return f"{text}; failed and passed on the same commit." if on_one_commit else f"{text}."
 
 
-def _excluded_text(excluded: list[dict[str, Any]]) -> str:
+def _excluded_text(excluded: list[ExcludedRun]) -> str:
     if not excluded:
         return ""
     runs = ", ".join(f"#{run['number']} ({EXCLUDED[run['why']]})" for run in excluded)
