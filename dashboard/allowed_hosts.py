@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from werkzeug.sansio.utils import host_is_trusted
 
 from dashboard.api.problems import problem_response
 from data.settings import WebSettings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 LOOPBACK = ("localhost", ".localhost")
 
@@ -32,7 +35,7 @@ class AllowedHosts:
         trusted = [*LOOPBACK, *(name.removeprefix("*") for name in names)]
         self._is_allowed = lru_cache(512)(lambda host: "*" in names or is_allowed(host, trusted))
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "")
         if self._is_allowed(host):
             return self._application(environ, start_response)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import duckdb
@@ -17,6 +17,9 @@ from dashboard.api.server import ApiServer, Application
 from dashboard.app_state import Services
 from data.lake.connection import StoreError
 from data.queries.lookups import current_id
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{16}(?![0-9A-Za-z])")
 
@@ -32,7 +35,7 @@ class OldIds:
     def __init__(self, application: Application, services: Services) -> None:
         self._application, self._services = application, services
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] in ("GET", "HEAD") and "as_of=" not in query:
             new_path, new_query = self._renewed(path), self._renewed(query)

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from dashboard.formats import percent
+from data.answers.base import Counts
+from data.answers.runs import ListedBuild, SparkPoint
 
 _STEP, _HEIGHT = 10, 44
 LETTERS = {"P": ("passed", "passed"), "F": ("failed", "failed"), "S": ("skipped", "skipped"),
            "K": ("flaky", "passed on a rerun"), "-": ("none", "did not run")}  # fmt: skip
 
 
-def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
-    """Geometry of a spark: one bar per run, from 0 to 100 % for every release, with failed and skipped at the top.
+class SparkBar(TypedDict):
+    """A run; `parts` are (class, y, height)."""
 
-    Returns {width, height, bars: [{x, state, incomplete, id, number, parts: [(class, y, height)], title}]}.
-    """
-    bars = []
+    x: int
+    id: str
+    number: int
+    state: str
+    incomplete: bool
+    parts: list[tuple[str, float, float]]
+    title: str
+
+
+class Spark(TypedDict):
+    width: int
+    height: int
+    bars: list[SparkBar]
+
+
+class Bar(Counts):
+    """A row of counts, of a run, a module or a build, with what says how much an incomplete one lacks."""
+
+    incomplete: NotRequired[bool]
+    expected_total: NotRequired[int | None]
+    builds: NotRequired[int | list[ListedBuild]]
+    missing: NotRequired[int]
+
+
+def spark(points: list[SparkPoint], slots: int = 20) -> Spark:
+    """Geometry of a spark: one bar per run, from 0 to 100 % for every release, with failed and skipped at the top."""
+    bars: list[SparkBar] = []
     for index, point in enumerate(points[-slots:], start=slots - min(len(points), slots)):
         bars.append(
             {
@@ -33,13 +59,13 @@ def spark(points: list[dict[str, Any]], slots: int = 20) -> dict[str, Any]:
     return {"width": slots * _STEP - 3, "height": _HEIGHT, "bars": bars}
 
 
-def _bar_segments(point: dict[str, Any]) -> list[tuple[str, float, float]]:
+def _bar_segments(point: SparkPoint) -> list[tuple[str, float, float]]:
     if not point["total"]:
         return [("empty", 0, _HEIGHT)]
     parts, top = [], 0.0
-    for name in ("failed", "skipped"):
-        height = point[name] / point["total"] * _HEIGHT
-        if point[name]:
+    for name, count in (("failed", point["failed"]), ("skipped", point["skipped"])):
+        height = count / point["total"] * _HEIGHT
+        if count:
             height = max(height, 1.5)
         height = min(height, _HEIGHT - top)
         if round(height, 2) > 0:
@@ -50,7 +76,7 @@ def _bar_segments(point: dict[str, Any]) -> list[tuple[str, float, float]]:
     return parts
 
 
-def _title(point: dict[str, Any]) -> str:
+def _title(point: SparkPoint) -> str:
     if not point["total"]:
         return f"#{point['number']} {point['state']}: no results"
     passed = f"{percent(point['pass_rate'])} % of {point['total']} passed"
@@ -59,24 +85,25 @@ def _title(point: dict[str, Any]) -> str:
     return f"#{point['number']} {point['state']}: {passed}, {point['failed']} failed, {point['skipped']} skipped"
 
 
-def bar(row: dict[str, Any]) -> list[tuple[str, float]]:
+def bar(row: Bar) -> list[tuple[str, float]]:
     """Shares of a counts bar in percent: (class, width); any share above 0 is at least 1 % wide. What an incomplete row
     lacks is a share of its own, by its expected total or by its builds."""
     if not row["total"]:
         return []
-    amounts = {name: row[name] for name in ("passed", "failed", "skipped") if row[name]}
+    amounts: list[tuple[str, float]]
+    amounts = [("passed", row["passed"]), ("failed", row["failed"]), ("skipped", row["skipped"])]
     if row.get("incomplete"):
-        amounts["missing"] = _lacking(row)
-    whole = sum(amounts.values())
-    small = {name: max(amount / whole * 100, 1.0) for name, amount in amounts.items()}
+        amounts.append(("missing", _lacking(row)))
+    whole = sum(amount for _, amount in amounts)
+    small = {name: max(amount / whole * 100, 1.0) for name, amount in amounts if amount}
     scale = 100 / math.fsum(small.values())
     return [(name, round(share * scale, 2)) for name, share in small.items()]
 
 
-def _lacking(row: dict[str, Any]) -> float:
+def _lacking(row: Bar) -> float:
     """About how many results an incomplete row lacks."""
-    if row.get("expected_total"):
-        return max(row["expected_total"] - row["total"], 1)
+    if expected := row.get("expected_total"):
+        return max(expected - row["total"], 1)
     builds, lacking = row.get("builds", 0), row.get("missing", 0)
     share = lacking / builds if isinstance(builds, int) and builds > lacking > 0 else 0.05
     return row["total"] * share / (1 - share)

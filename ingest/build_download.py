@@ -10,9 +10,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from data.model.build_record import RawFile
+from data.model.json_values import JsonObject
 from data.settings import SourceSettings
 from data.write import raw_files
 from data.write.raw_files import AXIS_END
@@ -114,9 +115,7 @@ def kept_detail(file: RawFile, job: str, number: int) -> JenkinsBuildDetail:
     return read_build_detail(job, number, json.loads(raw_files.unpack(file)))
 
 
-def read_build_map(
-    jenkins: Jenkins, detail: JenkinsBuildDetail, name: str
-) -> tuple[dict[str, Any] | None, RawFile | None]:
+def read_build_map(jenkins: Jenkins, detail: JenkinsBuildDetail, name: str) -> tuple[JsonObject | None, RawFile | None]:
     """The artifact in which an orchestrating build lists its module builds, and the raw file of it; None without one.
 
     Raises JenkinsError.

@@ -10,11 +10,11 @@ import json
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
+from data.model.json_values import JsonObject
 from data.model.run_record import RunBuildRecord, RunRecord
 from data.settings import SourceSettings
 from data.tasks.build_lookups import EntryContext
@@ -184,9 +184,7 @@ class BuildReader:
             result.entry = None if utc_now() - ended >= MAP_GRACE else retry.retry_later(entry, text)
         return result
 
-    def _kept_map(
-        self, detail: JenkinsBuildDetail, started_at: datetime
-    ) -> tuple[dict[str, Any] | None, RawFile | None]:
+    def _kept_map(self, detail: JenkinsBuildDetail, started_at: datetime) -> tuple[JsonObject | None, RawFile | None]:
         """The map from the raw files, for when its artifact has been deleted."""
         owner = ids.of(self.source.name, detail.job, detail.number, started_at.isoformat())
         for file in raw_files.files_of(self.store, owner, started_at, "build_map"):

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
-from typing import Any
+from typing import Literal, TypedDict
 
+from data.answers.operations import FoundBuild
 from data.model.measures import iso
 from data.model.run_record import RunRecord
 from data.tasks.build_lookups import BuildStatus, build_statuses
@@ -31,10 +32,8 @@ _TREE = "number,result,building,inProgress,timestamp,duration,displayName,action
 
 def find(
     pipeline: Pipeline, wanted: BuildRange, progress: Callable[[int, int], None]
-) -> tuple[dict[str, Any], JenkinsError | None]:
-    """The builds of a range, newest first: {found, cut (there are more), listed: [{job, number, url, display_name,
-    state, result, started_at, release, version, environment, held, open (its state in the ledger)}]}; and the first
-    error of a job that could not be listed.
+) -> tuple[FoundBuilds, JenkinsError | None]:
+    """The builds of a range, newest first; and the first error of a job that could not be listed.
 
     `progress` is called with the jobs (done, total). Raises JenkinsError if no job can be listed.
     """
@@ -61,11 +60,29 @@ def find(
     keys = [(detail.job, detail.number, detail.started_at) for detail in newest]
     statuses = build_statuses(pipeline.store, pipeline.source.name, keys)
     rows = [_row(pipeline, detail, statuses[detail.job, detail.number]) for detail in newest]
-    facts = {"found": len(rows), "cut": cut or len(found) > MAX_BUILDS, "listed": rows}
+    facts: FoundBuilds = {"found": len(rows), "cut": cut or len(found) > MAX_BUILDS, "listed": rows}
     return facts, next(iter(errors), None)
 
 
-def describe(detail: JenkinsBuildDetail, placement: RunRecord | BuildPlacement) -> dict[str, Any]:
+class FoundBuilds(TypedDict):
+    """`found`: how many are listed; `cut`: there are more."""
+
+    found: int
+    cut: bool
+    listed: list[FoundBuild]
+
+
+class DescribedBuild(TypedDict):
+    job: str
+    number: int
+    display_name: str
+    state: Literal["running", "final"]
+    release: str
+    version: str | None
+    environment: str
+
+
+def describe(detail: JenkinsBuildDetail, placement: RunRecord | BuildPlacement) -> DescribedBuild:
     """A build in short, with the names that the rules give it."""
     return {
         "job": detail.job,
@@ -82,8 +99,8 @@ def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: BuildRange, each: in
     """The newest builds of a job in a range, one more than `each` if there are more."""
 
     def in_range() -> Iterator[JenkinsBuildDetail]:
-        for item in iter_build_objects(pipeline.jenkins, job.job, _TREE, first=min(each + 1, PAGE)):
-            detail = read_build_detail(job.job, item["number"], item)
+        for number, item in iter_build_objects(pipeline.jenkins, job.job, _TREE, first=min(each + 1, PAGE)):
+            detail = read_build_detail(job.job, number, item)
             if wanted.is_past(detail.number, detail.started_at):
                 return
             if wanted.contains(detail.number, detail.started_at):
@@ -92,14 +109,15 @@ def _builds_of_job(pipeline: Pipeline, job: JobRow, wanted: BuildRange, each: in
     return list(islice(in_range(), each + 1))
 
 
-def _row(pipeline: Pipeline, detail: JenkinsBuildDetail, status: BuildStatus) -> dict[str, Any]:
+def _row(pipeline: Pipeline, detail: JenkinsBuildDetail, status: BuildStatus) -> FoundBuild:
     layout, started_at = pipeline.layout, detail.started_at or utc_now()
     placement: RunRecord | BuildPlacement
     if isinstance(layout, OrchestratorLayout):
         placement = layout.parent(detail, started_at, None)
     else:
         placement = layout.placement(detail, started_at, [], None)
-    return describe(detail, placement) | {
+    return {
+        **describe(detail, placement),
         "url": pipeline.jenkins.url(build_path(detail.job, detail.number)),
         "result": detail.result,
         "started_at": iso(detail.started_at),

@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from data.lake.store import Store
+from data.model.json_values import JsonObject
 from data.tasks.build_lookups import SAME_START, known_builds
 from data.tasks.jobs import JobRow
 from data.tasks.ledger import LedgerEntry
 from ingest.jenkins.build_details import moment
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError
+from ingest.jenkins.json_values import dicts, whole
 from ingest.jenkins.urls import job_path
 from ingest.layouts.job import JobLayout
 
@@ -151,14 +152,14 @@ def _is_same(start: datetime | None, starts: set[datetime | None]) -> bool:
 
 def iter_builds(jenkins: Jenkins, job: str, limit: int | None = None, first: int = PAGE) -> Iterator[NumberAndStart]:
     """(number, start) of a job's builds, newest first, at most `limit`; each page is requested when it is needed."""
-    for item in iter_build_objects(jenkins, job, "number,timestamp", limit, first):
-        yield item["number"], moment(item.get("timestamp"))
+    for number, item in iter_build_objects(jenkins, job, "number,timestamp", limit, first):
+        yield number, moment(item.get("timestamp"))
 
 
 def iter_build_objects(
     jenkins: Jenkins, job: str, tree: str, limit: int | None = None, first: int = PAGE
-) -> Iterator[dict[str, Any]]:
-    """Like `iter_builds`, yielding the JSON objects with the fields of `tree`."""
+) -> Iterator[tuple[int, JsonObject]]:
+    """Like `iter_builds`, yielding each number with the JSON object that has the fields of `tree`."""
     path = job_path(job)
     seen: set[int] = set()
     start = 0
@@ -169,12 +170,12 @@ def iter_build_objects(
         field_name = "allBuilds" if start else "builds"
         answer = jenkins.api(path, f"{field_name}[{tree}]{{{start},{start + want}}}")
         # A server that ignores `tree` sends its own choice of fields.
-        items = answer.get(field_name) or answer.get("builds") or answer.get("allBuilds") or []
-        fresh = [item for item in items if item and item.get("number") not in (None, *seen)]
-        for item in fresh:
-            if limit is None or len(seen) < limit:
-                seen.add(item["number"])
-                yield item
+        items = dicts(answer.get(field_name) or answer.get("builds") or answer.get("allBuilds"))
+        fresh = [(number, item) for item in items if (number := whole(item.get("number"))) not in (None, *seen)]
+        for number, item in fresh:
+            if number is not None and (limit is None or len(seen) < limit):
+                seen.add(number)
+                yield number, item
         if not fresh or len(items) < want:
             return
         start += max(len(items) - OVERLAP, 1)

@@ -9,18 +9,21 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
-def set_send_timeout(environ: Mapping[str, Any], seconds: int) -> None:
+def set_send_timeout(environ: WSGIEnvironment, seconds: int) -> None:
     """Close the connection when the client reads nothing for this long. Only under gunicorn: waitress buffers."""
     connection = environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
 
 
-def disconnect_check(environ: Mapping[str, Any]) -> Callable[[], bool]:
+def disconnect_check(environ: WSGIEnvironment) -> Callable[[], bool]:
     """A function that returns whether the client of this request has disconnected (gunicorn, Werkzeug, waitress).
 
     Under another server it always returns False.

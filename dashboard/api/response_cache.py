@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 from cachetools import LRUCache
@@ -19,6 +19,9 @@ from dashboard.app_state import Services
 from data.cache.dependencies import Dependency
 from data.cache.snapshot_state import ContentVersion, SnapshotState
 from data.lake.connection import StoreError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 CACHE_KEY = "regtracker.cacheable"  # in a request's environ: the CacheKey under which its answer may be kept
 # What an answer depends on, besides the store.
@@ -68,7 +71,7 @@ class ResponseCache:
         )
         self._lock = Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "GET" or not environ["PATH_INFO"].startswith("/api/"):
             return self._application(environ, start_response)
         began = time.perf_counter()
@@ -93,7 +96,7 @@ class ResponseCache:
             return False  # the application reports the error
 
     def _call_application(
-        self, key: Any, environ: dict[str, Any], start_response: Callable[..., Any]
+        self, key: Any, environ: WSGIEnvironment, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         started: list[tuple[str, Headers]] = []
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_openapi3 import OpenAPI
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 Application = Callable[..., Iterable[bytes]]
 
@@ -21,5 +24,5 @@ class ApiServer(OpenAPI):
         """The middleware added last is called first."""
         self._application = middleware(self._application)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: Any) -> Iterable[bytes]:
         return self._application(environ, start_response)

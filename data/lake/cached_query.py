@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from inspect import signature
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from inspect import BoundArguments, signature
+from typing import Concatenate, ParamSpec, TypeVar
 
 from data.cache.dependencies import REBUILDS, WHOLE_STORE, Dependency
 from data.lake.store import Store
@@ -19,8 +19,8 @@ from data.model.filters import Filter
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# (store, arguments by name) -> what the query reads
-Declare = Callable[[Store, dict[str, Any]], Iterable[Dependency]]
+# (store, arguments, defaults included) -> what the query reads
+Declare = Callable[[Store, BoundArguments], Iterable[Dependency]]
 
 
 def of_tables(*tables: str) -> Declare:
@@ -28,16 +28,16 @@ def of_tables(*tables: str) -> Declare:
     return lambda _store, _arguments: [("table", table) for table in tables]
 
 
-def of_release(_store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+def of_release(_store: Store, arguments: BoundArguments) -> Iterable[Dependency]:
     """The query reads the runs, builds and results of one release: its argument `release`, or that of its filter."""
-    return release_dependencies(arguments.get("release") or arguments["flt"].release)
+    return release_dependencies(arguments.arguments.get("release") or arguments.arguments["flt"].release)
 
 
 def of_release_alone(argument: str, *tables: str) -> Declare:
     """As `of_release`, with these tables, if the argument of this name is None; else the whole store."""
 
-    def declare(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
-        if arguments[argument] is not None:
+    def declare(store: Store, arguments: BoundArguments) -> Iterable[Dependency]:
+        if arguments.arguments[argument] is not None:
             return [WHOLE_STORE]
         return [*of_release(store, arguments), *(("table", table) for table in tables)]
 
@@ -48,23 +48,22 @@ def of_runs(*names: str) -> Declare:
     """The query reads the runs, builds and results of the releases of its runs: arguments of these names, each an id, a
     tuple of ids, or None."""
 
-    def declare(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
-        given = [arguments[name] for name in names]
+    def declare(store: Store, arguments: BoundArguments) -> Iterable[Dependency]:
+        given = [arguments.arguments[name] for name in names]
         runs = [run for each in given if each is not None for run in ([each] if isinstance(each, str) else each)]
         return run_dependencies(store, *runs)
 
     return declare
 
 
-def of_build(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+def of_build(store: Store, arguments: BoundArguments) -> Iterable[Dependency]:
     """The query reads one build, and the runs, builds and results of its release."""
-    build = ids.number(arguments["build_id"])
-    return release_dependencies(store.value("SELECT release FROM builds WHERE build = ?", [build]))
+    return build_dependencies(store, arguments.arguments["build_id"])
 
 
-def of_names(_store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
+def of_names(_store: Store, arguments: BoundArguments) -> Iterable[Dependency]:
     """The query reads the names of all releases, and the other names of that of its filter, or of all."""
-    release = arguments["flt"].release
+    release = arguments.arguments["flt"].release
     if release is None:
         return [("names", field) for field in NAMES]
     return [("names", "release"), *release_dependencies(release)]
@@ -73,6 +72,11 @@ def of_names(_store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
 def release_dependencies(release: str | None) -> list[Dependency]:
     """What the runs, builds, results and metadata of a release depend on; None: of all releases."""
     return [WHOLE_STORE] if release is None else [("release", release), ("table", "matched_metadata"), REBUILDS]
+
+
+def build_dependencies(store: Store, build: str) -> list[Dependency]:
+    """The same for the release of a build (id)."""
+    return release_dependencies(store.value("SELECT release FROM builds WHERE build = ?", [ids.number(build)]))
 
 
 def run_dependencies(store: Store, *runs: str) -> list[Dependency]:
@@ -103,7 +107,7 @@ def cached_query(
                     bound = parameters.bind(view, *args, **kwargs)
                     bound.apply_defaults()
                     assert reads is not None
-                    return reads(view, bound.arguments)
+                    return reads(view, bound)
 
                 key = (function.__module__, function.__name__, view.database, args, tuple(sorted(kwargs.items())))
                 return view.answers.get(

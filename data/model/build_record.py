@@ -16,11 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from data.model import ids
+from data.model.json_values import Json
 
 BuildKey = tuple[str, str, int]  # source, job, number
 
@@ -120,7 +121,7 @@ class BuildRecord:
     agent: str = ""
     revision: str | None = None  # the commit that was built
     parameters: dict[str, str] = field(default_factory=dict)
-    causes: list[dict[str, Any]] = field(default_factory=list)
+    causes: list[dict[str, Json]] = field(default_factory=list)
     artifacts: int = 0
     declared_total: int | None = None
     declared_failed: int | None = None

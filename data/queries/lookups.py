@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from inspect import BoundArguments
 
 from data.answers.tests import AmbiguousMetadata
 from data.cache.dependencies import Dependency
-from data.lake.cached_query import cached_query, of_build, run_dependencies
+from data.lake.cached_query import build_dependencies, cached_query, run_dependencies
 from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
@@ -23,12 +23,12 @@ MAX_NAME = 100  # characters of a name that are compared with others
 _TABLES = {"run": "runs", "build": "builds", "test": "tests"}
 
 
-def _existence(store: Store, arguments: dict[str, Any]) -> Iterable[Dependency]:
-    what, name = arguments["what"], arguments["name"]
+def _existence(store: Store, arguments: BoundArguments) -> Iterable[Dependency]:
+    what, name = arguments.arguments["what"], arguments.arguments["name"]
     if what == "run":
         return run_dependencies(store, name)
     if what == "build":
-        return of_build(store, {"build_id": name})
+        return build_dependencies(store, name)
     return [("table", "tests")] if what == "test" else [("names", what)]
 
 

@@ -13,13 +13,14 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
 from data import redaction
+from data.answers.operations import SqlColumn
 from data.lake.connection import StoreError
 from data.settings import Settings
+from data.sql_console.worker_messages import WorkerLimits, WorkerMessage
 from data.sql_console.worker_process import WorkerEndedError, WorkerProcess
 
 SECONDS = 10.0
@@ -68,7 +69,7 @@ class TooEarlyError(Exception):
 class Table:
     """`columns`: name and DuckDB type of each. `truncated`: there were more rows, or more bytes, than were allowed."""
 
-    columns: list[dict[str, str]]
+    columns: list[SqlColumn]
     batches: list[pa.RecordBatch]
     schema: pa.Schema
     truncated: bool
@@ -79,7 +80,7 @@ class Sandbox:
     """Runs one query at a time; one per process. Its worker starts with the first query."""
 
     def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
-        self._limits = {
+        self._limits: WorkerLimits = {
             "home": str(settings.home),
             "catalog": settings.catalog,
             "data_path": settings.data_path,
@@ -210,9 +211,10 @@ class Sandbox:
         log.error("no process for a query of the SQL console: %s", why)
         return WorkerUnavailableError("the process that runs SQL is not available; try again")
 
-    def _failed(self, failure: dict[str, Any]) -> SqlError | StoreError:
+    def _failed(self, failure: WorkerMessage) -> SqlError | StoreError:
         if failure["spent"]:
             self.close()
+        text = failure["error"] or ""
         if failure["unreadable"]:
-            return StoreError(failure["error"])
-        return SqlError(redaction.redact(failure["error"]), failure["position"])
+            return StoreError(text)
+        return SqlError(redaction.redact(text), failure["position"])

@@ -16,17 +16,18 @@ import sys
 import threading
 import time
 from io import BufferedReader, BufferedWriter
-from typing import Any
 
 import duckdb
 import orjson
 import pyarrow as pa
 
 from data import redaction
+from data.answers.operations import SqlColumn
 from data.lake.connection import LAKE, attach_statement, connect
 from data.settings import Settings
 from data.sql_console.column_types import for_format, unique_names
 from data.sql_console.rules import RefusedError, check
+from data.sql_console.worker_messages import QueryFailure, QueryRequest, WorkerMessage, WorkerStart
 
 BATCH_ROWS = 2_048
 _SETTING = re.compile(r'\s*Use "SET [^"]*"[^.]*\.')  # a hint about what is locked here
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def _serve(source: BufferedReader, output: BufferedWriter) -> None:
-    limits = json.loads(source.readline())
+    limits: WorkerStart = json.loads(source.readline())
     try:
         cursor = _open(limits)
     except duckdb.CatalogException:  # attached, but without tables: a snapshot from before they were made
@@ -57,7 +58,7 @@ def _serve(source: BufferedReader, output: BufferedWriter) -> None:
         _answer(cursor, json.loads(line), output)
 
 
-def _open(limits: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+def _open(limits: WorkerStart) -> duckdb.DuckDBPyConnection:
     store = {name: limits[name] for name in ("catalog", "data_path", "threads", "memory")}
     settings = Settings(home=limits["home"], store=store)
     root = connect(settings)
@@ -99,7 +100,7 @@ def _exit_with(parent: int) -> None:
     os._exit(1)
 
 
-def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], output: BufferedWriter) -> None:
+def _answer(cursor: duckdb.DuckDBPyConnection, request: QueryRequest, output: BufferedWriter) -> None:
     """Write a line with the columns (or the error), an Arrow stream, and a line that says whether it was cut."""
     try:
         ((tree,),) = cursor.execute("SELECT json_serialize_sql(?)", [request["sql"]]).fetchall()
@@ -113,7 +114,9 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], output: 
             cursor.execute(statement)  # only this error has the position
             raise
         names = unique_names(relation.columns)
-        columns = [{"name": name, "type": str(kind)} for name, kind in zip(names, relation.types, strict=True)]
+        columns: list[SqlColumn] = [
+            {"name": name, "type": str(kind)} for name, kind in zip(names, relation.types, strict=True)
+        ]
         reader = for_format(relation, request["texts"]).to_arrow_reader(BATCH_ROWS)
         first = next(reader, None)
     except (duckdb.Error, RefusedError, RecursionError, ValueError, MemoryError, pa.ArrowException) as error:
@@ -121,7 +124,7 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], output: 
         return
     _write(output, {"columns": columns})
     left, room, truncated = request["rows"], request["bytes"], False
-    end: dict[str, Any] = {"error": None, "spent": False}
+    end: WorkerMessage = {"error": None, "spent": False}
     with pa.ipc.new_stream(output, reader.schema) as writer:
         batch = first
         try:
@@ -135,11 +138,11 @@ def _answer(cursor: duckdb.DuckDBPyConnection, request: dict[str, Any], output: 
                     break
                 batch = next(reader, None)
         except (duckdb.Error, OSError, MemoryError, pa.ArrowException) as error:
-            end = _failure(error, request["sql"])
+            end = {**_failure(error, request["sql"])}
     _write(output, {"truncated": truncated, **end})
 
 
-def _failure(error: BaseException, sql: str) -> dict[str, Any]:
+def _failure(error: BaseException, sql: str) -> QueryFailure:
     """The error for the web process: its text, the index of the character at fault (or None), whether files could not
     be read, and whether this process is spent."""
     text, byte = _message(error)
@@ -170,7 +173,7 @@ def _message(error: BaseException) -> tuple[str, int | None]:
     return " ".join([_SETTING.sub("", first), *names]), position
 
 
-def _write(output: BufferedWriter, message: dict[str, Any]) -> None:
+def _write(output: BufferedWriter, message: WorkerMessage | QueryFailure) -> None:
     output.write(orjson.dumps(message) + b"\n")
     output.flush()
 

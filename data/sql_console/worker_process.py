@@ -14,10 +14,12 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from io import BufferedReader
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 import pyarrow as pa
+
+from data.sql_console.worker_messages import QueryRequest, WorkerLimits, WorkerMessage, WorkerStart
 
 
 class WorkerEndedError(Exception):
@@ -27,24 +29,25 @@ class WorkerEndedError(Exception):
 class Answer(NamedTuple):
     """`head`: the columns, or the error. `tail`: whether the answer was cut, and an error that came later."""
 
-    head: dict[str, Any]
+    head: WorkerMessage
     schema: pa.Schema
     batches: list[pa.RecordBatch]
-    tail: dict[str, Any]
+    tail: WorkerMessage
 
 
 class WorkerProcess:
     """One process of data/sql_console/worker.py. It reads one snapshot (None: the newest)."""
 
-    def __init__(self, limits: dict[str, Any], snapshot: int | None) -> None:
+    def __init__(self, limits: WorkerLimits, snapshot: int | None) -> None:
         """Start the process; raises OSError or RuntimeError if the system allows no other process or thread."""
         self.snapshot = snapshot
         self._started = time.monotonic()
-        self._first_line: Future[dict[str, Any]] = Future()
+        self._first_line: Future[WorkerMessage] = Future()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "data.sql_console.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        self._starter = threading.Thread(target=self._start, args=[limits | {"snapshot": snapshot}], daemon=True)
+        start: WorkerStart = {**limits, "snapshot": snapshot}
+        self._starter = threading.Thread(target=self._start, args=[start], daemon=True)
         try:
             self._starter.start()
         except RuntimeError:
@@ -62,7 +65,7 @@ class WorkerProcess:
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    def first_line(self, timeout: float) -> dict[str, Any] | None:
+    def first_line(self, timeout: float) -> WorkerMessage | None:
         """What the process says when it is ready ({"ready"}) or finds no tables ({"young"}); None: nothing yet.
 
         Raises WorkerEndedError.
@@ -71,7 +74,7 @@ class WorkerProcess:
             return self._first_line.result(timeout)
         return None
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: WorkerStart | QueryRequest) -> None:
         """Raises WorkerEndedError."""
         stdin = self._process.stdin
         assert stdin is not None
@@ -111,18 +114,18 @@ class WorkerProcess:
                     pipe.close()
         return code
 
-    def _start(self, limits: dict[str, Any]) -> None:
+    def _start(self, limits: WorkerStart) -> None:
         try:
             self.send(limits)
             self._first_line.set_result(self._line())
         except BaseException as error:
             self._first_line.set_exception(error)
 
-    def _line(self) -> dict[str, Any]:
+    def _line(self) -> WorkerMessage:
         stdout = self._process.stdout
         assert stdout is not None
         try:
-            message: dict[str, Any] = orjson.loads(stdout.readline())
+            message: WorkerMessage = orjson.loads(stdout.readline())
         except (OSError, ValueError) as error:  # ValueError: the line broke off, or the pipe is closed
             raise WorkerEndedError(f"the SQL process ended in the middle of an answer: {error}") from error
         return message

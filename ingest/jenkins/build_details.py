@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import unquote
 
 from data.model.build_record import CommitRecord
 from data.model.input_checks import believed
+from data.model.json_values import Json, JsonObject
 from ingest.jenkins.json_values import dicts, json_object
 from ingest.jenkins.revision import ACTION_TREE, CHANGES_TREE, built_revision
 
@@ -56,7 +56,7 @@ class JenkinsBuildDetail:
     agent: str = ""
     revision: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
-    causes: list[dict[str, Any]] = field(default_factory=list)
+    causes: list[JsonObject] = field(default_factory=list)
     artifacts: list[str] = field(default_factory=list)
     counters: Counters | None = None
     commits: list[CommitRecord] = field(default_factory=list)
@@ -78,7 +78,7 @@ class JenkinsBuildDetail:
         return None
 
 
-def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> JenkinsBuildDetail:
+def read_build_detail(job: str, number: int, answer: JsonObject) -> JenkinsBuildDetail:
     """Parse the API object of a build. Final means: neither building nor in progress, and with a result."""
     actions = dicts(answer.get("actions"))
     final = not answer.get("building") and not answer.get("inProgress") and answer.get("result") is not None
@@ -104,7 +104,7 @@ def read_build_detail(job: str, number: int, answer: dict[str, Any]) -> JenkinsB
     )
 
 
-def moment(milliseconds: Any) -> datetime | None:
+def moment(milliseconds: Json) -> datetime | None:
     """A time of Jenkins (ms since 1970) as naive UTC; None if it is not valid, near the epoch or in the future."""
     value = _number(milliseconds)
     if value is None or not believed(value / 1000):
@@ -112,14 +112,14 @@ def moment(milliseconds: Any) -> datetime | None:
     return datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Json) -> float | None:
     """A number, or text with a number."""
     if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
         return float(value)
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _parameters(actions: list[dict[str, Any]]) -> dict[str, str]:
+def _parameters(actions: list[JsonObject]) -> dict[str, str]:
     parameters = {}
     for action in actions:
         for parameter in dicts(action.get("parameters")):
@@ -130,11 +130,11 @@ def _parameters(actions: list[dict[str, Any]]) -> dict[str, str]:
     return parameters
 
 
-def _cause(cause: dict[str, Any]) -> dict[str, Any]:
+def _cause(cause: JsonObject) -> JsonObject:
     return {key: value for key, value in cause.items() if key != "_class" and value is not None}
 
 
-def _counters(actions: list[dict[str, Any]]) -> Counters | None:
+def _counters(actions: list[JsonObject]) -> Counters | None:
     counted = [action for action in actions if _whole_number(action.get("totalCount")) is not None]
     counted.sort(key=lambda action: action.get("urlName") != "testReport")
     if not counted:
@@ -145,11 +145,11 @@ def _counters(actions: list[dict[str, Any]]) -> Counters | None:
     return Counters(total, failed, skipped, str(counted[0].get("urlName") or "testReport"))
 
 
-def _change_sets(answer: dict[str, Any]) -> list[dict[str, Any]]:
+def _change_sets(answer: JsonObject) -> list[JsonObject]:
     return dicts([answer.get("changeSet"), *dicts(answer.get("changeSet")), *dicts(answer.get("changeSets"))])
 
 
-def _commits(answer: dict[str, Any]) -> list[CommitRecord]:
+def _commits(answer: JsonObject) -> list[CommitRecord]:
     commits = {}
     for item in (item for changes in _change_sets(answer) for item in dicts(changes.get("items"))):
         revision = item.get("commitId") or item.get("id") or item.get("revision")
@@ -163,12 +163,12 @@ def _commits(answer: dict[str, Any]) -> list[CommitRecord]:
     return list(commits.values())
 
 
-def _artifacts(answer: dict[str, Any]) -> list[str]:
+def _artifacts(answer: JsonObject) -> list[str]:
     found = [item.get("relativePath") for item in dicts(answer.get("artifacts"))]
     return [str(path) for path in found if path]
 
 
-def _axes(answer: dict[str, Any], number: int) -> list[Axis]:
+def _axes(answer: JsonObject, number: int) -> list[Axis]:
     """A matrix build shows, for each axis that it did not run, an older build of that axis: those are left out."""
     found = []
     for run in dicts(answer.get("runs")):
@@ -178,7 +178,7 @@ def _axes(answer: dict[str, Any], number: int) -> list[Axis]:
     return found
 
 
-def _sub_builds(items: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
+def _sub_builds(items: list[JsonObject]) -> list[tuple[str, int, str]]:
     """All builds that the phases of a multijob started. A nested multijob has no tests: its builds take its place."""
     found = []
     for item in items:
@@ -191,6 +191,6 @@ def _sub_builds(items: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
     return found
 
 
-def _whole_number(value: Any) -> int | None:
+def _whole_number(value: Json) -> int | None:
     number = _number(value)
     return int(number) if number is not None and abs(number) < 2**31 else None

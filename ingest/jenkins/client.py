@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from data.model.json_values import JsonObject
 from data.settings import SourceSettings, token_variable
 from ingest.http import CutBodyError, SlowBodyError, deadline, read_chunks, timeouts
 from ingest.jenkins.errors import (
@@ -62,7 +63,7 @@ class Jenkins:
     def url(self, path: str) -> str:
         return self.source.url + path
 
-    def api(self, path: str, tree: str) -> dict[str, Any]:
+    def api(self, path: str, tree: str) -> JsonObject:
         """The JSON object at a path such as "job/x/12/". Raises JenkinsError."""
         return self._retried(lambda: self._json(path + "api/json", tree))
 
@@ -89,7 +90,7 @@ class Jenkins:
             self.stop.wait(wait)
         raise AssertionError("unreachable")
 
-    def _json(self, path: str, tree: str) -> dict[str, Any]:
+    def _json(self, path: str, tree: str) -> JsonObject:
         with self._answer(path, tree) as (response, chunks):
             body = b"".join(chunks)
             start = body[:64].lstrip().lower()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from data.model.json_values import Json, JsonObject
 
 
-def dicts(value: Any) -> list[dict[str, Any]]:
+def dicts(value: Json) -> list[JsonObject]:
     """The objects of a JSON array; anything else is ignored."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def json_object(value: Any) -> dict[str, Any]:
+def whole(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def json_object(value: Json) -> JsonObject:
     return value if isinstance(value, dict) else {}

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
+from data.model.json_values import Json, JsonObject
 from ingest.jenkins.json_values import dicts, json_object
 
 ACTION_TREE = (
@@ -34,7 +34,7 @@ class _Checkout:
     branches: tuple[str, ...] = ()
 
 
-def built_revision(job: str, actions: list[dict[str, Any]], change_sets: list[dict[str, Any]]) -> str | None:
+def built_revision(job: str, actions: list[JsonObject], change_sets: list[JsonObject]) -> str | None:
     """The commit of the job's own checkout; None if there is none or nothing says which it is.
 
     A multibranch job names its commit. Else the checkouts are narrowed down: by names that only shared libraries have,
@@ -66,7 +66,7 @@ def _revisions(checkouts: Sequence[_Checkout]) -> set[str]:
     return {checkout.revision for checkout in checkouts}
 
 
-def _checkouts(actions: list[dict[str, Any]], change_sets: list[dict[str, Any]]) -> list[_Checkout]:
+def _checkouts(actions: list[JsonObject], change_sets: list[JsonObject]) -> list[_Checkout]:
     found = []
     for action in actions:
         built = json_object(action.get("lastBuiltRevision"))
@@ -84,7 +84,7 @@ def _checkouts(actions: list[dict[str, Any]], change_sets: list[dict[str, Any]])
     return found
 
 
-def _pinned(actions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _pinned(actions: list[JsonObject]) -> list[tuple[str, str]]:
     """(field, hash) of the commits for which a multibranch job started the build: of its branch, or of a pull request
     and of what it is merged with."""
     found = []
@@ -95,7 +95,7 @@ def _pinned(actions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return found
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(value: Json) -> tuple[str, ...]:
     return tuple(str(item) for item in value if item) if isinstance(value, list) else ()
 
 

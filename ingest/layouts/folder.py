@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 from urllib.parse import unquote
 
+from data.model.json_values import JsonObject
 from data.model.run_record import RunRecord
 from data.settings import SourceSettings
 from data.tasks.jobs import JobRow
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
+from ingest.jenkins.json_values import dicts, whole
 from ingest.jenkins.urls import encode, job_path
 from ingest.layouts.job import JobLayout, as_run
 
@@ -45,17 +46,17 @@ class FolderLayout(JobLayout):
         answer = jenkins.api(path, _tree(LEVELS))
         yield from self._items(jenkins, folder, answer, LEVELS)
 
-    def _items(self, jenkins: Jenkins, folder: str, holder: dict[str, Any], levels: int) -> Iterator[JobRow]:
-        for item in holder.get("jobs") or []:
-            if not item or not item.get("name"):
+    def _items(self, jenkins: Jenkins, folder: str, holder: JsonObject, levels: int) -> Iterator[JobRow]:
+        for item in dicts(holder.get("jobs")):
+            if not item.get("name"):
                 continue
-            name = item.get("fullName") or f"{folder}/{item['name']}".strip("/")
+            name = str(item.get("fullName") or f"{folder}/{item['name']}".strip("/"))
             if "jobs" in item and levels > 1:
                 yield from self._items(jenkins, name, item, levels - 1)
             elif "jobs" in item or str(item.get("_class", "")).endswith(_FOLDERS):
                 yield from self._walk(jenkins, name, job_path(name))
             else:
-                yield JobRow(self.source.name, name, item.get("nextBuildNumber"))
+                yield JobRow(self.source.name, name, whole(item.get("nextBuildNumber")))
 
     def join(self, own: RunRecord, detail: JenkinsBuildDetail, upstream: JenkinsBuildDetail | None) -> RunRecord:
         if self.source.group_by.startswith("parameter:"):

@@ -16,6 +16,7 @@ from data.tasks.jobs import JobRow
 from data.tasks.ledger import BUILD
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
+from ingest.jenkins.json_values import whole
 from ingest.jenkins.urls import build_path, job_path
 from ingest.naming_rules import UNKNOWN, NamingRules
 
@@ -45,7 +46,7 @@ class JobLayout:
         """The jobs of the source, with nextBuildNumber if the server sends it. Raises JenkinsError."""
         name = self.source.job.strip("/")
         answer = jenkins.api(job_path(name), "nextBuildNumber")
-        return [JobRow(self.source.name, name, answer.get("nextBuildNumber"))]
+        return [JobRow(self.source.name, name, whole(answer.get("nextBuildNumber")))]
 
     def placement(
         self,

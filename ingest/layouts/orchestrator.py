@@ -7,11 +7,12 @@ sub-builds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from data.model.json_values import JsonObject
 from data.model.run_record import RunRecord
 from data.tasks.ledger import RUN
 from ingest.jenkins.build_details import JenkinsBuildDetail
@@ -31,9 +32,7 @@ class OrchestratorLayout(JobLayout):
         environment = self.rules.environment(detail.parameters)
         return as_run(self.source, detail, started_at, release, version, environment)
 
-    def listed_builds(
-        self, detail: JenkinsBuildDetail, build_map: Mapping[str, Any] | None
-    ) -> list[tuple[str, int, str]]:
+    def listed_builds(self, detail: JenkinsBuildDetail, build_map: JsonObject | None) -> list[tuple[str, int, str]]:
         """(full job name, number, module) of the builds that a parent lists; number 0 if one was never started."""
         folder = detail.job.rpartition("/")[0]
         if build_map is None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
+from data.model.json_values import Json, JsonObject, json_object, json_objects
 from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.jenkins_test_report import MAX_BYTES
 from ingest.parsers.text import clip, epoch
-
-Json = dict[str, Any]
 
 _LOOKS = re.compile(r'^\[\s*\{(?=.*"(?:elements|uri|keyword)"\s*:)', re.DOTALL)
 MAX_SECONDS = 365 * 86400.0
@@ -38,7 +36,7 @@ def parse(stream: ReportStream) -> Report:
     if len(data) > MAX_BYTES:
         return Report("error", warnings=[f"longer than {MAX_BYTES >> 20} MB"])
     try:
-        features = json.loads(data)
+        features = json_objects(json.loads(data))
         cases = [case for feature in features for case in _scenarios(feature)]
         suites = len([feature for feature in features if feature.get("elements")])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -50,13 +48,13 @@ def parse(stream: ReportStream) -> Report:
     return report
 
 
-def _scenarios(feature: Json) -> Iterator[Case]:
+def _scenarios(feature: JsonObject) -> Iterator[Case]:
     name = str(feature.get("name") or feature.get("id") or "")
     uri = str(feature.get("uri") or feature.get("location") or "")
     file = re.sub(r":\d+$", "", _URI.sub("", uri))
-    background: list[Json] = []
+    background: list[JsonObject] = []
     last: tuple[tuple[str, int], Case] | None = None
-    for element in feature.get("elements") or ():
+    for element in json_objects(feature.get("elements")):
         if element.get("type") == "background":
             background += _steps(element)
             continue
@@ -71,7 +69,7 @@ def _scenarios(feature: Json) -> Iterator[Case]:
         yield _case(file, name, {"name": INIT}, background)
 
 
-def _line(element: Json) -> int:
+def _line(element: JsonObject) -> int:
     """The line of a scenario or of the row of its outline; 0 if it has none."""
     line = element.get("line")
     if isinstance(line, int):
@@ -80,19 +78,19 @@ def _line(element: Json) -> int:
     return int(found[1]) if found else 0
 
 
-def _steps(element: Json) -> list[Json]:
+def _steps(element: JsonObject) -> list[JsonObject]:
     """The steps with the hooks before and after each, in order; each has a `result`."""
-    steps = list(element.get("before") or ())
-    for step in element.get("steps") or ():
-        steps += [*(step.get("before") or ()), step, *(step.get("after") or ())]
-    return [*steps, *(element.get("after") or ())]
+    steps = json_objects(element.get("before"))
+    for step in json_objects(element.get("steps")):
+        steps += [*json_objects(step.get("before")), step, *json_objects(step.get("after"))]
+    return [*steps, *json_objects(element.get("after"))]
 
 
-def _status(step: Json) -> str:
-    return str((step.get("result") or {}).get("status") or "").lower()
+def _status(step: JsonObject) -> str:
+    return str(json_object(step.get("result")).get("status") or "").lower()
 
 
-def _case(file: str, class_name: str, element: Json, steps: list[Json]) -> Case:
+def _case(file: str, class_name: str, element: JsonObject, steps: list[JsonObject]) -> Case:
     # behave counts in seconds, and says where each element is.
     scale = 1.0 if "location" in element else 1e9
     name = str(element.get("name") or "(?)")
@@ -114,14 +112,14 @@ def _case(file: str, class_name: str, element: Json, steps: list[Json]) -> Case:
     return case
 
 
-def _explain(case: Case, steps: list[Json], worst: str) -> None:
+def _explain(case: Case, steps: list[JsonObject], worst: str) -> None:
     """Add the texts of the step or hook that failed, and all output."""
-    bad = next((step for step in steps if _status(step) == worst), {})
-    text = _text((bad.get("result") or {}).get("error_message"))
+    bad: JsonObject = next((step for step in steps if _status(step) == worst), {})
+    text = _text(json_object(bad.get("result")).get("error_message"))
     label = f"{str(bad.get('keyword') or '').strip()} {bad.get('name') or _hook_name(bad)}".strip()
     case.message = clip(text.strip().partition("\n")[0] or f"{worst} step: {label}", 8 << 10)
     case.trace = clip(f"{label}\n{text}".strip(), 64 << 10) or None
-    output = "\n".join(_text(line) for step in steps for line in step.get("output") or ())
+    output = "\n".join(_text(line) for step in steps for line in _lines(step.get("output")))
     case.output = clip(output, 32 << 10) or None
 
 
@@ -132,20 +130,24 @@ def _rank(word: str) -> int:
     return _ORDER.index(word) if word in _ORDER else _ORDER.index("error")
 
 
-def _hook_name(hook: Json) -> str:
-    return str((hook.get("match") or {}).get("location") or "hook")
+def _hook_name(hook: JsonObject) -> str:
+    return str(json_object(hook.get("match")).get("location") or "hook")
 
 
-def _text(value: Any) -> str:
+def _lines(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _text(value: Json) -> str:
     """behave has lists of lines."""
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
-def _duration(steps: list[Json], scale: float) -> float | None:
+def _duration(steps: list[JsonObject], scale: float) -> float | None:
     lasted = [
         value
         for step in steps
-        if isinstance(value := (step.get("result") or {}).get("duration"), (int, float)) and value >= 0
+        if isinstance(value := json_object(step.get("result")).get("duration"), (int, float)) and value >= 0
     ]
     total = sum(lasted) / scale
     return total if lasted and total <= MAX_SECONDS else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
+from data.model.json_values import JsonObject
 from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import Clip, clip, epoch
@@ -49,7 +49,7 @@ def parse(stream: ReportStream) -> Report:
     return reader.report()
 
 
-def _events(stream: ReportStream) -> Iterator[dict[str, Any]]:
+def _events(stream: ReportStream) -> Iterator[JsonObject]:
     whole = True
     while raw := stream.readline(LINE_BYTES):
         begins, whole = whole, raw.endswith(b"\n")
@@ -88,9 +88,9 @@ class _Reader:
         self._duration: float | None = None
         self._warnings: list[str] = []
 
-    def event(self, event: dict[str, Any]) -> None:
+    def event(self, event: JsonObject) -> None:
         self._events += 1
-        action, package, test = event["Action"], str(event.get("Package") or ""), str(event.get("Test") or "")
+        action, package, test = str(event["Action"]), str(event.get("Package") or ""), str(event.get("Test") or "")
         if action.startswith("build-"):
             build = str(event.get("ImportPath") or "")
             self._builds.setdefault(build, Clip(64 << 10)).add(str(event.get("Output") or ""))
@@ -110,7 +110,7 @@ class _Reader:
         elif action in _END:
             self._end_package(action, package, event)
 
-    def _test(self, action: str, key: tuple[str, str], event: dict[str, Any], when: float | None) -> None:
+    def _test(self, action: str, key: tuple[str, str], event: JsonObject, when: float | None) -> None:
         running = self._open.get(key)
         if running is None and (action in _END or action in ("run", "output")) and len(self._open) < MAX_OPEN:
             running = self._open[key] = _Open(when)
@@ -147,7 +147,7 @@ class _Reader:
                 self._tests.append([case])
                 self._latest[package, case.name] = self._tests[-1]
 
-    def _end_package(self, action: str, package: str, event: dict[str, Any]) -> None:
+    def _end_package(self, action: str, package: str, event: JsonObject) -> None:
         run = self._packages.pop(package, None) or _Open(None)
         duration = _elapsed(event)
         if duration is not None:
@@ -199,7 +199,7 @@ class _Reader:
         )
 
 
-def _elapsed(event: dict[str, Any]) -> float | None:
+def _elapsed(event: JsonObject) -> float | None:
     value = event.get("Elapsed")
     return float(value) if isinstance(value, (int, float)) and 0 <= value <= 365 * 86400 else None
 

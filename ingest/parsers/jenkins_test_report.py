@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 from urllib.parse import unquote
 
+from data.model.json_values import Json, JsonObject, json_objects
 from ingest.parsers import totals
 from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, DeclaredCounts, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
-
-Json = dict[str, Any]
 
 MAX_BYTES = 256 << 20  # the document is read whole
 
@@ -27,7 +25,7 @@ _MAVEN = re.compile(r"/[^/$]+\$([^/$]+)/\d{1,9}/?$")  # GROUP$ARTIFACT, a module
 _AXES = re.compile(r"/([^/]*=[^/]*)/(\d{1,9})/?$")
 
 
-def looks_like(document: Any) -> bool:
+def looks_like(document: Json) -> bool:
     """Whether it has what Jenkins' report has; other tools have suites of another shape."""
     if not isinstance(document, dict) or "config" in document:
         return False
@@ -52,7 +50,7 @@ def parse(stream: ReportStream, *, number: int | None = None) -> Report:
     return read(document, number=number)
 
 
-def read(document: Json, *, number: int | None = None) -> Report:
+def read(document: JsonObject, *, number: int | None = None) -> Report:
     """`parse` for a document that is already in memory."""
     report, older = Report(duration_s=_number(document.get("duration"))), Report()
     try:
@@ -71,7 +69,7 @@ def read(document: Json, *, number: int | None = None) -> Report:
 
 
 def _differences(
-    document: Json, cases: list[Case], older: Sequence[Case] = (), element: str = ""
+    document: JsonObject, cases: list[Case], older: Sequence[Case] = (), element: str = ""
 ) -> list[totals.Difference]:
     """What a document counts, other than these cases and those that were left out."""
     declared = {
@@ -91,13 +89,12 @@ def _differences(
     return totals.differences(own, {measure: [count] for measure, count in read.items()}, element)
 
 
-def _collect(document: Json, topology: str, number: int | None, report: Report, older: Report) -> None:
+def _collect(document: JsonObject, topology: str, number: int | None, report: Report, older: Report) -> None:
     """Add the cases to the report, those of older builds to `older`."""
-    children = document.get("childReports")
-    if children is None:
+    if document.get("childReports") is None:
         _add(document, topology, report)
         return
-    children = _dicts(children)
+    children = json_objects(document.get("childReports"))
     axes = [_axis(_dict(child.get("child"))) for child in children]
     if number is None:
         number = max((own for axis, own in axes if axis and own is not None), default=None)
@@ -113,7 +110,7 @@ def _collect(document: Json, topology: str, number: int | None, report: Report, 
             report.differ(_differences(result, report.cases[first:], element=axis))
 
 
-def _axis(child: Json) -> tuple[str, int | None]:
+def _axis(child: JsonObject) -> tuple[str, int | None]:
     """(the axis, such as "nodes=debian9-64", the build number); the axis is empty for a child that is not one."""
     found = _AXES.search(str(child.get("url") or ""))
     number = child.get("number")
@@ -122,8 +119,8 @@ def _axis(child: Json) -> tuple[str, int | None]:
     return unquote(found[1]) if found else "", number
 
 
-def _add(result: Json, topology: str, report: Report) -> None:
-    suites = _dicts(result.get("suites"))
+def _add(result: JsonObject, topology: str, report: Report) -> None:
+    suites = json_objects(result.get("suites"))
     report.suites += len(suites)
     blocks = _blocks_matter(suites)
     for suite in suites:
@@ -133,41 +130,31 @@ def _add(result: Json, topology: str, report: Report) -> None:
         report.cases.extend(_cases(suite, where))
 
 
-def _blocks_matter(suites: list[Json]) -> bool:
+def _blocks_matter(suites: list[JsonObject]) -> bool:
     """Whether parallel branches of a pipeline ran the same test. Only then is their name a topology, because a test may
     run in another branch in each build."""
     branch: dict[tuple[str, str], tuple[str, ...]] = {}
     for suite in suites:
         names = tuple(_block_names(suite))
-        for case in _dicts(suite.get("cases")):
+        for case in json_objects(suite.get("cases")):
             if branch.setdefault((str(case.get("className")), str(case.get("name"))), names) != names:
                 return True
     return False
 
 
-def _block_names(suite: Json) -> list[str]:
+def _block_names(suite: JsonObject) -> list[str]:
     names = suite.get("enclosingBlockNames")
     return [str(name) for name in names if name] if isinstance(names, list) else []
 
 
-def _dict(value: Any) -> Json:
+def _dict(value: Json) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> list[Json]:
-    """The objects of a list, without nulls. Raises TypeError for anything else, so that no result is lost unnoticed."""
-    if value is not None and not isinstance(value, list):
-        raise TypeError("not a list")
-    items = [item for item in value or () if item is not None]
-    if not all(isinstance(item, dict) for item in items):
-        raise TypeError("a list with something else than objects")
-    return items
-
-
-def _cases(suite: Json, topology: str) -> Iterator[Case]:
+def _cases(suite: JsonObject, topology: str) -> Iterator[Case]:
     name = str(suite.get("name") or "")
     started = epoch(str(suite.get("timestamp") or ""))
-    for case in _dicts(suite.get("cases")):
+    for case in json_objects(suite.get("cases")):
         status = _STATUS.get(str(case.get("status")).upper())
         if status is None:
             status = SKIPPED if case.get("skipped") else FAILED if case.get("errorStackTrace") else PASSED
@@ -192,9 +179,9 @@ def _cases(suite: Json, topology: str) -> Iterator[Case]:
         )
 
 
-def _text(value: Any, limit: int) -> str | None:
+def _text(value: Json, limit: int) -> str | None:
     return clip(str(value), limit) if value else None
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Json) -> float | None:
     return None if value is None else seconds(str(value))

@@ -7,8 +7,8 @@ result besides the tests, for the tests of its class may all have passed.
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from data.model.json_values import Json, JsonObject
 from ingest.parsers import totals
 from ingest.parsers.allowance import count_case
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report, ReportStream
@@ -200,14 +200,21 @@ def parse_json(stream: ReportStream) -> Report:
     return report
 
 
-def _from_json(class_: dict[str, Any], method: dict[str, Any]) -> Case:
+def _parameters(value: Json) -> list[str]:
+    """Raises TypeError if it is no list."""
+    if value and not isinstance(value, list):
+        raise TypeError("parameters are not a list")
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _from_json(class_: JsonObject, method: JsonObject) -> Case:
     status = _STATUS.get(str(method.get("status")).upper(), SKIPPED)
     exception = method.get("exception")
     count_case()
     return Case(
         file="",
         class_name=str(method.get("className") or class_.get("name") or ""),
-        name=_name(str(method.get("name") or "(?)"), [str(value) for value in method.get("parameters") or ()]),
+        name=_name(str(method.get("name") or "(?)"), _parameters(method.get("parameters"))),
         status=status,
         kind="failure" if status == FAILED else None,
         duration_s=seconds(str(method.get("duration"))),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
+from regtracker.backtest.known_faults import Truth
 
 
-def _document(where: str) -> dict[str, Any]:
+def _document(where: str) -> Truth:
     """The JSON document at a URL or in a file, or exit 2."""
     try:
         if where.startswith(("http://", "https://")):
@@ -60,6 +60,7 @@ def backtest(
     from regtracker.backtest import report
 
     document = _document(truth) if truth else None
+    found: report.Replayed | report.Simulated
     if simulate:
         found = report.simulated(1_000 if thorough else 100, 3_000 if thorough else 300)
     else:

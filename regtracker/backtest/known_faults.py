@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from data.model import ids
 from regtracker.backtest.history import PastLane
@@ -37,7 +37,31 @@ class KnownFaults:
     always_failing: set[tuple[str, int]]
 
 
-def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> KnownFaults:
+class TrueTest(TypedDict):
+    release: str
+    key: str
+
+
+class TrueFault(TrueTest):
+    """A fault that the simulator made; `rate`: how often the test fails since."""
+
+    first_bad_run: int | None
+    last_good_run: int | None
+    fixed_run: NotRequired[int | None]
+    rate: float
+    commit: str
+
+
+class Truth(TypedDict):
+    """What is read of the simulator's truth.json."""
+
+    regressions: list[TrueFault]
+    new_failures: list[TrueFault]
+    fixed: list[TrueFault]
+    always_failing: list[TrueTest]
+
+
+def from_simulator(document: Truth, environment: str = "prod") -> KnownFaults:
     """From the simulator's truth.json; its faults are of production runs. Raises KeyError for another document."""
     faults = [
         KnownFault(
@@ -49,8 +73,7 @@ def from_simulator(document: Mapping[str, Any], environment: str = "prod") -> Kn
             entry["rate"],
             entry["commit"],
         )
-        for kind in ("regressions", "new_failures", "fixed")
-        for entry in document[kind]
+        for entry in (*document["regressions"], *document["new_failures"], *document["fixed"])
         if entry["first_bad_run"] is not None and entry["last_good_run"] is not None
     ]
     return KnownFaults(faults, {(entry["release"], ids.of(entry["key"])) for entry in document["always_failing"]})

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import TypedDict
 
 from regtracker.backtest.detectors import Detector
 from regtracker.backtest.history import PastLane
 from regtracker.backtest.known_faults import KnownFault, KnownFaults
+
+
+class DetectorScore(TypedDict):
+    """What one detector did, in rates."""
+
+    detector: str
+    default: bool
+    alarms: int
+    precision: float | None
+    recall: float | None
+    recall_partial: float | None
+    delay: float | None
+    false_per_1000_tests_and_week: float | None
 
 
 @dataclass
@@ -23,7 +37,7 @@ class Score:
     exposure: float = 0.0  # thousands of tests x weeks
     lasting: set[KnownFault] = field(default_factory=set)  # the faults that lasted two builds or more
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> DetectorScore:
         full = [fault for fault in self.lasting if fault.rate == 1]
         partial = [fault for fault in self.lasting if fault.rate < 1]
         return {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal, TypedDict, final
 
 from data.lake.store import Store
 from data.model import ids
@@ -16,7 +16,8 @@ from data.verdicts.suspects import suspects
 from data.verdicts.verdicts import verdicts
 from regtracker.backtest import history, known_faults, simulated_histories
 from regtracker.backtest.detectors import DETECTORS
-from regtracker.backtest.replay import replay
+from regtracker.backtest.known_faults import Truth
+from regtracker.backtest.replay import DetectorScore, replay
 
 _DETECTORS = {
     "detector": "detector",
@@ -30,10 +31,35 @@ _DETECTORS = {
 _MEASURES = {"measure": "measure", "aim": "aim", "value": "measured", "met": "met"}
 
 
-def replayed(
-    store: Store, only: Sequence[str], document: Mapping[str, Any] | None, progress: Callable[[str], None]
-) -> dict[str, Any]:
-    """{"lanes", "faults", "detectors", "measures"} over the store's releases (or `only` these). `document` is the
+class ReplayedLane(TypedDict):
+    release: str
+    environment: str
+    runs: int
+    tests: int
+    weeks: float
+
+
+@final
+class Replayed(TypedDict):
+    """The back-test of a store; `truth`: where the faults are from."""
+
+    truth: Literal["simulator", "hindsight"]
+    lanes: list[ReplayedLane]
+    faults: int
+    partial_faults: int
+    detectors: list[DetectorScore]
+    measures: list[simulated_histories.Measure]
+
+
+@final
+class Simulated(TypedDict):
+    looks: int
+    histories: int
+    measures: list[simulated_histories.Measure]
+
+
+def replayed(store: Store, only: Sequence[str], document: Truth | None, progress: Callable[[str], None]) -> Replayed:
+    """The back-test over the store's releases (or `only` these). `document` is the
     simulator's truth; without it, hindsight decides. `progress` gets a line per lane. Raises KeyError for
     another document."""
     lanes = [
@@ -65,7 +91,7 @@ def replayed(
     }
 
 
-def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dict[str, Any]]:
+def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[simulated_histories.Measure]:
     """How well today's verdicts bound the faults that are still active, and find their commits."""
     inside: list[bool] = []
     exact: list[bool] = []
@@ -107,8 +133,8 @@ def _current_accuracy(store: Store, known: known_faults.KnownFaults) -> list[dic
     return answer
 
 
-def simulated(looks: int, histories: int) -> dict[str, Any]:
-    """{"looks", "histories", "measures"}: the statistics on made-up histories."""
+def simulated(looks: int, histories: int) -> Simulated:
+    """The statistics on made-up histories."""
     return {
         "looks": looks,
         "histories": histories,
@@ -116,7 +142,7 @@ def simulated(looks: int, histories: int) -> dict[str, Any]:
     }
 
 
-def markdown(found: Mapping[str, Any]) -> str:
+def markdown(found: Replayed | Simulated) -> str:
     """The tables of `replayed` or `simulated`."""
     parts = []
     if "lanes" in found:
@@ -127,8 +153,8 @@ def markdown(found: Mapping[str, Any]) -> str:
             f"{'the simulator' if found['truth'] == 'simulator' else 'hindsight'}, {found['partial_faults']} of them "
             "partial (failing at 30-60 %). **Bold**: what the product does by default."
         )
-        rows = [
-            row | {"detector": f"**{row['detector']}**" if row["default"] else row["detector"]}
+        rows: list[DetectorScore] = [
+            {**row, "detector": f"**{row['detector']}**" if row["default"] else row["detector"]}
             for row in found["detectors"]
         ]
         parts.append(_table(_DETECTORS, rows))
@@ -139,9 +165,11 @@ def markdown(found: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+def _table(columns: Mapping[str, str], rows: Sequence[DetectorScore] | Sequence[simulated_histories.Measure]) -> str:
     lines = [f"| {' | '.join(columns.values())} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(row[name]) for name in columns)} |" for row in rows]
+    for row in rows:
+        cells = dict(row.items())
+        lines.append(f"| {' | '.join(_cell(cells[name]) for name in columns)} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, SupportsFloat
+from typing import SupportsFloat, TypedDict
 
 import numpy as np
 
@@ -21,10 +21,18 @@ TESTS = 7_000
 BASE = MASK_BITS - SAMPLE_RUNS
 STEADY = 0.01  # failure rate before a change
 GIVEN_UP = 60  # builds after which a change counts as not found
-Row = dict[str, Any]
 
 
-def measure(seed: int = 1, looks: int = 30, histories: int = 300) -> Iterator[Row]:
+class Measure(TypedDict):
+    """A measured value, and whether it meets its aim."""
+
+    measure: str
+    value: float
+    aim: str | None
+    met: bool | None
+
+
+def measure(seed: int = 1, looks: int = 30, histories: int = 300) -> Iterator[Measure]:
     """The rows (see `row`) one by one; more `looks` and `histories` are more precise."""
     rng = np.random.default_rng(seed)
     yield from _unchanged(rng, looks)
@@ -42,7 +50,7 @@ def _claims(failed: np.ndarray, confirmed: bool, runs: int = SAMPLE_RUNS) -> np.
     return compare(*counts, rules=rules).status <= FisherOutcome.REGRESSION
 
 
-def _unchanged(rng: np.random.Generator, looks: int) -> Iterator[Row]:
+def _unchanged(rng: np.random.Generator, looks: int) -> Iterator[Measure]:
     confirmed, suspected = [], []
     for _ in range(looks):
         failed = rng.random((TESTS, MASK_BITS)) < rng.uniform(0, 0.1, TESTS)[:, None]
@@ -53,7 +61,7 @@ def _unchanged(rng: np.random.Generator, looks: int) -> Iterator[Row]:
     yield row(f"{among}: suspected at a look, mean", np.mean(suspected))
 
 
-def _discoveries(rng: np.random.Generator, looks: int) -> Iterator[Row]:
+def _discoveries(rng: np.random.Generator, looks: int) -> Iterator[Measure]:
     """Among tests that mostly pass, 1 % have changed to 30 % ten builds ago."""
     changed = TESTS // 100
     shares: dict[bool, list[float]] = {True: [], False: []}
@@ -73,7 +81,7 @@ def _mostly_passing(rng: np.random.Generator) -> np.ndarray:
     return np.where(rng.random(TESTS) < 0.9, rng.uniform(0, 0.01, TESTS), rng.uniform(0, 0.1, TESTS))
 
 
-def _delays(rng: np.random.Generator, histories: int) -> Iterator[Row]:
+def _delays(rng: np.random.Generator, histories: int) -> Iterator[Measure]:
     steady, changed = 100, 70
     confirmed = []
     failed = rng.random((TESTS, steady + GIVEN_UP)) < _mostly_passing(rng)[:, None]
@@ -122,7 +130,7 @@ def _first(past: np.ndarray, steady: int) -> dict[str, int]:
     return found
 
 
-def _ranges(rng: np.random.Generator, histories: int) -> Iterator[Row]:
+def _ranges(rng: np.random.Generator, histories: int) -> Iterator[Measure]:
     held, wide = [], []
     for _ in range(histories):
         steady, before = int(rng.integers(10, 200)), rng.choice([0.0, 0.01, 0.05])
@@ -136,7 +144,7 @@ def _ranges(rng: np.random.Generator, histories: int) -> Iterator[Row]:
     yield row("builds in that range, median", _median(wide))
 
 
-def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Row]:
+def _culprits(rng: np.random.Generator, histories: int) -> Iterator[Measure]:
     """Ten builds after a commit broke a test outright; 0 to 5 commits a build; messages name what they touch in 17 of
     20 cases, and others one time in eight."""
     for named in (True, False):
@@ -187,9 +195,10 @@ def _median(builds: list[int]) -> float:
     return float(np.median(builds))
 
 
-def row(measure: str, value: SupportsFloat, at_least: float | None = None, at_most: float | None = None) -> Row:
+def row(measure: str, value: SupportsFloat, at_least: float | None = None, at_most: float | None = None) -> Measure:
     """{"measure", "aim", "value", "met"}; aim and met are None without an aim."""
-    aim = met = None
+    aim: str | None = None
+    met: bool | None = None
     measured = float(value)
     if at_least is not None:
         aim, met = f"at least {at_least:g}", bool(measured >= at_least)
