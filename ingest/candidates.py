@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Literal, TypedDict
 
-from data.answers.operations import FoundBuild
+from data.answers.operations import FoundBuild, FoundBuilds
 from data.model.measures import iso
 from data.model.run_record import RunRecord
 from data.tasks.build_lookups import BuildStatus, build_statuses
@@ -62,14 +62,6 @@ def find(
     rows = [_row(pipeline, detail, statuses[detail.job, detail.number]) for detail in newest]
     facts: FoundBuilds = {"found": len(rows), "cut": cut or len(found) > MAX_BUILDS, "listed": rows}
     return facts, next(iter(errors), None)
-
-
-class FoundBuilds(TypedDict):
-    """`found`: how many are listed; `cut`: there are more."""
-
-    found: int
-    cut: bool
-    listed: list[FoundBuild]
 
 
 class DescribedBuild(TypedDict):

@@ -195,6 +195,14 @@ class FoundBuild(TypedDict):
     ]
 
 
+class FoundBuilds(TypedDict):
+    """`found`: how many are listed; `cut`: there are more."""
+
+    found: int
+    cut: bool
+    listed: list[FoundBuild]
+
+
 class Progress(TypedDict):
     done: Count
     total: Count

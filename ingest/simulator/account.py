@@ -9,7 +9,7 @@ from hmac import compare_digest
 from werkzeug.datastructures import Authorization
 
 from ingest.simulator.build_json import raw_encode
-from ingest.simulator.tree_query import ExportedBean
+from ingest.simulator.tree_query import ExportedBean, Properties
 
 CRUMB_FIELD = "Jenkins-Crumb"
 SESSION_COOKIE = "JSESSIONID.5f1d2c3b"
@@ -68,7 +68,7 @@ def may_log_in(given: Authorization, user: str, token: str) -> bool:
 def find(visitor: Visitor, root_url: str, path: list[str]) -> ExportedBean | None:
     """What is at /whoAmI/, /me/, /user/NAME/ or /crumbIssuer/."""
     if path == ["crumbIssuer"]:
-        properties: dict[str, object] = {"crumb": visitor.crumb, "crumbRequestField": CRUMB_FIELD}
+        properties: Properties = {"crumb": visitor.crumb, "crumbRequestField": CRUMB_FIELD}
         return ExportedBean("hudson.security.csrf.DefaultCrumbIssuer", properties, visibility=1)
     if path == ["whoAmI"]:
         properties = {

@@ -15,7 +15,7 @@ import numpy as np
 
 from ingest.simulator import failure_messages
 from ingest.simulator.failure_messages import ESCAPE
-from ingest.simulator.jenkins_items import ArtifactFiles
+from ingest.simulator.jenkins_items import ArtifactFiles, PublishedReport
 from ingest.simulator.programme import (
     BAD_HOST,
     ERROR,
@@ -27,6 +27,7 @@ from ingest.simulator.programme import (
     DrawnResults,
     Programme,
 )
+from ingest.simulator.published_reports import ReportCase, ReportSuite
 from ingest.simulator.timeline import Execution, PlannedRun
 
 AGENTS = 12
@@ -142,10 +143,10 @@ def failure(programme: Programme, execution: Execution, row: int) -> failure_mes
     return failure_messages.failure_text(rng, test, template, _hosts(programme, execution)[results.host[row]])
 
 
-def test_report(programme: Programme, execution: Execution, now: float) -> dict | None:
+def test_report(programme: Programme, execution: Execution, now: float) -> PublishedReport | None:
     """What Jenkins makes of the XML; None while there is none."""
     results = programme.results(execution)
-    suites = []
+    suites: list[ReportSuite] = []
     for _, begin, end, complete in sessions(programme, execution, now):
         if complete:
             cases = [_case(programme, execution, results, row) for row in range(begin, end)]
@@ -168,7 +169,7 @@ def report_counts(programme: Programme, execution: Execution, now: float) -> dic
     }
 
 
-def _case(programme: Programme, execution: Execution, results: DrawnResults, row: int) -> dict:
+def _case(programme: Programme, execution: Execution, results: DrawnResults, row: int) -> ReportCase:
     module, status = execution.module, int(results.first[row])
     test = module.tests[module.test[results.slot[row]]]
     texts = failure(programme, execution, row) if status in (FAILED, ERROR) else None

@@ -9,6 +9,7 @@ from collections import defaultdict
 from random import Random
 from typing import Any
 
+from data.model.json_values import JsonObject
 from ingest.simulator import vocabulary
 from ingest.simulator.metadata_csv import case_numbers, test_function
 from ingest.simulator.planted_faults import PlantedChange
@@ -20,7 +21,10 @@ FILED_AFTER = 2  # runs
 FILED = 0.8  # of what is broken
 
 
-def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
+BugFeed = dict[str, list[JsonObject]]  # by group
+
+
+def bug_feed(programme: Programme) -> BugFeed:
     """Bugs by group; the same for the same seed and time."""
     now, cases = programme.now(), case_numbers(programme)
     together: dict[tuple[Any, ...], list[PlantedChange]] = defaultdict(list)
@@ -31,7 +35,7 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
                 together["flaky", change.module, change.test].append(change)
             elif change.kind == "broken" and ended - change.start >= FILED_AFTER:
                 together[change.commit or change.release, change.module, change.family].append(change)
-    feed: dict[str, list[dict[str, Any]]] = {PRODUCT: [], LAB: []}
+    feed: BugFeed = {PRODUCT: [], LAB: []}
     for key, changes in together.items():
         rng = Random(f"{programme.seed}:bug:{key}")
         number = rng.randrange(1_000, 200_000)  # depends on the fault alone: the same in the next feed
@@ -47,7 +51,7 @@ def bug_feed(programme: Programme) -> dict[str, list[dict[str, Any]]]:
 
 def _bug(
     programme: Programme, rng: Random, name: str, changes: list[PlantedChange], cases: dict[tuple[str, str, str], int]
-) -> dict[str, Any]:
+) -> JsonObject:
     tests = [programme.modules[change.module].tests[change.test] for change in changes]
     first, change = tests[0], changes[0]
     works = all(_works(programme, change) for change in changes)

@@ -13,7 +13,7 @@ from zlib import crc32
 from ingest.simulator import jenkins_items
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob
 from ingest.simulator.programme import ProductCommit
-from ingest.simulator.tree_query import ExportedBean, ExportedList, ExportedMap
+from ingest.simulator.tree_query import Exported, ExportedBean, ExportedList, ExportedMap, Properties
 
 GIT_URL = "git@git.internal:product/core.git"
 BRANCH = "refs/remotes/origin/master"
@@ -53,7 +53,7 @@ class BuildExporter:
     def build(self, job: JenkinsJob, build: JenkinsBuild, kind: str | None = None) -> ExportedBean:
         """`kind` is empty where Jenkins names no class: at references whose type is declared as the build's."""
         name = build.display_name or f"#{build.number}"
-        properties: dict[str, object] = {
+        properties: Properties = {
             "actions": lambda: self._actions(job, build),
             "artifacts": lambda: [_artifact(path) for path in build.files(self.now)],
             "building": lambda: build.building(self.now),
@@ -97,7 +97,7 @@ class BuildExporter:
         return self.build(job, nearest, kind="") if nearest else None
 
     def _sub_build(self, job: JenkinsJob, build: JenkinsBuild, started: JenkinsJob, sub: JenkinsBuild) -> ExportedBean:
-        properties = {
+        properties: Properties = {
             "abort": False,
             "build": self.build(started, sub),
             "buildNumber": sub.number,
@@ -168,7 +168,7 @@ def cause(build: JenkinsBuild) -> ExportedBean:
     if not build.upstream:
         return ExportedBean("hudson.triggers.TimerTrigger$TimerTriggerCause", {"shortDescription": "Started by timer"})
     job, number = build.upstream.job, build.upstream.number
-    properties = {
+    properties: Properties = {
         "shortDescription": f'Started by upstream project "{job}" build number {number}',
         "upstreamBuild": number,
         "upstreamProject": job,
@@ -182,7 +182,7 @@ def parameters_action(build: JenkinsBuild) -> ExportedBean:
     return ExportedBean("hudson.model.ParametersAction", {"parameters": values})
 
 
-def parameter_value(name: str, value: object) -> ExportedBean:
+def parameter_value(name: str, value: Exported) -> ExportedBean:
     return ExportedBean(f"hudson.model.{parameter_type(value)}ParameterValue", {"name": name, "value": value})
 
 
@@ -191,12 +191,12 @@ def parameter_type(value: object) -> str:
 
 
 def _git(build: JenkinsBuild) -> ExportedBean:
-    revision = {"SHA1": build.revision, "branch": [{"SHA1": build.revision, "name": BRANCH}]}
+    revision: Properties = {"SHA1": build.revision, "branch": [{"SHA1": build.revision, "name": BRANCH}]}
     built = ExportedBean(
         "hudson.plugins.git.util.Build",
         {"buildNumber": build.number, "buildResult": None, "marked": revision, "revision": revision},
     )
-    properties: dict[str, object] = {
+    properties: Properties = {
         "buildsByBranchName": ExportedMap({BRANCH: built}),
         "lastBuiltRevision": revision,
         "remoteUrls": [GIT_URL],

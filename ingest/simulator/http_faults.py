@@ -10,11 +10,30 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from random import Random
+from typing import Required, TypedDict
 
 KINDS = ("slow", "reset", "truncate", "html", "login", "status")
 STATUSES = (401, 403, 404, 429, 500, 502, 503, 504)
+
+
+class FaultRule(TypedDict, total=False):
+    """A fault as its JSON; see HttpFault."""
+
+    kind: Required[str]
+    path: str
+    status: int
+    times: int | None
+    after: int
+    for_s: float | None
+    probability: float
+    seed: int
+    delay_s: float
+    keep: float
+    retry_after: int | None
+    matched: int
+    hits: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,16 +84,30 @@ class HttpFault:
         self.hits += 1
         return True
 
-    def as_dict(self) -> dict:
-        return {field.name: getattr(self, field.name) for field in fields(self) if not field.name.startswith("_")}
+    def as_dict(self) -> FaultRule:
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "status": self.status,
+            "times": self.times,
+            "after": self.after,
+            "for_s": self.for_s,
+            "probability": self.probability,
+            "seed": self.seed,
+            "delay_s": self.delay_s,
+            "keep": self.keep,
+            "retry_after": self.retry_after,
+            "matched": self.matched,
+            "hits": self.hits,
+        }
 
 
 class HttpFaultPlan:
-    def __init__(self, rules: list[dict] | None = None) -> None:
+    def __init__(self, rules: list[FaultRule] | None = None) -> None:
         self._lock = threading.Lock()
         self.set(rules or [])
 
-    def set(self, rules: list[dict]) -> None:
+    def set(self, rules: list[FaultRule]) -> None:
         """Replace the plan. Raises ValueError or TypeError for a wrong rule; the old plan stays then."""
         faults = [HttpFault(**rule) for rule in rules]
         with self._lock:
@@ -84,6 +117,6 @@ class HttpFaultPlan:
         with self._lock:
             return next((fault for fault in self._faults if fault.strikes(path)), None)
 
-    def as_list(self) -> list[dict]:
+    def as_list(self) -> list[FaultRule]:
         with self._lock:
             return [fault.as_dict() for fault in self._faults]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from typing import TypedDict, final
 
 from ingest.simulator.programme import ProductCommit
+from ingest.simulator.published_reports import SuitesReport
+from ingest.simulator.tree_query import Properties
 
 ArtifactFiles = dict[str, Callable[[], bytes]]
 
@@ -38,7 +41,7 @@ class JenkinsBuild:
     ended: float
     post: float = 0.0
     display_name: str = ""
-    parameters: dict[str, object] = field(default_factory=dict)
+    parameters: Properties = field(default_factory=dict)
     upstream: UpstreamBuild | None = None
     scheduled: float | None = None
     agent: str = ""
@@ -64,7 +67,7 @@ class JenkinsBuild:
         """Artifacts: relative path -> function that renders it."""
         return {}
 
-    def report(self, now: float) -> dict | None:
+    def report(self, now: float) -> PublishedReport | None:
         """A test report as `{"suites": [...]}` of the JUnit plugin, `{"children": [(axis build, report)]}` of a matrix
         build, or None if nothing was published."""
         return None
@@ -83,7 +86,17 @@ class JenkinsBuild:
         return []
 
 
-def report_counts(report: dict) -> dict[str, int]:
+@final
+class MatrixReport(TypedDict):
+    """Of a matrix build: its axis builds, each with its report."""
+
+    children: list[tuple[JenkinsJob, JenkinsBuild, SuitesReport]]
+
+
+PublishedReport = SuitesReport | MatrixReport
+
+
+def report_counts(report: PublishedReport) -> dict[str, int]:
     if "children" in report:
         parts = [report_counts(child) for _, _, child in report["children"]]
         return {name: sum(part[name] for part in parts) for name in ("failCount", "skipCount", "totalCount")}
@@ -105,7 +118,7 @@ class JenkinsJob:
     history: Callable[[float], list[JenkinsBuild]]
     missing: set[int] = field(default_factory=set)
     deleted: set[int] = field(default_factory=set)
-    edits: dict[int, dict[str, object]] = field(default_factory=dict)
+    edits: dict[int, Properties] = field(default_factory=dict)
     axes: dict[str, JenkinsJob] = field(default_factory=dict)
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ingest.simulator.jenkins_items import JenkinsBuild
+from ingest.simulator.tree_query import Properties
 
 COUNTED_BUILDS = 5
 ICONS = ((20, "health-00to19"), (40, "health-20to39"), (60, "health-40to59"), (80, "health-60to79"))
 
 
-def health_report(builds: list[JenkinsBuild], now: float) -> list[dict[str, object]]:
+def health_report(builds: list[JenkinsBuild], now: float) -> list[Properties]:
     """`builds`: newest first. Aborted builds do not count, and unstable ones did not fail."""
     ended = [build.outcome() for build in builds[: 2 * COUNTED_BUILDS] if not build.building(now)]
     counted = [outcome for outcome in ended[:COUNTED_BUILDS] if outcome in ("SUCCESS", "UNSTABLE", "FAILURE")]

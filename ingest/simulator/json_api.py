@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from ingest.simulator import jenkins_items
 from ingest.simulator.build_json import (
@@ -18,11 +19,11 @@ from ingest.simulator.build_json import (
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob
 from ingest.simulator.job_health import health_report
 from ingest.simulator.permalinks import PERMALINKS, named_build
-from ingest.simulator.tree_query import ExportedBean, ExportedList
+from ingest.simulator.tree_query import ExportedBean, ExportedList, Properties
 
 LISTED_BUILDS = 100
 COLORS = {"SUCCESS": "blue", "UNSTABLE": "yellow", "FAILURE": "red", "ABORTED": "aborted", None: "notbuilt"}
-ABSTRACT_PROJECT: dict[str, object] = {
+ABSTRACT_PROJECT: Properties = {
     "disabled": False,
     "downstreamProjects": [],
     "labelExpression": None,
@@ -41,7 +42,7 @@ class Exporter(BuildExporter):
 
     def server(self, root: JenkinsFolder) -> ExportedBean:
         views = [self.all_view(root), *(self.view(root, name) for name in root.views)]
-        properties = {
+        properties: Properties = {
             "assignedLabels": [{"name": "built-in"}],
             "mode": "NORMAL",
             "nodeDescription": "the Jenkins controller's built-in node",
@@ -75,7 +76,7 @@ class Exporter(BuildExporter):
     def _jobs(self, folder: JenkinsFolder) -> ExportedList:
         return ExportedList(sorted(folder.items.values(), key=lambda item: item.name.lower()), self.item)
 
-    def _names(self, item: JenkinsFolder | JenkinsJob) -> dict[str, object]:
+    def _names(self, item: JenkinsFolder | JenkinsJob) -> Properties:
         return {
             "actions": [ExportedBean(""), ExportedBean("com.cloudbees.plugins.credentials.ViewCredentialsAction")],
             "description": None,
@@ -109,7 +110,7 @@ class Exporter(BuildExporter):
             found = named_build(builds, name, self.now)
             return make(found) if found else None
 
-        properties = self._names(job) | {
+        properties: Properties = self._names(job) | {
             "buildable": True,
             "builds": ExportedList(builds[:LISTED_BUILDS], make),
             "allBuilds": ExportedList(builds, make),
@@ -122,7 +123,7 @@ class Exporter(BuildExporter):
             "nextBuildNumber": job.next_number(self.now),
             "property": lambda: _parameter_definitions(builds),
             "queueItem": lambda: next((self.queue_item(job, build) for build in job.waiting(self.now)), None),
-            **{name: (lambda name=name: named(name)) for name in PERMALINKS},
+            **{name: partial(named, name) for name in PERMALINKS},
         }
         if job.kind == jenkins_items.PIPELINE:
             properties["resumeBlocked"] = False
@@ -144,7 +145,7 @@ class Exporter(BuildExporter):
         actions = [ExportedBean("hudson.model.CauseAction", {"causes": [cause(build)]})]
         if build.parameters:
             actions.append(parameters_action(build))
-        properties: dict[str, object] = {
+        properties: Properties = {
             "actions": actions,
             "blocked": False,
             "buildable": waits,
@@ -164,7 +165,7 @@ class Exporter(BuildExporter):
 
 
 def _view(kind: str, name: str, url: str, jobs: ExportedList) -> ExportedBean:
-    properties: dict[str, object] = {"description": None, "jobs": jobs, "name": name, "property": [], "url": url}
+    properties: Properties = {"description": None, "jobs": jobs, "name": name, "property": [], "url": url}
     return ExportedBean(kind, properties, visibility=1)
 
 

@@ -8,7 +8,7 @@ from ingest.simulator.artifacts import AGENTS
 from ingest.simulator.build_json import FLYWEIGHT
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob
 from ingest.simulator.json_api import Exporter
-from ingest.simulator.tree_query import ExportedBean, ExportedMap
+from ingest.simulator.tree_query import ExportedBean, ExportedMap, Properties
 
 BUILT_IN = "Built-In Node"
 BUILT_IN_PATHS = ("(built-in)", "(master)")
@@ -40,7 +40,7 @@ def find(root: JenkinsFolder, exporter: Exporter, path: list[str]) -> ExportedBe
 
 
 def _all(root: JenkinsFolder, exporter: Exporter, running: Running) -> ExportedBean:
-    properties = {
+    properties: Properties = {
         "busyExecutors": sum(job.kind not in FLYWEIGHT for job, _ in running),
         "computer": [_controller(root, exporter, running), *(_agent(exporter, name, running) for name in NAMES)],
         "displayName": "Nodes",
@@ -51,7 +51,7 @@ def _all(root: JenkinsFolder, exporter: Exporter, running: Running) -> ExportedB
 
 def _controller(root: JenkinsFolder, exporter: Exporter, running: Running) -> ExportedBean:
     tasks = [_executor(exporter, -1, job, build) for job, build in running if job.kind in FLYWEIGHT]
-    properties = _computer([], tasks, exporter.now, offline=False) | {
+    properties: Properties = _computer([], tasks, exporter.now, offline=False) | {
         "assignedLabels": [_label("built-in", lambda: [exporter.server(root)], [])],
         "description": "the Jenkins controller's built-in node",
         "displayName": BUILT_IN,
@@ -65,7 +65,7 @@ def _agent(exporter: Exporter, name: str, running: Running) -> ExportedBean:
     here = [pair for pair in running if pair[0].kind not in FLYWEIGHT and pair[1].agent == name]
     executors = [_executor(exporter, number, *pair) for number, pair in enumerate(here)]
     executors += [_idle(number) for number in range(len(executors), EXECUTORS)]
-    node = {
+    node: Properties = {
         "assignedLabels": [{"name": "testbed"}, {"name": name}],
         "mode": "NORMAL",
         "nodeDescription": "",
@@ -76,7 +76,7 @@ def _agent(exporter: Exporter, name: str, running: Running) -> ExportedBean:
         _label(label, lambda: [ExportedBean("hudson.slaves.DumbSlave", node, visibility=1)], here)
         for label in ("testbed", name)
     ]
-    properties = _computer(executors, [], exporter.now, offline=name == OFFLINE) | {
+    properties: Properties = _computer(executors, [], exporter.now, offline=name == OFFLINE) | {
         "assignedLabels": labels,
         "description": "",
         "displayName": name,
@@ -87,7 +87,7 @@ def _agent(exporter: Exporter, name: str, running: Running) -> ExportedBean:
     return ExportedBean("hudson.slaves.SlaveComputer", properties, visibility=1)
 
 
-def _computer(executors: list[ExportedBean], tasks: list[ExportedBean], now: float, offline: bool) -> dict[str, object]:
+def _computer(executors: list[ExportedBean], tasks: list[ExportedBean], now: float, offline: bool) -> Properties:
     busy = [executor for executor in executors if not executor.properties["idle"]]
     icon = "computer-x" if offline else "computer"
     return {
@@ -110,7 +110,7 @@ def _computer(executors: list[ExportedBean], tasks: list[ExportedBean], now: flo
 
 def _executor(exporter: Exporter, number: int, job: JenkinsJob, build: JenkinsBuild) -> ExportedBean:
     progress = int(100 * (exporter.now - build.started) / (build.ended - build.started))
-    properties = {
+    properties: Properties = {
         "currentExecutable": exporter.build(job, build),
         "idle": False,
         "likelyStuck": False,
@@ -121,7 +121,7 @@ def _executor(exporter: Exporter, number: int, job: JenkinsJob, build: JenkinsBu
 
 
 def _idle(number: int) -> ExportedBean:
-    properties: dict[str, object] = {
+    properties: Properties = {
         "currentExecutable": None,
         "idle": True,
         "likelyStuck": False,
@@ -132,7 +132,7 @@ def _idle(number: int) -> ExportedBean:
 
 
 def _label(name: str, nodes: Callable[[], list[ExportedBean]], running: Running) -> ExportedBean:
-    properties = {
+    properties: Properties = {
         "actions": [ExportedBean("")],
         "busyExecutors": len(running),
         "clouds": [],
@@ -150,7 +150,7 @@ def _label(name: str, nodes: Callable[[], list[ExportedBean]], running: Running)
 
 
 def _statistics() -> ExportedBean:
-    times: dict[str, object] = {span: ExportedBean("") for span in ("hour", "min", "sec10")}
+    times: Properties = {span: ExportedBean("") for span in ("hour", "min", "sec10")}
     names = [*(f"{name}Executors" for name in STATISTICS), "queueLength"]
     return ExportedBean("hudson.model.Label$1", {name: ExportedBean("", times, 1) for name in names}, visibility=1)
 
@@ -159,7 +159,7 @@ def _monitors(offline: bool, now: float) -> ExportedMap:
     """What the node monitors have measured; nothing of a node that is offline."""
     at = int(now // 60) * 60_000
     space = "DiskSpaceMonitorDescriptor$DiskSpace"
-    measured: dict[str, tuple[str, dict[str, object]]] = {
+    measured: dict[str, tuple[str, Properties]] = {
         "SwapSpaceMonitor": (
             "SwapSpaceMonitor$MemoryUsage2",
             {
@@ -173,7 +173,7 @@ def _monitors(offline: bool, now: float) -> ExportedMap:
         "DiskSpaceMonitor": (space, {"timestamp": at, "path": "/var/lib/jenkins", "size": 400 << 30}),
         "ResponseTimeMonitor": ("ResponseTimeMonitor$Data", {"timestamp": at, "average": 3}),
     }
-    found: dict[str, object] = {
+    found: Properties = {
         f"hudson.node_monitors.{name}": None if offline else ExportedBean(f"hudson.node_monitors.{kind}", values)
         for name, (kind, values) in measured.items()
     }

@@ -14,6 +14,7 @@ from ingest.simulator.jenkins_items import (
     JenkinsBuild,
     JenkinsFolder,
     JenkinsJob,
+    PublishedReport,
     UpstreamBuild,
 )
 from ingest.simulator.programme import ProductCommit, Programme
@@ -70,7 +71,7 @@ class ModuleBuild(JenkinsBuild):
     def files(self, now: float) -> ArtifactFiles:
         return artifacts.files(self.programme, self.execution, now)
 
-    def report(self, now: float) -> dict | None:
+    def report(self, now: float) -> PublishedReport | None:
         # Jobs that rerun failed tests archive their reports without publishing them: the counts would be those of the
         # first attempts.
         if self.execution.module.reruns or self.building(now):

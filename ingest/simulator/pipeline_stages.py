@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data.model.json_values import Json, JsonObject
 from ingest.simulator.build_json import item_path, raw_encode
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsJob
 
@@ -9,11 +10,12 @@ STAGES = (("6", "Checkout", 0.02), ("11", "Tests", 0.96), ("38", "Report", 0.02)
 STATUSES = {"SUCCESS": "SUCCESS", "UNSTABLE": "UNSTABLE", "FAILURE": "FAILED", "ABORTED": "ABORTED"}
 
 
-def describe(job: JenkinsJob, build: JenkinsBuild, now: float) -> dict:
+def describe(job: JenkinsJob, build: JenkinsBuild, now: float) -> JsonObject:
     """`wfapi/describe`: the stages that have begun, each with its share of the build's time."""
     status = "IN_PROGRESS" if build.building(now) else STATUSES[build.outcome()]
     whole = build.ended - build.started
-    stages, begun = [], build.started
+    stages: list[Json] = []
+    begun = build.started
     for number, name, share in STAGES:
         ended = begun + share * whole
         if begun <= now:
@@ -47,7 +49,7 @@ def describe(job: JenkinsJob, build: JenkinsBuild, now: float) -> dict:
     }
 
 
-def artifacts(job: JenkinsJob, build: JenkinsBuild, now: float) -> list[dict]:
+def artifacts(job: JenkinsJob, build: JenkinsBuild, now: float) -> list[JsonObject]:
     """`wfapi/artifacts`: unlike the build's own list, with addresses and sizes."""
     return [
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.simulator.tree_query import ExportedBean
+from ingest.simulator.tree_query import ExportedBean, Properties
 
 # short name: (long name, version, short names of those it needs)
 PLUGINS = {
@@ -32,7 +32,7 @@ def _plugin(name: str, kind: str = "") -> ExportedBean:
         ExportedBean("", {"optional": False, "shortName": other, "version": PLUGINS[other][1]}, visibility=1)
         for other in needed
     ]
-    properties: dict[str, object] = {
+    properties: Properties = {
         "active": True,
         "backupVersion": None,
         "bundled": False,

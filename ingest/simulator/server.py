@@ -11,10 +11,11 @@ from typing import Any, Self
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from data.model.json_values import JsonObject
 from ingest.simulator import account, error_pages, http_server, side_jobs
 from ingest.simulator.bug_feed import bug_feed
 from ingest.simulator.fake_jenkins import FakeJenkins
-from ingest.simulator.http_faults import HttpFaultPlan
+from ingest.simulator.http_faults import FaultRule, HttpFaultPlan
 from ingest.simulator.jenkins_items import JenkinsJob
 from ingest.simulator.metadata_csv import metadata_csv
 from ingest.simulator.programme import Programme
@@ -27,7 +28,7 @@ WRONG_ROOT = "http://jenkins.internal:8080/"
 
 def create_app(
     programme: Programme,
-    faults: list[dict] | None = None,
+    faults: list[FaultRule] | None = None,
     *,
     root_url: str | None = WRONG_ROOT,
     user: str | None = None,
@@ -155,13 +156,13 @@ class SimulatorServer(AbstractContextManager):
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True)
         self._thread.start()
 
-    def sources(self) -> list[dict]:
+    def sources(self) -> list[JsonObject]:
         return sources(self.programme, self.url)
 
-    def extra_sources(self) -> list[dict]:
+    def extra_sources(self) -> list[JsonObject]:
         return extra_sources(self.url)
 
-    def truth(self, detail: bool = False) -> dict:
+    def truth(self, detail: bool = False) -> JsonObject:
         return truth(self.programme, self.app.extensions["jenkins"].root, detail)
 
     def stop(self) -> None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from random import Random
+from typing import TypedDict
 from xml.sax.saxutils import escape, quoteattr
 
 from ingest.simulator import vocabulary
-from ingest.simulator.jenkins_items import ArtifactFiles, JenkinsBuild, JenkinsJob
+from ingest.simulator.jenkins_items import ArtifactFiles, JenkinsBuild, JenkinsJob, PublishedReport, UpstreamBuild
 from ingest.simulator.programme import ProductCommit
+from ingest.simulator.published_reports import ReportCase
+from ingest.simulator.tree_query import Properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,15 @@ class SideCase:
     seconds: float
     message: str = ""
     retried: bool = False
+
+
+class BuildExtras(TypedDict, total=False):
+    """What builds of some jobs have."""
+
+    parameters: Properties
+    upstream: UpstreamBuild | None
+    inherited: tuple[tuple[JenkinsJob, JenkinsBuild], ...]
+    started_jobs: tuple[tuple[JenkinsJob, JenkinsBuild], ...]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -92,14 +104,17 @@ class SideBuild(JenkinsBuild):
         suites = "".join(_xml(name, cases) for name, cases in by_class.items())
         return {"reports/junit.xml": lambda: f"<testsuites>{suites}</testsuites>".encode()}
 
-    def report(self, now: float) -> dict | None:
+    def report(self, now: float) -> PublishedReport | None:
         if self.building(now) or self.style == "axes":
             return None
         if self.inherited:
-            return {"children": [(job, build, build.report(now)) for job, build in self.inherited]}
+            reports = [(job, build, build.report(now)) for job, build in self.inherited]
+            return {
+                "children": [(job, build, report) for job, build, report in reports if report and "suites" in report]
+            }
         if not self.tests:
             return None
-        cases = [
+        cases: list[ReportCase] = [
             {
                 "className": case.class_name,
                 "name": case.name,

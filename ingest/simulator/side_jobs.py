@@ -13,8 +13,9 @@ from typing import Any
 
 from ingest.simulator import jenkins_items
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsFolder, JenkinsJob, UpstreamBuild
-from ingest.simulator.side_builds import SideBuild
+from ingest.simulator.side_builds import BuildExtras, SideBuild
 from ingest.simulator.timeline import ProgrammeSize
+from ingest.simulator.tree_query import Properties
 
 VIEW = "nightly"
 ARCHIVE = "archive"
@@ -35,7 +36,7 @@ class _BuildSeries:
     style: str
     tests: int = 0
     bad_from: int = 10**9
-    extra: Callable[[int], dict[str, Any]] = field(default=lambda number: {})
+    extra: Callable[[int], BuildExtras] = field(default=lambda number: BuildExtras())
 
     def build(self, number: int) -> SideBuild:
         started = float(int(self.until - (self.count - number) * self.hours * 3600 - 1800))
@@ -66,7 +67,7 @@ def add_jobs(seed: int, started: float, root: JenkinsFolder, size: ProgrammeSize
     def make(job: str, count: int, hours: float, style: str, tests: int = 0, **more: Any) -> _BuildSeries:
         return _BuildSeries(seed, started, job, count, hours, style, tests, **more)
 
-    def version(number: int) -> dict[str, Any]:
+    def version(number: int) -> BuildExtras:
         return {"parameters": {"VERSION": f"3.{number // 40}.{number % 40}"}}
 
     name = "libcore-nightly"
@@ -93,7 +94,7 @@ def add_jobs(seed: int, started: float, root: JenkinsFolder, size: ProgrammeSize
 def _matrix(make: Callable[..., _BuildSeries], name: str, count: int, style: str, axis_style: str) -> JenkinsJob:
     """Every fifth build leaves its last axis to the build before it."""
 
-    def started_by(number: int) -> dict[str, Any]:
+    def started_by(number: int) -> BuildExtras:
         return {"upstream": UpstreamBuild(name, number)}
 
     axes = {
@@ -104,7 +105,7 @@ def _matrix(make: Callable[..., _BuildSeries], name: str, count: int, style: str
     for number in range(5, count + 1, 5):
         jobs[AXES[-1]].deleted.add(number)
 
-    def runs(number: int) -> dict:
+    def runs(number: int) -> BuildExtras:
         older = [number - 1 if axis == AXES[-1] and number % 5 == 0 else number for axis in AXES]
         return {"inherited": tuple((jobs[axis], axes[axis][n - 1]) for axis, n in zip(AXES, older, strict=True))}
 
@@ -122,8 +123,8 @@ def _multibranch(make: Callable[..., _BuildSeries]) -> JenkinsFolder:
 
 
 def _add_platform(make: Callable[..., _BuildSeries], root: JenkinsFolder) -> None:
-    def joined(number: int) -> dict:
-        parameters = {"RUN_ID": f"nightly-{number:03d}", "VERSION": f"4.2.{number}"}
+    def joined(number: int) -> BuildExtras:
+        parameters: Properties = {"RUN_ID": f"nightly-{number:03d}", "VERSION": f"4.2.{number}"}
         return {"parameters": parameters, "upstream": UpstreamBuild("platform/trigger", number)}
 
     trigger = make("platform/trigger", 20, 24, "none", extra=lambda n: {"parameters": joined(n)["parameters"]})
@@ -134,7 +135,7 @@ def _add_platform(make: Callable[..., _BuildSeries], root: JenkinsFolder) -> Non
 
 
 def _add_suite(make: Callable[..., _BuildSeries], root: JenkinsFolder) -> None:
-    def below(number: int) -> dict:
+    def below(number: int) -> BuildExtras:
         return {"upstream": UpstreamBuild("suite", number)}
 
     phases = {}
@@ -143,8 +144,8 @@ def _add_suite(make: Callable[..., _BuildSeries], root: JenkinsFolder) -> None:
         root.add(_job(name, jenkins_items.FREESTYLE, builds))
         phases[name] = builds
 
-    def started(number: int) -> dict:
-        return {"started_jobs": tuple((root.items[name], builds[number - 1]) for name, builds in phases.items())}
+    def started(number: int) -> BuildExtras:
+        return {"started_jobs": tuple((root.job(name), builds[number - 1]) for name, builds in phases.items())}
 
     root.add(_job("suite", jenkins_items.MULTIJOB, make("suite", 12, 24, "none", extra=started).builds()))
 

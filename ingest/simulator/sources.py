@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data.model.json_values import Json, JsonObject
 from ingest.simulator.programme import Programme
 
 VERSION_RULE = r"VER:\s*(?P<version>\d+(\.\d+)+)"
@@ -11,7 +12,7 @@ ALL_BUILDS = 10_000  # the truth counts all of the history, so all of it is take
 OWNER_RULE = r"tests/(?P<module>[^/]+)/"
 
 
-def sources(programme: Programme, url: str) -> list[dict]:
+def sources(programme: Programme, url: str) -> list[JsonObject]:
     """One orchestrator source a release."""
     return [
         {
@@ -33,12 +34,13 @@ def sources(programme: Programme, url: str) -> list[dict]:
     ]
 
 
-def extra_sources(url: str) -> list[dict]:
+def extra_sources(url: str) -> list[JsonObject]:
     """One source for each of the other layouts; their truth is in `sources` of the truth, by name."""
-    common = {"url": url, "poll_minutes": 5, "history": ALL_BUILDS}
-    numbered = {**common, "version": r"^(?P<version>\d+(\.\d+)+)$", "release": RELEASE_RULE}
-    fixed = {**common, "release_fixed": "main"}
-    surefire, pytest = ["junit:**/surefire-reports/*.xml", "test_report"], ["junit:reports/junit.xml", "test_report"]
+    common: JsonObject = {"url": url, "poll_minutes": 5, "history": ALL_BUILDS}
+    numbered: JsonObject = {**common, "version": r"^(?P<version>\d+(\.\d+)+)$", "release": RELEASE_RULE}
+    fixed: JsonObject = {**common, "release_fixed": "main"}
+    surefire: list[Json] = ["junit:**/surefire-reports/*.xml", "test_report"]
+    pytest: list[Json] = ["junit:reports/junit.xml", "test_report"]
     return [
         {**numbered, "name": "libcore", "layout": "job", "job": "libcore-nightly", "results": surefire},
         {**fixed, "name": "compat", "layout": "job", "job": "compat-matrix", "results": ["test_report"]},

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ingest.simulator.jenkins_items import JenkinsBuild, JenkinsJob, report_counts
-from ingest.simulator.tree_query import ExportedBean
+from ingest.simulator.published_reports import ReportCase, ReportSuite, SuitesReport
+from ingest.simulator.tree_query import ExportedBean, Properties
 
 SEARCHED_BUILDS = 25
 
@@ -29,7 +30,7 @@ def test_report(
         ExportedBean("", {"child": child(job, axis), "result": _junit(axis_report, _FailureAges(job, axis, now))})
         for job, axis, axis_report in report["children"]
     ]
-    properties = {**report_counts(report), "urlName": "testReport", "childReports": children}
+    properties: Properties = {**report_counts(report), "urlName": "testReport", "childReports": children}
     return ExportedBean("hudson.tasks.test.MatrixTestResult", properties)
 
 
@@ -48,29 +49,30 @@ class _FailureAges:
         found: dict[tuple[str, str], int] = {}
         failing: set[tuple[str, str]] | None = None
         for build in builds[:SEARCHED_BUILDS]:
-            report = build.report(self.now) or {"suites": []}
-            failed = {_key(case) for suite in report["suites"] for case in suite["cases"] if case["status"] == "FAILED"}
+            report = build.report(self.now)
+            suites = report["suites"] if report and "suites" in report else []
+            failed = {_key(case) for suite in suites for case in suite["cases"] if case["status"] == "FAILED"}
             failing = failed if failing is None else failing & failed
             if not failing:
                 break
             found |= dict.fromkeys(failing, build.number)
         return found
 
-    def first(self, case: dict) -> int:
+    def first(self, case: ReportCase) -> int:
         return self.since.get(_key(case), self.build.number)
 
-    def age(self, case: dict) -> int:
+    def age(self, case: ReportCase) -> int:
         return self.build.number - self.first(case) + 1
 
 
-def _key(case: dict) -> tuple[str, str]:
+def _key(case: ReportCase) -> tuple[str, str]:
     return case["className"], case["name"]
 
 
-def _junit(report: dict, ages: _FailureAges) -> ExportedBean:
+def _junit(report: SuitesReport, ages: _FailureAges) -> ExportedBean:
     """`hudson.tasks.junit.TestResult`; unlike the aggregate, with passCount and without totalCount."""
     counts = report_counts(report)
-    properties = {
+    properties: Properties = {
         "testActions": [],
         "duration": sum(suite["duration"] for suite in report["suites"]),
         "empty": counts["totalCount"] == 0,
@@ -82,8 +84,8 @@ def _junit(report: dict, ages: _FailureAges) -> ExportedBean:
     return ExportedBean("hudson.tasks.junit.TestResult", properties)
 
 
-def _suite(suite: dict, ages: _FailureAges) -> ExportedBean:
-    usual: dict[str, object] = {
+def _suite(suite: ReportSuite, ages: _FailureAges) -> ExportedBean:
+    usual: Properties = {
         "enclosingBlockNames": [],
         "enclosingBlocks": [],
         "id": None,
@@ -92,11 +94,13 @@ def _suite(suite: dict, ages: _FailureAges) -> ExportedBean:
         "stderr": None,
         "stdout": None,
     }
-    return ExportedBean("", {**usual, **suite, "cases": [_case(fields, ages) for fields in suite["cases"]]})
+    cases = [_case(fields, ages) for fields in suite["cases"]]
+    own: Properties = {"name": suite["name"], "duration": suite["duration"], "timestamp": suite.get("timestamp")}
+    return ExportedBean("", {**usual, **own, "cases": cases})
 
 
-def _case(fields: dict, ages: _FailureAges) -> ExportedBean:
-    usual: dict[str, object] = {
+def _case(fields: ReportCase, ages: _FailureAges) -> ExportedBean:
+    usual: Properties = {
         "age": 0,
         "failedSince": 0,
         "flakyFailures": [],
@@ -106,4 +110,16 @@ def _case(fields: dict, ages: _FailureAges) -> ExportedBean:
     }
     if fields["status"] == "FAILED":
         usual |= {"age": lambda: ages.age(fields), "failedSince": lambda: ages.first(fields)}
-    return ExportedBean("", {**usual, **fields})
+    own: Properties = {
+        "className": fields["className"],
+        "name": fields["name"],
+        "duration": fields["duration"],
+        "status": fields["status"],
+        "skipped": fields["skipped"],
+        "skippedMessage": fields["skippedMessage"],
+        "errorDetails": fields["errorDetails"],
+        "errorStackTrace": fields["errorStackTrace"],
+        "stdout": fields["stdout"],
+        "stderr": fields["stderr"],
+    }
+    return ExportedBean("", {**usual, **own})

@@ -7,8 +7,11 @@ error, a range cuts the array that it follows, and `_class` cannot be left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from data.model.json_values import Json, JsonObject
 
 EVERYTHING = 2**31
 # Properties shown at any depth, or only at the requested depth; all others as their bean's visibility.
@@ -18,12 +21,18 @@ INLINE = {"computer", "items", "monitorData"}
 _TOKEN = re.compile(r"[\[\]{},]|[^\[\]{},]+")
 
 
+# Everything that can be exported: JSON values, objects, and functions that make them.
+Exported: TypeAlias = "JsonLike | ExportedBean | ExportedList | Callable[[], Exported]"
+JsonLike: TypeAlias = "bool | int | float | str | Sequence[Exported] | Mapping[str, Exported] | None"
+Properties: TypeAlias = "dict[str, Exported]"
+
+
 @dataclass(slots=True)
 class ExportedBean:
     """An exported object. Values may be functions of no argument, called only when the property is requested."""
 
     kind: str
-    properties: dict[str, object] = field(default_factory=dict)
+    properties: Properties = field(default_factory=dict)
     visibility: int = 999
 
 
@@ -35,7 +44,7 @@ class ExportedList:
     make: Callable
 
 
-class ExportedMap(dict[str, object]):
+class ExportedMap(dict[str, "Exported"]):
     """An object whose keys are data: a selection applies to its values."""
 
 
@@ -119,12 +128,12 @@ def parse(text: str) -> TreeSelection:
     return tree
 
 
-def render(value: object, shown: TreeSelection | DepthSelection) -> object:
+def render(value: Exported, shown: TreeSelection | DepthSelection) -> Json:
     """The value as plain dicts and lists, cut down to what is shown."""
     if isinstance(value, str | int | float | None):
         return value
     if isinstance(value, ExportedBean):
-        out: dict[str, object] = {"_class": value.kind} if value.kind else {}
+        out: JsonObject = {"_class": value.kind} if value.kind else {}
         for name, inner in value.properties.items():
             below = shown.accept(name, VISIBILITY.get(name, value.visibility))
             if below is not None:
@@ -138,4 +147,4 @@ def render(value: object, shown: TreeSelection | DepthSelection) -> object:
         return [render(value.make(handle), shown) for handle in value.handles[shown.start : shown.stop]]
     if isinstance(value, list | tuple):
         return [render(item, shown) for item in value[shown.start : shown.stop]]
-    return value
+    raise TypeError(f"{type(value).__name__} cannot be exported")

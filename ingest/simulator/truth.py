@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from typing import TypedDict
 
 import numpy as np
 
+from data.model.json_values import Json, JsonObject
 from ingest.simulator import failure_messages
 from ingest.simulator.artifacts import sessions
 from ingest.simulator.jenkins_items import JenkinsFolder
@@ -30,21 +32,27 @@ SIDE_JOBS = {
 }
 
 
-def truth(programme: Programme, root: JenkinsFolder, detail: bool = False) -> dict:
+def truth(programme: Programme, root: JenkinsFolder, detail: bool = False) -> JsonObject:
     """The keys of the contract, and also: new_failures (bad in one build so far), always_failing, appeared,
     disappeared, runs, sources (counts by source name) and, with `detail`, builds (counts of each)."""
     now = programme.now()
     builds = [_build(programme, e, now) for release in programme.releases for e in _final(release, now)]
-    document: dict = {"seed": programme.seed, "size": programme.size_name, "now": _time(now), "counts": _counts(builds)}
+    document: JsonObject = {
+        "seed": programme.seed,
+        "size": programme.size_name,
+        "now": _time(now),
+        "counts": _counts(builds),
+    }
     document["sources"] = {
         **{f"sim-{r.name}": _counts([b for b in builds if b["release"] == r.name]) for r in programme.releases},
         **{name: _side_counts(root, jobs, now) for name, jobs in SIDE_JOBS.items()},
     }
-    for name in ("regressions", "new_failures", "always_failing", "fixed", "flaky", "slower"):
-        document[name] = []
+    changes: dict[str, list[Json]] = {
+        name: [] for name in ("regressions", "new_failures", "always_failing", "fixed", "flaky", "slower")
+    }
     for release in programme.releases:
-        _add_changes(programme, release, now, document)
-    document |= _disturbances(programme, now)
+        _add_changes(programme, release, now, changes)
+    document |= {**changes, **_disturbances(programme, now)}
     document["runs"] = [
         {
             "release": run.release,
@@ -57,15 +65,55 @@ def truth(programme: Programme, root: JenkinsFolder, detail: bool = False) -> di
         for run in programme.timeline.runs(now)
     ]
     if detail:
-        document["builds"] = builds
+        document["builds"] = [_as_json(build) for build in builds]
     return document
+
+
+class TrueBuild(TypedDict):
+    """A finished build and its counts."""
+
+    release: str
+    job: str
+    module: str
+    build: int
+    run: int
+    version: str
+    environment: str
+    result: str
+    total: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    reruns: int
+    started_at: str
+
+
+def _as_json(build: TrueBuild) -> JsonObject:
+    return {
+        "release": build["release"],
+        "job": build["job"],
+        "module": build["module"],
+        "build": build["build"],
+        "run": build["run"],
+        "version": build["version"],
+        "environment": build["environment"],
+        "result": build["result"],
+        "total": build["total"],
+        "passed": build["passed"],
+        "failed": build["failed"],
+        "errors": build["errors"],
+        "skipped": build["skipped"],
+        "reruns": build["reruns"],
+        "started_at": build["started_at"],
+    }
 
 
 def _final(release: PlannedRelease, now: float) -> list[Execution]:
     return [e for builds in release.executions for e in builds if e.settled <= now and not e.rotated]
 
 
-def _build(programme: Programme, execution: Execution, now: float) -> dict:
+def _build(programme: Programme, execution: Execution, now: float) -> TrueBuild:
     run, results, upto = execution.run, programme.results(execution), programme.visible(execution, now)
     # A rerun log is written when a session is complete; of an aborted one only first attempts are known.
     complete = max([end for _, _, end, done in sessions(programme, execution, now) if done], default=0)
@@ -90,15 +138,15 @@ def _build(programme: Programme, execution: Execution, now: float) -> dict:
     }
 
 
-def _counts(builds: list[dict]) -> dict[str, int]:
+def _counts(builds: list[TrueBuild]) -> JsonObject:
     total: Counter[str] = Counter(builds=len(builds))
     for build in builds:
         total.update(results=build["total"], attempts=build["total"] + build["reruns"])
-        total.update({name: build[name] for name in ("passed", "failed", "errors", "skipped")})
+        total.update(passed=build["passed"], failed=build["failed"], errors=build["errors"], skipped=build["skipped"])
     return dict(total)
 
 
-def _side_counts(root: JenkinsFolder, jobs: list[str], now: float) -> dict[str, int]:
+def _side_counts(root: JenkinsFolder, jobs: list[str], now: float) -> JsonObject:
     total: Counter[str] = Counter()
     for name in jobs:
         job = root.job(name)
@@ -112,12 +160,12 @@ def _side_counts(root: JenkinsFolder, jobs: list[str], now: float) -> dict[str, 
     return dict(total)
 
 
-def _add_changes(programme: Programme, release: PlannedRelease, now: float, document: dict) -> None:
+def _add_changes(programme: Programme, release: PlannedRelease, now: float, document: dict[str, list[Json]]) -> None:
     for change in programme.plan.all_changes(release.name, len(release.runs)):
         module = programme.modules[change.module]
         test = module.tests[change.test]
         ran = [e for e in release.executions[change.module] if e.settled <= now and _covers(programme, e, change.test)]
-        entry = {
+        entry: JsonObject = {
             "release": release.name,
             "module": test.owner,
             "key": test.key,
@@ -130,7 +178,7 @@ def _add_changes(programme: Programme, release: PlannedRelease, now: float, docu
         if change.kind == "flaky":
             document["flaky"].append({**entry, "rate": change.rate, "rerun": module.reruns})
         elif change.kind == "slower":
-            first = {"from_run": after[0].run.number, "from_build": after[0].number}
+            first: JsonObject = {"from_run": after[0].run.number, "from_build": after[0].number}
             document["slower"].append({**entry, **first, "factor": change.factor})
         elif change.commit is None:
             document["always_failing"].append(entry)
@@ -141,14 +189,14 @@ def _add_changes(programme: Programme, release: PlannedRelease, now: float, docu
 
 def _bounds(
     programme: Programme, change: PlantedChange, commit: tuple[str, int], ran: list[Execution]
-) -> tuple[str, dict]:
+) -> tuple[str, JsonObject]:
     """The kind of a breakage today, and the builds that bound it. The first bad build is the first to contain the
     commit, which for one that fails at a rate below 1 need not be the first to fail."""
     before = [e for e in ran if e.run.index < change.start]
     bad = [e for e in ran if change.start <= e.run.index < change.stop]
     since = [e for e in ran if e.run.index >= change.stop]
     good = next((e for e in reversed(before) if _passed(programme, e, change.test)), None)
-    bounds = {
+    bounds: JsonObject = {
         "last_good_build": good.number if good else None,
         "first_bad_build": bad[0].number if bad else None,
         "last_good_run": good.run.number if good else None,
@@ -180,10 +228,11 @@ def _passed(programme: Programme, execution: Execution, test: int) -> bool:
     return bool((results.final[execution.module.test[results.slot] == test] == PASSED).all())
 
 
-def _disturbances(programme: Programme, now: float) -> dict:
-    storms, hosts = [], []
-    appeared: list[dict] = []
-    disappeared: list[dict] = []
+def _disturbances(programme: Programme, now: float) -> JsonObject:
+    storms: list[Json] = []
+    hosts: list[Json] = []
+    appeared: list[Json] = []
+    disappeared: list[Json] = []
     for name, index, module in sorted(programme.plan.storms):
         run, job = programme.release(name).runs[index], programme.modules[module]
         build = next(e.number for e in run.own if e.module is job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from data.lake.store import Store
 from ingest.simulator import SimulatorServer
 
@@ -14,9 +16,10 @@ def stored_builds(store: Store) -> dict[tuple[str, int], tuple]:
 
 
 def expected_builds(server: SimulatorServer, release: str = "7.0") -> dict[tuple[str, int], tuple]:
+    truth: Any = server.truth(detail=True)
     return {
         (build["job"], build["build"]): tuple(build[name] for name in NAMES)
-        for build in server.truth(detail=True)["builds"]
+        for build in truth["builds"]
         if build["release"] == release
     }
 
@@ -24,7 +27,8 @@ def expected_builds(server: SimulatorServer, release: str = "7.0") -> dict[tuple
 def assert_whole(store: Store, server: SimulatorServer) -> None:
     """Every build and every attempt of release 7.0 once, and every number made of them."""
     assert stored_builds(store) == expected_builds(server)
-    truth = server.truth()["sources"]["sim-7.0"]
+    document: Any = server.truth()
+    truth = document["sources"]["sim-7.0"]
     assert store.value("SELECT count(*) FROM results") == truth["attempts"]
     assert store.value("SELECT count(*) FROM results WHERE is_final") == truth["results"]
     assert store.value("SELECT sum(total)::INT FROM build_counts") == truth["results"]
