@@ -14,9 +14,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from dashboard.api_client import Api, ApiError
+from data.model.json_values import JsonObject
 
 MAX_TEXT = 3_000
-Row = dict[str, Any]
+ApiQueryValues = dict[str, str | int | None]
 _ID = re.compile("[0-9a-f]{16}")
 
 ReleaseArgument = Annotated[str, Field(description="release line, such as 7.0 (from list_releases)")]
@@ -53,7 +54,7 @@ class ApiTools:
         except ApiError as error:
             raise ToolError(str(error)) from error
 
-    def rows(self, path: str, limit: int, without: tuple[str, ...] = ("evidence",), **query: Any) -> Row:
+    def rows(self, path: str, limit: int, without: tuple[str, ...] = ("evidence",), /, **query: Any) -> JsonObject:
         """{"items", "cut", "snapshot"}: at most `limit` rows of a list route, `without` these columns."""
         found = self.get(path, limit=limit, **query)
         items = [{name: value for name, value in row.items() if name not in without} for row in found.pop("items")]

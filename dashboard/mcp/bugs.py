@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import Field
 
 from dashboard.mcp.api_tools import (
+    ApiQueryValues,
     ApiTools,
     EnvironmentArgument,
     LimitArgument,
     ModuleArgument,
     OptionalReleaseArgument,
-    Row,
     RunArgument,
 )
+from data.model.json_values import JsonObject
 
 MAX_TESTS = 200  # of one bug
 NotPassed = Annotated[
@@ -31,7 +32,7 @@ class BugTools(ApiTools):
         module: ModuleArgument = None,
         status: NotPassed = None,
         limit: LimitArgument = 100,
-    ) -> Row:
+    ) -> JsonObject:
         """Number of known bugs of a run's failed and skipped tests, by module: bugs (total, open, by type), and tests
         with a bug."""
         return self.rows(f"/runs/{self.run_id(run, environment)}/bugs", limit, module=module, status=status)
@@ -51,11 +52,11 @@ class BugTools(ApiTools):
         ] = None,
         text: Annotated[str, Field(description="words of the id, summary, status, priority or assignee")] = "",
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """Bugs with status, priority, summary, assignee, link, and the number of affected and of failing tests; open
         bugs with most failing tests first. For everything, or one run, release or module."""
         run_id = self.run_id(run, environment) if run else None
-        query: dict[str, Any] = {"release": release, "environment": environment, "module": module}
+        query: ApiQueryValues = {"release": release, "environment": environment, "module": module}
         return self.rows("/bugs", limit, run=run_id, status=state, q=text, **query)
 
     def get_affected_tests(
@@ -64,7 +65,7 @@ class BugTools(ApiTools):
         release: OptionalReleaseArgument = None,
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,
-    ) -> Row:
+    ) -> JsonObject:
         """One bug with its affected tests, failing first: newest status, verdict kinds and their reason in each release
         and environment."""
         query = {"release": release, "environment": environment, "module": module}

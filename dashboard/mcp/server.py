@@ -17,7 +17,7 @@ from mcp.types import ToolAnnotations
 from pydantic import ConfigDict, model_validator
 
 from dashboard.api_client import Api
-from dashboard.mcp.api_tools import ApiTools, AsOfArgument, Row
+from dashboard.mcp.api_tools import ApiTools, AsOfArgument
 from dashboard.mcp.bugs import BugTools
 from dashboard.mcp.runs import RunTools
 from dashboard.mcp.tests import TestTools
@@ -52,12 +52,14 @@ def _tool(api: Api, kind: type[ApiTools], name: str) -> Tool:
     method = getattr(kind, name)
 
     @wraps(method)
-    def call(as_of: str | int | None = None, **given: Any) -> Row:
+    def call(as_of: str | int | None = None, **given: Any) -> object:
         return method(kind(api, as_of), **given)
 
     own = signature(method, eval_str=True)
     dated = Parameter("as_of", Parameter.KEYWORD_ONLY, default=None, annotation=AsOfArgument)
-    vars(call)["__signature__"] = own.replace(parameters=[*list(own.parameters.values())[1:], dated])
+    vars(call)["__signature__"] = own.replace(
+        parameters=[*list(own.parameters.values())[1:], dated], return_annotation=dict[str, Any]
+    )
     tool = Tool.from_function(call, annotations=READ_ONLY)
     model: Any = tool.fn_metadata.arg_model
     allowed = ", ".join(model.model_fields)

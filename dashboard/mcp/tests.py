@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from dashboard.mcp.api_tools import (
+    ApiQueryValues,
     ApiTools,
     BuildArgument,
     EnvironmentArgument,
@@ -14,9 +15,9 @@ from dashboard.mcp.api_tools import (
     ModuleArgument,
     OptionalReleaseArgument,
     ReleaseArgument,
-    Row,
     TestArgument,
 )
+from data.model.json_values import JsonObject
 
 Runs = Annotated[int | None, Field(description="number of newest runs to look at", ge=1, le=1000)]
 
@@ -36,11 +37,16 @@ class TestTools(ApiTools):
         runs: Runs = None,
         evidence: Annotated[bool, Field(description="include the numbers that each verdict is based on")] = False,
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """Broken, flaky and fixed tests, worst first: each with a sentence, the run it started in, the first bad and
         last good run and build, and the range in which it broke (99 % sure). `strip`: statuses, oldest first (P passed,
         F failed, K passed after a failed attempt). Failures in mass failures and on bad hosts do not count."""
-        query: dict[str, Any] = {"release": release, "environment": environment, "module": module, "runs": runs}
+        query: ApiQueryValues = {
+            "release": release,
+            "environment": environment,
+            "module": module,
+            "runs": runs,
+        }
         return self.rows("/verdicts", limit, () if evidence else ("evidence",), kind=kinds, **query)
 
     def get_flaky_tests(
@@ -49,7 +55,7 @@ class TestTools(ApiTools):
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """Flaky tests of the newest 60 runs, most disruptive first: how often they flip, how often a rerun rescued
         them, the time lost, and whether they have recovered."""
         return self.rows("/flaky", limit, release=release, environment=environment, module=module)
@@ -61,10 +67,10 @@ class TestTools(ApiTools):
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """Tests that fail significantly more often than before (or than in another release): confirmed first, then
         suspected; `expected_by_chance` of the suspected are chance."""
-        query: dict[str, Any] = {"base": base, "environment": environment, "module": module}
+        query: ApiQueryValues = {"base": base, "environment": environment, "module": module}
         return self.rows("/regressions", limit, release=release, **query)
 
     def get_slower_tests(
@@ -73,7 +79,7 @@ class TestTools(ApiTools):
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """Tests that became permanently slower or faster, with the seconds before and after, and the run where it
         started."""
         return self.rows("/durations/tests", limit, release=release, environment=environment, module=module)
@@ -84,15 +90,17 @@ class TestTools(ApiTools):
         release: OptionalReleaseArgument = None,
         module: ModuleArgument = None,
         limit: LimitArgument = 30,
-    ) -> Row:
+    ) -> JsonObject:
         """Tests by words of their key (file::class::name) or by case id."""
         return self.rows("/tests", limit, q=text, release=release, module=module)
 
-    def search(self, text: Annotated[str, Field(description="words, an id, or the URL of a build or bug")]) -> Row:
+    def search(
+        self, text: Annotated[str, Field(description="words, an id, or the URL of a build or bug")]
+    ) -> JsonObject:
         """Find releases, modules, runs, builds, tests, bugs and failure texts by name; a few of each."""
         return self.rows("/search", 50, q=text)
 
-    def get_test(self, test: TestArgument) -> Row:
+    def get_test(self, test: TestArgument) -> JsonObject:
         """One test: metadata by release (priority, case ids, component, owner, topology, state), bugs, releases,
         current verdicts, and the newest 20 results."""
         test_id = self.test_id(test)
@@ -108,7 +116,7 @@ class TestTools(ApiTools):
         release: OptionalReleaseArgument = None,
         environment: EnvironmentArgument = None,
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """The results of one test, newest first, in all releases or one: run, build, version, environment, topology,
         host, status, whether rerun, duration and the beginning of the failure text."""
         return self.rows(f"/tests/{self.test_id(test)}/history", limit, release=release, environment=environment)
@@ -118,13 +126,13 @@ class TestTools(ApiTools):
         build: BuildArgument,
         test: TestArgument,
         topology: Annotated[str | None, Field(description="topology or variant, such as 5s")] = None,
-    ) -> Row:
+    ) -> JsonObject:
         """Every attempt of a test in a build with message, trace and output (each cut at 3000 characters)."""
         return self.rows(f"/builds/{build}/tests/{self.test_id(test)}", 50, topology=topology)
 
     def get_suspects(
         self, test: TestArgument, release: OptionalReleaseArgument = None, environment: EnvironmentArgument = None
-    ) -> Row:
+    ) -> JsonObject:
         """The commits that may have broken a failing test, in each release and environment: most likely first, with
         probabilities."""
         return self.rows(f"/tests/{self.test_id(test)}/suspects", 50, release=release, environment=environment)
@@ -140,16 +148,16 @@ class TestTools(ApiTools):
         environment: EnvironmentArgument = None,
         module: ModuleArgument = None,
         limit: LimitArgument = 30,
-    ) -> Row:
+    ) -> JsonObject:
         """Failure messages grouped by pattern, most widespread first: numbers of failures and tests, modules, hosts,
         first and last seen, whether new."""
         run_id = self.run_id(run, environment) if run else None
-        query: dict[str, Any] = {"release": release, "environment": environment, "module": module}
+        query: ApiQueryValues = {"release": release, "environment": environment, "module": module}
         return self.rows("/failures", limit, run=run_id, like=like, **query)
 
     def get_failure_pattern(
         self, signature: Annotated[str, Field(description="a pattern's id, from get_failure_patterns")]
-    ) -> Row:
+    ) -> JsonObject:
         """One failure pattern over its whole history: counts by day, and the newest examples with test and build."""
         found = self.get(f"/failures/{signature}")
         found.pop("evidence")
@@ -165,9 +173,9 @@ class TestTools(ApiTools):
         ] = None,
         runs: Annotated[int, Field(description="number of newest runs", ge=1, le=60)] = 10,
         limit: LimitArgument = 50,
-    ) -> Row:
+    ) -> JsonObject:
         """Tests x runs, most failures first: for each test a string with one letter per run, newest first (P F S, K
         passed after a failed attempt, - did not run). Shows which tests fail always and which now and then."""
-        query: dict[str, Any] = {"environment": environment, "module": module, "kind": kinds, "runs": runs}
+        query: ApiQueryValues = {"environment": environment, "module": module, "kind": kinds, "runs": runs}
         found = self.get("/grid", release=release, limit=limit, **query)
         return {**found, "cut": found.pop("next") is not None}

@@ -86,9 +86,9 @@ def plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[An
     # A verdict looks at eleven runs of each environment: the window and the run before it.
     reach = """SELECT min(started_at) FROM (SELECT started_at FROM runs WHERE release = ?
         QUALIFY row_number() OVER (PARTITION BY environment ORDER BY started_at DESC) <= 11)"""
-    [(judged,)] = store.cursor().execute(reach, [release]).fetchall()
+    [(window_first,)] = store.cursor().execute(reach, [release]).fetchall()
     parameters = {"release": release, "run": ids.number(run), "module": module, "build": ids.number(build)}
-    parameters |= {"test": ids.number(test), "first": first, "last": last, "judged": judged}
+    parameters |= {"test": ids.number(test), "first": first, "last": last, "judged": window_first}
     parameters |= {"base": ids.number(before), "base_first": base_first}
     one = Filter(release=release, module=module)
     return parameters, {
