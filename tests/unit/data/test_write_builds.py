@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,8 +66,12 @@ def content(store: Store) -> dict[str, list]:
     return {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES}
 
 
-def run_builds(store: Store) -> set[tuple]:
-    rows = store.rows("SELECT o.number, o.release, r.job, r.build FROM runs o LEFT JOIN run_builds r USING (run)")
+def run_builds(store: Store, job: str = "%") -> set[tuple]:
+    """What the runs of a job list; of all jobs by default."""
+    rows = store.rows(
+        "SELECT o.number, o.release, r.job, r.build FROM runs o LEFT JOIN run_builds r USING (run) WHERE o.job LIKE ?",
+        [job],
+    )
     return {(row["number"], row["release"], row["job"], row["build"]) for row in rows}
 
 
@@ -142,16 +146,31 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("order", [(*order, "parent") for order in itertools.permutations(STEPS)], ids="-".join)
-def test_a_run_and_its_builds_may_come_in_any_order(tmp_path: Path, order: tuple[str, ...]) -> None:
-    store = World.at(tmp_path).store
-    try:
-        for step in order:
-            write(store, STEPS[step])
-        assert run_builds(store) == {(1, "7.0", "qa/A", A.id), (1, "7.0", "qa/C", None), (1, "7.1", "qa/B", B.id)}
-        assert {row["release"] for row in store.rows("SELECT release FROM releases")} == {"7.0", "7.1"}
-    finally:
-        store.close()
+def test_a_run_and_its_builds_may_come_in_any_order(store: Store) -> None:
+    """Six jobs, each in an order of its own; the first steps of all in one commit, then the second ones, the last, and
+    each run once more."""
+    orders = [(*order, "parent") for order in itertools.permutations(STEPS)]
+
+    def step(name: str, job: str) -> Callable[[duckdb.DuckDBPyConnection], None]:
+        run = replace(RUN, job=job)
+        works = {
+            "parent": lambda cursor: write_runs(cursor, [run], lists(run, f"{job}/A", f"{job}/B", f"{job}/C")),
+            "a": lambda cursor: upsert_builds(cursor, [replace(A, job=f"{job}/A")], NOW),
+            "b": lambda cursor: upsert_builds(cursor, [replace(B, job=f"{job}/B")], NOW),
+        }
+        return works[name]
+
+    for steps in zip(*orders, strict=True):
+        write(store, *(step(name, f"qa{number}") for number, name in enumerate(steps)))
+    for number, order in enumerate(orders):
+        job = f"qa{number}"
+        first, second = (replace(one, job=f"{job}/{letter}").id for one, letter in ((A, "A"), (B, "B")))
+        assert run_builds(store, job) == {
+            (1, "7.0", f"{job}/A", first),
+            (1, "7.0", f"{job}/C", None),
+            (1, "7.1", f"{job}/B", second),
+        }, order
+    assert {row["release"] for row in store.rows("SELECT release FROM releases")} == {"7.0", "7.1"}
 
 
 def test_what_is_new_of_a_parent_holds_for_all_of_its_runs(store: Store) -> None:

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 
 import pyarrow.ipc
@@ -15,9 +17,10 @@ from click.testing import CliRunner, Result
 from support.store_builder import World
 
 import regtracker
+from dashboard.api_client import Api, api_in_process
 from data.model.filters import Filter
 from data.queries import runs
-from data.settings import EnvironmentRule, SourceSettings
+from data.settings import EnvironmentRule, Settings, SourceSettings, load
 from data.verdicts import verdicts
 
 pytestmark = pytest.mark.slow
@@ -25,13 +28,26 @@ pytestmark = pytest.mark.slow
 SEVEN = ["--release", "7.0", "--environment", "prod"]
 
 
+@pytest.fixture(scope="module")
+def filled_api(filled: World) -> Iterator[Api]:
+    """The API in this process on the filled store, opened once for all commands that ask it."""
+    with api_in_process(load(home=filled.store.settings.home)) as api:
+        yield api
+
+
 @pytest.fixture
-def call(filled, tmp_path, monkeypatch):
+def call(filled, filled_api: Api, tmp_path, monkeypatch):
     """Calls `regtracker` on the filled store."""
+    home = filled.store.settings.home
+
+    def opened(settings: Settings) -> AbstractContextManager[Api]:
+        return nullcontext(filled_api) if settings.home == home else api_in_process(settings)
+
+    monkeypatch.setattr("dashboard.api_client.api_in_process", opened)
     config = tmp_path / "regtracker.toml"
     config.touch()
     monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
-    monkeypatch.setenv("REGTRACKER_HOME", str(filled.store.settings.home))
+    monkeypatch.setenv("REGTRACKER_HOME", str(home))
 
     def run(*arguments: str, **kwargs) -> Result:
         return CliRunner().invoke(regtracker.main, [str(argument) for argument in arguments], **kwargs)
