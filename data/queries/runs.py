@@ -157,7 +157,7 @@ def baseline(store: Store, run_id: str, flt: Filter = EVERYTHING) -> str | None:
         return None
     before = runs(store, Filter(lane["release"], environment=lane["environment"], as_of=flt.as_of), SEARCHED, run_id)
     complete = newest_complete(before)
-    return complete and complete["id"]
+    return None if complete is None else complete["id"]
 
 
 def newest_complete(newest_first: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
