@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _parts(name: str) -> dict[str, str]:
     return {"base_name": last, "file": before[0], "class": "::".join(before[1:])}
 
 
-def _doubtful(store: Store, rows: list[dict[str, Any]]) -> list[str]:
+def _doubtful(store: Store, rows: Iterable[Mapping[str, str | None]]) -> list[str]:
     """A line for each of the first of these rows that several tests fit, which therefore count for none, and one for
     those that no test fits."""
     keys = {tuple(row.get(name) for name in KEY) for row in rows}
@@ -106,7 +107,7 @@ def _doubtful(store: Store, rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _name(row: dict[str, Any]) -> str:
+def _name(row: Mapping[str, str | None]) -> str:
     return "::".join(filter(None, (row["file"], row["class"], row["base_name"])))
 
 

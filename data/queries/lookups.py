@@ -92,7 +92,7 @@ def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[Ambiguous
 
 
 @cached_query()
-def unmatched_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, Any]]:
+def unmatched_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, str | None]]:
     """The rows of metadata that no test fits so far: [{base_name, file, class, release}] by name."""
     return store.rows(f"SELECT * FROM ({UNMATCHED_METADATA}) ORDER BY ALL")
 

@@ -160,7 +160,7 @@ def baseline(store: Store, run_id: str, flt: Filter = EVERYTHING) -> str | None:
     return None if complete is None else complete["id"]
 
 
-def newest_complete(newest_first: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+def newest_complete(newest_first: Iterable[Run]) -> Run | None:
     """The newest finished run with all its results."""
     return next((run for run in newest_first if run["state"] in WITH_RESULTS and not run["incomplete"]), None)
 
