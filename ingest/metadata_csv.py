@@ -95,10 +95,8 @@ def _doubtful(store: Store, rows: Iterable[Mapping[str, str | None]]) -> list[st
     """A line for each of the first of these rows that several tests fit, which therefore count for none, and one for
     those that no test fits."""
     keys = {tuple(row.get(name) for name in KEY) for row in rows}
-    several, none = (
-        [row for row in found(store) if tuple(row[name] for name in KEY) in keys]
-        for found in (ambiguous_metadata, unmatched_metadata)
-    )
+    several = [row for row in map(dict, ambiguous_metadata(store)) if tuple(row[name] for name in KEY) in keys]
+    none = [row for row in unmatched_metadata(store) if tuple(row[name] for name in KEY) in keys]
     lines = [f"{_name(row)} matches {row['tests']} tests: give file and class" for row in several[:SHOWN]]
     lines += [f"{len(several) - SHOWN} more names match several tests"] * (len(several) > SHOWN)
     if none:
@@ -107,8 +105,8 @@ def _doubtful(store: Store, rows: Iterable[Mapping[str, str | None]]) -> list[st
     return lines
 
 
-def _name(row: Mapping[str, str | None]) -> str:
-    return "::".join(filter(None, (row["file"], row["class"], row["base_name"])))
+def _name(row: Mapping[str, object]) -> str:
+    return "::".join(str(row[part]) for part in ("file", "class", "base_name") if row[part])
 
 
 def _text(content: bytes) -> str:
