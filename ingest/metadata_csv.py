@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from data.lake.store import Store
-from data.queries.lookups import ambiguous_metadata
-from data.write.metadata import merge_metadata
+from data.model.filters import EVERYTHING
+from data.queries.lookups import ambiguous_metadata, exists, unmatched_metadata
+from data.write.metadata import KEY, merge_metadata
 from ingest.naming_rules import base_name
 
 _NAMES = {
@@ -32,7 +34,12 @@ _NAME_COLUMNS = ("testcase_name", "name")
 _FILE = re.compile(
     r".*/.*|.*\.(py|js|ts|jsx|tsx|mjs|cjs|rb|go|rs|c|cc|cpp|java|kt|php|cs|robot|feature|bats|t|sh)", re.I
 )
-SHOWN = 5  # names that match several tests
+# Columns that promise a scope which metadata do not have.
+_NOT_READ = {
+    "release": "column release is not read: give --release",
+    "environment": "column environment is not read: metadata count in all environments",
+}
+SHOWN = 5  # names that match several tests, or none
 PRIORITIES = {"P0", "P1", "P2", "P3"}
 
 
@@ -66,7 +73,10 @@ def import_metadata(store: Store, file: Path, release: str | None = None) -> dic
         "import", f"test metadata of {release or 'all releases'}", lambda cursor: merge_metadata(cursor, rows, keep)
     )
     warnings = [f"priority {text!r} is not one of P0 to P3: left out" for text in sorted(unknown)[:5]]
-    warnings += _ambiguous(store, rows)
+    warnings += [why for column, why in _NOT_READ.items() if column in columns]
+    if release is not None and not exists(store, "release", release, EVERYTHING):
+        warnings.append(f"no results of release {release!r} yet: the rows count once there are")
+    warnings += _doubtful(store, rows)
     return {"file": str(file), "rows": len(rows), "added": added, "changed": changed, "warnings": warnings}
 
 
@@ -81,16 +91,22 @@ def _parts(name: str) -> dict[str, str]:
     return {"base_name": last, "file": before[0], "class": "::".join(before[1:])}
 
 
-def _ambiguous(store: Store, rows: list[dict[str, Any]]) -> list[str]:
-    """A line for each of the first names among these rows that several tests have, which therefore count for none."""
-    names = {row["base_name"] for row in rows}
-    found = [row for row in ambiguous_metadata(store) if row["base_name"] in names]
-    lines = [
-        f"{'::'.join(filter(None, (row['file'], row['class'], row['base_name'])))} matches {row['tests']} tests: "
-        "give file and class"
-        for row in found[:SHOWN]
-    ]
-    return lines + [f"{len(found) - SHOWN} more names match several tests"] * (len(found) > SHOWN)
+def _doubtful(store: Store, rows: Iterable[Mapping[str, str | None]]) -> list[str]:
+    """A line for each of the first of these rows that several tests fit, which therefore count for none, and one for
+    those that no test fits."""
+    keys = {tuple(row.get(name) for name in KEY) for row in rows}
+    several = [row for row in map(dict, ambiguous_metadata(store)) if tuple(row[name] for name in KEY) in keys]
+    none = [row for row in unmatched_metadata(store) if tuple(row[name] for name in KEY) in keys]
+    lines = [f"{_name(row)} matches {row['tests']} tests: give file and class" for row in several[:SHOWN]]
+    lines += [f"{len(several) - SHOWN} more names match several tests"] * (len(several) > SHOWN)
+    if none:
+        names = ", ".join(map(_name, none[:SHOWN])) + f" and {len(none) - SHOWN} more" * (len(none) > SHOWN)
+        lines.append(f"no test so far: {names}")
+    return lines
+
+
+def _name(row: Mapping[str, object]) -> str:
+    return "::".join(str(row[part]) for part in ("file", "class", "base_name") if row[part])
 
 
 def _text(content: bytes) -> str:

@@ -81,18 +81,19 @@ def list_results(path: parameters.RunPath, query: parameters.RunResultsQuery) ->
 
 @routes.get(
     "/runs/<run>/changes",
-    summary="Changes since the previous run",
+    summary="Changes since the baseline",
     responses=item_responses(Comparison, FILE_CONTENT),
 )
 @cached_route()
 def get_changes(path: parameters.RunPath, query: parameters.ChangesQuery) -> Any:
-    """Each changed or failing test, in one of eight classes, compared with the previous run of its release and
-    environment. Without a previous run `base` is null and the classes are empty. A file has one row per test."""
+    """Each changed or failing test, in one of eight classes, compared with the newest earlier complete run of its
+    release and environment. Without one `base` is null and the classes are empty. A file has one row per test."""
     flt = request_context().at(query.filter())
     run = find_run(path.run, flt)
-    if run["previous"] is None:
+    base = runs.baseline(store(), path.run, flt)
+    if base is None:
         return _comparison_response(compare.without_base(run), flt)
-    return _compare_runs(run["previous"], path.run, query, flt)
+    return _compare_runs(base, path.run, query, flt)
 
 
 @routes.get("/compare", summary="Compare two runs or releases", responses=item_responses(Comparison, FILE_CONTENT))

@@ -51,8 +51,8 @@ class RunTools(ApiTools):
         return self.rows("/runs", limit, release=release, environment=environment, module=module)
 
     def get_run(self, run: RunArgument, environment: EnvironmentArgument = None) -> JsonObject:
-        """One run: totals, every module (counts, pass rate, state, change since the previous run, builds), and every
-        priority."""
+        """One run: totals, every module (counts, pass rate, state, change since the newest earlier complete run,
+        builds), and every priority."""
         run_id = self.run_id(run, environment)
         return {
             "run": self.get(f"/runs/{run_id}"),
@@ -84,9 +84,9 @@ class RunTools(ApiTools):
         environment: EnvironmentArgument = None,
         limit: LimitArgument = 50,
     ) -> JsonObject:
-        """Changes since the previous run of the release and environment: regression (passed, now failed), new_failure,
-        still_failing, fixed, new_pass, appeared, disappeared, not_compared (a run lacks results of its build; see
-        `lacks`). Each class lists at most `limit` tests; `counts` has the totals."""
+        """Changes since the newest earlier complete run of the release and environment: regression (passed, now
+        failed), new_failure, still_failing, fixed, new_pass, appeared, disappeared, not_compared (a run lacks results
+        of its build; see `lacks`). Each class lists at most `limit` tests; `counts` has the totals."""
         run_id = self.run_id(run, environment)
         return self._compared(self.get(f"/runs/{run_id}/changes", module=module, limit=limit))
 

@@ -164,8 +164,7 @@ def _compared_pair(store: Store, url: PageUrl) -> ComparedPair:
         candidate = next((run["id"] for run in offered if run["state"] != "running"), "")
     base = found["base"]
     if not named["base"] and candidate:
-        of_candidate = runs.run(store, candidate)
-        base = (of_candidate and of_candidate["previous"]) or ""
+        base = runs.baseline(store, candidate, Filter(as_of=flt.as_of)) or ""
     return ComparedPair(offered, known, base, candidate, unclear)
 
 

@@ -58,8 +58,8 @@ def register(app: Dash) -> None:
 
 @dataclass(frozen=True)
 class RunData:
-    """The data that all views of a run share. `base` is the run to compare with, None for the first run of its lane;
-    `verdicts` are those of its lane: current for the newest run, else as of this run."""
+    """The data that all views of a run share. `base` is the run to compare with, None without an earlier complete run
+    in its lane; `verdicts` are those of its lane: current for the newest run, else as of this run."""
 
     run: RunDetail
     base: RunDetail | None
@@ -76,7 +76,8 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
     lane_runs = runs.runs(store, lane, LANE_RUNS)
     then = None if this["id"] in _current(lane_runs) else this["id"]
-    base_id = url.get("base") or this["previous"]
+    baseline = runs.baseline(store, this["id"], scope)
+    base_id = url.get("base") or baseline
     base = _load_run(store, base_id, scope) if base_id else None
     here = replace(
         lane,
@@ -97,6 +98,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     context = {
         "run": this,
         "base": base,
+        "baseline": baseline,
         "bases": _bases(store, this, lane_runs, flt),
         "lane_runs": lane_runs,
         "running": progress(this, store.now()) if this["state"] == "running" else None,
@@ -270,7 +272,7 @@ def as_api_call(store: Store, url: PageUrl, run: str) -> ApiCall:
     scope = Filter(module=url.filter.module, topology=url.filter.topology, as_of=url.filter.as_of)
     this = _run(store, url.filter, run, scope)
     lane = {"release": this["release"], "environment": this["environment"], "version": None, "runs": None}
-    kind, base = url.get("view"), url.get("base") or this["previous"]
+    kind, base = url.get("view"), url.get("base") or runs.baseline(store, this["id"], scope)
     if kind == "broken":
         lane |= {"environment": None} if url.get("everywhere") else {}
         lane_runs = runs.runs(

@@ -48,6 +48,12 @@ AMBIGUOUS_METADATA = f"""
     GROUP BY m.base_name, m.file, m.class, m.release
     HAVING min(t.file) <> max(t.file) OR min(t.class) <> max(t.class)"""
 
+# One row per row of metadata that no test fits.
+UNMATCHED_METADATA = f"""
+    SELECT m.base_name, m.file, m.class, m.release FROM {METADATA_ROWS} m ANTI JOIN tests t
+        ON t.base_name = m.base_name AND (m.file IS NULL OR t.file = m.file)
+            AND (m.class IS NULL OR t.class = m.class)"""
+
 # The same for the tests that bugs name by key: file::class::name is exact, file::name, class::name and ::name are not.
 _NAMED = """FROM (
         SELECT bug, case_id, string_split(split_part(case_id, '[', 1), '::') AS parts

@@ -18,6 +18,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries.missing_results import gaps
+from data.queries.runs import WITH_RESULTS, newest_complete
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
 from data.verdicts.disturbances.lists import host_row, storm_rows
@@ -33,7 +34,6 @@ from data.verdicts.verdicts import judge_tests, test_names
 
 FAILING: tuple[FailingClass, ...] = ("regression", "new_failure", "still_failing")
 NEW = FAILING[:2]
-WITH_RESULTS = ("ok", "failing", "incomplete")  # states of a finished run
 
 
 class _UnknownError(Exception):
@@ -165,14 +165,14 @@ def _check_history(store: Store, candidate: RunInLane) -> None:
 def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunInLane:
     before = [row for row in candidate.runs[candidate.age + 1 :] if row["state"] in WITH_RESULTS]
     if baseline is None or baseline == candidate.lane.release:
-        complete = next((row for row in before if not row["incomplete"]), None)
+        complete = newest_complete(before)
         if complete is None:
             raise _UnknownError(gate_text.no_earlier_run(candidate.run))
         return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(complete))
     lane = replace(candidate.lane, release=baseline, at_run=None)
     others = newest_runs(store, lane, MASK_BITS)
     if others:
-        complete = next((row for row in others if row["state"] in WITH_RESULTS and not row["incomplete"]), None)
+        complete = newest_complete(others)
         if complete is None:
             raise _UnknownError(gate_text.no_complete_baseline(baseline), pending=True)
         return RunInLane(lane, others, others.index(complete))

@@ -16,7 +16,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import NAMES, conditions
 from data.model.filters import EVERYTHING, Filter
-from data.model.metadata_matching import AMBIGUOUS_METADATA
+from data.model.metadata_matching import AMBIGUOUS_METADATA, UNMATCHED_METADATA
 from data.verdicts.priorities import UNKNOWN
 
 MAX_NAME = 100  # characters of a name that are compared with others
@@ -89,6 +89,12 @@ def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[Ambiguous
     """The rows of metadata that count for no test, because tests of several files or classes fit: [{base_name, file,
     class, release, case_id, testrail_id, tests (how many fit)}], most tests first."""
     return store.rows(f"SELECT * FROM ({AMBIGUOUS_METADATA}) ORDER BY tests DESC, base_name", {}, AmbiguousMetadata)
+
+
+@cached_query()
+def unmatched_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, str | None]]:
+    """The rows of metadata that no test fits so far: [{base_name, file, class, release}] by name."""
+    return store.rows(f"SELECT * FROM ({UNMATCHED_METADATA}) ORDER BY ALL")
 
 
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, TypedDict
 
@@ -36,6 +36,8 @@ from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
 _BUILDS = ("builds", "builds_running", "builds_final", "missing", "aborted", "partial", "waiting")
 LIKE = 3  # how much longer one of several like runs may take than another
+WITH_RESULTS = ("ok", "failing", "incomplete")  # states of a finished run
+SEARCHED = 60  # earlier runs in which a baseline is searched
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
@@ -147,6 +149,23 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> RunDetail | None
 
 
 @cached_query(of_runs("run_id"))
+def baseline(store: Store, run_id: str, flt: Filter = EVERYTHING) -> str | None:
+    """The id of the run that a run is compared with: the newest earlier complete run of its release and environment,
+    as in the gate."""
+    lane = next(iter(store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])), None)
+    if lane is None:
+        return None
+    before = runs(store, Filter(lane["release"], environment=lane["environment"], as_of=flt.as_of), SEARCHED, run_id)
+    complete = newest_complete(before)
+    return None if complete is None else complete["id"]
+
+
+def newest_complete(newest_first: Iterable[Run]) -> Run | None:
+    """The newest finished run with all its results."""
+    return next((run for run in newest_first if run["state"] in WITH_RESULTS and not run["incomplete"]), None)
+
+
+@cached_query(of_runs("run_id"))
 def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | None:
     """How long a run is likely to take, in seconds: the median of the newest three finished runs of its job, release
     and environment; a job gets faster or slower, so older runs say little. None where one of them took more than LIKE
@@ -164,10 +183,10 @@ def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | Non
 
 @cached_query(of_runs("run_id", "base"))
 def modules(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[Module]:
-    """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: the previous one of
-    the same environment), `builds` that executed it, and whether it is `incomplete`: a build that usually tests it is
-    missing, partial or was aborted. `expected_total` is about how many results it would have otherwise."""
-    base = base or _neighbours(store, run_id)["previous"]
+    """One row per owning module of a run: counts, pass rate, `delta` against the base run (default: `baseline`),
+    `builds` that executed it, and whether it is `incomplete`: a build that usually tests it is missing, partial or was
+    aborted. `expected_total` is about how many results it would have otherwise."""
+    base = base or baseline(store, run_id, flt)
     counts = _module_counts(store, run_id, base, flt)
     rows = counts[run_id]
     earlier = {row["module"]: row for row in counts[base]} if base else {}
@@ -248,8 +267,8 @@ def _module_state(row: _ModuleCounts, builds: list[_ListedBuild], incomplete: bo
 @cached_query(of_runs("run_id", "base"))
 def priorities(store: Store, run_id: str, flt: Filter = EVERYTHING, base: str | None = None) -> list[Priority]:
     """One row per priority of a run (P0..P3, others, then unknown): counts, pass rate, delta against the base run
-    (default: the previous one of the same environment)."""
-    base = base or _neighbours(store, run_id)["previous"]
+    (default: `baseline`)."""
+    base = base or baseline(store, run_id, flt)
     earlier = {row["priority"]: row for row in _priority_counts(store, base, flt)} if base else {}
     rows: list[Priority] = [
         {**row, "delta": deltas(row, earlier.get(row["priority"]))} for row in _priority_counts(store, run_id, flt)

@@ -124,11 +124,6 @@ def import_(
     answers: list[dict[str, Any]] = []
     tune_gc_for_batches()
     with opened_store(single_threaded(settings)) as store:
-        if metadata:
-            try:
-                answers.append(import_metadata(store, metadata, None if paths else release))
-            except ValueError as error:
-                fail(f"{metadata}: {error}")
         try:
             moment = read_moment(started_at) if started_at else None
             builds = plan(paths, release, module, number, moment, version, environment)
@@ -139,7 +134,12 @@ def import_(
         answers += [{"paths": [str(path)], "skipped_because": why} for path in skipped]
         with progress_bar("Importing") as progress:
             outcomes = import_builds(store, builds, progress)
-    answers += [answer for outcome in outcomes for answer in outcome.answers]
+        answers += [answer for outcome in outcomes for answer in outcome.answers]
+        if metadata:  # after the builds, whose tests it may be about
+            try:
+                answers.append(import_metadata(store, metadata, None if paths else release))
+            except ValueError as error:
+                fail(f"{metadata}: {error}")
     for answer in answers:
         if as_json:
             click.echo(json.dumps(answer))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ingest.parsers import totals
 from ingest.parsers.cases import FAILED, INIT, PASSED, SKIPPED, Case, Report, ReportStream
 from ingest.parsers.text import clip, epoch, seconds
@@ -10,6 +12,7 @@ from ingest.parsers.xml_stream import Source, read_status, read_xml
 
 _STATUS = {"passed": PASSED, "warning": PASSED, "failed": FAILED, "success": PASSED, "failure": FAILED, "error": FAILED}
 _ERRORS = {"error", "invalid", "cancelled"}  # labels of what could not run
+_TEAR_DOWN = re.compile(r"^(OneTime)?TearDown ?:", re.MULTILINE)
 _FIXTURES = {"SetUp": "OneTimeSetUp", "TearDown": "OneTimeTearDown"}  # by the site of a failure
 
 
@@ -105,11 +108,15 @@ class _Reader(ElementHandler):
     def _close_level(self, level: _Level) -> None:
         attrs, cases = level.attrs, self.cases[level.first :]
         failed = _STATUS.get(attrs.get("result", "").lower()) == FAILED
+        message = level.texts.get("message", "")
+        # Of a fixture with failed tests the message first says so; not every writer gives the site.
+        torn_down = _TEAR_DOWN.search(message)
+        site = "TearDown" if torn_down else attrs.get("site", "")
         # Tests have failed with their fixture's set-up; they have not with its tear-down.
-        if failed and (attrs.get("site") == "TearDown" or not any(case.status == FAILED for case in cases)):
-            name = _FIXTURES.get(attrs.get("site", ""), INIT)
+        if failed and (site == "TearDown" or not any(case.status == FAILED for case in cases)):
+            name = _FIXTURES.get(site, INIT)
             class_name = attrs.get("fullname") or attrs.get("classname") or attrs.get("name") or ""
-            message = level.texts.get("message") or "It failed, but none of its tests."
+            message = message[torn_down.start() if torn_down else 0 :] or "It failed, but none of its tests."
             self.cases.append(
                 Case(
                     "",
@@ -119,6 +126,7 @@ class _Reader(ElementHandler):
                     "error",
                     message=clip(message, 8 << 10),
                     trace=level.texts.get("stack-trace") or None,
+                    output=clip(level.texts.get("output", ""), 32 << 10) or None,
                     host=self._host,
                     suite=class_name,
                     started_at=epoch(attrs.get("start-time", "")) or self.started,

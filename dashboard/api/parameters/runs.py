@@ -40,7 +40,9 @@ class PartQuery(ApiQuery, PartFilter, FlakyOption):
 
 class ModulesQuery(ListQuery, PartFilter, FlakyOption):
     base: str | None = Field(
-        None, description="id of the run to compare with; default: the previous run of its release and environment"
+        None,
+        description="id of the run to compare with; default: the newest earlier complete run of its release and "
+        "environment",
     )
 
 

@@ -35,12 +35,25 @@ def test_the_changes_are_on_top_and_follow_the_chosen_baseline(world, addresses,
     changes = counts(run, "changes")
     assert changes["failed → failed"] == 1 and changes["not run → passed"] == 1 and changes["failed → passed"] == 1
     baseline = run.one("combobox", "Run to compare with").selected
-    assert baseline.text == "#2 (previous run)" and baseline.value == ""
+    assert baseline.text == "#2 (newest earlier complete run)" and baseline.value == ""
     first = addresses[0].rpartition("/")[2]
     chosen = screen("run", f"{addresses[2]}?base={first}&view=changes&class=regression")
     assert chosen.one("combobox", "Run to compare with").selected.value == first and chosen.cases("broke")
-    assert "no earlier run" in screen("run", addresses[0])
+    assert "no earlier complete run" in screen("run", addresses[0])
     assert "No run 0123" in screen("run", f"{addresses[2]}?base=0123456789abcdef")
+
+
+def test_an_unfinished_or_incomplete_run_is_no_baseline(world, addresses, screen):
+    world.run({"routing": {"broke": "P"}}, state="running")
+    world.run({"routing": {"broke": "P"}, "core": None})
+    last = ids.text(world.run({"routing": {"broke": "F"}}).id)
+    complete = ids.text(world.runs[2].id)
+    run = screen("run", f"/runs/{last}")
+    assert run.one("combobox", "Run to compare with").selected.text == "#3 (newest earlier complete run)"
+    assert runs.baseline(world.store, last) == complete
+    assert gate(world.store, Filter("7.0"), last)["baseline"]["id"] == complete
+    compared = screen("compare", f"/compare?candidate={last}")
+    assert [row for row in compared.all("combobox") if row.selected and row.selected.value == complete]
 
 
 def test_modules_and_priorities_are_compared_with_the_same_run(world, addresses, screen):

@@ -108,6 +108,25 @@ def test_file_and_class_say_which_test_is_meant(world: World, text: str) -> None
     assert about(feed(world, "C1")) == {test_id("flap", "storage")}
 
 
+def test_a_row_that_counts_is_not_called_ambiguous(world: World) -> None:
+    assert csv(world, "testcase_name,priority\nflap,P0\n")["warnings"]
+    assert csv(world, f"testcase_name,priority\n{FILES['storage']}::flap,P1\n")["warnings"] == []
+    assert priority(world, "flap", "storage") == "P1"
+
+
+def test_a_row_that_counts_nowhere_is_named(world: World) -> None:
+    names = "".join(f"TestIt::lost{number},P1\n" for number in range(7))
+    assert csv(world, f"testcase_name,priority\nalone,P1\n{names}")["warnings"] == [
+        f"no test so far: {', '.join(f'TestIt::lost{number}' for number in range(5))} and 2 more"
+    ]
+    answer = csv(world, "testcase_name,priority,environment,release\nalone,P1,prod,7.0\n", "9.9")
+    assert answer["warnings"] == [
+        "column release is not read: give --release",
+        "column environment is not read: metadata count in all environments",
+        "no results of release '9.9' yet: the rows count once there are",
+    ]
+
+
 def test_every_parameter_of_a_test_has_its_metadata(world: World) -> None:
     csv(world, f"testcase_name,priority\n{FILES['routing']}::TestIt::flap,P2\n")
     assert priority(world, "flap[3s]", "routing") == priority(world, "flap[5s]", "routing") == "P2"

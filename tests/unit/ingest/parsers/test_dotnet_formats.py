@@ -79,6 +79,20 @@ def test_nunit_with_every_result():
     assert report.differences == ["declares 3 failures, 2 were read"]
 
 
+@pytest.mark.parametrize("site", ['site="TearDown"', ""])
+def test_a_failed_tear_down_of_a_fixture_with_failed_tests_is_shown_by_its_own_text(site):
+    """NUnit puts the words about the tests before those of the tear-down; some writers leave out the site."""
+    fixture = f"""<test-suite type="TestFixture" name="Ship" fullname="Pier.Ship" result="Failed" label="Error" {site}>
+      <failure><message>One or more child tests had errors&#10;TearDown : no rope</message>
+      <stack-trace>--TearDown&#10;at Ship</stack-trace></failure><output>heaves</output>
+      <test-case name="Sails" fullname="Pier.Ship.Sails" result="Failed"><failure><message>becalmed</message></failure>
+      <assertions><assertion result="Failed"><message>no wind</message></assertion></assertions></test-case>
+      </test-suite>"""
+    sails, torn = read(nunit.parse, NUNIT.replace("{fixture}", fixture)).cases[-2:]
+    assert (sails.name, sails.message) == ("Sails", "becalmed")
+    assert (torn.name, torn.message, torn.output) == ("OneTimeTearDown", "TearDown : no rope", "heaves")
+
+
 def test_tests_that_failed_with_the_set_up_of_their_fixture_tell_of_it():
     report = read(nunit.parse, NUNIT.replace("{fixture}", SET_UP))
     assert results(report)[-1] == ("Pier.Ship", "Sails", FAILED)
