@@ -108,11 +108,8 @@ class Report:
         """Why results of the report are missing, such as "is cut off after 12 tests"; empty if none are known to be."""
         if self.status == "error":
             return next(iter(self.warnings), "cannot be read")
-        declared = self.declared.get(None)
-        # It may have all tests that it declares, though its end is cut off.
-        has_all = declared is not None and declared.tests is not None and declared.tests <= self.tests
         reasons = self.shortfalls[:1]
-        if self.is_cut and (reasons or not has_all):
+        if self.is_cut:
             reasons.insert(0, f"is cut off after {self.tests} test{'' if self.tests == 1 else 's'}")
         return ", ".join(reasons)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsers import jenkins_test_report, junit, robot, testng, totals
+from ingest.parsers import jenkins_test_report, junit, robot, tap, testng, totals
 from ingest.parsers.cases import FAILED, PASSED, Report
 
 
@@ -257,3 +257,50 @@ def test_jenkins_own_counts_at_every_level():
     assert read(matrix).differences == []
     children[0]["result"] = result(5)
     assert read(matrix).differences == ["os=a declares 5 failures, 1 was read"]
+
+
+# --- missing results ------------------------------------------------------------------------------------------------
+
+
+@given(
+    passed=st.integers(1, 30),
+    failed=st.integers(0, 30),
+    more_tests=st.integers(-30, 30),
+    more_failures=st.integers(-30, 30),
+)
+def test_results_are_missing_if_and_only_if_more_is_declared_than_read(passed, failed, more_tests, more_failures):
+    tests, failures = max(passed + failed + more_tests, 0), max(failed + more_failures, 0)
+    report = parse(f'<testsuite tests="{tests}" failures="{failures}" errors="0">{cases(passed, failed)}</testsuite>')
+    assert bool(report.missing) == (tests > passed + failed or failures > failed)
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ('<testsuite tests="3"><testcase name="a"/><testcase name="b"/></testsuite>', "declares 3 tests, 2 were read"),
+        ('<testsuite><testcase name="a"/><testcase name="b"/><testcase name="c"><fail', "is cut off after 2 tests"),
+        (
+            '<testsuite tests="2"><testcase name="a"/><testcase name="b',
+            "is cut off after 1 test, declares 2 tests, 1 was read",
+        ),
+        ('<testsuite tests="1"><testcase name="a">&nothing; \x08</testcase></testsuite>', ""),  # malformed, and whole
+        ('<testsuite name="pytest" tests="9"><testcase name="a"/></testsuite>', ""),  # its subtests
+        ('<testsuite name="pytest" tests="9"><testcase name="a"/><testcase name="b', "is cut off after 1 test"),
+        ('<testsuite tests="3"><testcase name="a"><rerunFailure/><rerunError/><failure/></testcase></testsuite>', ""),
+        (
+            (
+                '<testsuites><testsuite name="a" tests="2"><testcase name="x"/></testsuite>'
+                '<testsuite name="b" tests="1"><testcase name="y"/><testcase name="z"/></testsuite></testsuites>'
+            ),
+            "",
+        ),
+    ],
+)
+def test_a_report_says_why_results_of_it_are_missing(text: str, missing: str) -> None:
+    assert parse(text).missing == missing
+
+
+def test_subtests_that_end_early_fail_their_test_and_a_short_plan_lacks_results():
+    ended = b"# Subtest: a\n    1..2\n    not ok 1 - x\nnot ok 1 - a\n1..1\n"
+    assert tap.parse(io.BytesIO(ended)).missing == ""
+    assert tap.parse(io.BytesIO(b"1..40\nok 1 - a\n")).missing == "declares 40 tests, 1 was read"
