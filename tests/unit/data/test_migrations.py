@@ -12,7 +12,9 @@ import pytest
 from data.lake import migrations
 from data.lake.store import Store
 from data.model import ids
+from data.model.filters import Filter
 from data.model.run_record import RunRecord
+from data.queries import runs
 from data.settings import load
 
 START = datetime(2026, 11, 1, 4, 0)
@@ -174,5 +176,39 @@ def test_modules_that_named_one_run_join_it_whatever_their_numbers(
         assert [job for job, _, _ in builds] == ["9.2/routing", "9.2/ui"]
         run = RunRecord("upload", "9.2", 3, "9.2", START, key="run=nightly")
         assert set(aliases(store, "run").values()) == {run.id}
+    finally:
+        store.close()
+
+
+def test_builds_that_were_only_flagged_lack_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = OldStore(tmp_path, 7, monkeypatch)
+    facts: dict[str, dict[str, Any]] = {
+        "cut": {"flags": "no_release recovered"},
+        "unread": {"flags": "not_read"},
+        "short": {"flags": "declared_differs"},
+        "more": {"flags": "declared_differs"},
+        "whole": {"flags": "no_raw"},
+        "unexplained": {"result": "FAILURE", "failed": 0},
+        "failed": {"result": "FAILURE", "failed": 1},
+    }
+    builds = {name: old.build(f"7.0/{name}", 1, "prod", START, **row) for name, row in facts.items()}
+    for name, text in (("short", "declares 40 tests, 12 were read"), ("more", "declares 0 failures, 1 was read")):
+        old.insert("warnings", build=builds[name], path="a.xml", message=text)
+    for name in ("whole", "cut"):
+        old.lists(old.run(f"7.0/{name}", 1, "prod", START), f"7.0/{name}", 1, builds[name])
+    store = old.migrated()
+    try:
+        found = store.rows("SELECT module, missing_results AS why, flags FROM builds WHERE missing_results IS NOT NULL")
+        assert {row["module"]: row["why"] for row in found} == {
+            "cut": "a report is malformed",
+            "unread": "a test report is of a kind that is not read",
+            "short": "more tests or failures were declared than read",
+            "unexplained": "Jenkins calls it FAILURE, but no test that was read failed",
+        }
+        assert {row["module"]: row["flags"] for row in found}["unexplained"] == "unexplained"
+        states = {row["job"]: row["state"] for row in runs.runs(store, Filter())}
+        assert states == {"7.0/whole": "ok", "7.0/cut": "incomplete"}
+        (before,) = store.cursor().execute("SELECT max(snapshot_id) - 1 FROM lake.snapshots()").fetchone() or ()
+        assert {row["state"] for row in runs.runs(store, Filter(as_of=before))} == {"ok"}
     finally:
         store.close()
