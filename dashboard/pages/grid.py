@@ -105,14 +105,21 @@ def distinguishing_labels(tests: list[dict[str, Any]]) -> list[str]:
 
 
 def query(store: Store, url: PageUrl) -> dict[str, Any]:
-    """The grid of the release in the URL, by default of the one with the latest activity: runs of several releases are
-    not one history."""
+    """The grid of the release in the URL, by default of the one with the latest activity, in its environment, by
+    default in the one that tests most: runs of several are not one history."""
     flt = url.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
+    tile = release and releases.release(store, release, Filter(version=flt.version, as_of=flt.as_of))
+    environment, environments = (tile["environment"], tile["environments"]) if tile else (None, [])
     kind, order = url.choice("kind", KINDS), url.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
-    scope = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
-    return grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {"release": release}
+    environment = flt.environment or environment
+    scope = replace(flt, release=release, environment=environment, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
+    return grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order) | {
+        "release": release,
+        "environment": environment,
+        "environments": environments,
+    }
 
 
 def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
@@ -120,6 +127,8 @@ def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
     return {
         "release": found["release"],
         "releases": [] if url.filter.release else _releases(store, url),
+        "environment": found["environment"],
+        "environments": [] if url.filter.environment else found["environments"],
         "unknown": None if found["runs"] else _others(store, url),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
@@ -168,4 +177,5 @@ def _offered(known: list[str], chosen: str | None) -> list[str]:
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
     kind = url.get("kind") if url.get("kind") in KINDS else None
     runs = min(url.filter.runs or int(RUNS[0]), MAX_RUNS)
-    return api_call(("grid",), parameters.GridQuery, url, release=query(store, url)["release"], runs=runs, kind=kind)
+    lane = {name: query(store, url)[name] for name in ("release", "environment")}
+    return api_call(("grid",), parameters.GridQuery, url, runs=runs, kind=kind, **lane)
