@@ -85,7 +85,7 @@ class RunTools(ApiTools):
         limit: LimitArgument = 50,
     ) -> JsonObject:
         """Changes since the newest earlier complete run of the release and environment: regression (passed, now
-        failed), new_failure, still_failing, fixed, new_pass, appeared, disappeared, not_compared (a run lacks results
+        failed), new_failure, still_failing, fixed, new_pass, appeared, disappeared, not_compared (a side lacks results
         of its build; see `lacks`). Each class lists at most `limit` tests; `counts` has the totals."""
         run_id = self.run_id(run, environment)
         return self._compared(self.get(f"/runs/{run_id}/changes", module=module, limit=limit))

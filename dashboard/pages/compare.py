@@ -32,7 +32,7 @@ MEANINGS = {
     "new_pass": ("not run → passed", "passes now, was skipped or missing before"),
     "appeared": ("absent → skipped", "skipped now, missing before"),
     "disappeared": ("no longer run", "no longer has a result"),
-    "not_compared": ("not compared", "one run lacks results of its build"),
+    "not_compared": ("not compared", "one side lacks results of its build"),
 }
 
 

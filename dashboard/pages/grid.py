@@ -7,8 +7,9 @@ would be 200,000 elements.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
@@ -73,11 +74,12 @@ class GridData(TypedDict):
 
 
 def grid_data(store: Store, url: PageUrl) -> GridData:
-    release, found = query(store, url)
+    shown = query(store, url)
+    found = shown.grid
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
         "at": url.here(case=None),
-        "release": release,
+        "release": shown.release,
         "runs": [
             (run["id"], run["number"], run["started_at"], run["environment"], run["version"], run["state"])
             for run in found["runs"]
@@ -115,22 +117,38 @@ def distinguishing_labels(tests: list[GridTest]) -> list[str]:
     return labels
 
 
-def query(store: Store, url: PageUrl) -> tuple[str | None, TestGrid]:
-    """The grid of the release in the URL, by default of the one with the latest activity: runs of several releases are
-    not one history."""
+class _Shown(NamedTuple):
+    """The grid, and what it is of: one environment of one release. `environments`: the release's."""
+
+    release: str | None
+    environment: str | None
+    environments: Sequence[str]
+    grid: TestGrid
+
+
+def query(store: Store, url: PageUrl) -> _Shown:
+    """The grid of the release in the URL, by default of the one with the latest activity, in its environment, by
+    default in the one that tests most: runs of several are not one history."""
     flt = url.filter
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
+    tile = releases.release(store, release, Filter(version=flt.version, as_of=flt.as_of)) if release else None
+    environment, environments = (tile["environment"], tile["environments"]) if tile else (None, [])
     kind, order = url.choice("kind", KINDS, ""), url.choice("order", grid.ORDERS, "failing")
     kinds = (kind,) if kind else ()
-    scope = replace(flt, release=release, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
-    return release, grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order)
+    environment = flt.environment or environment
+    scope = replace(flt, release=release, environment=environment, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
+    found = grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order)
+    return _Shown(release, environment, environments, found)
 
 
 def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
-    (release, found), offset = query(store, url), offset_of(url)
+    shown, offset = query(store, url), offset_of(url)
+    found, release = shown.grid, shown.release
     return {
         "release": release,
         "releases": [] if url.filter.release else _releases(store, url),
+        "environment": shown.environment,
+        "environments": [] if url.filter.environment else shown.environments,
         "unknown": None if found["runs"] else _others(store, url),
         "tests": len(found["tests"]),
         "columns": len(found["runs"]),
@@ -179,4 +197,13 @@ def _offered(known: list[str], chosen: str | None) -> list[str]:
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
     kind = url.get("kind") if url.get("kind") in KINDS else None
     runs = min(url.filter.runs or int(RUNS[0]), MAX_RUNS)
-    return api_call(("grid",), parameters.GridQuery, url, release=query(store, url)[0], runs=runs, kind=kind)
+    shown = query(store, url)
+    return api_call(
+        ("grid",),
+        parameters.GridQuery,
+        url,
+        release=shown.release,
+        environment=shown.environment,
+        runs=runs,
+        kind=kind,
+    )

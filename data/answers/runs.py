@@ -210,7 +210,7 @@ class Classes(TypedDict):
     new_pass: Annotated[list[ComparedTest], "passed, and absent or skipped before"]
     appeared: Annotated[list[ComparedTest], "skipped, absent before"]
     disappeared: Annotated[list[ComparedTest], "absent now"]
-    not_compared: Annotated[list[ComparedTest], "absent from a run that lacks results of their build"]
+    not_compared: Annotated[list[ComparedTest], "absent from a run or release that lacks results of their build"]
 
 
 class ClassCounts(TypedDict):
@@ -225,10 +225,10 @@ class ClassCounts(TypedDict):
 
 
 class LackedModule(TypedDict):
-    """A module of which one run has no or not all results."""
+    """A module of which a run, or a release in an environment, has no or not all results."""
 
     side: Literal["base", "candidate"]
-    run: Id
+    run: Annotated[Id | None, "null for releases"]
     module: str
     tests: Annotated[Count, "tests that are not compared"]
     sentence: str
@@ -238,7 +238,7 @@ class Comparison(TypedDict):
     base: Annotated[RunDetail | str | None, "a run, a release, or null without a previous run"]
     candidate: RunDetail | str
     delta: NotRequired[Annotated[Delta | None, "null for releases, and if a run is incomplete"]]
-    lacks: NotRequired[Annotated[list[LackedModule] | None, "runs only: what is not compared, and why"]]
+    lacks: NotRequired[Annotated[list[LackedModule] | None, "what is not compared, and why"]]
     counts: ClassCounts
     classes: Classes
     statistics: NotRequired[Annotated[RisingRates | None, "releases only: tests that fail more often"]]

@@ -39,15 +39,11 @@ from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.evidence.number_text import counted
 from data.verdicts.failure_rates import regressions
 from data.verdicts.lane_analysis import analyse_lanes, verdict_reach
-from data.verdicts.lanes import lane_window, listed_builds
+from data.verdicts.lanes import LaneWindow, lane_window, listed_builds
 from data.verdicts.rules import KINDS
 from data.verdicts.verdicts import judge_tests
 
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
-
-
-# (name of the side, the side, the other, its run)
-_LackingSide = tuple[Literal["base", "candidate"], ComparisonSide, ComparisonSide, RunDetail]
 
 
 class _NamedTest(TypedDict):
@@ -98,7 +94,7 @@ def compare(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, l
         "base": base_run,
         "candidate": candidate_run,
         "delta": None if incomplete else deltas(candidate_run, base_run),
-        "lacks": _lacks(sides, keys[found == NOT_COMPARED], (base_run, candidate_run)),
+        "lacks": _lacks(sides, keys[found == NOT_COMPARED], names, (base, candidate)),
         "counts": _class_counts(found),
         "classes": _by_class(rows),
     }
@@ -127,19 +123,36 @@ def _lacking(store: Store, run_id: str, side: ComparisonSide) -> Lacking:
     )
 
 
-def _lacks(sides: Sequence[ComparisonSide], keys: np.ndarray, runs: Sequence[RunDetail]) -> list[LackedModule]:
-    """One row per run and module of which it lacks results, with the number of tests that are not compared."""
+def _lacks(
+    sides: Sequence[ComparisonSide],
+    keys: np.ndarray,
+    names: Sequence[str],
+    runs: Sequence[str | None] = (None, None),
+    where: str = "",
+) -> list[LackedModule]:
+    """One row per side and module of which it lacks results, with the number of tests that are not compared."""
     rows: list[LackedModule] = []
-    both: tuple[_LackingSide, _LackingSide] = (
-        ("base", sides[0], sides[1], runs[0]),
-        ("candidate", sides[1], sides[0], runs[1]),
-    )
-    for name, side, other, this in both:
-        absent = keys[side.status(keys) == ABSENT]
-        for module, count in sorted(Counter(other.module(key) or "" for key in absent.tolist()).items()):
-            text = f"#{this['number']} lacks {module}: {counted(count, 'test')} cannot be compared."
-            rows.append({"side": name, "run": this["id"], "module": module, "tests": count, "sentence": text})
+    roles: list[Literal["base", "candidate"]] = ["base", "candidate"]
+    for at, role in enumerate(roles):
+        absent = keys[sides[at].status(keys) == ABSENT]
+        for module, count in sorted(Counter(sides[1 - at].module(key) or "" for key in absent.tolist()).items()):
+            text = f"{names[at]} lacks {module}{where}: {counted(count, 'test')} cannot be compared."
+            rows.append({"side": role, "run": runs[at], "module": module, "tests": count, "sentence": text})
     return rows
+
+
+def _lacking_in(store: Store, window: LaneWindow, side: ComparisonSide, environment: str, depth: int) -> Lacking:
+    """As `_lacking`, of the newest `depth` runs of a release in an environment: what none of them has."""
+    lanes = {index for index, lane in enumerate(window.lanes) if lane[1] == environment}
+    runs = [ids.text(run.run) for lane in lanes for run in window.runs[lane] if run.age < depth]
+    complete = [build.lane in lanes and not build.unfinished for build in window.builds]
+    jobs = frozenset(build.job for build, counts in zip(window.builds, complete, strict=True) if counts)
+    groups = side.rows.group[np.array(complete, dtype=bool)[side.rows.build]]
+    return Lacking(
+        frozenset(gap.job for found in gaps(store, tuple(runs)).values() for gap in found) - jobs,
+        jobs,
+        frozenset(side.rows.groups[index].module for index in np.unique(groups).tolist()),
+    )
 
 
 def _excluded(store: Store, this: RunDetail, flt: Filter) -> dict[tuple[str, str], Literal["storm", "host"]]:
@@ -164,13 +177,15 @@ def _excluded(store: Store, this: RunDetail, flt: Filter) -> dict[tuple[str, str
 
 @cached_query()
 def releases(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, limit: int = 1000) -> Comparison | None:
-    """Two release lines: {"base", "candidate" (names), "counts", "classes", "statistics"}, as `compare`, by the status
-    of each test in the newest run of an environment that contains it, among the newest `flt.runs` (10) runs.
+    """Two release lines: {"base", "candidate" (names), "lacks", "counts", "classes", "statistics"}, as `compare`, by
+    the status of each test in the newest run of an environment that contains it, among the newest `flt.runs` (10) runs.
+    A test is not compared if none of them has results of its build or module.
 
     `statistics` are the tests that fail significantly more often (data/verdicts/failure_rates.py); the row of such a
     test has that evidence too, in `rates`. None if a release is unknown.
     """
-    windows = [lane_window(store, replace(flt, release=release), flt.runs or NEWEST) for release in (base, candidate)]
+    depth, names = flt.runs or NEWEST, (base, candidate)
+    windows = [lane_window(store, replace(flt, release=release), depth) for release in names]
     if not all(window.runs for window in windows):
         return None
     environments = sorted({environment for window in windows for _, environment in window.lanes})
@@ -181,8 +196,14 @@ def releases(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, 
             read_side(store, window.builds, window.rebuilt, [index_of_lane[build.lane] for build in window.builds], flt)
         )
     keys, found = classify_pairs(*sides)
+    lacks: list[LackedModule] = []
+    for index, environment in enumerate(environments):
+        here = keys >> 32 == index
+        lacking = [_lacking_in(store, *pair, environment, depth) for pair in zip(windows, sides, strict=True)]
+        found[here] = mark_not_compared(sides, lacking, keys[here], found[here])
+        lacks += _lacks(sides, keys[here & (found == NOT_COMPARED)], names, where=f" in {environment}")
     kinds = [_kinds(store, flt, candidate, environment) for environment in environments]
-    rows = _rows(store, sides, keys, found, [base, candidate], limit, lambda lane, test: kinds[lane].get(test, []))
+    rows = _rows(store, sides, keys, found, names, limit, lambda lane, test: kinds[lane].get(test, []))
     statistics = regressions(store, replace(flt, release=candidate), base, 10_000)
     rates = {(row["test"], row["environment"]): row for row in statistics["tests"]} if statistics else {}
     for _, lane, test in rows:
@@ -192,6 +213,7 @@ def releases(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, 
     return {
         "base": base,
         "candidate": candidate,
+        "lacks": lacks,
         "counts": _class_counts(found),
         "classes": _by_class(rows),
         "statistics": statistics,

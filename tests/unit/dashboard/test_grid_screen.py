@@ -29,7 +29,7 @@ def test_one_letter_per_run_newest_first(world, painted, screen):
         "d_left_out": "SSSS",
     }
     assert [run[1] for run in data["runs"]] == [4, 3, 2, 1] and data["release"] == "7.0"
-    assert screen("grid-head", "/grid").title == "7.0 4 tests over 4 runs"
+    assert screen("grid-head", "/grid").title == "7.0 prod 4 tests over 4 runs"
 
 
 def test_kind_text_order_and_runs_filter_the_grid(world, painted):
@@ -85,8 +85,9 @@ def test_priority_topology_and_verdict_filter_and_sort_the_grid(world, painted, 
     ]
     assert [row[1] for row in painted("/grid?order=verdict")["tests"]][:2] == ["a_bad", "c_rescued"]
     assert painted("/grid?topology=5s")["tests"] == []
-    priorities = screen("grid-head", "/grid?priority=P7").one("combobox", "Priority")
-    assert priorities.selected.value == "P7" and priorities.one("option", "unknown").value == "unknown"
+    assert "No priority P7" in screen("grid-head", "/grid?priority=P7")
+    priorities = screen("grid-head", "/grid?priority=P0").one("combobox", "Priority")
+    assert priorities.selected.value == "P0" and priorities.one("option", "unknown").value == "unknown"
 
 
 def test_tests_of_one_name_get_the_shortest_distinct_labels():
@@ -103,3 +104,13 @@ def test_an_unknown_release_is_named_and_the_others_are_offered(world, screen):
     world.run({"routing": {"a": "P"}}, release="8.0")
     head = screen("grid-head", "/grid?release=9.9")
     assert "No release 9.9" in head and head.one("link", "8.0").href == "/grid?release=8.0"
+
+
+def test_of_several_environments_it_shows_the_one_that_tests_most(world, screen):
+    world.series([{"routing": {"a": "P", "b": "F"}}] * 2, release="8.0")
+    world.series([{"routing": {"a": "F"}}], release="8.0", environment="staging")
+    head = screen("grid-head", "/grid?release=8.0")
+    assert head.title == "8.0 prod 2 tests over 2 runs"
+    assert head.one("link", "staging").href == "/grid?release=8.0&environment=staging"
+    chosen = screen("grid-head", "/grid?environment=staging&release=8.0")
+    assert chosen.title == "8.0 staging 1 test over 1 run" and "one environment" not in chosen

@@ -237,6 +237,25 @@ def test_a_test_that_left_a_complete_build_has_disappeared(world):
     assert (unlisted["disappeared"], unlisted["not_compared"]) == (0, 8), "its module did not run at all"
 
 
+def test_what_one_release_lacks_is_not_compared(world):
+    both = {"routing": {"a": "P", "b": "P"}, "storage": {"c": "F", "d": "F"}}
+    world.series([both], release="7.0")
+    world.series([{"routing": both["routing"], "storage": None}], release="8.0")
+    world.series([both], release="7.0", environment="staging")
+    found = compare.releases(world.store, "7.0", "8.0")
+    assert (found["counts"]["disappeared"], found["counts"]["not_compared"]) == (0, 6)
+    assert [(row["side"], row["run"], row["tests"], row["sentence"]) for row in found["lacks"]] == [
+        ("candidate", None, 2, "8.0 lacks storage in prod: 2 tests cannot be compared."),
+        ("candidate", None, 2, "8.0 lacks routing in staging: 2 tests cannot be compared."),
+        ("candidate", None, 2, "8.0 lacks storage in staging: 2 tests cannot be compared."),
+    ]
+    swapped = compare.releases(world.store, "8.0", "7.0")
+    assert (swapped["counts"]["new_failure"], swapped["counts"]["not_compared"]) == (0, 6)
+    world.series([both], release="8.0")
+    again = compare.releases(world.store, "7.0", "8.0")
+    assert (again["counts"]["still_failing"], again["counts"]["not_compared"]) == (2, 4), "one of its runs has it"
+
+
 def test_an_aborted_build_is_not_compared_beyond_what_it_reported(world):
     world.run(GOOD)
     add_aborted(world, {**GOOD, "storage": {"s0": "F"}})
