@@ -166,14 +166,14 @@ def choices(store: Store, flt: Filter) -> Choices:
     )
     ((found_versions, environments),) = found.fetchall()
     part = " WHERE release = $release" if flt.release else ""
-    modules = store.cursor().execute(
-        f"SELECT DISTINCT module FROM build_counts{part} ORDER BY module", {"release": flt.release} if part else None
+    modules = store.rows(
+        f"SELECT DISTINCT module FROM build_counts{part} ORDER BY module", {"release": flt.release} if part else ()
     )
     return {
         "releases": sorted(release_names(store), key=_natural, reverse=True),
         "versions": sorted(found_versions or [], key=_natural, reverse=True),
         "environments": environments or [],
-        "modules": [module for (module,) in modules.fetchall()],
+        "modules": [row["module"] for row in modules],
     }
 
 
