@@ -152,6 +152,8 @@ class CellFacts(TypedDict):
     unread: Annotated[Count, "builds that wait to be read before it is judged"]
     expected_total: int | None
     words: KindCounts
+    so_far: Annotated[Count, "broken tests whose newest failure is in a run that goes on"]
+    running_numbers: Annotated[list[int], "the numbers of those runs"]
     unjudged: Count
     sick: Annotated[Count, "tests that fail on bad hosts only"]
 
@@ -231,6 +233,8 @@ class LaneFacts(TypedDict):
     run: Annotated[RunFacts | None, "its newest finished run"]
     running: Annotated[bool, "a run goes on"]
     words: KindCounts
+    so_far: Annotated[Count, "broken tests whose newest failure is in a run that goes on"]
+    running_numbers: Annotated[list[int], "the numbers of those runs"]
     unjudged: Count
     failing: Annotated[bool, "a module is failing"]
     usable: Annotated[bool, "a module has usable results"]

@@ -163,6 +163,7 @@ def _facts(
     usable = {name for name, cell in cells.items() if cell.counts["total"] and states[name] != "broken"}
     run = next((run for run in newest if run["incomplete"]), next(iter(newest), None))
     lacking = any(cell.lacking for cell in cells.values())
+    so_far = {test: number for cell in cells.values() for test, number in cell.so_far.items()}
     tests = {kind: len({test for cell in cells.values() for test in cell.tests[kind]}) for kind in KINDS}
     return {
         "run": run and _run_facts(run, lacking or (module is None and run["incomplete"])),
@@ -175,6 +176,8 @@ def _facts(
             "flaky": tests["flaky"],
             "fixed": tests["fixed"],
         },
+        "so_far": len(so_far),
+        "running_numbers": sorted(set(so_far.values())),
         "unjudged": len({test for cell in cells.values() for test in cell.tests[UNJUDGED]}),
         "failing": "failing" in states.values(),
         "usable": bool(usable),

@@ -20,6 +20,7 @@ from data.model.sql_values import SqlParameters
 from data.queries.missing_results import LackingBuild, expected_total, gaps
 from data.queries.runs import newest_of_jobs
 from data.verdicts.disturbances.mass_failures import columns_in_storms
+from data.verdicts.evidence.matrix_cell import BROKEN_KINDS
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, verdict_reach
 from data.verdicts.lanes import partition_condition
 from data.verdicts.rules import KINDS, worst_kind
@@ -64,6 +65,7 @@ class Cell:
     lacking: bool = False  # a build that usually tests the module is missing, partial or was aborted
     lacks: int = 0  # about how many results those builds would have had
     tests: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in (*KINDS, UNJUDGED, BAD_HOST)})
+    so_far: dict[int, int] = field(default_factory=dict)  # broken test -> the number of the running run it failed in
 
 
 def cell_facts(cell: Cell) -> CellFacts:
@@ -88,6 +90,8 @@ def cell_facts(cell: Cell) -> CellFacts:
             "flaky": len(cell.tests["flaky"]),
             "fixed": len(cell.tests["fixed"]),
         },
+        "so_far": len(cell.so_far),
+        "running_numbers": sorted(set(cell.so_far.values())),
         "unjudged": len(cell.tests[UNJUDGED]),
         "sick": len(cell.tests[BAD_HOST]),
     }
@@ -105,6 +109,22 @@ def finished_runs(store: Store, lane: Filter) -> FinishedRuns:
         if run["state"] != "running":
             found[run["environment"] or "", run["source"], run["job"]].append(run)
     return found
+
+
+def _broken_so_far(store: Store, lane: Filter) -> dict[tuple[str, int], int]:
+    """(environment, test) -> the number of the run that goes on, and in which the broken test failed."""
+    newest = newest_of_jobs(store, Filter(lane.release, lane.version, lane.environment), SEARCHED_RUNS)
+    running = {ids.number(run["id"]) for run in newest if run["state"] == "running"}
+    if not running:
+        return {}
+    window, verdicts = judge_tests(store, lane)
+    so_far = {}
+    for verdict in verdicts:
+        of_test = verdict.test_lane
+        run = window.runs[of_test.lane][of_test.ages[0]]
+        if of_test.failed & 1 and run.run in running and not verdict.kinds.isdisjoint(BROKEN_KINDS):
+            so_far[run.environment, of_test.test] = run.number
+    return so_far
 
 
 def newest_runs(finished: FinishedRuns) -> dict[str, Run]:
@@ -161,11 +181,16 @@ def _read_cells(store: Store, lane: Filter, by: str) -> dict[CellKey, Cell]:
     for module, environment, waiting in _unread_modules(store, lane):
         for column in [environment] if by == "environment" else [key[1] for key in cells if key[0] == module]:
             cells[module, column].unread = waiting
+    so_far = _broken_so_far(store, lane)
+    of_any_environment = {test: number for (_, test), number in so_far.items()}
     for key, kinds, test in verdict_kinds(store, lane, by):
         worst = worst_kind(frozenset(kinds))
         if worst is not None:
             cells[key].expected = True
             cells[key].tests[worst].add(test)
+        number = so_far.get((key[1], test)) if by_environment else of_any_environment.get(test)
+        if worst in BROKEN_KINDS and number is not None:
+            cells[key].so_far[test] = number
     for key, why, test, _ in without_verdict(store, lane, by, newest):
         cells[key].tests[why].add(test)
     return dict(cells)

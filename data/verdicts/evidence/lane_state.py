@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from data.answers.evidence import LaneEvidence, RunFacts
 from data.answers.runs import LaneState, Run
-from data.verdicts.evidence.matrix_cell import kind_texts, only_run_text
+from data.verdicts.evidence.matrix_cell import broken_text, only_run_text
 from data.verdicts.evidence.number_text import counted
 
 NOT_READY = ("broken", "failing", "incomplete")  # the states that need somebody's attention
@@ -48,8 +48,8 @@ def reasons(evidence: LaneEvidence) -> list[str]:
     texts = []
     if found["state"] == "broken":
         texts.append(f"No usable results in #{run['number']}.")
-    elif parts := kind_texts(evidence["words"]):
-        texts.append(", ".join(parts) + ".")
+    elif broken := broken_text(evidence):
+        texts.append(f"{broken}.")
     if evidence["unjudged"]:
         texts.append(f"{only_run_text(evidence['unjudged'])}: not enough data.")
     if run["incomplete"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from data.answers.evidence import CellEvidence, CellFacts, KindCounts
+from data.answers.evidence import CellEvidence, CellFacts, LaneFacts
 from data.answers.matrix import CellState
 from data.verdicts.evidence.number_text import counted
 
@@ -73,9 +73,17 @@ def sentence(evidence: CellEvidence) -> str:
     return f"{where}: {_failing_text(evidence, found)}; {counts}{_left_out_text(evidence)}."
 
 
-def kind_texts(words: KindCounts) -> list[str]:
-    """Such as ["2 regressions", "1 new failure"]."""
-    return [counted(words[kind], _NAMES[kind]) for kind in BROKEN_KINDS if words[kind]]
+def broken_text(evidence: CellFacts | LaneFacts) -> str:
+    """Such as "2 regressions, 1 new failure (1 of them so far in #13, which is running)"; empty without any."""
+    words, so_far = evidence["words"], evidence["so_far"]
+    text = ", ".join(counted(words[kind], _NAMES[kind]) for kind in BROKEN_KINDS if words[kind])
+    if not so_far:
+        return text
+    of_them = "" if so_far == sum(words[kind] for kind in BROKEN_KINDS) else f"{so_far} of them "
+    runs = " and ".join(f"#{number}" for number in evidence["running_numbers"])
+    return (
+        f"{text} ({of_them}so far in {runs}, which {'is' if len(evidence['running_numbers']) == 1 else 'are'} running)"
+    )
 
 
 def only_run_text(tests: int) -> str:
@@ -83,7 +91,7 @@ def only_run_text(tests: int) -> str:
 
 
 def _failing_text(evidence: CellEvidence, found: CellFinding) -> str:
-    parts = kind_texts(evidence["words"])
+    parts = [text] if (text := broken_text(evidence)) else []
     if found["unjudged"]:
         parts.append(only_run_text(found["unjudged"]))
     return ", ".join(parts) if parts else "no broken test"

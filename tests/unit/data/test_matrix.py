@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from support.store_builder import World, cases
@@ -53,6 +55,24 @@ def test_each_environment_shows_its_newest_finished_run(world):
     assert red["sentence"] == "routing on prod: 1 new failure; 1 of 2 results passed in #3."
     assert "no usable results" in cells(world)["nvs", "prod"]["sentence"]
     assert list(states(world, environment="staging")) == [("routing", "staging")]
+
+
+def test_what_breaks_in_a_running_run_is_shown_as_so_far(world):
+    good = {"routing": {"a": "P", "b": "P"}}
+    world.series([good, good, {"routing": {"a": "F", "b": "P"}}])
+    run, builds, run_builds = world.prepare({"routing": {"a": "P", "b": "F"}})
+    world.write([replace(run, state="running")], builds, run_builds)
+    cell = cells(world)["routing", "prod"]
+    assert (cell["state"], cell["tests"], cell["passed"], cell["total"]) == ("failing", 1, 1, 2)
+    assert cell["sentence"] == (
+        "routing on prod: 1 new failure (so far in #4, which is running); 1 of 2 results passed in #3 (excluding 1 "
+        "flaky test)."
+    )
+    (tile,) = releases.tiles(world.store)
+    assert (tile["latest_run"]["number"], tile["running_run"]["number"]) == (3, 4)
+    assert tile["reasons"][0] == "1 new failure (so far in #4, which is running)."
+    world.write([run], [], [])
+    assert cells(world)["routing", "prod"]["sentence"].startswith("routing on prod: 1 new failure; 1 of 2 results")
 
 
 def test_the_worst_cell_stands_for_its_row_and_a_test_counts_once(world):
