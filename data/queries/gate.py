@@ -95,7 +95,9 @@ def gate(
         _check_history(store, candidate)
         base = _baseline(store, candidate, baseline)
     except _UnknownError as error:
-        return {**answer, "reason": str(error), "pending": error.pending}
+        found = answer["run"]
+        going_on = f"{gate_text.running(found)} " if found is not None and found["state"] == "running" else ""
+        return {**answer, "reason": f"{going_on}{error}", "pending": error.pending}
 
     scope = replace(candidate.lane, module=flt.module, topology=flt.topology)
     failing = _failing(store, scope, candidate, base)
