@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -112,10 +113,18 @@ SCREENS = {
 CLOCK = re.compile(r'"(?:freshness_s|age_s|lag_s|snapshot|next)":[^,}]*|\d+ (?:s|min|h|d) ago')
 
 
-@pytest.fixture
-def stored(world: World) -> World:
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The store that each test begins with; closed."""
+    world = World.at(tmp_path_factory.mktemp("origin"))
     fill(world)
+    world.store.close()
     return world
+
+
+@pytest.fixture
+def stored(origin: World, tmp_path: Path) -> World:
+    return origin.copied(tmp_path / "home")
 
 
 @pytest.fixture
