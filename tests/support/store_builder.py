@@ -93,10 +93,12 @@ def empty_store() -> Path:
 
 @dataclass
 class World:
-    """A store and what has been put into it. `run` adds one run; times are 12 h apart unless told."""
+    """A store and what has been put into it. `run` adds one run, of `release` unless another is given; times are 12 h
+    apart by default. Several worlds may share a store: each numbers its runs from 1."""
 
     store: Store
     runs: list[RunRecord] = field(default_factory=list)
+    release: str = "7.0"
 
     @classmethod
     def at(cls, home: Path, memory_tables: bool = False) -> World:
@@ -112,7 +114,7 @@ class World:
     def run(
         self,
         modules: dict[str, dict[str, str] | pa.Table | None],
-        release: str = "7.0",
+        release: str | None = None,
         environment: str = "prod",
         state: str = "final",
         started_at: datetime | None = None,
@@ -159,7 +161,7 @@ class World:
     def prepare(
         self,
         modules: dict[str, dict[str, str] | pa.Table | None],
-        release: str = "7.0",
+        release: str | None = None,
         environment: str = "prod",
         state: str = "final",
         started_at: datetime | None = None,
@@ -167,6 +169,7 @@ class World:
         number: int | None = None,
         result: str = "SUCCESS",
     ) -> tuple[RunRecord, list[BuildRecord], list[RunBuildRecord]]:
+        release = release or self.release
         number = number or len(self.runs) + 1
         started_at = started_at or START + timedelta(hours=12 * number)
         run = RunRecord(

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from support.store_builder import World
 
+from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries import builds, compare, lane_states, matrix, releases, runs, trends
 from data.queries.gate import gate
 from data.tasks import ledger
 
-SEVEN = Filter(release="7.0")
 GOOD = {"routing": {"a": "P", "b": "P"}, "storage": {f"s{number}": "P" for number in range(8)}}
 
 
+releases_of_tests = count()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One for all tests: each has a release of its own."""
+    with closing(World.at(tmp_path_factory.mktemp("incomplete"), memory_tables=True).store) as store:
+        yield store
+
+
 @pytest.fixture
-def world(tmp_path) -> World:
-    return World.at(tmp_path / "home", memory_tables=True)
+def world(store: Store) -> World:
+    return World(store, release=f"7.{next(releases_of_tests)}")
 
 
-def newest(world: World, **filters) -> dict:
-    return runs.runs(world.store, Filter(**filters))[0]
+@pytest.fixture
+def own(world: World) -> Filter:
+    """The release of the test."""
+    return Filter(release=world.release)
+
+
+def newest(world: World) -> dict:
+    return runs.runs(world.store, Filter(release=world.release))[0]
 
 
 def module_rows(world: World, run: str) -> dict[str, dict]:
@@ -49,11 +68,11 @@ def test_a_run_with_a_missing_build_is_incomplete_though_all_it_has_passed(world
         None,
     )
     assert rows["storage"]["expected_total"] == 8
-    earlier = runs.runs(world.store, Filter())[1]
+    earlier = runs.runs(world.store, Filter(release=world.release))[1]
     assert (earlier["state"], earlier["incomplete"]) == ("ok", False)
 
 
-def test_a_module_that_two_builds_test_lacks_what_the_missing_one_usually_brings(world):
+def test_a_module_that_two_builds_test_lacks_what_the_missing_one_usually_brings(world, own):
     import pyarrow as pa
     from support.store_builder import cases
 
@@ -67,13 +86,13 @@ def test_a_module_that_two_builds_test_lacks_what_the_missing_one_usually_brings
     assert (row["module"], row["state"], row["incomplete"]) == ("firewall", "incomplete", True)
     assert (row["total"], row["pass_rate"], row["expected_total"], row["delta"]) == (3, 1.0, 20, None)
     assert [build["state"] for build in row["builds"]] == ["missing"]
-    (line,) = trends.trend(world.store, SEVEN, group="module")["series"]
+    (line,) = trends.trend(world.store, own, group="module")["series"]
     assert [(point["total"], point["incomplete"]) for point in line["points"]] == [
         (20, False),
         (20, False),
         (3, True),
     ]
-    cell = matrix.matrix(world.store, "7.0")["rows"][0]["cells"][0]
+    cell = matrix.matrix(world.store, world.release)["rows"][0]["cells"][0]
     assert (cell["state"], cell["incomplete"], cell["expected_total"]) == ("incomplete", True, 20)
     assert cell["sentence"] == (
         "firewall on prod: no broken test; 3 of 3 results passed in #3, incomplete (usually about 20)."
@@ -83,7 +102,7 @@ def test_a_module_that_two_builds_test_lacks_what_the_missing_one_usually_brings
 @pytest.mark.parametrize(
     ("storage", "state", "module"), [({"s0": "P"}, "incomplete", "incomplete"), ({"s0": "F"}, "failing", "failing")]
 )
-def test_an_aborted_build_makes_its_run_and_modules_incomplete(world, storage, state, module):
+def test_an_aborted_build_makes_its_run_and_modules_incomplete(world, own, storage, state, module):
     world.series([GOOD, GOOD])
     add_aborted(world, {**GOOD, "storage": storage})
     run = newest(world)
@@ -92,12 +111,14 @@ def test_an_aborted_build_makes_its_run_and_modules_incomplete(world, storage, s
     assert (row["state"], row["incomplete"], row["expected_total"]) == (module, True, 8)
     health = {build["module"]: build["health"] for build in builds.builds(world.store, run=run["id"])}
     assert health == {"routing": "ok", "storage": state}
-    assert gate(world.store, SEVEN)["reason"].startswith("Run #3 is incomplete: 1 of 2 builds was aborted.")
+    assert gate(world.store, own)["reason"].startswith("Run #3 is incomplete: 1 of 2 builds was aborted.")
 
 
 def test_a_build_without_results_is_never_green_unless_its_job_never_tests(world):
     world.series([{**GOOD, "deploy": {}} for _ in range(4)])
-    assert [run["state"] for run in runs.runs(world.store, Filter())] == ["ok"] * 4, "a job that deploys lacks nothing"
+    assert [run["state"] for run in runs.runs(world.store, Filter(release=world.release))] == ["ok"] * 4, (
+        "a job that deploys lacks nothing"
+    )
     world.run({**GOOD, "deploy": {}, "storage": {}})
     run = newest(world)
     assert (run["state"], run["missing"]) == ("incomplete", 1)
@@ -120,13 +141,13 @@ def test_a_run_without_any_result_is_broken_and_one_that_goes_on_is_running(worl
 
 
 def lanes_of(world: World, **filters) -> list[dict]:
-    return lane_states.lane_states(world.store, Filter(release="7.0", **filters))
+    return lane_states.lane_states(world.store, Filter(release=world.release, **filters))
 
 
 def same_everywhere(world: World) -> dict:
     """The state of the only lane, after checking that tile, matrix and lane agree."""
     (lane,) = lanes_of(world)
-    tile, table = releases.release(world.store, "7.0"), matrix.matrix(world.store, "7.0")
+    tile, table = releases.release(world.store, world.release), matrix.matrix(world.store, world.release)
     (column,) = table["columns"]
     for name in ("state", "incomplete", "stale", "reasons"):
         assert lane[name] == tile[name] == table[name] == column[name], name
@@ -166,50 +187,52 @@ def test_a_tile_is_about_one_environment_and_has_the_state_of_the_others(world):
     world.series([GOOD, GOOD])
     world.series([{"routing": {"a": letter}} for letter in "PF"], environment="staging")
     world.store.state()
-    tile = releases.release(world.store, "7.0")
+    tile = releases.release(world.store, world.release)
     assert (tile["environment"], tile["new_failures"], tile["latest_run"]["environment"]) == ("prod", 0, "prod")
     assert tile["total"] == 10 and {point["total"] for point in tile["spark"]} == {10}
     assert [(lane["environment"], lane["state"], lane["new_failures"]) for lane in tile["lanes"]] == [
         ("prod", "stale", 0),
         ("staging", "failing", 1),
     ]
-    table = matrix.matrix(world.store, "7.0")
+    table = matrix.matrix(world.store, world.release)
     assert [(column["value"], column["state"]) for column in table["columns"]] == [
         ("prod", "stale"),
         ("staging", "failing"),
     ]
     assert (table["state"], table["reasons"][-1][:8]) == ("failing", "staging:")
-    assert matrix.overall(world.store)["columns"][0]["state"] == "failing"
-    staging = releases.release(world.store, "7.0", Filter(environment="staging"))
+    assert [
+        column["state"] for column in matrix.overall(world.store)["columns"] if column["value"] == world.release
+    ] == ["failing"]
+    staging = releases.release(world.store, world.release, Filter(environment="staging"))
     assert (staging["environment"], staging["state"], staging["new_failures"]) == ("staging", "failing", 1)
 
 
-def test_the_gate_takes_a_complete_baseline_and_never_an_older_run(world):
+def test_the_gate_takes_a_complete_baseline_and_never_an_older_run(world, own):
     world.series([GOOD, {**GOOD, "storage": None}, GOOD])
-    answer = gate(world.store, SEVEN)
+    answer = gate(world.store, own)
     assert (answer["state"], answer["baseline"]["number"]) == ("passed", 1)
     world.run({**GOOD, "storage": None})
-    answer = gate(world.store, SEVEN)
+    answer = gate(world.store, own)
     assert (answer["state"], answer["run"]["number"], answer["pending"]) == ("unknown", 4, True)
-    of_routing = gate(world.store, Filter(release="7.0", module="routing"))
+    of_routing = gate(world.store, Filter(release=world.release, module="routing"))
     assert of_routing["state"] == "passed", "the missing build never tests this module"
-    assert gate(world.store, Filter(release="7.0", module="storage"))["state"] == "unknown"
+    assert gate(world.store, Filter(release=world.release, module="storage"))["state"] == "unknown"
     world.run({"routing": None})
-    assert gate(world.store, SEVEN)["state"] == "unknown"
+    assert gate(world.store, own)["state"] == "unknown"
     world.run(GOOD, state="running")
-    assert gate(world.store, SEVEN)["reason"] == "Run #6 is still running."
+    assert gate(world.store, own)["reason"] == "Run #6 is still running."
 
 
-def test_a_build_that_is_gone_is_not_waited_for(world):
+def test_a_build_that_is_gone_is_not_waited_for(world, own):
     world.series([GOOD, {**GOOD, "storage": None}])
 
     def gone(cursor) -> None:
         now = world.runs[0].started_at
-        entry = ledger.LedgerEntry("ci", "qa/7.0/STORAGE", 2, ledger.BUILD, ledger.GONE, 3, "404", now)
+        entry = ledger.LedgerEntry("ci", f"qa/{world.release}/STORAGE", 2, ledger.BUILD, ledger.GONE, 3, "404", now)
         ledger.add_entries(cursor, [entry], now)
 
     world.store.transact("test", "gone", gone)
-    answer = gate(world.store, SEVEN)
+    answer = gate(world.store, own)
     assert (answer["state"], answer["pending"]) == ("unknown", False)
 
 
@@ -239,20 +262,20 @@ def test_a_test_that_left_a_complete_build_has_disappeared(world):
 
 def test_what_one_release_lacks_is_not_compared(world):
     both = {"routing": {"a": "P", "b": "P"}, "storage": {"c": "F", "d": "F"}}
-    world.series([both], release="7.0")
+    world.series([both])
     world.series([{"routing": both["routing"], "storage": None}], release="8.0")
-    world.series([both], release="7.0", environment="staging")
-    found = compare.releases(world.store, "7.0", "8.0")
+    world.series([both], environment="staging")
+    found = compare.releases(world.store, world.release, "8.0")
     assert (found["counts"]["disappeared"], found["counts"]["not_compared"]) == (0, 6)
     assert [(row["side"], row["run"], row["tests"], row["sentence"]) for row in found["lacks"]] == [
         ("candidate", None, 2, "8.0 lacks storage in prod: 2 tests cannot be compared."),
         ("candidate", None, 2, "8.0 lacks routing in staging: 2 tests cannot be compared."),
         ("candidate", None, 2, "8.0 lacks storage in staging: 2 tests cannot be compared."),
     ]
-    swapped = compare.releases(world.store, "8.0", "7.0")
+    swapped = compare.releases(world.store, "8.0", world.release)
     assert (swapped["counts"]["new_failure"], swapped["counts"]["not_compared"]) == (0, 6)
     world.series([both], release="8.0")
-    again = compare.releases(world.store, "7.0", "8.0")
+    again = compare.releases(world.store, world.release, "8.0")
     assert (again["counts"]["still_failing"], again["counts"]["not_compared"]) == (2, 4), "one of its runs has it"
 
 
@@ -264,12 +287,12 @@ def test_an_aborted_build_is_not_compared_beyond_what_it_reported(world):
     assert (counts["regression"], counts["not_compared"], counts["disappeared"]) == (1, 7, 0)
 
 
-def test_a_point_of_a_trend_by_run_and_day_says_that_it_is_incomplete(world):
+def test_a_point_of_a_trend_by_run_and_day_says_that_it_is_incomplete(world, own):
     world.series([GOOD, {**GOOD, "storage": None}])
     for by in ("run", "day"):
-        (line,) = trends.trend(world.store, SEVEN, by)["series"]
+        (line,) = trends.trend(world.store, own, by)["series"]
         assert line["points"][-1]["incomplete"], by
-    (line,) = trends.trend(world.store, Filter(release="7.0", module="routing"))["series"]
+    (line,) = trends.trend(world.store, Filter(release=world.release, module="routing"))["series"]
     assert [point["incomplete"] for point in line["points"]] == [False, False]
-    (line,) = trends.trend(world.store, Filter(release="7.0", module="storage"))["series"]
+    (line,) = trends.trend(world.store, Filter(release=world.release, module="storage"))["series"]
     assert [(point["total"], point["incomplete"]) for point in line["points"]] == [(8, False), (0, True)]
