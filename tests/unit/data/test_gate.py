@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from support.store_builder import World
 
+from data.lake.store import Store
 from data.model.filters import Filter
 from data.model.run_record import RunRecord
 from data.queries.gate import FAILING, gate
@@ -16,9 +20,25 @@ from data.verdicts.evidence import judging as evidence
 SEVEN = Filter(release="7.0")
 
 
+releases_of_tests = count()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One for all tests: each has a release of its own."""
+    with closing(World.at(tmp_path_factory.mktemp("gate"), memory_tables=True).store) as store:
+        yield store
+
+
 @pytest.fixture
-def world(tmp_path) -> World:
-    return World.at(tmp_path, memory_tables=True)
+def world(store: Store) -> World:
+    return World(store, release=f"7.{next(releases_of_tests)}")
+
+
+@pytest.fixture
+def own(world: World) -> Filter:
+    """The release of the test."""
+    return Filter(release=world.release)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +53,9 @@ def failing(answer: dict) -> dict[str, str]:
     return {test["name"]: test["class"] for test in answer["tests"]}
 
 
-def test_what_failed_before_does_not_close_it_and_what_passed_does(world):
+def test_what_failed_before_does_not_close_it_and_what_passed_does(world, own):
     world.history({"steady": "PPP", "old": "PFF", "new": "PPF", "mended": "FFP", "born": "--F", "back": "PSF"})
-    answer = gate(world.store, SEVEN)
+    answer = gate(world.store, own)
     assert answer["state"] == "closed" and answer["new"] == 3
     assert answer["reason"] == "3 tests broke (limit 0), compared with #2."
     assert failing(answer) == {"back": "regression", "new": "regression", "born": "new_failure"}
@@ -49,31 +69,31 @@ def test_what_failed_before_does_not_close_it_and_what_passed_does(world):
         assert evidence.sentence(test["evidence"]) == test["sentence"]
 
 
-def test_so_many_may_fail_and_other_classes_may_count(world):
+def test_so_many_may_fail_and_other_classes_may_count(world, own):
     world.history({"old": "PFF", "new": "PPF"})
-    assert gate(world.store, SEVEN, max_new=1)["state"] == "passed"
-    assert gate(world.store, SEVEN, kinds=FAILING, max_new=1)["state"] == "closed"
-    assert gate(world.store, SEVEN, kinds=("new_failure",))["state"] == "passed"
-    assert [test["name"] for test in gate(world.store, SEVEN, limit=0)["tests"]] == []
+    assert gate(world.store, own, max_new=1)["state"] == "passed"
+    assert gate(world.store, own, kinds=FAILING, max_new=1)["state"] == "closed"
+    assert gate(world.store, own, kinds=("new_failure",))["state"] == "passed"
+    assert [test["name"] for test in gate(world.store, own, limit=0)["tests"]] == []
 
 
-def test_an_earlier_run_is_judged_as_it_was_and_against_any_run_before_it(world):
+def test_an_earlier_run_is_judged_as_it_was_and_against_any_run_before_it(world, own):
     world.history({"a": "PFPF", "b": "PPFF"})
-    assert failing(gate(world.store, SEVEN, run="3")) == {"b": "regression"}
-    assert failing(gate(world.store, SEVEN, run="2")) == {"a": "regression"}
-    assert failing(gate(world.store, SEVEN, baseline="1")) == {"a": "regression", "b": "regression"}
+    assert failing(gate(world.store, own, run="3")) == {"b": "regression"}
+    assert failing(gate(world.store, own, run="2")) == {"a": "regression"}
+    assert failing(gate(world.store, own, baseline="1")) == {"a": "regression", "b": "regression"}
     world.history({"a": "FFFFFFFF", "b": "FPFPFPFP"})
-    assert failing(gate(world.store, SEVEN, run="3")) == {"b": "regression"}, "what came later changes nothing"
-    row = gate(world.store, SEVEN, run="3")["tests"][0]
+    assert failing(gate(world.store, own, run="3")) == {"b": "regression"}, "what came later changes nothing"
+    row = gate(world.store, own, run="3")["tests"][0]
     assert row["kinds"] == ["new_failure"], "nor do later runs make it flaky"
-    by_id = gate(world.store, SEVEN, run="4")["baseline"]["id"]
-    assert gate(world.store, SEVEN, run="4", baseline=by_id)["baseline"]["number"] == 3
+    by_id = gate(world.store, own, run="4")["baseline"]["id"]
+    assert gate(world.store, own, run="4", baseline=by_id)["baseline"]["number"] == 3
 
 
-def test_another_release_is_a_baseline_in_the_same_environment(world):
+def test_another_release_is_a_baseline_in_the_same_environment(world, own):
     world.history({"a": "PP", "b": "PF", "c": "FP"}, release="6.0")
     world.history({"a": "PF", "b": "FF", "c": "PF", "d": "FF"})
-    answer = gate(world.store, SEVEN, baseline="6.0")
+    answer = gate(world.store, own, baseline="6.0")
     assert failing(answer) == {"a": "regression", "c": "regression", "d": "new_failure"}
     assert answer["baseline"]["release"] == "6.0"
     assert [test["sentence"] for test in answer["tests"] if test["name"] == "a"] == ["Passed in 6.0 #2, failed in #4."]
@@ -96,39 +116,42 @@ def test_an_unanswerable_query_is_unknown_with_its_reason(two_passes, query, rea
     assert answer["state"] == "unknown" and reason in answer["reason"] and answer["pending"] is pending
 
 
-def test_a_run_that_is_not_whole_is_never_green(world):
+def test_a_run_that_is_not_whole_is_never_green(world, own):
     world.history({"a": "PP"})
     run, builds, listed_builds = world.prepare({"routing": {"a": "F", "b": "F"}, "storage": None}, state="running")
     world.write([run], [replace(build, state="final", result="UNSTABLE") for build in builds], listed_builds)
-    going_on = gate(world.store, SEVEN)
+    going_on = gate(world.store, own)
     assert (going_on["state"], going_on["pending"]) == ("unknown", True)
     assert going_on["reason"].startswith("Run #3 ") and going_on["reason"].endswith(
         " So far: 2 tests broke (limit 0), compared with #2."
     )
     assert failing(going_on) == {"a": "regression", "b": "new_failure"}
-    assert gate(world.store, SEVEN, baseline="77")["pending"] is False, "no end of the run changes that"
+    assert gate(world.store, own, baseline="77")["pending"] is False, "no end of the run changes that"
     world.run({"routing": {"a": "P"}, "storage": None})
-    lacking = gate(world.store, SEVEN)
+    lacking = gate(world.store, own)
     assert (lacking["state"], lacking["pending"]) == ("unknown", True)
     assert lacking["reason"] == "Run #4 is incomplete: 1 of 2 builds is missing."
     world.run({"routing": {"a": "F"}, "storage": None})
-    failing_too = gate(world.store, SEVEN)
+    failing_too = gate(world.store, own)
     assert failing_too["state"] == "unknown" and failing(failing_too) == {"a": "regression"}
     assert failing_too["reason"] == (
         "Run #5 is incomplete: 1 of 2 builds is missing. So far: 1 test broke (limit 0), compared with #2."
     )
 
 
-def test_environments_are_never_mixed(world):
+def test_environments_are_never_mixed(world, own):
     world.history({"a": "PP"})
     world.history({"a": "PF"}, environment="staging")
-    assert gate(world.store, SEVEN)["reason"] == "Release 7.0 has runs in prod and staging: choose an environment."
-    assert gate(world.store, Filter(release="7.0", environment="prod"))["state"] == "passed"
-    assert gate(world.store, Filter(release="7.0", environment="staging"))["state"] == "closed"
-    assert gate(world.store, SEVEN, run="4")["state"] == "closed", "a run that only one environment has needs no more"
-    other = gate(world.store, Filter(release="7.0", environment="prod"), run=f"{world.runs[3].id:016x}")
+    undecided = gate(world.store, own)
+    assert undecided["reason"] == f"Release {world.release} has runs in prod and staging: choose an environment."
+    assert gate(world.store, Filter(release=world.release, environment="prod"))["state"] == "passed"
+    assert gate(world.store, Filter(release=world.release, environment="staging"))["state"] == "closed"
+    assert gate(world.store, own, run="4")["state"] == "closed", "a run that only one environment has needs no more"
+    other = gate(world.store, Filter(release=world.release, environment="prod"), run=f"{world.runs[3].id:016x}")
     assert (other["state"], other["pending"]) == ("unknown", False)
-    assert other["reason"] == "7.0 staging, qa/7.0/RUN #4 is no run of 7.0 in prod."
+    assert (
+        other["reason"] == f"{world.release} staging, qa/{world.release}/RUN #4 is no run of {world.release} in prod."
+    )
 
 
 def nightly(world: World, number: int, content: dict[str, str]) -> RunRecord:
@@ -140,19 +163,19 @@ def nightly(world: World, number: int, content: dict[str, str]) -> RunRecord:
     return run
 
 
-def test_a_number_that_several_jobs_have_is_not_guessed(world):
+def test_a_number_that_several_jobs_have_is_not_guessed(world, own):
     """Else the run of whichever job is newest would answer for the others."""
     world.history({"a": "PPF"})
     nightly(world, 1, {"b": "P"})
     third = nightly(world, 3, {"b": "P"})
-    answer = gate(world.store, SEVEN, run="3")
+    answer = gate(world.store, own, run="3")
     assert (answer["state"], answer["pending"]) == ("unknown", False)
     assert answer["reason"] == (
-        f"Release 7.0 has several runs 3 (qa/7.0/RUN: {world.runs[2].id:016x}, qa/nightly: {third.id:016x}): "
-        "give the id of one."
+        f"Release {world.release} has several runs 3 (qa/{world.release}/RUN: {world.runs[2].id:016x}, "
+        f"qa/nightly: {third.id:016x}): give the id of one."
     )
-    assert gate(world.store, SEVEN, run="2")["state"] == "passed", "only one job has this number"
-    by_id = gate(world.store, SEVEN, run=format(third.id, "016x"), baseline="1")
+    assert gate(world.store, own, run="2")["state"] == "passed", "only one job has this number"
+    by_id = gate(world.store, own, run=format(third.id, "016x"), baseline="1")
     assert (by_id["state"], by_id["run"]["job"]) == ("passed", "qa/nightly")
     assert by_id["baseline"]["job"] == "qa/nightly", "a baseline's number is that of the run's own job"
 
@@ -161,21 +184,21 @@ def letters(failing: int) -> dict[str, str]:
     return {f"t{number}": "F" if number < failing else "P" for number in range(12)}
 
 
-def test_a_storm_is_left_out_but_listed_and_hides_nothing_as_a_baseline(world):
+def test_a_storm_is_left_out_but_listed_and_hides_nothing_as_a_baseline(world, own):
     world.series([{"m": letters(failing), "n": {"other": "P"}} for failing in (0, 0, 12)])
-    stormed = gate(world.store, SEVEN)
+    stormed = gate(world.store, own)
     assert stormed["state"] == "passed" and stormed["left_out"]["failures"] == 12
     assert "Mass failure in" in stormed["left_out"]["storms"][0]["sentence"]
-    counted = gate(world.store, Filter(release="7.0", include_storms=True))
+    counted = gate(world.store, Filter(release=world.release, include_storms=True))
     assert counted["new"] == 12 and counted["left_out"]["storms"] == []
     world.run({"m": letters(2), "n": {"other": "P"}})
-    after = gate(world.store, SEVEN)
+    after = gate(world.store, own)
     assert failing(after) == {"t0": "regression", "t1": "regression"}
     assert {test["sentence"] for test in after["tests"]} == {"Passed in #2, failed in #4."}
 
 
-def test_noise_does_not_count_where_it_is_left_out(world):
+def test_noise_does_not_count_where_it_is_left_out(world, own):
     world.history({"noise": "PFPPFPPF", "real": "PPPPPPPF"})
-    assert gate(world.store, SEVEN)["new"] == 2
-    answer = gate(world.store, Filter(release="7.0", exclude_flaky=True))
+    assert gate(world.store, own)["new"] == 2
+    answer = gate(world.store, Filter(release=world.release, exclude_flaky=True))
     assert failing(answer) == {"real": "regression"} and answer["left_out"]["noisy"] == 1

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from itertools import count
 
 import pyarrow as pa
 import pytest
 from support.store_builder import World, cases
 
+from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import releases
 from data.queries.matrix import matrix
 from data.queries.matrix_tests import broken, unjudged
 
+releases_of_tests = count()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One for all tests: each has a release of its own."""
+    with closing(World.at(tmp_path_factory.mktemp("matrix"), memory_tables=True).store) as store:
+        yield store
+
 
 @pytest.fixture
-def world(tmp_path) -> World:
-    return World.at(tmp_path / "home", memory_tables=True)
+def world(store: Store) -> World:
+    return World(store, release=f"7.{next(releases_of_tests)}")
 
 
 def cells(world: World, by: str = "environment", **filters) -> dict[tuple[str, str], dict]:
-    found = matrix(world.store, "7.0", Filter(**filters), by)
+    found = matrix(world.store, world.release, Filter(**filters), by)
     columns = [column["value"] for column in found["columns"]]
     return {
         (row["module"], column): cell
@@ -68,7 +81,7 @@ def test_what_breaks_in_a_running_run_is_shown_as_so_far(world):
         "routing on prod: 1 new failure (so far in #4, which is running); 1 of 2 results passed in #3 (excluding 1 "
         "flaky test)."
     )
-    (tile,) = releases.tiles(world.store)
+    (tile,) = releases.tiles(world.store, Filter(release=world.release))
     assert (tile["latest_run"]["number"], tile["running_run"]["number"]) == (3, 4)
     assert tile["reasons"][0] == "1 new failure (so far in #4, which is running)."
     world.write([run], [], [])
@@ -81,7 +94,7 @@ def test_the_worst_cell_stands_for_its_row_and_a_test_counts_once(world):
         for letter in "PFF"
         for environment in ("prod", "staging")
     )
-    found = matrix(world.store, "7.0")
+    found = matrix(world.store, world.release)
     assert [(row["module"], row["state"], row["tests"]) for row in found["rows"]] == [
         ("routing", "failing", 1),
         ("storage", "ok", 0),
@@ -100,8 +113,8 @@ def test_a_test_is_red_on_the_topologies_where_it_failed_last(world):
 
     world.series({"routing": both(three, five)} for three, five in ("PP", "FP", "PF"))
     assert states(world, "topology") == {("routing", "3s"): "ok", ("routing", "5s"): "failing"}
-    assert [row["name"] for row in broken(world.store, "7.0", by="topology", column="5s")] == ["a"]
-    assert broken(world.store, "7.0", by="topology", column="3s") == []
+    assert [row["name"] for row in broken(world.store, world.release, by="topology", column="5s")] == ["a"]
+    assert broken(world.store, world.release, by="topology", column="3s") == []
 
 
 def test_what_flakes_does_not_count_and_a_storm_says_nothing(world):
@@ -121,18 +134,18 @@ def test_the_list_behind_a_cell_is_what_it_counts(world):
         prod = {"routing": {"a": letter, "b": "P"}, "storage": {"s": letter}}
         world.series([prod, ({"routing": {"a": "P", "z": letter}}, {"environment": "staging"})])
     for (module, column), cell in cells(world).items():
-        rows = broken(world.store, "7.0", Filter(module=module), column=column)
+        rows = broken(world.store, world.release, Filter(module=module), column=column)
         assert len({row["test"] for row in rows}) == cell["tests"]
         assert {(row["module"], row["environment"]) for row in rows} <= {(module, column)}
-    assert [row["name"] for row in broken(world.store, "7.0", Filter(module="storage"))] == ["s"]
+    assert [row["name"] for row in broken(world.store, world.release, Filter(module="storage"))] == ["s"]
 
 
 def test_without_an_ended_run_there_is_none_and_another_axis_is_refused(world):
-    assert matrix(world.store, "7.0") is None
+    assert matrix(world.store, world.release) is None
     world.run({"routing": {"a": "P"}}, state="running")
-    assert matrix(world.store, "7.0") is None
+    assert matrix(world.store, world.release) is None
     with pytest.raises(ValueError, match="environment, topology"):
-        matrix(world.store, "7.0", by="host")
+        matrix(world.store, world.release, by="host")
 
 
 def test_a_first_run_with_failures_does_not_ship(world):
@@ -154,12 +167,13 @@ def test_a_test_that_failed_the_only_time_it_ran_is_told_apart_from_broken_ones(
     runs[-1]["routing"]["fresh"] = "F"
     world.series(runs)
     for by in ("environment", "topology"):
-        found = matrix(world.store, "7.0", by=by)
+        found = matrix(world.store, world.release, by=by)
         assert (found["tests"], found["unjudged"]) == (1, 1)
         assert found["rows"][0]["cells"][0]["evidence"]["sick"] == 0
-        assert [row["name"] for row in unjudged(world.store, "7.0", by=by)] == ["fresh"]
+        assert [row["name"] for row in unjudged(world.store, world.release, by=by)] == ["fresh"]
     world.run({"routing": {"a": "P", "b": "P"}})
-    assert matrix(world.store, "7.0")["rows"][0]["state"] == "ok"  # what ran once, some runs ago, keeps nothing red
+    # What ran once, some runs ago, keeps nothing red.
+    assert matrix(world.store, world.release)["rows"][0]["state"] == "ok"
 
 
 def test_a_cell_leaves_out_failures_of_a_bad_host_and_counts_them(world):
