@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from itertools import count
 
 import pytest
 from support.store_builder import World
 
-from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
 from data.queries import builds, compare, lane_states, matrix, releases, runs, trends
@@ -20,25 +16,9 @@ from data.tasks import ledger
 GOOD = {"routing": {"a": "P", "b": "P"}, "storage": {f"s{number}": "P" for number in range(8)}}
 
 
-releases_of_tests = count()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One for all tests: each has a release of its own."""
-    with closing(World.at(tmp_path_factory.mktemp("incomplete"), memory_tables=True).store) as store:
-        yield store
-
-
 @pytest.fixture
-def world(store: Store) -> World:
-    return World(store, release=f"7.{next(releases_of_tests)}")
-
-
-@pytest.fixture
-def own(world: World) -> Filter:
-    """The release of the test."""
-    return Filter(release=world.release)
+def world(shared_world: World) -> World:
+    return shared_world
 
 
 def newest(world: World) -> dict:

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from itertools import count
 
 import pyarrow as pa
 import pytest
 from support.store_builder import World, cases
 
-from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import releases
 from data.queries.matrix import matrix
 from data.queries.matrix_tests import broken, unjudged
 
-releases_of_tests = count()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One for all tests: each has a release of its own."""
-    with closing(World.at(tmp_path_factory.mktemp("matrix"), memory_tables=True).store) as store:
-        yield store
-
 
 @pytest.fixture
-def world(store: Store) -> World:
-    return World(store, release=f"7.{next(releases_of_tests)}")
+def world(shared_world: World) -> World:
+    return shared_world
 
 
 def cells(world: World, by: str = "environment", **filters) -> dict[tuple[str, str], dict]:
