@@ -104,7 +104,7 @@ class Tracker:
         return _frame(runs.runs(self._store, self._filter(scope), limit), Run)
 
     def modules(self, run: str, base: str | None = None, **scope: Unpack[Scope]) -> pd.DataFrame:
-        """The modules of a run, with the change against `base` (default: the previous run)."""
+        """The modules of a run, with the change against `base` (default: the newest earlier complete run)."""
         flt = self._filter(scope)
         base = base and self._run(base, flt)
         return _frame(runs.modules(self._store, self._run(run, flt), flt, base=base), Module)

@@ -33,7 +33,7 @@ class RunTools(ApiTools):
         """Every release line with its health in the environment that tests most (`lanes` has the others): state and its
         reasons, pass rate and counts of `latest_run` (its newest finished run; the first one while it goes on), numbers
         of tests by their worst verdict, and `running_run` (the run that goes on now, if any). Start here."""
-        return self.rows("/releases", limit, without=("spark",), environment=environment)
+        return self.rows("/releases", limit, ("spark",), environment=environment)
 
     def list_filters(self, release: OptionalReleaseArgument = None) -> JsonObject:
         """The values of the filters: releases, versions, environments and modules, of one release or all."""

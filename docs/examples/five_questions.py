@@ -111,7 +111,7 @@ def failed(api: Api, lake: duckdb.DuckDBPyConnection) -> tuple[Rows, Rows]:
 def modules(api: Api, lake: duckdb.DuckDBPyConnection) -> tuple[Rows, Rows]:
     """Which modules lost or gained passed tests against the run before?"""
     run = api.get(f"/runs/{newest(api)}")
-    rows = api.items(f"/runs/{run['id']}/modules", fields="module,passed,delta")
+    rows = api.items(f"/runs/{run['id']}/modules", base=run["previous"], fields="module,passed,delta")
     by_api = [(row["module"], row["passed"], row["delta"]["passed"]) for row in rows if row["delta"]]
     by_sql = lake.execute(
         """WITH counted AS (

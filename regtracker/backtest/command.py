@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
-from regtracker.backtest.known_faults import Truth
+
+if TYPE_CHECKING:
+    from regtracker.backtest.known_faults import Truth
 
 
 def _document(where: str) -> Truth:

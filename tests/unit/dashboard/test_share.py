@@ -34,7 +34,7 @@ SCREENS = {
     "/matrix?by=topology": (["matrix"], "/api/v1/releases/7.0/matrix?by=topology"),
     "/failures?q=saw&new=1&runs=30": (["failures"], "/api/v1/failures?new=1&q=saw&runs=30"),
     "/failures/{signature}": (["failure"], "/api/v1/failures/{signature}"),
-    "/grid?q=b&order=name": (["grid-head"], "/api/v1/grid?order=name&q=b&release=7.0&runs=30"),
+    "/grid?q=b&order=name": (["grid-head"], "/api/v1/grid?environment=prod&order=name&q=b&release=7.0&runs=30"),
     "/trends?by=day&release=7.0": (
         ["trends-head", "trends-table"],
         "/api/v1/trends?by=day&group=environment&release=7.0&runs=100",
