@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal, TypedDict
 from urllib.parse import unquote
 
 from dash import Dash, html
@@ -31,7 +31,16 @@ def register(app: Dash) -> None:
     rendering.register(app, "bug", PATH, "bug.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl, bug: str) -> dict[str, Any]:
+class BugPage(TypedDict):
+    """A bug, its fields in the tracker, and its tests by module."""
+
+    bug: BugDetail
+    facts: list[tuple[str, str | None]]
+    empty_reason: str
+    modules: list[tuple[str, list[JudgedTest]]]
+
+
+def page_data(store: Store, url: PageUrl, bug: str) -> BugPage:
     this = bugs.bug(store, unquote(bug), url.filter)
     if this is None:
         raise rendering.UnknownError(f"No bug {unquote(bug)}. Check the id.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 from dash import Dash, html
 
@@ -14,6 +14,9 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.formats import number
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.bugs import ListedBug, StateCounts
+from data.answers.runs import RunDetail
+from data.answers.tests import TestDetail
 from data.lake.store import Store
 from data.queries import bugs, runs, tests
 
@@ -30,7 +33,26 @@ def register(app: Dash) -> None:
     rendering.register(app, "bugs", PATH, "bugs.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class BugsPage(TypedDict):
+    """The bugs of the URL's filter; `modules` with their numbers of bugs."""
+
+    state_counts: StateCounts
+    status: str
+    offered: tuple[str, ...]
+    run: RunDetail | None
+    test: TestDetail | None
+    modules: list[tuple[str, int]]
+    module: str | None
+    found: int
+    failing: int
+    rows: list[ListedBug]
+    offset: int
+    more: bool
+    heading: str
+    empty_reason: str
+
+
+def page_data(store: Store, url: PageUrl) -> BugsPage:
     """`run` keeps the bugs of its failed and skipped tests, `test` those of one test."""
     flt, offset, status = url.filter, offset_of(url), _status(url)
     run_id, test_id = url.get("run") or None, url.get("test") or None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TypedDict
 
 from dash import Dash, html
 
@@ -12,7 +12,9 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.failing_line import excerpts
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from data.answers.builds import BuildResult, RawFile
+from data.answers.base import VerdictKind
+from data.answers.bugs import Bug
+from data.answers.builds import BuildDetail, BuildResult, Facet, RawFile
 from data.lake.store import Store
 from data.model.build_record import FLAGS
 from data.model.filters import Filter
@@ -32,7 +34,33 @@ def register(app: Dash) -> None:
     rendering.register(app, "build", PATH, "build.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl, build: str) -> dict[str, Any]:
+class BuildFacets(TypedDict):
+    topology: list[Facet]
+    host: list[Facet]
+    module: list[Facet]
+
+
+class BuildPage(TypedDict):
+    """A build; its results are a page of rows, or `groups` (topology, host, results)."""
+
+    build: BuildDetail
+    facets: BuildFacets
+    flags: list[tuple[str, str]]
+    status: str
+    offset: int
+    more: bool
+    results: list[BuildResult]
+    groups: list[tuple[str, str, list[BuildResult]]] | None
+    cut: bool
+    files: list[RawFile]
+    console: list[tuple[int, str]] | None
+    kinds: dict[str, list[VerdictKind]]
+    bugs: dict[str, list[Bug]]
+    module: str | None
+    pass_rate_definition: str
+
+
+def page_data(store: Store, url: PageUrl, build: str) -> BuildPage:
     this = builds.build(store, build)
     if this is None:
         raise rendering.UnknownError(

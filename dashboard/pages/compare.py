@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Required, TypedDict
 
 from dash import Dash, html
 
@@ -12,6 +12,7 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.bugs import Bug
 from data.answers.evidence import ComparisonClass
 from data.answers.runs import ComparedTest, Comparison, Run, RunDetail
 from data.lake.store import Store
@@ -44,13 +45,37 @@ def register(app: Dash) -> None:
     rendering.register(app, "compare", PATH, "compare.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class ComparePage(TypedDict, total=False):
+    """Two runs or releases; without an answer, what can be chosen."""
+
+    offered: Required[list[Run]]
+    releases: Required[list[str]]
+    all_releases: Required[bool]
+    base_id: Required[str]
+    candidate_id: Required[str]
+    unclear: Required[list[Unclear]]
+    module: Required[str | None]
+    found: Required[Comparison | None]
+    of_releases: bool
+    pass_rate_definition: str
+    bugs: dict[str, list[Bug]]
+    classes: Mapping[str, tuple[str, str]]
+    chosen: ComparisonClass
+    rows: list[ComparedTest]
+    noise: list[ComparedTest]
+    noise_count: int
+    offset: int
+    more: bool
+    row_count: int
+
+
+def page_data(store: Store, url: PageUrl) -> ComparePage:
     """`base` and `candidate` are releases or runs (ids, or numbers that only one run has); by default the latest run
     and the one before it. Two releases are compared as releases; a release and a run by the release's latest run."""
     flt = url.filter
     scope = Filter(module=flt.module, topology=flt.topology, as_of=flt.as_of)
     pair = _compared_pair(store, url)
-    context = {
+    page: ComparePage = {
         "offered": pair.offered,
         "releases": pair.releases,
         "all_releases": not flt.release and not url.get("base") and not url.get("candidate"),
@@ -62,7 +87,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "found": None,
     }
     if pair.unclear or not pair.base or not pair.candidate:
-        return context
+        return page
     find = compare.releases if pair.of_releases else compare.compare
     found = find(store, pair.base, pair.candidate, scope, MAX_ROWS)
     if found is None:
@@ -73,13 +98,14 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
     rows = class_rows(url, found)
     shown = (*rows["rows"], *rows["noise"])
     known = bugs.bugs_of_tests(store, tuple(row["test"] for row in shown), Filter(release, as_of=flt.as_of))
-    result = {
+    return {
+        **page,
         "found": found,
         "of_releases": pair.of_releases,
         "pass_rate_definition": rendering.pass_rate_definition(store),
         "bugs": known,
+        **rows,
     }
-    return context | result | rows
 
 
 class ClassRows(TypedDict):

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from dash import Dash, html
 from markdown_it import MarkdownIt
@@ -30,7 +30,17 @@ def register(app: Dash) -> None:
     rendering.register(app, "docs", PATH, "docs.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl, name: str) -> dict[str, Any]:
+class DocsPage(TypedDict):
+    """A page of docs/; `headings` are (anchor, text)."""
+
+    name: str
+    pages: list[str]
+    title: str
+    markup: str
+    headings: list[tuple[str, str]]
+
+
+def page_data(store: Store, url: PageUrl, name: str) -> DocsPage:
     known = documents()
     if name not in known:
         raise rendering.UnknownError(f"No documentation page {name!r}. Available: {', '.join(known)}.")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Required, TypedDict
 
 from dash import Dash
 
 from dashboard import rendering
 from dashboard.page_url import PageUrl, match
+from data.answers.base import Status
+from data.answers.bugs import Bug
 from data.answers.builds import BuildDetail
 from data.answers.evidence import ExclusionReason
 from data.answers.runs import RunDetail
-from data.answers.tests import HistoryRow
+from data.answers.tests import Attempt, HistoryRow, TestDetail
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, builds, runs, tests
@@ -25,7 +27,23 @@ def register(app: Dash) -> None:
     rendering.register(app, "drawer", None, "drawer.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class DrawerPage(TypedDict, total=False):
+    """One test in one build; without a case in the URL, only `test`."""
+
+    test: Required[TestDetail | None]
+    build: BuildDetail | None
+    topology: str | None
+    attempts: list[Attempt]
+    history: list[HistoryRow]
+    bugs: list[Bug]
+    excluded: dict[str, ExclusionReason]
+    exclusion: ExclusionReason | None
+    opened_from: RunDetail | None
+    then_status: Status | None
+    first_bad: HistoryRow | None
+
+
+def page_data(store: Store, url: PageUrl) -> DrawerPage:
     """`case` is TEST (its latest failure in the scope), TEST@RELEASE/ENVIRONMENT (in that lane, ignoring the scope),
     TEST~RUN@RELEASE/ENVIRONMENT (in that lane, as of that run), TEST.BUILD or TEST.BUILD.TOPOLOGY."""
     case, _, lane = url.get("case").partition("@")

@@ -5,7 +5,7 @@ Of the newest runs, of one run, or of all."""
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import TypedDict
 
 from dash import Dash, html
 
@@ -14,7 +14,7 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from data.answers.runs import RunDetail
-from data.answers.verdicts import DayCount
+from data.answers.verdicts import DayCount, FailureDetail
 from data.lake.store import Store
 from data.queries import failures, runs
 
@@ -31,7 +31,31 @@ def register(app: Dash) -> None:
     rendering.register(app, "failure", PATH, "failure.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl, signature: str) -> dict[str, Any]:
+class NamedCount(TypedDict):
+    name: str
+    count: int
+
+
+class DayBar(DayCount):
+    """A day; `height` is in percent of the worst one."""
+
+    height: float
+
+
+class FailurePage(TypedDict):
+    """A failure pattern of the newest `runs`, of one run, or of all."""
+
+    pattern: FailureDetail
+    bars: list[DayBar]
+    by_module: list[NamedCount]
+    by_host: list[NamedCount]
+    runs: int | None
+    run: RunDetail | None
+    offset: int
+    more: bool
+
+
+def page_data(store: Store, url: PageUrl, signature: str) -> FailurePage:
     offset, flt, run = offset_of(url), url.filter, _run(store, url)
     pattern = failures.failure(store, signature, flt, PAGE_SIZE, offset, run["id"] if run else None)
     if pattern is None:
@@ -56,12 +80,6 @@ def _run(store: Store, url: PageUrl) -> RunDetail | None:
     if found is None:
         raise rendering.UnknownError(f"No run {url.get('run')}. The link may belong to another installation.")
     return found
-
-
-class DayBar(DayCount):
-    """A day; `height` is in percent of the worst one."""
-
-    height: float
 
 
 def bars(days: list[DayCount]) -> list[DayBar]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from dash import Dash, html
 
@@ -10,6 +10,7 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
+from data.answers.verdicts import Failure
 from data.lake.store import Store
 from data.queries import failures
 
@@ -33,7 +34,23 @@ def register(app: Dash) -> None:
     rendering.register(app, "failures", PATH, "failures.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class FailuresPage(TypedDict):
+    """Failure patterns, of which `new` began lately."""
+
+    patterns: list[Failure]
+    found: int
+    of: int
+    new: int
+    failures: int
+    offset: int
+    more: bool
+    sort: str
+    runs: str
+    runs_offered: tuple[str, ...]
+    empty_reason: str
+
+
+def page_data(store: Store, url: PageUrl) -> FailuresPage:
     flt, offset = url.filter, offset_of(url)
     found = failures.failures(store, flt, failures.MAX_CLUSTERS)
     shown = failures.matching_pattern(found, url.get("q"), bool(url.get("new")))
@@ -44,7 +61,7 @@ def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
         "patterns": shown[offset : offset + PAGE_SIZE],
         "found": len(shown),
         "of": len(found),
-        "fresh": sum(row["new"] for row in found),
+        "new": sum(row["new"] for row in found),
         "failures": sum(row["count"] for row in found),
         "offset": offset,
         "more": offset + PAGE_SIZE < len(shown),

@@ -141,7 +141,34 @@ def query(store: Store, url: PageUrl) -> _Shown:
     return _Shown(release, environment, environments, found)
 
 
-def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class GridHead(TypedDict):
+    """The head of the grid: its size and what can be chosen."""
+
+    release: str | None
+    releases: list[str]
+    environment: str | None
+    environments: Sequence[str]
+    unknown: list[str] | None
+    tests: int
+    columns: int
+    words: tuple[VerdictKind, ...]
+    kind: str
+    order: str
+    orders: tuple[str, ...]
+    topologies: list[str]
+    topology: str | None
+    priorities: list[str]
+    priority: str | None
+    runs: str
+    runs_offered: tuple[str, ...]
+    offset: int
+    size: int
+    more: bool
+    plurals: dict[str, str]
+    empty_reason: str
+
+
+def head_data(store: Store, url: PageUrl) -> GridHead:
     shown, offset = query(store, url), offset_of(url)
     found, release = shown.grid, shown.release
     return {

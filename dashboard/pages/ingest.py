@@ -20,7 +20,20 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import services
 from dashboard.callback_errors import log
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from data.answers.operations import FoundBuild, IngestSource, RequestPayload
+from data.answers.operations import (
+    BuildRemark,
+    Drop,
+    EmptyBuild,
+    EmptyRun,
+    FeedHealth,
+    FoundBuild,
+    Freshness,
+    Gap,
+    IngestSource,
+    LedgerRow,
+    LedgerState,
+    RequestPayload,
+)
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model import ids
@@ -31,7 +44,7 @@ from data.tasks import ledger, poll_status, requests
 from data.tasks.build_lookups import build_statuses
 
 PATH, NAME = "/ingest", "Ingest"
-STATES = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE, ledger.FAILED)
+STATES: tuple[LedgerState, ...] = (ledger.NEW, ledger.RUNNING, ledger.RETRY, ledger.RECHECK, ledger.GONE, ledger.FAILED)
 AUTHOR = "dashboard"
 REQUESTS = 20
 MAX_ROWS = 100
@@ -130,7 +143,31 @@ def _reason(error: ValueError) -> str:
     return f"{'.'.join(str(part) for part in first['loc'][:1])} {first['msg']}".strip()
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class IngestPage(TypedDict):
+    """The sources, open work, requests, and what is missing."""
+
+    sources: list[SourceRow]
+    last_sign: str | None
+    fresh: Freshness
+    feed: FeedHealth | None
+    rechecks: int
+    configured: list[str]
+    states: tuple[LedgerState, ...]
+    source: str | None
+    state: str | None
+    offset: int
+    more: bool
+    ledger: list[LedgerRow]
+    requests: list[RequestRow]
+    discovery: Discovery | None
+    gaps: list[Gap]
+    drops: list[Drop]
+    empty_runs: list[EmptyRun]
+    empty_builds: list[EmptyBuild]
+    remarks: list[BuildRemark]
+
+
+def page_data(store: Store, url: PageUrl) -> IngestPage:
     url.filter  # noqa: B018 - raises FilterError as on every screen
     source, state, offset = url.get("source") or None, url.get("state") or None, offset_of(url)
     sources = [_source(row) for row in ingest_status.status(store)]

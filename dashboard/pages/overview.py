@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from dash import Dash, html
 
@@ -58,7 +58,29 @@ def register(app: Dash) -> None:
     rendering.register(app, "overview", PATH, "overview.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class ShownTile(Tile):
+    """A tile with the progress of its running run, and the reasons that its chips do not show."""
+
+    running: RunProgressRow | None
+    notes: list[str]
+
+
+class OverviewPage(TypedDict):
+    """The tiles, the worst first, and the latest runs; `narrowed`: what the filter leaves out."""
+
+    narrowed: list[str]
+    wider: str
+    tiles: list[ShownTile]
+    not_ready: int
+    quiet: int
+    recent: list[Run]
+    is_empty: bool
+    sources: list[str]
+    pass_rate_definition: str
+    window: int
+
+
+def page_data(store: Store, url: PageUrl) -> OverviewPage:
     flt = replace(url.filter, version=None)
     found = releases.tiles(store, flt)
     tested = {tile["release"] for tile in found if _tested(store, tile["release"], flt)}

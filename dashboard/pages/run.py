@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Required, TypedDict
 
 from dash import Dash, html
 
@@ -14,11 +14,13 @@ from dashboard.api_links import ApiCall, api_call
 from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from dashboard.pages.compare import MAX_ROWS, MEANINGS, class_rows
-from dashboard.pages.overview import progress
-from data.answers.bugs import Bug
+from dashboard.pages.overview import RunProgressRow, progress
+from data.answers.base import VerdictKind
+from data.answers.bugs import Bug, ModuleBugs
+from data.answers.evidence import ComparisonClass
 from data.answers.gate import Gate, GateLeftOut
-from data.answers.runs import Comparison, Run, RunDetail
-from data.answers.verdicts import Excluded, Verdict
+from data.answers.runs import ComparedTest, Comparison, Module, Priority, Result, Run, RunDetail
+from data.answers.verdicts import Excluded, Failure, Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
 from data.queries import bugs, compare, failures, gate, results, runs
@@ -68,7 +70,35 @@ class RunData:
     verdicts: list[Verdict]
 
 
-def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
+class RunPage(TypedDict):
+    """What all views of a run show."""
+
+    run: RunDetail
+    base: RunDetail | None
+    bases: list[tuple[str, list[Run]]]
+    baseline: str | None
+    lane_runs: list[Run]
+    running: RunProgressRow | None
+    pass_rate_definition: str
+    window: int
+    then: str | None
+    everywhere: bool
+    view: str
+    verdict_kinds: tuple[VerdictKind, ...]
+    by_kind: dict[VerdictKind, int]
+    incomplete_text: str
+    classes: Mapping[str, tuple[str, str]]
+    changes: Comparison | None
+    gate: Gate
+    excluded_text: str
+    patterns: list[Failure]
+    exclusions: Excluded
+    module: str | None
+    flt: Filter
+
+
+def page_data(store: Store, url: PageUrl, run: str) -> Mapping[str, object]:
+    """RunPage, and the data of the open view."""
     flt = url.filter
     scope = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
     this = _run(store, flt, run, scope)
@@ -95,7 +125,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
     )
     kind = url.choice("view", VIEWS, VIEWS[0])
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
-    context = {
+    page: RunPage = {
         "run": this,
         "base": base,
         "baseline": baseline,
@@ -119,7 +149,7 @@ def page_data(store: Store, url: PageUrl, run: str) -> dict[str, Any]:
         "module": flt.module,
         "flt": flt,
     }
-    return context | (_VIEW_DATA[kind](store, url, data) if kind in _VIEW_DATA else {})
+    return {**page, **_VIEW_DATA[kind](store, url, data)} if kind in _VIEW_DATA else page
 
 
 def _gate(store: Store, data: RunData, flt: Filter) -> Gate:
@@ -206,7 +236,16 @@ def _current(lane_runs: list[Run]) -> set[str]:
     return {run["id"] for run in lane_runs[: ended + 1]}
 
 
-def _modules(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
+class ModulesView(TypedDict):
+    """The modules, sorted, and the priorities."""
+
+    modules: list[Module]
+    sort: str
+    priorities: list[Priority]
+    bugs: dict[str, ModuleBugs]
+
+
+def _modules(store: Store, url: PageUrl, data: RunData) -> ModulesView:
     run, base = data.run["id"], data.base["id"] if data.base else None
     rows = runs.modules(store, run, data.scope, base)
     name = url.choice("sort", (*SORTS, *(f"-{known}" for known in SORTS)), "state")
@@ -225,7 +264,18 @@ def _bugs(store: Store, data: RunData, tests: Iterable[str]) -> dict[str, list[B
     return bugs.bugs_of_tests(store, tuple(tests), Filter(data.run["release"]))
 
 
-def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
+class BrokenView(TypedDict):
+    """The tests with a verdict."""
+
+    kind: str
+    offset: int
+    found: int
+    more: bool
+    verdicts: list[Verdict]
+    bugs: dict[str, list[Bug]]
+
+
+def _broken(store: Store, url: PageUrl, data: RunData) -> BrokenView:
     kind, offset = url.choice("kind", KINDS, ""), offset_of(url)
     rows = [verdict for verdict in data.verdicts if not kind or kind == verdict["kind"]]
     page = rows[offset : offset + PAGE_SIZE]
@@ -239,7 +289,22 @@ def _broken(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     }
 
 
-def _changes(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
+class ChangesView(TypedDict, total=False):
+    """The tests of a class of the comparison."""
+
+    found: Required[Comparison | None]
+    bugs: dict[str, list[Bug]]
+    classes: Mapping[str, tuple[str, str]]
+    chosen: ComparisonClass
+    rows: list[ComparedTest]
+    noise: list[ComparedTest]
+    noise_count: int
+    offset: int
+    more: bool
+    row_count: int
+
+
+def _changes(store: Store, url: PageUrl, data: RunData) -> ChangesView:
     if not data.changes:
         return {"found": None}
     rows = class_rows(url, data.changes)
@@ -247,7 +312,19 @@ def _changes(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     return {"found": data.changes, "bugs": _bugs(store, data, (row["test"] for row in shown)), **rows}
 
 
-def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
+class FailedView(TypedDict):
+    """Results of one status."""
+
+    status: str
+    offset: int
+    more: bool
+    results: list[Result]
+    kinds: dict[str, list[VerdictKind]]
+    bugs: dict[str, list[Bug]]
+    modules: list[str]
+
+
+def _failed(store: Store, url: PageUrl, data: RunData) -> FailedView:
     offset, status = offset_of(url), url.choice("status", STATUSES, "failed")
     run = data.run["id"]
     rows = results.run_results(
@@ -264,7 +341,13 @@ def _failed(store: Store, url: PageUrl, data: RunData) -> dict[str, Any]:
     }
 
 
-_VIEW_DATA = {"modules": _modules, "broken": _broken, "changes": _changes, "failed": _failed}
+ViewData = ModulesView | BrokenView | ChangesView | FailedView
+_VIEW_DATA: dict[str, Callable[[Store, PageUrl, RunData], ViewData]] = {
+    "modules": _modules,
+    "broken": _broken,
+    "changes": _changes,
+    "failed": _failed,
+}
 
 
 def as_api_call(store: Store, url: PageUrl, run: str) -> ApiCall:

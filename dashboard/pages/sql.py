@@ -6,13 +6,14 @@ calls `POST /api/v1/sql` itself (assets/sql-console.js), so that closing the con
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 from urllib.parse import quote, urlencode
 
 from dash import Dash, html
 
 from dashboard import rendering
 from dashboard.page_url import PageUrl
+from data.answers.operations import SavedQuery, TableMeaning
 from data.lake.store import Store
 from data.sql_console import dictionary, sandbox, saved_queries
 from data.sql_console.examples import EXAMPLES
@@ -44,7 +45,26 @@ def register(app: Dash) -> None:
     rendering.register(app, "sql-side", PATH, "sql_side.html", side_data)
 
 
-def editor_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class EditorLimits(TypedDict):
+    seconds: float
+    memory: str
+    rows: int
+    megabytes: int
+
+
+class LinkedQuery(SavedQuery):
+    link: str
+
+
+class SqlEditor(TypedDict):
+    """What the editor offers, and its limits."""
+
+    rows_offered: tuple[int, ...]
+    rows: int
+    limits: EditorLimits
+
+
+def editor_data(store: Store, url: PageUrl) -> SqlEditor:
     return {
         "rows_offered": ROWS,
         "rows": ROWS[1],
@@ -57,11 +77,19 @@ def editor_data(store: Store, url: PageUrl) -> dict[str, Any]:
     }
 
 
-def side_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class SqlSide(TypedDict):
+    """Tables, examples (question, link) and saved queries."""
+
+    tables: list[TableMeaning]
+    examples: list[tuple[str, str]]
+    saved: list[LinkedQuery]
+
+
+def side_data(store: Store, url: PageUrl) -> SqlSide:
     return {
         "tables": dictionary.tables(),
         "examples": [(example.question, link(example.sql, example.chart)) for example in EXAMPLES],
-        "saved": [row | {"link": link(row["sql"])} for row in saved_queries.saved(store, url.filter)],
+        "saved": [{**row, "link": link(row["sql"])} for row in saved_queries.saved(store, url.filter)],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from statistics import median
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from dash import Dash, html
 
@@ -13,7 +13,10 @@ from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from data.answers.tests import Attempt, HistoryRow
+from data.answers.bugs import Bug
+from data.answers.statistics import RateHistory, Suspects
+from data.answers.tests import Attempt, HistoryRow, TestDetail
+from data.answers.verdicts import Verdict
 from data.lake.store import Store
 from data.queries import bugs, tests
 from data.verdicts import rate_segments, suspects, verdicts
@@ -36,7 +39,28 @@ def register(app: Dash) -> None:
     rendering.register(app, "test", PATH, "test.html", page_data)
 
 
-def page_data(store: Store, url: PageUrl, test: str) -> dict[str, Any]:
+class TestPage(TypedDict):
+    """A test, its newest results, and why it failed."""
+
+    test: TestDetail
+    history: list[HistoryRow]
+    rows: list[HistoryRow]
+    offset: int
+    more: bool
+    splits: tuple[str, ...]
+    split: tuple[str, ...]
+    lanes: list[Strip]
+    reasons: list[Reason]
+    pager: ShownFailure | None
+    segments: list[RateHistory]
+    suspects: list[Suspects]
+    chart: DurationChart | None
+    verdicts: list[Verdict]
+    bugs: list[Bug]
+    counts: dict[str, int]
+
+
+def page_data(store: Store, url: PageUrl, test: str) -> TestPage:
     this = tests.test(store, test)
     if this is None:
         raise rendering.UnknownError(f"No test {test}. The link may belong to another installation.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import Response, request
@@ -107,7 +107,24 @@ def query(store: Store, url: PageUrl) -> list[Series]:
     return trends.trend(store, flt, by, group, *time_range(url.query))["series"]
 
 
-def head_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class TrendsHead(TypedDict):
+    """The head of the trends; `mixed`: environments that share a line."""
+
+    by: str
+    group: str | None
+    groups: dict[str, str]
+    bars: str
+    runs: str
+    runs_offered: tuple[str, ...]
+    series: list[Series]
+    panels: int
+    mixed: list[str]
+    span: list[str | None]
+    points: int
+    pass_rate_definition: str
+
+
+def head_data(store: Store, url: PageUrl) -> TrendsHead:
     flt, by, group = _parameters(url)
     series = query(store, url)
     return {
@@ -132,7 +149,15 @@ def _mixed(series: list[Series]) -> list[str]:
     return sorted({name or "none" for names in found if len(names) > 1 for name in names})
 
 
-def table_data(store: Store, url: PageUrl) -> dict[str, Any]:
+class TrendsTable(TypedDict):
+    """The newest points."""
+
+    rows: list[Point]
+    of: int
+    by: str
+
+
+def table_data(store: Store, url: PageUrl) -> TrendsTable:
     rows: list[Point] = [{**point, "series": line["name"]} for line in query(store, url) for point in line["points"]]
     rows.sort(key=lambda point: (point.get("day") or "", point.get("rank") or 0), reverse=True)
     return {"rows": rows[:TABLE_ROWS], "of": len(rows), "by": _parameters(url)[1]}
