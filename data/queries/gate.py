@@ -96,8 +96,8 @@ def gate(
         base = _baseline(store, candidate, baseline)
     except _UnknownError as error:
         found = answer["run"]
-        going_on = f"{gate_text.running(found)} " if found is not None and found["state"] == "running" else ""
-        return {**answer, "reason": f"{going_on}{error}", "pending": error.pending}
+        texts = [] if found is None else gate_text.unfinished(found, _lacking(store, found, flt))
+        return {**answer, "reason": " ".join([*texts, str(error)]), "pending": error.pending}
 
     scope = replace(candidate.lane, module=flt.module, topology=flt.topology)
     failing = _failing(store, scope, candidate, base)

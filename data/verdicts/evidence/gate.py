@@ -58,15 +58,20 @@ def decide(
     """
     found = reason(run, baseline, new, max_new, kinds)
     so_far = f" So far: {found}" if new else ""
-    if run["state"] == "running":
-        return {"state": UNKNOWN, "reason": running(run) + so_far, "pending": True}
-    if lacking is not None:
-        lacks = incomplete_text(_facts(run, lacking))
-        return {"state": UNKNOWN, "reason": lacks + so_far, "pending": lacking["pending"]}
+    if texts := unfinished(run, lacking):
+        pending = run["state"] == "running" or (lacking is not None and lacking["pending"])
+        return {"state": UNKNOWN, "reason": texts[0] + so_far, "pending": pending}
     if not results:
         no_results = f"Run #{run['number']} has no results in this module or topology."
         return {"state": UNKNOWN, "reason": no_results, "pending": False}
     return {"state": CLOSED if new > max_new else PASSED, "reason": found, "pending": False}
+
+
+def unfinished(run: Run, lacking: Lacks | None) -> list[str]:
+    """That the run goes on or is incomplete, in a sentence; empty for a complete one."""
+    if run["state"] == "running":
+        return [running(run)]
+    return [] if lacking is None else [incomplete_text(_facts(run, lacking))]
 
 
 def _facts(run: Run, lacking: Lacks) -> RunFacts:

@@ -96,6 +96,13 @@ def test_an_unanswerable_query_is_unknown_with_its_reason(two_passes, query, rea
     assert answer["state"] == "unknown" and reason in answer["reason"] and answer["pending"] is pending
 
 
+def test_an_incomplete_first_run_names_what_it_lacks_and_the_missing_baseline(world, own):
+    world.run({"routing": {"a": "P"}, "storage": None})
+    answer = gate(world.store, own)
+    assert (answer["state"], answer["pending"]) == ("unknown", False)
+    assert answer["reason"].startswith("Run #1 is incomplete: 1 of 2 builds is missing. No complete run before #1")
+
+
 def test_a_run_that_is_not_whole_is_never_green(world, own):
     world.history({"a": "PP"})
     run, builds, listed_builds = world.prepare({"routing": {"a": "F", "b": "F"}, "storage": None}, state="running")
