@@ -75,12 +75,13 @@ def read_import(
     """Read the results of a build. Unreadable files become warnings and a flag. `stored` is called only if number or
     start time are neither given nor in the reports.
 
-    Reports without a test are a build without results, which is broken. Raises ValueError if no file is a report that
-    can be read, BadArchiveError; LimitError where they exceed the bundle's allowance.
+    Reports without a test, or that cannot be read, are a build without results, which is broken: the build before must
+    not be judged in its place. Raises ValueError if no file is a report, BadArchiveError; LimitError where they exceed
+    the bundle's allowance.
     """
     files = deduplicate_paths(bundle.files)
     results = read_build(_inputs(files), roots=roots, allowance=bundle.allowance)
-    if not results.cases and not _warn_of_empty_reports(results):
+    if not results.cases and not _warn_of_empty_reports(results) and not results.missing:
         problems = [f"{path}: {why}" for path, why in (*bundle.unreadable, *bundle.skipped)]
         problems += [str(warning) for warning in results.warnings]
         why = "; ".join(problems[:3]) or "none of them is a report of a known kind"

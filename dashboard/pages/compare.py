@@ -45,7 +45,20 @@ def register(app: Dash) -> None:
     rendering.register(app, "compare", PATH, "compare.html", page_data)
 
 
-class ComparePage(TypedDict, total=False):
+class ClassRows(TypedDict, total=False):
+    """The variables of comparison_classes.html: the tests of the chosen class; `noise` are those that are folded."""
+
+    classes: Mapping[str, tuple[str, str]]
+    chosen: ComparisonClass
+    rows: list[ComparedTest]
+    noise: list[ComparedTest]
+    noise_count: int
+    offset: int
+    more: bool
+    row_count: int
+
+
+class ComparePage(ClassRows, total=False):
     """Two runs or releases; without an answer, what can be chosen."""
 
     offered: Required[list[Run]]
@@ -59,14 +72,6 @@ class ComparePage(TypedDict, total=False):
     of_releases: bool
     pass_rate_definition: str
     bugs: dict[str, list[Bug]]
-    classes: Mapping[str, tuple[str, str]]
-    chosen: ComparisonClass
-    rows: list[ComparedTest]
-    noise: list[ComparedTest]
-    noise_count: int
-    offset: int
-    more: bool
-    row_count: int
 
 
 def page_data(store: Store, url: PageUrl) -> ComparePage:
@@ -106,19 +111,6 @@ def page_data(store: Store, url: PageUrl) -> ComparePage:
         "bugs": known,
         **rows,
     }
-
-
-class ClassRows(TypedDict):
-    """The variables of comparison_classes.html: the tests of the chosen class; `noise` are those that are folded."""
-
-    classes: Mapping[str, tuple[str, str]]
-    chosen: ComparisonClass
-    rows: list[ComparedTest]
-    noise: list[ComparedTest]
-    noise_count: int
-    offset: int
-    more: bool
-    row_count: int
 
 
 def class_rows(url: PageUrl, found: Comparison) -> ClassRows:

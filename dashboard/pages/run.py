@@ -13,13 +13,12 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.formats import plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
-from dashboard.pages.compare import MAX_ROWS, MEANINGS, class_rows
+from dashboard.pages.compare import MAX_ROWS, MEANINGS, ClassRows, class_rows
 from dashboard.pages.overview import RunProgressRow, progress
 from data.answers.base import VerdictKind
 from data.answers.bugs import Bug, ModuleBugs
-from data.answers.evidence import ComparisonClass
 from data.answers.gate import Gate, GateLeftOut
-from data.answers.runs import ComparedTest, Comparison, Module, Priority, Result, Run, RunDetail
+from data.answers.runs import Comparison, Module, Priority, Result, Run, RunDetail
 from data.answers.verdicts import Excluded, Failure, Verdict
 from data.lake.store import Store
 from data.model.filters import Filter
@@ -289,19 +288,11 @@ def _broken(store: Store, url: PageUrl, data: RunData) -> BrokenView:
     }
 
 
-class ChangesView(TypedDict, total=False):
+class ChangesView(ClassRows, total=False):
     """The tests of a class of the comparison."""
 
     found: Required[Comparison | None]
     bugs: dict[str, list[Bug]]
-    classes: Mapping[str, tuple[str, str]]
-    chosen: ComparisonClass
-    rows: list[ComparedTest]
-    noise: list[ComparedTest]
-    noise_count: int
-    offset: int
-    more: bool
-    row_count: int
 
 
 def _changes(store: Store, url: PageUrl, data: RunData) -> ChangesView:

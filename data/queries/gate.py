@@ -279,11 +279,12 @@ def _lacking(store: Store, run: Run, flt: Filter) -> gate_text.Lacks | None:
         WHERE rb.run = ? AND rb.build IS NULL AND l.state IS DISTINCT FROM 'gone'"""
     pending = any(gap.build is None for gap in missing) and store.value(sql, [ids.number(run["id"])]) > 0
     partial = [gap for gap in found if gap.why == "partial"]
+    explained = [gap for gap in (*missing, *partial) if gap.reason is not None]
     return {
         "missing": len(missing),
         "aborted": len(found) - len(missing) - len(partial),
         "partial": len(partial),
-        "first_partial": f"{partial[0].job} #{partial[0].number}: {partial[0].reason}" if partial else None,
+        "first_partial": f"{explained[0].job} #{explained[0].number}: {explained[0].reason}" if explained else None,
         "pending": pending,
     }
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
-from data.answers.base import Id, Status
+from data.answers.base import Id
 from data.answers.tests import Attempt, FoundTest, HistoryRow, Metadata, Test, TestDetail, TestName
 from data.cache.result_arrays import results_key
 from data.lake.cached_query import cached_query, of_build, of_release, release_dependencies
@@ -48,19 +48,6 @@ class _ResultRow(AttemptRow):
     kind: Literal["failure", "error"] | None
     duration_s: float | None
     signature: int | None
-
-
-class _AttemptText(TypedDict):
-    topology: str
-    attempt: int
-    is_final: bool
-    status: Status
-    kind: Literal["failure", "error"] | None
-    host: str | None
-    duration_s: float | None
-    message: str | None
-    trace: str | None
-    output: str | None
 
 
 class _BuildFacts(TypedDict):
@@ -326,7 +313,7 @@ def attempts(
             USING (test, topology, attempt)
         ORDER BY r.topology, r.attempt""",
         parameters,
-        _AttemptText,
+        Attempt,
     )
     return [
         {

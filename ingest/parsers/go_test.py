@@ -39,7 +39,8 @@ def looks_like(head: str) -> bool:
 def parse(stream: ReportStream) -> Report:
     """Parse one stream. The package is the class; tests with subtests count besides them, as go counts.
 
-    A test that has begun and not ended fails if its package failed, or if the stream ends. A package that fails without
+    A test that has begun and not ended fails if its package failed, or if the stream ends. The stream is cut off if a
+    package or a test has no end, or its last line is no whole event. A package that fails without
     a failed test (it was not built, or failed in TestMain) is one failed test, TestMain. If a package runs again with
     nothing but tests that had failed, these were retried; any other repetition is a result of its own (-count).
     """
@@ -49,7 +50,8 @@ def parse(stream: ReportStream) -> Report:
     return reader.report()
 
 
-def _events(stream: ReportStream) -> Iterator[JsonObject]:
+def _events(stream: ReportStream) -> Iterator[JsonObject | None]:
+    """The events; None for the beginning of one, which other lines may follow."""
     whole = True
     while raw := stream.readline(LINE_BYTES):
         begins, whole = whole, raw.endswith(b"\n")
@@ -60,6 +62,7 @@ def _events(stream: ReportStream) -> Iterator[JsonObject]:
             try:
                 event = json.loads(line)
             except (ValueError, RecursionError):
+                yield None
                 continue
             if isinstance(event, dict) and isinstance(event.get("Action"), str):
                 yield event
@@ -83,12 +86,17 @@ class _Reader:
         self._builds: dict[str, Clip] = {}  # the compiler's output
         self._seen: set[str] = set()
         self._events = 0
+        self._is_broken_off = False  # in the middle of an event
+        self._has_package_events = False  # a selection of events may have none
         self._uncounted = 0
         self._started: float | None = None
         self._duration: float | None = None
         self._warnings: list[str] = []
 
-    def event(self, event: JsonObject) -> None:
+    def event(self, event: JsonObject | None) -> None:
+        self._is_broken_off = event is None
+        if event is None:
+            return
         self._events += 1
         action, package, test = str(event["Action"]), str(event.get("Package") or ""), str(event.get("Test") or "")
         if action.startswith("build-"):
@@ -105,6 +113,8 @@ class _Reader:
             known = self._packages[package] = _Open(when)
         if test:
             self._test(action, (package, test), event, when)
+        elif action == "start":
+            self._has_package_events = True
         elif action == "output" and known is not None:
             known.output.add(str(event.get("Output") or ""))
         elif action in _END:
@@ -148,6 +158,7 @@ class _Reader:
                 self._latest[package, case.name] = self._tests[-1]
 
     def _end_package(self, action: str, package: str, event: JsonObject) -> None:
+        self._has_package_events = True
         run = self._packages.pop(package, None) or _Open(None)
         duration = _elapsed(event)
         if duration is not None:
@@ -175,8 +186,15 @@ class _Reader:
         self._add(key, status, None, run, reason)
 
     def report(self) -> Report:
+        endless = next(iter(self._packages), None) if self._has_package_events else None
+        is_cut = self._is_broken_off or bool(self._open) or endless is not None
         if self._open:
-            self._warnings.append(f"{len(self._open)} tests have no end: the report ends before it")
+            tests = "1 test has" if len(self._open) == 1 else f"{len(self._open)} tests have"
+            self._warnings.append(f"{tests} no end: the report ends before it")
+        elif endless is not None:
+            self._warnings.append(f"the report ends before the end of package {endless}")
+        elif self._is_broken_off:
+            self._warnings.append("the report ends in the middle of an event")
         for key in list(self._open):
             self._end_open(key, FAILED, self._packages.get(key[0]) or _Open(None))
         if not self._seen:
@@ -194,6 +212,7 @@ class _Reader:
             suites=len({case.suite for case in cases}),
             duration_s=self._duration,
             warnings=self._warnings,
+            is_cut=is_cut,
             uncounted=self._uncounted,
             started_at=self._started,
         )

@@ -143,17 +143,20 @@ class _Reader(ElementHandler):
         status = [case.status for case in cases]
         tests = len(status) - (self.uncounted - level.uncounted)
         failures = status.count(FAILED) - (self.uncounted - level.uncounted)
-        skipped = status.count(SKIPPED)
+        passed, skipped = status.count(PASSED), status.count(SKIPPED)
         not_run = [count for name in ("skipped", "inconclusive") if (count := counts.get(name)) is not None]
         self.differences += totals.differences(
             {
                 "tests": counts.get("total"),
+                "passed": counts.get("passed"),
                 "failures": counts.get("failed"),
                 "skipped tests": sum(not_run) if not_run else None,
             },
             {
                 # Explicit tests that were not chosen count in neither.
-                "tests": (tests, tests - skipped, counts.get("testcasecount") or tests),
+                "tests": (tests, tests - skipped),
+                # Some writers count those that passed with a warning apart.
+                "passed": (passed, passed + (counts.get("warnings") or 0), passed - (counts.get("warnings") or 0)),
                 "failures": (failures,),
                 "skipped tests": (skipped, 0 if counts.get("total") == tests - skipped else skipped),
             },

@@ -47,7 +47,8 @@ def looks_like(head: str) -> bool:
 
 def parse(stream: ReportStream) -> Report:
     """Parse one stream. A failing TODO counts as skipped, a test point that only sums up its subtests is not counted,
-    and "Bail out!" is a failed test. A plan with another number of tests than ran gives a warning.
+    and "Bail out!" is a failed test. A plan with another number of tests than ran gives a warning; without any, the end
+    is missing.
 
     Subtests are indented, before their test point or in braces after it, or are comments before their test point
     (kselftest) if these have a plan. The class of an assertion of tape is the test, which is a comment before it.
@@ -80,6 +81,7 @@ class _Reader:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.planned = False
+        self._plan_indent = MAX_INDENT  # of the outermost plan
         self._differences: list[totals.Difference] = []
         self._levels: list[_Level] = []  # outer to inner
         self._last: Case | None = None  # the one that details belong to
@@ -122,6 +124,7 @@ class _Reader:
 
     def _plan(self, indent: int, plan: re.Match[str]) -> None:
         self.planned = True
+        self._plan_indent = min(self._plan_indent, indent)
         if plan["last"] == "0" and plan["why"]:
             self.report.warnings.append(f"all tests skipped: {clip(plan['why'], 200)}")
         level = next((level for level in self._levels if level.indent == indent), None)
@@ -256,6 +259,9 @@ class _Reader:
         for level in self._levels:
             self._compare(level, "" if level is self._levels[0] else "a block of subtests")
             self.report.cases.extend(level.cases)
+        if self.report.cases and (not self.planned or self._plan_indent > self._levels[0].indent):
+            self.report.is_cut = True
+            self.report.warnings.append("no plan (1..N): the end of the report may be missing")
         self.report.differ(self._differences)
 
 

@@ -64,11 +64,11 @@ def reasons(evidence: LaneEvidence) -> list[str]:
 
 
 def incomplete_text(run: RunFacts | Run) -> str:
-    """Such as "Run #12 is incomplete: 1 of 8 builds is missing, 1 was aborted."; for partial builds with the first of
-    them: "core #12: TEST-a.xml: declares 40 tests, 12 were read."."""
+    """Such as "Run #12 is incomplete: 1 of 8 builds has no results, 1 was aborted."; with the first reason that is
+    known: "core #12: TEST-a.xml: declares 40 tests, 12 were read."."""
     parts: list[str] = []
     for count, (one, many) in (
-        (run["missing"], ("is missing", "are missing")),
+        (run["missing"], ("has no results", "have no results")),
         (run["aborted"], ("was aborted", "were aborted")),
         (run["partial"], ("lacks a part of its results", "lack a part of their results")),
     ):
@@ -77,7 +77,7 @@ def incomplete_text(run: RunFacts | Run) -> str:
             parts.append(f"{count}{of} {one if count == 1 else many}")
     if not parts and run["result"] in ("FAILURE", "UNSTABLE"):
         parts = [f"Jenkins calls it {run['result']}, but nothing that was read of it failed"]
-    reason = f" {run['first_partial']}." if run["partial"] else ""
+    reason = f" {run['first_partial']}." if run["first_partial"] else ""
     return f"Run #{run['number']} is incomplete: {', '.join(parts) or 'it was aborted'}.{reason}"
 
 

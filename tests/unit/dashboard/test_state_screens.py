@@ -17,7 +17,7 @@ def test_overview_and_matrix_count_the_same_releases(world: World, screen):
     overview, matrix = screen("overview", "/"), screen("matrix", "/matrix")
     assert overview.title == "2 of 3 releases need attention" and matrix.title == "2 of 3 releases are not ready"
     tiles = {tile.one("heading").words[0]: tile for tile in overview.all("article")}
-    assert "Run #2 is incomplete: 1 of 2 builds is missing." in tiles["7.0"]
+    assert "Run #2 is incomplete: 1 of 2 builds has no results." in tiles["7.0"]
     assert "incomplete 2 of 2 passed" in tiles["7.0"], "in place of a rate of 100 %"
     assert "failing" in tiles["8.0"] and "No new run for" in tiles["8.0"]
     assert "stale" in tiles["9.0"]
@@ -37,7 +37,7 @@ def test_a_tile_shows_its_other_environments_with_their_own_state(world: World, 
 def test_a_run_that_lacks_a_build_shows_what_is_missing_and_no_full_rate(world: World, screen):
     world.series([GOOD, LACKING])
     run = screen("run", f"/runs/{ids.text(world.runs[-1].id)}")
-    assert "Run #2 is incomplete: 1 of 2 builds is missing." in run
+    assert "Run #2 is incomplete: 1 of 2 builds has no results." in run
     (row,) = [row for row in run.one("table").all("row") if "firewall" in row.text]
     assert "missing" in row and "usually about 5" in " ".join(row.tooltips)
 

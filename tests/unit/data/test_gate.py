@@ -100,7 +100,7 @@ def test_an_incomplete_first_run_names_what_it_lacks_and_the_missing_baseline(wo
     world.run({"routing": {"a": "P"}, "storage": None})
     answer = gate(world.store, own)
     assert (answer["state"], answer["pending"]) == ("unknown", False)
-    assert answer["reason"].startswith("Run #1 is incomplete: 1 of 2 builds is missing. No complete run before #1")
+    assert answer["reason"].startswith("Run #1 is incomplete: 1 of 2 builds has no results. No complete run before #1")
 
 
 def test_a_run_that_is_not_whole_is_never_green(world, own):
@@ -117,12 +117,12 @@ def test_a_run_that_is_not_whole_is_never_green(world, own):
     world.run({"routing": {"a": "P"}, "storage": None})
     lacking = gate(world.store, own)
     assert (lacking["state"], lacking["pending"]) == ("unknown", True)
-    assert lacking["reason"] == "Run #4 is incomplete: 1 of 2 builds is missing."
+    assert lacking["reason"] == "Run #4 is incomplete: 1 of 2 builds has no results."
     world.run({"routing": {"a": "F"}, "storage": None})
     failing_too = gate(world.store, own)
     assert failing_too["state"] == "unknown" and failing(failing_too) == {"a": "regression"}
     assert failing_too["reason"] == (
-        "Run #5 is incomplete: 1 of 2 builds is missing. So far: 1 test broke (limit 0), compared with #2."
+        "Run #5 is incomplete: 1 of 2 builds has no results. So far: 1 test broke (limit 0), compared with #2."
     )
 
 

@@ -150,7 +150,7 @@ def test_a_lane_has_one_state_on_tile_and_matrix(world):
     world.run({**GOOD, "storage": None})
     lane = same_everywhere(world)
     assert (lane["state"], lane["incomplete"]) == ("incomplete", True)
-    assert lane["reasons"][0] == "Run #5 is incomplete: 1 of 2 builds is missing."
+    assert lane["reasons"][0] == "Run #5 is incomplete: 1 of 2 builds has no results."
     world.run({"routing": None, "storage": {}})
     assert same_everywhere(world)["state"] == "broken"
 

@@ -81,9 +81,14 @@ def test_the_exit_code_of_an_import_shows_an_unreadable_file(tmp_path: Path, reg
     assert wrong.exit_code == 2 and "'yesterday' is not an ISO 8601 time" in wrong.stderr
     assert "'yesterday'" in json.loads(wrong.stdout)["error"]
     (reports / "a.xml").unlink()
-    nothing = regtracker(*arguments)
+    nothing = regtracker(*arguments, "--build", "2")
     answer = json.loads(nothing.stdout)
-    assert nothing.exit_code == 1 and answer["paths"] == [str(reports)] and "no test result" in answer["error"]
+    assert nothing.exit_code == 1 and answer["total"] == 0 and "b.xml: cannot be read" in answer["warnings"][0]
+    gate = regtracker("gate", "--release", "7.0")
+    assert gate.exit_code == 2 and "m #2: b.xml: cannot be read" in gate.stdout
+    (reports / "b.xml").unlink()
+    answer = json.loads(regtracker(*arguments).stdout)
+    assert answer["paths"] == [str(reports)] and "no test result" in answer["error"]
 
 
 @pytest.mark.parametrize("content", ['<testsuites tests="0"/>', "<testsuites></testsuites>", '<testsuite tests="0"/>'])

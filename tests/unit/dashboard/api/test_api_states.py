@@ -76,7 +76,7 @@ def test_the_gate_says_why_it_knows_nothing(world, own_client):
     fill(world)
     answer = get(own_client, "/gate?release=7.0&environment=prod")
     assert (answer["state"], answer["run"]["state"]) == ("unknown", "incomplete")
-    assert answer["reason"] == "Run #3 is incomplete: 1 of 2 builds is missing."
+    assert answer["reason"] == "Run #3 is incomplete: 1 of 2 builds has no results."
     assert get(own_client, "/gate?release=9.0")["state"] == "passed"
     assert get(own_client, "/gate?release=8.0")["reason"] == "0 tests broke (limit 0), compared with #8."
 

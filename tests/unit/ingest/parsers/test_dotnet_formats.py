@@ -184,3 +184,12 @@ def test_cut_files_keep_what_is_before_the_cut(text, kind):
     found, cut = parse_file("r.xml", io.BytesIO(text[: text.index("creaks")].encode()))
     assert (found, cut.status) == (kind, "recovered")
     assert [case.name for case in cut.cases if case.status == PASSED] != []
+
+
+def test_tests_that_a_run_of_nunit_declares_and_does_not_list_are_missing():
+    case = '<test-case name="a" fullname="N.a" result="Passed"/>'
+    whole, short = (
+        f'<test-run testcasecount="{n}" total="{n}" passed="{n}" failed="0">{case}</test-run>' for n in (1, 3)
+    )
+    assert nunit.parse(io.BytesIO(whole.encode())).missing == ""
+    assert nunit.parse(io.BytesIO(short.encode())).missing == "declares 3 tests, 1 was read"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,7 +106,26 @@ def test_a_package_that_fails_without_a_failed_test_is_a_failure():
 def test_a_stream_that_ends_too_early_is_not_green():
     report = read(line("run", "TestOne"), line("pass", "TestOne"), line("run", "TestTwo"), '{"Time":"2026-')
     assert [case.status for case in report.cases] == [PASSED, FAILED]
-    assert report.warnings == ["1 tests have no end: the report ends before it"]
+    assert report.warnings == ["1 test has no end: the report ends before it"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "warning"),
+    [
+        ([line("start"), line("run", "TestOne"), line("pass", "TestOne")], "before the end of package shop/cart"),
+        (
+            [line("run", "TestOne"), line("pass", "TestOne"), line("pass"), '{"Time":"2026-'],
+            "in the middle of an event",
+        ),
+    ],
+)
+def test_a_stream_that_is_cut_off_lacks_results(lines, warning):
+    report = read(*lines)
+    assert warning in report.warnings[0] and report.missing == "is cut off after 1 test"
+
+
+def test_a_selection_of_the_events_of_tests_is_whole():
+    assert read(line("run", "TestOne"), line("pass", "TestOne")).missing == ""
 
 
 def test_a_rerun_of_what_had_failed_is_an_attempt_and_count_is_not():

@@ -209,6 +209,13 @@ def test_plans_at_every_level():
     assert read("ok 1 - a\nok 2 - b\n1..2\n").warnings == []
 
 
+def test_a_report_without_a_plan_lacks_its_end():
+    assert read("ok 1 - a\n").missing == "is cut off after 1 test"
+    inner = read("ok 1 - a {\n    ok 1 - b\n    1..1\n}\n")
+    assert inner.missing and "no plan" in inner.warnings[-1]
+    assert read("ok 1 - a\n1..1\n").missing == "" == read("1..1\nok 1 - a\n").missing
+
+
 def test_a_run_that_bails_out_has_failed_though_all_before_passed():
     for text in ("1..3\nok 1 - a\nBail out! disk full\n", "1..3\nok 1 - a\nbail out!\n"):
         report = read(text)
