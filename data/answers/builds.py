@@ -26,9 +26,11 @@ class Build(AllCounts):
     state: Literal["running", "final"]
     health: Annotated[
         Literal["failing", "broken", "incomplete", "ok", "running"],
-        "broken: no results; incomplete: it was aborted, or results of it are missing",
+        "broken: no results; incomplete: results of it are missing",
     ]
-    missing_results: Annotated[str | None, "why results of the build are missing; null: none are known to be"]
+    missing_results: Annotated[
+        str | None, "why results of the build are missing, such as that it was aborted; null: none are known to be"
+    ]
     result: str | None
     agent: str | None
     url: str | None

@@ -221,9 +221,7 @@ class RunFacts(TypedDict):
     missing: Count
     aborted: Count
     partial: Annotated[Count, "builds that lack a part of their results"]
-    first_partial: Annotated[
-        str | None, "the first build that is partial or has no results for a known reason, and the reason"
-    ]
+    first_partial: Annotated[str | None, "the first build that lacks results for a known reason, and the reason"]
     result: str | None
     builds: Count
     incomplete: bool

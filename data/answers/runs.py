@@ -40,9 +40,7 @@ class Run(AllCounts):
     missing: Annotated[Count, "builds of the run without results"]
     aborted: Annotated[Count, "aborted builds of the run that have results"]
     partial: Annotated[Count, "builds of the run that have results, but lack some"]
-    first_partial: Annotated[
-        str | None, "the first build that is partial or has no results for a known reason, and the reason"
-    ]
+    first_partial: Annotated[str | None, "the first build that lacks results for a known reason, and the reason"]
     waiting: Annotated[Count, "missing builds not read yet: the run counts as running"]
     display_name: str | None
     url: str | None

@@ -40,7 +40,7 @@ DERIVED_TABLES = {
             count(*) FILTER (g.gap = 'aborted') AS aborted, count(*) FILTER (g.gap = 'waiting') AS waiting,
             count(*) FILTER (g.gap = 'partial') AS partial,
             arg_min(g.job || ' #' || g.number || ': ' || g.why, (g.job, g.number)) FILTER (
-                g.gap IN ('missing', 'partial') AND g.why IS NOT NULL) AS first_partial,
+                g.gap IN ('missing', 'aborted', 'partial') AND g.why IS NOT NULL) AS first_partial,
             count(*) FILTER (g.failed > 0 OR g.result IN {FAILED_RESULTS}) AS builds_failed, {sums("g")}
         FROM ({LISTED_BUILDS}) g GROUP BY g.run""",
     "gaps": f"""

@@ -26,8 +26,14 @@ UNREAD = """SELECT DISTINCT source, job, number, kind FROM ledger
 _UNTESTED_JOBS = """SELECT source, job, true AS untested FROM builds WHERE state = 'final'
     GROUP BY source, job HAVING max(total) = 0 AND count(*) > 3"""
 _B_COUNTS = ", ".join(f"b.{name}" for name in COUNTS)
-# SQL: the builds, also of a snapshot that is older than their column `missing_results`.
-BUILDS = "(FROM builds UNION ALL BY NAME SELECT NULL::VARCHAR AS missing_results WHERE false)"
+# SQL: why a final build `b` did not run to its end, or was not read to it; NULL: it did, and was.
+UNFINISHED = f"""CASE WHEN b.state = 'running' THEN NULL
+    WHEN b.result IN {ABORTED_RESULTS} THEN 'Jenkins calls it ' || b.result || ': it did not run to its end'
+    WHEN contains(' ' || b.flags || ' ', ' gone ') THEN 'Jenkins deleted it while it ran'
+    WHEN contains(' ' || b.flags || ' ', ' partial ') THEN 'it was read only while it ran' END"""
+# SQL: the builds; `missing_results` also says that a build is unfinished. Also of a snapshot older than that column.
+BUILDS = f"""(SELECT b.* REPLACE (nullif(concat_ws('; ', {UNFINISHED}, b.missing_results), '') AS missing_results)
+    FROM (FROM builds UNION ALL BY NAME SELECT NULL::VARCHAR AS missing_results WHERE false) b)"""
 # SQL: the builds `rb` that runs list, each with its stored build `b`. `gap` is why its results are not all there: NULL
 # (they are) | waiting | missing (not read, or without a result) | running | aborted | partial (some are missing; `why`
 # says which). A job that never tests anything lacks nothing while it succeeds.
@@ -38,7 +44,7 @@ LISTED_BUILDS = f"""SELECT rb.run, rb.source, rb.job, rb.number, rb.module, b.bu
             WHEN b.total = 0 AND NOT (coalesce(u.untested, false) AND coalesce(b.result, '') = 'SUCCESS'
                 AND b.missing_results IS NULL AND NOT regexp_matches(coalesce(b.flags, ''), 'differs|mismatch'))
                 THEN 'missing'
-            WHEN b.result IN {ABORTED_RESULTS} THEN 'aborted'
+            WHEN {UNFINISHED} IS NOT NULL THEN 'aborted'
             WHEN b.missing_results IS NOT NULL THEN 'partial' END AS gap
     FROM run_builds rb LEFT JOIN {BUILDS} b USING (build)
         LEFT JOIN ({WAITING}) l ON (rb.source, rb.job, rb.number) = (l.source, l.job, l.number)
@@ -46,10 +52,10 @@ LISTED_BUILDS = f"""SELECT rb.run, rb.source, rb.job, rb.number, rb.module, b.bu
 REBUILT = " rebuilt"  # how the message of every commit of a `rebuild` ends, but the last
 # SQL condition on `runs r` and its sums over builds `s`: the runs whose `run_state` is running.
 RUNNING = "(r.state = 'running' OR coalesce(s.builds_running + s.waiting, 0) > 0)"
-# SQL, on the same: whether builds of an ended run are missing, partial or were aborted, the run itself was aborted, or
-# Jenkins calls it failed and nothing that was read of it failed.
+# SQL, on the same: whether builds of an ended run are missing, partial or were aborted, the run itself was aborted
+# or deleted while it ran, or Jenkins calls it failed and nothing that was read of it failed.
 INCOMPLETE = f"""(NOT {RUNNING} AND (coalesce(s.missing + s.aborted + s.partial, 0) > 0
-    OR coalesce(r.result IN {ABORTED_RESULTS}, false)
+    OR (r.state = 'final' AND r.result IS NULL) OR coalesce(r.result IN {ABORTED_RESULTS}, false)
     OR (coalesce(r.result IN {FAILED_RESULTS}, false) AND s.total > 0 AND s.builds_failed = 0)))"""
 # States of a run, a module, a build and a lane, worst first.
 STATES = ("broken", "failing", "incomplete", "stale", "ok")
@@ -70,7 +76,6 @@ class BuildOutcome(TypedDict):
     """What the health of a build follows from."""
 
     state: Literal["running", "final"]
-    result: str | None
     missing_results: str | None
     total: int
     failed: int
@@ -118,11 +123,10 @@ def results_state(total: int, failed: int, incomplete: bool) -> ResultsState:
 
 
 def build_health(row: BuildOutcome) -> RunState:
-    """running | broken (no results) | failing | incomplete (aborted, or results of it are missing) | ok."""
+    """running | broken (no results) | failing | incomplete (results of it are missing) | ok."""
     if row["state"] == "running":
         return "running"
-    incomplete = row["result"] in ABORTED_RESULTS or row["missing_results"] is not None
-    return results_state(row["total"], row["failed"], incomplete)
+    return results_state(row["total"], row["failed"], incomplete=row["missing_results"] is not None)
 
 
 @overload

@@ -33,6 +33,7 @@ class _BuildRow(BuildOutcome):
     module: str
     started_at: datetime
     duration_s: float | None
+    result: str | None
     passed: int
     errors: int
     skipped: int

@@ -17,7 +17,7 @@ from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
-from data.queries.missing_results import gaps
+from data.queries.missing_results import LACKING, gaps
 from data.queries.runs import WITH_RESULTS, newest_complete
 from data.queries.runs import run as one_run
 from data.queries.runs import runs as newest_runs
@@ -279,7 +279,7 @@ def _lacking(store: Store, run: Run, flt: Filter) -> gate_text.Lacks | None:
         WHERE rb.run = ? AND rb.build IS NULL AND l.state IS DISTINCT FROM 'gone'"""
     pending = any(gap.build is None for gap in missing) and store.value(sql, [ids.number(run["id"])]) > 0
     partial = [gap for gap in found if gap.why == "partial"]
-    explained = [gap for gap in (*missing, *partial) if gap.reason is not None]
+    explained = [gap for gap in found if gap.why in LACKING and gap.reason is not None]
     return {
         "missing": len(missing),
         "aborted": len(found) - len(missing) - len(partial),

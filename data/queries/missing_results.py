@@ -18,7 +18,7 @@ from data.lake.cached_query import cached_query, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import ABORTED_RESULTS, BUILDS
+from data.model.measures import BUILDS
 
 LACKING = ("missing", "aborted", "partial")  # why a build lacks results for good, or until it can be read
 NEAREST = 5  # builds of a job that say what it usually tests
@@ -27,8 +27,8 @@ NEAREST = 5  # builds of a job that say what it usually tests
 @dataclass(frozen=True)
 class LackingBuild:
     """A listed build whose results are not all there. `why`: missing | aborted | partial | waiting | running, `reason`:
-    why it is partial. `results` are how many the build lacks, by owning module; None where other builds of its job do
-    not say."""
+    a text with details, if any are known. `results` are how many the build lacks, by owning module; None where other
+    builds of its job do not say."""
 
     job: str
     number: int
@@ -122,8 +122,7 @@ def _usual_results(store: Store, found: Sequence[_Gap]) -> dict[int, dict[str, i
         nearest AS (
             SELECT g.at, b.build, (b.release, b.environment) IS NOT DISTINCT FROM (g.release, g.environment) AS own
             FROM g JOIN {BUILDS} b USING (source, job)
-            WHERE b.state = 'final' AND b.total > 0 AND coalesce(b.result, '') NOT IN {ABORTED_RESULTS}
-                AND b.missing_results IS NULL AND b.number <> g.number
+            WHERE b.state = 'final' AND b.total > 0 AND b.missing_results IS NULL AND b.number <> g.number
             QUALIFY row_number() OVER (PARTITION BY g.at ORDER BY
                 (b.release, b.environment) IS DISTINCT FROM (g.release, g.environment), b.number > g.number,
                 abs(b.number - g.number), b.build) <= $nearest)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
-from data.model import ids
+from data.model import ids, measures
 from data.model.filter_sql import conditions, partitions
 from data.model.filters import Filter
 from data.model.sql_values import SqlParameters
@@ -25,8 +25,8 @@ HISTORY_RUNS = 300  # the most builds of a job, each in a run of its own, that a
 GONE_RUNS, GONE_AFTER = 60, timedelta(days=60)
 
 # SQL: why the results of build `b` are unfinished; empty if they are not.
-UNFINISHED = """CASE WHEN b.state = 'running' THEN 'running'
-    WHEN b.result IN ('ABORTED', 'NOT_BUILT') OR contains(' ' || b.flags || ' ', ' gone ') THEN 'aborted' ELSE '' END"""
+UNFINISHED = f"""CASE WHEN b.state = 'running' THEN 'running'
+    WHEN {measures.UNFINISHED} IS NOT NULL THEN 'aborted' ELSE '' END"""
 
 
 class LaneRun(NamedTuple):

@@ -75,10 +75,17 @@ def incomplete_text(run: RunFacts | Run) -> str:
         if count:
             of = "" if parts else f" of {counted(run['builds'], 'build')}"
             parts.append(f"{count}{of} {one if count == 1 else many}")
-    if not parts and run["result"] in ("FAILURE", "UNSTABLE"):
-        parts = [f"Jenkins calls it {run['result']}, but nothing that was read of it failed"]
     reason = f" {run['first_partial']}." if run["first_partial"] else ""
-    return f"Run #{run['number']} is incomplete: {', '.join(parts) or 'it was aborted'}.{reason}"
+    return f"Run #{run['number']} is incomplete: {', '.join(parts) or _unfinished(run['result'])}.{reason}"
+
+
+def _unfinished(result: str | None) -> str:
+    """Why a run is incomplete of which no build is."""
+    if result is None:
+        return "Jenkins deleted it while it ran"
+    if result in ("FAILURE", "UNSTABLE"):
+        return f"Jenkins calls it {result}, but nothing that was read of it failed"
+    return "it was aborted" if result == "ABORTED" else f"Jenkins calls it {result}"
 
 
 def _several(names: list[str]) -> str:

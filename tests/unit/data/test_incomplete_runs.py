@@ -216,6 +216,39 @@ def test_a_build_that_is_gone_is_not_waited_for(world, own):
     assert (answer["state"], answer["pending"]) == ("unknown", False)
 
 
+@pytest.mark.parametrize(
+    ("flag", "reason"), [("gone", "Jenkins deleted it while it ran"), ("unreadable", "it was read only while it ran")]
+)
+def test_a_build_that_was_read_only_while_it_ran_is_incomplete(world, own, flag, reason):
+    world.run(GOOD)
+    run, built, run_builds = world.prepare(GOOD, state="running")
+    built = [replace(build, flags=frozenset({"partial"})) for build in built]
+    world.write([run], built, run_builds)
+    never_ended(world, [(ledger.BUILD, build.job) for build in built] + [(ledger.RUN, run.job)], flag)
+    answer = newest(world)
+    assert (answer["state"], answer["aborted"]) == ("incomplete", 2)
+    assert answer["first_partial"] == f"{built[0].job} #2: {reason}"
+    found = builds.builds(world.store, own)[0]
+    assert (found["health"], found["missing_results"]) == ("incomplete", reason)
+    assert gate(world.store, own)["reason"].endswith(f"{reason}.")
+
+
+def test_a_run_that_jenkins_deleted_while_it_ran_is_incomplete(world, own):
+    world.run(GOOD)
+    run, _, run_builds = world.prepare(GOOD, state="running")
+    _, built, _ = world.prepare(GOOD, number=2)
+    world.write([run], built, run_builds)
+    never_ended(world, [(ledger.RUN, run.job)], "gone")
+    assert newest(world)["state"] == "incomplete"
+    assert gate(world.store, own)["reason"] == "Run #2 is incomplete: Jenkins deleted it while it ran."
+
+
+def never_ended(world: World, entries: list[tuple[str, str]], flag: str) -> None:
+    """Number 2 of these builds or runs (kind and job) was running when it was last read."""
+    found = [ledger.LedgerEntry("ci", job, 2, kind, ledger.GONE) for kind, job in entries]
+    world.store.transact("test", flag, lambda cursor: ledger.finish_builds(cursor, found, flag))
+
+
 def test_what_one_run_lacks_is_not_compared(world):
     world.series([{**GOOD, "storage": None}, GOOD])
     first, second = (ids.text(run.id) for run in world.runs)
