@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.model import ids
-from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, TestIdentity
+from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, ResultCounts, TestIdentity
 from data.model.measures import FAILED_RESULTS
 from data.model.run_record import RunRecord
 from data.verdicts.statistics import signatures
@@ -143,8 +143,8 @@ def _jenkins_differences(detail: JenkinsBuildDetail, results: BuildResults) -> l
     return totals.differences(declared, {measure: [count] for measure, count in read.items()}, totals.JENKINS)
 
 
-def count_results(cases: pa.Table) -> dict[str, int]:
-    """Final results of a build's table: total, passed, failed (including errors), errors, skipped."""
+def count_results(cases: pa.Table) -> ResultCounts:
+    """The final results of a build's table."""
     finals = cases.filter(cases["is_final"])
     statuses = Counter(finals["status"].to_pylist())
     return {

@@ -6,14 +6,14 @@ Today's tests are compared with the stored ones build by build: both are from th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pyarrow.compute as pc
 
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, TestIdentity
+from data.tasks.build_lookups import BuildRow
 from ingest.parsers.identity import identify
 
 MAX_EXAMPLES = 20
@@ -22,8 +22,7 @@ MAX_EXAMPLES = 20
 class StoredTests:
     """The stored tests of some builds."""
 
-    def __init__(self, store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
-        """`rows`: of the table `builds`."""
+    def __init__(self, store: Store, rows: Sequence[BuildRow]) -> None:
         self._of_build: dict[int, dict[int, int]] = defaultdict(dict)  # test -> its first position
         self._names: dict[int, TestIdentity] = {}
         self._store = store

@@ -21,7 +21,7 @@ from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
 from data.model.input_checks import believed
 from data.model.run_record import RunRecord
-from data.tasks.build_lookups import builds_of_job
+from data.tasks.build_lookups import BuildRow, builds_of_job
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, read_build
@@ -124,7 +124,7 @@ def store_imports(
     store.transact("import", f"{first.source}: {what}, {results} results", write)
 
 
-def rebuild_import(row: dict[str, Any], kept: Sequence[RawFile], roots: Sequence[str]) -> tuple[BuildRecord, RunRecord]:
+def rebuild_import(row: BuildRow, kept: Sequence[RawFile], roots: Sequence[str]) -> tuple[BuildRecord, RunRecord]:
     """An imported build from its raw files, by today's parsers; `row`: its row in `builds`. Raises BadArchiveError."""
     (description,) = [file for file in kept if file.kind == "import"]
     document = json.loads(raw_files.unpack(description))

@@ -10,16 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 import duckdb
 
 from data.lake.store import Store
 from data.model import ids
 from data.model.build_record import BuildRecord, RawFile
+from data.model.json_values import JsonObject
 from data.model.measures import REBUILT
 from data.model.run_record import RunBuildRecord, RunRecord
-from data.tasks.build_lookups import entry_contexts, stored_builds, stored_runs
+from data.tasks.build_lookups import BuildFacts, BuildRow, entry_contexts, stored_builds, stored_runs
 from data.tasks.ledger import BUILD, LedgerEntry
 from data.write import raw_files
 from data.write.builds import upsert_builds
@@ -39,7 +39,6 @@ from ingest.parsers.zip_archive import BadArchiveError
 Parent = tuple[str, str, int, datetime]  # RunRecord.parent
 
 CHUNK = 100  # builds whose raw files are read at once
-COMPARED = ("release", "version", "environment", "module", "total", "passed", "failed", "errors", "skipped", "flags")
 
 
 @dataclass
@@ -55,16 +54,16 @@ class Changes:
     examples: list[str] = field(default_factory=list)
     tests: IdentityChanges = field(default_factory=IdentityChanges)
 
-    def document(self) -> dict[str, Any]:
-        tests = {**self.tests.counts(), "examples": self.tests.examples()}
+    def document(self) -> JsonObject:
+        tests: JsonObject = {**self.tests.counts(), "examples": [*self.tests.examples()]}
         return {**vars(self), "fields": dict(self.fields), "tests": tests}
 
-    def note(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        differ = [name for name in COMPARED if before[name] != after[name]]
+    def note(self, before: BuildRow, after: BuildFacts) -> None:
+        differ = [name for name in BuildFacts.__annotations__ if before.get(name) != after.get(name)]
         self.changed += bool(differ)
         self.fields.update(differ)
         if differ and len(self.examples) < 20:
-            parts = ", ".join(f"{name} {before[name]!r} -> {after[name]!r}" for name in differ)
+            parts = ", ".join(f"{name} {before.get(name)!r} -> {after.get(name)!r}" for name in differ)
             self.examples.append(f"{before['job']} #{before['number']}: {parts}")
 
 
@@ -114,7 +113,7 @@ def _refresh(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def _rebuild_builds(
-    store: Store, rows: list[dict[str, Any]], layouts: dict[str, JobLayout], environments: dict[Parent, str]
+    store: Store, rows: Sequence[BuildRow], layouts: dict[str, JobLayout], environments: dict[Parent, str]
 ) -> Iterator[tuple[BuildRecord, RunRecord | None] | None]:
     """Each build by today's code; None if its raw files are missing or its source is no longer configured.
     `environments`: those of the orchestrating builds."""
@@ -140,7 +139,7 @@ def _rebuild_builds(
 
 
 def _rebuild_build(
-    row: dict[str, Any], layout: JobLayout | None, kept: list[RawFile], parents: list[RunRecord], roots: Sequence[str]
+    row: BuildRow, layout: JobLayout | None, kept: list[RawFile], parents: list[RunRecord], roots: Sequence[str]
 ) -> tuple[BuildRecord, RunRecord | None] | None:
     by_kind = {file.kind: file for file in kept}
     if layout is None or "build" not in by_kind or "no_raw" in row["flags"].split():
@@ -156,10 +155,12 @@ def _rebuild_build(
     return build, run
 
 
-def _comparable_facts(build: BuildRecord) -> dict[str, Any]:
-    names = ("release", "version", "environment", "module")
+def _comparable_facts(build: BuildRecord) -> BuildFacts:
     return {
-        **{name: getattr(build, name) for name in names},
+        "release": build.release,
+        "version": build.version,
+        "environment": build.environment,
+        "module": build.module,
         **count_results(build.cases),
         "flags": " ".join(sorted(build.flags)),
     }

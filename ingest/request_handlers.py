@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from data.answers.operations import RequestState
 from data.lake.store import Store
 from data.model import ids
 from data.tasks import ledger, requests
@@ -116,7 +117,7 @@ def _build(context: HandlerContext, request: WorkRequest) -> None:
         errors += [entry.error for entry in left if entry and entry.error]
         done = start + len(chunk)
         requests.report_progress(context.store, request, WORKING, progress={"done": done, "total": len(wanted)})
-    state = FAILED if len(errors) == len(wanted) else DONE
+    state: RequestState = FAILED if len(errors) == len(wanted) else DONE
     if len(wanted) > 1 and errors:
         errors[0] = f"{len(errors)} of {len(wanted)} builds could not be read; they will be tried again: {errors[0]}"
     progress = {"done": done, "total": len(wanted)}

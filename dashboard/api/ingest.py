@@ -30,6 +30,7 @@ from data.answers.operations import Drop, Gap, IngestSource, LedgerRow, Request
 from data.lake.store import Store
 from data.model import filters, ids, input_checks
 from data.model.filters import Filter
+from data.model.json_values import JsonObject
 from data.model.measures import iso
 from data.queries import ingest_status
 from data.tasks import requests
@@ -139,10 +140,10 @@ class IngestRequest(BaseModel):
         return self
 
     @property
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> JsonObject:
         given = {"url": self.url, "from": self.from_, "to": self.to}
-        texts = {name: str(value) for name, value in given.items() if value is not None}
-        return texts | ({"urls": self.urls} if self.urls else {})
+        payload: JsonObject = {name: str(value) for name, value in given.items() if value is not None}
+        return payload | ({"urls": [*self.urls]} if self.urls else {})
 
 
 @routes.post(

@@ -408,18 +408,19 @@ class Store:
             migrations.refuse_newer([one_row(cursor.execute("SELECT max(number) FROM migrations"))[0]])
             self._check_schema_at = time.monotonic() + SCHEMA_CHECK_S
 
-    def write_unversioned(self, work: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+    def write_unversioned(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction without a snapshot. It may write only tables of the catalog database that are
         not part of the lake."""
         cursor = self._lake_cursor()
         with self._write_lock, self._writer_lock():
             cursor.execute("BEGIN")
             try:
-                work(cursor)
+                answer = work(cursor)
                 cursor.execute("COMMIT")
             except BaseException:
                 roll_back(cursor)
                 raise
+            return answer
 
     def close(self) -> None:
         if self._memory_tables is not None and self._pinned is None:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pyarrow as pa
 
@@ -95,6 +95,16 @@ class RawFile:
     encoding: str
     size: int
     content: bytes
+
+
+class ResultCounts(TypedDict):
+    """The final results of a build. Failed includes errors."""
+
+    total: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 import pyarrow as pa
 
 from data.answers.operations import LedgerState
 from data.lake.cursors import registered
 from data.lake.store import Store
-from data.model.build_record import BuildKey
+from data.model.build_record import BuildKey, ResultCounts
 from data.model.run_record import RUN_FACTS, RunRecord
 from data.tasks.ledger import GONE_FOR, RUN, LedgerEntry
 
@@ -140,19 +140,53 @@ def builds_of_job(store: Store, source: str, job: str) -> list[tuple[int, dateti
     return store.cursor().execute(sql, [source, job]).fetchall()
 
 
-def stored_builds(store: Store, since: datetime | None = None) -> list[dict[str, Any]]:
-    """The rows of all stored builds without parameters and causes, oldest first."""
+class BuildFacts(ResultCounts):
+    """What the rules and parsers make of a build."""
+
+    release: str
+    version: str | None
+    environment: str
+    module: str
+    flags: str
+
+
+class BuildRow(BuildFacts):
+    """A stored build, without what only screens show."""
+
+    build: int
+    source: str
+    job: str
+    number: int
+    started_at: datetime
+    artifacts: int
+    ingested_at: datetime
+
+
+class ParentRow(TypedDict):
+    """A stored orchestrating build, with the release of one of its runs."""
+
+    source: str
+    job: str
+    number: int
+    started_at: datetime
+    release: str
+
+
+def stored_builds(store: Store, since: datetime | None = None) -> list[BuildRow]:
+    """All stored builds, oldest first."""
     return store.rows(
-        """SELECT * EXCLUDE (parameters, causes) FROM builds WHERE $since IS NULL OR started_at >= $since
+        f"""SELECT {", ".join(BuildRow.__annotations__)} FROM builds WHERE $since IS NULL OR started_at >= $since
         ORDER BY started_at, build""",
         {"since": since},
+        BuildRow,
     )
 
 
-def stored_runs(store: Store, source: str, since: datetime | None = None) -> list[dict[str, Any]]:
-    """Every orchestrating build (source, job, number, started_at) with the release of one of its runs, oldest first."""
+def stored_runs(store: Store, source: str, since: datetime | None = None) -> list[ParentRow]:
+    """The orchestrating builds of a source, oldest first."""
     return store.rows(
         """SELECT source, job, number, started_at, min(release) AS release FROM runs
         WHERE source = $source AND ($since IS NULL OR started_at >= $since) GROUP BY ALL ORDER BY started_at, number""",
         {"source": source, "since": since},
+        ParentRow,
     )

@@ -20,11 +20,12 @@ from data.answers.operations import RequestKind, RequestPayload, RequestState
 from data.lake.cursors import one_row
 from data.lake.store import Store
 from data.model.build_record import RawFile
+from data.model.json_values import JsonObject
 from data.redaction import redact
 from data.tasks import waiting_uploads
+from data.tasks.waiting_uploads import StoredRequest
 from data.write.raw_files import files_of, replace_raw_files
 
-KINDS: tuple[RequestKind, ...] = ("poll", "discover", "build", "backfill", "upload")
 WAITING: Final = "waiting"
 WORKING: Final = "working"
 DONE: Final = "done"
@@ -59,18 +60,17 @@ _GIVEN_UP = (
 
 
 def submit(
-    store: Store, kind: str, source: str, payload: dict[str, Any], author: str, files: Sequence[RawFile] = ()
+    store: Store, kind: RequestKind, source: str, payload: JsonObject, author: str, files: Sequence[RawFile] = ()
 ) -> int:
-    """Add a request. Returns its id. Raises ValueError for an unknown kind."""
-    if kind not in KINDS:
-        raise ValueError(f"{kind!r} is not a kind of request; the kinds are {', '.join(KINDS)}")
+    """Add a request, whose payload has the keys of RequestPayload. Returns its id."""
     request, now = secrets.randbits(63), _now()
-    row = {
+    row: StoredRequest = {
         "request": request,
         "kind": kind,
         "source": source,
         "payload": json.dumps(payload),
         "state": WAITING,
+        "error": None,
         "created_at": now,
         "updated_at": now,
         "author": author,
@@ -179,7 +179,9 @@ def renew_leases(store: Store, taken: Sequence[int]) -> None:
     _update_in_lake(store, set(taken) - uploads, "renewed", sql, [_now()])
 
 
-def report_progress(store: Store, request: WorkRequest, state: str, error: str | None = None, **facts: Any) -> None:
+def report_progress(
+    store: Store, request: WorkRequest, state: RequestState, error: str | None = None, **facts: object
+) -> None:
     """Record the progress of a request. When it has ended, its uploaded files are deleted."""
     record = recorder(request, state, error, **facts)
     store.transact("ingest", f"request {request.kind} of {request.source}: {state}", record)
@@ -188,19 +190,33 @@ def report_progress(store: Store, request: WorkRequest, state: str, error: str |
 
 
 def recorder(
-    request: WorkRequest, state: str, error: str | None = None, **facts: Any
+    request: WorkRequest, state: RequestState, error: str | None = None, **facts: object
 ) -> Callable[[duckdb.DuckDBPyConnection], None]:
     """Records the progress of a request in a transaction of the caller."""
-    payload = json.dumps(request.payload | facts)
+    payload = json.dumps({**request.payload, **facts})
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
-        row = {"state": state, "error": error and redact(error), "payload": payload, "updated_at": _now(), "tries": 0}
-        changes = ", ".join(f"{name} = ?" for name in row)
+        row: StoredRequest = {
+            "request": request.request,
+            "kind": request.kind,
+            "source": request.source,
+            "payload": payload,
+            "state": state,
+            "error": error and redact(error),
+            "created_at": request.created_at,
+            "updated_at": _now(),
+            "author": request.author,
+            "tries": 0,
+        }
+        changed = [row["state"], row["error"], payload, row["updated_at"], request.request]
         (known,) = one_row(
-            cursor.execute(f"UPDATE requests SET {changes} WHERE request = ?", [*row.values(), request.request])
+            cursor.execute(
+                "UPDATE requests SET state = ?, error = ?, payload = ?, updated_at = ?, tries = 0 WHERE request = ?",
+                changed,
+            )
         )
         if not known:  # an upload that waited outside the lake
-            _insert(cursor, vars(request) | row)
+            _insert(cursor, row)
         elif state in (DONE, FAILED) and request.kind == "upload":
             replace_raw_files(cursor, request.request, request.created_at, [])
 
@@ -212,7 +228,7 @@ def delete_uploaded_files(store: Store, request: WorkRequest) -> None:
     waiting_uploads.delete_files(store, request.request)
 
 
-def _insert(cursor: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> None:
+def _insert(cursor: duckdb.DuckDBPyConnection, row: StoredRequest) -> None:
     marks = ", ".join("?" for _ in row)
     cursor.execute(f"INSERT INTO requests ({', '.join(row)}) VALUES ({marks})", list(row.values()))
 
@@ -243,11 +259,22 @@ def _waiting(store: Store, request: int | None = None) -> list[WorkRequest]:
 
 
 def _read(store: Store, where: str, arguments: list[Any]) -> list[WorkRequest]:
-    return [_request(row) for row in store.rows(f"SELECT * FROM requests WHERE {where}", arguments)]
+    return [_request(row) for row in store.rows(f"SELECT * FROM requests WHERE {where}", arguments, StoredRequest)]
 
 
-def _request(row: dict[str, Any]) -> WorkRequest:
-    return WorkRequest(**row | {"payload": json.loads(row["payload"]), "tries": row.get("tries") or 0})
+def _request(row: StoredRequest) -> WorkRequest:
+    return WorkRequest(
+        request=row["request"],
+        kind=row["kind"],
+        source=row["source"],
+        payload=json.loads(row["payload"]),
+        state=row["state"],
+        error=row["error"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        author=row["author"],
+        tries=row.get("tries") or 0,
+    )
 
 
 def _now() -> datetime:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import duckdb
 import pyarrow as pa
 
+from data.answers.operations import RequestKind, RequestState
 from data.lake.connection import LAKE
 from data.lake.cursors import registered
 from data.lake.migrations import UPLOAD_FILES_TABLE, UPLOADS_TABLE
@@ -25,30 +26,52 @@ _FILES = pa.schema(
     + [pa.field(name, pa.string()) for name in ("path", "kind", "encoding")]
     + [pa.field("size", pa.int64()), pa.field("content", pa.binary())]
 )
-Row = dict[str, Any]  # a row of the table `requests`, with its payload as JSON
 
 
-def add(store: Store, row: Row, files: Sequence[RawFile]) -> None:
-    """Keep an upload until it is read. `row` has the facts of its request."""
-    columns = pa.Table.from_pylist([{"request": row["request"], **vars(file)} for file in files], _FILES)
-    values = [_text(value) for value in row.values()]
+class RequestFacts(TypedDict):
+    """What is stored of a request, in the lake and of an upload beside it. `payload` is JSON."""
+
+    request: int
+    kind: RequestKind
+    source: str
+    payload: str
+    state: RequestState
+    author: str
+    tries: NotRequired[int | None]  # missing in snapshots that are older than the column
+
+
+class StoredRequest(RequestFacts):
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class _StoredUpload(RequestFacts):
+    created_at: str
+    updated_at: str
+
+
+def add(store: Store, request: StoredRequest, files: Sequence[RawFile]) -> None:
+    """Keep an upload until it is read."""
+    columns = pa.Table.from_pylist([{"request": request["request"], **vars(file)} for file in files], _FILES)
+    names = list(_StoredUpload.__annotations__)
+    values = [_text(request.get(name)) for name in names]
 
     def write(cursor: duckdb.DuckDBPyConnection) -> None:
         marks = ", ".join("?" for _ in values)
-        cursor.execute(f"INSERT INTO {UPLOADS_TABLE} ({', '.join(row)}) VALUES ({marks})", values)
+        cursor.execute(f"INSERT INTO {UPLOADS_TABLE} ({', '.join(names)}) VALUES ({marks})", values)
         with registered(cursor, incoming_files=columns):
             cursor.execute(f"INSERT INTO {UPLOAD_FILES_TABLE} SELECT * FROM incoming_files")
 
     store.write_unversioned(write)
 
 
-def rows(store: Store, request: int | None = None) -> list[Row]:
+def rows(store: Store, request: int | None = None) -> list[StoredRequest]:
     """The uploads that wait or are being read: all of them, or that of one request. None in an earlier snapshot."""
     if store.database != LAKE:
         return []
     where = "true" if request is None else f"request = {request}"
-    found = store.rows(f"SELECT * FROM {UPLOADS_TABLE} WHERE {where}")
-    return [_row(row) for row in found]
+    return [_row(row) for row in store.rows(f"SELECT * FROM {UPLOADS_TABLE} WHERE {where}", {}, _StoredUpload)]
 
 
 def files(store: Store, request: int) -> list[RawFile]:
@@ -58,30 +81,28 @@ def files(store: Store, request: int) -> list[RawFile]:
     return [RawFile(**row) for row in found]
 
 
-def claim(store: Store, lost_before: datetime, now: datetime) -> list[Row]:
+def claim(store: Store, lost_before: datetime, now: datetime) -> list[StoredRequest]:
     """Claim the uploads that wait, and those without progress since `lost_before`. Deletes the finished ones."""
     present = _list([row["request"] for row in rows(store)])
     if not present:
         return []
-    claimed: list[Row] = []
 
-    def take(cursor: duckdb.DuckDBPyConnection) -> None:
+    def take(cursor: duckdb.DuckDBPyConnection) -> set[int]:
         ended = cursor.execute(
             f"SELECT request FROM requests WHERE request IN ({present}) AND state IN ('done', 'failed')"
         )
         finished = [request for (request,) in ended.fetchall()]
         _delete(cursor, UPLOADS_TABLE, finished)
         _delete(cursor, UPLOAD_FILES_TABLE, finished)
-        result = cursor.execute(
-            f"SELECT * FROM {UPLOADS_TABLE} WHERE state = 'waiting' OR updated_at < ?", [_text(lost_before)]
+        due = cursor.execute(
+            f"SELECT request FROM {UPLOADS_TABLE} WHERE state = 'waiting' OR updated_at < ?", [_text(lost_before)]
         )
-        names = [column[0] for column in result.description]
-        found = [dict(zip(names, row, strict=True)) | {"state": "working"} for row in result.fetchall()]
-        claimed.extend(map(_row, found))
-        _set(cursor, [row["request"] for row in claimed], now, "state = 'working'")
+        taken = {request for (request,) in due.fetchall()}
+        _set(cursor, taken, now, "state = 'working'")
+        return taken
 
-    store.write_unversioned(take)
-    return claimed
+    claimed = store.write_unversioned(take)
+    return [row for row in rows(store) if row["request"] in claimed] if claimed else []
 
 
 def begin(store: Store, request: int, now: datetime) -> None:
@@ -120,10 +141,10 @@ def _list(requests: Collection[int]) -> str:
     return ", ".join(str(int(request)) for request in requests)
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
-def _row(stored: Row) -> Row:
-    moments = {name: datetime.fromisoformat(stored[name]) for name in ("created_at", "updated_at")}
-    return {**stored, **moments, "error": None}
+def _row(stored: _StoredUpload) -> StoredRequest:
+    created_at, updated_at = (datetime.fromisoformat(stored[name]) for name in ("created_at", "updated_at"))
+    return {**stored, "created_at": created_at, "updated_at": updated_at, "error": None}

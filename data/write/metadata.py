@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -19,7 +18,7 @@ _SCHEMA = pa.schema(
 
 
 def merge_metadata(
-    cursor: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]], keep: Sequence[str] = ()
+    cursor: duckdb.DuckDBPyConnection, rows: Sequence[Mapping[str, str | bool | None]], keep: Sequence[str] = ()
 ) -> tuple[int, int]:
     """Merge rows (base_name, any of COLUMNS and, where they are given, release, file and class) into the table. Returns
     (added, changed).

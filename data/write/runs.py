@@ -17,10 +17,10 @@ import pyarrow as pa
 from data.lake.cursors import registered
 from data.model.build_record import BuildKey
 from data.model.run_record import RUN_FACTS, RunBuildRecord, RunRecord, StoredBuild
+from data.model.sql_values import SqlScalar
 
 RowKey = tuple[int, str, str, int]  # a run and the key of a build that it lists
-Row = dict[str, Any]
-
+Row = dict[str, SqlScalar]
 
 # Facts of the orchestrating build, which all its runs share.
 _PARENT_FACTS = ("version", "duration_s", "state", "result", "display_name")

@@ -66,11 +66,6 @@ def test_a_request_that_its_process_keeps_is_not_taken_again(store: Store) -> No
     assert requests.status(store, other.request).state == DONE
 
 
-def test_a_kind_that_does_not_exist(store: Store) -> None:
-    with pytest.raises(ValueError, match="is not a kind of request"):
-        requests.submit(store, "dance", "ci", {}, "me")
-
-
 def test_uploaded_files_wait_in_the_store(store: Store) -> None:
     file = raw.pack("r.xml", "file", b"<testsuite/>" * 100)
     requests.submit(store, "upload", "", {"release": "7.0", "module": "m"}, "me", [file])
