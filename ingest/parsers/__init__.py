@@ -76,7 +76,9 @@ def _parse(path: str, stream: ReportStream, kind: str | None, number: int | None
     stream.seek(0)
     if kind == "order":
         return kind, order_log.parse(stream, path)
-    if kind == "test_report":
+    if kind == "tap":
+        report = tap.parse(stream, path)
+    elif kind == "test_report":
         report = jenkins_test_report.parse(stream, number=number)
     else:
         report = _PARSERS[kind](stream)
@@ -116,7 +118,6 @@ _PARSERS = {
     "cucumber": cucumber.parse,
     "go_test": go_test.parse,
     "junit_result": jenkins_junit_result.parse,
-    "tap": tap.parse,
 }
 
 

@@ -24,6 +24,7 @@ _POINT = re.compile(
     r"(?P<not>not\s+)?ok(?=[\s#]|$)(?:\s+(?P<number>\d+)(?=[\s#]|$))?(?P<dash>\s*-(?=\s|$))?\s*(?P<rest>.*)$"
 )
 _OPENS = re.compile(r"(?:^|\s)\{$")
+_FOUND_NONE = re.compile(r"#\s*tests\s+0$")  # what tape and node:test write where there are no tests at all
 _TAPE_END = re.compile(r"#\s*(?:tests|pass)\s+\d+$")
 # A directive, also without a space before it; or any remark. "#12" is the number of an issue, and part of the name.
 _REMARK = re.compile(r"(?<!\\)(?:\\\\)*(?P<at>#)\s*(?:skip\w*|todo)\b|(?:^|(?<=\s))(?P<or>#)(?!\d)", re.IGNORECASE)
@@ -32,7 +33,7 @@ _TIMEOUT = re.compile(r"#\s*timeout\b", re.IGNORECASE)
 _NOTHING = re.compile(
     r"#\s*(?:exit|status|code|signal)\s*[=:]?\s*-?\d*\s*$", re.IGNORECASE
 )  # says no more than "not ok"
-_PLAN = re.compile(r"1\.\.(?P<last>\d{1,9})(?:\s*#\s*skip\w*\s*(?P<why>.*))?\s*$", re.IGNORECASE)
+_PLAN = re.compile(r"1\.\.(?P<last>\d{1,9})(?:\s*#\s*(?:skip\w*[:\s]*)?(?P<why>.*))?\s*$", re.IGNORECASE)
 _VERSION = re.compile(r"K?TAP version \d+$")
 _CLOCK = re.compile(r"(?:<\d+>)?\[\s*\d+\.\d+\]\s")  # before each line of a kernel log
 _KUNIT = re.compile(r"# \S+: (?:EXPECTATION|ASSERTION) FAILED at ")
@@ -45,16 +46,17 @@ def looks_like(head: str) -> bool:
     return bool(_LOOKS.search(head))
 
 
-def parse(stream: ReportStream) -> Report:
+def parse(stream: ReportStream, path: str = "") -> Report:
     """Parse one stream. A failing TODO counts as skipped, a test point that only sums up its subtests is not counted,
-    and "Bail out!" is a failed test. A plan with another number of tests than ran gives a warning; without any, the end
-    is missing.
+    and "Bail out!" is a failed test. The plan 1..0 is a skipped test, named after the file at `path`, with the comment
+    of the plan as its reason. A plan with another number of tests than ran gives a warning; without any, the end is
+    missing.
 
     Subtests are indented, before their test point or in braces after it, or are comments before their test point
     (kselftest) if these have a plan. The class of an assertion of tape is the test, which is a comment before it.
     """
     report = Report()
-    reader = _Reader(report)
+    reader = _Reader(report, path)
     whole = True
     while raw := stream.readline(LINE_BYTES):
         begins, whole = whole, raw.endswith(b"\n")
@@ -78,10 +80,12 @@ class _Level:
 
 
 class _Reader:
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, path: str) -> None:
         self.report = report
+        self._path = path
         self.planned = False
         self._plan_indent = MAX_INDENT  # of the outermost plan
+        self._why_skipped: str | None = None  # the comment of a plan 1..0
         self._differences: list[totals.Difference] = []
         self._levels: list[_Level] = []  # outer to inner
         self._last: Case | None = None  # the one that details belong to
@@ -125,8 +129,8 @@ class _Reader:
     def _plan(self, indent: int, plan: re.Match[str]) -> None:
         self.planned = True
         self._plan_indent = min(self._plan_indent, indent)
-        if plan["last"] == "0" and plan["why"]:
-            self.report.warnings.append(f"all tests skipped: {clip(plan['why'], 200)}")
+        if plan["last"] == "0":
+            self._why_skipped = (plan["why"] or "").strip()
         level = next((level for level in self._levels if level.indent == indent), None)
         if level is None:
             level = _Level(indent)
@@ -255,11 +259,17 @@ class _Reader:
         self._end_yaml()
         self._end_blocks(0)
         self._set_classes_of_tape()
+        has_none = any(map(_FOUND_NONE.match, self._comments))
         self._flush_comments(None)
         for level in self._levels:
             self._compare(level, "" if level is self._levels[0] else "a block of subtests")
             self.report.cases.extend(level.cases)
-        if self.report.cases and (not self.planned or self._plan_indent > self._levels[0].indent):
+        is_skipped = self._why_skipped is not None and not any(level.plan for level in self._levels)
+        if is_skipped and not self.report.cases and not has_none:
+            name = self._path.rpartition("/")[2].removesuffix(".tap") or "all tests"
+            reason = clip(self._why_skipped or "", MESSAGE_CHARS) or None
+            self.report.cases.append(Case("", "", clip(name, NAME_CHARS), SKIPPED, message=reason))
+        elif self.report.cases and (not self.planned or self._plan_indent > self._levels[0].indent):
             self.report.is_cut = True
             self.report.warnings.append("no plan (1..N): the end of the report may be missing")
         self.report.differ(self._differences)

@@ -121,3 +121,14 @@ def polled(web: WebServer, described: dict[str, Any]) -> dict[str, Any]:
         web.routes[f"/job/x/{number}/api/json"] |= {"result": "SUCCESS"}
     web.routes["/job/x/2/api/json"] |= described
     return source
+
+
+def test_a_tap_file_that_is_skipped_as_a_whole_lacks_nothing(
+    tmp_path: Path, regtracker: Run, client: Callable[[], FlaskClient]
+) -> None:
+    (tmp_path / "net.tap").write_text("1..0 # SKIP no network\n")
+    regtracker("import", str(tmp_path / "net.tap"), "--release", "7.0", "--module", "core", "--build", "1")
+    (run,) = answer(client(), "/runs?release=7.0")["items"]
+    assert [run["state"], run["total"], run["skipped"]] == ["ok", 1, 1]
+    (build,) = answer(client(), "/builds?release=7.0")["items"]
+    assert [build["health"], build["missing_results"]] == ["ok", None]

@@ -13,8 +13,8 @@ from ingest.parsers import tap
 from ingest.parsers.cases import FAILED, PASSED, SKIPPED, Case, Report
 
 
-def read(text: str) -> Report:
-    return tap.parse(io.BytesIO(text.encode()))
+def read(text: str, *path: str) -> Report:
+    return tap.parse(io.BytesIO(text.encode()), *path)
 
 
 def only(text: str) -> Case:
@@ -227,6 +227,28 @@ def test_a_line_without_an_end_is_one_line():
     assert read("ok 1 - a # " + "x" * 20_000 + " ok 2 - b\nok 2 - c\n").tests == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1..0 # SKIP no compiler\n", "no compiler"),
+        ("TAP version 13\n1..0 # Skipped: WWW::Mechanize not installed\n", "WWW::Mechanize not installed"),
+        ("TAP version 14\n1..0 # WWW::Mechanize not installed\n", "WWW::Mechanize not installed"),
+        ("1..0 # skip\n", None),
+        ("1..0\n", None),
+        ("KTAP version 1\n1..0 # SKIP\n", None),
+    ],
+)
+def test_a_tap_file_that_is_skipped_as_a_whole(text, reason):
+    (case,) = (report := read(text, "t/net.tap")).cases
+    assert (case.name, case.status, case.message) == ("net", SKIPPED, reason)
+    assert (report.status, report.warnings, report.missing) == ("ok", [], "")
+
+
+@pytest.mark.parametrize("text", ["TAP version 13\n\n1..0\n# tests 0\n# pass  0\n", "1..2 # two\n", "1..0\n1..2\n"])
+def test_a_tap_file_without_tests_is_not_skipped(text):
+    assert read(text).cases == []
+
+
 @given(
     st.lists(
         st.tuples(
@@ -234,6 +256,7 @@ def test_a_line_without_an_end_is_one_line():
             st.text(alphabet="abc #\\-0é", min_size=1, max_size=12).map(str.strip).filter(bool),
             st.sampled_from(["", " # exit=1", " # time=3ms", " # anything # at all"]),
         ),
+        min_size=1,
         max_size=8,
     )
 )
