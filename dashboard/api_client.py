@@ -5,7 +5,7 @@ Either way the same routes answer, with the same rules and limits. A client over
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
@@ -16,11 +16,13 @@ import requests
 if TYPE_CHECKING:
     from flask import Flask
 
+    from data.model.json_values import Json, JsonObject
     from data.settings import Settings
 
 PREFIX = "/api/v1"
 TIMEOUT_S = 120
 RawResponse = tuple[int, Iterator[bytes]]
+Query = Mapping[str, str | int | float | bool | None]
 
 
 class ApiError(Exception):
@@ -42,15 +44,15 @@ class Api:
         """The JSON of a route, such as `/releases`; parameters that are None are not sent. Raises ApiError."""
         return orjson.loads(b"".join(self._request("GET", path, query, None, "application/json")))
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: JsonObject) -> Any:
         return orjson.loads(b"".join(self._request("POST", path, {}, body, "application/json")))
 
-    def save(self, target: BinaryIO, method: str, path: str, accept: str, query: dict[str, Any], body: Any) -> None:
+    def save(self, target: BinaryIO, method: str, path: str, accept: str, query: Query, body: Json) -> None:
         """Write a route's answer of type `accept` to `target`, in pieces. Raises ApiError, OSError."""
         for piece in self._request(method, path, query, body, accept):
             target.write(piece)
 
-    def _request(self, method: str, path: str, query: dict[str, Any], body: Any, accept: str) -> Iterator[bytes]:
+    def _request(self, method: str, path: str, query: Query, body: Json, accept: str) -> Iterator[bytes]:
         given = {name: _query_value(value) for name, value in query.items() if value is not None}
         call = self._call_in_process if self._server is not None else self._call_http
         status, pieces = call(method, PREFIX + path, given, body, {"Accept": accept})
@@ -59,14 +61,14 @@ class Api:
         return pieces
 
     def _call_in_process(
-        self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]
+        self, method: str, path: str, query: dict[str, str], body: Json, headers: dict[str, str]
     ) -> RawResponse:
         assert self._server is not None
         answer = self._server.test_client().open(path, method=method, query_string=query, json=body, headers=headers)
         return answer.status_code, answer.iter_encoded()
 
     def _call_http(
-        self, method: str, path: str, query: dict[str, str], body: Any, headers: dict[str, str]
+        self, method: str, path: str, query: dict[str, str], body: Json, headers: dict[str, str]
     ) -> RawResponse:
         try:
             answer = self._session.request(
@@ -114,7 +116,7 @@ def api_in_process(settings: Settings) -> Iterator[Api]:
         server.extensions["regtracker"].close()
 
 
-def _query_value(value: Any) -> str:
+def _query_value(value: str | int | float | bool) -> str:
     return {True: "1", False: "0"}[value] if isinstance(value, bool) else str(value)
 
 

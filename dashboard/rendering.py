@@ -8,7 +8,7 @@ nodes, costs milliseconds, keeps scroll position, focus and open rows, and Jinja
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
@@ -50,6 +50,15 @@ SCOPED = JUDGING | {f"{name}.html" for name in ("trends", "failures", "failure",
 
 MAX_OTHERS = 12  # names offered in place of an unknown one
 
+
+class Markup(TypedDict):
+    """The markup of a slot with its URL and snapshot, so that the browser can drop a response that arrives too late."""
+
+    html: str
+    at: str
+    snapshot: int | None
+
+
 PageData = Callable[..., Mapping[str, object]]  # (store, url, **segments) -> the template's variables
 
 
@@ -86,8 +95,7 @@ def register(app: Dash, name: str, pattern: str | None, template: str, page_data
     )
 
 
-def render_screen(template: str, url: PageUrl, page_data: PageData, segments: dict[str, str]) -> dict[str, Any]:
-    """The markup with its URL and snapshot, so that the browser can drop a response that arrives too late."""
+def render_screen(template: str, url: PageUrl, page_data: PageData, segments: dict[str, str]) -> Markup:
     at = url.here()
     try:
         with store().read(url.filter.as_of) as opened:

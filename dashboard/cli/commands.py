@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dashboard.cli.options import ENVIRONMENT, MODULE, URL, api_from_options
 from data.cli import completion
 from data.cli.common import fail, json_option, load_settings
+
+if TYPE_CHECKING:
+    from data.answers.gate import Gate
 
 GATE_EXIT_CODES = {"passed": 0, "closed": 1, "unknown": 2}
 
@@ -109,7 +112,7 @@ def gate(
     sys.exit(GATE_EXIT_CODES[answer["state"]])
 
 
-def _gate_text(answer: dict[str, Any], url: str | None) -> str:
+def _gate_text(answer: Gate, url: str | None) -> str:
     """The answer in lines; `url`: the server that gave it, for the address of the run's page."""
     from data.verdicts.evidence import gate as gate_text
 

@@ -17,7 +17,9 @@ from dashboard.media_types import FORMATS
 from data.cli.common import fail, json_option
 
 if TYPE_CHECKING:
-    from dashboard.api_client import Api
+    from dashboard.api_client import Api, Query
+    from data.answers.operations import SqlAnswer
+    from data.model.json_values import Json
 
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["csv", "parquet", "arrow"]), help="Default: from the file name, else csv."
@@ -76,8 +78,15 @@ def export(
     wrong = [pair for pair in others if "=" not in pair]
     if wrong:
         fail(f"--where {wrong[0]!r}: write NAME=VALUE.")
-    query: dict[str, Any] = {"release": release, "environment": environment, "module": module, "runs": runs}
-    query |= {"as_of": as_of, "limit": limit, **dict(pair.split("=", 1) for pair in others)}
+    query: Query = {
+        "release": release,
+        "environment": environment,
+        "module": module,
+        "runs": runs,
+        "as_of": as_of,
+        "limit": limit,
+        **dict(pair.split("=", 1) for pair in others),
+    }
     with api_from_options(url) as api:
         path = "/" + name.strip("/")
         known = _list_paths(api)
@@ -149,7 +158,7 @@ def _list_paths(api: Api) -> list[str]:
     ]
 
 
-def _warn_unknown_names(api: Api, query: dict[str, Any]) -> None:
+def _warn_unknown_names(api: Api, query: Query) -> None:
     """Warn about an unknown release or environment: an empty file does not explain itself."""
     if query["release"] is None and query["environment"] is None:
         return
@@ -161,7 +170,7 @@ def _warn_unknown_names(api: Api, query: dict[str, Any]) -> None:
 
 
 def _write(
-    api: Api, output: Path | None, form: str, method: str, path: str, accept: str, query: dict[str, Any], body: Any
+    api: Api, output: Path | None, form: str, method: str, path: str, accept: str, query: Query, body: Json
 ) -> None:
     if output is None:
         if form != "csv" and sys.stdout.isatty():
@@ -181,7 +190,7 @@ def _write(
             part.unlink(missing_ok=True)
 
 
-def _table(answer: dict[str, Any]) -> str:
+def _table(answer: SqlAnswer) -> str:
     names = [column["name"] for column in answer["columns"]]
     numeric = [all(isinstance(row[at], int | float | None) for row in answer["rows"]) for at in range(len(names))]
     cells = [names, *([_cell(value) for value in row] for row in answer["rows"])]

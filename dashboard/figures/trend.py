@@ -6,10 +6,11 @@ All charts of a page share the x axis: runs in the order of their start, or cale
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from dashboard.formats import duration, number, percent
 from data.answers.trends import Point, Series
+from data.model.json_values import Json, JsonObject
 
 PALETTE = 8
 PANELS = 6
@@ -25,15 +26,22 @@ _COUNTS: tuple[tuple[_Counted, str, str], ...] = (
 )
 
 
-def rates(series: list[Series]) -> dict[str, Any]:
+class Figure(TypedDict):
+    """What Plotly draws: traces and layout in its own terms."""
+
+    data: list[JsonObject]
+    layout: JsonObject
+
+
+def rates(series: list[Series]) -> Figure:
     """Pass rate in percent, one line per series. A point without results is a gap, not zero."""
-    yaxis = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
+    yaxis: JsonObject = {"ticksuffix": " %", "nticks": 6, "rangemode": "normal"}
     return _line_chart(series, 340, yaxis, lambda point: _scaled(point["pass_rate"], 100))
 
 
-def durations(series: list[Series]) -> dict[str, Any]:
+def durations(series: list[Series]) -> Figure:
     """Test time in hours, summed over the results, one line per series."""
-    yaxis = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
+    yaxis: JsonObject = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
     return _line_chart(series, 240, yaxis, lambda point: _scaled(point["duration_s"], 1 / 3600))
 
 
@@ -41,17 +49,15 @@ def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _line_chart(
-    series: list[Series], height: int, yaxis: dict[str, Any], value: Callable[[Point], float | None]
-) -> dict[str, Any]:
+def _line_chart(series: list[Series], height: int, yaxis: JsonObject, value: Callable[[Point], float | None]) -> Figure:
     """One line per series; points of running runs are hollow. Points of incomplete runs are hollow and not joined: the
     line has a gap there, and they are a trace of their own."""
     at = _positions(series)
-    traces = []
+    traces: list[JsonObject] = []
     for (colour, dash), line in zip(_line_styles(series), series, strict=True):
         points = line["points"]
         symbol = _SYMBOLS[colour % len(_SYMBOLS)]
-        look = {
+        look: JsonObject = {
             "type": "scatter",
             "name": _plain(line["name"]),
             "legendgroup": _plain(line["name"]),
@@ -109,7 +115,7 @@ def _line_styles(series: list[Series]) -> list[tuple[int, int]]:
     return [(index, index // PALETTE) for index in range(len(series))]
 
 
-def counts(series: list[Series], passed: bool = False) -> dict[str, Any]:
+def counts(series: list[Series], passed: bool = False) -> Figure:
     """Rows of stacked bars for the six series with the newest points: failed at the base, then skipped, then passed if
     `passed` (which makes small numbers of the others unreadable). Running and incomplete runs are pale."""
     newest = sorted((line for line in series if line["points"]), key=lambda line: _moment(line["points"][-1]))[-PANELS:]
@@ -120,13 +126,14 @@ def counts(series: list[Series], passed: bool = False) -> dict[str, Any]:
     seen = [most for most in tallest if most]
     # One scale for all rows, unless the smallest would be unreadable; then each row has its own.
     one_scale = not seen or max(seen) <= READABLE * min(seen)
-    traces: list[dict[str, Any]] = []
-    layout: dict[str, Any] = _axes(at) | {
+    traces: list[JsonObject] = []
+    annotations: list[Json] = []
+    layout: JsonObject = _axes(at) | {
         "barmode": "stack",
         "bargap": 0.18,
         "height": 62 + (150 if len(shown) <= 3 else 96) * max(len(shown), 1),
         "hovermode": "closest",
-        "annotations": [],
+        "annotations": annotations,
         "margin": {"l": 52, "r": 12, "t": 30, "b": 32},
         "legend": {"yref": "container", "y": 0.995, "yanchor": "top", "traceorder": "normal"},
     }
@@ -148,17 +155,16 @@ def counts(series: list[Series], passed: bool = False) -> dict[str, Any]:
             ),
         }
         last = row == len(shown) - 1
-        layout[f"xaxis{axis}"] = layout["xaxis"] | {
+        layout[f"xaxis{axis}"] = _x_axis(at) | {
             "anchor": f"y{axis}",
             "showticklabels": last,
             "ticks": "outside" if last else "",
+            **({"matches": "x"} if row else {}),
         }
-        if row:
-            layout[f"xaxis{axis}"]["matches"] = "x"
         if len(shown) > 1:
             note = "" if one_scale else f" (own scale, up to {number(most)})"
             note = note if tallest[row] else ": no failures, no skips"
-            layout["annotations"].append(
+            annotations.append(
                 {
                     "text": _plain(line["name"] + note), "x": 0, "xref": "paper", "xanchor": "left", "y": top,
                     "yref": "paper", "yanchor": "bottom", "yshift": 2, "showarrow": False,
@@ -217,7 +223,7 @@ def _day(point: Point) -> str:
     return point.get("day") or ""
 
 
-def _points(line: Series, at: dict[str, int] | None) -> dict[str, Any]:
+def _points(line: Series, at: dict[str, int] | None) -> JsonObject:
     """The positions and tooltips of the points, and the run that a click opens."""
     return {
         "x": [_x_value(point, at) for point in line["points"]],
@@ -227,13 +233,20 @@ def _points(line: Series, at: dict[str, int] | None) -> dict[str, Any]:
     }
 
 
-def _axes(at: dict[str, int] | None) -> dict[str, Any]:
-    """The x axis of all charts. `meta.moments` are the start times of the runs by position, which the browser shows as
+def _axes(at: dict[str, int] | None) -> JsonObject:
+    """The x axis in a layout. `meta.moments` are the start times of the runs by position, which the browser shows as
     tick labels in local time and uses for a selected range."""
+    layout: JsonObject = {"xaxis": _x_axis(at)}
+    if at is not None:
+        layout["meta"] = {"moments": [key.split(" ")[0] for key in at]}
+    return layout
+
+
+def _x_axis(at: dict[str, int] | None) -> JsonObject:
+    """The x axis of all charts."""
     if at is None:
-        return {"xaxis": {"type": "date"}}
-    axis = {"type": "linear", "range": [-0.6, max(len(at), 1) - 0.4], "showgrid": False}
-    return {"xaxis": axis, "meta": {"moments": [key.split(" ")[0] for key in at]}}
+        return {"type": "date"}
+    return {"type": "linear", "range": [-0.6, max(len(at), 1) - 0.4], "showgrid": False}
 
 
 def _moment(point: Point) -> str:

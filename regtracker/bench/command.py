@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -56,4 +57,4 @@ def bench(sizes: tuple[int, ...], ingest_size: str, home: Path | None, document:
     figures = measurement.measure(sizes, ingest_size, home)
     if document:
         report.write(figures, document)
-    click.echo(json.dumps(figures, indent=2) if as_json else report.text(figures))
+    click.echo(json.dumps(asdict(figures), indent=2) if as_json else report.text(figures))

@@ -20,6 +20,7 @@ from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import Filter
+from data.model.sql_values import SqlParameters
 from data.queries import builds, compare, failures, grid, releases, results, runs, tests, trends
 from data.verdicts import verdicts
 from regtracker.bench.bare_queries import BARE_QUERIES
@@ -72,7 +73,7 @@ def measure(store: Store) -> list[QueryTiming]:
     return timings
 
 
-def plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[Any, ...]]]:
+def plan(store: Store, release: str) -> tuple[SqlParameters, dict[str, tuple[Any, ...]]]:
     """The parameters of the bare queries, and the queries: name -> (API path, function, arguments)."""
     flt = Filter(release=release)
     newest = runs.runs(store, flt, 10)
@@ -87,7 +88,12 @@ def plan(store: Store, release: str) -> tuple[dict[str, Any], dict[str, tuple[An
     reach = """SELECT min(started_at) FROM (SELECT started_at FROM runs WHERE release = ?
         QUALIFY row_number() OVER (PARTITION BY environment ORDER BY started_at DESC) <= 11)"""
     [(window_first,)] = store.cursor().execute(reach, [release]).fetchall()
-    parameters = {"release": release, "run": ids.number(run), "module": module, "build": ids.number(build)}
+    parameters: SqlParameters = {
+        "release": release,
+        "run": ids.number(run),
+        "module": module,
+        "build": ids.number(build),
+    }
     parameters |= {"test": ids.number(test), "first": first, "last": last, "judged": window_first}
     parameters |= {"base": ids.number(before), "base_first": base_first}
     one = Filter(release=release, module=module)
@@ -126,7 +132,7 @@ def _newest_modules(store: Store, flt: Filter) -> list[Module]:
     return runs.modules(store, newest, flt) if newest else []
 
 
-def fetch(bare: duckdb.DuckDBPyConnection, question: str, parameters: dict[str, Any]) -> list[Any]:
+def fetch(bare: duckdb.DuckDBPyConnection, question: str, parameters: SqlParameters) -> list[Any]:
     """The rows of a question's bare query."""
     sql = BARE_QUERIES[question]
     return bare.execute(sql, {name: value for name, value in parameters.items() if f"${name}" in sql}).fetchall()

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import click
 
+from regtracker.bench.arrivals import ArrivalResult
+from regtracker.bench.figures import Figures, StoreFigures
+from regtracker.bench.ingest import IngestRate
+from regtracker.bench.reading import ReadingRates
+
 MARKS = ("<!-- measured: regtracker bench --write -->", "<!-- end of what was measured -->")
 # Query -> the predecessor's p50 ms at about (80 thousand, 1 million, 9.6 million) results.
 PREDECESSOR = {
@@ -44,7 +49,7 @@ AIM = {
 }
 
 
-def write(figures: dict, document: Path) -> None:
+def write(figures: Figures, document: Path) -> None:
     """Write the tables between the marks of a document. Raises UsageError if it has no marks."""
     before, mark, rest = document.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
@@ -53,56 +58,56 @@ def write(figures: dict, document: Path) -> None:
     document.write_text(f"{before}{MARKS[0]}\n{text(figures)}\n{MARKS[1]}{after}")
 
 
-def text(figures: dict) -> str:
+def text(figures: Figures) -> str:
     """The machine, the ingest rates, one table per store, and with several stores how the cost grows."""
     parts = [
-        figures["machine"] + ".",
-        _ingest(figures["ingest"]),
-        _reading(figures["reading"]),
-        _arrivals(figures["arrivals"]),
+        figures.machine + ".",
+        _ingest(figures.ingest),
+        _reading(figures.reading),
+        _arrivals(figures.arrivals),
     ]
-    for store in figures["stores"]:
-        parts += [f"### {store['results']:,} results", _query_table(store), _load(store), _size(store)]
-    if len(figures["stores"]) > 1:
-        parts += ["### How the cost grows", _growth(figures["stores"])]
+    for store in figures.stores:
+        parts += [f"### {store.results:,} results", _query_table(store), _load(store), _size(store)]
+    if len(figures.stores) > 1:
+        parts += ["### How the cost grows", _growth(figures.stores)]
     return "\n\n".join(parts)
 
 
-def _ingest(rate: dict) -> str:
+def _ingest(rate: IngestRate) -> str:
     return (
-        f"Ingest over HTTP from a simulated Jenkins: {rate['attempts']:,} results of {rate['builds']} builds in "
-        f"{rate['wall_s']:.1f} s, {rate['attempts'] / rate['wall_s']:,.0f} a second "
-        f"({rate['attempts'] / rate['cpu_s']:,.0f} a second of CPU), {rate['requests']} requests, "
-        f"peak {rate['peak_mb']:.0f} MB, {rate['bytes_per_result']:.0f} bytes a result "
-        f"(raw files: {rate['raw_bytes_per_result']:.0f})."
+        f"Ingest over HTTP from a simulated Jenkins: {rate.attempts:,} results of {rate.builds} builds in "
+        f"{rate.wall_s:.1f} s, {rate.attempts / rate.wall_s:,.0f} a second "
+        f"({rate.attempts / rate.cpu_s:,.0f} a second of CPU), {rate.requests} requests, "
+        f"peak {rate.peak_mb:.0f} MB, {rate.bytes_per_result:.0f} bytes a result "
+        f"(raw files: {rate.raw_bytes_per_result:.0f})."
     )
 
 
-def _reading(rates: list[dict]) -> str:
+def _reading(rates: list[ReadingRates]) -> str:
     """Rates in thousands of results a second, and as parts of the bare one."""
     return _table(
         "JUnit XML, thousands of results a second of one core | bare lxml iterparse | reading | of bare | committing "
         "| both | of bare",
         [
             [
-                rate["dialect"],
-                *(_number(rate[name] / 1000) for name in ("bare", "read")),
-                f"{rate['read'] / rate['bare']:.2f}",
-                *(_number(rate[name] / 1000) for name in ("committed", "both")),
-                f"{rate['both'] / rate['bare']:.2f}",
+                rate.dialect,
+                *(_number(each / 1000) for each in (rate.bare, rate.read)),
+                f"{rate.read / rate.bare:.2f}",
+                *(_number(each / 1000) for each in (rate.committed, rate.both)),
+                f"{rate.both / rate.bare:.2f}",
             ]
             for rate in rates
         ],
     )
 
 
-def _arrivals(results: list[dict]) -> str:
+def _arrivals(results: list[ArrivalResult]) -> str:
     return _table(
         "50 clients on the main routes of three releases | requests a second | p50 ms | p95 ms | readiness p95 ms",
         [
             [
-                f"{result['commits']} builds arrived" if result["commits"] else "no commits",
-                *(_number(result[name]) for name in ("per_second", "p50_ms", "p95_ms", "ready_p95_ms")),
+                f"{result.commits} builds arrived" if result.commits else "no commits",
+                *map(_number, (result.per_second, result.p50_ms, result.p95_ms, result.ready_p95_ms)),
             ]
             for result in results
         ],
@@ -114,62 +119,62 @@ def _scale(results: int) -> int:
     return 0 if results < 300_000 else 1 if results < 3_000_000 else 2
 
 
-def _query_table(store: dict) -> str:
-    scale = _scale(store["results"])
-    rows = zip(store["questions"], store["http_computed"], store["http_remembered"], strict=True)
+def _query_table(store: StoreFigures) -> str:
+    scale = _scale(store.results)
+    rows = zip(store.questions, store.http_computed, store.http_remembered, strict=True)
     return _table(
         "question, ms | predecessor p50 | aim | computed p50 | p95 | remembered p50 | 304 | without HTTP | bare query",
         [
             [
-                query["question"],
-                _number(PREDECESSOR.get(query["question"], (None,) * 3)[scale]),
-                _number(AIM.get(query["question"]) if scale == 2 else None),
-                _number(computed["p50_ms"]),
-                _number(computed["p95_ms"]),
-                _number(remembered["p50_ms"]),
-                _number(computed["unchanged_ms"]),
-                _number(query["p50_ms"]),
-                _number(query["bare_ms"]),
+                query.question,
+                _number(PREDECESSOR.get(query.question, (None,) * 3)[scale]),
+                _number(AIM.get(query.question) if scale == 2 else None),
+                _number(computed.p50_ms),
+                _number(computed.p95_ms),
+                _number(remembered.p50_ms),
+                _number(computed.unchanged_ms),
+                _number(query.p50_ms),
+                _number(query.bare_ms),
             ]
             for query, computed, remembered in rows
         ],
     )
 
 
-def _load(store: dict) -> str:
-    rows = zip(store["load_computed"], store["load_remembered"], strict=True)
+def _load(store: StoreFigures) -> str:
+    rows = zip(store.load_computed, store.load_remembered, strict=True)
     return _table(
         "run view, clients | computed, a second | p50 ms | p95 ms | remembered, a second | p50 ms | p95 ms",
         [
             [
-                str(computed["clients"]),
-                *(_number(computed[name]) for name in ("per_second", "p50_ms", "p95_ms")),
-                *(_number(remembered[name]) for name in ("per_second", "p50_ms", "p95_ms")),
+                str(computed.clients),
+                *map(_number, (computed.per_second, computed.p50_ms, computed.p95_ms)),
+                *map(_number, (remembered.per_second, remembered.p50_ms, remembered.p95_ms)),
             ]
             for computed, remembered in rows
         ],
     )
 
 
-def _size(store: dict) -> str:
-    scale = _scale(store["results"])
+def _size(store: StoreFigures) -> str:
+    scale = _scale(store.results)
     return (
         f"With 32 clients the predecessor answered {PREDECESSOR_PER_SECOND[scale]} requests a second, in "
-        f"{PREDECESSOR_MEMORY_MB[scale]:,} MB; the web processes here took {store['memory_mb_computed']:.0f} MB "
-        f"(remembering answers: {store['memory_mb_remembered']:.0f} MB). "
-        f"On disk: {store['bytes_per_result']:.1f} bytes a result (predecessor: {PREDECESSOR_BYTES}); "
+        f"{PREDECESSOR_MEMORY_MB[scale]:,} MB; the web processes here took {store.memory_mb_computed:.0f} MB "
+        f"(remembering answers: {store.memory_mb_remembered:.0f} MB). "
+        f"On disk: {store.bytes_per_result:.1f} bytes a result (predecessor: {PREDECESSOR_BYTES}); "
         "made-up texts repeat more than real ones do."
     )
 
 
-def _growth(stores: list[dict]) -> str:
-    sizes = [f"{store['results']:,}" for store in stores]
-    times = [[answer["p50_ms"] for answer in store["http_computed"]] for store in stores]
+def _growth(stores: list[StoreFigures]) -> str:
+    sizes = [f"{store.results:,}" for store in stores]
+    times = [[answer.p50_ms for answer in store.http_computed] for store in stores]
     return _table(
         " | ".join(["computed over HTTP, p50 ms", *sizes, "last / first"]),
         [
-            [query["question"], *map(_number, row), f"{row[-1] / row[0]:.1f}"]
-            for query, *row in zip(stores[0]["questions"], *times, strict=True)
+            [query.question, *map(_number, row), f"{row[-1] / row[0]:.1f}"]
+            for query, *row in zip(stores[0].questions, *times, strict=True)
         ],
     )
 
