@@ -19,9 +19,10 @@ from data.cache import parquet_files
 from data.cache.dependencies import REBUILDS, Dependency
 from data.cache.snapshot_state import ContentVersion, SnapshotState
 from data.model.filter_sql import NAMES
-from data.model.measures import FAILED_RESULTS, LISTED_BUILDS, REBUILT, UNREAD, sums
+from data.model.measures import LISTED_BUILDS, REBUILT, UNREAD
 from data.model.metadata_matching import MATCHED_METADATA, NAMED_BY_BUGS
 from data.model.order import BUILD_ORDER, RUN_ORDER
+from data.model.run_summary import RUN_SUMMARIES
 
 TABLES = (
     *("releases", "runs", "run_builds", "builds", "build_counts", "tests", "test_metadata", "signatures"),
@@ -29,24 +30,15 @@ TABLES = (
 )
 MEMORY_DATABASE = "mirror"
 MAX_STATES = 16
-# Tables computed from others, so that no query has to: the sums over the builds of each run, the builds whose results
-# it lacks, the order of runs and builds, and the tests that metadata and bugs are about. Each is recomputed whenever
-# one of its _DERIVED_FROM changes.
-DERIVED_TABLES = {
-    "run_sums": f"""
-        SELECT g.run, count(*) AS builds, count(*) FILTER (g.state = 'running') AS builds_running,
-            count(*) FILTER (g.state = 'final') AS builds_final,
-            count(*) FILTER (g.gap IN ('missing', 'waiting')) AS missing,
-            count(*) FILTER (g.gap = 'aborted') AS aborted, count(*) FILTER (g.gap = 'waiting') AS waiting,
-            count(*) FILTER (g.gap = 'partial') AS partial,
-            arg_min(g.job || ' #' || g.number || ': ' || g.why, (g.job, g.number)) FILTER (
-                g.gap IN ('missing', 'aborted', 'partial') AND g.why IS NOT NULL) AS first_partial,
-            count(*) FILTER (g.failed > 0 OR g.result IN {FAILED_RESULTS}) AS builds_failed, {sums("g")}
-        FROM ({LISTED_BUILDS}) g GROUP BY g.run""",
-    "gaps": f"""
-        SELECT run, source, job, number, module, build, gap, why FROM ({LISTED_BUILDS}) g WHERE gap IS NOT NULL""",
+# Tables computed from others, so that no query has to: the order of runs and builds, each run with the sums over its
+# builds, the builds whose results it lacks, and the tests that metadata and bugs are about. Each is recomputed
+# whenever one of its _DERIVED_FROM changes, after those above it.
+_DERIVED_TABLES = {
     "run_order": RUN_ORDER,
     "build_order": BUILD_ORDER,
+    "run_summaries": RUN_SUMMARIES,
+    "gaps": f"""
+        SELECT run, source, job, number, module, build, gap, why FROM ({LISTED_BUILDS}) g WHERE gap IS NOT NULL""",
     "histories_being_read": f"""
         WITH waiting AS ({UNREAD}), stored AS (
             SELECT 'build' AS kind, r.release, r.environment, b.source, b.job, min(b.number) AS oldest,
@@ -67,7 +59,7 @@ _ROWS_OF_RELEASES = {
     "builds": "SELECT release, hash(b) AS row FROM builds b",
     "build_counts": "SELECT release, hash(c) AS row FROM build_counts c",
     "run_builds": "SELECT r.release, hash(l) AS row FROM run_builds l JOIN runs r USING (run)",
-    "run_sums": "SELECT r.release, hash(s) AS row FROM run_sums s JOIN runs r USING (run)",
+    "run_summaries": "SELECT release, hash(s) AS row FROM (SELECT * EXCLUDE (rank) FROM run_summaries) s",
     "gaps": "SELECT r.release, hash(g) AS row FROM gaps g JOIN runs r USING (run)",
     "run_order": """SELECT r.release, hash(o.run, o.previous, o.next, row_number() OVER (
         PARTITION BY r.release ORDER BY o.rank)) AS row FROM run_order o JOIN runs r USING (run)""",
@@ -90,10 +82,10 @@ _ROWS: dict[Dependency, tuple[set[str], str]] = {
 _CHECKSUM = "bit_xor(row)::VARCHAR || '/' || count(*)"
 _OF_RUNS = {"runs", "run_builds", "builds"}
 _DERIVED_FROM = {
-    "run_sums": {"run_builds", "builds", "ledger"},
     "gaps": {"run_builds", "builds", "ledger"},
     "run_order": _OF_RUNS,
     "build_order": {"builds"},
+    "run_summaries": {*_OF_RUNS, "ledger", "run_order"},
     "histories_being_read": {*_OF_RUNS, "ledger"},
     "matched_metadata": {"tests", "test_metadata"},
     "named_by_bugs": {"tests", "bug_cases"},
@@ -101,6 +93,12 @@ _DERIVED_FROM = {
 _SHOWN = "shown_snapshot"  # a table of one row: the snapshot that the memory tables show
 # Snapshot, time, author, message, and the tables that it changed (their ids, by kind of change).
 _Commit = tuple[int, datetime, str, str, dict[str, list[str]]]
+
+
+def derived_sql(table: str) -> str:
+    """SQL of one of the derived tables, where none is in memory."""
+    first = [f"{name} AS ({_DERIVED_TABLES[name]})" for name in _DERIVED_TABLES if name in _DERIVED_FROM[table]]
+    return f"{'WITH ' if first else ''}{', '.join(first)} {_DERIVED_TABLES[table]}"
 
 
 class MemoryTables:
@@ -191,10 +189,10 @@ class MemoryTables:
         for table in set(self._names.values()) - set(TABLES):
             shown = f"FROM {self._lake}.main.{table} AT (VERSION => {snapshot})"
             self._cursor.execute(f"CREATE OR REPLACE VIEW {table} AS {shown}")
-        derived = {table for table in DERIVED_TABLES if changed & _DERIVED_FROM[table]}
+        derived = [table for table in _DERIVED_TABLES if changed & _DERIVED_FROM[table]]
         for table in derived:
-            self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {DERIVED_TABLES[table]}")
-        return derived
+            self._cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {_DERIVED_TABLES[table]}")
+        return set(derived)
 
     def _changed_at(
         self,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypeVar, get_origin, get_typ
 import duckdb
 
 from data.cache.dependencies import Dependency, note_read, nothing
-from data.cache.memory_tables import DERIVED_TABLES, MEMORY_DATABASE, MemoryTables
+from data.cache.memory_tables import MEMORY_DATABASE, MemoryTables, derived_sql
 from data.cache.query_cache import QueryCache
 from data.cache.result_arrays import ResultArrays
 from data.cache.snapshot_state import SnapshotState
@@ -262,8 +262,8 @@ class Store:
         return state.files[table].sql(releases, min(bounds, default=None), max(bounds, default=None))
 
     def derived_table(self, table: str) -> str:
-        """FROM clause for one of DERIVED_TABLES (data/cache/memory_tables.py)."""
-        return f"({DERIVED_TABLES[table]})" if self._memory_tables is None else table
+        """FROM clause for one of the derived tables (data/cache/memory_tables.py)."""
+        return f"({derived_sql(table)})" if self._memory_tables is None else table
 
     def probe(self) -> Snapshot:
         """Read a row of the data, and return the newest snapshot of the catalog. It does not wait for the memory tables

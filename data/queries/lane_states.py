@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
 
+from data.answers.base import UnreadHistory
 from data.answers.evidence import KindCounts, LaneEvidence, LaneFacts, RunFacts
 from data.answers.runs import LaneState, Run
 from data.lake.cached_query import cached_query, of_release
@@ -43,7 +44,8 @@ class StateOfLane(TypedDict):
 
 class LaneStatus(StateOfLane):
     """The state of a lane and what it follows from: `words` (tests by their worst verdict kind), `runs` (newest first),
-    `latest` (its newest finished run), `running` (a run that goes on), `age_s` (of its newest run)."""
+    `latest` (its newest finished run), `running` (a run that goes on), `unread` (its history, if that is still being
+    read), `age_s` (of its newest run)."""
 
     environment: str | None
     reasons: list[str]
@@ -52,6 +54,7 @@ class LaneStatus(StateOfLane):
     runs: list[Run]
     latest: Run | None
     running: Run | None
+    unread: UnreadHistory | None
     age_s: float | None
 
 
@@ -62,6 +65,7 @@ class _Lane(TypedDict):
     runs: list[Run]
     latest: Run | None
     running: Run | None
+    unread: UnreadHistory | None
     facts: LaneFacts
 
 
@@ -111,6 +115,7 @@ def _with_state(lane: _Lane, now: datetime, stale_hours: float) -> LaneStatus:
         "runs": lane["runs"],
         "latest": lane["latest"],
         "running": lane["running"],
+        "unread": lane["unread"],
         "age_s": age,
     }
 
@@ -127,7 +132,7 @@ def _lanes(store: Store, flt: Filter) -> list[_Lane]:
         by_environment.setdefault(run["environment"], []).append(run)
     for missing in {key[0] for key in finished} - by_environment.keys():
         by_environment[missing] = runs(store, replace(flt, environment=missing), RUNS)
-    unread = {history.environment: history.row()["sentence"] for history in unread_histories(store, of_release)}
+    unread = {history.environment: history.row() for history in unread_histories(store, of_release)}
     lanes: list[_Lane] = []
     for environment, lane_runs in by_environment.items():
         own = {
@@ -137,13 +142,16 @@ def _lanes(store: Store, flt: Filter) -> list[_Lane]:
         }
         newest = [run for run in shown.values() if run["environment"] == environment]
         running = next((run for run in lane_runs if run["state"] == "running"), None)
+        history = unread.get(environment or "")
+        sentence = history["sentence"] if history else None
         lanes.append(
             {
                 "environment": environment,
                 "runs": lane_runs,
                 "latest": next((run for run in lane_runs if run["state"] != "running"), None),
                 "running": running,
-                "facts": _facts(own, newest, flt.module, running is not None, unread.get(environment or "")),
+                "unread": history,
+                "facts": _facts(own, newest, flt.module, running is not None, sentence),
             }
         )
     lanes.sort(key=lambda lane: (_most_results(lane["runs"]), len(lane["runs"])), reverse=True)

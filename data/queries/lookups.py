@@ -113,8 +113,8 @@ def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]
             return []
     where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")
     rows = store.cursor().execute(
-        f"""SELECT r.run FROM runs r JOIN {store.derived_table("run_order")} o USING (run)
-        WHERE {where} AND r.number = $number ORDER BY o.rank DESC""",
+        f"""SELECT r.run FROM {store.derived_table("run_summaries")} r
+        WHERE {where} AND r.number = $number ORDER BY r.rank DESC""",
         parameters | {"number": int(found["number"])},
     )
     return [ids.text(run) for (run,) in rows.fetchall()]

@@ -16,7 +16,6 @@ from data.model.filter_sql import conditions
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.queries.lane_states import LaneStatus, lane_states
-from data.verdicts.unread_history import UnreadLane, unread_histories
 
 SPARK = 20
 
@@ -36,11 +35,11 @@ def tiles(store: Store, flt: Filter = EVERYTHING) -> list[Tile]:
 
     Not cached as a whole: freshness and staleness follow the clock.
     """
-    found = []
-    for name in release_names(store, flt):
-        if flt.release in (None, name):
-            own = replace(flt, release=name)
-            found.append(_tile(name, lane_states(store, own), unread_histories(store, own)))
+    found = [
+        _tile(name, lane_states(store, replace(flt, release=name)))
+        for name in release_names(store, flt)
+        if flt.release in (None, name)
+    ]
     found.sort(key=lambda tile: tile["freshness_s"] if tile["freshness_s"] is not None else math.inf)
     return found
 
@@ -65,7 +64,7 @@ def run_of_release(store: Store, flt: Filter) -> str | None:
     return latest and latest["id"]
 
 
-def _tile(release: str, lanes: list[LaneStatus], unread: list[UnreadLane]) -> Tile:
+def _tile(release: str, lanes: list[LaneStatus]) -> Tile:
     lane = lanes[0] if lanes else _NO_LANE
     latest, running, words = lane["latest"], lane["running"], lane["words"]
     shown = latest or running
@@ -88,7 +87,7 @@ def _tile(release: str, lanes: list[LaneStatus], unread: list[UnreadLane]) -> Ti
         "flaky": words["flaky"],
         "fixed": words["fixed"],
         "unjudged": lane["unjudged"],
-        "unread_history": [history.row() for history in unread],
+        "unread_history": [lane["unread"] for lane in lanes if lane["unread"]],
         "latest_run": latest,
         "running_run": running,
         "freshness_s": lane["age_s"],
@@ -150,6 +149,7 @@ _NO_LANE: LaneStatus = {
     "runs": [],
     "latest": None,
     "running": None,
+    "unread": None,
     "age_s": None,
 }
 
@@ -200,7 +200,7 @@ def versions(store: Store, release: str, flt: Filter = EVERYTHING) -> list[Versi
     rows = store.rows(
         f"""SELECT version, count(*) AS runs, min(started_at) AS first, max(started_at) AS last,
             arg_max(run, rank) AS latest
-        FROM runs JOIN {store.derived_table("run_order")} USING (run) WHERE release = $release
+        FROM {store.derived_table("run_summaries")} WHERE release = $release
         GROUP BY version ORDER BY max(rank) DESC""",
         {"release": release},
         _VersionRow,

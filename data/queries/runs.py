@@ -19,7 +19,6 @@ from data.model.filters import EVERYTHING, Filter
 from data.model.measures import (
     ABORTED_RESULTS,
     COUNTS,
-    INCOMPLETE,
     RunProgress,
     deltas,
     iso,
@@ -28,16 +27,15 @@ from data.model.measures import (
     run_state,
     sums,
 )
+from data.model.run_summary import with_ages
 from data.model.sql_values import SqlParameters
 from data.queries.missing_results import LACKING, LackingBuild, expected_total, gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts, excluded_tests, subtract_counts
-from data.verdicts.lanes import GONE_AFTER, GONE_RUNS, listed_builds
+from data.verdicts.lanes import listed_builds
 from data.verdicts.priorities import UNKNOWN, release_priorities, rows_in_filter
 
-_BUILDS = ("builds", "builds_running", "builds_final", "missing", "aborted", "partial", "waiting")
 LIKE = 3  # how much longer one of several like runs may take than another
 WITH_RESULTS = ("ok", "failing", "incomplete")  # states of a finished run
-SEARCHED = 60  # earlier runs in which a baseline is searched
 _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
@@ -104,7 +102,7 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     """
     where, parameters = conditions(flt, "r")
     if before is not None:
-        where += f" AND o.rank < (SELECT rank FROM {store.derived_table('run_order')} WHERE run = $before)"
+        where += f" AND r.rank < (SELECT rank FROM {_summaries(store)} WHERE run = $before)"
         parameters["before"] = ids.number(before)
     return _without_flaky(
         store, flt, [_run(row, store) for row in _runs_with_counts(store, where, parameters, limit, flt)]
@@ -117,18 +115,12 @@ def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[Run]:
     In a folder of single jobs the newest run is of one job alone. Jobs that are gone (data/verdicts/lanes.py) are left
     out."""
     where, parameters = conditions(flt, "r")
-    newest = f"""r.run IN (
-        SELECT run FROM (
-            SELECT run, release, environment, source, job, started_at, row_number() OVER lane - 1 AS age,
-                max(started_at) OVER (PARTITION BY release, environment) AS newest
-            FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
-            WINDOW lane AS (PARTITION BY release, environment ORDER BY o.rank DESC))
-        WINDOW job AS (PARTITION BY release, environment, source, job ORDER BY age
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-        QUALIFY row_number() OVER job <= {int(limit)}
-            AND (min(age) OVER job <= {GONE_RUNS}
-                OR newest - max(started_at) OVER job <= INTERVAL {GONE_AFTER.days} DAY))"""
-    return [_run(row, store) for row in _runs_with_counts(store, newest, parameters, 1_000_000, flt)]
+    newest = f"job_age < {int(limit)} AND NOT job_is_gone"
+    if flt.version is not None:  # the newest and the jobs of that version
+        of_version = f"SELECT r.* EXCLUDE (age, job_age, job_is_gone) FROM {_summaries(store)} r WHERE {where}"
+        newest = f"r.run IN (SELECT run FROM ({with_ages(of_version)}) WHERE {newest})"
+    rows = _runs_with_counts(store, f"{where} AND {newest}", parameters, 1_000_000, flt)
+    return [_run(row, store) for row in rows]
 
 
 @cached_query(of_runs("run_id"))
@@ -152,12 +144,13 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> RunDetail | None
 def baseline(store: Store, run_id: str, flt: Filter = EVERYTHING) -> str | None:
     """The id of the run that a run is compared with: the newest earlier complete run of its release and environment,
     as in the gate."""
-    lane = next(iter(store.rows("SELECT release, environment FROM runs WHERE run = ?", [ids.number(run_id)])), None)
-    if lane is None:
-        return None
-    before = runs(store, Filter(lane["release"], environment=lane["environment"], as_of=flt.as_of), SEARCHED, run_id)
-    complete = newest_complete(before)
-    return None if complete is None else complete["id"]
+    earlier: int | None = store.value(
+        f"""SELECT arg_max(r.run, r.rank) FROM {_summaries(store)} this JOIN {_summaries(store)} r
+            ON r.release = this.release AND r.environment IS NOT DISTINCT FROM this.environment AND r.rank < this.rank
+        WHERE this.run = ? AND NOT r.running AND NOT r.incomplete AND r.total > 0""",
+        [ids.number(run_id)],
+    )
+    return None if earlier is None else ids.text(earlier)
 
 
 def newest_complete(newest_first: Iterable[Run]) -> Run | None:
@@ -172,11 +165,11 @@ def expected(store: Store, run_id: str, flt: Filter = EVERYTHING) -> float | Non
     times as long as another: they say nothing."""
     return store.value(
         f"""SELECT CASE WHEN max(duration_s) <= {LIKE} * min(duration_s) THEN median(duration_s) END FROM (
-            SELECT r.duration_s FROM runs r JOIN {store.derived_table("run_order")} o USING (run)
+            SELECT r.duration_s FROM {_summaries(store)} r
             JOIN runs this ON this.run = $run AND r.source = this.source AND r.job = this.job
                 AND r.release = this.release AND r.environment IS NOT DISTINCT FROM this.environment
             WHERE r.state = 'final' AND r.duration_s > 0 AND coalesce(r.result, '') NOT IN {ABORTED_RESULTS}
-            ORDER BY o.rank DESC LIMIT 3)""",
+            ORDER BY r.rank DESC LIMIT 3)""",
         {"run": ids.number(run_id)},
     )
 
@@ -316,27 +309,25 @@ def _priority_counts(store: Store, run_id: str, flt: Filter) -> list[_PriorityCo
     return rows_by_priority
 
 
+def _summaries(store: Store) -> str:
+    return store.derived_table("run_summaries")
+
+
 def _runs_with_counts(store: Store, where: str, parameters: SqlParameters, limit: int, flt: Filter) -> list[_RunRow]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
+    newest = f"FROM {_summaries(store)} r WHERE {where} ORDER BY r.rank DESC LIMIT $limit"
+    parameters = parameters | {"limit": limit}
     part = set_fields(flt, "module", "topology")
-    newest = "ORDER BY o.rank DESC LIMIT $limit"
-    ordered = f"runs r JOIN {store.derived_table('run_order')} o USING (run)"
-    join, alias = "", "s"
-    if part:
-        join, alias = (
-            f"""LEFT JOIN (
-            SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
-            WHERE rb.run IN (SELECT r.run FROM {ordered} WHERE {where} {newest})
-            {and_equal(part, "c")} GROUP BY rb.run) p USING (run)""",
-            "p",
-        )
+    if not part:
+        return store.rows(f"SELECT r.* {newest}", parameters, _RunRow)
     return store.rows(
-        f"""SELECT r.*, {", ".join(f"coalesce({alias}.{name}, 0) AS {name}" for name in COUNTS)},
-            {", ".join(f"coalesce(s.{name}, 0) AS {name}" for name in _BUILDS)}, s.first_partial,
-            {INCOMPLETE} AS incomplete
-        FROM {ordered} LEFT JOIN {store.derived_table("run_sums")} s USING (run) {join}
-        WHERE {where} {newest}""",
-        parameters | part | {"limit": limit},
+        f"""WITH newest AS (SELECT r.* {newest}),
+        part AS (
+            SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
+            WHERE rb.run IN (SELECT run FROM newest) {and_equal(part, "c")} GROUP BY rb.run)
+        SELECT n.* REPLACE ({", ".join(f"coalesce(p.{name}, 0) AS {name}" for name in COUNTS)})
+        FROM newest n LEFT JOIN part p USING (run) ORDER BY n.rank DESC""",
+        parameters | part,
         _RunRow,
     )
 
@@ -384,7 +375,7 @@ def _without_flaky(store: Store, flt: Filter, found: list[Run]) -> list[Run]:
 
 
 def _neighbours(store: Store, run_id: str) -> _Neighbours:
-    sql = f"SELECT previous, next FROM {store.derived_table('run_order')} WHERE run = ?"
+    sql = f"SELECT previous, next FROM {_summaries(store)} WHERE run = ?"
     found: tuple[int | None, int | None] | None = store.cursor().execute(sql, [ids.number(run_id)]).fetchone()
     previous, following = found or (None, None)
     return {

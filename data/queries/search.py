@@ -19,7 +19,7 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
-from data.model.measures import BUILDS, INCOMPLETE, BuildOutcome, build_health, iso, run_state
+from data.model.measures import BUILDS, BuildOutcome, build_health, iso, run_state
 from data.model.sql_values import SqlParameters
 from data.queries import bug_links
 from data.verdicts.statistics.signatures import title
@@ -169,8 +169,8 @@ def _runs(store: Store, where: str, parameters: SqlParameters) -> list[Hit]:
     )
     sums = (
         store.rows(
-            f"""SELECT run, s.total, s.failed, s.builds_running, s.waiting, {INCOMPLETE} AS incomplete
-            FROM runs r JOIN {store.derived_table("run_sums")} s USING (run)
+            f"""SELECT run, total, failed, builds_running, waiting, incomplete
+            FROM {store.derived_table("run_summaries")}
             WHERE run IN (SELECT unnest($runs::BIGINT[]))""",
             {"runs": [row["run"] for row in rows]},
             _RunSums,

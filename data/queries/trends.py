@@ -13,7 +13,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import and_equal, conditions, set_fields
 from data.model.filters import Filter
-from data.model.measures import COUNTS, INCOMPLETE, RUNNING, iso, pass_rate, sums
+from data.model.measures import COUNTS, iso, pass_rate, sums
 from data.model.sql_values import SqlParameters
 from data.queries.missing_results import gaps, lacking_modules
 from data.verdicts.flaky_exclusion import excluded_counts
@@ -89,15 +89,12 @@ def trend(
         point = "n.run, n.number, n.release, n.version, n.environment, n.started_at, n.rank"
     else:
         point = "date_trunc('day', n.started_at) AS day"
-    newest = f"""SELECT r.*, o.rank FROM runs r JOIN {store.derived_table("run_order")} o USING (run) WHERE {where}
-        QUALIFY row_number() OVER (PARTITION BY r.release ORDER BY o.rank DESC) <= $runs"""
+    newest = f"""FROM {store.derived_table("run_summaries")} r WHERE {where}
+        QUALIFY row_number() OVER (PARTITION BY r.release ORDER BY r.rank DESC) <= $runs"""
     parameters["runs"] = flt.runs or DEFAULT_RUNS
-    unfinished = f"""SELECT r.run, coalesce({RUNNING}, false) AS running,
-            coalesce({INCOMPLETE}, false) AS incomplete
-        FROM newest r LEFT JOIN {store.derived_table("run_sums")} s USING (run)"""
-    incomplete = "u.incomplete"
+    incomplete = "n.incomplete"
     if group == "module" or flt.module is not None:
-        lacking = _lacking_modules(store, f"WITH newest AS ({newest}), u AS ({unfinished})", parameters)
+        lacking = _lacking_modules(store, newest, parameters)
         incomplete = """(n.run, coalesce(c.module, $missing_module)) IN (
             SELECT (unnest($lacks_run::BIGINT[]), unnest($lacks_module::VARCHAR[])))"""
         parameters |= {
@@ -106,15 +103,15 @@ def trend(
             "lacks_module": [module for _, module in lacking],
         }
     rows = store.rows(
-        f"""WITH newest AS ({newest}), u AS ({unfinished}),
+        f"""WITH newest AS ({newest}),
         c AS (
             SELECT rb.run, c.module, c.topology, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
             FROM run_builds rb JOIN build_counts c ON c.build = rb.build{and_equal(fields, "c")}
             WHERE rb.run IN (SELECT run FROM newest)
             {_noise(store, flt, newest, parameters)})
         SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs,
-            bool_or(u.running) AS running, bool_or({incomplete}) AS incomplete
-        FROM newest n JOIN u USING (run) LEFT JOIN c USING (run)
+            bool_or(n.running) AS running, bool_or({incomplete}) AS incomplete
+        FROM newest n LEFT JOIN c USING (run)
         GROUP BY ALL ORDER BY name, {"n.rank" if by == "run" else "day"}""",
         parameters,
         _PointRow,
@@ -130,10 +127,10 @@ def trend(
     return {"series": [{"name": key, "points": points} for key, points in series.items()]}
 
 
-def _lacking_modules(store: Store, tables: str, parameters: SqlParameters) -> list[tuple[int, str]]:
+def _lacking_modules(store: Store, newest: str, parameters: SqlParameters) -> list[tuple[int, str]]:
     """(run, module) of the modules that the incomplete ones of the `newest` runs lack."""
-    used = {name: value for name, value in parameters.items() if f"${name}" in tables}
-    runs = store.cursor().execute(f"{tables} SELECT run FROM u WHERE incomplete", used).fetchall()
+    used = {name: value for name, value in parameters.items() if f"${name}" in newest}
+    runs = store.cursor().execute(f"SELECT run FROM ({newest}) WHERE incomplete", used).fetchall()
     found = gaps(store, tuple(ids.text(run) for (run,) in runs)) if runs else {}
     return [(ids.number(run), module) for run, gaps_of_run in found.items() for module in lacking_modules(gaps_of_run)]
 

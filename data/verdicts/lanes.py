@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from data.lake.cached_query import release_dependencies
@@ -17,12 +17,11 @@ from data.lake.store import Store
 from data.model import ids, measures
 from data.model.filter_sql import conditions, partitions
 from data.model.filters import Filter
+from data.model.run_summary import GONE_AFTER, GONE_RUNS
 from data.model.sql_values import SqlParameters
 
 MASK_BITS = 62  # results of a test in one 64-bit mask
 HISTORY_RUNS = 300  # the most builds of a job, each in a run of its own, that any query reads
-# A job that lacks in more runs than this, for longer than this, is no longer part of its lane.
-GONE_RUNS, GONE_AFTER = 60, timedelta(days=60)
 
 # SQL: why the results of build `b` are unfinished; empty if they are not.
 UNFINISHED = f"""CASE WHEN b.state = 'running' THEN 'running'

@@ -54,9 +54,9 @@ def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]
     if store.is_rebuilding():
         return _rebuilding(store, flt)
     rows = store.rows(
-        f"""SELECT release, environment, job, builds, waiting FROM {store.derived_table("histories_being_read")} h
-        ORDER BY release, environment, job"""
+        f"SELECT release, environment, job, builds, waiting FROM {store.derived_table('histories_being_read')} h"
     )
+    rows.sort(key=lambda row: (row["release"], row["environment"], row["job"] or ""))  # faster than DuckDB's
     needed = verdict_reach(store, EVERYTHING).builds
     found: dict[tuple[str, str], UnreadLane] = {}
     for row in rows:
