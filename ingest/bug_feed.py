@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import requests
 
@@ -41,13 +41,27 @@ class Feed(NamedTuple):
     spared: set[str]
 
 
+class FeedSummary(TypedDict):
+    """What reading a feed changed. `matched`: bugs that have tests in the store; `left_out`: a line for each unusable
+    record."""
+
+    bugs: int
+    added: int
+    changed: int
+    gone: int
+    links: int
+    matched: int
+    left_out: list[str]
+    warnings: list[str]
+
+
 class FeedError(Exception):
     """A feed cannot be used and nothing was stored. The text names the feed, the reason and what to do."""
 
 
 def import_bugs(
     store: Store, locations: Sequence[str], settings: BugSettings, progress: ReportProgress = lambda done, total: None
-) -> dict[str, Any]:
+) -> FeedSummary:
     """Make the bugs of these files and addresses together the newest feed. Raises FeedError."""
     feeds = [parse(_content(location, settings, progress), location, settings.closed) for location in locations]
     bugs = [bug for feed in feeds for bug in feed.bugs]

@@ -9,23 +9,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, final
 
 from data.lake.store import Store
 from data.tasks.build_lookups import builds_of_job
 from ingest.batch import Batch
 from ingest.import_plan import ImportKey
-from ingest.importer import SOURCE, ReadImport, read_import, store_imports
+from ingest.importer import SOURCE, ImportedBuild, ReadImport, read_import, store_imports
 from ingest.parsers.allowance import Allowance, LimitError
 from ingest.report_files import reports
 
 
+@final
+class NotImported(TypedDict):
+    """Paths that could not be read, or that were skipped."""
+
+    paths: list[str]
+    error: NotRequired[str]
+    skipped_because: NotRequired[str]
+
+
 @dataclass
 class ImportOutcome:
-    """What became of the paths of one build. `answers`: per unreadable path {"paths", "error"}, and the build."""
+    """What became of the paths of one build: its unreadable paths, and the build."""
 
     paths: list[Path]
-    answers: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[NotImported | ImportedBuild] = field(default_factory=list)
     complete: bool = True
 
     def fail(self, error: Exception) -> None:
@@ -58,7 +67,7 @@ class _Import:
         settings = self._store.settings
         try:
             with reports(paths, Allowance(**settings.limits.model_dump())) as bundle:
-                outcome.answers += [{"paths": [path], "error": why} for path, why in bundle.unreadable]
+                outcome.answers += [NotImported(paths=[path], error=why) for path, why in bundle.unreadable]
                 outcome.complete = not bundle.unreadable
                 if bundle.files or not bundle.unreadable:
                     found = read_import(key, bundle, SOURCE, settings.identity.roots, self._stored)

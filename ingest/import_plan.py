@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from data.answers.operations import RequestPayload
 from data.model import filters, input_checks
 from ingest.report_files import looks_like_results
 
@@ -50,19 +50,25 @@ class ImportKey:
         return "/".join(names)
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> ImportKey:
-        """From the JSON of an upload. Raises ValueError that names the wrong field."""
+    def read(cls, document: RequestPayload) -> ImportKey:
+        """From the payload of an upload. Raises ValueError that names the wrong field."""
         unknown = sorted(set(document) - set(cls.__dataclass_fields__) - {"progress", "builds"})
         if unknown:
             fields = ", ".join(cls.__dataclass_fields__)
             raise ValueError(f"{', '.join(unknown)}: unknown field; the fields are {fields}")
-        values = {name: value for name, value in document.items() if value is not None}
-        values = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
-        if "number" in values and not isinstance(values["number"], int):
-            raise ValueError(f"number = {values['number']!r}: must be an integer")
-        if "started_at" in values:
-            values["started_at"] = read_moment(str(values["started_at"]))
-        return cls(**{"release": "", "module": "", **values})
+        started_at = document.get("started_at")
+        return cls(
+            release=document.get("release", ""),
+            module=document.get("module", ""),
+            number=document.get("number"),
+            started_at=None if started_at is None else read_moment(started_at),
+            version=document.get("version"),
+            environment=document.get("environment") or DEFAULT_ENVIRONMENT,
+            url=document.get("url") or "",
+            revision=document.get("revision"),
+            parameters=document.get("parameters") or {},
+            run=document.get("run"),
+        )
 
 
 def read_moment(text: str) -> datetime:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import final
 
 from duckdb import DuckDBPyConnection
 
+from data.answers.operations import RequestPayload
 from data.lake.store import Store
 from data.model import ids
-from data.model.build_record import BuildRecord, RawFile
+from data.model.build_record import BuildRecord, RawFile, ResultCounts
 from data.model.input_checks import believed
 from data.model.run_record import RunRecord
 from data.tasks.build_lookups import BuildRow, builds_of_job
@@ -46,6 +47,19 @@ class InputRemarks:
     skipped: Sequence[ReportRemark] = field(default_factory=list)
 
 
+@final
+class ImportedBuild(ResultCounts):
+    """What was imported, with the names of the JSON API."""
+
+    build: str
+    release: str
+    module: str
+    number: int
+    started_at: str
+    files: int
+    warnings: list[str]
+
+
 @dataclass(frozen=True)
 class ReadImport:
     """A final build that was read and is not stored yet, with its run and its number of files."""
@@ -54,8 +68,7 @@ class ReadImport:
     run: RunRecord
     files: int
 
-    def summary(self) -> dict[str, Any]:
-        """What was imported, with the names of the JSON API."""
+    def summary(self) -> ImportedBuild:
         build = self.build
         return {
             "build": ids.text(build.id),
@@ -100,8 +113,8 @@ def _warn_of_empty_reports(results: BuildResults) -> bool:
     return bool(empty)
 
 
-def read_upload(store: Store, metadata: Mapping[str, object], files: Sequence[RawFile]) -> ReadImport:
-    """Read an upload of the API: `metadata` has the fields of ImportKey. Raises ValueError, LimitError."""
+def read_upload(store: Store, metadata: RequestPayload, files: Sequence[RawFile]) -> ReadImport:
+    """Read an upload of the API. Raises ValueError, LimitError."""
     bundle = uploaded(files, Allowance(**store.settings.limits.model_dump()))
     stored = partial(builds_of_job, store, UPLOAD)
     return read_import(ImportKey.read(metadata), bundle, UPLOAD, store.settings.identity.roots, stored)

@@ -7,8 +7,9 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, final
 
+from data.answers.tests import UnmatchedMetadata
 from data.lake.store import Store
 from data.model.filters import EVERYTHING
 from data.queries.lookups import ambiguous_metadata, exists, unmatched_metadata
@@ -43,7 +44,16 @@ SHOWN = 5  # names that match several tests, or none
 PRIORITIES = {"P0", "P1", "P2", "P3"}
 
 
-def import_metadata(store: Store, file: Path, release: str | None = None) -> dict[str, Any]:
+@final
+class ImportedMetadata(TypedDict):
+    file: str
+    rows: int
+    added: int
+    changed: int
+    warnings: list[str]
+
+
+def import_metadata(store: Store, file: Path, release: str | None = None) -> ImportedMetadata:
     """Merge a CSV with the column testcase_name (or name) into the metadata of all releases, or of one.
 
     Columns file and class, or a name such as file::class::name, say which test of a name is meant. Empty cells change
@@ -56,7 +66,7 @@ def import_metadata(store: Store, file: Path, release: str | None = None) -> dic
     if name_column is None:
         raise ValueError(f"has no column testcase_name; its columns are {', '.join(columns) or 'none'}")
     reader.fieldnames = columns
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str | None]] = []
     unknown: set[str] = set()
     for line in reader:
         name = (line[name_column] or "").strip()
@@ -95,8 +105,8 @@ def _doubtful(store: Store, rows: Iterable[Mapping[str, str | None]]) -> list[st
     """A line for each of the first of these rows that several tests fit, which therefore count for none, and one for
     those that no test fits."""
     keys = {tuple(row.get(name) for name in KEY) for row in rows}
-    several = [row for row in map(dict, ambiguous_metadata(store)) if tuple(row[name] for name in KEY) in keys]
-    none = [row for row in unmatched_metadata(store) if tuple(row[name] for name in KEY) in keys]
+    several = [row for row in ambiguous_metadata(store) if tuple(row.get(name) for name in KEY) in keys]
+    none = [row for row in unmatched_metadata(store) if tuple(row.get(name) for name in KEY) in keys]
     lines = [f"{_name(row)} matches {row['tests']} tests: give file and class" for row in several[:SHOWN]]
     lines += [f"{len(several) - SHOWN} more names match several tests"] * (len(several) > SHOWN)
     if none:
@@ -105,8 +115,8 @@ def _doubtful(store: Store, rows: Iterable[Mapping[str, str | None]]) -> list[st
     return lines
 
 
-def _name(row: Mapping[str, object]) -> str:
-    return "::".join(str(row[part]) for part in ("file", "class", "base_name") if row[part])
+def _name(row: UnmatchedMetadata) -> str:
+    return "::".join(part for part in (row["file"], row["class"], row["base_name"]) if part)
 
 
 def _text(content: bytes) -> str:

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any
+from typing import NotRequired
 
+from data.model.json_values import JsonObject
 from data.model.run_record import RunRecord
 from data.settings import LimitSettings, SourceSettings
 from ingest.artifacts import claimed_by
 from ingest.build_download import read_build_map, read_build_object, read_files
 from ingest.build_results import read_results
-from ingest.candidates import describe
+from ingest.candidates import DescribedBuild, describe
 from ingest.clock import utc_now
 from ingest.discovery import iter_builds
 from ingest.jenkins.build_details import JenkinsBuildDetail
@@ -31,6 +32,17 @@ BUILDS = 3  # checked per job
 JOBS = 5  # checked per source
 
 
+class CheckedBuild(DescribedBuild):
+    """`modules`: of an orchestrating build; the others of a build. `tests` and `owners`: of the one whose results were
+    read."""
+
+    modules: NotRequired[list[str]]
+    module: NotRequired[str]
+    files: NotRequired[dict[str, int]]
+    tests: NotRequired[int]
+    owners: NotRequired[dict[str, int]]
+
+
 @dataclass
 class Finding:
     """The result for one source. `problems` stop ingestion; `remarks` name rules that matched nothing."""
@@ -39,11 +51,11 @@ class Finding:
     url: str
     jenkins: str | None = None  # its version
     jobs: int = 0
-    builds: list[dict[str, Any]] = field(default_factory=list)
+    builds: list[CheckedBuild] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         return {**asdict(self), "ok": not self.problems}
 
     def lines(self) -> Iterator[str]:
@@ -56,7 +68,7 @@ class Finding:
         yield from (f"  remark: {remark}" for remark in self.remarks)
 
 
-def _facts(row: dict[str, Any]) -> Iterator[str]:
+def _facts(row: CheckedBuild) -> Iterator[str]:
     yield f"release {row['release']}"
     yield f"version {row['version'] or 'none'}"
     yield f"environment {row['environment']}"
@@ -126,7 +138,7 @@ def _check_parent(
     build_map, _ = read_build_map(jenkins, detail, MAP_FILE)
     run = layout.parent(detail, detail.started_at or utc_now(), None)
     module_builds = layout.listed_builds(detail, build_map)
-    finding.builds.append(describe(detail, run) | {"modules": sorted(module for _, _, module in module_builds)})
+    finding.builds.append({**describe(detail, run), "modules": sorted(module for _, _, module in module_builds)})
     if not module_builds and detail.final:
         finding.remarks.append(f"{detail.job} #{detail.number} lists no module builds (no artifact {MAP_FILE})")
     started = [(job, number) for job, number, _ in module_builds if number]
@@ -145,7 +157,7 @@ def _check_build(
 ) -> None:
     placement = layout.placement(detail, detail.started_at or utc_now(), parents, None)
     claims = Counter(claimed_by(source.results, path) or "that no rule matches" for path in detail.artifacts)
-    row = describe(detail, placement) | {"module": placement.module, "files": dict(claims)}
+    row: CheckedBuild = {**describe(detail, placement), "module": placement.module, "files": dict(claims)}
     finding.builds.append(row)
     if any("tests" in build for build in finding.builds):
         return

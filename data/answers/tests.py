@@ -41,18 +41,15 @@ class TestDetail(Test):
     bugs: Annotated[list[Bug], "of the newest feed, open and urgent first"]
 
 
-AmbiguousMetadata = TypedDict(
-    "AmbiguousMetadata",
-    {
-        "base_name": str,
-        "file": str | None,
-        "class": str | None,
-        "release": str | None,
-        "case_id": str | None,
-        "testrail_id": str | None,
-        "tests": Annotated[Count, "how many fit"],
-    },
+UnmatchedMetadata = TypedDict(
+    "UnmatchedMetadata", {"base_name": str, "file": str | None, "class": str | None, "release": str | None}
 )
+
+
+class AmbiguousMetadata(UnmatchedMetadata):
+    case_id: str | None
+    testrail_id: str | None
+    tests: Annotated[Count, "how many fit"]
 
 
 class HistoryRow(TypedDict):

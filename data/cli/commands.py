@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from data.cli.common import json_option, load_settings, opened_store, require_store
+
+if TYPE_CHECKING:
+    from data.lake.maintenance import FileSizes
 
 
 @click.command()
@@ -48,11 +51,19 @@ def maintain(dry_run: bool, days: float | None, as_json: bool) -> None:
                 click.echo(f"Expiring {len(snapshots)} snapshots ...", err=True)
                 maintenance.expire(store, snapshots)
             after = maintenance.sizes(store)
-    answer = {"dry_run": dry_run, "merged": tables, "expired": snapshots, "before": before, "after": after}
+    answer: Maintained = {"dry_run": dry_run, "merged": tables, "expired": snapshots, "before": before, "after": after}
     click.echo(json.dumps(answer) if as_json else _summary(answer))
 
 
-def _summary(answer: dict[str, Any]) -> str:
+class Maintained(TypedDict):
+    dry_run: bool
+    merged: list[str]
+    expired: list[int]
+    before: dict[str, FileSizes]
+    after: dict[str, FileSizes]
+
+
+def _summary(answer: Maintained) -> str:
     done = "would be " if answer["dry_run"] else ""
     lines = [f"{'table':<16} {'files':>7} {'MB':>10}"]
     for table, size in answer["before"].items():

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypedDict
 
 import duckdb
 
@@ -92,8 +93,13 @@ def expire(store: Store, snapshots: list[int]) -> None:
     store.transact("maintenance", "unused files deleted", _clean)
 
 
-def sizes(store: Store) -> dict[str, dict[str, int]]:
-    """Per table: {"files", "bytes"} of the newest snapshot."""
+class FileSizes(TypedDict):
+    files: int
+    bytes: int
+
+
+def sizes(store: Store) -> dict[str, FileSizes]:
+    """Of each table, in the newest snapshot."""
     rows = store.rows(
         f"""SELECT table_name, file_count + delete_file_count AS files,
             (file_size_bytes + delete_file_size_bytes)::BIGINT AS bytes

@@ -8,7 +8,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from inspect import BoundArguments
 
-from data.answers.tests import AmbiguousMetadata
+from data.answers.tests import AmbiguousMetadata, UnmatchedMetadata
 from data.cache.dependencies import Dependency
 from data.lake.cached_query import build_dependencies, cached_query, run_dependencies
 from data.lake.connection import LAKE
@@ -92,9 +92,9 @@ def ambiguous_metadata(store: Store, flt: Filter = EVERYTHING) -> list[Ambiguous
 
 
 @cached_query()
-def unmatched_metadata(store: Store, flt: Filter = EVERYTHING) -> list[dict[str, str | None]]:
-    """The rows of metadata that no test fits so far: [{base_name, file, class, release}] by name."""
-    return store.rows(f"SELECT * FROM ({UNMATCHED_METADATA}) ORDER BY ALL")
+def unmatched_metadata(store: Store, flt: Filter = EVERYTHING) -> list[UnmatchedMetadata]:
+    """The rows of metadata that no test fits so far, by name."""
+    return store.rows(f"SELECT * FROM ({UNMATCHED_METADATA}) ORDER BY ALL", {}, UnmatchedMetadata)
 
 
 _RUN = re.compile(r"(?:(?P<release>.+?)\s*#|#)?\s*(?P<number>\d{1,9})")

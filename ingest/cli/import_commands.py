@@ -6,13 +6,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
 from ingest.cli.progress import SOURCE, chosen_sources, progress_bar
 from ingest.tuning import single_threaded, tune_gc_for_batches
+
+if TYPE_CHECKING:
+    from ingest.importer import ImportedBuild
+    from ingest.metadata_csv import ImportedMetadata
 
 
 @click.command()
@@ -114,14 +118,14 @@ def import_(
              regtracker import logs/            # logs/7.0/routing/41/junit/5s/report.xml
              regtracker import --metadata tests.csv
     """
-    from ingest.import_batches import import_builds
+    from ingest.import_batches import NotImported, import_builds
     from ingest.import_plan import plan, read_moment, unplanned_files
     from ingest.metadata_csv import import_metadata
 
     settings = load_settings()
     if not paths and not metadata:
         fail("Nothing to import: name report files, folders or zips, or --metadata FILE.csv.")
-    answers: list[dict[str, Any]] = []
+    answers: list[NotImported | ImportedBuild | ImportedMetadata] = []
     tune_gc_for_batches()
     with opened_store(single_threaded(settings)) as store:
         try:
@@ -131,7 +135,7 @@ def import_(
         except (ValueError, OSError) as error:
             fail(error)
         why = "not in a folder RELEASE/MODULE/NUMBER"
-        answers += [{"paths": [str(path)], "skipped_because": why} for path in skipped]
+        answers += [NotImported(paths=[str(path)], skipped_because=why) for path in skipped]
         with progress_bar("Importing") as progress:
             outcomes = import_builds(store, builds, progress)
         answers += [answer for outcome in outcomes for answer in outcome.answers]
@@ -143,14 +147,15 @@ def import_(
     for answer in answers:
         if as_json:
             click.echo(json.dumps(answer))
-        if problem := answer.get("error") or answer.get("skipped_because"):
+        if "paths" in answer:
+            problem = answer.get("error") or answer.get("skipped_because")
             click.echo(f"{', '.join(answer['paths'])}: {problem}", err=True)
         elif not as_json:
             click.echo(_sentence(answer))
     sys.exit(0 if all(outcome.complete for outcome in outcomes) else 1)
 
 
-def _sentence(answer: dict[str, Any]) -> str:
+def _sentence(answer: ImportedBuild | ImportedMetadata) -> str:
     text = "{release} {module} #{number}: {total} tests, {passed} passed, {failed} failed, {skipped} skipped"
     if "rows" in answer:
         text = "{file}: {rows} tests, {added} new, {changed} changed"

@@ -12,6 +12,7 @@ from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from typing import Self
 
+from data.answers.operations import RequestPayload
 from data.lake.store import Store
 from data.settings import Settings
 from data.write import raw_files
@@ -155,7 +156,7 @@ def _import_builds(
         number = 1_000_000_000 + int(time.time() * 10) % 1_000_000_000
         cases = "".join(f'<testcase classname="bench.arrivals" name="test_{n}" time="1"/>' for n in range(TESTS))
         report = f'<testsuite tests="{TESTS}" timestamp="{utc_now().isoformat()}">{cases}</testsuite>'
-        metadata = {"release": release, "module": "arrivals", "number": number}
+        metadata: RequestPayload = {"release": release, "module": "arrivals", "number": number}
         file = raw_files.pack("report.xml", "file", report.encode())
         store_imports(store, [read_upload(store, metadata, [file])])
         count.value += 1

@@ -140,7 +140,6 @@ def test_an_upload_is_idempotent_and_says_what_is_wrong_with_it(tmp_path: Path) 
         for document, words in (
             ({"release": "7.0"}, "module is missing"),
             ({"release": "7.0", "module": "m", "nubmer": 3}, "nubmer: unknown field"),
-            ({"release": "7.0", "module": "m", "number": "3"}, "must be an integer"),
             ({"release": "7.0", "module": "m", "started_at": "today"}, "not an ISO 8601 time"),
         ):
             with pytest.raises(ValueError, match=words):
