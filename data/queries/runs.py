@@ -40,7 +40,7 @@ _PRIORITIES = ("P0", "P1", "P2", "P3")
 
 
 class _RunRow(RunProgress):
-    """A row of `runs`, with the sums over its builds."""
+    """A row of `run_summaries`; `previous` and `next` are the runs before and after, of the same lane."""
 
     run: int
     release: str
@@ -63,13 +63,8 @@ class _RunRow(RunProgress):
     skipped: int
     display_name: str | None
     url: str | None
-
-
-class _Neighbours(TypedDict):
-    """The ids of the runs before and after, of the same release and environment."""
-
-    previous: str | None
-    next: str | None
+    previous: int | None
+    next: int | None
 
 
 class _ModuleCounts(AllCounts):
@@ -131,11 +126,11 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> RunDetail | None
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
-    neighbours = _neighbours(store, run_id)
+    previous, following = found[0]["previous"], found[0]["next"]
     return {
         **answer,
-        "previous": neighbours["previous"],
-        "next": neighbours["next"],
+        "previous": None if previous is None else ids.text(previous),
+        "next": None if following is None else ids.text(following),
         "expected_s": expected(store, run_id),
     }
 
@@ -372,16 +367,6 @@ def _without_flaky(store: Store, flt: Filter, found: list[Run]) -> list[Run]:
         for row in found:
             subtract_counts(row, counts.get(row["id"], []), store.settings.measures)
     return found
-
-
-def _neighbours(store: Store, run_id: str) -> _Neighbours:
-    sql = f"SELECT previous, next FROM {_summaries(store)} WHERE run = ?"
-    found: tuple[int | None, int | None] | None = store.cursor().execute(sql, [ids.number(run_id)]).fetchone()
-    previous, following = found or (None, None)
-    return {
-        "previous": None if previous is None else ids.text(previous),
-        "next": None if following is None else ids.text(following),
-    }
 
 
 def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> dict[str, list[_ModuleCounts]]:
