@@ -219,8 +219,8 @@
   });
 
   function describe(row, column) {
-    const [, number, , environment] = shown.runs[column];
-    return `${shown.tests[row][NAME]} in run #${number}${environment ? ` ${environment}` : ""}: ${MEANINGS[shown.cells[row][column]]}`;
+    const [, name, , environment] = shown.runs[column];
+    return `${shown.tests[row][NAME]} in run ${name}${environment ? ` ${environment}` : ""}: ${MEANINGS[shown.cells[row][column]]}`;
   }
 
   /** Outline a cell: "at", where the keys are, or "over", where the pointer is. */

@@ -14,7 +14,7 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import Flask, render_template
 
-from dashboard import formats, sparklines, terms
+from dashboard import formats, run_names, sparklines, terms
 from dashboard.app_state import services, store
 from dashboard.callback_errors import log
 from dashboard.page_url import PageUrl, match
@@ -66,7 +66,9 @@ def install(server: Flask) -> None:
     """Register the filters and functions of the templates."""
     server.jinja_env.trim_blocks = server.jinja_env.lstrip_blocks = True
     server.jinja_env.filters.update(formats.FILTERS)
-    server.jinja_env.globals.update({**sparklines.FUNCTIONS, **terms.FUNCTIONS, "gate_headlines": gate.HEADLINES})
+    server.jinja_env.globals.update(
+        {**sparklines.FUNCTIONS, **terms.FUNCTIONS, "gate_headlines": gate.HEADLINES, **run_names.FUNCTIONS}
+    )
 
 
 def html_slot(name: str, **properties: Any) -> list[Any]:

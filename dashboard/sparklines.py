@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NotRequired, TypedDict
 
 from dashboard.formats import percent
@@ -41,7 +42,7 @@ class Bar(Counts):
     missing: NotRequired[int]
 
 
-def spark(points: list[SparkPoint], slots: int = 20) -> Spark:
+def spark(points: list[SparkPoint], name: Callable[[SparkPoint], str], slots: int = 20) -> Spark:
     """Geometry of a spark: one bar per run, from 0 to 100 % for every release, with failed and skipped at the top."""
     bars: list[SparkBar] = []
     for index, point in enumerate(points[-slots:], start=slots - min(len(points), slots)):
@@ -53,7 +54,7 @@ def spark(points: list[SparkPoint], slots: int = 20) -> Spark:
                 "state": point["state"],
                 "incomplete": point["incomplete"],
                 "parts": _bar_segments(point),
-                "title": _title(point),
+                "title": _title(point, name(point)),
             }
         )
     return {"width": slots * _STEP - 3, "height": _HEIGHT, "bars": bars}
@@ -76,13 +77,13 @@ def _bar_segments(point: SparkPoint) -> list[tuple[str, float, float]]:
     return parts
 
 
-def _title(point: SparkPoint) -> str:
+def _title(point: SparkPoint, name: str) -> str:
     if not point["total"]:
-        return f"#{point['number']} {point['state']}: no results"
+        return f"{name} {point['state']}: no results"
     passed = f"{percent(point['pass_rate'])} % of {point['total']} passed"
     if point["incomplete"]:
         passed = f"{point['passed']} of {point['total']} passed, results are missing"
-    return f"#{point['number']} {point['state']}: {passed}, {point['failed']} failed, {point['skipped']} skipped"
+    return f"{name} {point['state']}: {passed}, {point['failed']} failed, {point['skipped']} skipped"
 
 
 def bar(row: Bar) -> list[tuple[str, float]]:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Literal, TypedDict
 
 from dashboard.formats import duration, number, percent
+from dashboard.run_names import run_namer
 from data.answers.trends import Point, Series
 from data.model.json_values import Json, JsonObject
 
 PALETTE = 8
 PANELS = 6
+_UNITS = (("h", 3600), ("min", 60), ("s", 1))
 LABEL = 30  # px above a row, for its name
 READABLE = 8  # times as tall as another row may be on the same scale
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -40,9 +42,12 @@ def rates(series: list[Series]) -> Figure:
 
 
 def durations(series: list[Series]) -> Figure:
-    """Test time in hours, summed over the results, one line per series."""
-    yaxis: JsonObject = {"ticksuffix": " h", "nticks": 5, "rangemode": "tozero"}
-    return _line_chart(series, 240, yaxis, lambda point: _scaled(point["duration_s"], 1 / 3600))
+    """Test time, summed over the results, one line per series; in hours, minutes or seconds, so that the axis needs no
+    fractions."""
+    longest = max((point["duration_s"] or 0 for line in series for point in line["points"]), default=0)
+    unit, seconds = next((one for one in _UNITS if longest >= 5 * one[1]), _UNITS[-1])
+    yaxis: JsonObject = {"ticksuffix": f" {unit}", "nticks": 5, "rangemode": "tozero"}
+    return _line_chart(series, 240, yaxis, lambda point: _scaled(point["duration_s"], 1 / seconds))
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
@@ -53,6 +58,7 @@ def _line_chart(series: list[Series], height: int, yaxis: JsonObject, value: Cal
     """One line per series; points of running runs are hollow. Points of incomplete runs are hollow and not joined: the
     line has a gap there, and they are a trace of their own."""
     at = _positions(series)
+    name = _namer(series)
     traces: list[JsonObject] = []
     for (colour, dash), line in zip(_line_styles(series), series, strict=True):
         points = line["points"]
@@ -61,7 +67,7 @@ def _line_chart(series: list[Series], height: int, yaxis: JsonObject, value: Cal
             "type": "scatter",
             "name": _plain(line["name"]),
             "legendgroup": _plain(line["name"]),
-            **_points(line, at),
+            **_points(line, at, name),
             "line": {
                 "color": f"var(--s{colour % PALETTE + 1}c)",
                 "width": 1.8,
@@ -122,6 +128,8 @@ def counts(series: list[Series], passed: bool = False) -> Figure:
     shown = [line for line in series if line in newest]
     stacked = _COUNTS[: 3 if passed else 2]
     at = _positions(series)
+    name_run = _namer(series)
+    name_run = _namer(series)
     tallest = [max((sum(point[name] for name, *_ in stacked) for point in line["points"]), default=0) for line in shown]
     seen = [most for most in tallest if most]
     # One scale for all rows, unless the smallest would be unreadable; then each row has its own.
@@ -179,7 +187,7 @@ def counts(series: list[Series], passed: bool = False) -> Figure:
                     "legendgroup": name,
                     "showlegend": row == 0,
                     "y": [point[name] for point in points],
-                    **_points(line, at),
+                    **_points(line, at, name_run),
                     **({"width": 0.82} if at else {}),
                     "textposition": "none",
                     "marker": {
@@ -223,11 +231,16 @@ def _day(point: Point) -> str:
     return point.get("day") or ""
 
 
-def _points(line: Series, at: dict[str, int] | None) -> JsonObject:
+def _namer(series: list[Series]) -> Callable[[Point], str]:
+    """Names the runs of all lines."""
+    return run_namer(point for line in series for point in line["points"])
+
+
+def _points(line: Series, at: dict[str, int] | None, name: Callable[[Point], str]) -> JsonObject:
     """The positions and tooltips of the points, and the run that a click opens."""
     return {
         "x": [_x_value(point, at) for point in line["points"]],
-        "text": [_hover(point, line["name"]) for point in line["points"]],
+        "text": [_hover(point, line["name"], name) for point in line["points"]],
         "customdata": [point.get("run") for point in line["points"]],
         "hovertemplate": "%{text}<extra></extra>",
     }
@@ -253,10 +266,10 @@ def _moment(point: Point) -> str:
     return point.get("started_at") or _day(point)
 
 
-def _hover(point: Point, name: str) -> str:
+def _hover(point: Point, series: str, name: Callable[[Point], str]) -> str:
     """The tooltip of a point. Plotly interprets some tags, so the data is escaped."""
-    where = f"{point.get('release')} #{point.get('number')}" if "run" in point else _day(point)
-    head = where if name == "all" or where.startswith(name) else f"{name} · {where}"
+    where = f"{point.get('release')} {name(point)}" if "run" in point else _day(point)
+    head = where if series == "all" or where.startswith(series) else f"{series} · {where}"
     if not point["total"]:
         return _plain(f"{head}<br>no results")
     lines = [

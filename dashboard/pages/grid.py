@@ -18,6 +18,7 @@ from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as open_store
 from dashboard.page_url import PageUrl, offset_of
+from dashboard.run_names import run_namer
 from data.answers.base import VerdictKind
 from data.answers.trends import GridTest, TestGrid
 from data.lake.connection import StoreError
@@ -68,7 +69,7 @@ class GridData(TypedDict):
 
     at: str
     release: str | None
-    runs: list[tuple[str, int, str, str | None, str | None, str]]
+    runs: list[tuple[str, str, str, str | None, str | None, str]]
     tests: list[tuple[str, str, str, str, list[VerdictKind], str]]
     cells: list[str]
 
@@ -76,12 +77,13 @@ class GridData(TypedDict):
 def grid_data(store: Store, url: PageUrl) -> GridData:
     shown = query(store, url)
     found = shown.grid
+    name = run_namer(found["runs"], one_release=True)
     notes = [" · ".join(part for part in (row["priority"], row["module"]) if part) for row in found["tests"]]
     return {
         "at": url.here(case=None),
         "release": shown.release,
         "runs": [
-            (run["id"], run["number"], run["started_at"], run["environment"], run["version"], run["state"])
+            (run["id"], name(run), run["started_at"], run["environment"], run["version"], run["state"])
             for run in found["runs"]
         ],
         "tests": [

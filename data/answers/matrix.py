@@ -58,6 +58,8 @@ class MatrixRow(TypedDict):
 
 class MatrixRun(TypedDict):
     id: Id
+    release: str
+    job: str
     number: int
     environment: str | None
     version: str | None

@@ -56,6 +56,7 @@ class RunDetail(Run):
 
 class SparkPoint(Counts):
     id: Id
+    job: str
     number: int
     started_at: Time
     state: RunState
@@ -86,6 +87,7 @@ class TileLane(WordCounts):
     stale: bool
     reasons: list[str]
     run: Annotated[Id, "its newest finished run, or the one that goes on"]
+    job: str
     number: int
     pass_rate: Rate | None
     running: bool

@@ -10,6 +10,7 @@ class Point(AllCounts):
 
     series: NotRequired[Annotated[str | None, "files only: name of the series"]]
     run: NotRequired[Id | None]
+    job: NotRequired[str | None]
     number: NotRequired[int | None]
     release: NotRequired[str | None]
     version: NotRequired[str | None]
@@ -38,6 +39,7 @@ class Trend(Trends):
 
 class GridRun(TypedDict):
     id: Id
+    job: str
     number: int
     version: str | None
     environment: str | None

@@ -62,6 +62,7 @@ def grid(
         "runs": [
             {
                 "id": run["id"],
+                "job": run["job"],
                 "number": run["number"],
                 "version": run["version"],
                 "environment": run["environment"],

@@ -195,6 +195,8 @@ def _table(store: Store, modules: list[str], runs_of: Mapping[str, list[Run]], c
             "runs": [
                 {
                     "id": run["id"],
+                    "release": run["release"],
+                    "job": run["job"],
                     "number": run["number"],
                     "environment": run["environment"],
                     "version": run["version"],

@@ -103,6 +103,7 @@ def _tile(release: str, lanes: list[LaneStatus]) -> Tile:
 def _spark_point(run: Run) -> SparkPoint:
     return {
         "id": run["id"],
+        "job": run["job"],
         "number": run["number"],
         "started_at": run["started_at"],
         "state": run["state"],
@@ -132,6 +133,7 @@ def _lane_row(lane: LaneStatus) -> TileLane:
         "flaky": words["flaky"],
         "fixed": words["fixed"],
         "run": run["id"],
+        "job": run["job"],
         "number": run["number"],
         "pass_rate": run["pass_rate"],
         "running": lane["running"] is not None,

@@ -34,6 +34,7 @@ class _PointRow(TypedDict):
 
     name: str | None
     run: NotRequired[int]
+    job: NotRequired[str]
     number: NotRequired[int]
     release: NotRequired[str]
     version: NotRequired[str | None]
@@ -86,7 +87,7 @@ def trend(
         "lane": "concat_ws(' ', n.release, n.environment)",
     }.get(group, f"n.{group}")
     if by == "run":
-        point = "n.run, n.number, n.release, n.version, n.environment, n.started_at, n.rank"
+        point = "n.run, n.job, n.number, n.release, n.version, n.environment, n.started_at, n.rank"
     else:
         point = "date_trunc('day', n.started_at) AS day"
     newest = f"""FROM {store.derived_table("run_summaries")} r WHERE {where}
@@ -171,6 +172,7 @@ def _point(row: _PointRow, positions: Mapping[int, int], store: Store) -> Point:
         return {"day": row["day"].date().isoformat(), **counts}
     return {
         "run": ids.text(row["run"]),
+        "job": row["job"],
         "number": row["number"],
         "release": row["release"],
         "version": row["version"],

@@ -32,7 +32,7 @@ COUNTS = st.builds(point, st.integers(0, 5000), st.integers(0, 5000), st.integer
 
 @given(st.lists(COUNTS, min_size=1, max_size=30))
 def test_every_bar_of_a_spark_fills_the_height_without_overlap(points):
-    drawn = sparklines.spark(points)
+    drawn = sparklines.spark(points, lambda run: f"#{run['number']}")
     assert len(drawn["bars"]) == min(len(points), 20)
     for bar in drawn["bars"]:
         top = 0.0
@@ -146,3 +146,13 @@ def test_rows_of_bars_share_a_scale_unless_the_smaller_could_not_be_read():
         "prod (own scale, up to 40)",
         "staging (own scale, up to 2)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown", "unit"),
+    [(540, 9, " min"), (36, 36, " s"), (0.4, 0.4, " s"), (7200, 120, " min"), (18000, 5, " h"), (None, None, " s")],
+)
+def test_the_axis_of_test_time_has_a_unit_without_fractions(seconds, shown, unit):
+    drawn = trend.durations([{"name": "all", "points": [point(1, 0, 0, run="r1", duration_s=seconds)]}])
+    assert drawn["data"][0]["y"] == [pytest.approx(shown) if shown else None]
+    assert drawn["layout"]["yaxis"]["ticksuffix"] == unit
