@@ -59,7 +59,7 @@ def test_one_job_needs_no_name(world: World, screen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "expected"),
+    ("pairs", "expected"),
     [
         ([("7.0", "qa/a"), ("7.0", "qa/b")], ["a #1", "b #1"]),
         ([("7.0", "qa/a"), ("8.0", "qa/b")], ["#1", "#1"]),
@@ -68,7 +68,7 @@ def test_one_job_needs_no_name(world: World, screen) -> None:
         ([("7.0", "qa/a"), ("7.0", "qa/a")], ["#1", "#1"]),
     ],
 )
-def test_a_job_is_named_by_what_distinguishes_it(listed: list[tuple[str, str]], expected: list[str]) -> None:
-    runs: list[dict[str, Any]] = [{"release": release, "job": job, "number": 1} for release, job in listed]
+def test_a_job_is_named_by_what_distinguishes_it(pairs: list[tuple[str, str]], expected: list[str]) -> None:
+    runs: list[dict[str, Any]] = [{"release": release, "job": job, "number": 1} for release, job in pairs]
     name = run_namer([None, *runs])
     assert [name(run) for run in runs] == expected
