@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from data.cli.common import load_settings
+from data.model.json_values import JsonObject
 
 BUG_HOURS = 0.05  # between reads of the bug feed, which follows the live faults
 
@@ -105,7 +106,7 @@ def _quietly(*arguments: str) -> str:
     return subprocess.run([sys.executable, "-m", "regtracker", *arguments], capture_output=True, text=True).stdout
 
 
-def _toml(sources: list[dict]) -> str:
+def _toml(sources: list[JsonObject]) -> str:
     """The sources as TOML. JSON strings, numbers and lists are valid TOML; tables are written inline."""
 
     def value(item: object) -> str:

@@ -57,8 +57,21 @@ def _aliases(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield node.target.id, node.value
 
 
+def _unquoted(node: ast.expr) -> ast.expr:
+    """The type in quotation marks; any other expression as it is."""
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return node
+    try:
+        quoted = ast.parse(node.value.strip(), mode="eval").body
+    except SyntaxError:
+        return node
+    ast.increment_lineno(quoted, node.lineno - 1)
+    return quoted
+
+
 def _is_loose(value: ast.expr) -> bool:
     """Whether the value is a type with a loose dict in it; a call or a display is no type."""
+    value = _unquoted(value)
     is_type = isinstance(value, ast.Subscript | ast.BinOp)
     return is_type and any(_is_loose_dict(node) for node in ast.walk(value))
 
@@ -94,13 +107,13 @@ def _visible(tree: ast.Module, module: str, aliases: set[tuple[str, str]]) -> se
 
 
 def _uses(file: Path, tree: ast.Module, aliases: set[str]) -> Iterator[Use]:
-    found: set[ast.expr] = {node for node in ast.walk(tree) if isinstance(node, ast.expr) and _is_loose_dict(node)}
+    quoted = [type_ for type_ in _types(tree) if isinstance(type_, ast.Constant) and isinstance(type_.value, str)]
+    nodes = [node for part in (tree, *map(_unquoted, quoted)) for node in ast.walk(part)]
+    found: set[ast.expr] = {node for node in nodes if isinstance(node, ast.expr) and _is_loose_dict(node)}
     found |= {
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node.id in aliases and isinstance(node.ctx, ast.Load)
+        node for node in nodes if isinstance(node, ast.Name) and node.id in aliases and isinstance(node.ctx, ast.Load)
     }
-    for annotation in _annotations(tree):
+    for annotation in map(_unquoted, _annotations(tree)):
         typed = {node.value for node in ast.walk(annotation) if isinstance(node, ast.Subscript)}
         found |= {
             node
@@ -111,9 +124,16 @@ def _uses(file: Path, tree: ast.Module, aliases: set[str]) -> Iterator[Use]:
         yield Use(file, node.lineno, ast.unparse(node))
 
 
+def _types(tree: ast.Module) -> Iterator[ast.expr]:
+    """Annotations and the values of aliases."""
+    yield from _annotations(tree)
+    yield from (value for _, value in _aliases(tree))
+
+
 def _annotations(tree: ast.Module) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
-        annotation = getattr(node, "returns" if isinstance(node, ast.FunctionDef) else "annotation", None)
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        annotation = getattr(node, "returns" if is_function else "annotation", None)
         if isinstance(annotation, ast.expr):
             yield annotation
 

@@ -24,6 +24,7 @@ from data import redaction
 from data.lake.connection import RefusedStoreError, StoreError
 from data.lake.store import SnapshotNotFoundError
 from data.model.filters import Filter, FilterError
+from data.model.json_values import JsonObject
 
 MIMETYPE = "application/problem+json"
 log = logging.getLogger("regtracker.web")
@@ -68,7 +69,7 @@ def _refusal_reason(parameter: str | None) -> str:
 
 def problem_response(status: int, detail: str, parameter: str | None = None, position: int | None = None) -> Response:
     title = HTTPStatus(status).phrase
-    document: dict[str, Any] = {
+    document: JsonObject = {
         "type": f"/api/docs#{status}",
         "title": title,
         "status": status,

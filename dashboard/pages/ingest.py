@@ -38,6 +38,7 @@ from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model import ids
 from data.model.filters import FilterError
+from data.model.json_values import JsonObject
 from data.model.measures import iso
 from data.queries import ingest_status
 from data.tasks import ledger, poll_status, requests
@@ -87,7 +88,7 @@ def register(app: Dash) -> None:
         State("url", "href"),
         prevent_initial_call=True,
     )
-    def submit(form: dict[str, Any] | None, href: str) -> Any:
+    def submit(form: JsonObject | None, href: str) -> Any:
         if not form:
             raise PreventUpdate
         url = PageUrl.of(href)
@@ -105,7 +106,7 @@ def register(app: Dash) -> None:
         return {"html": markup, "at": url.here(), "snapshot": snapshot}, snapshot
 
 
-def submit_request(store: Store, form: dict[str, Any]) -> tuple[str, str | None]:
+def submit_request(store: Store, form: JsonObject) -> tuple[str, str | None]:
     """Store the request of a form. Returns the text of the confirmation, and the request's id if its result is to be
     shown. Raises ValueError for an invalid form."""
     urls = form.get("urls") or []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from loose_types import PACKAGES, loose_uses
 
-MOST = 57  # lower it with each file that gets types
+MOST = 53  # lower it with each file that gets types
 
 
 def test_there_are_no_more_loosely_typed_dicts() -> None:
@@ -21,6 +21,9 @@ def test_there_are_no_more_loosely_typed_dicts() -> None:
         ("x: list[dict[str, int | Any]] = []", 1),
         ("def f(x: dict, y: dict[str, int], z: list[object]) -> None: ...", 1),
         ("Row = dict[str, Any]\ndef f(x: Row) -> list[Row]: ...", 3),
+        ('def f(x: "dict[str, Any]") -> "dict": ...', 2),
+        ('Row: TypeAlias = "dict[str, Any]"\ndef f(x: Row) -> None: ...', 2),
+        ("async def f() -> dict: ...", 1),
         ("counts = dict(a=1)\nisinstance(counts, dict)", 0),
     ],
 )
