@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
-Named = Mapping[str, object]  # a run, a column or a point with `job`, `number` and `release`
+from data.answers.matrix import MatrixRun
+from data.answers.runs import Run
+from data.answers.trends import GridRun, Point
+
+Named = Run | MatrixRun | GridRun | Point
 
 
 def run_namer(runs: Iterable[Named | None], one_release: bool = False) -> Callable[[Named], str]:
