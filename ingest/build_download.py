@@ -1,15 +1,13 @@
 """Download one build from Jenkins: its description and its result files, in few requests.
 
-The result files of a stored build come from `kept_files` instead, so that `rebuild` needs no Jenkins.
+The result files of a stored build come from `kept_files` (ingest/build_files.py) instead: `rebuild` needs no Jenkins.
 """
 
 from __future__ import annotations
 
-import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from data.model.build_record import RawFile
@@ -18,6 +16,7 @@ from data.settings import SourceSettings
 from data.write import raw_files
 from data.write.raw_files import AXIS_END
 from ingest.artifacts import claimed_by, zip_path
+from ingest.build_files import DownloadedFiles, ResultFiles
 from ingest.jenkins.build_details import TREE, Axis, JenkinsBuildDetail, read_build_detail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import InvalidResponseError, LoginRedirectError, NotFoundError, ServerError
@@ -25,7 +24,6 @@ from ingest.jenkins.urls import artifact_path, build_path
 from ingest.parsers.zip_archive import BadArchiveError, OversizedArchiveError, members
 
 MAX_SINGLE_FILES = 500  # of a server that does not zip artifacts; usually two files or more come as one zip
-RAW_LIMIT = 32 << 20  # bytes of one raw file that are kept; a larger one is read, but not kept
 
 _CASE = "className,name,status,duration,skipped,skippedMessage,errorDetails,errorStackTrace"
 _SUITES = f"suites[name,timestamp,duration,enclosingBlockNames,cases[{_CASE}]]"
@@ -37,82 +35,10 @@ TESTNG_TREE = (
 REPORT_TREE = f"{_REPORT},childReports[child[number,url],result[{_REPORT}]]"
 
 
-@dataclass
-class DownloadedFiles:
-    """One downloaded file, or one zip of several, whose path is the pattern that was requested. A file of an axis build
-    has the axis before its path: `os=debian12//reports/junit.xml`."""
-
-    path: str
-    kind: str
-    is_zip: bool
-    stream: BinaryIO
-
-    def keep(self) -> RawFile | None:
-        """The raw file for the store; None if it is too large."""
-        size = self.stream.seek(0, 2)
-        if size > RAW_LIMIT:
-            return None
-        self.stream.seek(0)
-        return (raw_files.pack_zip if self.is_zip else raw_files.pack)(self.path, self.kind, self.stream.read())
-
-
-@dataclass
-class ResultFiles:
-    """The result files of one build. `remarks` are (path, what is wrong); `flags` are flags of the build."""
-
-    downloads: list[DownloadedFiles] = field(default_factory=list)
-    remarks: list[tuple[str, str]] = field(default_factory=list)
-    flags: set[str] = field(default_factory=set)
-
-    def remark(self, remarks: Iterable[Sequence[str]]) -> None:
-        """Record what could not be downloaded."""
-        self.flags.add("unreadable")
-        self.remarks += [(path, text) for path, text in remarks]
-
-    def keep(self) -> list[RawFile] | None:
-        """All of it as raw files; None if one is too large."""
-        kept: list[RawFile] = []
-        for file in self.downloads:
-            raw = file.keep()
-            if raw is None:
-                return None
-            kept.append(raw)
-        if self.remarks:
-            kept.append(raw_files.pack("remarks.json", "remarks", json.dumps(self.remarks).encode()))
-        return kept
-
-    def __enter__(self) -> ResultFiles:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        for file in self.downloads:
-            file.stream.close()
-
-
-def kept_files(kept: Iterable[RawFile]) -> ResultFiles:
-    """The result files of a build as they were downloaded, from its raw files."""
-    files = ResultFiles()
-    for file in kept:
-        if file.kind == "remarks":
-            files.remark(json.loads(raw_files.unpack(file)))
-        elif file.kind not in ("build", "upstream"):
-            stream = io.BytesIO(raw_files.unpack(file))
-            files.downloads.append(DownloadedFiles(file.path, file.kind, file.encoding == "zip", stream))
-    return files
-
-
 def read_build_object(jenkins: Jenkins, job: str, number: int) -> tuple[JenkinsBuildDetail, RawFile]:
     """A build's description, and the raw file of it. Raises JenkinsError."""
     answer = jenkins.api(build_path(job, number), TREE)
     return read_build_detail(job, number, answer), raw_files.pack("build.json", "build", json.dumps(answer).encode())
-
-
-def kept_detail(file: RawFile, job: str, number: int) -> JenkinsBuildDetail:
-    """A build's description from the raw file of it."""
-    return read_build_detail(job, number, json.loads(raw_files.unpack(file)))
 
 
 def read_build_map(jenkins: Jenkins, detail: JenkinsBuildDetail, name: str) -> tuple[JsonObject | None, RawFile | None]:

@@ -21,7 +21,8 @@ from data.tasks.build_lookups import EntryContext
 from data.tasks.ledger import BUILD, RECHECK, RUN, RUNNING, LedgerEntry
 from data.write import raw_files
 from ingest import retry
-from ingest.build_download import ResultFiles, kept_detail, read_build_map, read_build_object, read_files
+from ingest.build_download import read_build_map, read_build_object, read_files
+from ingest.build_files import ResultFiles, kept_detail
 from ingest.build_results import UnfinishedBuildError
 from ingest.build_rows import build_record
 from ingest.clock import utc_now
@@ -30,8 +31,8 @@ from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, NotFoundError, ShutdownError
 from ingest.jenkins.urls import build_path, job_path
 from ingest.layouts import layout_of
+from ingest.layouts.naming_rules import UNKNOWN
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
-from ingest.naming_rules import UNKNOWN
 from ingest.parsers.allowance import Allowance, LimitError
 from ingest.parsers.zip_archive import BadArchiveError, OversizedArchiveError
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from data.settings import SourceSettings
 from data.write.raw_files import AXIS_END
-from ingest.build_download import ResultFiles
+from ingest.build_files import ResultFiles
 from ingest.merge_reports import enrich, merge_reruns
 from ingest.parsers import console_log, order_log, parse_file
 from ingest.parsers.agent_paths import compile_roots

@@ -16,12 +16,12 @@ from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, ResultCou
 from data.model.measures import FAILED_RESULTS
 from data.model.run_record import RunRecord
 from data.verdicts.statistics import signatures
-from ingest.build_download import ResultFiles
+from ingest.build_files import ResultFiles
 from ingest.build_results import BuildResults, read_results
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement, JobLayout
-from ingest.naming_rules import UNKNOWN, base_name
+from ingest.layouts.naming_rules import UNKNOWN, base_name
 from ingest.parsers import totals
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED, Case, DeclaredCounts

@@ -14,7 +14,7 @@ from data.lake.store import Store
 from data.model.filters import EVERYTHING
 from data.queries.lookups import ambiguous_metadata, exists, unmatched_metadata
 from data.write.metadata import KEY, merge_metadata
-from ingest.naming_rules import base_name
+from ingest.layouts.naming_rules import base_name
 
 _NAMES = {
     "test_case_id": "case_id",

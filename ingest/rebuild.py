@@ -27,7 +27,7 @@ from data.write.first_seen import refresh_first_seen
 from data.write.id_aliases import apply_test_aliases, insert_test_aliases
 from ingest import importer
 from ingest.batch import BATCH_RESULTS
-from ingest.build_download import kept_detail, kept_files
+from ingest.build_files import kept_detail, kept_files
 from ingest.build_rows import build_record, count_results
 from ingest.clock import utc_now
 from ingest.identity_changes import IdentityChanges, StoredTests

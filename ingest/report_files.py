@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from data.model.build_record import RawFile
 from data.write import raw_files
-from ingest.build_download import RAW_LIMIT
+from ingest.build_files import RAW_LIMIT
 from ingest.parsers import HEAD_BYTES, packing
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import ReportStream

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 from data.settings import SourceSettings
 from data.write.raw_files import AXIS_END
 from ingest.artifacts import full_path, kind_of
-from ingest.build_download import DownloadedFiles, ResultFiles
+from ingest.build_files import DownloadedFiles, ResultFiles
 from ingest.parsers.cases import ReportStream
 from ingest.parsers.zip_archive import members
 

@@ -23,8 +23,8 @@ from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import JenkinsError, NotFoundError
 from ingest.layouts import layout_of
 from ingest.layouts.job import JobLayout
+from ingest.layouts.naming_rules import UNKNOWN
 from ingest.layouts.orchestrator import MAP_FILE, OrchestratorLayout
-from ingest.naming_rules import UNKNOWN
 from ingest.parsers.allowance import Allowance, LimitError
 from ingest.parsers.zip_archive import BadArchiveError
 

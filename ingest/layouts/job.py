@@ -18,7 +18,7 @@ from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.json_values import whole
 from ingest.jenkins.urls import build_path, job_path
-from ingest.naming_rules import UNKNOWN, NamingRules
+from ingest.layouts.naming_rules import UNKNOWN, NamingRules
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from data.model.run_record import RunRecord
 from data.tasks.ledger import RUN
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.layouts.job import BuildPlacement, JobLayout, as_run
-from ingest.naming_rules import UNKNOWN
+from ingest.layouts.naming_rules import UNKNOWN
 
 MAP_FILE = "build_map.json"
 

@@ -20,7 +20,7 @@ from data.settings import Settings, SourceSettings
 from data.write import raw_files as raw
 from data.write.builds import upsert_builds
 from ingest.batch import BATCH_RESULTS
-from ingest.build_download import DownloadedFiles, ResultFiles
+from ingest.build_files import DownloadedFiles, ResultFiles
 from ingest.build_rows import build_record
 from ingest.clock import utc_now
 from ingest.jenkins.build_details import JenkinsBuildDetail

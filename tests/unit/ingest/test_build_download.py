@@ -12,7 +12,7 @@ from support.fake_server import Answer, WebServer, source_of, store_of
 
 from ingest.artifacts import claimed_by, full_path, glob_regex
 from ingest.jenkins.build_details import read_build_detail
-from ingest.naming_rules import NamingRules, base_name
+from ingest.layouts.naming_rules import NamingRules, base_name
 from ingest.pipeline import Pipeline
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Which package may import which: the table in docs/architecture.md, read here, is the rule."""
+"""Which package may import which, and in which order ingest works: the tables in docs/architecture.md are the rule."""
 
 from __future__ import annotations
 
@@ -57,6 +57,32 @@ def test_every_import_is_allowed() -> None:
             if target != own and target not in rules[own]:
                 breaches.append(f"{module} imports {other}: {own} may not import {target}")
     assert not breaches, "\n".join(breaches)
+
+
+def road() -> list[str]:
+    """The modules and packages of ingest in the order in which they work, as the documented table has them."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("## The road through ingest")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [\w ]+ \| (`.*?) \|", section, re.MULTILINE)
+    return [f"ingest.{name}" for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+
+def test_the_road_through_ingest_goes_one_way() -> None:
+    order = road()
+    aside = {"ingest", "ingest.cli", "ingest.simulator"}
+    station = {
+        module: name
+        for module in FILES
+        if (name := ".".join(module.split(".")[:2])) not in aside and module.startswith("ingest.")
+    }
+    assert sorted(order) == sorted(set(station.values()))
+    backwards = [
+        f"{module} imports {other}"
+        for module, own in station.items()
+        for other in imported(module)
+        if other.startswith("ingest.") and (other not in station or order.index(station[other]) > order.index(own))
+    ]
+    assert not backwards, "\n".join(backwards)
 
 
 def test_the_table_allows_only_what_is_used() -> None:
