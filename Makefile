@@ -81,6 +81,7 @@ typecheck: install
 # The pages that are written by commands.
 docs: install
 	$(BIN)/python tools/cli_reference.py
+	$(BIN)/python tools/api_reference.py
 	$(BIN)/python tools/real_reporters.py docs
 
 clean:
