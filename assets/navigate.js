@@ -2,8 +2,7 @@
 (() => {
   const rt = window.rt;
   const clientside = window.dash_clientside;
-  const SCOPE = ["release", "environment", "version", "module"];
-  const KEPT = [...SCOPE, "topology", "priority", "exclude_flaky", "as_of"];
+  const { kept: KEPT, selectors: SELECTORS } = JSON.parse(document.getElementById("for-scripts").textContent);
   let restore = null; // where to scroll once the page from the history is laid out
 
   history.scrollRestoration = "manual";
@@ -124,12 +123,14 @@
     const index = shown ? values.findIndex((value, i) => value !== shown[i]) : -1;
     if (index < 0) return;
     values = values.map((value) => (value === "*" ? "" : value));
-    const changes = { offset: "", case: "", [SCOPE[index]]: values[index] };
-    if (SCOPE[index] === "release") Object.assign(changes, { version: "" });
+    const selector = SELECTORS[index];
+    const changes = { offset: "", case: "", [selector]: values[index] };
+    if (selector === "release") changes.version = "";
     const onRun = /^\/(runs|builds)\//.test(location.pathname);
-    if (onRun && SCOPE[index] !== "module") {
-      for (const [i, name] of SCOPE.slice(0, 3).entries()) if (!(name in changes)) changes[name] = values[i];
-      if (SCOPE[index] === "environment" || SCOPE[index] === "release") changes.version = "";
+    if (onRun && selector !== "module") {
+      for (const [i, name] of SELECTORS.entries())
+        if (name !== "module" && !(name in changes)) changes[name] = values[i];
+      if (selector === "environment") changes.version = "";
       for (const name of ["group", "status", "host", "attempts"]) changes[name] = "";
       rt.go(rt.withParams(changes, "/runs/latest"));
     } else rt.go(rt.withParams(changes));

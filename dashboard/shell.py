@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,16 @@ from dash import dcc, html
 
 from dashboard import dialogs, rendering, static_files
 from dashboard.icons import SPRITE
+from dashboard.page_url import SCOPE
 from dashboard.pages import PAGES
+
+# The scope's selectors, with the label of the option for all.
+SCOPES = {
+    "release": "All releases",
+    "environment": "All environments",
+    "version": "All versions",
+    "module": "All modules",
+}
 
 # Set before the first paint, so that a dark theme does not flash white.
 _THEME = (
@@ -21,6 +31,8 @@ _THEME = (
     "document.documentElement.setAttribute('data-bs-theme',t)})()"
 )
 THEME_HASH = "'sha256-" + base64.b64encode(hashlib.sha256(_THEME.encode()).digest()).decode() + "'"
+# What the scripts need to know: the parameters that links to other screens keep, and those that have a selector.
+_FOR_SCRIPTS = json.dumps({"kept": SCOPE, "selectors": list(SCOPES)})
 INDEX = f"""<!doctype html>
 <html lang="en">
 <head>
@@ -37,16 +49,11 @@ INDEX = f"""<!doctype html>
 {SPRITE}
 {{%app_entry%}}
 {dialogs.markup(PAGES)}
-<footer hidden>{{%config%}}<script src="{static_files.bundle_url("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
+<footer hidden>{{%config%}}<script id="for-scripts" type="application/json">{_FOR_SCRIPTS}</script>
+<script src="{static_files.bundle_url("js")}"></script>{{%scripts%}}{{%renderer%}}</footer>
 </body>
 </html>"""
 
-SCOPES = {
-    "release": "All releases",
-    "environment": "All environments",
-    "version": "All versions",
-    "module": "All modules",
-}
 ALL_OPTION = "*"  # the option for all; an empty value means the placeholder
 POLL_MS = 2_000
 

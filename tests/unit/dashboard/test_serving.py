@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 
 from plotly.offline import get_plotlyjs_version
 
 from dashboard import static_files
+from dashboard.page_url import SCOPE
 
 
 def test_the_policy_allows_every_inline_script_of_the_page_and_no_other(app):
@@ -32,6 +34,14 @@ def test_the_page_refers_to_no_other_host(app):
     assert '<html lang="en">' in page
     assert not re.search(r"<script[^>]*(plotly|polyfill|dash_table)", page)  # a chart brings Plotly, nobody the others
     assert "plotly" in app.server.test_client().get("/trends").headers["Link"]
+
+
+def test_the_page_gives_the_scripts_the_scope_that_links_keep(app):
+    page = app.server.test_client().get("/").text
+    (text,) = re.findall(r'<script id="for-scripts" type="application/json">(.*?)</script>', page)
+    given = json.loads(text)
+    assert given["kept"] == list(SCOPE)
+    assert set(given["selectors"]) < set(SCOPE)
 
 
 def test_static_files_are_compressed_and_cached(app):
