@@ -13,15 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
-import requests
-
 from data.lake.store import Store
 from data.model.bug_record import BugRecord
 from data.queries.bug_links import ambiguous_cases
 from data.queries.bugs import matched_count
+from data.redaction import redact
 from data.settings import BUGS_TOKEN, BugSettings, web_address
 from data.write.bugs import apply_bug_feed
-from ingest.http import CutBodyError, SlowBodyError, content_length, read_chunks, timeouts
+from ingest.http import HttpClient, HttpError, TooLargeError
 
 MAX_BYTES = 64 << 20
 LONGEST = 4_000  # characters of a value
@@ -200,7 +199,8 @@ def _content(location: str, settings: BugSettings, progress: ReportProgress) -> 
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise FeedError(f"{location}: cannot be read: {error.strerror}") from error
-    _check_size(content, location)
+    if len(content) > MAX_BYTES:
+        raise FeedError(_too_large(location))
     return content
 
 
@@ -210,45 +210,40 @@ def _download(address: str, settings: BugSettings, progress: ReportProgress) -> 
         web_address(address)
     except ValueError as error:
         raise FeedError(f"{re.sub('//[^/]*@', '//...@', address)}: {error}") from error
-    headers, auth = {"User-Agent": "regtracker", "Accept": "application/json"}, None
+    headers, auth = {"Accept": "application/json"}, None
     if settings.token:
         secret = settings.token.get_secret_value()
         auth = (settings.user, secret) if settings.user else None
         headers |= {} if auth else {"Authorization": f"Bearer {secret}"}
-    content = bytearray()
+    shown = redact(address)
+    client = HttpClient(
+        address,
+        timeout_s=settings.timeout_s,
+        verify_tls=settings.verify_tls,
+        ca_bundle=settings.ca_bundle,
+        auth=auth,
+        headers=headers,
+    )
     try:
-        with requests.get(
-            address,
-            headers=headers,
-            auth=auth,
-            timeout=timeouts(settings.timeout_s),
-            verify=str(settings.ca_bundle) if settings.ca_bundle else settings.verify_tls,
-            stream=True,
-        ) as response:
-            if response.status_code in (401, 403):
-                who = settings.user or ("this token" if settings.token else "anonymous users")
-                advice = f"set user in [bugs] and {BUGS_TOKEN}"
-                raise FeedError(f"{address}: does not let {who} read it ({response.status_code}); {advice}")
-            if response.status_code != 200:
-                raise FeedError(f"{address}: answered {response.status_code} {response.reason}")
-            total = content_length(response) or 0
-            for chunk in read_chunks(response, settings.timeout_s):
-                content += chunk
-                progress(len(content) >> 10, total >> 10)
-                _check_size(content, address)
-    except SlowBodyError:
-        raise FeedError(f"{address}: is too slow to finish its answer; increase timeout_s in [bugs]") from None
-    except CutBodyError:
-        raise FeedError(f"{address}: broke off in the middle of its answer") from None
-    except requests.Timeout as error:
-        raise FeedError(
-            f"{address}: did not answer within {settings.timeout_s:g} s; increase timeout_s in [bugs]"
-        ) from error
-    except requests.RequestException as error:
-        raise FeedError(f"{address}: cannot be read: {type(error).__name__}; is the address right?") from error
-    return bytes(content)
+        for attempt in client.attempts():
+            with attempt, client.get(address, redirects=True, max_bytes=MAX_BYTES) as answer:
+                if answer.status in (401, 403):
+                    who = settings.user or ("this token" if settings.token else "anonymous users")
+                    advice = f"set user in [bugs] and {BUGS_TOKEN}"
+                    raise FeedError(f"{shown}: does not let {who} read it ({answer.status}); {advice}")
+                if answer.status != 200:
+                    raise FeedError(f"{shown}: answered {answer.status} {answer.reason}")
+                content = bytearray()
+                for chunk in answer.chunks:
+                    content += chunk
+                    progress(len(content) >> 10, (answer.length or 0) >> 10)
+                return bytes(content)
+    except TooLargeError:
+        raise FeedError(_too_large(shown)) from None
+    except HttpError as error:
+        raise FeedError(f"{shown}: {error.what}. {error.advice}".rstrip(". ")) from None
+    raise AssertionError("unreachable")
 
 
-def _check_size(content: bytes | bytearray, location: str) -> None:
-    if len(content) > MAX_BYTES:
-        raise FeedError(f"{location}: is larger than {MAX_BYTES >> 20} MB, the limit for a bug feed")
+def _too_large(location: str) -> str:
+    return f"{location}: is larger than {MAX_BYTES >> 20} MB, the limit for a bug feed"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from typing import BinaryIO
 
 from data.model.build_record import RawFile
 from data.model.json_values import JsonObject
@@ -21,7 +20,6 @@ from ingest.jenkins.build_details import TREE, Axis, JenkinsBuildDetail, read_bu
 from ingest.jenkins.client import Jenkins
 from ingest.jenkins.errors import InvalidResponseError, LoginRedirectError, NotFoundError, ServerError
 from ingest.jenkins.urls import artifact_path, build_path
-from ingest.parsers.zip_archive import BadArchiveError, OversizedArchiveError, members
 
 MAX_SINGLE_FILES = 500  # of a server that does not zip artifacts; usually two files or more come as one zip
 
@@ -129,7 +127,7 @@ def _add_report(jenkins: Jenkins, path: str, detail: JenkinsBuildDetail, files: 
         ("testngreports", "testng_json", TESTNG_TREE) if testng else ("testReport", "test_report", REPORT_TREE)
     )
     try:
-        stream = jenkins.download(f"{path}{name}/api/json", tree, check=_check_json_end)
+        stream = jenkins.download(f"{path}{name}/api/json", "json", tree)
     except NotFoundError:
         return
     if detail.axes and b'"childReports"' not in stream.read():
@@ -158,27 +156,9 @@ def _add_zip(jenkins: Jenkins, detail: JenkinsBuildDetail, entry: str, paths: li
     kind, _, glob = entry.partition(":")
     path = f"{build_path(detail.job, detail.number)}artifact/{zip_path(glob)}"
     try:
-        stream = jenkins.download(path, check=_check_zip)
+        stream = jenkins.download(path, "zip")
     except (NotFoundError, ServerError, LoginRedirectError):
         # External artifact storage, or a server that is not Jenkins, may not make zips.
         _add_singles(jenkins, detail, entry, paths, files)
     else:
         files.downloads.append(DownloadedFiles(glob, kind, True, stream))
-
-
-def _check_json_end(stream: BinaryIO) -> str:
-    stream.seek(max(stream.seek(0, 2) - 64, 0))
-    problem = "" if stream.read().rstrip().endswith(b"}") else "its JSON is cut short"
-    stream.seek(0)
-    return problem
-
-
-def _check_zip(stream: BinaryIO) -> str:
-    """What is wrong with a zip. Jenkins sends no length with it that would show that it was cut short."""
-    try:
-        next(members(stream), None)
-    except OversizedArchiveError:
-        return ""  # whole, and refused when it is read
-    except BadArchiveError as error:
-        return str(error)
-    return ""

@@ -28,7 +28,7 @@ from ingest.build_rows import build_record
 from ingest.clock import utc_now
 from ingest.jenkins.build_details import JenkinsBuildDetail, read_build_detail
 from ingest.jenkins.client import Jenkins
-from ingest.jenkins.errors import JenkinsError, NotFoundError, ShutdownError
+from ingest.jenkins.errors import AnswerTooLargeError, JenkinsError, NotFoundError, ShutdownError
 from ingest.jenkins.urls import build_path, job_path
 from ingest.layouts import layout_of
 from ingest.layouts.naming_rules import UNKNOWN
@@ -86,6 +86,8 @@ class BuildReader:
             raise
         except NotFoundError as error:
             return self._not_found(entry, error)
+        except AnswerTooLargeError as error:
+            return ReadResult(entry, retry.after_refusal(entry, str(error)), error=error)
         except JenkinsError as error:
             return _failed(entry, error)
         except (OversizedArchiveError, LimitError) as error:

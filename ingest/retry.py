@@ -1,6 +1,6 @@
 """How ingestion retries: when a build that could not be read is tried again, and when it is given up.
 
-- A failed HTTP request is retried a few times within the poll: ingest/jenkins/client.py, `Jenkins._retried`.
+- A failed HTTP request is retried a few times within the poll: ingest/http.py, `HttpClient.attempts`.
 - A build that failed nevertheless keeps a ledger row with its error and `next_try`: 30 s after the first failure,
   doubled each time, at most 6 h (`back_off`). Polls read what is due (ingest/pipeline.py, `Pipeline.read_due`), and the
   scheduler polls a source earlier when something is due (ingest/scheduler.py, `IngestScheduler.poll_source`).

@@ -34,8 +34,7 @@ from support.store_assertions import assert_whole, expected_builds, stored_build
 from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.settings import Settings, SourceSettings
-from ingest import batch, pipeline
-from ingest.jenkins import client
+from ingest import batch, http, pipeline
 from ingest.simulator import Programme, SimulatorServer
 
 KILLS_A_ROUND = 10
@@ -57,7 +56,7 @@ TROUBLE = {
 def ingest(home: str, source: dict, largest_file: int | None, pipe: Connection) -> None:
     """One ingest process with many small commits. `largest_file`: bytes per file at which its disk is full."""
     logging.disable(logging.CRITICAL)
-    batch.BATCH_RESULTS, client.FIRST_WAIT_S = 40, 0.001
+    batch.BATCH_RESULTS, http.FIRST_WAIT_S = 40, 0.001
     with suppress(StoreError, OSError, duckdb.Error):
         settings = SourceSettings(**source)
         store = Store.open(Settings(home=home, source=[settings]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from ingest.http import FetchError
 
-class JenkinsError(Exception):
-    """`retry`: the same request may succeed later. `everywhere`: the next request will fail the same way, because the
-    cause is the server or the account and not this one object. `wait_s`: the wait that the server asked for."""
 
-    retry = False
+class JenkinsError(FetchError):
+    """`everywhere`: the next request will fail the same way, because the cause is the server or the account and not
+    this one object."""
+
     everywhere = False
-    wait_s = 0.0
 
 
 class ConnectionFailedError(JenkinsError):
@@ -42,6 +42,10 @@ class LoginRedirectError(JenkinsError):
 
 class NotFoundError(JenkinsError):
     """404: deleted, or hidden from this user."""
+
+
+class AnswerTooLargeError(JenkinsError):
+    """A body that no reader takes; another download of it would be as large."""
 
 
 class ServerError(JenkinsError):

@@ -35,7 +35,7 @@ def web() -> Iterator[WebServer]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries without their waits."""
-    monkeypatch.setattr("ingest.jenkins.client.FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("ingest.http.FIRST_WAIT_S", 0.001)
 
 
 @pytest.fixture

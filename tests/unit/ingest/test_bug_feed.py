@@ -170,11 +170,12 @@ def test_a_feed_comes_from_the_web_with_the_credentials_of_the_environment(
 
 
 def test_a_server_that_misbehaves_is_reported_in_one_line(
-    web: WebServer, read: Run, monkeypatch: pytest.MonkeyPatch, store: Store
+    web: WebServer, read: Run, quick: None, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     monkeypatch.setattr(feeds, "MAX_BYTES", 4_000)
     for answer, reason in (
-        (Answer(FEED, 503), "answered 503"),
+        (Answer(FEED, 503), "overloaded (503)"),
+        (Answer(FEED, 500), "answered 500"),
         (Answer(b"<html>", 200), "is a web page"),
         (Answer(json.dumps(FEED).encode(), cut=9), "cannot be read|broke off"),
         (Answer(FEED, pause_s=600), "did not answer within 0.3 s"),
@@ -185,6 +186,17 @@ def test_a_server_that_misbehaves_is_reported_in_one_line(
         reported = read(web.url + "bugs.json")
         assert reported.exit_code == 2 and any(part in reported.stderr for part in reason.split("|")), reported.stderr
         assert reported.stderr.count("\n") == 1 and states(store) == {}, reason
+
+
+def test_a_busy_server_is_asked_again_when_it_wants(web: WebServer, read: Run, quick: None, store: Store) -> None:
+    web.routes["/bugs.json"] = [Answer(b"", 503, {"Retry-After": "0"}), Answer(json.dumps(FEED).encode(), cut=9), FEED]
+    assert read(web.url + "bugs.json").exit_code == 0 and len(web.received) == 3
+    assert "NET-1" in states(store)
+
+
+def test_a_secret_in_the_query_of_an_address_is_not_shown(web: WebServer, read: Run) -> None:
+    reported = read(web.url + "bugs.json?api_key=s3cret")
+    assert "answered 404" in reported.stderr and "s3cret" not in reported.stderr
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(home: Path, read: Run) -> None:

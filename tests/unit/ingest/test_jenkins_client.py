@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
@@ -13,9 +15,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from support.fake_server import Answer, ReceivedRequest, WebServer, source_of
 
-from ingest.jenkins.client import TRIES, Jenkins
+from ingest.http import TRIES
+from ingest.jenkins.client import FileKind, Jenkins
 from ingest.jenkins.errors import (
     AccessDeniedError,
+    AnswerTooLargeError,
     ConnectionFailedError,
     InvalidResponseError,
     JenkinsError,
@@ -28,6 +32,13 @@ from ingest.jenkins.errors import (
 from ingest.jenkins.urls import artifact_path, build_path, job_path, parse_job_url
 
 HTML = {"Content-Type": "text/html"}
+
+
+def zipped(path: str, content: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(path, content)
+    return packed.getvalue()
 
 
 def test_asks_for_a_tree_without_blanks_and_reads_what_javas_json_holds(web: WebServer) -> None:
@@ -116,9 +127,10 @@ def test_tries_again_what_may_pass(web: WebServer, quick: None) -> None:
 
 def test_waits_as_long_as_the_server_asks(web: WebServer, quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     web.routes["/job/x/api/json"] = [Answer(b"", 429, {"Retry-After": "7"}), Answer({"a": 1})]
-    jenkins = Jenkins(source_of(web.url))
+    stop = threading.Event()
+    jenkins = Jenkins(source_of(web.url), stop)
     waits: list[float] = []
-    monkeypatch.setattr(jenkins.stop, "wait", lambda seconds: waits.append(seconds))
+    monkeypatch.setattr(stop, "wait", lambda seconds: waits.append(seconds))
     assert jenkins.api(job_path("x"), "a") == {"a": 1}
     assert waits == [7.0]
 
@@ -161,11 +173,22 @@ def test_a_download_that_is_a_login_page(web: WebServer) -> None:
         Jenkins(source_of(web.url)).download(artifact_path("x", 1, "a.xml"))
 
 
-def test_a_download_that_its_reader_rejects_is_requested_again(web: WebServer, quick: None) -> None:
-    web.routes["/a"] = [Answer(b"half"), Answer(b"whole")]
-    with Jenkins(source_of(web.url)).download("a", check=lambda file: "" if b"w" in file.read() else "half") as file:
-        file.seek(0)
-        assert file.read() == b"whole"
+@pytest.mark.parametrize(("kind", "whole"), [("zip", zipped("a.xml", "<testsuite/>")), ("json", b'{"a": 1}\n')])
+def test_a_download_that_is_cut_short_is_requested_again(
+    web: WebServer, quick: None, kind: FileKind, whole: bytes
+) -> None:
+    web.routes["/a"] = [Answer(whole[:-3]), Answer(whole)]
+    with Jenkins(source_of(web.url)).download("a", kind) as file:
+        assert file.read() == whole
+    assert len(web.received) == 2
+
+
+def test_an_answer_without_an_end_is_refused_once(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.jenkins.client.MAX_OBJECT_BYTES", 1 << 20)
+    web.routes["/job/x/api/json"] = Answer(b" " * (2 << 20), headers={"Content-Type": "application/json"})
+    with pytest.raises(AnswerTooLargeError, match="more than 1 MB"):
+        Jenkins(source_of(web.url)).api(job_path("x"), "name")
+    assert len(web.received) == 1
 
 
 def test_paths_as_jenkins_writes_them() -> None:
