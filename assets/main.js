@@ -1,0 +1,25 @@
+// The scripts of every page, in the order in which they run; dashboard/script_modules.py joins them.
+import "./00-rt.js";
+import "./address.js";
+import "./chart-ticks.js";
+import "./charts.js";
+import "./dialogs.js";
+import "./grid-markup.js";
+import "./grid-result.js";
+import "./grid.js";
+import "./heading-anchors.js";
+import "./ingest-forms.js";
+import "./last-visit.js";
+import "./live.js";
+import "./local-times.js";
+import "./log-scroll.js";
+import "./morph.js";
+import "./navigate.js";
+import "./offline.js";
+import "./palette.js";
+import "./share.js";
+import "./shortcuts.js";
+import "./sql-answer.js";
+import "./sql-console.js";
+import "./theme.js";
+import "./time-travel.js";
