@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,6 @@ from data.lake.store import Store
 from data.model import ids
 from data.tasks import ledger, requests
 from data.tasks.ledger import BUILD, RUN, LedgerEntry
-from data.tasks.poll_log import PollRecord
 from data.tasks.requests import DONE, FAILED, WORKING, WorkRequest
 from ingest import backfill, candidates, importer
 from ingest.clock import utc_now
@@ -21,6 +20,7 @@ from ingest.jenkins.errors import JenkinsError, ShutdownError
 from ingest.jenkins.urls import parse_job_url
 from ingest.parsers.allowance import LimitError
 from ingest.pipeline import Pipeline
+from ingest.source_poller import SourcePoller
 
 log = logging.getLogger(__name__)
 
@@ -53,59 +53,51 @@ class BackfillProgress:
         return not left
 
 
-@dataclass(frozen=True)
-class HandlerContext:
-    """What handlers need of the ingest process."""
+def handle_request(store: Store, poller: SourcePoller, request: WorkRequest) -> BackfillProgress | None:
+    """Carry out a request and report its result; any failure becomes the request's error.
 
-    store: Store
-    sources: Sequence[str]
-    poll: Callable[[str], PollRecord | None]  # poll a source now; None if the poll crashed
-    wake: Callable[[str], None]  # have a source polled soon
-    new_pipeline: Callable[[str], Pipeline]
-    follow: Callable[[BackfillProgress], None]  # have its `report` called from time to time until it returns True
-
-
-def handle_request(context: HandlerContext, request: WorkRequest) -> None:
-    """Carry out a request and report its result; any failure becomes the request's error."""
+    Returns the progress of a backfill, which is to be reported until its builds are read.
+    """
     try:
-        if request.kind != "upload" and request.source not in context.sources:
-            configured = ", ".join(context.sources) or "none"
+        if request.kind != "upload" and request.source not in poller.sources:
+            configured = ", ".join(poller.sources) or "none"
             raise ValueError(f"There is no source {request.source!r}; configured: {configured}")
-        _HANDLERS[request.kind](context, request)
+        return _HANDLERS[request.kind](store, poller, request)
     except ShutdownError:
         log.info("request %s: left to the next process", ids.text(request.request))
     except (JenkinsError, LimitError, ValueError, KeyError) as error:
-        requests.report_progress(context.store, request, FAILED, str(error))
+        requests.report_progress(store, request, FAILED, str(error))
     except Exception as error:
         log.exception("request %s", ids.text(request.request))
-        requests.report_progress(context.store, request, FAILED, f"{type(error).__name__}: {error}")
+        requests.report_progress(store, request, FAILED, f"{type(error).__name__}: {error}")
+    return None
 
 
-def _poll(context: HandlerContext, request: WorkRequest) -> None:
-    poll = context.poll(request.source)
+def _poll(store: Store, poller: SourcePoller, request: WorkRequest) -> None:
+    poll = poller.poll(request.source, force=True)
     if poll is None:
         raise ValueError("The poll failed: see the log of the ingest process")
     facts = {name: getattr(poll, name) for name in ("found", "ingested", "running", "failed", "results")}
-    requests.report_progress(context.store, request, FAILED if poll.error else DONE, poll.error, **facts)
+    requests.report_progress(store, request, FAILED if poll.error else DONE, poll.error, **facts)
 
 
-def _discover(context: HandlerContext, request: WorkRequest) -> None:
+def _discover(store: Store, poller: SourcePoller, request: WorkRequest) -> None:
     wanted = backfill.BuildRange.read(request.payload.get("from"), request.payload.get("to"))
     reported = time.monotonic()
 
     def progress(done: int, total: int) -> None:
         nonlocal reported
         if time.monotonic() - reported > PROGRESS_S:
-            requests.report_progress(context.store, request, WORKING, progress={"done": done, "total": total})
+            requests.report_progress(store, request, WORKING, progress={"done": done, "total": total})
             reported = time.monotonic()
 
-    found, error = candidates.find(context.new_pipeline(request.source), wanted, progress)
-    requests.report_progress(context.store, request, DONE, str(error) if error else None, **found)
+    found, error = candidates.find(poller.new_pipeline(store, request.source), wanted, progress)
+    requests.report_progress(store, request, DONE, str(error) if error else None, **found)
 
 
-def _build(context: HandlerContext, request: WorkRequest) -> None:
+def _build(store: Store, poller: SourcePoller, request: WorkRequest) -> None:
     """Read the builds at these URLs, a few at a time. After a crash it continues after the last reported ones."""
-    pipeline = context.new_pipeline(request.source)
+    pipeline = poller.new_pipeline(store, request.source)
     wanted = [_entry(pipeline, url) for url in request.payload.get("urls") or [request.payload["url"]]]
     progress = request.payload.get("progress")
     done = progress["done"] if progress else 0
@@ -113,15 +105,15 @@ def _build(context: HandlerContext, request: WorkRequest) -> None:
     for start in range(done, len(wanted), BUILDS_AT_ONCE):
         chunk = wanted[start : start + BUILDS_AT_ONCE]
         _read(pipeline, chunk)
-        left = [ledger.find_entry(context.store, entry) for entry in chunk]
+        left = [ledger.find_entry(store, entry) for entry in chunk]
         errors += [entry.error for entry in left if entry and entry.error]
         done = start + len(chunk)
-        requests.report_progress(context.store, request, WORKING, progress={"done": done, "total": len(wanted)})
+        requests.report_progress(store, request, WORKING, progress={"done": done, "total": len(wanted)})
     state: RequestState = FAILED if len(errors) == len(wanted) else DONE
     if len(wanted) > 1 and errors:
         errors[0] = f"{len(errors)} of {len(wanted)} builds could not be read; they will be tried again: {errors[0]}"
     progress = {"done": done, "total": len(wanted)}
-    requests.report_progress(context.store, request, state, next(iter(errors), None), progress=progress)
+    requests.report_progress(store, request, state, next(iter(errors), None), progress=progress)
 
 
 def _entry(pipeline: Pipeline, url: str) -> LedgerEntry:
@@ -141,26 +133,26 @@ def _read(pipeline: Pipeline, entries: list[LedgerEntry]) -> None:
         pipeline.read_due(BUILD)
 
 
-def _backfill(context: HandlerContext, request: WorkRequest) -> None:
+def _backfill(store: Store, poller: SourcePoller, request: WorkRequest) -> BackfillProgress:
     """Add the builds of a range to the ledger. Polls read them: no thread waits for that."""
-    pipeline = context.new_pipeline(request.source)
+    pipeline = poller.new_pipeline(store, request.source)
     wanted = backfill.BuildRange.read(request.payload.get("from"), request.payload.get("to"))
     for _ in backfill.find(pipeline, wanted):
-        context.wake(request.source)
-    context.follow(BackfillProgress(request, utc_now()))
+        poller.wake(request.source)
+    return BackfillProgress(request, utc_now())
 
 
-def _upload(context: HandlerContext, request: WorkRequest) -> None:
-    read = importer.read_upload(context.store, request.payload, requests.uploaded_files(context.store, request))
+def _upload(store: Store, poller: SourcePoller, request: WorkRequest) -> None:
+    read = importer.read_upload(store, request.payload, requests.uploaded_files(store, request))
     build = read.build
     remarks = "; ".join(f"{path}: {text}" if path else text for path, text in build.warnings[:3])
     error = f"Stored, but some files could not be read: {remarks}" if "unreadable" in build.flags else None
     done = requests.recorder(request, DONE, error, builds=[ids.text(build.id)])
-    importer.store_imports(context.store, [read], also=done)
-    requests.delete_uploaded_files(context.store, request)
+    importer.store_imports(store, [read], also=done)
+    requests.delete_uploaded_files(store, request)
 
 
-_HANDLERS: dict[str, Callable[[HandlerContext, WorkRequest], None]] = {
+_HANDLERS: dict[str, Callable[[Store, SourcePoller, WorkRequest], BackfillProgress | None]] = {
     "poll": _poll,
     "discover": _discover,
     "build": _build,

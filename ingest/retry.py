@@ -3,7 +3,7 @@
 - A failed HTTP request is retried a few times within the poll: ingest/http.py, `HttpClient.attempts`.
 - A build that failed nevertheless keeps a ledger row with its error and `next_try`: 30 s after the first failure,
   doubled each time, at most 6 h (`back_off`). Polls read what is due (ingest/pipeline.py, `Pipeline.read_due`), and the
-  scheduler polls a source earlier when something is due (ingest/scheduler.py, `IngestScheduler.poll_source`).
+  ingest process polls a source earlier when something is due (ingest/source_poller.py, `SourcePoller.poll`).
 - A failure of the server (`JenkinsError.everywhere`) is not the build's: its attempts are not counted. After
   MAX_SERVER_FAILURES in a row the poll ends, and the next one comes at its usual time.
 - A build that Jenkins no longer has is tried MAX_NOT_FOUND times, then its row is `gone`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import threading
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 from click.testing import Result
 from support.fake_server import JUNIT, Answer, WebServer, job
 
@@ -22,7 +24,9 @@ from data.tasks import requests
 from ingest.parsers import parse_file
 from ingest.parsers.allowance import Allowance, LimitError
 from ingest.parsers.zip_archive import OversizedArchiveError, members
-from ingest.request_handlers import HandlerContext, handle_request
+from ingest.request_handlers import handle_request
+from ingest.shared_store import SharedStore
+from ingest.source_poller import SourcePoller
 
 Run = Callable[..., Result]
 CASE = b"<testcase classname='c' name='a'/>"
@@ -79,26 +83,21 @@ def test_an_upload(regtracker: Run) -> None:
             form: dict[str, Any] = {"release": "9.0", "module": f"m{number}", "files": (io.BytesIO(content), "r.zip")}
             answer = client.post("/api/v1/builds", data=form)
             assert answer.status_code in (202, 413)
-            with closing(Store.open(load())) as store:
+            stop = threading.Event()
+            shared = SharedStore(load(), stop)
+            with closing(shared.store) as store:
                 if answer.status_code == 413:
                     refused += 1
                     assert words in answer.json["detail"] and answer.json["parameter"] == "files"
                     assert requests.claim(store) == []
                 else:
                     (request,) = requests.claim(store)
-                    handle_request(context(store), request)
+                    handle_request(store, SourcePoller(shared, [], BackgroundScheduler(), stop), request)
                     found = requests.status(store, request.request)
                     assert found and found.state == "failed" and words in (found.error or "")
                 assert store.value("SELECT count(*) FROM builds") == 0
                 assert store.value("SELECT count(*) FROM raw_files") == 0
     assert 0 < refused < len(BOMBS)
-
-
-def context(store: Store) -> HandlerContext:
-    def unused(*_: Any) -> Any:
-        raise AssertionError
-
-    return HandlerContext(store, [], unused, unused, unused, unused)
 
 
 def test_an_import(regtracker: Run, tmp_path: Path) -> None:

@@ -30,18 +30,18 @@ def job(web: WebServer, *numbers: int) -> None:
 def test_the_store_is_reopened_when_no_thread_uses_it(
     web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.scheduler.REOPEN_AFTER", 1)
+    monkeypatch.setattr("ingest.shared_store.REOPEN_AFTER", 1)
     job(web, 1, 2)
     ingest = IngestScheduler(load(home=tmp_path, source=[source_of(web.url)]))
     first = ingest.store
-    with ingest._store_in_use():
-        assert ingest.poll_source("ci", force=True).ingested == 2
+    with ingest.shared.use():
+        assert ingest.poller.poll("ci", force=True).ingested == 2
         assert ingest.store is first, "in use"
     assert ingest.store is not first
     with pytest.raises(duckdb.Error):
         first.value("SELECT 1")
     job(web, 1, 2, 3)
-    assert ingest.poll_source("ci", force=True).ingested == 1
+    assert ingest.poller.poll("ci", force=True).ingested == 1
     number = requests.submit(ingest.store, "build", "ci", {"url": f"{web.url}job/x/1/"}, "someone")
     (request,) = requests.claim(ingest.store)
     ingest._handle(request)
