@@ -104,6 +104,8 @@ class Store:
         self._pinned_stores: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()
         self._recently_pinned: dict[int, Store] = {}  # keeps the latest of them attached
         self._attach_lock = threading.Lock()
+        self._derived: set[str] = set()  # the derived tables that a pinned store has computed
+        self._derive_lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._check_schema_at = time.monotonic() + SCHEMA_CHECK_S
 
@@ -263,7 +265,16 @@ class Store:
 
     def derived_table(self, table: str) -> str:
         """FROM clause for one of the derived tables (data/cache/memory_tables.py)."""
-        return f"({derived_sql(table)})" if self._memory_tables is None else table
+        if self._memory_tables is not None:
+            return table
+        if self._pinned is None:
+            return f"({derived_sql(table)})"
+        # An earlier snapshot never changes. To plan this SQL is most of the cost of a query that has it.
+        with self._derive_lock:
+            if table not in self._derived:
+                self.cursor().execute(f"CREATE TABLE {_derived(self.database)}.{table} AS {derived_sql(table)}")
+                self._derived.add(table)
+        return f"{_derived(self.database)}.{table}"
 
     def probe(self) -> Snapshot:
         """Read a row of the data, and return the newest snapshot of the catalog. It does not wait for the memory tables
@@ -358,7 +369,9 @@ class Store:
         if committed is None:
             raise SnapshotNotFoundError(f"there is no snapshot {snapshot_id}: it never existed, or it has expired")
         name = f"{LAKE}_{snapshot_id}_{next(_attach_numbers)}"
-        self._root.cursor().execute(attach_statement(self.settings, name, snapshot_id))
+        cursor = self._root.cursor()
+        cursor.execute(attach_statement(self.settings, name, snapshot_id))
+        cursor.execute(f"ATTACH ':memory:' AS {_derived(name)}")
         pinned = Store(
             self.settings,
             self._root,
@@ -434,6 +447,12 @@ class Store:
 def _detach(root: duckdb.DuckDBPyConnection, name: str) -> None:
     with suppress(duckdb.Error):  # the lake itself may be closed already
         root.cursor().execute(f"DETACH {name}")
+        root.cursor().execute(f"DETACH {_derived(name)}")
+
+
+def _derived(name: str) -> str:
+    """The database of the derived tables of a pinned store, whose lake has this name."""
+    return f"{name}_derived"
 
 
 def _column_names(result: duckdb.DuckDBPyConnection, row_type: type) -> list[str]:
