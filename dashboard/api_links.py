@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel
 
-from dashboard.api.parameters import ExportOption, ListQuery
+from dashboard.api.parameters import ExportOption
+from dashboard.api.parameters.reading import own_parameters
 from dashboard.page_url import PageUrl
 
 
@@ -21,9 +22,7 @@ class ApiCall:
 
 def api_call(route: tuple[str, ...], query: type[BaseModel], url: PageUrl, **changes: object) -> ApiCall:
     """The route with the URL's values of its parameters; `changes` override them, None or "" removes one."""
-    given: dict[str, object] = {
-        name: url.get(name) for name in query.model_fields.keys() - ListQuery.model_fields.keys() | {"as_of"}
-    }
+    given: dict[str, object] = {name: url.get(name) for name in own_parameters(query) | {"as_of"}}
     given |= changes
     wanted = {name: str(given[name]) for name in sorted(given) if given[name] not in (None, "", False)}
     path = "/".join(quote(segment, safe="") for segment in ("api", "v1", *route))

@@ -15,6 +15,8 @@ from data.lake.store import Store
 from data.model import filters
 from data.settings import Settings
 
+MAX_SNAPSHOT = 2**62
+
 
 class Services:
     """One per process: `app.server.extensions["regtracker"]`."""
@@ -51,12 +53,14 @@ def store(as_of: int | None = None) -> Store:
 
 def snapshot_of(text: str) -> int:
     """The snapshot of `as_of`: a number, or the newest at a time. Raises FilterError, SnapshotNotFoundError."""
+    problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
     if text.isascii() and text.isdigit():
-        return filters.Filter.parse({"as_of": text}).as_of or 0
+        if int(text) > MAX_SNAPSHOT:
+            raise filters.FilterError("as_of", text, problem)
+        return int(text)
     try:
         moment = filters.parse_time(text)
     except filters.FilterError:
-        problem = "must be the number of a snapshot, or an ISO 8601 time such as 2026-11-22T20:00:00Z"
         raise filters.FilterError("as_of", text, problem) from None
     current = store()
     newest = current.snapshot()

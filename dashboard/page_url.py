@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from dashboard.api.parameters import FilterQuery
+from dashboard.api.parameters.reading import Q, read
 from dashboard.app_state import snapshot_of
 from data.model.filters import Filter, FilterError
 
@@ -35,8 +37,12 @@ class PageUrl:
     def filter(self) -> Filter:
         """The filter of the query. Raises FilterError for an invalid parameter, SnapshotNotFoundError for a time before
         the store's first snapshot."""
-        as_of = self.get("as_of")
-        return Filter.parse({**self.query, "as_of": str(snapshot_of(as_of))} if as_of else self.query)
+        flt, as_of = self.read(FilterQuery).filter(), self.get("as_of")
+        return replace(flt, as_of=snapshot_of(as_of)) if as_of else flt
+
+    def read(self, model: type[Q]) -> Q:
+        """The parameters that a route of the API takes too. Raises FilterError."""
+        return read(model, self.query)
 
     def get(self, name: str, default: str = "") -> str:
         return self.query.get(name, default)

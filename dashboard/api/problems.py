@@ -20,6 +20,7 @@ from flask_openapi3 import APIBlueprint
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from dashboard.api.parameters.reading import wording
 from data import redaction
 from data.lake.connection import RefusedStoreError, StoreError
 from data.lake.store import SnapshotNotFoundError
@@ -52,10 +53,8 @@ def validation_problem(error: ValidationError) -> None:
         raise ProblemError(400, f"unknown parameter {parameter!r}{_refusal_reason(parameter)}", parameter)
     if first["type"] == "model_type":
         raise ProblemError(400, f"{parameter or 'the body'}: must be a JSON object", parameter)
-    given = "" if first["type"] == "missing" else f" (given: {_shortened(first['input'])})"
-    raise ProblemError(
-        400, f"{parameter or 'the body'}: {first['msg'].removeprefix('Value error, ')}{given}", parameter
-    )
+    given = "" if first["type"] == "missing" else f"={_shortened(first['input'])}"
+    raise ProblemError(400, f"{parameter or 'the body'}{given}: {wording(first)}", parameter)
 
 
 def _refusal_reason(parameter: str | None) -> str:

@@ -53,7 +53,8 @@ class FailuresPage(TypedDict):
 def page_data(store: Store, url: PageUrl) -> FailuresPage:
     flt, offset = url.filter, offset_of(url)
     found = failures.failures(store, flt, failures.MAX_CLUSTERS)
-    shown = failures.matching_pattern(found, url.get("q"), bool(url.get("new")))
+    given = url.read(parameters.FailuresQuery)
+    shown = failures.matching_pattern(found, given.q or "", given.new == "1")
     sort = url.choice("sort", SORTS, "newest")
     # By first seen, the newest comes first.
     shown.sort(key=SORTS[sort], reverse=sort == "first")
@@ -74,10 +75,10 @@ def page_data(store: Store, url: PageUrl) -> FailuresPage:
 
 def _empty_reason(url: PageUrl, count: int) -> str:
     """Why no pattern is listed."""
-    kind = "new failure pattern" if url.get("new") else "failure"
+    kind = "new failure pattern" if url.get("new") == "1" else "failure"
     matches = f"matches “{url.get('q')}”" if url.get("q") else "in this scope"
     return f"No {kind} of the last {count} runs {matches}."
 
 
 def as_api_call(store: Store, url: PageUrl) -> ApiCall:
-    return api_call(("failures",), parameters.FailuresQuery, url, new="1" if url.get("new") else None)
+    return api_call(("failures",), parameters.FailuresQuery, url)

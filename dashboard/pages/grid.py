@@ -135,11 +135,10 @@ def query(store: Store, url: PageUrl) -> _Shown:
     release = flt.release or next((tile["release"] for tile in releases.tiles(store, replace(flt, version=None))), None)
     tile = releases.release(store, release, Filter(version=flt.version, as_of=flt.as_of)) if release else None
     environment, environments = (tile["environment"], tile["environments"]) if tile else (None, [])
-    kind, order = url.choice("kind", KINDS, ""), url.choice("order", grid.ORDERS, "failing")
-    kinds = (kind,) if kind else ()
+    given = url.read(parameters.GridQuery)
     environment = flt.environment or environment
     scope = replace(flt, release=release, environment=environment, runs=min(flt.runs or int(RUNS[0]), MAX_RUNS))
-    found = grid.grid(store, scope, ROWS, offset_of(url), kinds, url.get("q") or None, order)
+    found = grid.grid(store, scope, ROWS, offset_of(url), given.kinds, given.q, given.order)
     return _Shown(release, environment, environments, found)
 
 

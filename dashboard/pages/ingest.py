@@ -170,7 +170,8 @@ class IngestPage(TypedDict):
 
 def page_data(store: Store, url: PageUrl) -> IngestPage:
     url.filter  # noqa: B018 - raises FilterError as on every screen
-    source, state, offset = url.get("source") or None, url.get("state") or None, offset_of(url)
+    given, offset = url.read(parameters.LedgerQuery), offset_of(url)
+    source, state = given.source, given.state
     sources = [_source(row) for row in ingest_status.status(store)]
     rows = ingest_status.ledger(store, source, state, PAGE_SIZE + 1, offset, rechecks=state is not None)
     last_sign, _ = poll_status.last_heartbeat(store)

@@ -92,7 +92,7 @@ def page_data(store: Store, url: PageUrl) -> MatrixPage:
             "meanings": MEANINGS,
         }
         return {**page, **_overall_headline(overall)} if overall else page
-    by, row, column = url.choice("by", matrix.AXES, "environment"), url.get("row"), url.query.get("column")
+    by, row, column = url.read(parameters.MatrixQuery).by, url.get("row"), url.query.get("column")
     column = "" if column == "none" else column  # a topology without a name
     found = matrix.matrix(store, release, flt, by)
     page = {"release": release, "found": found, "by": by, "axes": matrix.AXES, "meanings": MEANINGS}

@@ -1,11 +1,10 @@
-"""The filter of a query: one frozen object, parsed once from a query string and passed whole to every query."""
+"""The filter of a query: one frozen object, passed whole to every query."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 MAX_RUNS = 1_000
 
@@ -34,44 +33,8 @@ class Filter:
     at_run: str | None = None  # run id: only the runs up to this one
     as_of: int | None = None  # snapshot id: the store at that snapshot
 
-    @classmethod
-    def parse(cls, query: Mapping[str, str]) -> Filter:
-        """Parse the parameters of a query string; unknown ones are ignored. Raises FilterError."""
-        values: dict[str, Any] = {
-            name: query[name]
-            for name in ("release", "version", "environment", "module", "priority", "topology", "at_run")
-            if query.get(name)
-        }
-        if query.get("runs"):
-            values["runs"] = _whole_number("runs", query["runs"], 1, MAX_RUNS)
-        for name in ("exclude_flaky", "include_storms"):
-            if query.get(name):
-                values[name] = _boolean(name, query[name])
-        if query.get("as_of"):
-            values["as_of"] = _whole_number("as_of", query["as_of"], 0, 2**62)
-        return cls(**values)
-
-    def query(self) -> dict[str, str]:
-        """The query string parameters that `parse` reads back as this filter."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: "1" if value is True else str(value) for name, value in values.items() if value not in (None, False)
-        }
-
 
 EVERYTHING = Filter()
-
-
-def _whole_number(field: str, text: str, low: int, high: int) -> int:
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-        raise FilterError(field, text, f"must be a whole number from {low} to {high}")
-    return int(text)
-
-
-def _boolean(field: str, text: str) -> bool:
-    if text.lower() not in ("0", "1", "true", "false"):
-        raise FilterError(field, text, "must be 1 or 0")
-    return text.lower() in ("1", "true")
 
 
 def parse_time(text: str, field: str = "time") -> datetime:

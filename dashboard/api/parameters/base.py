@@ -51,6 +51,10 @@ def _schema(model: type[ApiQuery], *args: Any, **options: Any) -> dict[str, Any]
     return super(ApiQuery, model).model_json_schema(*args, **options)
 
 
+_FILTERS = frozenset(Filter.__dataclass_fields__) - {"as_of"}
+_SWITCHES = frozenset(("exclude_flaky", "include_storms"))
+
+
 class ApiQuery(BaseModel):
     """Base of every GET route that reads the store, now or as of a snapshot.
 
@@ -71,11 +75,11 @@ class ApiQuery(BaseModel):
         **example("812"),
     )
 
-    def filter(self, **fixed: str) -> Filter:
-        """The filter that these parameters describe. Raises FilterError."""
-        names = set(Filter.__dataclass_fields__) - {"as_of"}
-        given = {name: str(value) for name, value in self if name in names and value is not None}
-        return Filter.parse(given | fixed)
+    def filter(self, release: str | None = None) -> Filter:
+        """The filter that these parameters describe, but for `as_of`; `release`: of a route that has it in its path."""
+        given = {name: value for name, value in self if name in _FILTERS and value}
+        switches = {name: given[name] == "1" for name in _SWITCHES & given.keys()}
+        return Filter(**given | switches | ({"release": release} if release else {}))
 
 
 class NoQuery(BaseModel):
@@ -185,3 +189,17 @@ class KindFilter(BaseModel):
 
 class AtRunOption(BaseModel):
     at_run: str | None = Field(None, description="a run's id: judge as of this run, from it and earlier runs only")
+
+
+class FilterQuery(
+    ApiQuery,
+    ReleaseFilter,
+    RunFilter,
+    PartFilter,
+    PriorityFilter,
+    WindowOption,
+    StormOption,
+    FlakyOption,
+    AtRunOption,
+):
+    """Everything that a filter may have."""

@@ -141,6 +141,27 @@ def test_invalid_urls_show_an_explanation(filled, screen):
     assert "No release 9.9" in screen("run", "/runs/latest?release=9.9")
 
 
+@pytest.mark.parametrize(
+    ("slot", "path", "route", "query"),
+    [
+        ("overview", "/", "releases", "runs=x"),
+        ("overview", "/", "releases", "runs=0"),
+        ("overview", "/", "releases", "runs=1001"),
+        ("overview", "/", "releases", "exclude_flaky=maybe"),
+        ("overview", "/", "releases", "as_of=yesterday"),
+        ("grid-head", "/grid", "grid", "order=nonsense"),
+        ("grid-head", "/grid", "grid", "kind=flaky,odd"),
+        ("matrix", "/matrix?release=7.0&", "releases/7.0/matrix", "by=host"),
+        ("failures", "/failures", "failures", "new=perhaps"),
+        ("ingest", "/ingest", "ingest/ledger", "state=lost"),
+    ],
+)
+def test_a_page_and_the_api_refuse_a_parameter_in_the_same_words(filled, app, screen, slot, path, route, query):
+    refused = app.server.test_client().get(f"/api/v1/{route}?{query}")
+    assert refused.status_code == 400 and refused.json["parameter"] == query.partition("=")[0]
+    assert refused.json["detail"] in screen(slot, f"{path}{'' if path.endswith('&') else '?'}{query}")
+
+
 @pytest.mark.parametrize("slot", ["overview", "matrix", "trends-head", "grid-head", "failures", "compare", "bugs"])
 @pytest.mark.parametrize("name", ["release", "environment", "module"])
 def test_a_name_that_nothing_has_is_no_clean_screen(filled, screen, slot, name):
