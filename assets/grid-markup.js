@@ -46,8 +46,8 @@
   rt.gridHeads = (data, cell) => {
     const head = data.runs
       .map(
-        ([id, number, started, environment, version, state]) =>
-          `<a tabindex="-1" class="s-${escaped(state)}" href="${escaped(link(id))}" title="${escaped([`#${number}`, environment, version, new Date(started).toLocaleString(), state].filter(Boolean).join(" · "))}">${escaped(number)}</a>`,
+        ([id, number, started, environment, version, state, name]) =>
+          `<a tabindex="-1" class="s-${escaped(state)}" href="${escaped(link(id))}" title="${escaped([name, environment, version, new Date(started).toLocaleString(), state].filter(Boolean).join(" · "))}">${escaped(number)}</a>`,
       )
       .join("");
     const environments = data.runs.map((run) => run[3] || "no environment");

@@ -219,7 +219,7 @@
   });
 
   function describe(row, column) {
-    const [, name, , environment] = shown.runs[column];
+    const [, , , environment, , , name] = shown.runs[column];
     return `${shown.tests[row][NAME]} in run ${name}${environment ? ` ${environment}` : ""}: ${MEANINGS[shown.cells[row][column]]}`;
   }
 

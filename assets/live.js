@@ -35,12 +35,13 @@
     document.documentElement.toggleAttribute("data-offline", lost);
   }
 
+  /** An age, rounded down as by local-times.js. */
   const span = (seconds) =>
-    seconds < 5400
-      ? `${Math.max(1, Math.round(seconds / 60))} min`
+    seconds < 3600
+      ? `${Math.max(1, Math.floor(seconds / 60))} min`
       : seconds < 48 * 3600
-        ? `${Math.round(seconds / 3600)} h`
-        : `${Math.round(seconds / 86400)} days`;
+        ? `${Math.floor(seconds / 3600)} h`
+        : `${Math.floor(seconds / 86400)} days`;
 
   /** What the dot and the bar say of an answer of /api/v1/health/freshness: {dot, bar}; "" for nothing. */
   window.rt.ageTexts = ({ state, behind_s: behind }) => {

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +57,23 @@ _SECTIONS = {
 _COMMANDS = {command: entry for commands in _SECTIONS.values() for command, entry in commands.items()}
 
 
+@contextmanager
+def _own_exit_codes() -> Iterator[None]:
+    """Wrong arguments are exit code 2, whoever reads the message; click exits with 1 where a pipe is broken."""
+    try:
+        yield
+    except click.exceptions.Exit:
+        raise
+    except click.ClickException as error:
+        with suppress(OSError):
+            error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, Exception) as error:
+        from data.cli.common import exit_after
+
+        exit_after(error)
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -64,16 +84,14 @@ class _LazyGroup(click.Group):
         module, _, attribute = _COMMANDS[name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _own_exit_codes():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         redaction.install()
-        try:
+        with _own_exit_codes():
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
-            raise
-        except (KeyboardInterrupt, Exception) as error:
-            from data.cli.common import exit_after
-
-            exit_after(error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, commands in _SECTIONS.items():

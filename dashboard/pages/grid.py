@@ -64,12 +64,12 @@ def register(app: Dash) -> None:
 
 
 class GridData(TypedDict):
-    """What grid.js paints. A run: id, number, start, environment, version, state. A test: id, name, key, note, kinds,
-    and what distinguishes it from tests of the same name."""
+    """What grid.js paints. A run: id, number, start, environment, version, state, name. A test: id, name, key, note,
+    kinds, and what distinguishes it from tests of the same name."""
 
     at: str
     release: str | None
-    runs: list[tuple[str, str, str, str | None, str | None, str]]
+    runs: list[tuple[str, int, str, str | None, str | None, str, str]]
     tests: list[tuple[str, str, str, str, list[VerdictKind], str]]
     cells: list[str]
 
@@ -83,7 +83,7 @@ def grid_data(store: Store, url: PageUrl) -> GridData:
         "at": url.here(case=None),
         "release": shown.release,
         "runs": [
-            (run["id"], name(run), run["started_at"], run["environment"], run["version"], run["state"])
+            (run["id"], run["number"], run["started_at"], run["environment"], run["version"], run["state"], name(run))
             for run in found["runs"]
         ],
         "tests": [

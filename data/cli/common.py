@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -46,7 +46,8 @@ def fail(error: object, code: int = 2) -> NoReturn:
     text = redaction.redact(str(error))
     if click.get_current_context().meta.get(_AS_JSON):
         click.echo(json.dumps({"error": text}))
-    click.echo(text, err=True)
+    with suppress(OSError):  # the code counts, also where nobody reads the text
+        click.echo(text, err=True)
     sys.exit(code)
 
 

@@ -93,5 +93,6 @@ def _several(names: list[str]) -> str:
 
 
 def _age_text(seconds: float) -> str:
-    hours = round(seconds / 3600)
-    return counted(hours, "hour") if hours < 72 else counted(round(hours / 24), "day")
+    """Rounded down, as in assets/local-times.js: "9 days ago" is "for 9 days"."""
+    hours = int(seconds // 3600)
+    return counted(hours, "hour") if hours < 48 else counted(hours // 24, "day")

@@ -201,3 +201,12 @@ def test_what_is_not_a_report_is_distinguished_from_a_broken_one(
     (tmp_path / "file.xml").write_bytes(content)
     answer = run("parse", "--json", "file.xml")
     assert (json.loads(answer.stdout)["status"], answer.exit_code) == (status, int(status == "error"))
+
+
+@pytest.mark.parametrize("arguments", [("gate", "--release", "7.0", "--max-new", "-1"), ("gate",), ("--unknown",)])
+def test_wrong_arguments_without_a_reader_are_wrong_arguments(start, arguments: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as nobody:
+        command = start(*arguments, stdout=nobody, stderr=nobody)
+    assert command.wait(timeout=60) == 2

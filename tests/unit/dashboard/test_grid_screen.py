@@ -28,7 +28,9 @@ def test_one_letter_per_run_newest_first(world, painted, screen):
         "c_rescued": "-PKP",
         "d_left_out": "SSSS",
     }
-    assert [run[1] for run in data["runs"]] == ["#4", "#3", "#2", "#1"] and data["release"] == "7.0"
+    assert [(run[1], run[6]) for run in data["runs"]] == [(4, "#4"), (3, "#3"), (2, "#2"), (1, "#1")] and data[
+        "release"
+    ] == "7.0"
     assert screen("grid-head", "/grid").title == "7.0 prod 4 tests over 4 runs"
 
 
