@@ -59,7 +59,7 @@ _COMMANDS = {command: entry for commands in _SECTIONS.values() for command, entr
 
 @contextmanager
 def _own_exit_codes() -> Iterator[None]:
-    """Wrong arguments are exit code 2, whoever reads the message; click exits with 1 where a pipe is broken."""
+    """Wrong arguments are exit code 2, also without a reader; click exits with 1 where a pipe is broken."""
     try:
         yield
     except click.exceptions.Exit:
