@@ -106,8 +106,7 @@ def read_results(
 
     Raises UnfinishedBuildError, BadArchiveError, LimitError.
     """
-    refused: list[str] = []
-    inputs = open_reports(source, files, refused.append)
+    inputs, refused = open_reports(source, files)
     if allowance:
         allowance.add_files(len(inputs))
         allowance.received = sum(file.stream.seek(0, 2) for file in files.downloads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -21,7 +21,7 @@ from ingest.build_results import BuildResults, read_results
 from ingest.jenkins.build_details import JenkinsBuildDetail
 from ingest.jenkins.urls import build_path
 from ingest.layouts.job import BuildPlacement, JobLayout
-from ingest.layouts.naming_rules import UNKNOWN, base_name
+from ingest.layouts.naming_rules import UNKNOWN, NamingRules, base_name
 from ingest.parsers import totals
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import FAILED, Case, DeclaredCounts
@@ -52,7 +52,7 @@ def build_record(
     counted = DeclaredCounts(counters.total, counters.failed) if counters else None
     results = read_results(source, files, detail.number, roots, allowance, counted)
     kept = files.keep()
-    cases, tests = result_table(results.cases, lambda file: layout.rules.owner(file, placement.module))
+    cases, tests = result_table(results.cases, placement.module, layout.rules)
     missing, unexplained = _missing(detail, files, results)
     build = BuildRecord(
         source=source.name,
@@ -156,13 +156,16 @@ def count_results(cases: pa.Table) -> ResultCounts:
     }
 
 
-def result_table(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple[pa.Table, dict[int, TestIdentity]]:
+def result_table(
+    cases: Sequence[Case], module: str, rules: NamingRules | None = None
+) -> tuple[pa.Table, dict[int, TestIdentity]]:
     """(the cases as a table of CASE_SCHEMA, with failure signatures; their tests by id).
 
-    `owner_of` returns the module that owns a file.
+    `rules` name the module that owns a file; without them it is `module`.
     """
     tests = [_test(case.file, case.class_name, case.name) for case in cases]
-    arrays = _arrays(_result_columns(cases, [key for key, _ in tests], owner_of))
+    owners = {file: rules.owner(file, module) if rules else module for file in {case.file for case in cases}}
+    arrays = _arrays(_result_columns(cases, [key for key, _ in tests], owners))
     arrays["position"] = pa.array(np.arange(len(cases), dtype=np.int32))
     if failed := [case for case in cases if case.status == FAILED]:
         numbers = iter(range(len(failed)))
@@ -174,12 +177,10 @@ def result_table(cases: Sequence[Case], owner_of: Callable[[str], str]) -> tuple
     return pa.Table.from_arrays(columns, schema=CASE_SCHEMA), dict(tests)
 
 
-def _result_columns(cases: Sequence[Case], tests: list[int], owner_of: Callable[[str], str]) -> dict[str, list[Any]]:
-    files = [case.file for case in cases]
-    owners = {file: owner_of(file) for file in set(files)}
+def _result_columns(cases: Sequence[Case], tests: list[int], owners: dict[str, str]) -> dict[str, list[Any]]:
     return {
         "test": tests,
-        "module": [owners[file] for file in files],
+        "module": [owners[case.file] for case in cases],
         "topology": [case.topology for case in cases],
         "attempt": [case.attempt for case in cases],
         "is_final": [case.is_final for case in cases],

@@ -15,7 +15,7 @@ from data.lake.store import Store
 from data.tasks.build_lookups import builds_of_job
 from ingest.batch import Batch
 from ingest.import_plan import ImportKey
-from ingest.importer import SOURCE, ImportedBuild, ReadImport, read_import, store_imports
+from ingest.importer import SOURCE, ImportedBuild, ReadImport, read_reports, store_imports
 from ingest.parsers.allowance import Allowance, LimitError
 from ingest.report_files import reports
 
@@ -70,7 +70,8 @@ class _Import:
                 outcome.answers += [NotImported(paths=[path], error=why) for path, why in bundle.unreadable]
                 outcome.complete = not bundle.unreadable
                 if bundle.files or not bundle.unreadable:
-                    found = read_import(key, bundle, SOURCE, settings.identity.roots, self._stored)
+                    read = read_reports(key, bundle, settings.identity.roots)
+                    found = read.build(SOURCE, () if read.is_identified else self._stored(key.job))
                     outcome.complete &= "unreadable" not in found.build.flags
                     self._batch.add((found, outcome), found.build)
         except (LimitError, ValueError, OSError) as error:

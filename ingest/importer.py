@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import final
 
 from duckdb import DuckDBPyConnection
@@ -35,7 +34,6 @@ from ingest.report_files import ReportBundle, ReportFile, ReportRemark, deduplic
 from ingest.report_inputs import ReportInput
 
 SOURCE, UPLOAD = SOURCES = ("import", "upload")
-StoredStarts = Callable[[str], list[tuple[int, datetime]]]  # job -> (number, start) of its stored builds
 _EPOCH = re.compile(r"^(\d{10})_.*\.order\.txt$")
 
 
@@ -82,11 +80,34 @@ class ReadImport:
         }
 
 
-def read_import(
-    key: ImportKey, bundle: ReportBundle, source: str, roots: Sequence[str], stored: StoredStarts
-) -> ReadImport:
-    """Read the results of a build. Unreadable files become warnings and a flag. `stored` is called only if number or
-    start time are neither given nor in the reports.
+@dataclass(frozen=True)
+class ReadReports:
+    """What the reports of one build hold. `started_at`: as given or in the reports; None if neither has it."""
+
+    key: ImportKey
+    files: list[ReportFile]
+    results: BuildResults
+    remarks: InputRemarks
+    started_at: datetime | None
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the build is known without a look at the stored builds of its job."""
+        return self.key.number is not None and self.started_at is not None
+
+    def build(self, source: str, stored: Sequence[tuple[int, datetime]] = ()) -> ReadImport:
+        """The build, to be stored. `stored`: (number, start) of the stored builds of its job, unless it is identified.
+
+        Called while the reports are open.
+        """
+        number, started_at = _identity(self.key, self.started_at, stored)
+        raw = pack(self.files)
+        build = _build(source, self.key, number, started_at, len(self.files), self.results, raw, self.remarks)
+        return ReadImport(build, _run(build, self.key), len(self.files))
+
+
+def read_reports(key: ImportKey, bundle: ReportBundle, roots: Sequence[str]) -> ReadReports:
+    """Read the results of a build. Unreadable files become warnings and a flag.
 
     Reports without a test, or that cannot be read, are a build without results, which is broken: the build before must
     not be judged in its place. Raises ValueError if no file is a report, BadArchiveError; LimitError where they exceed
@@ -99,10 +120,8 @@ def read_import(
         problems += [str(warning) for warning in results.warnings]
         why = "; ".join(problems[:3]) or "none of them is a report of a known kind"
         raise ValueError(f"no test result in {len(files) + len(bundle.unreadable)} files: {why}")
-    number, started_at = _identity(key, key.started_at or _start(files, results.started_at), stored)
-    remarks = InputRemarks(bundle.unreadable, bundle.skipped)
-    build = _build(source, key, number, started_at, len(files), results, pack(files), remarks)
-    return ReadImport(build, _run(build, key), len(bundle.files))
+    started_at = key.started_at or _start(files, results.started_at)
+    return ReadReports(key, files, results, InputRemarks(bundle.unreadable, bundle.skipped), started_at)
 
 
 def _warn_of_empty_reports(results: BuildResults) -> bool:
@@ -116,25 +135,31 @@ def _warn_of_empty_reports(results: BuildResults) -> bool:
 def read_upload(store: Store, metadata: RequestPayload, files: Sequence[RawFile]) -> ReadImport:
     """Read an upload of the API. Raises ValueError, LimitError."""
     bundle = uploaded(files, Allowance(**store.settings.limits.model_dump()))
-    stored = partial(builds_of_job, store, UPLOAD)
-    return read_import(ImportKey.read(metadata), bundle, UPLOAD, store.settings.identity.roots, stored)
+    read = read_reports(ImportKey.read(metadata), bundle, store.settings.identity.roots)
+    return read.build(UPLOAD, () if read.is_identified else builds_of_job(store, UPLOAD, read.key.job))
 
 
-def store_imports(
-    store: Store, imports: Sequence[ReadImport], also: Callable[[DuckDBPyConnection], None] = lambda cursor: None
-) -> None:
-    """Store these builds and their runs in one transaction, and what `also` writes. Of two that are the same build,
-    the later one counts."""
-    latest = list({read.build.id: read for read in imports}.values())
+def store_imports(store: Store, imports: Sequence[ReadImport]) -> None:
+    """Store these builds and their runs in one transaction."""
+    store.transact("import", commit_message(imports), lambda cursor: write_imports(cursor, imports))
 
-    def write(cursor: DuckDBPyConnection) -> None:
-        runs = [(read.build, read.run) for read in latest]
-        upsert_builds(cursor, [build for build, _ in runs], utc_now(), standalone_runs=runs)
-        also(cursor)
 
+def write_imports(cursor: DuckDBPyConnection, imports: Sequence[ReadImport]) -> None:
+    """Write these builds and their runs in the transaction of the caller. Of two that are the same build, the later one
+    counts."""
+    runs = [(read.build, read.run) for read in _latest(imports)]
+    upsert_builds(cursor, [build for build, _ in runs], utc_now(), standalone_runs=runs)
+
+
+def commit_message(imports: Sequence[ReadImport]) -> str:
+    latest = _latest(imports)
     first, results = latest[0].build, sum(len(read.build.cases) for read in latest)
     what = f"{first.job} #{first.number}" if len(latest) == 1 else f"{len(latest)} builds"
-    store.transact("import", f"{first.source}: {what}, {results} results", write)
+    return f"{first.source}: {what}, {results} results"
+
+
+def _latest(imports: Sequence[ReadImport]) -> list[ReadImport]:
+    return list({read.build.id: read for read in imports}.values())
 
 
 def rebuild_import(row: BuildRow, kept: Sequence[RawFile], roots: Sequence[str]) -> tuple[BuildRecord, RunRecord]:
@@ -166,7 +191,7 @@ def _build(
     document |= asdict(remarks)
     facts = {"no_raw": kept is None, "unreadable": remarks.unreadable, "no_results": not results.cases}
     flags = results.flags | {flag for flag, holds in facts.items() if holds}
-    cases, tests = result_table(results.cases, lambda _: key.module)
+    cases, tests = result_table(results.cases, key.module)
     return BuildRecord(
         source=source,
         job=key.job,
@@ -215,20 +240,19 @@ def _inputs(files: Iterable[ReportFile]) -> Iterable[ReportInput]:
     return (ReportInput(file.path, None, file.open) for file in files)
 
 
-def _identity(key: ImportKey, started_at: datetime | None, stored: StoredStarts) -> tuple[int, datetime]:
+def _identity(
+    key: ImportKey, started_at: datetime | None, stored: Sequence[tuple[int, datetime]]
+) -> tuple[int, datetime]:
     """(number, start time): as given, else of the stored build with this start, else a new number."""
-    if key.number is not None and started_at is not None:
-        return key.number, started_at
-    known = stored(key.job)
     if started_at is None:
-        starts = [start for number, start in known if number == key.number]
+        starts = [start for number, start in stored if number == key.number]
         started_at = max(starts, default=utc_now().replace(microsecond=0))
     if key.number is not None:
         return key.number, started_at
-    for number, start in known:
+    for number, start in stored:
         if start == started_at:
             return number, started_at
-    return max((number for number, _ in known), default=0) + 1, started_at
+    return max((number for number, _ in stored), default=0) + 1, started_at
 
 
 def _start(files: Sequence[ReportFile], newest: float | None) -> datetime | None:

@@ -23,7 +23,7 @@ from ingest.build_files import RAW_LIMIT
 from ingest.parsers import HEAD_BYTES, packing
 from ingest.parsers.allowance import Allowance
 from ingest.parsers.cases import ReportStream
-from ingest.parsers.zip_archive import BadArchiveError, members
+from ingest.parsers.zip_archive import BadArchiveError, read_directory
 from ingest.repeats import rerun_file
 from ingest.report_folders import module_of
 
@@ -63,26 +63,23 @@ class ReportBundle:
 
         Raises LimitError.
         """
-
-        def refuse(why: str) -> None:
-            self.unreadable.append((name, why))
-
         try:
-            inside = list(members(stream, refuse))
+            content = read_directory(stream)
+            self.unreadable += [(name, why) for why in content.refused]
             if self.allowance:
-                self.allowance.check_declared(sum(member.size for member in inside))
-            for member in inside:
+                self.allowance.check_declared(sum(member.size for member in content.members))
+            for member in content.members:
                 try:
-                    with member.open() as content:
-                        while content.read(1 << 20):
+                    with member.open() as opened:
+                        while opened.read(1 << 20):
                             if self.allowance:
                                 self.allowance.check_time()
                 except BadArchiveError as error:
-                    refuse(str(error))
+                    self.unreadable.append((name, str(error)))
                 else:
                     self.files.append(ReportFile(below + member.path, member.open))
         except BadArchiveError as error:
-            refuse(str(error))
+            self.unreadable.append((name, str(error)))
 
     def check_size(self, received: int) -> None:
         """Count the files, which came in so many bytes, against the allowance. Raises LimitError."""
@@ -222,6 +219,6 @@ def unpack(file: RawFile) -> Iterator[ReportFile]:
     """The files that `pack` packed; a zip among them stays a zip, as imported. Raises BadArchiveError."""
     content = raw_files.unpack(file)
     if file.encoding == "zip":
-        yield from (ReportFile(member.path, member.open) for member in members(io.BytesIO(content)))
+        yield from (ReportFile(member.path, member.open) for member in read_directory(io.BytesIO(content)).members)
     else:
         yield ReportFile(file.path, partial(io.BytesIO, content))

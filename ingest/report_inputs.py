@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from data.settings import SourceSettings
@@ -10,7 +10,7 @@ from data.write.raw_files import AXIS_END
 from ingest.artifacts import full_path, kind_of
 from ingest.build_files import DownloadedFiles, ResultFiles
 from ingest.parsers.cases import ReportStream
-from ingest.parsers.zip_archive import members
+from ingest.parsers.zip_archive import read_directory
 
 JENKINS_REPORTS = ("test_report", "testng_json")
 
@@ -23,30 +23,30 @@ class ReportInput(NamedTuple):
     open: Callable[[], ReportStream]
 
 
-def open_reports(source: SourceSettings, files: ResultFiles, refuse: Callable[[str], object]) -> list[ReportInput]:
-    """Each report once, even if several zips contain it, as the kind that the source's `results` give it today.
-
-    `refuse` is called with a line for each zip member that is left out. Raises BadArchiveError.
-    """
+def open_reports(source: SourceSettings, files: ResultFiles) -> tuple[list[ReportInput], list[str]]:
+    """(each report once, even if several zips contain it, as the kind that the source's `results` give it today; a line
+    for each zip member that is left out). Raises BadArchiveError."""
     inputs: dict[str, ReportInput] = {}
+    refused: list[str] = []
     for file in files.downloads:
         axis, end, name = file.path.rpartition(AXIS_END)
-        for inside, open_file in _opened(file, name, refuse):
+        opened, left_out = _opened(file, name)
+        refused += left_out
+        for inside, open_file in opened:
             path = axis + end + inside
             fixed = file.kind in JENKINS_REPORTS or file.kind == "console"
             kind = file.kind if fixed else kind_of(source.results, inside)
             if kind and path not in inputs:
                 # A pattern for JUnit files often matches other kinds, which the parser recognizes.
                 inputs[path] = ReportInput(path, None if kind == "junit" else kind, open_file)
-    return list(inputs.values())
+    return list(inputs.values()), refused
 
 
-def _opened(
-    file: DownloadedFiles, name: str, refuse: Callable[[str], object]
-) -> Iterable[tuple[str, Callable[[], ReportStream]]]:
+def _opened(file: DownloadedFiles, name: str) -> tuple[list[tuple[str, Callable[[], ReportStream]]], list[str]]:
     if file.is_zip:
-        return ((full_path(name, member.path), member.open) for member in members(file.stream, refuse))
-    return [(name, lambda: _SharedStream(file.stream))]
+        content = read_directory(file.stream)
+        return [(full_path(name, member.path), member.open) for member in content.members], content.refused
+    return [(name, lambda: _SharedStream(file.stream))], []
 
 
 class _SharedStream:

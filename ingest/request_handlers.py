@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from duckdb import DuckDBPyConnection
+
 from data.answers.operations import RequestState
 from data.lake.store import Store
 from data.model import ids
@@ -148,7 +150,12 @@ def _upload(store: Store, poller: SourcePoller, request: WorkRequest) -> None:
     remarks = "; ".join(f"{path}: {text}" if path else text for path, text in build.warnings[:3])
     error = f"Stored, but some files could not be read: {remarks}" if "unreadable" in build.flags else None
     done = requests.recorder(request, DONE, error, builds=[ids.text(build.id)])
-    importer.store_imports(store, [read], also=done)
+
+    def write(cursor: DuckDBPyConnection) -> None:
+        importer.write_imports(cursor, [read])
+        done(cursor)
+
+    store.transact("import", importer.commit_message([read]), write)
     requests.delete_uploaded_files(store, request)
 
 

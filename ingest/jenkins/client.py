@@ -29,7 +29,7 @@ from ingest.jenkins.errors import (
     ServerError,
     ShutdownError,
 )
-from ingest.parsers.zip_archive import MAX_TOTAL_BYTES, BadArchiveError, OversizedArchiveError, members
+from ingest.parsers.zip_archive import MAX_TOTAL_BYTES, BadArchiveError, OversizedArchiveError, read_directory
 
 IN_MEMORY = 8 << 20  # bytes of a download; a larger one goes to disk
 MAX_OBJECT_BYTES = 256 << 20  # of an answer that is parsed in memory
@@ -203,7 +203,7 @@ def _damage(file: BinaryIO, kind: FileKind) -> str:
         return "" if file.read().rstrip().endswith(b"}") else "its JSON is cut short"
     if kind == "zip":
         try:
-            next(members(file), None)
+            read_directory(file)
         except OversizedArchiveError:
             return ""  # whole, and refused when it is read
         except BadArchiveError as error:

@@ -7,9 +7,9 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, NamedTuple
 
 from ingest.parsers.cases import ReportStream
 
@@ -40,12 +40,16 @@ class ArchiveMember:
     open: Callable[[], ReportStream]  # this or reading raises BadArchiveError if the data is damaged
 
 
-def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None) -> Iterator[ArchiveMember]:
-    """The files of a zip in its own order. The whole directory is checked before the first one is returned.
+class ZipContent(NamedTuple):
+    """The files of a zip in its own order. `refused`: a line for each that is left out, as its path leads out of the
+    archive: the name may just be an odd one from a system with other rules, and the others are results."""
 
-    A member whose path leads out of the archive is left out and `refuse` is called with a line about it: the name may
-    just be an odd one from a system with other rules, and the other members are results. Raises BadArchiveError.
-    """
+    members: list[ArchiveMember]
+    refused: list[str]
+
+
+def read_directory(stream: BinaryIO) -> ZipContent:
+    """What a zip holds, its whole directory checked. Raises BadArchiveError."""
     entries = _count_entries(stream)
     if entries > MAX_ENTRIES:
         raise OversizedArchiveError(f"holds {entries} entries, more than {MAX_ENTRIES}")
@@ -55,20 +59,19 @@ def members(stream: BinaryIO, refuse: Callable[[str], object] = lambda why: None
         raise BadArchiveError(f"cut short or not a zip: {error}") from error
     infos = archive.infolist()
     total = 0
-    inside = []
+    found = ZipContent([], [])
     for info in infos:
         name = info.orig_filename.replace("\\", "/")
         _check(info, name)
         total += info.file_size
         if _BAD_NAME.search(name):
-            refuse(f"has a member whose path leads out of it: {name[:200]!r}; it is left out")
-        else:
-            inside.append(info)
+            found.refused.append(f"has a member whose path leads out of it: {name[:200]!r}; it is left out")
+        elif not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
+            member = ArchiveMember(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
+            found.members.append(member)
     if total > MAX_TOTAL_BYTES:
         raise OversizedArchiveError(f"unpacks to {total} bytes, more than {MAX_TOTAL_BYTES}")
-    for info in inside:
-        if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
-            yield ArchiveMember(info.filename.replace("\\", "/"), info.file_size, _opener(archive, info))
+    return found
 
 
 def _count_entries(stream: BinaryIO) -> int:

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from data.model.build_record import BuildRecord, RawFile
 from data.settings import load
 from data.tasks.build_lookups import builds_of_job
 from ingest.import_plan import ImportKey
-from ingest.importer import SOURCE, read_import, read_upload, store_imports
+from ingest.importer import SOURCE, read_reports, read_upload, store_imports
 from ingest.report_files import reports
 from regtracker import main
 from support.fake_server import WebServer
@@ -73,8 +72,8 @@ def store_files(store: Store, key: ImportKey, *paths: Path) -> BuildRecord:
     """Import the reports at these paths as one build."""
     with reports(paths) as bundle:
         assert not bundle.unreadable
-        roots = store.settings.identity.roots
-        read = read_import(key, bundle, SOURCE, roots, partial(builds_of_job, store, SOURCE))
+        found = read_reports(key, bundle, store.settings.identity.roots)
+        read = found.build(SOURCE, builds_of_job(store, SOURCE, key.job))
     store_imports(store, [read])
     return read.build
 
