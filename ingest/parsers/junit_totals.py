@@ -6,6 +6,7 @@
 | `tests` counts attempts, or each name once | surefire with reruns, jest-junit with retries |
 | `tests` of a suite with nested ones counts only its own | mocha |
 | `tests` counts assertions, `failures` failed assertions | Catch2, doctest |
+| the same, of which equal names are one case; the root's `tests` counts scripts | Newman |
 | `tests` is something else | Boost.Test |
 | `tests` counts an error after a test again, or its subtests | pytest before 9.2, pytest-subtests |
 | `failures` includes errors, or `errors` all failures, or both are all | Boost.Test, PHPUnit, web-test-runner |
@@ -29,6 +30,8 @@ _SKIPPED = ("skipped", "skip", "skips", "disabled", "ignored", "notrun")
 CATCH2_HOST = "tbd"  # literally
 PYTEST = "pytest"  # the name of its suite
 _BOOST = ["tests", "skipped", "errors", "failures", "id"]  # its attributes, in this order
+# The attributes of Newman's root and of its suites, one for each request, in this order.
+_NEWMAN, _NEWMAN_REQUEST = ["name", "tests", "time"], ["name", "id", "timestamp", "tests", "failures", "errors", "time"]
 # Cases that are none to the tools that write them.
 _UNCOUNTED = re.compile(
     r"(?:.*\.)?(?:TestMain|\s*Test execution failure\b.*|(?:setUp|tearDown)(?:Class|Module)\b.*)$", re.DOTALL
@@ -83,7 +86,10 @@ class SuiteTotals:
             return None
         if "id" in attrs and list(attrs)[: len(_BOOST)] == _BOOST:
             tests = None
-        assertions = "doctest_version" in attrs or attrs.get("hostname") == CATCH2_HOST
+        names = list(attrs)
+        if names == _NEWMAN:
+            tests = None
+        assertions = "doctest_version" in attrs or attrs.get("hostname") == CATCH2_HOST or names == _NEWMAN_REQUEST
         return cls(tests, failures, errors, skipped, assertions, attrs.get("name") == PYTEST)
 
     @property

@@ -64,6 +64,11 @@ def test_known_conventions_are_no_difference(attributes, lines):
         """<testsuite tests="9" failures="2" errors="0" hostname="tbd"><testcase name="a"><failure/><failure/>
         </testcase></testsuite>""",
         '<testsuite name="x" errors="0" failures="0" tests="9"><testcase classname="sum.cpp" name="a"/></testsuite>',
+        # Newman: three assertions of two names, one of which failed in two iterations; the root counts scripts
+        """<testsuites name="Shop" tests="7" time="0.5"><testsuite name="Create" id="5f" timestamp="2026-11-20T10:00Z"
+        tests="3" failures="2" errors="0" time="0.1"><testcase name="a" time="0.1" classname="Shop"/><testcase name="b"
+        time="0.1" classname="Shop"><failure type="AssertionFailure"/></testcase></testsuite><testsuite name="L" id="6"
+        timestamp="2026-11-20T10:00:00Z" tests="0" failures="0" errors="0" time="0.1"/></testsuites>""",
         # mocha: a suite counts what is directly in it; PHPUnit: all that is below it
         """<testsuite name="r" tests="1"><testcase name="a"/><testsuite name="s" tests="1"><testcase name="b"/>
         </testsuite></testsuite>""",
