@@ -40,11 +40,24 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def regtracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Callable[..., Result]:
     """Runs a verb with an empty store and a configuration of its own: regtracker("poll", "--json", source={...})."""
-    shutil.copytree(empty_store(), tmp_path / "home")
-    config = tmp_path / "regtracker.toml"
+    return commands(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_regtracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Result]]:
+    """The same with one store for all tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ingest.http.FIRST_WAIT_S", 0.001)
+        yield commands(tmp_path_factory.mktemp("shared"), patch)
+
+
+def commands(folder: Path, patch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs verbs with an empty store and a configuration in this folder."""
+    shutil.copytree(empty_store(), folder / "home")
+    config = folder / "regtracker.toml"
     config.touch()
-    monkeypatch.setenv("REGTRACKER_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("REGTRACKER_CONFIG", str(config))
+    patch.setenv("REGTRACKER_HOME", str(folder / "home"))
+    patch.setenv("REGTRACKER_CONFIG", str(config))
 
     def run(*arguments: str, source: dict[str, Any] | None = None) -> Result:
         if source:

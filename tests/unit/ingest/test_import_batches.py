@@ -142,25 +142,21 @@ def test_without_number_and_start_an_import_sees_the_builds_before_it(tmp_path: 
     assert [json.loads(line)["number"] for line in done.stdout.splitlines()] == [1, 2, 3]
 
 
-def test_a_killed_import_is_finished_by_the_next_one(tmp_path: Path) -> None:
+def test_a_killed_import_is_finished_by_the_next_one(
+    tmp_path: Path, regtracker: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logs = folder(tmp_path)
-    homes = {name: tmp_path / name for name in ("killed", "whole")}
-    for home in homes.values():
-        shutil.copytree(empty_store(), home)
-
-    def run(home: Path, *command: str) -> int:
-        environment = os.environ | {"REGTRACKER_HOME": str(home), "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
-        ).returncode
-
-    command = ("-m", "regtracker", "import", str(logs))
-    assert run(homes["killed"], "-c", KILLED, str(logs)) == -signal.SIGKILL
-    partly = content(homes["killed"])
-    assert len(partly["builds"]) == 6, "two commits of three builds"
-    assert run(homes["killed"], *command) == run(homes["whole"], *command) == 0
-    assert content(homes["killed"]) == content(homes["whole"])
-    assert len(content(homes["whole"])["builds"]) == BUILDS
+    killed, whole = tmp_path / "killed", tmp_path / "home"
+    shutil.copytree(empty_store(), killed)
+    environment = os.environ | {"REGTRACKER_HOME": str(killed), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(logs)], cwd=tmp_path, env=environment)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(content(killed)["builds"]) == 6, "two commits of three builds"
+    assert regtracker("import", str(logs)).exit_code == 0
+    monkeypatch.setenv("REGTRACKER_HOME", str(killed))
+    assert regtracker("import", str(logs)).exit_code == 0
+    found, expected = content(killed), content(whole)
+    assert found == expected and len(found["builds"]) == BUILDS
 
 
 def test_a_batch_is_due_when_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
