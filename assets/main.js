@@ -1,25 +1,20 @@
-// The scripts of every page, in the order in which they run; dashboard/script_modules.py joins them.
-import "./00-rt.js";
-import "./address.js";
-import "./chart-ticks.js";
-import "./charts.js";
+// The entry: imports every script and gives Dash what it calls. dashboard/script_modules.py joins them into one file.
+import { chart } from "./charts.js";
+import { register } from "./dash.js";
 import "./dialogs.js";
-import "./grid-markup.js";
-import "./grid-result.js";
-import "./grid.js";
+import { grid } from "./grid.js";
 import "./heading-anchors.js";
 import "./ingest-forms.js";
 import "./last-visit.js";
-import "./live.js";
-import "./local-times.js";
+import { poll } from "./live.js";
 import "./log-scroll.js";
-import "./morph.js";
-import "./navigate.js";
-import "./offline.js";
+import { apply } from "./morph.js";
+import { navigation, scope, scoped } from "./navigate.js";
 import "./palette.js";
-import "./share.js";
+import { shared } from "./share.js";
 import "./shortcuts.js";
-import "./sql-answer.js";
 import "./sql-console.js";
 import "./theme.js";
-import "./time-travel.js";
+import { past } from "./time-travel.js";
+
+register({ apply, chart, grid, navigation, past, poll, scope, scoped, shared });

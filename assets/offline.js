@@ -1,60 +1,46 @@
 // Navigation while the server is away: the old page must not be shown under the new address, and the new page is loaded
 // when the server answers. Dash requests once and gives up; its requests are watched here and repeated.
-(() => {
-  const rt = window.rt;
-  const ASK = "_dash-update-component";
-  const nativeFetch = window.fetch.bind(window);
-  let lost = false; // a request has failed since the server last answered
-  let renderedPage = ""; // the address whose page is shown
+import { setProps, watchRequests } from "./dash.js";
 
-  /** A page's address without the order of its parameters and without the open text, which is not another page. */
-  function page(href) {
-    const url = new URL(href, location.href);
-    const query = [...url.searchParams].filter(([name, value]) => value && name !== "case").sort();
-    return `${url.pathname}?${new URLSearchParams(query)}`;
-  }
+let lost = false; // a request has failed since the server last answered
+let renderedPage = ""; // the address whose page is shown
 
-  function show() {
-    const slot = document.getElementById("unloaded");
-    if (!slot) return;
-    const away = lost && page(location.href) !== renderedPage;
-    if (document.documentElement.toggleAttribute("data-unloaded", away) === Boolean(slot.firstChild)) return;
-    if (!away) return slot.replaceChildren();
-    const [heading, paragraph] = [document.createElement("h1"), document.createElement("p")];
-    heading.textContent = "This page could not be loaded";
-    paragraph.textContent = "The server does not answer. This page retries every two seconds.";
-    slot.replaceChildren(heading, paragraph);
-  }
+/** A page's address without the order of its parameters and without the open text, which is not another page. */
+function page(href) {
+  const url = new URL(href, location.href);
+  const query = [...url.searchParams].filter(([name, value]) => value && name !== "case").sort();
+  return `${url.pathname}?${new URLSearchParams(query)}`;
+}
 
-  window.fetch = async (...parameters) => {
-    const [address] = parameters;
-    if (!String(address?.url ? address.url : address).includes(ASK)) return nativeFetch(...parameters);
-    try {
-      const answer = await nativeFetch(...parameters);
-      if (answer.status === 502 || answer.status === 503 || answer.status === 504) miss();
-      return answer;
-    } catch (error) {
-      miss();
-      throw error;
-    }
-  };
+function show() {
+  const slot = document.getElementById("unloaded");
+  if (!slot) return;
+  const away = lost && page(location.href) !== renderedPage;
+  if (document.documentElement.toggleAttribute("data-unloaded", away) === Boolean(slot.firstChild)) return;
+  if (!away) return slot.replaceChildren();
+  const [heading, paragraph] = [document.createElement("h1"), document.createElement("p")];
+  heading.textContent = "This page could not be loaded";
+  paragraph.textContent = "The server does not answer. This page retries every two seconds.";
+  slot.replaceChildren(heading, paragraph);
+}
 
-  function miss() {
-    lost = true;
-    show();
-  }
+watchRequests(miss);
 
-  /** The server answered: repeat the request that failed. */
-  rt.heard = () => {
-    if (!lost) return;
-    lost = false;
-    window.dash_clientside.set_props("url", { pathname: location.pathname, href: location.href });
-  };
+function miss() {
+  lost = true;
+  show();
+}
 
-  document.addEventListener("rt:rendered", ({ detail }) => {
-    if (detail.name === "drawer") return;
-    renderedPage = page(detail.at);
-    show();
-  });
-  addEventListener("popstate", show);
-})();
+/** The server answered: repeat the request that failed. */
+export function heard() {
+  if (!lost) return;
+  lost = false;
+  setProps("url", { pathname: location.pathname, href: location.href });
+}
+
+document.addEventListener("rt:rendered", ({ detail }) => {
+  if (detail.name === "drawer") return;
+  renderedPage = page(detail.at);
+  show();
+});
+addEventListener("popstate", show);

@@ -31,8 +31,8 @@ _THEME = (
     "document.documentElement.setAttribute('data-bs-theme',t)})()"
 )
 THEME_HASH = "'sha256-" + base64.b64encode(hashlib.sha256(_THEME.encode()).digest()).decode() + "'"
-# What the scripts need to know: the parameters that links to other screens keep, and those that have a selector.
-_FOR_SCRIPTS = json.dumps({"kept": SCOPE, "selectors": list(SCOPES)})
+# What assets/for-scripts.js reads: the parameters that links to other screens keep, those with a selector, and a URL.
+_FOR_SCRIPTS = json.dumps({"kept": SCOPE, "selectors": list(SCOPES), "plotly": static_files.PLOTLY_PATH})
 INDEX = f"""<!doctype html>
 <html lang="en">
 <head>

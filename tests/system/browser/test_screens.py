@@ -161,7 +161,7 @@ def test_a_commit_of_another_process_changes_values_at_once_and_moves_no_row_tha
 def test_an_answer_that_comes_late_does_not_overwrite_a_newer_one(look, dash_duo):
     look("/")
     late = {"html": "<h1>old</h1>", "at": "/", "snapshot": 1}
-    dash_duo.driver.execute_script("rt.apply(arguments[0], 'overview-html')", late)
+    dash_duo.driver.execute_script("dash_clientside.rt.apply(arguments[0], 'overview-html')", late)
     assert texts(dash_duo, "#page h1") == ["2 of 3 releases need attention"]
 
 

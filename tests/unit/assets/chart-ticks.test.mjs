@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { load, plain } from "./load.mjs";
+import { chartTicks } from "../../../assets/chart-ticks.js";
 
-const { chartTicks } = load(["chart-ticks.js"]);
 const DAY = 24 * 3600e3;
 const START = Date.UTC(2026, 10, 1, 12);
 const runs = (count, apart) => Array.from({ length: count }, (_, i) => new Date(START + i * apart).toISOString());
 
 test("no run, no label", () => {
-  assert.deepEqual(plain(chartTicks([], 12)).tickvals, []);
+  assert.deepEqual(chartTicks([], 12).tickvals, []);
 });
 
 test("few days are all labelled, at their first run", () => {
-  const { tickvals, ticktext } = plain(chartTicks(runs(6, DAY / 2), 12));
+  const { tickvals, ticktext } = chartTicks(runs(6, DAY / 2), 12);
   assert.deepEqual(
     ticktext.filter((text) => /\D/.test(text)).length,
     ticktext.length,
@@ -28,7 +27,7 @@ for (const [count, most] of [
   [37, 12],
 ]) {
   test(`${count} runs have about ${most} labels, in order, the newest day among them`, () => {
-    const { tickvals } = plain(chartTicks(runs(count, DAY), most));
+    const { tickvals } = chartTicks(runs(count, DAY), most);
     assert.ok(tickvals.length <= most + 1, `${tickvals.length} labels`);
     assert.deepEqual(
       tickvals,

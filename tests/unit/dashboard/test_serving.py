@@ -54,7 +54,7 @@ def test_static_files_are_compressed_and_cached(app):
     again = client.get("/app.css?m=1", headers=known, buffered=True)
     assert again.status_code == 304
     assert b".cells-grid" in whole and b".form-select" in whole
-    assert b"rt.apply" in client.get(static_files.bundle_url("js"), buffered=True).data
+    assert b"dash_clientside" in client.get(static_files.bundle_url("js"), buffered=True).data
 
 
 def test_plotly_is_served_locally_in_the_version_of_the_python_package(app):

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { load, plain } from "./load.mjs";
+import { ageTexts } from "../../../assets/age-texts.js";
 
-const { ageTexts } = load(["live.js"], { dash_clientside: { rt: {} } });
-const texts = (state, behind_s) => plain(ageTexts({ state, behind_s }));
+const texts = (state, behind_s) => ageTexts({ state, behind_s });
 
 test("live data is live", () => {
   assert.deepEqual(texts("live", null), { dot: "live", bar: "" });
