@@ -8,7 +8,8 @@ older one. Where numbers fall, three things prove it:
 - The lower number started after the higher one had been read: Jenkins would not have started it in the old job.
 - A number occurs twice with different starts: between the two, the fall after the longest pause begins the new job.
 - Everything agrees, where old builds were imported: after a pause of days, at least two builds with lower numbers
-  follow at least two with higher ones, and the numbers neither mix nor join up. One wrong clock proves nothing.
+  follow at least two with higher ones, and the numbers do not mix, nor join up unless the lower ones begin with 1.
+  One wrong clock proves nothing.
 
 A build whose time was not believed (flag no_start_time) has the time of its discovery, which means nothing: its
 neighbors give its place.
@@ -16,6 +17,8 @@ neighbors give its place.
 
 from __future__ import annotations
 
+# In the key of a run whose name an earlier or later generation has too: the start of its first build.
+GENERATION = r"@\d{4}-\d\d-\d\dT[\d:.]+$"
 _LONGEST_SKEW = "INTERVAL 2 DAY"  # no clock error or time zone makes a longer pause between two builds
 
 
@@ -58,7 +61,8 @@ def _ranked(rows: str, read: str) -> str:
                 PARTITION BY counter ORDER BY step) AS generation
             FROM steps),
         unanimous AS (
-            SELECT id, pause >= {_LONGEST_SKEW} AND min(number) OVER before > max(number) OVER after + 1
+            SELECT id, pause >= {_LONGEST_SKEW} AND min(number) OVER before > max(number) OVER after
+                AND (min(number) OVER before > max(number) OVER after + 1 OR min(number) OVER after = 1)
                 AND count(*) OVER before > 1 AND count(*) OVER after > 1 AS restarts
             FROM proven WHERE counter IN (SELECT counter FROM proven WHERE pause >= {_LONGEST_SKEW})
             WINDOW before AS (PARTITION BY counter, generation ORDER BY step
@@ -88,16 +92,21 @@ _BUILDS = f"""SELECT build AS id, hash(source, job) AS counter, number, started_
     FROM builds"""
 _BUILDS_READ = "SELECT build AS id, ingested_at AS read_at FROM builds"
 
-# The number of a run that a name other than a number names is that of any of its builds: it orders nothing. Imports
-# count within an environment, and may have one number in two releases. Snapshots from before migration 5 have no key:
-# BY NAME.
+# Snapshots from before migration 5 have no key: BY NAME.
+_KEYED = "(FROM runs UNION ALL BY NAME SELECT NULL::VARCHAR AS key WHERE false)"
+
+# The number of a run that a name other than a number names is that of any of its builds: it orders nothing. Nor do
+# numbers where one of the jobs that count together was created again (data/write/named_runs.py): the others went on.
+# Imports count within an environment, and may have one number in two releases.
 _RUNS = f"""SELECT run AS id, release, environment, number, started_at,
         (run, started_at) IN (
             SELECT (l.run, b.started_at) FROM builds b JOIN run_builds l USING (build) WHERE {_GUESSED}) AS is_guessed,
         hash(source, job, CASE WHEN key <> '' THEN environment END,
-            CASE WHEN key <> '' AND NOT ends_with(key, '=' || number) THEN key || release END) AS counter,
+            CASE WHEN key <> '' AND (is_again OR NOT ends_with(key, '=' || number)) THEN run END) AS counter,
         key <> '' AS is_named
-    FROM (FROM runs UNION ALL BY NAME SELECT NULL::VARCHAR AS key WHERE false)"""
+    FROM {_KEYED} LEFT JOIN (
+        SELECT DISTINCT source, job, environment, true AS is_again FROM {_KEYED}
+        WHERE regexp_matches(key, '{GENERATION}')) USING (source, job, environment)"""
 _RUNS_READ = """SELECT l.run AS id, max(b.ingested_at) AS read_at
     FROM run_builds l JOIN builds b USING (build) GROUP BY l.run"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, get_args, get_type_hints
@@ -11,7 +11,10 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pyarrow as pa
 
-from data.model.build_record import BuildRecord, TestIdentity
+from data.model.build_record import BuildKey, BuildRecord, TestIdentity
+
+KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
+_KEYS = pa.schema(KEY_COLUMNS)
 
 # Fields of a BuildRecord that have tables of their own.
 _CHILDREN = ("cases", "tests", "commits", "warnings", "raw")
@@ -114,3 +117,7 @@ def warning_table(builds: Sequence[BuildRecord]) -> pa.Table:
         {"build": build.id, "path": path, "message": message} for build in builds for path, message in build.warnings
     ]
     return pa.Table.from_pylist(rows, _WARNINGS)
+
+
+def key_table(keys: Collection[BuildKey]) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(_KEYS.names, key, strict=True)) for key in sorted(keys)], _KEYS)

@@ -18,16 +18,17 @@ from data.lake.cursors import registered
 from data.model.build_record import BuildKey
 from data.model.run_record import RUN_FACTS, RunBuildRecord, RunRecord, StoredBuild
 from data.model.sql_values import SqlScalar
+from data.write.arrow_tables import KEY_COLUMNS, key_table
+from data.write.named_runs import separate_generations
 
 RowKey = tuple[int, str, str, int]  # a run and the key of a build that it lists
 Row = dict[str, SqlScalar]
 
 # Facts of the orchestrating build, which all its runs share.
 _PARENT_FACTS = ("version", "duration_s", "state", "result", "display_name")
-_KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
 _RUN_COLUMNS: dict[str, pa.DataType] = {
     "run": pa.int64(),
-    **_KEY_COLUMNS,
+    **KEY_COLUMNS,
     "release": pa.string(),
     "version": pa.string(),
     "environment": pa.string(),
@@ -41,11 +42,11 @@ _RUN_COLUMNS: dict[str, pa.DataType] = {
 }
 _RUN_BUILD_COLUMNS: dict[str, pa.DataType] = {
     "run": pa.int64(),
-    **_KEY_COLUMNS,
+    **KEY_COLUMNS,
     "module": pa.string(),
     "build": pa.int64(),
 }
-_KEYS, _RUNS, _RUN_BUILDS = (pa.schema(columns) for columns in (_KEY_COLUMNS, _RUN_COLUMNS, _RUN_BUILD_COLUMNS))
+_RUNS, _RUN_BUILDS = (pa.schema(columns) for columns in (_RUN_COLUMNS, _RUN_BUILD_COLUMNS))
 
 
 def update_runs(
@@ -59,13 +60,14 @@ def update_runs(
 
     `runs`: orchestrating builds as they are now, with what they list in `run_builds`; stored rows are kept.
     `joined`: builds (id) without an orchestrating build, each with the run that it forms or joins; any other run that
-    had the build loses it.
+    had the build loses it. Named runs are separated by `data.write.named_runs`.
     `candidates`: for every key that is listed or was read, the stored builds that it may mean.
 
     A listed build that tested another release or environment than its run moves to the run of its own, of the same
     orchestrating build. Where several builds share a number, because a job was recreated, the one nearest in time to
     the run counts.
     """
+    joined = separate_generations(cursor, joined)
     incoming = {run.id: run for run in (*runs, *(run for _, run, _ in joined))}
     if not incoming and not candidates:
         return
@@ -85,7 +87,8 @@ def update_runs(
         update.link(row, build)
     update.drop_empty_runs()
     update.write()
-    _summarise_standalone(cursor, [run.id for run in incoming.values() if run.key])
+    changed = {run.id for run in incoming.values()} | update.left
+    _summarise_standalone(cursor, [run for run in changed if run in update.runs and update.runs[run].key])
 
 
 class _Update:
@@ -107,7 +110,7 @@ class _Update:
 
     def _read(self, runs: set[int], parents: set[BuildKey], keys: set[BuildKey]) -> None:
         facts = ", ".join(f"o.{name} AS o_{name}" for name in RUN_FACTS)
-        with registered(self.cursor, parent_keys=_key_table(parents), row_keys=_key_table(keys)):
+        with registered(self.cursor, parent_keys=key_table(parents), row_keys=key_table(keys)):
             found = self.cursor.execute(
                 f"""SELECT * FROM (
                     SELECT o.run, {facts}, r.source, r.job, r.number, r.module, r.build,
@@ -173,10 +176,10 @@ class _Update:
     def matches(self, candidates: Mapping[BuildKey, Sequence[StoredBuild]]) -> list[tuple[RowKey, StoredBuild]]:
         """The build that each row means: of its candidates the one nearest in time to the run."""
         answer = []
-        for row in self.rows:
+        for row, (_, build) in self.rows.items():
             started_at = self.runs[row[0]].started_at
             found = candidates.get(row[1:], ())
-            if found:
+            if found and not (build and self.runs[row[0]].key):
                 answer.append((row, min(found, key=lambda one: (abs(one.started_at - started_at), one.build))))
         return answer
 
@@ -252,19 +255,19 @@ def _run_row(run: int, facts: RunRecord) -> Row:
     return {"run": run} | {name: getattr(facts, name) for name in RUN_FACTS}
 
 
-def _key_table(keys: set[BuildKey]) -> pa.Table:
-    return pa.Table.from_pylist([dict(zip(_KEYS.names, key, strict=True)) for key in sorted(keys)], _KEYS)
-
-
 def _summarise_standalone(cursor: duckdb.DuckDBPyConnection, runs: Sequence[int]) -> None:
-    """Compute times and state of runs without an orchestrating build from their builds."""
+    """Compute times, state and other facts of named runs from their builds; the build read last counts."""
     marks = ", ".join("?" for _ in runs)
     if runs:
         cursor.execute(
-            f"""UPDATE runs SET started_at = m.first, state = m.state, duration_s = epoch(m.last) - epoch(m.first)
+            f"""UPDATE runs SET started_at = m.first, state = m.state, duration_s = epoch(m.last) - epoch(m.first),
+                version = m.version, result = m.result, url = m.url
             FROM (SELECT r.run, min(b.started_at) AS first,
                     max(b.started_at + to_microseconds((coalesce(b.duration_s, 0) * 1e6)::BIGINT)) AS last,
-                    CASE WHEN bool_or(b.state = 'running') THEN 'running' ELSE 'final' END AS state
+                    CASE WHEN bool_or(b.state = 'running') THEN 'running' ELSE 'final' END AS state,
+                    arg_max(b.version, (b.ingested_at, b.started_at)) AS version,
+                    arg_max(b.result, (b.ingested_at, b.started_at)) AS result,
+                    arg_max(b.url, (b.ingested_at, b.started_at)) AS url
                 FROM run_builds r JOIN builds b USING (build) WHERE r.run IN ({marks}) GROUP BY r.run) m
             WHERE runs.run = m.run""",
             runs,
