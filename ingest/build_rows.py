@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -12,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from data.model import ids
-from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, ResultCounts, TestIdentity
+from data.model.build_record import CASE_SCHEMA, BuildRecord, RawFile, TestIdentity
 from data.model.measures import FAILED_RESULTS
 from data.model.run_record import RunRecord
 from data.verdicts.statistics import signatures
@@ -141,19 +140,6 @@ def _jenkins_differences(detail: JenkinsBuildDetail, results: BuildResults) -> l
     declared = {"tests": counters.total, "failures": counters.failed, "skipped tests": counters.skipped}
     read = {"tests": reported.tests, "failures": reported.failed, "skipped tests": reported.skipped}
     return totals.differences(declared, {measure: [count] for measure, count in read.items()}, totals.JENKINS)
-
-
-def count_results(cases: pa.Table) -> ResultCounts:
-    """The final results of a build's table."""
-    finals = cases.filter(cases["is_final"])
-    statuses = Counter(finals["status"].to_pylist())
-    return {
-        "total": len(finals),
-        "passed": statuses["passed"],
-        "failed": statuses["failed"],
-        "errors": finals["kind"].to_pylist().count("error"),
-        "skipped": statuses["skipped"],
-    }
 
 
 def result_table(

@@ -25,7 +25,7 @@ from data.tasks.build_lookups import BuildRow, builds_of_job
 from data.write import raw_files
 from data.write.builds import upsert_builds
 from ingest.build_results import BuildResults, read_build
-from ingest.build_rows import count_results, missing_text, result_table
+from ingest.build_rows import missing_text, result_table
 from ingest.clock import utc_now
 from ingest.import_plan import ImportKey
 from ingest.parsers.allowance import Allowance
@@ -75,7 +75,7 @@ class ReadImport:
             "number": build.number,
             "started_at": build.started_at.isoformat() + "Z",
             "files": self.files,
-            **count_results(build.cases),
+            **build.totals,
             "warnings": [f"{path}: {text}" if path else text for path, text in build.warnings],
         }
 

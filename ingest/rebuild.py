@@ -28,7 +28,7 @@ from data.write.id_aliases import apply_test_aliases, insert_test_aliases
 from ingest import importer
 from ingest.batch import BATCH_RESULTS
 from ingest.build_files import kept_detail, kept_files
-from ingest.build_rows import build_record, count_results
+from ingest.build_rows import build_record
 from ingest.clock import utc_now
 from ingest.identity_changes import IdentityChanges, StoredTests
 from ingest.layouts import layout_of
@@ -161,7 +161,7 @@ def _comparable_facts(build: BuildRecord) -> BuildFacts:
         "version": build.version,
         "environment": build.environment,
         "module": build.module,
-        **count_results(build.cases),
+        **build.totals,
         "flags": " ".join(sorted(build.flags)),
     }
 

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data.model import ids
 from data.model.json_values import Json
@@ -107,12 +108,34 @@ class ResultCounts(TypedDict):
     skipped: int
 
 
+COUNTS = tuple(ResultCounts.__annotations__)
+
+
+def count_results(cases: pa.Table) -> pa.Table:
+    """The final results among cases: a row for each owning module and topology, with the columns of ResultCounts and
+    the sum of `duration_s`. All counts of builds come from here."""
+    finals = cases.select(["module", "topology", "status", "kind", "duration_s", "is_final"])
+    finals = finals.filter(finals["is_final"])
+    columns: dict[str, pa.Array[Any]] = {
+        "total": pa.repeat(True, len(finals)),
+        "passed": pc.equal(finals["status"], pa.scalar("passed")),
+        "failed": pc.equal(finals["status"], pa.scalar("failed")),
+        "errors": pc.equal(finals["kind"], pa.scalar("error")).fill_null(False),
+        "skipped": pc.equal(finals["status"], pa.scalar("skipped")),
+    }
+    for name, column in columns.items():
+        finals = finals.append_column(name, column)
+    sums: list[tuple[str, Literal["sum"]]] = [(name, "sum") for name in (*COUNTS, "duration_s")]
+    grouped = finals.group_by(["module", "topology"], use_threads=False).aggregate(sums)
+    return grouped.rename_columns([name.removesuffix("_sum") for name in grouped.column_names])
+
+
 @dataclass(frozen=True)
 class BuildRecord:
     """One build and everything read from it.
 
-    `cases` has the columns of CASE_SCHEMA; the counts of the build are computed from it. `tests` maps the ids in
-    `cases` to their names. With `raw` None the stored raw files are kept.
+    `cases` has the columns of CASE_SCHEMA; `counts` and `totals` are made of it. `tests` maps the ids in `cases` to
+    their names. With `raw` None the stored raw files are kept.
     """
 
     source: str
@@ -152,3 +175,16 @@ class BuildRecord:
     @property
     def key(self) -> BuildKey:
         return self.source, self.job, self.number
+
+    @cached_property
+    def counts(self) -> pa.Table:
+        """As `count_results`."""
+        return count_results(self.cases)
+
+    @property
+    def totals(self) -> ResultCounts:
+        """The counts of the whole build."""
+        total, passed, failed, errors, skipped = (
+            sum(count or 0 for count in self.counts[name].to_pylist()) for name in COUNTS
+        )
+        return {"total": total, "passed": passed, "failed": failed, "errors": errors, "skipped": skipped}

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pyarrow as pa
 
-from data.model.build_record import BuildKey, BuildRecord, TestIdentity
+from data.model.build_record import COUNTS, BuildKey, BuildRecord, TestIdentity
 
 KEY_COLUMNS: dict[str, pa.DataType] = {"source": pa.string(), "job": pa.string(), "number": pa.int32()}
 _KEYS = pa.schema(KEY_COLUMNS)
@@ -36,6 +36,7 @@ _HINTS = get_type_hints(BuildRecord)
 _BUILD_COLUMNS: dict[str, pa.DataType] = {
     "build": pa.int64(),
     **{one.name: _column_type(_HINTS[one.name]) for one in fields(BuildRecord) if one.name not in _CHILDREN},
+    **dict.fromkeys(COUNTS, pa.int32()),
 }
 _COMMIT_COLUMNS: dict[str, pa.DataType] = {
     "build": pa.int64(),
@@ -53,12 +54,13 @@ _REPEATING = ("release", "module", "topology", "status", "kind", "host")
 
 
 def build_table(builds: Sequence[BuildRecord], now: datetime) -> pa.Table:
-    """One row per build, without its counts. A build without `ingested_at` gets `now`."""
+    """One row per build. A build without `ingested_at` gets `now`."""
     rows = []
     for build in builds:
-        row = {name: getattr(build, name) for name in _BUILDS.names if name != "build"}
+        row = {name: getattr(build, name) for name in _BUILDS.names if name not in ("build", *COUNTS)}
         row |= {
             "build": build.id,
+            **build.totals,
             "parameters": json.dumps(build.parameters),
             "causes": json.dumps(build.causes),
             "flags": " ".join(sorted(build.flags)),
@@ -66,6 +68,19 @@ def build_table(builds: Sequence[BuildRecord], now: datetime) -> pa.Table:
         }
         rows.append(row)
     return pa.Table.from_pylist(rows, _BUILDS)
+
+
+def count_table(builds: Sequence[BuildRecord]) -> pa.Table:
+    """The counts of each build by owning module and topology, in the order of the table `build_counts`."""
+    tables = []
+    for build in sorted(builds, key=lambda build: (build.release, build.started_at)):
+        facts = (("build", build.id, pa.int64()), ("release", build.release, pa.string()),
+                 ("started_at", build.started_at, pa.timestamp("us")))  # fmt: skip
+        table = build.counts
+        for name, value, kind in facts:
+            table = table.append_column(name, pa.array([value] * len(table), kind))
+        tables.append(table)
+    return pa.concat_tables(tables)
 
 
 def case_table(builds: Sequence[BuildRecord]) -> pa.Table:

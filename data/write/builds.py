@@ -66,8 +66,12 @@ def _replace(
         with registered(cursor, incoming=incoming, incoming_tests=arrow_tables.test_table(builds)):
             if len(incoming):
                 written = _insert_results(cursor, incoming)
-            cursor.execute(_INSERT_BUILDS)
+        cursor.execute("INSERT INTO builds BY NAME SELECT * FROM incoming_builds")
     for table, rows in (
+        (
+            "build_counts",
+            arrow_tables.count_table(builds),
+        ),
         ("commits", arrow_tables.commit_table(builds)),
         ("warnings", arrow_tables.warning_table(builds)),
     ):
@@ -93,20 +97,8 @@ def _stored_builds(cursor: duckdb.DuckDBPyConnection, keys: set[BuildKey]) -> di
     return answer
 
 
-_INSERT_BUILDS = """
-INSERT INTO builds BY NAME
-SELECT b.*, coalesce(c.total, 0) AS total, coalesce(c.passed, 0) AS passed, coalesce(c.failed, 0) AS failed,
-       coalesce(c.errors, 0) AS errors, coalesce(c.skipped, 0) AS skipped
-FROM incoming_builds b LEFT JOIN (
-    SELECT build, count(*) AS total, count(*) FILTER (status = 'passed') AS passed,
-           count(*) FILTER (status = 'failed') AS failed, count(*) FILTER (kind = 'error') AS errors,
-           count(*) FILTER (status = 'skipped') AS skipped
-    FROM incoming WHERE is_final GROUP BY build
-) c USING (build)"""
-
-
 def _insert_results(cursor: duckdb.DuckDBPyConnection, incoming: pa.Table) -> int:
-    """Insert results, failures, counts, tests and signatures of the registered `incoming`. Returns the result count."""
+    """Insert results, failures, tests and signatures of the registered `incoming`. Returns the result count."""
     (rows,) = one_row(
         cursor.execute(
             """INSERT INTO results BY NAME
@@ -136,14 +128,6 @@ def _insert_results(cursor: duckdb.DuckDBPyConnection, incoming: pa.Table) -> in
                 min(started_at) AS first_seen
             FROM incoming WHERE signature IS NOT NULL GROUP BY signature""",
         )
-    cursor.execute(
-        """INSERT INTO build_counts BY NAME
-        SELECT build, release, started_at, module, topology, count(*) AS total,
-               count(*) FILTER (status = 'passed') AS passed, count(*) FILTER (status = 'failed') AS failed,
-               count(*) FILTER (kind = 'error') AS errors, count(*) FILTER (status = 'skipped') AS skipped,
-               sum(duration_s) AS duration_s
-        FROM incoming WHERE is_final GROUP BY ALL ORDER BY release, started_at"""
-    )
     return int(rows)
 
 
