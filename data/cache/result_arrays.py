@@ -249,7 +249,7 @@ class ResultArrays:
         """Read the results of these builds by one query."""
         releases = {build.release for build in missing.values()}
         times = [build.started_at for build in missing.values()]
-        where, parameters = partitions(releases, times)
+        where = partitions(releases, times)
         ids = [build.build for build in missing.values()]
         modules = (
             store.cursor()
@@ -259,9 +259,8 @@ class ResultArrays:
             .fetchall()
         )
         if len(modules) == 1:  # skips the row groups of other modules
-            where += " AND r.module = $module"
-            parameters["module"] = modules[0][0]
-        parameters |= {"build": ids, "number": list(range(len(ids)))}
+            where.equal("r", module=modules[0][0])
+        parameters = where.parameters | {"build": ids, "number": list(range(len(ids)))}
         from_builds = f"""FROM {store.table_source("results", releases, times)} r JOIN (
             SELECT unnest($build::BIGINT[]) AS build, unnest($number::SMALLINT[]) AS number) w USING (build)
             WHERE {where}"""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from data.model.filters import Filter
-from data.model.sql_values import SqlParameters
+from data.model.sql_values import SqlParameters, SqlValue
 
 # What a filter can name, by its field, with the columns that hold such names. A module may be an owning module or the
 # module of a job.
@@ -20,29 +20,46 @@ NAMES = {
 }
 
 
-def conditions(flt: Filter, alias: str) -> tuple[str, SqlParameters]:
-    """A condition on the columns release, version and environment of `alias`, and its parameters."""
-    values = set_fields(flt, "release", "version", "environment")
-    return f"true{and_equal(values, alias)}", values
+class Where:
+    """Conditions joined by AND, written into SQL as text, and their parameters."""
+
+    def __init__(self, condition: str = "true", **parameters: SqlValue) -> None:
+        self._conditions = [condition]
+        self.parameters: SqlParameters = parameters
+
+    def __str__(self) -> str:
+        return " AND ".join(self._conditions)
+
+    def add(self, condition: str, **parameters: SqlValue) -> Where:
+        """Another condition, with the parameters that it names."""
+        self._conditions.append(condition)
+        self.parameters |= parameters
+        return self
+
+    def equal(self, alias: str, **values: SqlValue) -> Where:
+        """Columns of the rows `alias` have these values; None restricts nothing."""
+        for name, value in values.items():
+            if value is not None:
+                self.add(f"{alias}.{name} = ${name}", **{name: value})
+        return self
 
 
-def set_fields(flt: Filter, *names: str) -> SqlParameters:
-    """The values of those of these fields that the filter sets: the parameters of `and_equal`."""
-    values: SqlParameters = {name: getattr(flt, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+def of_lane(flt: Filter, alias: str) -> Where:
+    """The columns release, version and environment of `alias` are those of the filter."""
+    return Where().equal(alias, release=flt.release, version=flt.version, environment=flt.environment)
 
 
-def and_equal(names: Iterable[str], alias: str) -> str:
-    """Such as " AND a.x = $x AND a.y = $y": to append to a condition on the rows `alias`."""
-    return "".join(f" AND {alias}.{name} = ${name}" for name in names)
+def of_part(flt: Filter, alias: str) -> Where:
+    """The columns module and topology of `alias` are those of the filter."""
+    return Where().equal(alias, module=flt.module, topology=flt.topology)
 
 
-def partitions(releases: Iterable[str], times: Sequence[datetime]) -> tuple[str, SqlParameters]:
-    """A condition on rows `r`: one of these releases, started between the first and the last of these times; and its
-    parameters."""
+def partitions(releases: Iterable[str], times: Sequence[datetime]) -> Where:
+    """Rows `r` of one of these releases, started between the first and the last of these times."""
     if not times:
-        return "false", {}
+        return Where("false")
     named = {f"release_{index}": name for index, name in enumerate(sorted(releases))}
     # A list of values prunes partitions; list_contains() reads every release.
-    where = f"r.release IN ({', '.join(f'${name}' for name in named)}) AND r.started_at BETWEEN $first AND $last"
-    return where, {**named, "first": min(times), "last": max(times)}
+    return Where(f"r.release IN ({', '.join(f'${name}' for name in named)})", **named).add(
+        "r.started_at BETWEEN $first AND $last", first=min(times), last=max(times)
+    )

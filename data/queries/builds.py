@@ -12,7 +12,7 @@ from data.answers.builds import Build, BuildDetail, Commit, Facet, Facets, RawFi
 from data.lake.cached_query import cached_query, of_build, of_release
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import conditions
+from data.model.filter_sql import of_lane
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import BUILDS, BuildOutcome, build_health, iso, pass_rate
 from data.model.sql_values import SqlParameters
@@ -89,21 +89,16 @@ def builds(
     run: str | None = None,
 ) -> list[Build]:
     """The builds of a filter (module: the job's), newest first, after the build `before` (id) where given."""
-    where, parameters = conditions(flt, "b")
+    where = of_lane(flt, "b").equal("b", module=flt.module)
     order = store.derived_table("build_order")
-    if flt.module is not None:
-        where += " AND b.module = $module"
-        parameters["module"] = flt.module
     if run is not None:
-        where += " AND b.build IN (SELECT build FROM run_builds WHERE run = $run)"
-        parameters["run"] = ids.number(run)
+        where.add("b.build IN (SELECT build FROM run_builds WHERE run = $run)", run=ids.number(run))
     if before is not None:
-        where += f" AND o.rank < (SELECT rank FROM {order} WHERE build = $before)"
-        parameters["before"] = ids.number(before)
+        where.add(f"o.rank < (SELECT rank FROM {order} WHERE build = $before)", before=ids.number(before))
     rows = store.rows(
         f"""SELECT b.*, (SELECT min(run) FROM run_builds rb WHERE rb.build = b.build) AS run
         FROM {BUILDS} b JOIN {order} o USING (build) WHERE {where} ORDER BY o.rank DESC LIMIT $limit""",
-        parameters | {"limit": limit},
+        where.parameters | {"limit": limit},
         _BuildRow,
     )
     return [_build(row, store) for row in rows]

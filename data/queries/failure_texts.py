@@ -36,18 +36,16 @@ def messages(store: Store, rows: Iterable[AttemptRow]) -> dict[AttemptKey, str]:
     if not failed:
         return {}
     bounds = {row["release"] for row in failed}, [row["started_at"] for row in failed]
-    where, parameters = partitions(*bounds)
+    where = partitions(*bounds)
     for name, values in (("build", {row["build"] for row in failed}), ("test", {row["test"] for row in failed})):
         if len(values) == 1:  # of one test or build, which leaves out row groups; a list does not
-            where += f" AND r.{name} = ${name}"
-            (parameters[name],) = values
+            where.equal("r", **{name: next(iter(values))})
         else:
-            where += f" AND r.{name} IN (SELECT unnest(${name}::BIGINT[]))"
-            parameters[name] = list(values)
+            where.add(f"r.{name} IN (SELECT unnest(${name}::BIGINT[]))", **{name: list(values)})
     found = store.cursor().execute(
         f"""SELECT r.build, r.test, r.topology, r.attempt, r.message FROM {store.table_source("failures", *bounds)} r
         WHERE {where}""",
-        parameters,
+        where.parameters,
     )
     return {(build, test, topology, attempt): text for build, test, topology, attempt, text in found.fetchall()}
 

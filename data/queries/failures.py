@@ -15,14 +15,14 @@ from data.answers.verdicts import DayCount, Failure, FailureDetail, FailureExamp
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal, partitions, set_fields
+from data.model.filter_sql import Where, partitions
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.model.sql_values import SqlParameters
 from data.queries.failure_texts import AttemptKey, attempt_key
 from data.verdicts.evidence import patterns as evidence
-from data.verdicts.lanes import LaneBuild, lane_window, listed_builds, partition_condition
-from data.verdicts.priorities import priority_condition
+from data.verdicts.lanes import LaneBuild, build_condition, lane_window, listed_builds
+from data.verdicts.priorities import add_priority
 from data.verdicts.statistics import near_duplicates
 from data.verdicts.statistics.signatures import title
 
@@ -133,12 +133,12 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
     """One row per signature in these builds."""
     if not builds:
         return []
-    where, parameters = partition_condition(builds)
-    where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))" + _scope_condition(flt, parameters)
-    parameters["builds"] = sorted({build.build for build in builds})
-    parameters["newest"] = sorted({build.build for build in builds if build.job_age < NEWEST_RUNS})
-    part, own = priority_condition(store, flt, {build.release for build in builds})
-    where, parameters = where + part, parameters | own
+    where = build_condition(builds).equal("r", module=flt.module, topology=flt.topology)
+    add_priority(where, store, flt, {build.release for build in builds})
+    parameters: SqlParameters = {
+        **where.parameters,
+        "newest": sorted({build.build for build in builds if build.job_age < NEWEST_RUNS}),
+    }
     bounds = {build.release for build in builds}, [build.started_at for build in builds]
     hit = ""
     if like is not None:
@@ -158,12 +158,6 @@ def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | No
         parameters,
         _PatternRow,
     )
-
-
-def _scope_condition(flt: Filter, parameters: SqlParameters) -> str:
-    fields = set_fields(flt, "module", "topology")
-    parameters.update(fields)
-    return and_equal(fields, "r")
 
 
 def _clusters(rows: Iterable[_PatternRow]) -> dict[int, list[_PatternRow]]:
@@ -262,29 +256,33 @@ def failure(
     leader, members = next(
         (leader, rows) for leader, rows in _clusters(recent).items() if any(row["signature"] == number for row in rows)
     )
-    where, parameters = _failure_condition(store, flt, None if flt.runs is None and run is None else builds)
-    parameters["signatures"] = [row["signature"] for row in members]
+    where = _failure_condition(
+        store,
+        flt,
+        None if flt.runs is None and run is None else builds,
+        [row["signature"] for row in members],
+    )
     source = store.table_source("failures", None if flt.release is None else [flt.release])
     ever = store.rows(
         f"""SELECT r.signature, count(*) AS count, list(DISTINCT r.test) AS tests, list(DISTINCT r.build) AS builds,
             list(DISTINCT r.module) AS modules, min(r.started_at) AS first, max(r.started_at) AS last_seen,
             list(DISTINCT r.release) AS releases
         FROM {source} r WHERE {where} GROUP BY r.signature""",
-        parameters,
+        where.parameters,
         _Occurrences,
     )
     days = store.rows(
         f"""SELECT strftime(date_trunc('day', r.started_at), '%Y-%m-%d') AS day, count(*) AS count
         FROM {source} r WHERE {where} GROUP BY 1 ORDER BY 1""",
-        parameters,
+        where.parameters,
         DayCount,
     )
     by_module = store.rows(
         f"SELECT r.module, count(*) AS count FROM {source} r WHERE {where} GROUP BY r.module ORDER BY count DESC, 1",
-        parameters,
+        where.parameters,
         ModuleCount,
     )
-    by_host = _by_host(store, ever, where, parameters)
+    by_host = _by_host(store, ever, where)
     totals = {row["signature"]: row for row in ever}
     history = [_pattern_row(row, totals.get(row["signature"]), row["newest_tests"]) for row in members]
     answer = _cluster(leader, history, _new_since(members, _latest(store) if run is None else None))
@@ -298,7 +296,7 @@ def failure(
         "days": days,
         "by_module": by_module,
         "by_host": by_host,
-        "examples": _examples(store, source, where, parameters, limit, offset),
+        "examples": _examples(store, source, where, limit, offset),
     }
 
 
@@ -320,28 +318,23 @@ def _pattern_row(row: _Signature, found: _Occurrences | None, newest_tests: list
     }
 
 
-def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None) -> tuple[str, SqlParameters]:
-    """SQL condition on rows `r` (failures or results), with its parameters but $signatures: in these builds, or in all
-    of the filter's."""
+def _failure_condition(store: Store, flt: Filter, builds: list[LaneBuild] | None, signatures: list[int]) -> Where:
+    """Rows `r` (failures or results) with these signatures: in these builds, or in all of the filter's."""
     if builds is None:
-        where, parameters = "true", set_fields(flt, "release")
-        where += and_equal(parameters, "r")
-        of_build = set_fields(flt, "version", "environment")
-        if of_build:
-            where += f" AND r.build IN (SELECT build FROM builds b WHERE true{and_equal(of_build, 'b')})"
-            parameters |= of_build
+        where = Where().equal("r", release=flt.release)
+        of_build = Where().equal("b", version=flt.version, environment=flt.environment)
+        if of_build.parameters:
+            where.add(f"r.build IN (SELECT build FROM builds b WHERE {of_build})", **of_build.parameters)
         releases = {release for (release,) in store.cursor().execute("SELECT release FROM releases").fetchall()}
     else:
-        where, parameters = partition_condition(builds)
-        where += " AND r.build IN (SELECT unnest($builds::BIGINT[]))"
-        parameters["builds"] = sorted({build.build for build in builds})
+        where = build_condition(builds)
         releases = {build.release for build in builds}
-    part, own = priority_condition(store, flt, releases)
-    where += " AND r.signature IN (SELECT unnest($signatures::BIGINT[]))" + part + _scope_condition(flt, parameters)
-    return where, parameters | own
+    where.add("r.signature IN (SELECT unnest($signatures::BIGINT[]))", signatures=signatures)
+    add_priority(where, store, flt, releases)
+    return where.equal("r", module=flt.module, topology=flt.topology)
 
 
-def _by_host(store: Store, ever: list[_Occurrences], where: str, parameters: SqlParameters) -> list[HostCount]:
+def _by_host(store: Store, ever: list[_Occurrences], where: Where) -> list[HostCount]:
     """Failures by host ("" if unknown), most first; only the partitions of the failures are read."""
     if not ever:
         return []
@@ -352,14 +345,12 @@ def _by_host(store: Store, ever: list[_Occurrences], where: str, parameters: Sql
     return store.rows(
         f"""SELECT coalesce(r.host, '') AS host, count(*) AS count FROM {store.table_source("results", *bounds)} r
         WHERE {where} GROUP BY 1 ORDER BY count DESC, 1""",
-        parameters,
+        where.parameters,
         HostCount,
     )
 
 
-def _examples(
-    store: Store, source: str, where: str, parameters: SqlParameters, limit: int, offset: int
-) -> list[FailureExample]:
+def _examples(store: Store, source: str, where: Where, limit: int, offset: int) -> list[FailureExample]:
     rows = store.rows(
         f"""WITH newest AS (
             SELECT r.*, o.rank FROM {source} r JOIN {store.derived_table("build_order")} o USING (build) WHERE {where}
@@ -367,7 +358,7 @@ def _examples(
         SELECT n.*, t.file, t.class, t.name, b.number, b.job FROM newest n
         JOIN tests t USING (test) JOIN builds b USING (build)
         ORDER BY n.rank DESC, n.test, n.topology, n.attempt""",
-        parameters | {"limit": limit, "offset": offset},
+        where.parameters | {"limit": limit, "offset": offset},
         _ExampleRow,
     )
     hosts = _hosts(store, rows)
@@ -393,11 +384,11 @@ def _examples(
 def _hosts(store: Store, examples: list[_ExampleRow]) -> dict[AttemptKey, str | None]:
     """The host of each example; only the partitions of the examples are read."""
     bounds = {row["release"] for row in examples}, [row["started_at"] for row in examples]
-    where, parameters = partitions(*bounds)
+    where = partitions(*bounds)
     rows = store.cursor().execute(
         f"""SELECT r.build, r.test, r.topology, r.attempt, r.host FROM {store.table_source("results", *bounds)} r
         WHERE {where} AND r.build IN (SELECT unnest($builds::BIGINT[])) AND r.test IN (SELECT unnest($tests::BIGINT[]))
             AND r.status = 'failed'""",
-        parameters | {"builds": [row["build"] for row in examples], "tests": [row["test"] for row in examples]},
+        where.parameters | {"builds": [row["build"] for row in examples], "tests": [row["test"] for row in examples]},
     )
     return {(build, test, topology, attempt): host for build, test, topology, attempt, host in rows.fetchall()}

@@ -23,9 +23,9 @@ from data.lake.cached_query import cached_query, of_tables
 from data.lake.connection import LAKE, local_catalog
 from data.lake.store import Store
 from data.model import ids
+from data.model.filter_sql import Where
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
-from data.model.sql_values import SqlParameters
 from data.tasks import poll_status
 
 
@@ -245,18 +245,13 @@ def ledger(
     """Open work: discovered builds that are not done, with their error. Failed builds come first, then waiting ones by
     their next try, then those that Jenkins has deleted, and last, with `rechecks`, builds that are read and will be
     rechecked once."""
-    where = "true" if rechecks else "state <> 'recheck'"
-    parameters: SqlParameters = {"limit": limit, "offset": offset}
-    for name, value in (("source", source), ("state", state)):
-        if value is not None:
-            where += f" AND {name} = ${name}"
-            parameters[name] = value
+    where = Where("true" if rechecks else "l.state <> 'recheck'").equal("l", source=source, state=state)
     rows = store.rows(
-        f"""SELECT * FROM ledger WHERE {where}
+        f"""SELECT * FROM ledger l WHERE {where}
         ORDER BY state = 'recheck', state = 'gone', state NOT IN ('failed', 'retry'), next_try NULLS FIRST,
             source, job, number
         LIMIT $limit OFFSET $offset""",
-        parameters,
+        where.parameters | {"limit": limit, "offset": offset},
         _LedgerRow,
     )
     return [

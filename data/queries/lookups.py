@@ -14,7 +14,7 @@ from data.lake.cached_query import build_dependencies, cached_query, run_depende
 from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import NAMES, conditions
+from data.model.filter_sql import NAMES, of_lane
 from data.model.filters import EVERYTHING, Filter
 from data.model.metadata_matching import AMBIGUOUS_METADATA, UNMATCHED_METADATA
 from data.verdicts.priorities import UNKNOWN
@@ -111,10 +111,11 @@ def runs_by_name(store: Store, name: str, flt: Filter = EVERYTHING) -> list[str]
             return [run] if exists(store, "run", run, EVERYTHING) else []
         except ValueError:
             return []
-    where, parameters = conditions(replace(flt, release=found["release"] or flt.release), "r")
+    where = of_lane(replace(flt, release=found["release"] or flt.release), "r")
+    where.equal("r", number=int(found["number"]))
     rows = store.cursor().execute(
         f"""SELECT r.run FROM {store.derived_table("run_summaries")} r
-        WHERE {where} AND r.number = $number ORDER BY r.rank DESC""",
-        parameters | {"number": int(found["number"])},
+        WHERE {where} ORDER BY r.rank DESC""",
+        where.parameters,
     )
     return [ids.text(run) for (run,) in rows.fetchall()]

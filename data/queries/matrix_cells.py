@@ -13,10 +13,9 @@ from data.answers.runs import Run
 from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal
+from data.model.filter_sql import Where
 from data.model.filters import Filter
 from data.model.measures import COUNTS, CountName
-from data.model.sql_values import SqlParameters
 from data.queries.missing_results import LackingBuild, expected_total, gaps
 from data.queries.runs import newest_of_jobs
 from data.verdicts.disturbances.mass_failures import columns_in_storms
@@ -274,14 +273,14 @@ def _failed_topologies(
     if not tests:
         return []
     builds = analysis.builds
-    where, parameters = partition_condition(builds)
+    where = partition_condition(builds)
     results = store.table_source("results", {build.release for build in builds}, [build.started_at for build in builds])
     rows = store.cursor().execute(
         f"""SELECT DISTINCT r.test, w.lane, w.age, r.topology FROM {results} r
         JOIN (SELECT unnest($build) AS build, unnest($lane) AS lane, unnest($age) AS age) w USING (build)
         WHERE {where} AND r.is_final AND r.status = 'failed' AND r.test IN (SELECT unnest($tests::BIGINT[]))""",
         {
-            **parameters,
+            **where.parameters,
             "build": [build.build for build in builds],
             "lane": [build.lane for build in builds],
             "age": [build.age for build in builds],
@@ -292,12 +291,12 @@ def _failed_topologies(
 
 
 def _counts(store: Store, runs: list[int], topology: str | None) -> list[_CellCounts]:
-    part: SqlParameters = {} if topology is None else {"topology": topology}
+    where = Where("rb.run IN (SELECT unnest($runs::BIGINT[]))", runs=runs).equal("c", topology=topology)
     return store.rows(
         f"""SELECT rb.run, c.build, c.module, c.topology, c.total, c.passed, c.failed, c.errors, c.skipped
         FROM run_builds rb JOIN build_counts c USING (build)
-        WHERE rb.run IN (SELECT unnest($runs::BIGINT[])){and_equal(part, "c")}""",
-        {"runs": runs, **part},
+        WHERE {where}""",
+        where.parameters,
         _CellCounts,
     )
 

@@ -12,7 +12,7 @@ from data.answers.runs import Choices, Run, SparkPoint, Tile, TileLane, Version
 from data.lake.cached_query import cached_query, of_names, of_release, of_tables
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import conditions
+from data.model.filter_sql import Where
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.queries.lane_states import LaneStatus, lane_states
@@ -159,12 +159,12 @@ _NO_LANE: LaneStatus = {
 @cached_query(of_names)
 def choices(store: Store, flt: Filter) -> Choices:
     """The choices of the selectors: all releases, and the versions, environments and modules of the chosen one."""
-    where, parameters = conditions(replace(flt, version=None, environment=None), "r")
+    where = Where().equal("r", release=flt.release)
     found = store.cursor().execute(
         f"""SELECT list(DISTINCT version) FILTER (version IS NOT NULL) AS versions,
             list_sort(list(DISTINCT environment) FILTER (environment IS NOT NULL)) AS environments
         FROM runs r WHERE {where}""",
-        parameters,
+        where.parameters,
     )
     ((found_versions, environments),) = found.fetchall()
     part = " WHERE release = $release" if flt.release else ""

@@ -12,12 +12,12 @@ from data.answers.tests import TestNames
 from data.lake.cached_query import cached_query, of_build, of_runs
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal, set_fields
+from data.model.filter_sql import Where
 from data.model.filters import EVERYTHING, Filter
 from data.model.sql_values import SqlParameters
 from data.queries.builds import build_table, partition
 from data.queries.failure_texts import AttemptRow, attempt_key, messages
-from data.verdicts.priorities import priority_condition
+from data.verdicts.priorities import add_priority
 from data.verdicts.verdicts import test_names
 
 _Query = tuple[str, SqlParameters]  # SQL, and its parameters
@@ -111,22 +111,19 @@ def _page(store: Store, query: _Query, row_type: type[R], limit: int, offset: in
 
 
 def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str | None, rerun: bool) -> _Query:
-    where, parameters, releases, times = _within(store, run_id, flt)
+    where, releases, times = _within(store, run_id, flt)
+    where.equal("r", status=status or None)
     if rerun:
-        where += " AND r.attempt > 1"
-    if status:
-        where += " AND r.status = $status"
-        parameters["status"] = status
+        where.add("r.attempt > 1")
     if text:
-        where += " AND contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))"
-        parameters["text"] = text
+        where.add("contains(lower(t.file || '::' || t.class || '::' || t.name), lower($text))", text=text)
     return (
         f"""SELECT r.*, t.file, t.class, t.name
         FROM {store.table_source("results", releases, times)} r
         JOIN tests t USING (test)
         WHERE r.is_final AND {where}
         ORDER BY r.status, r.module, t.file, t.class, t.name, r.topology, r.build""",
-        parameters,
+        where.parameters,
     )
 
 
@@ -141,22 +138,21 @@ def _build(
     here = partition(store, build_id)
     if here is None:
         return _NOTHING
-    where, parameters = "r.release = $release AND r.started_at = $at AND r.build = $build", here.parameters()
+    where = Where("r.release = $release AND r.started_at = $at AND r.build = $build", **here.parameters())
     if not attempts:
-        where += " AND r.is_final"
-    wanted = {"module": flt.module, "topology": flt.topology, "status": status, "host": host}
-    fields = {name: value for name, value in wanted.items() if value is not None}
-    where, parameters = where + and_equal(fields, "r"), parameters | fields
-    priority_where, own = priority_condition(store, flt, [here.release])
-    where, parameters = where + priority_where, parameters | own
+        where.add("r.is_final")
+    where.equal("r", module=flt.module, topology=flt.topology, status=status, host=host)
+    add_priority(where, store, flt, [here.release])
     if text:
-        where += """ AND r.test IN (
-            SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))"""
-        parameters["text"] = text
+        where.add(
+            """r.test IN (
+            SELECT test FROM tests WHERE contains(lower(file || '::' || class || '::' || name), lower($text)))""",
+            text=text,
+        )
     return (
         f"""SELECT * FROM {build_table(store, "results", here)} r WHERE {where}
         ORDER BY r.status, r.topology, r.position, r.test, r.attempt""",
-        parameters,
+        where.parameters,
     )
 
 
@@ -201,11 +197,9 @@ class _Bounds(TypedDict):
     builds: list[int] | None
 
 
-def _within(
-    store: Store, run_id: str, flt: Filter
-) -> tuple[str, SqlParameters, list[str], tuple[datetime | None, datetime | None]]:
-    """(condition on `results r`: the rows of one run; its parameters; the releases and the first and last start of its
-    builds, which let partitions be left out)."""
+def _within(store: Store, run_id: str, flt: Filter) -> tuple[Where, list[str], tuple[datetime | None, datetime | None]]:
+    """(condition on `results r`: the rows of one run; the releases and the first and last start of its builds, which
+    let partitions be left out)."""
     number = ids.number(run_id)
     bounds = store.rows(
         "SELECT list(DISTINCT release) AS releases, min(started_at) AS first, max(started_at) AS last, "
@@ -214,18 +208,10 @@ def _within(
         _Bounds,
     )[0]
     # The release by value: that leaves out partitions, a function of it would read every release.
-    where = (
-        "r.release IN (SELECT unnest($releases::VARCHAR[])) AND r.started_at BETWEEN $first AND $last "
-        "AND r.build IN (SELECT unnest($builds::BIGINT[]))"
-    )
     releases = bounds["releases"] or []
-    parameters: SqlParameters = {
-        "releases": releases,
-        "first": bounds["first"],
-        "last": bounds["last"],
-        "builds": bounds["builds"] or [],
-    }
-    fields = set_fields(flt, "module", "topology")
-    where, parameters = where + and_equal(fields, "r"), parameters | fields
-    part, own = priority_condition(store, flt, releases)
-    return where + part, parameters | own, releases, (bounds["first"], bounds["last"])
+    where = Where("r.release IN (SELECT unnest($releases::VARCHAR[]))", releases=releases)
+    where.add("r.started_at BETWEEN $first AND $last", first=bounds["first"], last=bounds["last"])
+    where.add("r.build IN (SELECT unnest($builds::BIGINT[]))", builds=bounds["builds"] or [])
+    where.equal("r", module=flt.module, topology=flt.topology)
+    add_priority(where, store, flt, releases)
+    return where, releases, (bounds["first"], bounds["last"])

@@ -14,7 +14,7 @@ from data.cache.result_arrays import ERROR, FAILED, FINAL, PASSED
 from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal, conditions, set_fields
+from data.model.filter_sql import Where, of_lane, of_part
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import (
     ABORTED_RESULTS,
@@ -95,13 +95,11 @@ def runs(store: Store, flt: Filter, limit: int = 50, before: str | None = None) 
     With a module or topology in the filter, the counts are of that part of each run; with `exclude_flaky`, without what
     data/verdicts/flaky_exclusion.py takes out (`left_out` results of each).
     """
-    where, parameters = conditions(flt, "r")
+    where = of_lane(flt, "r")
     if before is not None:
-        where += f" AND r.rank < (SELECT rank FROM {_summaries(store)} WHERE run = $before)"
-        parameters["before"] = ids.number(before)
-    return _without_flaky(
-        store, flt, [_run(row, store) for row in _runs_with_counts(store, where, parameters, limit, flt)]
-    )
+        older = f"r.rank < (SELECT rank FROM {_summaries(store)} WHERE run = $before)"
+        where.add(older, before=ids.number(before))
+    return _without_flaky(store, flt, [_run(row, store) for row in _runs_with_counts(store, where, limit, flt)])
 
 
 @cached_query(of_release)
@@ -109,12 +107,12 @@ def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[Run]:
     """The newest `limit` runs of each job that makes runs, in each release and environment of a filter; newest first.
     In a folder of single jobs the newest run is of one job alone. Jobs that are gone (data/verdicts/lanes.py) are left
     out."""
-    where, parameters = conditions(flt, "r")
+    where = of_lane(flt, "r")
     newest = f"job_age < {int(limit)} AND NOT job_is_gone"
     if flt.version is not None:  # the newest and the jobs of that version
         of_version = f"SELECT r.* EXCLUDE (age, job_age, job_is_gone) FROM {_summaries(store)} r WHERE {where}"
         newest = f"r.run IN (SELECT run FROM ({with_ages(of_version)}) WHERE {newest})"
-    rows = _runs_with_counts(store, f"{where} AND {newest}", parameters, 1_000_000, flt)
+    rows = _runs_with_counts(store, where.add(newest), 1_000_000, flt)
     return [_run(row, store) for row in rows]
 
 
@@ -122,7 +120,7 @@ def newest_of_jobs(store: Store, flt: Filter, limit: int) -> list[Run]:
 def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> RunDetail | None:
     """One run with its neighbours: the keys of `runs`, `previous` and `next` (ids, of the same environment) and
     `progress` (share of its builds that are final, seconds to the expected end) while it runs. None if unknown."""
-    found = _runs_with_counts(store, "r.run = $run", {"run": ids.number(run_id)}, 1, flt)
+    found = _runs_with_counts(store, Where("r.run = $run", run=ids.number(run_id)), 1, flt)
     if not found:
         return None
     (answer,) = _without_flaky(store, flt, [_run(found[0], store)])
@@ -308,21 +306,21 @@ def _summaries(store: Store) -> str:
     return store.derived_table("run_summaries")
 
 
-def _runs_with_counts(store: Store, where: str, parameters: SqlParameters, limit: int, flt: Filter) -> list[_RunRow]:
+def _runs_with_counts(store: Store, where: Where, limit: int, flt: Filter) -> list[_RunRow]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     newest = f"FROM {_summaries(store)} r WHERE {where} ORDER BY r.rank DESC LIMIT $limit"
-    parameters = parameters | {"limit": limit}
-    part = set_fields(flt, "module", "topology")
-    if not part:
+    parameters: SqlParameters = where.parameters | {"limit": limit}
+    part = of_part(flt, "c")
+    if not part.parameters:
         return store.rows(f"SELECT r.* {newest}", parameters, _RunRow)
     return store.rows(
         f"""WITH newest AS (SELECT r.* {newest}),
         part AS (
             SELECT rb.run, {sums("c")} FROM run_builds rb JOIN build_counts c USING (build)
-            WHERE rb.run IN (SELECT run FROM newest) {and_equal(part, "c")} GROUP BY rb.run)
+            WHERE rb.run IN (SELECT run FROM newest) AND {part} GROUP BY rb.run)
         SELECT n.* REPLACE ({", ".join(f"coalesce(p.{name}, 0) AS {name}" for name in COUNTS)})
         FROM newest n LEFT JOIN part p USING (run) ORDER BY n.rank DESC""",
-        parameters | part,
+        parameters | part.parameters,
         _RunRow,
     )
 
@@ -373,11 +371,11 @@ def _module_counts(store: Store, run_id: str, base: str | None, flt: Filter) -> 
     """By run, of the two: the counts of its modules."""
     wanted = [run_id] if base is None else [run_id, base]
     run_list = ", ".join(str(ids.number(name)) for name in wanted)
-    fields = set_fields(flt, "module", "topology")
+    part = of_part(flt, "c")
     rows = store.cursor().execute(
         f"""SELECT rb.run, c.module, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
-        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({run_list}){and_equal(fields, "c")}""",
-        fields,
+        FROM run_builds rb JOIN build_counts c USING (build) WHERE rb.run IN ({run_list}) AND {part}""",
+        part.parameters,
     )
     # Summed here: it is a few rows per build, and setting up an aggregation takes as long as the rest of the query.
     found: dict[tuple[int, str], _ModuleCounts] = {}

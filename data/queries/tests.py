@@ -14,7 +14,7 @@ from data.cache.result_arrays import results_key
 from data.lake.cached_query import cached_query, of_build, of_release, release_dependencies
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal, conditions, set_fields
+from data.model.filter_sql import Where, of_lane
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import iso
 from data.model.sql_values import SqlParameters
@@ -201,12 +201,11 @@ def _builds(store: Store, flt: Filter) -> _Builds:
 
 
 def _read_builds(store: Store, lane: Filter, rebuilt: int) -> _Builds:
-    where, parameters = conditions(lane, "b")
+    where = of_lane(lane, "b")
     if lane.at_run is not None:
-        where += f" AND {_up_to_run(store)}"
-        parameters["at_run"] = ids.number(lane.at_run)
-    newest = f"{_builds_sql(store, where)} ORDER BY o.rank DESC LIMIT {MAX_BUILDS}"
-    table = store.cursor().execute(newest, parameters).to_arrow_table()
+        where.add(_up_to_run(store), at_run=ids.number(lane.at_run))
+    newest = f"{_builds_sql(store, str(where))} ORDER BY o.rank DESC LIMIT {MAX_BUILDS}"
+    table = store.cursor().execute(newest, where.parameters).to_arrow_table()
     builds: list[Any] = table["build"].to_pylist()
     ingested_at: list[Any] = table["ingested_at"].to_pylist()
     keys = [results_key(build, ingested, rebuilt) for build, ingested in zip(builds, ingested_at, strict=True)]
@@ -260,24 +259,26 @@ def _kept(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, s
 
 def _filed(store: Store, test: int, flt: Filter, limit: int, before: tuple[str, str] | None) -> list[_ResultRow]:
     """The rows from the files."""
-    fields, build_fields = set_fields(flt, "release", "topology"), set_fields(flt, "version", "environment")
-    where = f"r.test = $test AND r.is_final{and_equal(fields, 'r')}"
-    where += "".join(f" AND r.build IN (SELECT build FROM builds WHERE {name} = ${name})" for name in build_fields)
-    parameters: SqlParameters = {"test": test, "limit": limit} | fields | build_fields
+    where = Where("r.is_final").equal("r", test=test, release=flt.release, topology=flt.topology)
+    of_build = Where().equal("b", version=flt.version, environment=flt.environment)
+    if of_build.parameters:
+        where.add(f"r.build IN (SELECT build FROM builds b WHERE {of_build})", **of_build.parameters)
     if flt.at_run is not None:
-        where += f" AND {_up_to_run(store)}"
-        parameters["at_run"] = ids.number(flt.at_run)
+        where.add(_up_to_run(store), at_run=ids.number(flt.at_run))
     if before is not None:
-        where += f""" AND (o.rank, r.topology)
-            < (SELECT (rank, $before_topology) FROM {store.derived_table("build_order")} WHERE build = $before)"""
-        parameters |= {"before": ids.number(before[0]), "before_topology": before[1]}
+        where.add(
+            f"""(o.rank, r.topology)
+            < (SELECT (rank, $before_topology) FROM {store.derived_table("build_order")} WHERE build = $before)""",
+            before=ids.number(before[0]),
+            before_topology=before[1],
+        )
     return store.rows(
         f"""SELECT build, test, release, started_at, module, topology, host, status, kind, attempt, duration_s,
             signature
         FROM {store.table_source("results", None if flt.release is None else [flt.release])} r
             JOIN {store.derived_table("build_order")} o USING (build)
         WHERE {where} ORDER BY o.rank DESC, topology DESC LIMIT $limit""",
-        parameters,
+        where.parameters | {"limit": limit},
         _ResultRow,
     )
 

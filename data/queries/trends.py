@@ -11,7 +11,7 @@ from data.answers.trends import Point, Trends
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal, conditions, set_fields
+from data.model.filter_sql import of_lane, of_part
 from data.model.filters import Filter
 from data.model.measures import COUNTS, iso, pass_rate, sums
 from data.model.sql_values import SqlParameters
@@ -72,14 +72,12 @@ def trend(
     """
     if by not in ("run", "day") or group not in (None, *GROUPS):
         raise ValueError(f"by must be run or day, group one of {', '.join(GROUPS)}")
-    where, parameters = conditions(flt, "r")
-    for bound, moment in ((">=", since), ("<=", until)):
-        if moment is not None:
-            name = "since" if bound == ">=" else "until"
-            where += f" AND r.started_at {bound} ${name}"
-            parameters[name] = moment
-    fields = set_fields(flt, "module", "topology")
-    parameters |= fields
+    where, part_of_run = of_lane(flt, "r"), of_part(flt, "c")
+    if since is not None:
+        where.add("r.started_at >= $since", since=since)
+    if until is not None:
+        where.add("r.started_at <= $until", until=until)
+    parameters = where.parameters | part_of_run.parameters
     name = {
         None: "'all'",
         "module": "c.module",
@@ -107,7 +105,7 @@ def trend(
         f"""WITH newest AS ({newest}),
         c AS (
             SELECT rb.run, c.module, c.topology, {", ".join(f"c.{name}" for name in COUNTS)}, c.duration_s
-            FROM run_builds rb JOIN build_counts c ON c.build = rb.build{and_equal(fields, "c")}
+            FROM run_builds rb JOIN build_counts c ON c.build = rb.build AND {part_of_run}
             WHERE rb.run IN (SELECT run FROM newest)
             {_noise(store, flt, newest, parameters)})
         SELECT {name} AS name, {point}, {sums("c")}, sum(c.duration_s) AS duration_s, count(DISTINCT n.run) AS runs,

@@ -178,14 +178,12 @@ def _duration_totals(
     store: Store, flt: Filter, window: LaneWindow, builds: set[int]
 ) -> dict[tuple[int, str], tuple[float, int]]:
     """(build, module) -> (seconds, results that ran), on the filter's topology."""
-    where, parameters = partition_condition([build for build in window.builds if build.build in builds])
-    if flt.topology is not None:
-        where += " AND r.topology = $topology"
-        parameters["topology"] = flt.topology
+    where = partition_condition([build for build in window.builds if build.build in builds])
+    where.equal("r", topology=flt.topology)
     rows = store.cursor().execute(
         f"""SELECT r.build, r.module, sum(r.duration_s), sum(r.passed + r.failed) FROM build_counts r
         WHERE {where} GROUP BY r.build, r.module""",
-        parameters,
+        where.parameters,
     )
     return {(build, module): (seconds or 0.0, int(ran)) for build, module, seconds, ran in rows.fetchall()}
 

@@ -15,7 +15,7 @@ from data.answers.base import AllCounts
 from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
 from data.model import ids
-from data.model.filter_sql import and_equal, partitions, set_fields
+from data.model.filter_sql import partitions
 from data.model.filters import Filter
 from data.model.measures import pass_rate
 from data.settings import MeasureSettings
@@ -76,8 +76,7 @@ def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[st
     if not tests:
         return {}
     bounds = {row["built"] for row in builds}, [row["started_at"] for row in builds]
-    where, parameters = partitions(*bounds)
-    fields = set_fields(flt, "module", "topology")
+    where = partitions(*bounds).equal("r", module=flt.module, topology=flt.topology)
     rows = store.rows(
         f"""WITH w AS (
             SELECT unnest($build) AS build, unnest($run) AS run, unnest($lane) AS lane,
@@ -87,14 +86,13 @@ def excluded_counts(store: Store, flt: Filter, runs: tuple[str, ...]) -> dict[st
         noise AS MATERIALIZED (
             SELECT r.build, r.test, r.module, r.topology, r.status, r.kind
             FROM {store.table_source("results", *bounds)} r
-            WHERE {where}{and_equal(fields, "r")} AND r.is_final AND r.test IN (SELECT test FROM x))
+            WHERE {where} AND r.is_final AND r.test IN (SELECT test FROM x))
         SELECT w.run, t.module, t.topology, count(*) AS total, count(*) FILTER (t.status = 'passed') AS passed,
             count(*) FILTER (t.status = 'failed') AS failed, count(*) FILTER (t.kind = 'error') AS errors,
             count(*) FILTER (t.status = 'skipped') AS skipped
         FROM noise t JOIN w USING (build) JOIN x USING (lane, environment, test)
         GROUP BY w.run, t.module, t.topology""",
-        parameters
-        | fields
+        where.parameters
         | {
             "build": [row["build"] for row in builds],
             "run": [row["run"] for row in builds],

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids, measures
-from data.model.filter_sql import conditions, partitions
+from data.model.filter_sql import Where, of_lane, partitions
 from data.model.filters import Filter
 from data.model.run_summary import GONE_AFTER, GONE_RUNS
 from data.model.sql_values import SqlParameters
@@ -111,16 +111,15 @@ def _window_key(rebuilt: int, runs: list[list[LaneRun]], builds: list[LaneBuild]
 
 
 def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
-    where, parameters = conditions(flt, "r")
+    where = of_lane(flt, "r")
     order = store.derived_table("run_order")
     if flt.at_run is not None:
-        where += f" AND o.rank <= (SELECT rank FROM {order} WHERE run = $at_run)"
-        parameters["at_run"] = ids.number(flt.at_run)
+        where.add(f"o.rank <= (SELECT rank FROM {order} WHERE run = $at_run)", at_run=ids.number(flt.at_run))
     lane_runs = f"""SELECT run, release, environment, number, started_at, row_number() OVER lane - 1 AS age
         FROM runs r JOIN {order} o USING (run) WHERE {where}
         WINDOW lane AS (PARTITION BY release, environment ORDER BY o.rank DESC)"""
     found = store.cursor().execute(
-        f"{lane_runs} QUALIFY age < $depth ORDER BY release, environment, age", parameters | {"depth": depth}
+        f"{lane_runs} QUALIFY age < $depth ORDER BY release, environment, age", where.parameters | {"depth": depth}
     )
     runs: dict[tuple[str, str], list[LaneRun]] = {}
     lane_and_age: dict[int, tuple[int, int]] = {}
@@ -130,7 +129,7 @@ def _load_window(store: Store, flt: Filter, depth: int) -> LaneWindow:
         lane_and_age[row[0]] = (len(runs) - 1, row[-1])
     builds = listed_builds(store, lane_and_age)
     if any(len(lane) == depth for lane in runs.values()):
-        builds += _older_builds(store, lane_runs, parameters, runs, builds, depth)
+        builds += _older_builds(store, lane_runs, where.parameters, runs, builds, depth)
         builds.sort(key=lambda build: (build.started_at, build.number, build.build, build.age))
     lanes, runs_of_lanes = list(runs), list(runs.values())
     builds = _without_gone_jobs(runs_of_lanes, builds)
@@ -227,11 +226,11 @@ def listed_builds(store: Store, runs: Mapping[int, tuple[int, int]]) -> list[Lan
 
 def load_module_counts(store: Store, window: LaneWindow) -> list[ModuleCounts]:
     """The columns of a window, read from the stored counts."""
-    where, parameters = build_condition(window.builds)
+    where = build_condition(window.builds)
     rows = store.cursor().execute(
         f"""SELECT r.build, r.module, sum(r.passed + r.failed)::INTEGER, sum(r.failed)::INTEGER
         FROM build_counts r WHERE {where} GROUP BY r.build, r.module""",
-        parameters,
+        where.parameters,
     )
     counts: dict[int, list[tuple[str, int, int]]] = {}
     for build, *rest in rows.fetchall():
@@ -243,15 +242,14 @@ def load_module_counts(store: Store, window: LaneWindow) -> list[ModuleCounts]:
     ]
 
 
-def build_condition(builds: Sequence[LaneBuild]) -> tuple[str, SqlParameters]:
-    """SQL condition on rows `r` (release, started_at, build), with its parameters: the rows of these builds, with
-    constant bounds so that other partitions are pruned."""
-    where, parameters = partition_condition(builds)
-    return f"{where} AND r.build IN (SELECT unnest($builds::BIGINT[]))", parameters | {
-        "builds": sorted({build.build for build in builds})
-    }
+def build_condition(builds: Sequence[LaneBuild]) -> Where:
+    """Rows `r` (release, started_at, build) of these builds, with constant bounds so that other partitions are
+    pruned."""
+    return partition_condition(builds).add(
+        "r.build IN (SELECT unnest($builds::BIGINT[]))", builds=sorted({build.build for build in builds})
+    )
 
 
-def partition_condition(builds: Sequence[LaneBuild]) -> tuple[str, SqlParameters]:
-    """SQL condition on rows `r` (release, started_at), with its parameters: the partitions of these builds."""
+def partition_condition(builds: Sequence[LaneBuild]) -> Where:
+    """Rows `r` (release, started_at) in the partitions of these builds."""
     return partitions({build.release for build in builds}, [build.started_at for build in builds])

@@ -10,6 +10,7 @@ import numpy as np
 from data.cache.result_arrays import BuildVersion, ResultRows
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
+from data.model.filter_sql import Where
 from data.model.filters import Filter
 from data.model.sql_values import SqlParameters
 
@@ -81,18 +82,18 @@ def tests_of_priority(store: Store, release: str | None, priority: str) -> froze
     return frozenset(test for (test,) in rows.fetchall())
 
 
-def priority_condition(store: Store, flt: Filter, releases: Iterable[str]) -> tuple[str, SqlParameters]:
-    """(" AND ..." on columns release and test of `r`, its parameters): the tests of the filter's priority. Empty if the
-    filter has none."""
+def add_priority(where: Where, store: Store, flt: Filter, releases: Iterable[str]) -> None:
+    """Restrict rows `r` of these releases to the tests of the filter's priority, if it has one."""
     if flt.priority is None:
-        return "", {}
+        return
     pairs = [
         (release, test) for release in sorted(releases) for test in tests_of_priority(store, release, flt.priority)
     ]
-    return (
-        """ AND (r.release, r.test) IN (
+    where.add(
+        """(r.release, r.test) IN (
             SELECT unnest($priority_releases::VARCHAR[]), unnest($priority_tests::BIGINT[]))""",
-        {"priority_releases": [release for release, _ in pairs], "priority_tests": [test for _, test in pairs]},
+        priority_releases=[release for release, _ in pairs],
+        priority_tests=[test for _, test in pairs],
     )
 
 

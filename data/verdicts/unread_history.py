@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from data.answers.base import UnreadHistory
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
-from data.model.filter_sql import conditions
+from data.model.filter_sql import Where
 from data.model.filters import EVERYTHING, Filter
 from data.verdicts.evidence.number_text import counted
 from data.verdicts.lane_analysis import verdict_reach
@@ -71,8 +71,8 @@ def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]
 
 def _rebuilding(store: Store, flt: Filter) -> list[UnreadLane]:
     """All lanes of the filter, while results of older and newer rules stand side by side."""
-    where, parameters = conditions(Filter(flt.release, environment=flt.environment), "r")
-    rows = store.rows(f"SELECT DISTINCT release, environment FROM runs r WHERE {where} ORDER BY ALL", parameters)
+    where = Where().equal("r", release=flt.release, environment=flt.environment)
+    rows = store.rows(f"SELECT DISTINCT release, environment FROM runs r WHERE {where} ORDER BY ALL", where.parameters)
     return [UnreadLane(row["release"], row["environment"], rebuilding=True, jobs={None}) for row in rows]
 
 

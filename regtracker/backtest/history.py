@@ -132,9 +132,9 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
     """The lanes of a release with all of their runs."""
     window = lane_window(store, Filter(release), 100_000)
     module_counts = load_module_counts(store, window)
-    where, parameters = partition_condition(window.builds)
+    where = partition_condition(window.builds)
     failed_tests = store.cursor().execute(
-        f"SELECT DISTINCT r.test FROM results r WHERE {where} AND r.status = 'failed'", parameters
+        f"SELECT DISTINCT r.test FROM results r WHERE {where} AND r.status = 'failed'", where.parameters
     )
     tests = {row[0] for row in failed_tests.fetchall()}
     merged: dict[tuple[int, int], tuple[str, dict[tuple[str, str | None], list[int]]]] = {}
@@ -174,11 +174,11 @@ def past_lanes(store: Store, release: str) -> list[PastLane]:
 
 
 def _count_tests(store: Store, builds: list[Any]) -> dict[int, int]:
-    where, parameters = partition_condition(builds)
+    where = partition_condition(builds)
     rows = store.cursor().execute(
         f"""SELECT w.lane, count(DISTINCT r.test) FROM results r
         JOIN (SELECT unnest($build::BIGINT[]) AS build, unnest($lane::INTEGER[]) AS lane) w USING (build)
         WHERE {where} GROUP BY w.lane""",
-        parameters | {"build": [build.build for build in builds], "lane": [build.lane for build in builds]},
+        where.parameters | {"build": [build.build for build in builds], "lane": [build.lane for build in builds]},
     )
     return dict(rows.fetchall())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -25,9 +26,10 @@ _IN_WORDS = {
 }
 
 
-def own_parameters(model: type[BaseModel]) -> set[str]:
+@cache
+def own_parameters(model: type[BaseModel]) -> frozenset[str]:
     """The parameters of a route, without those of every list and `as_of`."""
-    return model.model_fields.keys() - ListQuery.model_fields.keys()
+    return frozenset(model.model_fields.keys() - ListQuery.model_fields.keys())
 
 
 def read(model: type[Q], query: Mapping[str, str]) -> Q:
