@@ -1,4 +1,5 @@
 // Scrolls to the heading that the fragment names when a documentation page is shown, and when the fragment changes.
+import "./navigate.js"; // scrolls a new page to its top: that listener must run first
 
 let fragmentChanged = false;
 

@@ -45,6 +45,15 @@ def test_the_grid_is_filtered_at_once_walked_by_keys_and_has_the_focus_again_whe
     page.reads("#grid-head", "No matching tests")
 
 
+def test_a_term_leads_from_a_screen_to_its_heading_in_the_documentation(page):
+    term = "document.querySelector('#page a[href*=\"/docs/verdicts#\"]')"
+    page.visit("/runs/latest?release=7.2")
+    page.until(lambda: page.run(f"return Boolean({term})"))
+    heading = page.run(f"const link = {term}; link.click(); return link.hash.slice(1)")
+    page.until(lambda: page.run("return document.activeElement.id") == heading)
+    page.until(lambda: page.run("return document.activeElement.getBoundingClientRect().top < innerHeight"))
+
+
 def test_a_range_dragged_over_a_chart_is_the_pages_range_until_it_is_taken_away(page):
     page.visit("/trends?release=7.2")
     page.reads("#trends-head", "3 points in 1 line")
