@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import GenericAlias
 from typing import Annotated, Any
 
@@ -33,6 +34,8 @@ _ETAG = {
 NOT_MODIFIED = {"description": "unchanged since the answer with this ETag"}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILE_CONTENT = {mimetype: _BINARY for name, mimetype in FORMATS.items() if name != "json"}
+_REF = "#/components/schemas/{model}"
+_ANSWERS: dict[str, Callable[[], type[BaseModel]]] = {}  # by the name of the schema
 
 
 class OpenApiConfig(ConfigDict, total=False):
@@ -54,7 +57,7 @@ def problem_responses(*statuses: int) -> ResponseDict:
 def item_responses(answer: type, files: dict[str, Any] | None = None) -> ResponseDict:
     """The answers of a GET route that returns one object, an answer of data/answers/."""
     return {
-        200: _documented(schema(answer), {"ETag": _ETAG}, files),
+        200: _response(answer.__name__, lambda: schema(answer), {"ETag": _ETAG}, files),
         304: NOT_MODIFIED,
         **problem_responses(400, 404, 406, 503),
     }
@@ -63,7 +66,7 @@ def item_responses(answer: type, files: dict[str, Any] | None = None) -> Respons
 def list_responses(item: type) -> ResponseDict:
     """The answers of a GET route that returns a list: a page of JSON, or a file."""
     return {
-        200: _documented(page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
+        200: _response(f"{item.__name__}List", lambda: page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
         304: NOT_MODIFIED,
         **problem_responses(400, 404, 406, 503),
     }
@@ -81,16 +84,32 @@ def page_model(item: type) -> type[BaseModel]:
     )
 
 
-def documented_response(answer: type, files: dict[str, Any] | None = None) -> type[BaseModel]:
-    """An answer of data/answers/ with its example and the other types of its content."""
-    return _documented(schema(answer), None, files)
+def documented_response(answer: type, files: dict[str, Any] | None = None) -> dict[str, Any]:
+    """An answer of data/answers/, and the other types of its content."""
+    return _response(answer.__name__, lambda: schema(answer), {}, files)
 
 
-def _documented(
-    model: type[BaseModel], headers: dict[str, Any] | None, files: dict[str, Any] | None
-) -> type[BaseModel]:
-    """The model with example, headers and other types, in the form that flask-openapi3 reads."""
-    extra: dict[str, Any] = {"example": example(model), "headers": headers or {}, "content": files or {}}
-    return type(
-        model.__name__, (model,), {"model_config": OpenApiConfig(openapi_extra=extra), "__doc__": model.__doc__}
-    )
+def _response(
+    name: str, model: Callable[[], type[BaseModel]], headers: dict[str, Any], files: dict[str, Any] | None
+) -> dict[str, Any]:
+    """An answer in JSON whose schema, of this name, is derived when the document is first read: the schemas of all
+    routes take longer to derive than a command takes to start."""
+    _ANSWERS[name] = model
+    content = {"application/json": {"schema": {"$ref": _REF.format(model=name)}}, **(files or {})}
+    return {"headers": headers, "content": content}
+
+
+def add_answers(document: dict[str, Any]) -> None:
+    """Add the schemas and examples of the answers to an OpenAPI document."""
+    models = {name: model() for name, model in _ANSWERS.items()}
+    schemas = document["components"].setdefault("schemas", {})
+    for name, model in models.items():
+        definition = model.model_json_schema(mode="serialization", ref_template=_REF)
+        schemas |= definition.pop("$defs", {}) | {name: definition}
+    for item in document["paths"].values():
+        for operation in item.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name in models:
+                    content["example"] = example(models[name])

@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 from markupsafe import Markup, escape
 
-from dashboard.api.openapi import STATUS_DESCRIPTIONS
+from dashboard.api.openapi import STATUS_DESCRIPTIONS, add_answers
 from dashboard.api.parameters import NoQuery
 from dashboard.api.problems import validation_problem
 from dashboard.api.responses import VERSION, content_response
@@ -62,6 +62,7 @@ def _build_document(server: Flask) -> dict[str, Any]:
     spec = copy.deepcopy(server.api_doc)
     spec["paths"] = {path: item for path, item in spec["paths"].items() if path.startswith("/api/")}
     spec["components"] = {name: part for name, part in spec["components"].items() if part}
+    add_answers(spec)
     for item in spec["paths"].values():
         for operation in item.values():
             if "description" in operation:  # flask-openapi3 ends each line of a docstring with a tag
