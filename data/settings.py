@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from data import redaction
+from data.lake_address import POSTGRES, LakeAddress
 
 
 class ConfigError(Exception):
@@ -59,7 +60,6 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-POSTGRES = ("postgresql:", "postgres:")  # beginnings of a catalog in PostgreSQL
 _LIBPQ = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service)\s*=")
 
 
@@ -311,6 +311,10 @@ class Settings(BaseSettings):
     @property
     def data_path(self) -> str:
         return self.store.data_path or str(self.home / "lake")
+
+    @property
+    def lake(self) -> LakeAddress:
+        return LakeAddress(str(self.home), self.catalog, self.data_path, self.store.threads, self.store.memory)
 
 
 Secret = TypeVar("Secret", SourceSettings, BugSettings)

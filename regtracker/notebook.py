@@ -23,7 +23,7 @@ from data.answers.statistics import ChangedTest, Flaky, RisingTest
 from data.answers.tests import FoundTest, HistoryRow
 from data.answers.trends import Point
 from data.answers.verdicts import Failure, Verdict
-from data.lake.connection import StoreError, local_catalog
+from data.lake.connection import StoreError
 from data.lake.lost_parts import local_data_file, lost_catalog
 from data.lake.store import Store
 from data.model import ids
@@ -228,7 +228,7 @@ class Tracker:
 def connect(home_or_config: str | os.PathLike[str] | None, as_of: int | str | datetime | None) -> Tracker:
     """See `regtracker.connect`."""
     settings = _settings(home_or_config)
-    catalog = local_catalog(settings)
+    catalog = settings.lake.local_catalog
     if catalog is not None and not catalog.exists():
         if file := local_data_file(settings):
             raise lost_catalog(settings, file)

@@ -12,11 +12,11 @@ import orjson
 from flask import Response
 
 from dashboard.api import parameters
-from dashboard.api.openapi import blueprint, documented_response, item_responses, problem_responses
+from dashboard.api.openapi import blueprint, item_responses, problem_responses, success_responses
 from dashboard.api.responses import VERSION, cached_route, request_context
 from dashboard.app_state import services, store
 from data.answers.operations import Freshness, Health, Live, Ready, Snapshot, SourceHealth
-from data.lake.connection import StoreError, local_catalog
+from data.lake.connection import StoreError
 from data.lake.store import Store
 from data.model.measures import iso
 from data.queries import ingest_status
@@ -37,7 +37,7 @@ def get_snapshot(query: parameters.SnapshotQuery) -> Any:
 @routes.get(
     "/health/live",
     summary="Is the process alive?",
-    responses={200: documented_response(Live), **problem_responses(400)},
+    responses=success_responses(200, Live) | problem_responses(400),
 )
 def get_live(query: parameters.NoQuery) -> Response:
     return _uncached({"status": "ok"})
@@ -46,7 +46,7 @@ def get_live(query: parameters.NoQuery) -> Response:
 @routes.get(
     "/health/ready",
     summary="Can the store be read?",
-    responses={200: documented_response(Ready), **problem_responses(400, 503)},
+    responses=success_responses(200, Ready) | problem_responses(400, 503),
 )
 def get_ready(query: parameters.NoQuery) -> Response:
     answer: Ready = {"status": "ok", "snapshot": _probe_store(services().store)}
@@ -56,7 +56,7 @@ def get_ready(query: parameters.NoQuery) -> Response:
 @routes.get(
     "/health/freshness",
     summary="Does new data arrive?",
-    responses={200: documented_response(Freshness), **problem_responses(400, 503)},
+    responses=success_responses(200, Freshness) | problem_responses(400, 503),
 )
 def get_freshness(query: parameters.NoQuery) -> Response:
     """`freshness` of /health, for screens that ask every few seconds."""
@@ -66,7 +66,7 @@ def get_freshness(query: parameters.NoQuery) -> Response:
 @routes.get(
     "/health",
     summary="Store, ingestion and this process",
-    responses={200: documented_response(Health), **problem_responses(400, 503)},
+    responses=success_responses(200, Health) | problem_responses(400, 503),
 )
 def get_health(query: parameters.NoQuery) -> Response:
     """`status` is "degraded" if ingestion is stopped, a source's last poll failed or is older than twice its interval,
@@ -102,7 +102,7 @@ def get_health(query: parameters.NoQuery) -> Response:
                 "committed_at": iso(newest.committed_at),
                 "age_s": age_s(newest.committed_at),
                 "oldest_at": iso(store.oldest_snapshot_time()),
-                "catalog": "sqlite" if local_catalog(store.settings) else "postgresql",
+                "catalog": "sqlite" if store.settings.lake.local_catalog else "postgresql",
             },
             "freshness": fresh,
             "ingest": sources,

@@ -17,10 +17,10 @@ from dashboard.api.lookups import valid_id
 from dashboard.api.openapi import (
     OpenApiConfig,
     blueprint,
-    documented_response,
     item_responses,
     list_responses,
     problem_responses,
+    success_responses,
 )
 from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import cached_route, request_context
@@ -149,7 +149,7 @@ class IngestRequest(BaseModel):
 @routes.post(
     "/ingest/requests",
     summary="Request a poll, a list of Jenkins builds, single builds, or a range",
-    responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
+    responses=success_responses(202, Request) | problem_responses(400, 403, 413, 415, 503),
 )
 def create_request(body: IngestRequest) -> Response:
     """The ingest process starts it within seconds; follow it at the URL in `Location`. A discovery reads no results: it
@@ -238,7 +238,7 @@ class Upload(BaseModel):
 @routes.post(
     "/builds",
     summary="Upload the reports of a build",
-    responses={202: documented_response(Request), **problem_responses(400, 403, 413, 415, 503)},
+    responses=success_responses(202, Request) | problem_responses(400, 403, 413, 415, 503),
 )
 def create_build(form: Upload) -> Response:
     """The ingest process reads them within seconds; follow it at the URL in `Location`. An upload with the same

@@ -56,20 +56,14 @@ def problem_responses(*statuses: int) -> ResponseDict:
 
 def item_responses(answer: type, files: dict[str, Any] | None = None) -> ResponseDict:
     """The answers of a GET route that returns one object, an answer of data/answers/."""
-    return {
-        200: _response(answer.__name__, lambda: schema(answer), {"ETag": _ETAG}, files),
-        304: NOT_MODIFIED,
-        **problem_responses(400, 404, 406, 503),
-    }
+    found = _responses(200, answer.__name__, lambda: schema(answer), files, has_etag=True)
+    return found | {304: NOT_MODIFIED} | problem_responses(400, 404, 406, 503)
 
 
 def list_responses(item: type) -> ResponseDict:
     """The answers of a GET route that returns a list: a page of JSON, or a file."""
-    return {
-        200: _response(f"{item.__name__}List", lambda: page_model(item), {"ETag": _ETAG}, FILE_CONTENT),
-        304: NOT_MODIFIED,
-        **problem_responses(400, 404, 406, 503),
-    }
+    found = _responses(200, f"{item.__name__}List", lambda: page_model(item), FILE_CONTENT, has_etag=True)
+    return found | {304: NOT_MODIFIED} | problem_responses(400, 404, 406, 503)
 
 
 def page_model(item: type) -> type[BaseModel]:
@@ -84,19 +78,23 @@ def page_model(item: type) -> type[BaseModel]:
     )
 
 
-def documented_response(answer: type, files: dict[str, Any] | None = None) -> dict[str, Any]:
+def success_responses(status: int, answer: type, files: dict[str, Any] | None = None) -> ResponseDict:
     """An answer of data/answers/, and the other types of its content."""
-    return _response(answer.__name__, lambda: schema(answer), {}, files)
+    return _responses(status, answer.__name__, lambda: schema(answer), files)
 
 
-def _response(
-    name: str, model: Callable[[], type[BaseModel]], headers: dict[str, Any], files: dict[str, Any] | None
-) -> dict[str, Any]:
+def _responses(
+    status: int,
+    name: str,
+    model: Callable[[], type[BaseModel]],
+    files: dict[str, Any] | None,
+    has_etag: bool = False,
+) -> ResponseDict:
     """An answer in JSON whose schema, of this name, is derived when the document is first read: the schemas of all
     routes take longer to derive than a command takes to start."""
     _ANSWERS[name] = model
     content = {"application/json": {"schema": {"$ref": _REF.format(model=name)}}, **(files or {})}
-    return {"headers": headers, "content": content}
+    return {status: {"headers": {"ETag": _ETAG} if has_etag else {}, "content": content}}
 
 
 def add_answers(document: dict[str, Any]) -> None:

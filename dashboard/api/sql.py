@@ -23,9 +23,9 @@ from dashboard.api.openapi import (
     FILE_CONTENT,
     OpenApiConfig,
     blueprint,
-    documented_response,
     list_responses,
     problem_responses,
+    success_responses,
 )
 from dashboard.api.problems import ProblemError, not_found
 from dashboard.api.responses import cached_route, check_acceptable, requested_format
@@ -70,10 +70,8 @@ def install(server: Flask) -> None:
 @routes.post(
     "/sql",
     summary="Run one SELECT",
-    responses={
-        200: documented_response(SqlAnswer, files=FILE_CONTENT),
-        **problem_responses(400, 403, 404, 406, 408, 413, 415, 429, 503),
-    },
+    responses=success_responses(200, SqlAnswer, FILE_CONTENT)
+    | problem_responses(400, 403, 404, 406, 408, 413, 415, 429, 503),
 )
 def run_sql(body: SqlQuestion) -> Response:
     """Read-only; as of `as_of` (`AT (VERSION => n)` after a table reads an earlier snapshot of it alone). Limits: 10
@@ -159,7 +157,7 @@ class QueryToSave(BaseModel):
 @routes.post(
     "/sql/saved",
     summary="Save a query",
-    responses={201: documented_response(SavedQuery), **problem_responses(400, 403, 413, 415, 503)},
+    responses=success_responses(201, SavedQuery) | problem_responses(400, 403, 413, 415, 503),
 )
 def save_query(body: QueryToSave) -> Response:
     """Saving does not run it."""

@@ -79,10 +79,9 @@ def load_settings() -> Settings:
 
 def require_store(settings: Settings) -> Settings:
     """The settings; exits with 2 if there is no store: a command that only reads must not create an empty one."""
-    from data.lake.connection import local_catalog
     from data.lake.lost_parts import local_data_file, lost_catalog
 
-    catalog = local_catalog(settings)
+    catalog = settings.lake.local_catalog
     if catalog is not None and not catalog.exists():
         if file := local_data_file(settings):
             fail(lost_catalog(settings, file))

@@ -33,16 +33,16 @@ def modules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> 
 def _from_store(sql: str, incomplete: str) -> list[str]:
     import duckdb
 
-    from data.lake.connection import LAKE, StoreError, attach_statement, connect, local_catalog
+    from data.lake.connection import LAKE, StoreError, attach_statement, connect
     from data.settings import ConfigError, load
 
     try:
         settings = load()
-        catalog = local_catalog(settings)
+        catalog = settings.lake.local_catalog
         if catalog is not None and not catalog.is_file():
             return []
-        with connect(settings) as cursor:
-            cursor.execute(attach_statement(settings, LAKE, read_only=True))
+        with connect(settings.lake) as cursor:
+            cursor.execute(attach_statement(settings.lake, LAKE, read_only=True))
             cursor.execute(f"USE {LAKE}")
             return _matching((row[0] for row in cursor.execute(sql).fetchall()), incomplete)
     except (ConfigError, StoreError, duckdb.Error):

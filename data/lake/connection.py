@@ -18,7 +18,7 @@ import duckdb
 from filelock import FileLock
 
 from data import redaction
-from data.settings import POSTGRES, Settings
+from data.lake_address import LakeAddress
 
 LAKE = "lake"
 LOCK_DATABASE = "catalog_turns"  # the PostgreSQL of the catalog attached once more, only to take the lock in
@@ -37,15 +37,15 @@ class RefusedStoreError(StoreError):
     """Half a store, or one of a newer version. Nothing was written; the text is for everybody who asks the store."""
 
 
-def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+def connect(lake: LakeAddress) -> duckdb.DuckDBPyConnection:
     """Start a DuckDB in this process with the extensions of the lake. Raises StoreError if one is not installed."""
-    _give_password(settings)
+    _give_password(lake)
     root = duckdb.connect(
         config={
-            "threads": settings.store.threads,
-            "memory_limit": settings.store.memory,
+            "threads": lake.threads,
+            "memory_limit": lake.memory,
             # DuckDB always gives spill files the same names: two instances that share a folder overwrite each other's.
-            "temp_directory": str(settings.home / f"spill-{os.getpid()}-{next(_open_numbers)}"),
+            "temp_directory": f"{lake.home}/spill-{os.getpid()}-{next(_open_numbers)}",
             # Nothing is downloaded at run time: the extensions come with the installed wheels.
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -53,37 +53,37 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             "allow_unsigned_extensions": "true",
         }
     )
-    wanted = ["ducklake", "sqlite_scanner" if local_catalog(settings) else "postgres_scanner"]
-    if settings.data_path.startswith("s3://"):
+    wanted = ["ducklake", "sqlite_scanner" if lake.local_catalog else "postgres_scanner"]
+    if lake.data_path.startswith("s3://"):
         wanted.append("httpfs")
     for name in wanted:
         root.execute(f"LOAD '{_extension(name)}'")
-    if settings.data_path.startswith("s3://"):
+    if lake.data_path.startswith("s3://"):
         _create_s3_secret(root)
     return root
 
 
-def connect_for_copies(settings: Settings) -> duckdb.DuckDBPyConnection:
+def connect_for_copies(lake: LakeAddress) -> duckdb.DuckDBPyConnection:
     """A DuckDB of its own, with the lake attached read-only, to copy whole tables from.
 
     To find the rows of a table the lake joins many small tables of its catalog. On one thread, without reordering joins
     and without statistics, that costs 7-15 ms of CPU rather than 20-140.
     """
-    root = connect(settings)
+    root = connect(lake)
     root.execute("SET threads = 1")
     root.execute("SET disabled_optimizers = 'join_order,statistics_propagation'")
-    root.execute(attach_statement(settings, LAKE, read_only=True))
+    root.execute(attach_statement(lake, LAKE, read_only=True))
     return root
 
 
-def _give_password(settings: Settings) -> None:
+def _give_password(lake: LakeAddress) -> None:
     """Hand the password of the catalog to libpq by the environment.
 
     DuckDB would repeat it in its messages, and show it as the path of the database. One process has one catalog.
     """
-    password = redaction.split_password(settings.catalog)[1]
-    if password and local_catalog(settings) is None:
-        redaction.register_from(settings.catalog)
+    password = redaction.split_password(lake.catalog)[1]
+    if password and lake.local_catalog is None:
+        redaction.register_from(lake.catalog)
         os.environ["PGPASSWORD"] = password
 
 
@@ -115,28 +115,23 @@ def _create_s3_secret(root: duckdb.DuckDBPyConnection) -> None:
     root.execute(f"CREATE SECRET lake_data (TYPE s3{', ' + text if text else ''})")
 
 
-def attach_statement(settings: Settings, name: str, snapshot_id: int | None = None, read_only: bool = False) -> str:
+def attach_statement(lake: LakeAddress, name: str, snapshot_id: int | None = None, read_only: bool = False) -> str:
     """SQL that attaches the lake as `name`: read-write, read-only, or pinned to a snapshot."""
-    local = local_catalog(settings)
-    catalog = f"sqlite:{local}" if local else f"postgres:{_postgres_address(settings)}"
+    local = lake.local_catalog
+    catalog = f"sqlite:{local}" if local else f"postgres:{_postgres_address(lake)}"
     # The settings say where the data files are: a store may be moved or restored elsewhere.
-    options = [f"DATA_PATH '{quoted(settings.data_path)}'", "OVERRIDE_DATA_PATH true"]
+    options = [f"DATA_PATH '{quoted(lake.data_path)}'", "OVERRIDE_DATA_PATH true"]
     if local:
-        options[0] = f"DATA_PATH '{quoted(settings.data_path.rstrip('/') + '/')}'"
+        options[0] = f"DATA_PATH '{quoted(lake.data_path.rstrip('/') + '/')}'"
     if snapshot_id is not None:
         options.append(f"SNAPSHOT_VERSION {int(snapshot_id)}")
     options.append("READ_ONLY" if read_only or snapshot_id is not None else "AUTOMATIC_MIGRATION true")
     return f"ATTACH 'ducklake:{quoted(catalog)}' AS {name} ({', '.join(options)})"
 
 
-def local_catalog(settings: Settings) -> Path | None:
-    """The path of a SQLite catalog; None for PostgreSQL."""
-    return None if settings.catalog.startswith(POSTGRES) else Path(settings.catalog)
-
-
-def _postgres_address(settings: Settings) -> str:
+def _postgres_address(lake: LakeAddress) -> str:
     """The address of a PostgreSQL catalog for libpq, without its password."""
-    address = redaction.split_password(settings.catalog)[0]
+    address = redaction.split_password(lake.catalog)[0]
     return address if "://" in address else address.partition(":")[2]
 
 
@@ -146,18 +141,18 @@ def enable_wal(catalog: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
 
 
-def attach_lock_database(root: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def attach_lock_database(root: duckdb.DuckDBPyConnection, lake: LakeAddress) -> None:
     """Attach the database that `writer_lock` locks in. Only a PostgreSQL catalog needs one."""
-    if local_catalog(settings) is None:
-        root.execute(f"ATTACH '{quoted(_postgres_address(settings))}' AS {LOCK_DATABASE} (TYPE postgres)")
+    if lake.local_catalog is None:
+        root.execute(f"ATTACH '{quoted(_postgres_address(lake))}' AS {LOCK_DATABASE} (TYPE postgres)")
 
 
-def writer_lock(root: duckdb.DuckDBPyConnection, settings: Settings) -> AbstractContextManager[Any]:
+def writer_lock(root: duckdb.DuckDBPyConnection, lake: LakeAddress) -> AbstractContextManager[Any]:
     """A lock that one writer of all processes holds at a time.
 
     A writer decides by what it read before (which tests exist), so two that read the same state would each insert it.
     """
-    local = local_catalog(settings)
+    local = lake.local_catalog
     return FileLock(f"{local}.writer") if local else _advisory_lock(root.cursor())
 
 

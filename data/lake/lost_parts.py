@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from data.lake.connection import LAKE, LOCK_DATABASE, RefusedStoreError, local_catalog, quoted
+from data.lake.connection import LAKE, LOCK_DATABASE, RefusedStoreError, quoted
 from data.redaction import redact, split_password
 from data.settings import Settings
 
@@ -65,7 +65,7 @@ def refuse_lost_files(cursor: duckdb.DuckDBPyConnection, settings: Settings) -> 
 
 
 def _has_store(root: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    local = local_catalog(settings)
+    local = settings.lake.local_catalog
     if local is None:
         sql = "SELECT 1 FROM information_schema.tables WHERE table_name = 'ducklake_metadata'"
         found = root.execute(f"FROM postgres_query('{LOCK_DATABASE}', '{quoted(sql)}')").fetchall()

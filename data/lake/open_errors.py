@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from data.redaction import split_password
-from data.settings import POSTGRES, Settings
+from data.settings import Settings
 
 # A part of the message, ignoring case -> what to do. The first that occurs counts.
 _POSTGRES_ADVICE = {
@@ -28,7 +28,7 @@ _S3_ADVICE = {"s3|http|access denied|403|404": "Check [store] data_path, the AWS
 
 def open_failure(settings: Settings, error: Exception) -> str:
     """The cause, what to do about it, and which store it is."""
-    on_postgres = settings.catalog.startswith(POSTGRES)
+    on_postgres = settings.lake.local_catalog is None
     advice = _POSTGRES_ADVICE if on_postgres else _SQLITE_ADVICE
     if settings.data_path.startswith("s3://"):
         advice = advice | _S3_ADVICE

@@ -37,7 +37,6 @@ from data.lake.connection import (
     connect_for_copies,
     enable_wal,
     is_conflict,
-    local_catalog,
     roll_back,
     writer_lock,
 )
@@ -115,19 +114,19 @@ class Store:
 
         `memory_tables` (the web processes) keeps copies of the small tables in memory: data/cache/memory_tables.py.
         """
-        local = local_catalog(settings)
+        local = settings.lake.local_catalog
         try:
             settings.home.mkdir(parents=True, exist_ok=True)
             if local:
                 local.parent.mkdir(parents=True, exist_ok=True)
-            root = connect(settings)
+            root = connect(settings.lake)
             store = cls(settings, root, LAKE)
-            attach_lock_database(root, settings)
+            attach_lock_database(root, settings.lake)
             with store._writer_lock():
                 lost_parts.refuse_lost_catalog(root, settings)
                 if local and not (local.exists() and local.stat().st_size):
                     enable_wal(local)
-                root.execute(attach_statement(settings, LAKE))
+                root.execute(attach_statement(settings.lake, LAKE))
                 migrations.apply(store._lake_cursor())
                 lost_parts.refuse_lost_files(store._lake_cursor(), settings)
             if local:
@@ -137,7 +136,7 @@ class Store:
             root.execute(f"SET GLOBAL enable_external_file_cache = {memory_tables}")
             root.execute(f"SET GLOBAL parquet_metadata_cache = {memory_tables}")  # footers: 30 % of a small query
             if memory_tables:
-                store._memory_tables = MemoryTables(root, connect_for_copies(settings), LAKE, settings.data_path)
+                store._memory_tables = MemoryTables(root, connect_for_copies(settings.lake), LAKE, settings.data_path)
                 store.state()
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             raise StoreError(open_failure(settings, error)) from error
@@ -370,7 +369,7 @@ class Store:
             raise SnapshotNotFoundError(f"there is no snapshot {snapshot_id}: it never existed, or it has expired")
         name = f"{LAKE}_{snapshot_id}_{next(_attach_numbers)}"
         cursor = self._root.cursor()
-        cursor.execute(attach_statement(self.settings, name, snapshot_id))
+        cursor.execute(attach_statement(self.settings.lake, name, snapshot_id))
         cursor.execute(f"ATTACH ':memory:' AS {_derived(name)}")
         pinned = Store(
             self.settings,
@@ -441,7 +440,7 @@ class Store:
         self._root.close()
 
     def _writer_lock(self) -> AbstractContextManager[Any]:
-        return writer_lock(self._root, self.settings)
+        return writer_lock(self._root, self.settings.lake)
 
 
 def _detach(root: duckdb.DuckDBPyConnection, name: str) -> None:

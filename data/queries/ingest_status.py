@@ -20,7 +20,7 @@ from data.answers.operations import (
     TableSize,
 )
 from data.lake.cached_query import cached_query, of_tables
-from data.lake.connection import LAKE, local_catalog
+from data.lake.connection import LAKE
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import Where
@@ -384,7 +384,7 @@ def empty_builds(store: Store, limit: int = 100) -> list[EmptyBuild]:
 
 def catalog_bytes(store: Store) -> int | None:
     """The catalogue's SQLite file, with its log; None in PostgreSQL, whose own tools tell."""
-    catalog = local_catalog(store.settings)
+    catalog = store.settings.lake.local_catalog
     if catalog is None:
         return None
     return sum(path.stat().st_size for path in (catalog, Path(f"{catalog}-wal")) if path.exists())

@@ -81,11 +81,7 @@ class Sandbox:
 
     def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
         self._limits: WorkerLimits = {
-            "home": str(settings.home),
-            "catalog": settings.catalog,
-            "data_path": settings.data_path,
-            "threads": min(2, settings.store.threads),
-            "memory": MEMORY,
+            "lake": settings.lake._replace(threads=min(2, settings.store.threads), memory=MEMORY),
             "address_space_mb": ADDRESS_SPACE_MB,
         }
         self._seconds = seconds

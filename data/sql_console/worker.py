@@ -24,7 +24,7 @@ import pyarrow as pa
 from data import redaction
 from data.answers.operations import SqlColumn
 from data.lake.connection import LAKE, attach_statement, connect
-from data.settings import Settings
+from data.lake_address import LakeAddress
 from data.sql_console.column_types import for_format, unique_names
 from data.sql_console.rules import RefusedError, check
 from data.sql_console.worker_messages import QueryFailure, QueryRequest, WorkerMessage, WorkerStart
@@ -59,13 +59,12 @@ def _serve(source: BufferedReader, output: BufferedWriter) -> None:
 
 
 def _open(limits: WorkerStart) -> duckdb.DuckDBPyConnection:
-    store = {name: limits[name] for name in ("catalog", "data_path", "threads", "memory")}
-    settings = Settings(home=limits["home"], store=store)
-    root = connect(settings)
-    root.execute(attach_statement(settings, LAKE, limits["snapshot"], read_only=True))
+    lake = LakeAddress(*limits["lake"])
+    root = connect(lake)
+    root.execute(attach_statement(lake, LAKE, limits["snapshot"], read_only=True))
     root.execute(f"USE {LAKE}")
     root.execute("SELECT count(*) FROM releases")
-    folder = settings.data_path.rstrip("/").replace("'", "''") + "/"
+    folder = lake.data_path.rstrip("/").replace("'", "''") + "/"
     for setting in (
         f"allowed_directories = ['{folder}']",
         "temp_directory = ''",

@@ -8,13 +8,9 @@ from data.answers.operations import SqlColumn
 
 
 class WorkerLimits(TypedDict):
-    """The first line to the worker: its store and its limits."""
+    """The first line to the worker: its store, the fields of LakeAddress, and its limits."""
 
-    home: str
-    catalog: str | None
-    data_path: str | None
-    threads: int
-    memory: str
+    lake: tuple[str, str, str, int, str]
     address_space_mb: int
 
 

@@ -195,10 +195,9 @@ def check(name: str | None, as_json: bool) -> None:
 
 def _snapshot(settings: Settings) -> int | None:
     """The newest snapshot of the store, None if there is no store yet; exits with 2 if none can be created."""
-    from data.lake.connection import local_catalog
     from data.lake.lost_parts import local_data_file, lost_catalog
 
-    catalog = local_catalog(settings)
+    catalog = settings.lake.local_catalog
     if catalog is None or catalog.exists():
         with opened_store(single_threaded(settings)) as store:
             return store.snapshot().id

@@ -143,8 +143,8 @@ def test_the_right_password_opens_the_catalog(
     settings = load(
         home=tmp_path, store=StoreSettings(catalog=address(form, catalog), data_path=str(tmp_path / "lake"))
     )
-    with connect(settings) as root:
-        attach_lock_database(root, settings)
+    with connect(settings.lake) as root:
+        attach_lock_database(root, settings.lake)
         shown = root.execute("SELECT * FROM duckdb_databases()").fetchall()
     assert_hidden(str(shown))
 

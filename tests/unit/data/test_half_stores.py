@@ -137,13 +137,13 @@ def test_a_store_of_a_newer_version(home: Path) -> None:
     store = Store.open(load())
     store.transact("newer", "newer", lambda cursor: cursor.execute("INSERT INTO migrations VALUES (99, now())"))
     store.close()
-    with connect(load()) as root:
-        root.execute(attach_statement(load(), LAKE, read_only=True))
+    with connect(load().lake) as root:
+        root.execute(attach_statement(load().lake, LAKE, read_only=True))
         count = f"SELECT max(snapshot_id), count(*) FROM {LAKE}.snapshots()"
         before = root.execute(count).fetchall()
     assert_refused(home, "newer version of regtracker", "99", "Upgrade")
-    with connect(load()) as root:
-        root.execute(attach_statement(load(), LAKE, read_only=True))
+    with connect(load().lake) as root:
+        root.execute(attach_statement(load().lake, LAKE, read_only=True))
         assert root.execute(count).fetchall() == before
 
 
