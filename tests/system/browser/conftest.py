@@ -36,6 +36,7 @@ _ARGUMENTS = (
     "--disable-extensions",
     "--no-first-run",
     "--no-default-browser-check",
+    "--force-prefers-reduced-motion",
     "--window-size=1440,900",
     "--hide-scrollbars",
     # whatever asks another host fails, and is seen in the console

@@ -45,10 +45,12 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     world: World, visit, dash_duo, server
 ) -> None:
     def text(selector: str) -> str:
-        return dash_duo.find_element(selector).text
+        return "\n".join(texts(dash_duo, selector))
 
     def click(selector: str) -> None:
-        dash_duo.driver.execute_script("arguments[0].click()", dash_duo.find_element(selector))
+        """In one script: a live update may replace the element between finding and clicking it."""
+        script = "const found = document.querySelector(arguments[0]); found?.click(); return found !== null"
+        eventually(lambda: dash_duo.driver.execute_script(script, selector))
 
     def checked() -> int:
         return dash_duo.driver.execute_script("return document.querySelectorAll('[name=urls]:checked').length")
@@ -66,14 +68,14 @@ def test_builds_are_found_picked_and_read_and_a_failed_one_is_tried_again(
     assert checked() == runs and text("[data-picked]") == f"Fetch {runs} builds"
     click("[data-pick=none]")
     assert not dash_duo.find_element("[data-picked]").is_enabled()
-    first, second, third = dash_duo.find_elements("[name=urls]")[:3]
-    dash_duo.driver.execute_script("for (const box of arguments) box.click()", first, second)
+    pick = "const boxes = document.querySelectorAll('[name=urls]'); for (const n of arguments) boxes[n].click()"
+    dash_duo.driver.execute_script(pick, 0, 1)
     assert text("[data-picked]") == "Fetch 2 builds"
     click("[data-picked]")
     eventually(lambda: world.store.value(final_runs) == 2)
     eventually(lambda: text("[data-key=ask]").count("done") == 2 and stored() == 2)
     assert checked() == 0, "what was unchecked stays so, and what was read is not requested twice"
-    dash_duo.driver.execute_script("arguments[0].click()", third)
+    dash_duo.driver.execute_script(pick, 2)
 
     click("[data-key=source-sim-7\\.0] button.act")
     eventually(lambda: text("[data-key=ask]").count("done") == 3)

@@ -225,7 +225,22 @@ const done = arguments[arguments.length - 1];
 for (const animation of document.getAnimations())
   if (animation.effect.getTiming().iterations !== Infinity) animation.finish();
 const rules = {region: {enabled: false}, "heading-order": {enabled: false}}; // slow, and never more than moderate
-axe.run(document, {resultTypes: ['violations'], rules}).then((found) => done(found.violations));
+axe.run(document, {resultTypes: ['violations'], preload: false, rules}).then((found) => done(found.violations));
+"""
+
+
+_FOLLOW = """
+const [path, done] = arguments, link = document.createElement("a");
+const parts = (address) => address.split(/[?&]/).sort().join();
+document.addEventListener("rt:rendered", function rendered({ detail }) {
+  if (parts(detail.at) !== parts(path)) return;
+  document.removeEventListener("rt:rendered", rendered);
+  done();
+});
+link.href = path;
+document.body.append(link);
+link.click();
+link.remove();
 """
 
 
@@ -254,6 +269,9 @@ def test_the_page_of_the_api_is_accessible_and_fits_a_phone(visit, dash_duo):
         resize(dash_duo, width)
         dash_duo.driver.execute_script("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         assert dash_duo.driver.execute_script("return document.documentElement.scrollWidth") == width
+    # All routes have one template: axe reads every eighth of them.
+    closed = "document.querySelectorAll('details').forEach((one, n) => (one.open = n % 8 === 0))"
+    dash_duo.driver.execute_script(closed)
     dash_duo.driver.execute_script(AXE)
     assert serious(dash_duo) == []
 
@@ -295,11 +313,13 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
     }
     theme = "document.documentElement.setAttribute('data-bs-theme', arguments[0])"
     wrong = []
+    visit("/docs")
+    dash_duo.driver.execute_script(AXE)
+    dash_duo.driver.execute_script("performance.setResourceTimingBufferSize(9999)")
     for address, selector in pages.items():
         resize(dash_duo, 1440)
-        visit(address)
+        dash_duo.driver.execute_async_script(_FOLLOW, address)
         dash_duo.wait_for_element(selector, timeout=60)
-        dash_duo.driver.execute_script(AXE)
         dash_duo.driver.execute_script(theme, "light")
         wrong += [(address, "light", *violation) for violation in serious(dash_duo)]
         dash_duo.driver.execute_script(theme, "dark")
