@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from dashboard.ansi import ansi, plain
 from dashboard.failing_line import marked_log
-from data.verdicts.evidence.number_text import percent_number
+from data.number_text import percent_number
 
 NONE = "–"
 THIN = "\u202f"

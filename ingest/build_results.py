@@ -276,7 +276,8 @@ def _merge(build: BuildResults, logs: list[_Parsed], reports: list[_Parsed], jen
             text = f"{count} JUnit cases name no topology, and several topologies ran the test: left out"
             build.warn(text, flag="ambiguous")
         if count := enrichment.status_differs:
-            text = f"{count} tests have another status in JUnit than in the order log, which counts"
+            which = "1 test has" if count == 1 else f"{count} tests have"
+            text = f"{which} another status in JUnit than in the order log, which counts"
             build.warn(text, flag="status_differs")
     if count := number_twins([*tests, *reported]):
         repeat = "1 result repeats" if count == 1 else f"{count} results repeat"

@@ -69,7 +69,7 @@ class _Import:
             with reports(paths, Allowance(**settings.limits.model_dump())) as bundle:
                 outcome.answers += [NotImported(paths=[path], error=why) for path, why in bundle.unreadable]
                 outcome.complete = not bundle.unreadable
-                if bundle.files or not bundle.unreadable:
+                if bundle.files or bundle.damaged or not bundle.unreadable:
                     read = read_reports(key, bundle, settings.identity.roots)
                     found = read.build(SOURCE, () if read.is_identified else self._stored(key.job))
                     outcome.complete &= "unreadable" not in found.build.flags

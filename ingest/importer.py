@@ -21,6 +21,7 @@ from data.model import ids
 from data.model.build_record import BuildRecord, RawFile, ResultCounts
 from data.model.input_checks import believed
 from data.model.run_record import RunRecord
+from data.number_text import counted
 from data.tasks.build_lookups import BuildRow, builds_of_job
 from data.write import raw_files
 from data.write.builds import upsert_builds
@@ -109,17 +110,17 @@ class ReadReports:
 def read_reports(key: ImportKey, bundle: ReportBundle, roots: Sequence[str]) -> ReadReports:
     """Read the results of a build. Unreadable files become warnings and a flag.
 
-    Reports without a test, or that cannot be read, are a build without results, which is broken: the build before must
-    not be judged in its place. Raises ValueError if no file is a report, BadArchiveError; LimitError where they exceed
-    the bundle's allowance.
+    Reports without a test, and reports and zips that cannot be read, are a build without results, which is broken: the
+    build before must not be judged in its place. Raises ValueError if no file is a report, BadArchiveError; LimitError
+    where they exceed the bundle's allowance.
     """
     files = deduplicate_paths(bundle.files)
     results = read_build(_inputs(files), roots=roots, allowance=bundle.allowance)
-    if not results.cases and not _warn_of_empty_reports(results) and not results.missing:
+    if not results.cases and not _warn_of_empty_reports(results) and not results.missing and not bundle.damaged:
         problems = [f"{path}: {why}" for path, why in (*bundle.unreadable, *bundle.skipped)]
         problems += [str(warning) for warning in results.warnings]
         why = "; ".join(problems[:3]) or "none of them is a report of a known kind"
-        raise ValueError(f"no test result in {len(files) + len(bundle.unreadable)} files: {why}")
+        raise ValueError(f"no test result in {counted(len(files) + len(bundle.unreadable), 'file')}: {why}")
     started_at = key.started_at or _start(files, results.started_at)
     return ReadReports(key, files, results, InputRemarks(bundle.unreadable, bundle.skipped), started_at)
 
@@ -155,7 +156,7 @@ def commit_message(imports: Sequence[ReadImport]) -> str:
     latest = _latest(imports)
     first, results = latest[0].build, sum(len(read.build.cases) for read in latest)
     what = f"{first.job} #{first.number}" if len(latest) == 1 else f"{len(latest)} builds"
-    return f"{first.source}: {what}, {results} results"
+    return f"{first.source}: {what}, {counted(results, 'result')}"
 
 
 def _latest(imports: Sequence[ReadImport]) -> list[ReadImport]:

@@ -40,7 +40,7 @@ _NOT_READ = {
     "release": "column release is not read: give --release",
     "environment": "column environment is not read: metadata count in all environments",
 }
-SHOWN = 5  # names that match several tests, or none
+SHOWN = 5  # names that match several tests or none, or have several values
 PRIORITIES = {"P0", "P1", "P2", "P3"}
 
 
@@ -84,10 +84,31 @@ def import_metadata(store: Store, file: Path, release: str | None = None) -> Imp
     )
     warnings = [f"priority {text!r} is not one of P0 to P3: left out" for text in sorted(unknown)[:5]]
     warnings += [why for column, why in _NOT_READ.items() if column in columns]
+    warnings += _unread_columns(columns, name_column)
+    warnings += _contradictions(rows)
     if release is not None and not exists(store, "release", release, EVERYTHING):
         warnings.append(f"no results of release {release!r} yet: the rows count once there are")
     warnings += _doubtful(store, rows)
     return {"file": str(file), "rows": len(rows), "added": added, "changed": changed, "warnings": warnings}
+
+
+def _unread_columns(columns: Iterable[str], name_column: str) -> list[str]:
+    """A line for the columns whose names are not known."""
+    unread = [column for column in columns if column and column not in {*_NAMES, *_NOT_READ, name_column}]
+    return [f"not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
+
+
+def _contradictions(rows: Iterable[Mapping[str, str | None]]) -> list[str]:
+    """A line for each of the first names to which several rows give different values."""
+    values: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        name = "::".join(part for part in (row.get("file"), row.get("class"), row["base_name"]) if part)
+        for column in _NAMES.values():
+            if column not in KEY and (value := row.get(column)):
+                values.setdefault((name, column), {})[value] = None
+    several = [(name, column, list(given)) for (name, column), given in values.items() if len(given) > 1]
+    lines = [f"{name} has {column} {' and '.join(given)}: the last counts" for name, column, given in several[:SHOWN]]
+    return lines + [f"{len(several) - SHOWN} more values contradict each other"] * (len(several) > SHOWN)
 
 
 def _parts(name: str) -> dict[str, str]:

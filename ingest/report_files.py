@@ -50,13 +50,14 @@ class ReportFile:
 
 @dataclass
 class ReportBundle:
-    """`unreadable`: damaged, missing or refused. `skipped`: not named like a report, but looks like one or like an
-    archive."""
+    """`unreadable`: damaged, missing or refused; `damaged`: a zip is among them, which may have held results.
+    `skipped`: not named like a report, but looks like one or like an archive."""
 
     files: list[ReportFile] = field(default_factory=list)
     allowance: Allowance | None = None
     unreadable: list[ReportRemark] = field(default_factory=list)
     skipped: list[ReportRemark] = field(default_factory=list)
+    damaged: bool = False
 
     def add_zip(self, stream: BinaryIO, name: str, below: str = "") -> None:
         """Add the members of a zip. Each is read once now: damage found later would make the other inputs fail.
@@ -75,11 +76,15 @@ class ReportBundle:
                             if self.allowance:
                                 self.allowance.check_time()
                 except BadArchiveError as error:
-                    self.unreadable.append((name, str(error)))
+                    self._add_damaged(name, error)
                 else:
                     self.files.append(ReportFile(below + member.path, member.open))
         except BadArchiveError as error:
-            self.unreadable.append((name, str(error)))
+            self._add_damaged(name, error)
+
+    def _add_damaged(self, name: str, error: BadArchiveError) -> None:
+        self.unreadable.append((name, str(error)))
+        self.damaged = True
 
     def check_size(self, received: int) -> None:
         """Count the files, which came in so many bytes, against the allowance. Raises LimitError."""

@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 from data.answers.operations import RequestState
 from data.lake.store import Store
 from data.model import ids
+from data.number_text import counted
 from data.tasks import ledger, requests
 from data.tasks.ledger import BUILD, RUN, LedgerEntry
 from data.tasks.requests import DONE, FAILED, WORKING, WorkRequest
@@ -47,7 +48,7 @@ class BackfillProgress:
         self._before = left
         progress = {"done": self._total - left, "total": self._total}
         if not left:
-            error = f"{failed} builds could not be read; they will be tried again" if failed else None
+            error = f"{counted(failed, 'build')} could not be read; to be tried again" if failed else None
             requests.report_progress(store, self.request, DONE, error, progress=progress)
         elif progress != self._reported:
             requests.report_progress(store, self.request, WORKING, progress=progress)

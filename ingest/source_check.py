@@ -11,6 +11,7 @@ from typing import NotRequired
 
 from data.model.json_values import JsonObject
 from data.model.run_record import RunRecord
+from data.number_text import counted
 from data.settings import LimitSettings, SourceSettings
 from ingest.artifacts import claimed_by
 from ingest.build_download import read_build_map, read_build_object, read_files
@@ -61,7 +62,7 @@ class Finding:
     def lines(self) -> Iterator[str]:
         """The finding as text."""
         state = "cannot be used" if self.problems else "ok"
-        yield f"source {self.source}: {state}; Jenkins {self.jenkins or 'unknown'}, {self.jobs} jobs"
+        yield f"source {self.source}: {state}; Jenkins {self.jenkins or 'unknown'}, {counted(self.jobs, 'job')}"
         yield from (f"  problem: {problem}" for problem in self.problems)
         for row in self.builds:
             yield f"  {row['job']} #{row['number']} {row['display_name']!r} ({row['state']}): {'; '.join(_facts(row))}"
@@ -73,10 +74,10 @@ def _facts(row: CheckedBuild) -> Iterator[str]:
     yield f"version {row['version'] or 'none'}"
     yield f"environment {row['environment']}"
     yield f"modules {', '.join(row['modules'])}" if "modules" in row else f"module {row['module']}"
-    yield from (f"{count} files {rule}" for rule, count in row.get("files", {}).items())
+    yield from (f"{counted(count, 'file')} {rule}" for rule, count in row.get("files", {}).items())
     if "tests" in row:
         owners = ", ".join(f"{owner} {count}" for owner, count in row["owners"].items())
-        yield f"{row['tests']} tests" + (f" owned by {owners}" if owners else "")
+        yield counted(row["tests"], "test") + (f" owned by {owners}" if owners else "")
 
 
 def check(source: SourceSettings) -> Finding:

@@ -216,6 +216,17 @@ class Tracker:
             raise LookupError(
                 f'No run {name!r} in this store: give an id of `runs()`, a name such as "8.0 #42", or a release.'
             )
+        # A job that was recreated gives a number again, and means the newer run; several jobs or environments do not.
+        lanes: dict[tuple[str, str | None], str] = {}
+        for run in found:
+            detail = runs.run(self._store, run, EVERYTHING)
+            assert detail is not None  # it was found by its name
+            lanes.setdefault((detail["job"], detail["environment"]), run)
+        if len(lanes) > 1:
+            meant = "; ".join(
+                f"{run} ({job} in {environment or 'no environment'})" for (job, environment), run in lanes.items()
+            )
+            raise LookupError(f"{name!r} names {len(lanes)} runs, give the id of one: {meant}.")
         return found[0]
 
     def _test(self, name: str) -> str:

@@ -13,8 +13,8 @@ from dashboard.api.responses import cached_route, request_context
 from dashboard.app_state import store
 from dashboard.formats import percent
 from data.answers.runs import Tile
+from data.number_text import counted
 from data.queries import releases
-from data.verdicts.evidence.number_text import counted
 
 routes = blueprint("badges", "A release's health as a badge.")
 # Text is white: every color has a contrast of at least 4.5 to it.

@@ -21,6 +21,7 @@ from data.lake.store import Store
 from data.model import ids
 from data.model.filters import EVERYTHING, Filter
 from data.model.measures import deltas
+from data.number_text import counted
 from data.queries.comparison_sides import (
     ABSENT,
     NOT_COMPARED,
@@ -36,7 +37,6 @@ from data.queries.runs import run
 from data.verdicts.disturbances.mass_failures import columns_in_storms
 from data.verdicts.evidence import comparison as evidence
 from data.verdicts.evidence.comparison import CLASSES
-from data.verdicts.evidence.number_text import counted
 from data.verdicts.failure_rates import regressions
 from data.verdicts.lane_analysis import analyse_lanes, verdict_reach
 from data.verdicts.lanes import LaneWindow, lane_window, listed_builds

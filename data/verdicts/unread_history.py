@@ -16,7 +16,7 @@ from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filter_sql import Where
 from data.model.filters import EVERYTHING, Filter
-from data.verdicts.evidence.number_text import counted
+from data.number_text import counted
 from data.verdicts.lane_analysis import verdict_reach
 from data.verdicts.lanes import LaneWindow
 from data.verdicts.status_masks import TestLane

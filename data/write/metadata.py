@@ -24,12 +24,14 @@ def merge_metadata(
     (added, changed).
 
     A value that is missing or None keeps the stored one; so does every stored value of the columns in `keep`. Of
-    several rows with one key the last counts.
+    several values in rows with one key the last counts.
     """
-    last = {tuple(row.get(name) for name in KEY): row for row in rows}
-    if not last:
+    by_key: dict[tuple[str | bool | None, ...], dict[str, str | bool | None]] = {}
+    for row in rows:
+        values = by_key.setdefault(tuple(row.get(name) for name in KEY), dict.fromkeys(_SCHEMA.names))
+        values |= {name: row[name] for name in _SCHEMA.names if row.get(name) is not None}
+    if not by_key:
         return 0, 0
-    full = [{name: row.get(name) for name in _SCHEMA.names} for row in last.values()]
     merged = ", ".join(
         f"coalesce({'o' if name in keep else 'i'}.{name}, {'i' if name in keep else 'o'}.{name}) AS {name}"
         for name in COLUMNS
@@ -37,7 +39,7 @@ def merge_metadata(
     old = ", ".join(f"o.{name}" for name in COLUMNS)
     new = ", ".join(f"n.{name}" for name in COLUMNS)
     same_key = " AND ".join(f"o.{name} IS NOT DISTINCT FROM {{0}}.{name}" for name in KEY)
-    with registered(cursor, incoming_metadata=pa.Table.from_pylist(full, _SCHEMA)):
+    with registered(cursor, incoming_metadata=pa.Table.from_pylist(list(by_key.values()), _SCHEMA)):
         cursor.execute(
             f"""CREATE OR REPLACE TEMP TABLE merged AS
             WITH n AS (SELECT {", ".join(f"i.{name}" for name in KEY)}, {merged} FROM incoming_metadata i

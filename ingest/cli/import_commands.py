@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.cli.common import fail, json_option, load_settings, opened_store, require_store
+from data.number_text import counted
 from ingest.cli.progress import SOURCE, chosen_sources, progress_bar
 from ingest.tuning import single_threaded, tune_gc_for_batches
 
@@ -58,16 +59,14 @@ def parse(files: tuple[Path, ...], as_json: bool) -> None:
             "warnings": report.warnings,
         }
         if retries := count_retries(report):
-            report.warnings.append(
-                f"the store counts {tests - retries} tests: {retries} results are earlier attempts of a retry"
-            )
+            earlier = "1 result is an earlier attempt" if retries == 1 else f"{retries} results are earlier attempts"
+            report.warnings.append(f"the store counts {counted(tests - retries, 'test')}: {earlier} of a retry")
         if as_json:
             click.echo(json.dumps(answer))
         else:
-            text = (
-                "{file}: {status}, {tests} tests, {passed} passed, {failed} failed ({errors} errors), {skipped} skipped"
-            )
-            click.echo("; ".join([text.format(**answer), *report.warnings]))
+            text = "{file}: {status}, {n_tests}, {passed} passed, {failed} failed ({n_errors}), {skipped} skipped"
+            counts = {"n_tests": counted(tests, "test"), "n_errors": counted(report.errors, "error")}
+            click.echo("; ".join([text.format(**answer, **counts), *report.warnings]))
     sys.exit(worst)
 
 
@@ -156,10 +155,15 @@ def import_(
 
 
 def _sentence(answer: ImportedBuild | ImportedMetadata) -> str:
-    text = "{release} {module} #{number}: {total} tests, {passed} passed, {failed} failed, {skipped} skipped"
     if "rows" in answer:
-        text = "{file}: {rows} tests, {added} new, {changed} changed"
-    return "; ".join([text.format(**answer), *answer["warnings"]])
+        text = (
+            f"{answer['file']}: {counted(answer['rows'], 'test')}, {answer['added']} new, {answer['changed']} changed"
+        )
+    else:
+        text = "{release} {module} #{number}: {tests}, {passed} passed, {failed} failed, {skipped} skipped".format(
+            **answer, tests=counted(answer["total"], "test")
+        )
+    return "; ".join([text, *answer["warnings"]])
 
 
 @click.command()
@@ -194,8 +198,9 @@ def bugs(feeds: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps(answer))
     else:
         click.echo(
-            "{bugs} bugs: {added} new, {changed} changed, {gone} gone; {links} links to test cases; "
-            "{matched} bugs have tests in the store".format(**answer)
+            f"{counted(answer['bugs'], 'bug')}: {answer['added']} new, {answer['changed']} changed, "
+            f"{answer['gone']} gone; {counted(answer['links'], 'link')} to test cases; "
+            f"{answer['matched']} with tests in the store"
         )
     for line in (*answer["left_out"], *answer["warnings"]):
         click.echo(line, err=True)
@@ -237,7 +242,8 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
         return
     would = "would be " if dry_run else ""
     click.echo(
-        f"{changes.builds} builds, {changes.results} results {would}rebuilt: {changes.changed} {would}changed, "
+        f"{counted(changes.builds, 'build')}, {counted(changes.results, 'result')} {would}rebuilt: "
+        f"{changes.changed} {would}changed, "
         f"{changes.skipped} skipped (no raw files)"
     )
     if any((tests := changes.tests.counts()).values()):
@@ -247,6 +253,6 @@ def rebuild(name: str | None, since: str | None, dry_run: bool, as_json: bool) -
             )
         )
     for field, count in changes.fields.most_common():
-        click.echo(f"  {field}: {count} builds")
+        click.echo(f"  {field}: {counted(count, 'build')}")
     for example in (*changes.tests.examples(), *changes.examples):
         click.echo(f"  {example}")

@@ -15,6 +15,7 @@ import click
 from data import redaction
 from data.cli import completion
 from data.cli.common import fail, json_option, load_settings, opened_store
+from data.number_text import counted
 from ingest.cli.progress import SOURCE, chosen_sources, log_to_stderr, progress_bar, stopped_by_signals
 from ingest.tuning import single_threaded, tune_gc_for_batches
 
@@ -43,8 +44,8 @@ def poll(name: str | None, as_json: bool) -> None:
     settings = load_settings()
     sources = chosen_sources(settings, name)
     log_to_stderr(logging.CRITICAL)  # each failure is printed once, below
-    counted = ("found", "runs", "ingested", "running", "failed", "gone", "results")
-    total = dict.fromkeys(counted, 0) | {"seconds": 0.0}
+    fields = ("found", "runs", "ingested", "running", "failed", "gone", "results")
+    total, seconds = dict.fromkeys(fields, 0), 0.0
     errors, failures = [], []
     tune_gc_for_batches()
     with opened_store(single_threaded(settings)) as store, stopped_by_signals() as stop:
@@ -53,20 +54,19 @@ def poll(name: str | None, as_json: bool) -> None:
             with progress_bar(f"Builds of {source.name}") as pipeline.progress:
                 answer = pipeline.poll(eager=True)
             poll_status.record_poll(store, answer)
-            for key in counted:
+            for key in fields:
                 total[key] += getattr(pipeline.tally, key)
-            total["seconds"] += answer.duration_s
+            seconds += answer.duration_s
             if answer.error:
                 errors.append(f"{source.name}: {answer.error}")
             failures += [f"{source.name}: {error}" for error in pipeline.tally.errors if error != answer.error]
-    total["seconds"] = round(total["seconds"], 3)
     if as_json:
-        click.echo(json.dumps(total | {"errors": errors, "failures": failures}))
+        click.echo(json.dumps({**total, "seconds": round(seconds, 3), "errors": errors, "failures": failures}))
     else:
         click.echo(
-            f"{total['found']} builds found, {total['runs']} runs and {total['ingested']} builds ingested, "
-            f"{total['running']} running, "
-            f"{total['failed']} failed, {total['gone']} gone, {total['results']} results in {total['seconds']:.1f} s"
+            f"{counted(total['found'], 'build')} found, {counted(total['runs'], 'run')} and "
+            f"{counted(total['ingested'], 'build')} ingested, {total['running']} running, {total['failed']} failed, "
+            f"{total['gone']} gone, {counted(total['results'], 'result')} in {seconds:.1f} s"
         )
     for error in (*failures, *errors):
         click.echo(error, err=True)
@@ -142,8 +142,9 @@ def backfill(name: str, first: str | None, last: str | None, as_json: bool) -> N
         click.echo(json.dumps(answer))
     else:
         click.echo(
-            "{found} builds found, {ingested} ingested, {failed} failed, {gone} gone, {results} results, "
-            "{requests} requests in {seconds:.1f} s".format(**answer)
+            f"{counted(tally.found, 'build')} found, {tally.ingested} ingested, {tally.failed} failed, "
+            f"{tally.gone} gone, {counted(tally.results, 'result')}, "
+            f"{counted(pipeline.jenkins.requests, 'request')} in {answer['seconds']:.1f} s"
         )
     for problem in tally.errors:
         click.echo(problem, err=True)

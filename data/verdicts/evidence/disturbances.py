@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 
 from data.answers.evidence import HostEvidence, HostFinding, StormEvidence
-from data.verdicts.evidence.number_text import counted
+from data.number_text import counted
 from data.verdicts.evidence.rates import number, rate
 from data.verdicts.statistics.bad_hosts import compare_hosts
 from data.verdicts.statistics.storms import LONGEST_STORM, StormKind, storm_kinds

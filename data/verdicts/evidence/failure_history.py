@@ -8,7 +8,7 @@ from typing import NamedTuple, TypedDict
 
 from data.answers.evidence import ChangePointEvidence, SuspectsEvidence, SuspectsFacts
 from data.answers.verdicts import Range
-from data.verdicts.evidence.number_text import counted, percent
+from data.number_text import counted, percent
 from data.verdicts.statistics.change_points import FAILED_PRIOR, Change, change_points
 from data.verdicts.statistics.suspects import posterior, rank
 

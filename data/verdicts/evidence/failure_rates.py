@@ -10,7 +10,7 @@ import numpy as np
 
 from data.answers.evidence import Claimed, RateEvidence, RateSide
 from data.answers.statistics import RateOf
-from data.verdicts.evidence.number_text import percent
+from data.number_text import percent
 from data.verdicts.evidence.rates import number, rate
 from data.verdicts.statistics.fisher import FisherOutcome, Rules, compare
 

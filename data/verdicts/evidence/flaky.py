@@ -6,7 +6,7 @@ import re
 
 from data.answers.base import Count
 from data.answers.evidence import FailureRate, FlakyEvidence
-from data.verdicts.evidence.number_text import counted
+from data.number_text import counted
 from data.verdicts.evidence.rates import interval, rate
 from data.verdicts.statistics.flips import flips, onsets, recovered
 

@@ -11,8 +11,8 @@ from typing import Final, TypedDict
 from data.answers.evidence import RunFacts
 from data.answers.gate import GateLeftOut, GateState
 from data.answers.runs import Run
+from data.number_text import counted
 from data.verdicts.evidence.lane_state import incomplete_text
-from data.verdicts.evidence.number_text import counted
 
 PASSED: Final = "passed"
 CLOSED: Final = "closed"

@@ -10,8 +10,8 @@ from typing import TypedDict
 
 from data.answers.evidence import LaneEvidence, RunFacts
 from data.answers.runs import LaneState, Run
+from data.number_text import counted
 from data.verdicts.evidence.matrix_cell import broken_text, only_run_text
-from data.verdicts.evidence.number_text import counted
 
 NOT_READY = ("broken", "failing", "incomplete")  # the states that need somebody's attention
 

@@ -10,7 +10,7 @@ from typing import Literal, TypedDict
 
 from data.answers.evidence import CellEvidence, CellFacts, LaneFacts
 from data.answers.matrix import CellState
-from data.verdicts.evidence.number_text import counted
+from data.number_text import counted
 
 BrokenKind = Literal["regression", "new_failure", "always_failing"]
 # Worst first: a row takes the state of its worst cell.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from data.answers.evidence import PatternEvidence
-from data.verdicts.evidence.number_text import counted
+from data.number_text import counted
 
 
 class PatternFinding(TypedDict):

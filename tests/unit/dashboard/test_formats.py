@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard import formats
 from dashboard.ansi import LIMIT, ansi
-from data.verdicts.evidence.number_text import percent_number
+from data.number_text import percent_number
 
 
 @given(st.integers(1, 10**9), st.integers(0, 10**9))

@@ -9,6 +9,7 @@ import pytest
 from support.screen import Screen
 from support.store_builder import World
 
+import regtracker
 from dashboard.run_names import run_namer
 from data.model import ids
 
@@ -49,6 +50,15 @@ def test_lists_of_runs_of_several_jobs_name_them(jobs: World, screen) -> None:
     compared = screen("compare", f"/compare?candidate={ids.text(jobs.runs[-1].id)}")
     assert {"7.0 core/night #2 prod 7.0.0.2", "7.0 edge/night #2 prod 7.0.0.2"} <= names(compared, "option")
     assert {"7.0 core/night #2", "7.0 edge/night #2"} <= names(screen("trends-table", "/trends"))
+
+
+def test_a_number_that_several_jobs_gave_is_no_name_of_a_run(jobs: World) -> None:
+    with regtracker.connect(jobs.store.settings.home) as tracker:
+        with pytest.raises(LookupError, match=r"'7\.0 #2' names 2 runs, give the id of one: ") as refused:
+            tracker.results("7.0 #2")
+        for run in jobs.runs[-2:]:
+            assert f"{ids.text(run.id)} ({run.job} in prod)" in str(refused.value)
+            assert len(tracker.results(ids.text(run.id))) == 1
 
 
 def test_one_job_needs_no_name(world: World, screen) -> None:

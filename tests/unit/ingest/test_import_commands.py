@@ -17,6 +17,7 @@ from support.fake_server import JUNIT
 
 from data.lake.store import Store
 from data.settings import load
+from ingest.rebuild import rebuild
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +45,7 @@ def test_parse_and_import_agree_on_what_a_retry_is(tmp_path: Path, regtracker: R
     (tmp_path / "a.xml").write_bytes(suite)
     parsed = json.loads(regtracker("parse", "--json", str(tmp_path / "a.xml")).stdout)
     assert parsed["tests"] == 2
-    assert parsed["warnings"] == ["the store counts 1 tests: 1 results are earlier attempts of a retry"]
+    assert parsed["warnings"] == ["the store counts 1 test: 1 result is an earlier attempt of a retry"]
     imported = regtracker("import", "--json", str(tmp_path / "a.xml"), "--release", "7.0", "--module", "m")
     assert json.loads(imported.stdout)["total"] == 1
 
@@ -125,8 +126,26 @@ def test_a_bad_input_leaves_the_good_ones_of_an_import(tmp_path: Path, regtracke
     assert all(f"{path}: {why}" in result.stderr for path, why in reported.items())
     with closing(Store.open(load())) as store:
         assert store.value("SELECT total FROM builds") == 6
-    alone = regtracker(*arguments, str(paths["cut.zip"]))
-    assert alone.exit_code == 1 and list(json.loads(alone.stdout)) == ["paths", "error"]
+
+
+def test_a_damaged_zip_alone_is_a_build_without_results(tmp_path: Path, regtracker: Run) -> None:
+    """Otherwise the build before it would be judged in its place."""
+    good, cut = tmp_path / "good.zip", tmp_path / "cut.zip"
+    with zipfile.ZipFile(good, "w") as archive:
+        archive.writestr("a.xml", JUNIT)
+    cut.write_bytes(good.read_bytes()[:-40])
+    arguments = ("import", "--release", "7.0", "--module", "m")
+    assert regtracker(*arguments, "--build", "1", str(good)).exit_code == 0
+    done = regtracker(*arguments, "--build", "2", "--json", str(cut))
+    error, stored = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 1 and error["paths"] == [str(cut)]
+    assert (stored["number"], stored["total"], stored["warnings"]) == (2, 0, [f"{cut}: {error['error']}"])
+    gate = regtracker("gate", "--release", "7.0")
+    assert gate.exit_code == 2 and "m #2" in gate.stdout and "cut short or not a zip" in gate.stdout
+    with closing(Store.open(load())) as store:
+        before = store.rows("SELECT * FROM builds ORDER BY number")
+        rebuild(store)
+        assert store.rows("SELECT * FROM builds ORDER BY number") == before
 
 
 def test_zips_in_a_folder_are_read_and_skipped_files_are_listed(tmp_path: Path, regtracker: Run) -> None:

@@ -144,7 +144,7 @@ def test_an_upload_is_idempotent_and_says_what_is_wrong_with_it(tmp_path: Path) 
         ):
             with pytest.raises(ValueError, match=words):
                 store_upload(store, document, [raw.pack("r.xml", "file", PLAIN)])
-        with pytest.raises(ValueError, match=r"no test result in 1 files: r\.txt"):
+        with pytest.raises(ValueError, match=r"no test result in 1 file: r\.txt"):
             store_upload(store, metadata, [raw.pack("r.txt", "file", b"hello")])
 
 
@@ -221,6 +221,7 @@ def test_metadata_of_tests(tmp_path: Path) -> None:
         assert (first["rows"], first["added"], first["changed"]) == (2, 2, 0)
         assert first["warnings"] == [
             "priority 'high' is not one of P0 to P3: left out",
+            "not read: column automation_status",
             "no test so far: test_flap, test_up",
         ]
         again = import_metadata(store, cases)
@@ -237,6 +238,11 @@ def test_metadata_of_tests(tmp_path: Path) -> None:
             {"base_name": "test_up", "release": None, "priority": None, "case_id": "TC-2", "component": None,
              "topology": None, "state": None},
         ]  # fmt: skip
+        twice = tmp_path / "twice.csv"
+        twice.write_text("testcase_name,priority,owner\ntest_flap[5],P1,\ntest_flap[7],P2,dana\ntest_flap[9],,\n")
+        assert "test_flap has priority P1 and P2: the last counts" in import_metadata(store, twice, "8.0")["warnings"]
+        (row,) = store.rows("SELECT priority, owner FROM test_metadata WHERE release = '8.0'")
+        assert row == {"priority": "P2", "owner": "dana"}
         wrong = tmp_path / "wrong.csv"
         wrong.write_text("a,b\n1,2\n")
         with pytest.raises(ValueError, match="no column testcase_name; its columns are a, b"):

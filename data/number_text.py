@@ -1,4 +1,4 @@
-"""How evidence prints numbers: shares and counts."""
+"""Shares and counts as text, the one way in which screens, sentences and commands write them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 
 
 def percent_number(share: float, decimals: int = 2) -> str:
-    """A share in percent, rounded half up; 100 only for all, 0 only for none: 0.99996 is 99.99. The one way in which
-    screens, sentences, badges and commands write a share."""
+    """A share in percent, rounded half up; 100 only for all, 0 only for none: 0.99996 is 99.99."""
     scale = 10**decimals
     steps = math.floor(share * 100 * scale + 0.5 + 1e-9)
     if 0 < share < 1:
@@ -22,4 +21,5 @@ def percent(share: float | None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
+    """1 test, 2 tests."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
