@@ -14,7 +14,7 @@ import duckdb
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import Flask, render_template
 
-from dashboard import formats, run_names, sparklines, terms
+from dashboard import formats, result_texts, run_names, sparklines, terms
 from dashboard.app_state import services, store
 from dashboard.callback_errors import log
 from dashboard.page_url import PageUrl, match
@@ -67,7 +67,13 @@ def install(server: Flask) -> None:
     server.jinja_env.trim_blocks = server.jinja_env.lstrip_blocks = True
     server.jinja_env.filters.update(formats.FILTERS)
     server.jinja_env.globals.update(
-        {**sparklines.FUNCTIONS, **terms.FUNCTIONS, "gate_headlines": gate.HEADLINES, **run_names.FUNCTIONS}
+        {
+            **sparklines.FUNCTIONS,
+            **terms.FUNCTIONS,
+            **run_names.FUNCTIONS,
+            **result_texts.FUNCTIONS,
+            "gate_headlines": gate.HEADLINES,
+        }
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
-from dashboard import dialogs, rendering, static_files
+from dashboard import dash_internals, dialogs, rendering, static_files
 from dashboard.icons import SPRITE
 from dashboard.page_url import SCOPE
 from dashboard.pages import PAGES
@@ -32,7 +32,7 @@ _THEME = (
 )
 THEME_HASH = "'sha256-" + base64.b64encode(hashlib.sha256(_THEME.encode()).digest()).decode() + "'"
 # What assets/for-scripts.js reads: the parameters that links to other screens keep, those with a selector, and a URL.
-_FOR_SCRIPTS = json.dumps({"kept": SCOPE, "selectors": list(SCOPES), "plotly": static_files.PLOTLY_PATH})
+_FOR_SCRIPTS = json.dumps({"kept": SCOPE, "selectors": list(SCOPES), "plotly": dash_internals.PLOTLY_PATH})
 INDEX = f"""<!doctype html>
 <html lang="en">
 <head>

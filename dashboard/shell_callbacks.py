@@ -13,6 +13,7 @@ from flask import has_request_context, request
 
 from dashboard import rendering, shell
 from dashboard.app_state import store
+from dashboard.dash_internals import asks_for_layout
 from dashboard.page_url import PageUrl, match
 from dashboard.pages import PAGES, drawer, not_found
 from data.answers.builds import BuildDetail
@@ -50,7 +51,7 @@ def _layout() -> html.Div:
 
 def _requested() -> tuple[int | None, ModuleType | None]:
     """The newest snapshot and the page of the browser's address, so that opening a page takes one request less."""
-    if not request.path.endswith("_dash-layout"):
+    if not asks_for_layout(request.path):
         return None, None
     page = _page(urlsplit(request.referrer).path) if request.referrer else None
     try:

@@ -10,7 +10,6 @@ import re
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import flask_bootstrap
 from dash import Dash
@@ -18,28 +17,18 @@ from flask import Response, request, send_file
 from flask_compress import Compress
 
 from dashboard import script_modules
+from dashboard.dash_internals import COMPONENT_PATH, PLOTLY_PATH
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 # `make install` fetches this bundle if npm is installed: the part of Plotly that our charts use, a quarter of its size.
 PLOTLY = ASSETS / "vendor" / "plotly-basic.min.js"
-PLOTLY_PATH = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 BOOTSTRAP = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "css" / "bootstrap.min.css"
-# Dash loads them always: a polyfill for browsers without Promise (0.1 s to run), and tables that no screen has.
-_UNUSED = re.compile(r'<script src="[^"]*/(?:deps/polyfill@|dash_table/)[^"]*"></script>')
 _TYPES = {"js": "application/javascript", "css": "text/css"}
 
-_STATIC = ("/assets/", "/_dash-component-suites/", "/app.")
+_STATIC = ("/assets/", COMPONENT_PATH, "/app.")
 _YEAR = "public, max-age=31536000, immutable"
 _DAY = "public, max-age=86400"
-
-
-class App(Dash):
-    """Dash without unused scripts."""
-
-    def interpolate_index(self, *args: Any, **parts: Any) -> str:
-        parts["scripts"] = _UNUSED.sub("", parts["scripts"])
-        return super().interpolate_index(*args, **parts)
 
 
 @cache
@@ -82,7 +71,7 @@ def install(app: Dash) -> None:
         return response
 
     if PLOTLY.is_file():
-        # Dash serves all of Plotly at this URL.
+        # in place of all of Plotly, which Dash serves there
         @server.get(PLOTLY_PATH)
         def plotly() -> Response:
             return send_file(PLOTLY, mimetype=_TYPES["js"], conditional=True)

@@ -7,9 +7,8 @@ from typing import Required, TypedDict
 
 from dash import Dash
 
-from dashboard import rendering
+from dashboard import rendering, result_texts
 from dashboard.page_url import PageUrl, match
-from data.answers.base import Status
 from data.answers.bugs import Bug
 from data.answers.builds import BuildDetail
 from data.answers.evidence import ExclusionReason
@@ -37,9 +36,8 @@ class DrawerPage(TypedDict, total=False):
     history: list[HistoryRow]
     bugs: list[Bug]
     excluded: dict[str, ExclusionReason]
-    exclusion: ExclusionReason | None
-    opened_from: RunDetail | None
-    then_status: Status | None
+    exclusion: tuple[str, str | None, str] | None
+    elsewhere: str
     first_bad: HistoryRow | None
 
 
@@ -72,6 +70,11 @@ def page_data(store: Store, url: PageUrl) -> DrawerPage:
         same = Filter(build["release"], environment=build["environment"], topology=topology, at_run=then or None)
         history = tests.history(store, test_id, same, STRIP)
     attempts = tests.attempts(store, build_id, test_id, topology) if build_id else []
+    elsewhere = ""
+    if build and opened_from and _is_elsewhere(build, opened_from):
+        then_status = next((row["status"] for row in history if row["run"] == opened_from["id"]), None)
+        shown_run = build["runs"][0]["number"] if build["runs"] else None
+        elsewhere = result_texts.elsewhere_text(opened_from, then_status, attempts, shown_run)
     excluded = _excluded_runs(store, test_id, build, url.filter.as_of) if build else {}
     return {
         "test": test,
@@ -81,11 +84,8 @@ def page_data(store: Store, url: PageUrl) -> DrawerPage:
         "history": history[::-1],
         "bugs": bugs.bugs_of_tests(store, (test_id,), Filter(build["release"] if build else None)).get(test_id, []),
         "excluded": excluded,
-        "exclusion": _exclusion(history, build_id, excluded),
-        "opened_from": opened_from if build and _is_elsewhere(build, opened_from) else None,
-        "then_status": next(
-            (row["status"] for row in history if opened_from and row["run"] == opened_from["id"]), None
-        ),
+        "exclusion": result_texts.EXCLUSIONS[why] if (why := _exclusion(history, build_id, excluded)) else None,
+        "elsewhere": elsewhere,
         "first_bad": _first_bad([row for row in history if row["run"] not in excluded], build_id),
     }
 
@@ -128,13 +128,10 @@ def _opened_from(store: Store, url: PageUrl, then: str) -> RunDetail | None:
     return runs.run(store, run) if run and run != "latest" else None
 
 
-def _is_elsewhere(build: BuildDetail, opened_from: RunDetail | None) -> bool:
+def _is_elsewhere(build: BuildDetail, opened_from: RunDetail) -> bool:
     """Whether a build is of another run of the lane it was opened from."""
-    lane = opened_from and (opened_from["release"], opened_from["environment"]) == (
-        build["release"],
-        build["environment"],
-    )
-    return bool(opened_from and lane and opened_from["id"] not in {run["id"] for run in build["runs"]})
+    in_lane = (opened_from["release"], opened_from["environment"]) == (build["release"], build["environment"])
+    return in_lane and opened_from["id"] not in {run["id"] for run in build["runs"]}
 
 
 def _chosen(

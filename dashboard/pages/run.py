@@ -11,7 +11,7 @@ from dash import Dash, html
 from dashboard import rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
-from dashboard.formats import plural
+from dashboard.formats import THIN, plural
 from dashboard.page_url import PAGE_SIZE, PageUrl, offset_of
 from dashboard.pages.compare import MAX_ROWS, MEANINGS, ClassRows, class_rows
 from dashboard.pages.overview import RunProgressRow, progress
@@ -86,6 +86,8 @@ class RunPage(TypedDict):
     verdict_kinds: tuple[VerdictKind, ...]
     by_kind: dict[VerdictKind, int]
     incomplete_text: str
+    no_results_text: str
+    delta: float | None
     classes: Mapping[str, tuple[str, str]]
     changes: Comparison | None
     gate: Gate
@@ -139,6 +141,8 @@ def page_data(store: Store, url: PageUrl, run: str) -> Mapping[str, object]:
         "verdict_kinds": KINDS,
         "by_kind": {kind: sum(row["kind"] == kind for row in data.verdicts) for kind in KINDS},
         "incomplete_text": incomplete_text(this) if this["incomplete"] else "",
+        "no_results_text": _no_results_text(this),
+        "delta": _delta(this, base),
         "classes": MEANINGS,
         "changes": data.changes,
         "gate": (gate_result := _gate(store, data, flt)),
@@ -149,6 +153,23 @@ def page_data(store: Store, url: PageUrl, run: str) -> Mapping[str, object]:
         "flt": flt,
     }
     return {**page, **_VIEW_DATA[kind](store, url, data)} if kind in _VIEW_DATA else page
+
+
+def _no_results_text(run: RunDetail) -> str:
+    """Why a run that ended has no results; "" if it has some, or goes on."""
+    if run["total"] or run["state"] == "running":
+        return ""
+    why = run["first_partial"] or "the builds finished before a test ran, or their reports were not found"
+    return f"No results: {why}. This run counts as broken, not as 0{THIN}%."
+
+
+def _delta(run: RunDetail, base: RunDetail | None) -> float | None:
+    """The change of the pass rate since the base; None where either is incomplete, or the run goes on."""
+    if base is None or run["state"] == "running" or run["incomplete"] or base["incomplete"]:
+        return None
+    if run["pass_rate"] is None or base["pass_rate"] is None:
+        return None
+    return run["pass_rate"] - base["pass_rate"]
 
 
 def _gate(store: Store, data: RunData, flt: Filter) -> Gate:

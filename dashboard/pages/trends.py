@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import Response, request
 
-from dashboard import rendering, static_files
+from dashboard import dash_internals, rendering
 from dashboard.api import parameters
 from dashboard.api_links import ApiCall, api_call
 from dashboard.app_state import store as open_store
@@ -69,7 +69,7 @@ def register(app: Dash) -> None:
     def preload_plotly(response: Response) -> Response:
         """Let the browser load Plotly while it still reads the page's own scripts."""
         if request.path == PATH:
-            response.headers["Link"] = f"<{static_files.PLOTLY_PATH}>; rel=preload; as=script"
+            response.headers["Link"] = f"<{dash_internals.PLOTLY_PATH}>; rel=preload; as=script"
         return response
 
     rendering.register(app, "trends-table", PATH, "trends_table.html", table_data)
