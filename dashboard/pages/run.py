@@ -21,6 +21,7 @@ from data.answers.gate import Gate, GateLeftOut
 from data.answers.runs import Comparison, Module, Priority, Result, Run, RunDetail
 from data.answers.verdicts import Excluded, Failure, Verdict
 from data.lake.store import Store
+from data.model import ids
 from data.model.filters import Filter
 from data.queries import bugs, compare, failures, gate, results, runs
 from data.verdicts import verdicts
@@ -60,13 +61,13 @@ def register(app: Dash) -> None:
 @dataclass(frozen=True)
 class RunData:
     """The data that all views of a run share. `base` is the run to compare with, None without an earlier complete run
-    in its lane; `verdicts` are those of its lane: current for the newest run, else as of this run."""
+    in its lane; `verdict_scope` gives the verdicts of its lane: current for the newest run, else as of this run."""
 
     run: RunDetail
     base: RunDetail | None
     scope: Filter
+    verdict_scope: Filter
     changes: Comparison | None
-    verdicts: list[Verdict]
 
 
 class RunPage(TypedDict):
@@ -110,21 +111,18 @@ def page_data(store: Store, url: PageUrl, run: str) -> Mapping[str, object]:
     baseline = runs.baseline(store, this["id"], scope)
     base_id = url.get("base") or baseline
     base = _load_run(store, base_id, scope) if base_id else None
-    here = replace(
+    verdict_scope = replace(
         lane,
         module=flt.module,
         environment=None if url.get("everywhere") else lane.environment,
         include_storms=flt.include_storms,
         at_run=then,
     )
-    data = RunData(
-        this,
-        base,
-        scope,
-        compare.compare(store, base["id"], this["id"], replace(scope, exclude_flaky=False), MAX_ROWS) if base else None,
-        verdicts.verdicts(store, here, KINDS, VERDICT_LIMIT),
-    )
-    kind = url.choice("view", VIEWS, VIEWS[0])
+    view = url.choice("view", VIEWS, VIEWS[0])
+    # Of a view that is closed, only the counts are asked for.
+    compared = replace(scope, exclude_flaky=False), MAX_ROWS if view == "changes" else 0
+    changes = compare.compare(store, base["id"], this["id"], *compared) if base else None
+    data = RunData(this, base, scope, verdict_scope, changes)
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
     page: RunPage = {
         "run": this,
@@ -137,22 +135,22 @@ def page_data(store: Store, url: PageUrl, run: str) -> Mapping[str, object]:
         "window": store.settings.measures.window,
         "then": then,
         "everywhere": bool(url.get("everywhere")),
-        "view": kind,
+        "view": view,
         "verdict_kinds": KINDS,
-        "by_kind": {kind: sum(row["kind"] == kind for row in data.verdicts) for kind in KINDS},
+        "by_kind": verdicts.kind_counts(store, verdict_scope),
         "incomplete_text": incomplete_text(this) if this["incomplete"] else "",
         "no_results_text": _no_results_text(this),
         "delta": _delta(this, base),
         "classes": MEANINGS,
-        "changes": data.changes,
-        "gate": (gate_result := _gate(store, data, flt)),
+        "changes": changes,
+        "gate": (gate_result := _gate(store, data, flt, MAX_ROWS if view == "gate" else 0)),
         "excluded_text": _excluded_text(gate_result["left_out"]),
         "patterns": sorted(patterns, key=lambda row: not row["new"]),
         "exclusions": _exclusions(store, replace(lane, module=flt.module, at_run=then), this),
         "module": flt.module,
         "flt": flt,
     }
-    return {**page, **_VIEW_DATA[kind](store, url, data)} if kind in _VIEW_DATA else page
+    return {**page, **_VIEW_DATA[view](store, url, data)} if view in _VIEW_DATA else page
 
 
 def _no_results_text(run: RunDetail) -> str:
@@ -172,7 +170,7 @@ def _delta(run: RunDetail, base: RunDetail | None) -> float | None:
     return run["pass_rate"] - base["pass_rate"]
 
 
-def _gate(store: Store, data: RunData, flt: Filter) -> Gate:
+def _gate(store: Store, data: RunData, flt: Filter, limit: int) -> Gate:
     """The answer of `regtracker gate` for this run and baseline."""
     this, base = data.run, data.base
     gate_filter = Filter(
@@ -186,7 +184,7 @@ def _gate(store: Store, data: RunData, flt: Filter) -> Gate:
     )
     # for another release the gate takes its newest run in the same environment
     baseline = base and (base["id"] if base["release"] == this["release"] else base["release"])
-    return gate.gate(store, gate_filter, this["id"], baseline, limit=MAX_ROWS)
+    return gate.gate(store, gate_filter, this["id"], baseline, limit=limit)
 
 
 def _excluded_text(excluded: GateLeftOut) -> str:
@@ -297,7 +295,8 @@ class BrokenView(TypedDict):
 
 def _broken(store: Store, url: PageUrl, data: RunData) -> BrokenView:
     kind, offset = url.choice("kind", KINDS, ""), offset_of(url)
-    rows = [verdict for verdict in data.verdicts if not kind or kind == verdict["kind"]]
+    found = verdicts.verdicts(store, data.verdict_scope, KINDS, VERDICT_LIMIT)
+    rows = [verdict for verdict in found if not kind or kind == verdict["kind"]]
     page = rows[offset : offset + PAGE_SIZE]
     return {
         "kind": kind,
@@ -347,7 +346,7 @@ def _failed(store: Store, url: PageUrl, data: RunData) -> FailedView:
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "results": rows[:PAGE_SIZE],
-        "kinds": {verdict["test"]: verdict["kinds"] for verdict in data.verdicts},
+        "kinds": {ids.text(test): kinds for test, kinds in verdicts.kinds_of_tests(store, data.verdict_scope).items()},
         "bugs": _bugs(store, data, (row["test"] for row in rows[:PAGE_SIZE])),
         "modules": sorted({row["module"] for row in runs.modules(store, run)}),
     }

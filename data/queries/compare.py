@@ -40,8 +40,7 @@ from data.verdicts.evidence.comparison import CLASSES
 from data.verdicts.failure_rates import regressions
 from data.verdicts.lane_analysis import analyse_lanes, verdict_reach
 from data.verdicts.lanes import LaneWindow, lane_window, listed_builds
-from data.verdicts.rules import KINDS
-from data.verdicts.verdicts import judge_tests
+from data.verdicts.verdicts import kinds_of_tests
 
 NEWEST = 10  # runs of a release in which a test's newest status is looked for
 
@@ -82,9 +81,10 @@ def compare(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, l
     lacking = [_lacking(store, this, side) for this, side in zip((base, candidate), sides, strict=True)]
     found = mark_not_compared(sides, lacking, keys, found)
     names = [f"#{this['number']}" for this in (base_run, candidate_run)]
-    kinds = _kinds(store, flt, candidate_run["release"], candidate_run["environment"])
+    lane = Filter(candidate_run["release"], environment=candidate_run["environment"], topology=flt.topology)
+    kinds = kinds_of_tests(store, lane)
     rows = _rows(store, sides, keys, found, names, limit, lambda _, test: kinds.get(test, []))
-    excluded = _excluded(store, candidate_run, flt)
+    excluded = _excluded(store, candidate_run, lane)
     for _, _, test in rows:
         build = test["evidence"]["candidate"].get("build") if test["after"] == "failed" else None
         in_storm = None if build is None else excluded.get((build, test["module"]))
@@ -155,10 +155,9 @@ def _lacking_in(store: Store, window: LaneWindow, side: ComparisonSide, environm
     )
 
 
-def _excluded(store: Store, this: RunDetail, flt: Filter) -> dict[tuple[str, str], Literal["storm", "host"]]:
+def _excluded(store: Store, this: RunDetail, lane: Filter) -> dict[tuple[str, str], Literal["storm", "host"]]:
     """(build, module) of the mass failures of a run -> "storm", ("", test) of its failures on bad hosts -> "host"; of
     the runs that verdicts look at."""
-    lane = Filter(this["release"], topology=flt.topology)
     analysis = analyse_lanes(store, lane, verdict_reach(store, lane))
     found: dict[tuple[str, str], Literal["storm", "host"]] = {
         (ids.text(build), module): "storm"
@@ -202,7 +201,10 @@ def releases(store: Store, base: str, candidate: str, flt: Filter = EVERYTHING, 
         lacking = [_lacking_in(store, *pair, environment, depth) for pair in zip(windows, sides, strict=True)]
         found[here] = mark_not_compared(sides, lacking, keys[here], found[here])
         lacks += _lacks(sides, keys[here & (found == NOT_COMPARED)], names, where=f" in {environment}")
-    kinds = [_kinds(store, flt, candidate, environment) for environment in environments]
+    kinds = [
+        kinds_of_tests(store, Filter(candidate, environment=environment, topology=flt.topology))
+        for environment in environments
+    ]
     rows = _rows(store, sides, keys, found, names, limit, lambda lane, test: kinds[lane].get(test, []))
     statistics = regressions(store, replace(flt, release=candidate), base, 10_000)
     rates = {(row["test"], row["environment"]): row for row in statistics["tests"]} if statistics else {}
@@ -242,6 +244,8 @@ def _rows(
 ) -> list[tuple[ComparisonClass, int, ComparedTest]]:
     """(class, lane, test) of at most `limit` tests of each class, by module and name; `kinds` gives the verdict kinds
     of a test in a lane."""
+    if not limit:
+        return []
     base, candidate = sides
     lanes, tests = split_keys(candidate, keys)
     modules = [candidate.module(key) or base.module(key) for key in keys.tolist()]
@@ -288,16 +292,6 @@ def _rows(
         }
         rows.append((CLASSES[row["found"]], row["lane"], test))
     return rows
-
-
-def _kinds(store: Store, flt: Filter, release: str, environment: str | None) -> dict[int, list[VerdictKind]]:
-    """By test: the verdict kinds it has today in a lane."""
-    window, verdicts = judge_tests(store, Filter(release, topology=flt.topology))
-    return {
-        verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index)
-        for verdict in verdicts
-        if window.lanes[verdict.test_lane.lane][1] == environment
-    }
 
 
 def _class_counts(found: np.ndarray) -> ClassCounts:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from data.answers.base import VerdictKind
 from data.answers.evidence import ComparedSide, ComparisonEvidence
 from data.answers.gate import FailingClass, Gate, GateLeftOut, GateTest
 from data.answers.runs import Run
@@ -27,10 +26,9 @@ from data.verdicts.evidence import gate as gate_text
 from data.verdicts.flaky_exclusion import excluded_tests
 from data.verdicts.lane_analysis import analyse_lanes, lanes_of_tests, long_reach
 from data.verdicts.lanes import MASK_BITS, LaneWindow
-from data.verdicts.rules import KINDS
 from data.verdicts.status_masks import TestLane
 from data.verdicts.unread_history import unread_lanes
-from data.verdicts.verdicts import judge_tests, test_names
+from data.verdicts.verdicts import kinds_of_tests, test_names
 
 FAILING: tuple[FailingClass, ...] = ("regression", "new_failure", "still_failing")
 NEW = FAILING[:2]
@@ -207,7 +205,7 @@ def _failing(
         window = analyse_lanes(store, other, long_reach(store)).window
         in_base_lane = lanes_of_tests(store, other, long_reach(store), before) if before else []
         before = {test_lane.test: test_lane for test_lane in in_base_lane}
-    kinds = _verdict_kinds(store, scope)
+    kinds = kinds_of_tests(store, scope)
     release = f"{base.lane.release} " if base.lane.release != candidate.lane.release else ""
     rows = []
     for test_lane in failing:
@@ -241,12 +239,6 @@ def _side(name: str, status: str | None) -> ComparedSide:
         "failed": int(status == "failed"),
         "skipped": int(status == "skipped"),
     }
-
-
-def _verdict_kinds(store: Store, scope: Filter) -> dict[int, list[VerdictKind]]:
-    """By test: the verdict kinds after the run."""
-    _, verdicts = judge_tests(store, scope)
-    return {verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index) for verdict in verdicts}
 
 
 def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> GateLeftOut:

@@ -87,6 +87,22 @@ def verdicts(
     return [rows[release].row(verdict, names[verdict.test_lane.test]) for release, verdict in chosen]
 
 
+@cached_query(of_release)
+def kind_counts(store: Store, flt: Filter) -> dict[VerdictKind, int]:
+    """How many rows of `verdicts` are of each kind, without reading them."""
+    worst = [
+        min(map(KINDS.index, verdict.kinds))
+        for release in filtered_releases(store, flt)
+        for verdict in judge_tests(store, replace(flt, release=release))[1]
+    ]
+    return {kind: worst.count(index) for index, kind in enumerate(KINDS)}
+
+
+def kinds_of_tests(store: Store, lane: Filter) -> dict[int, list[VerdictKind]]:
+    """The kinds of every test that has a verdict in one lane, worst first."""
+    return {verdict.test_lane.test: sorted(verdict.kinds, key=KINDS.index) for verdict in judge_tests(store, lane)[1]}
+
+
 def _severity(verdict: LaneVerdict) -> tuple[int, int, str, int]:
     """Sort key: the worst kind first, then the longest failing."""
     return (
