@@ -69,14 +69,14 @@ def page_data(store: Store, url: PageUrl, build: str) -> BuildPage:
     facets = builds.facets(store, build)
     files = builds.files(store, build)
     grouped = url.choice("group", ("host",), "") == "host"
-    status = url.choice("status", STATUSES, "failed" if this["failed"] else "all")
+    status = _status(url, this)
     offset = offset_of(url)
     scope = Filter(module=url.filter.module, topology=url.filter.topology)
     rows = results.build_results(
         store,
         build,
         scope,
-        status=None if status == "all" else status,
+        status=status,
         text=url.get("q") or None,
         host=url.get("host") or None,
         attempts=bool(url.get("attempts")),
@@ -91,7 +91,7 @@ def page_data(store: Store, url: PageUrl, build: str) -> BuildPage:
             "module": facets["module"] if facets else [],
         },
         "flags": [(flag, FLAGS.get(flag, "")) for flag in this["flags"]],
-        "status": status,
+        "status": status or "all",
         "offset": offset,
         "more": len(rows) > PAGE_SIZE and not grouped,
         "results": rows[: GROUPED if grouped else PAGE_SIZE],
@@ -104,6 +104,12 @@ def page_data(store: Store, url: PageUrl, build: str) -> BuildPage:
         "module": url.filter.module,
         "pass_rate_definition": rendering.pass_rate_definition(store),
     }
+
+
+def _status(url: PageUrl, build: BuildDetail) -> str | None:
+    """The status of the results: failed, where any failed; None for all."""
+    status = url.choice("status", STATUSES, "failed" if build["failed"] else "all")
+    return None if status == "all" else status
 
 
 def _groups(rows: list[BuildResult]) -> list[tuple[str, str, list[BuildResult]]]:
@@ -128,7 +134,5 @@ def _console(store: Store, build: str, files: list[RawFile]) -> list[tuple[int, 
 
 def as_api_call(store: Store, url: PageUrl, build: str) -> ApiCall:
     this = builds.build(store, build)
-    status = url.get("status") or ("failed" if this and this["failed"] else None)
-    return api_call(
-        ("builds", build, "results"), parameters.BuildResultsQuery, url, status=None if status == "all" else status
-    )
+    status = _status(url, this) if this else None
+    return api_call(("builds", build, "results"), parameters.BuildResultsQuery, url, status=status)

@@ -60,14 +60,48 @@ def register(app: Dash) -> None:
 
 @dataclass(frozen=True)
 class RunData:
-    """The data that all views of a run share. `base` is the run to compare with, None without an earlier complete run
-    in its lane; `verdict_scope` gives the verdicts of its lane: current for the newest run, else as of this run."""
+    """What the address asks for, for the data of all views and for their API calls. `base` is the run to compare with,
+    None without an earlier complete run in its lane; `verdict_scope` gives the verdicts of its lane: current for the
+    newest run, else as of this run, which `then` names."""
 
     run: RunDetail
     base: RunDetail | None
+    baseline: str | None
     scope: Filter
+    lane: Filter
+    lane_runs: list[Run]
+    then: str | None
     verdict_scope: Filter
-    changes: Comparison | None
+    view: str
+
+
+def _read(store: Store, url: PageUrl, run: str) -> RunData:
+    flt = url.filter
+    scope = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
+    this = _run(store, flt, run, scope)
+    lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
+    lane_runs = runs.runs(store, lane, LANE_RUNS)
+    then = None if this["id"] in _current(lane_runs) else this["id"]
+    baseline = runs.baseline(store, this["id"], scope)
+    base_id = url.get("base") or baseline
+    verdict_scope = replace(
+        lane,
+        module=flt.module,
+        environment=None if url.get("everywhere") else lane.environment,
+        include_storms=flt.include_storms,
+        at_run=then,
+    )
+    return RunData(
+        run=this,
+        base=_load_run(store, base_id, scope) if base_id else None,
+        baseline=baseline,
+        scope=scope,
+        lane=lane,
+        lane_runs=lane_runs,
+        then=then,
+        verdict_scope=verdict_scope,
+        view=url.choice("view", VIEWS, VIEWS[0]),
+    )
 
 
 class RunPage(TypedDict):
@@ -101,56 +135,42 @@ class RunPage(TypedDict):
 
 def page_data(store: Store, url: PageUrl, run: str) -> Mapping[str, object]:
     """RunPage, and the data of the open view."""
-    flt = url.filter
-    scope = Filter(module=flt.module, topology=flt.topology, exclude_flaky=flt.exclude_flaky, as_of=flt.as_of)
-    this = _run(store, flt, run, scope)
-    _check_scope(store, url, this, scope)
-    lane = Filter(release=this["release"], environment=this["environment"], as_of=flt.as_of)
-    lane_runs = runs.runs(store, lane, LANE_RUNS)
-    then = None if this["id"] in _current(lane_runs) else this["id"]
-    baseline = runs.baseline(store, this["id"], scope)
-    base_id = url.get("base") or baseline
-    base = _load_run(store, base_id, scope) if base_id else None
-    verdict_scope = replace(
-        lane,
-        module=flt.module,
-        environment=None if url.get("everywhere") else lane.environment,
-        include_storms=flt.include_storms,
-        at_run=then,
-    )
-    view = url.choice("view", VIEWS, VIEWS[0])
+    flt, data = url.filter, _read(store, url, run)
+    this, base, lane = data.run, data.base, data.lane
+    _check_scope(store, url, this, data.scope)
     # Of a view that is closed, only the counts are asked for.
-    compared = replace(scope, exclude_flaky=False), MAX_ROWS if view == "changes" else 0
+    compared = replace(data.scope, exclude_flaky=False), MAX_ROWS if data.view == "changes" else 0
     changes = compare.compare(store, base["id"], this["id"], *compared) if base else None
-    data = RunData(this, base, scope, verdict_scope, changes)
     patterns = failures.failures(store, replace(lane, module=flt.module, topology=flt.topology), PATTERNS, this["id"])
     page: RunPage = {
         "run": this,
         "base": base,
-        "baseline": baseline,
-        "bases": _bases(store, this, lane_runs, flt),
-        "lane_runs": lane_runs,
+        "baseline": data.baseline,
+        "bases": _bases(store, this, data.lane_runs, flt),
+        "lane_runs": data.lane_runs,
         "running": progress(this, store.now()) if this["state"] == "running" else None,
         "pass_rate_definition": rendering.pass_rate_definition(store),
         "window": store.settings.measures.window,
-        "then": then,
+        "then": data.then,
         "everywhere": bool(url.get("everywhere")),
-        "view": view,
+        "view": data.view,
         "verdict_kinds": KINDS,
-        "by_kind": verdicts.kind_counts(store, verdict_scope),
+        "by_kind": verdicts.kind_counts(store, data.verdict_scope),
         "incomplete_text": incomplete_text(this) if this["incomplete"] else "",
         "no_results_text": _no_results_text(this),
         "delta": _delta(this, base),
         "classes": MEANINGS,
         "changes": changes,
-        "gate": (gate_result := _gate(store, data, flt, MAX_ROWS if view == "gate" else 0)),
+        "gate": (gate_result := _gate(store, data, flt, MAX_ROWS if data.view == "gate" else 0)),
         "excluded_text": _excluded_text(gate_result["left_out"]),
         "patterns": sorted(patterns, key=lambda row: not row["new"]),
-        "exclusions": _exclusions(store, replace(lane, module=flt.module, at_run=then), this),
+        "exclusions": _exclusions(store, replace(lane, module=flt.module, at_run=data.then), this),
         "module": flt.module,
         "flt": flt,
     }
-    return {**page, **_VIEW_DATA[view](store, url, data)} if view in _VIEW_DATA else page
+    if data.view == "changes":
+        return {**page, **_changes(store, url, data, changes)}
+    return {**page, **_VIEW_DATA[data.view](store, url, data)} if data.view in _VIEW_DATA else page
 
 
 def _no_results_text(run: RunDetail) -> str:
@@ -172,7 +192,7 @@ def _delta(run: RunDetail, base: RunDetail | None) -> float | None:
 
 def _gate(store: Store, data: RunData, flt: Filter, limit: int) -> Gate:
     """The answer of `regtracker gate` for this run and baseline."""
-    this, base = data.run, data.base
+    this = data.run
     gate_filter = Filter(
         this["release"],
         environment=this["environment"],
@@ -182,9 +202,13 @@ def _gate(store: Store, data: RunData, flt: Filter, limit: int) -> Gate:
         include_storms=flt.include_storms,
         as_of=flt.as_of,
     )
-    # for another release the gate takes its newest run in the same environment
-    baseline = base and (base["id"] if base["release"] == this["release"] else base["release"])
-    return gate.gate(store, gate_filter, this["id"], baseline, limit=limit)
+    return gate.gate(store, gate_filter, this["id"], _gate_baseline(data), limit=limit)
+
+
+def _gate_baseline(data: RunData) -> str | None:
+    """The base; of another release the gate takes the newest run in the same environment."""
+    base = data.base
+    return base and (base["id"] if base["release"] == data.run["release"] else base["release"])
 
 
 def _excluded_text(excluded: GateLeftOut) -> str:
@@ -315,12 +339,12 @@ class ChangesView(ClassRows, total=False):
     bugs: dict[str, list[Bug]]
 
 
-def _changes(store: Store, url: PageUrl, data: RunData) -> ChangesView:
-    if not data.changes:
+def _changes(store: Store, url: PageUrl, data: RunData, found: Comparison | None) -> ChangesView:
+    if found is None:
         return {"found": None}
-    rows = class_rows(url, data.changes)
+    rows = class_rows(url, found)
     shown = (*rows["rows"], *rows["noise"])
-    return {"found": data.changes, "bugs": _bugs(store, data, (row["test"] for row in shown)), **rows}
+    return {"found": found, "bugs": _bugs(store, data, (row["test"] for row in shown)), **rows}
 
 
 class FailedView(TypedDict):
@@ -335,14 +359,17 @@ class FailedView(TypedDict):
     modules: list[str]
 
 
+def _status(url: PageUrl) -> str | None:
+    """The status of the results; None for all."""
+    status = url.choice("status", STATUSES, "failed")
+    return None if status == "all" else status
+
+
 def _failed(store: Store, url: PageUrl, data: RunData) -> FailedView:
-    offset, status = offset_of(url), url.choice("status", STATUSES, "failed")
-    run = data.run["id"]
-    rows = results.run_results(
-        store, run, data.scope, None if status == "all" else status, url.get("q") or None, PAGE_SIZE + 1, offset
-    )
+    offset, run = offset_of(url), data.run["id"]
+    rows = results.run_results(store, run, data.scope, _status(url), url.get("q") or None, PAGE_SIZE + 1, offset)
     return {
-        "status": status,
+        "status": _status(url) or "all",
         "offset": offset,
         "more": len(rows) > PAGE_SIZE,
         "results": rows[:PAGE_SIZE],
@@ -352,40 +379,29 @@ def _failed(store: Store, url: PageUrl, data: RunData) -> FailedView:
     }
 
 
-ViewData = ModulesView | BrokenView | ChangesView | FailedView
+ViewData = ModulesView | BrokenView | FailedView
 _VIEW_DATA: dict[str, Callable[[Store, PageUrl, RunData], ViewData]] = {
     "modules": _modules,
     "broken": _broken,
-    "changes": _changes,
     "failed": _failed,
 }
 
 
 def as_api_call(store: Store, url: PageUrl, run: str) -> ApiCall:
     """The API call for the open view."""
-    scope = Filter(module=url.filter.module, topology=url.filter.topology, as_of=url.filter.as_of)
-    this = _run(store, url.filter, run, scope)
+    data = _read(store, url, run)
+    this, base, view = data.run, data.base, data.view
     lane = {"release": this["release"], "environment": this["environment"], "version": None, "runs": None}
-    kind, base = url.get("view"), url.get("base") or runs.baseline(store, this["id"], scope)
-    if kind == "broken":
-        lane |= {"environment": None} if url.get("everywhere") else {}
-        lane_runs = runs.runs(
-            store, Filter(this["release"], environment=this["environment"], as_of=scope.as_of), LANE_RUNS
-        )
-        then = None if this["id"] in _current(lane_runs) else this["id"]
-        return api_call(("verdicts",), parameters.VerdictsQuery, url, topology=None, at_run=then, **lane)
-    if kind == "gate":
-        baseline_run = runs.run(store, base) if base else None
-        baseline = baseline_run and (baseline_run["release"] if baseline_run["release"] != this["release"] else base)
-        lane_run = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
-        return api_call(("gate",), parameters.GateQuery, url, baseline=baseline, kind=None, **lane_run)
-    if kind == "changes" and base:
-        return api_call(("compare",), parameters.CompareQuery, url, base=base, candidate=this["id"])
-    if kind == "patterns":
+    if view == "broken":
+        lane["environment"] = data.verdict_scope.environment
+        return api_call(("verdicts",), parameters.VerdictsQuery, url, topology=None, at_run=data.then, **lane)
+    if view == "gate":
+        of_run = {"release": this["release"], "environment": this["environment"], "run": this["id"]}
+        return api_call(("gate",), parameters.GateQuery, url, baseline=_gate_baseline(data), kind=None, **of_run)
+    if view == "changes" and base:
+        return api_call(("compare",), parameters.CompareQuery, url, base=base["id"], candidate=this["id"])
+    if view == "patterns":
         return api_call(("failures",), parameters.FailuresQuery, url, run=this["id"], **lane)
-    if kind == "failed":
-        status = url.get("status", "failed")
-        return api_call(
-            ("runs", this["id"], "results"), parameters.ResultsQuery, url, status=None if status == "all" else status
-        )
+    if view == "failed":
+        return api_call(("runs", this["id"], "results"), parameters.ResultsQuery, url, status=_status(url))
     return api_call(("runs", this["id"], "modules"), parameters.ModulesQuery, url)
