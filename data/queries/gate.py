@@ -164,8 +164,9 @@ def _check_history(store: Store, candidate: RunInLane) -> None:
 
 def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunInLane:
     before = [row for row in candidate.runs[candidate.age + 1 :] if row["state"] in WITH_RESULTS]
+    of_job = [row for row in before if _job(row) == _job(candidate.run)]
     if baseline is None or baseline == candidate.lane.release:
-        complete = newest_complete(before)
+        complete = newest_complete(of_job or before)
         if complete is None:
             raise _UnknownError(gate_text.no_earlier_run(candidate.run))
         return RunInLane(candidate.lane, candidate.runs, candidate.runs.index(complete))
@@ -179,7 +180,7 @@ def _baseline(store: Store, candidate: RunInLane, baseline: str | None) -> RunIn
     matching = [row for row in before if baseline in (str(row["number"]), row["id"])]
     if not matching:
         raise _UnknownError(gate_text.unknown_baseline(baseline, candidate.run))
-    own = [row for row in matching if _job(row) == _job(candidate.run)]
+    own = [row for row in matching if row in of_job]
     if not own and len({_job(row) for row in matching}) > 1:
         jobs = [(row["job"], row["id"]) for row in matching]
         raise _UnknownError(gate_text.several_jobs(candidate.lane.release, jobs, baseline))

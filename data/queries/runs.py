@@ -135,12 +135,16 @@ def run(store: Store, run_id: str, flt: Filter = EVERYTHING) -> RunDetail | None
 
 @cached_query(of_runs("run_id"))
 def baseline(store: Store, run_id: str, flt: Filter = EVERYTHING) -> str | None:
-    """The id of the run that a run is compared with: the newest earlier complete run of its release and environment,
-    as in the gate."""
+    """The id of the run that a run is compared with: the newest earlier complete run of its release, environment and
+    job; for the first run of a job, of any job. As in the gate."""
     earlier: int | None = store.value(
-        f"""SELECT arg_max(r.run, r.rank) FROM {_summaries(store)} this JOIN {_summaries(store)} r
-            ON r.release = this.release AND r.environment IS NOT DISTINCT FROM this.environment AND r.rank < this.rank
-        WHERE this.run = ? AND NOT r.running AND NOT r.incomplete AND r.total > 0""",
+        f"""SELECT CASE WHEN bool_or(of_job) THEN arg_max(run, rank) FILTER (of_job AND complete)
+                   ELSE arg_max(run, rank) FILTER (complete) END
+        FROM (SELECT r.run, r.rank, (r.source, r.job) = (this.source, this.job) AS of_job,
+                  NOT r.running AND NOT r.incomplete AND r.total > 0 AS complete
+              FROM {_summaries(store)} this JOIN {_summaries(store)} r ON r.release = this.release
+                  AND r.environment IS NOT DISTINCT FROM this.environment AND r.rank < this.rank
+              WHERE this.run = ?)""",
         [ids.number(run_id)],
     )
     return None if earlier is None else ids.text(earlier)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from dash import Dash
 from support.screen import Screen
-from support.store_builder import World
+from support.store_builder import START, World
 
 import regtracker
 from dashboard.run_names import run_namer
@@ -20,8 +22,8 @@ GOOD = {"routing": {"a": "P"}}
 def jobs(world: World) -> World:
     """Two runs of each of two jobs that make runs of their own."""
     for number in (1, 2):
-        for job in ("qa/core/night", "qa/edge/night"):
-            run, builds, run_builds = world.prepare(GOOD, number=number)
+        for hours, job in enumerate(("qa/core/night", "qa/edge/night"), 12 * number):
+            run, builds, run_builds = world.prepare(GOOD, number=number, started_at=START + timedelta(hours=hours))
             run = replace(run, job=job)
             world.write(
                 [run],
@@ -59,6 +61,16 @@ def test_a_number_that_several_jobs_gave_is_no_name_of_a_run(jobs: World) -> Non
         for run in jobs.runs[-2:]:
             assert f"{ids.text(run.id)} ({run.job} in prod)" in str(refused.value)
             assert len(tracker.results(ids.text(run.id))) == 1
+
+
+def test_a_run_is_compared_with_the_run_before_of_its_job(jobs: World, app: Dash) -> None:
+    """Between the two run those of the other job; the first run of a job follows any."""
+    core, edge, newer_core, newer_edge = (ids.text(run.id) for run in jobs.runs)
+    client = app.server.test_client()
+    expected = {edge: core, newer_core: core, newer_edge: edge}
+    for run, before in expected.items():
+        assert client.get(f"/api/v1/gate?release=7.0&run={run}").json["baseline"]["id"] == before
+        assert client.get(f"/api/v1/runs/{run}/changes").json["base"]["id"] == before
 
 
 def test_one_job_needs_no_name(world: World, screen) -> None:
