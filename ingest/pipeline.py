@@ -317,11 +317,12 @@ def _write(cursor: duckdb.DuckDBPyConnection, results: list[ReadResult], builds:
         runs=[result.run for result in results if result.run and not result.build],
         run_builds=[row for result in results for row in result.run_builds],
     )
-    for result in results:
-        if result.raw and result.run:
-            run = result.run
-            owner = ids.of(run.source, run.job, run.number, run.started_at.isoformat())
-            replace_raw_files(cursor, owner, run.started_at, result.raw)
+    kept = {
+        (ids.of(run.source, run.job, run.number, run.started_at.isoformat()), run.started_at): result.raw
+        for result in results
+        if result.raw and (run := result.run)
+    }
+    replace_raw_files(cursor, kept)
     pending = [result.entry for result in results if result.entry]
     ledger.update_entries(cursor, [result.read for result in results], pending, now)
     ledger.finish_builds(cursor, [entry for entry in pending if entry.state == GONE], "gone")

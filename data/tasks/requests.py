@@ -139,7 +139,7 @@ def claim_in_lake(store: Store) -> list[WorkRequest]:
                     "UPDATE requests SET state = ?, error = ?, updated_at = ? WHERE request = ?",
                     [FAILED, _GIVEN_UP, _now(), request],
                 )
-                replace_raw_files(cursor, request, created_at, [])
+                replace_raw_files(cursor, {(request, created_at): ()})
         taken = [request for request, _, tries in found if tries < MAX_TRIES]
         _set_state(cursor, taken, WORKING)
         return taken
@@ -218,7 +218,7 @@ def recorder(
         if not known:  # an upload that waited outside the lake
             _insert(cursor, row)
         elif state in (DONE, FAILED) and request.kind == "upload":
-            replace_raw_files(cursor, request.request, request.created_at, [])
+            replace_raw_files(cursor, {(request.request, request.created_at): ()})
 
     return write
 

@@ -6,7 +6,7 @@ import io
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import duckdb
@@ -58,11 +58,17 @@ def insert_raw_files(cursor: duckdb.DuckDBPyConnection, files: Sequence[tuple[in
 
 
 def replace_raw_files(
-    cursor: duckdb.DuckDBPyConnection, owner: int, started_at: datetime, files: Sequence[RawFile]
+    cursor: duckdb.DuckDBPyConnection, files_by_owner: Mapping[tuple[int, datetime], Sequence[RawFile]]
 ) -> None:
-    """Replace the raw files of an owner other than a build: an orchestrating build, or an upload."""
-    cursor.execute("DELETE FROM raw_files WHERE started_at = ? AND build = ?", [started_at, owner])
-    insert_raw_files(cursor, [(owner, started_at, file) for file in files])
+    """Replace the raw files of orchestrating builds and uploads, by their ids and start times."""
+    if not files_by_owner:
+        return
+    starts = [started_at for _, started_at in files_by_owner]
+    cursor.execute(
+        "DELETE FROM raw_files WHERE started_at BETWEEN ? AND ? AND build IN (SELECT unnest(?::BIGINT[]))",
+        [min(starts), max(starts), [owner for owner, _ in files_by_owner]],
+    )
+    insert_raw_files(cursor, [(*owner, file) for owner, files in files_by_owner.items() for file in files])
 
 
 def files_of(store: Store, owner: int, started_at: datetime, kind: str | None = None) -> list[RawFile]:

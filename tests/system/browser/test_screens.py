@@ -285,7 +285,7 @@ def test_every_page_is_accessible_at_every_width_and_asks_nobody_else(world, vis
         "SELECT build, started_at FROM builds WHERE number = 4 AND module = 'routing'"
     ).fetchone()  # fmt: skip
     build, report = ids.text(number), raw_files.pack("reports/junit.xml", "junit", b"<testsuite/>")
-    world.store.transact("test", "raw", lambda cursor: replace_raw_files(cursor, number, at, [report]))
+    world.store.transact("test", "raw", lambda cursor: replace_raw_files(cursor, {(number, at): [report]}))
     signature = ids.text(world.store.value("SELECT min(signature) FROM signatures"))
     pages = {
         "/": ".wall",

@@ -34,7 +34,9 @@ def build(world) -> str:
         raw_files.pack_zip("**/*.xml", "junit", packed.getvalue()),
         raw_files.pack("console", "console", CONSOLE.encode()),
     ]
-    world.store.transact("test", "raw", lambda cursor: replace_raw_files(cursor, row["build"], row["started_at"], kept))
+    world.store.transact(
+        "test", "raw", lambda cursor: replace_raw_files(cursor, {(row["build"], row["started_at"]): kept})
+    )
     return ids.text(row["build"])
 
 

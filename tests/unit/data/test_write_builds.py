@@ -107,8 +107,8 @@ def test_raw_files_may_be_left_as_they_are(store: Store) -> None:
     assert store.value("SELECT count(*) FROM raw_files") == 1
     write(
         store,
-        lambda cursor: replace_raw_files(cursor, 7, NOW, first.raw),
-        lambda cursor: replace_raw_files(cursor, 7, NOW, first.raw),
+        lambda cursor: replace_raw_files(cursor, {(7, NOW): first.raw}),
+        lambda cursor: replace_raw_files(cursor, {(7, NOW): first.raw}),
     )
     assert store.value("SELECT count(*) FROM raw_files WHERE build = 7") == 1
 
