@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from data.model.filters import Filter
+from data.model.filters import RunScope, TestScope
 from data.model.sql_values import SqlParameters, SqlValue
 
 # What a filter can name, by its field, with the columns that hold such names. A module may be an owning module or the
@@ -44,12 +44,12 @@ class Where:
         return self
 
 
-def of_lane(flt: Filter, alias: str) -> Where:
+def of_lane(flt: RunScope, alias: str) -> Where:
     """The columns release, version and environment of `alias` are those of the filter."""
     return Where().equal(alias, release=flt.release, version=flt.version, environment=flt.environment)
 
 
-def of_part(flt: Filter, alias: str) -> Where:
+def of_part(flt: TestScope, alias: str) -> Where:
     """The columns module and topology of `alias` are those of the filter."""
     return Where().equal(alias, module=flt.module, topology=flt.topology)
 

@@ -1,4 +1,4 @@
-"""The filter of a query: one frozen object, passed whole to every query."""
+"""The filter of a query: which runs, which tests, how they are judged, and as of which snapshot."""
 
 from __future__ import annotations
 
@@ -18,19 +18,39 @@ class FilterError(ValueError):
 
 
 @dataclass(frozen=True)
-class Filter:
-    """The part of the store that a query covers. None means no restriction."""
+class RunScope:
+    """Which runs and builds a query covers. None means no restriction, here and below."""
 
     release: str | None = None
     version: str | None = None
     environment: str | None = None
+
+
+@dataclass(frozen=True)
+class TestScope:
+    """Which tests, and which of their results."""
+
+    __test__ = False  # no test of pytest's
+
     module: str | None = None
     priority: str | None = None
     topology: str | None = None
+
+
+@dataclass(frozen=True)
+class JudgingOptions:
+    """How far back runs count, and which failures."""
+
     runs: int | None = None  # how many of the newest runs
     exclude_flaky: bool = False
     include_storms: bool = False  # include failures from storms and bad hosts
     at_run: str | None = None  # run id: only the runs up to this one
+
+
+@dataclass(frozen=True)
+class Filter(JudgingOptions, TestScope, RunScope):
+    """All that narrows an answer. A function that takes one of the three parts depends on nothing else."""
+
     as_of: int | None = None  # snapshot id: the store at that snapshot
 
 

@@ -13,7 +13,7 @@ import duckdb
 from data.answers.bugs import AmbiguousCase, Bug, BugState
 from data.lake.cached_query import cached_query
 from data.lake.store import Store
-from data.model.filters import EVERYTHING, Filter
+from data.model.filters import EVERYTHING, Filter, RunScope
 from data.model.measures import iso
 from data.model.metadata_matching import AMBIGUOUS_METADATA, AMBIGUOUSLY_NAMED_BY_BUGS
 from data.model.sql_values import SqlParameters
@@ -66,7 +66,7 @@ def bug_rows(store: Store, sql: str, parameters: SqlParameters, row_type: type[R
         return []  # a snapshot older than the table of bugs
 
 
-def case_links_sql(store: Store, flt: Filter) -> str:
+def case_links_sql(store: Store, flt: RunScope) -> str:
     """SQL: bug, case_id as the bug names it, and test: by the metadata of the filter's release, or of any release
     without one, and by the tests that bugs name themselves."""
     metadata, named = store.derived_table("matched_metadata"), store.derived_table("named_by_bugs")
@@ -96,12 +96,12 @@ def ambiguous_cases(store: Store, bug: str | None = None, flt: Filter = EVERYTHI
     )
 
 
-def case_parameters(flt: Filter) -> SqlParameters:
+def case_parameters(flt: RunScope) -> SqlParameters:
     """Of `case_links_sql`."""
     return {} if flt.release is None else {"metadata_release": flt.release}
 
 
-def links_of(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
+def links_of(store: Store, flt: RunScope) -> dict[str, dict[int, str]]:
     """By bug: the tests it is about, each with its module."""
     return store.cached(
         ("bug links", flt.release),
@@ -111,7 +111,7 @@ def links_of(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
     )
 
 
-def _read_links(store: Store, flt: Filter) -> dict[str, dict[int, str]]:
+def _read_links(store: Store, flt: RunScope) -> dict[str, dict[int, str]]:
     answer: dict[str, dict[int, str]] = defaultdict(dict)
     for row in bug_rows(
         store,

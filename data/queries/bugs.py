@@ -20,7 +20,7 @@ from data.cache.result_arrays import FAILED, FINAL, PASSED
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import EVERYTHING, Filter
+from data.model.filters import EVERYTHING, Filter, TestScope
 from data.model.measures import iso
 from data.queries.bug_links import (
     ORDER,
@@ -305,7 +305,7 @@ def _status(flag: np.ndarray) -> np.ndarray:
     return np.where(flag & FAILED > 0, 0, np.where(flag & PASSED > 0, 1, 2))
 
 
-def _tests_with_status(store: Store, run: str, flt: Filter, statuses: tuple[Status, ...]) -> dict[int, str]:
+def _tests_with_status(store: Store, run: str, flt: TestScope, statuses: tuple[Status, ...]) -> dict[int, str]:
     """The tests of a run with such a final result, each with the module that owns it."""
     builds = listed_builds(store, {ids.number(run): (0, 0)})
     if not builds:

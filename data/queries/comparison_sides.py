@@ -12,7 +12,7 @@ from data.answers.evidence import ComparedSide
 from data.cache.result_arrays import FAILED, FINAL, PASSED, ResultRows
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import Filter
+from data.model.filters import TestScope
 from data.verdicts.evidence import comparison
 from data.verdicts.lanes import LaneBuild
 from data.verdicts.priorities import rows_in_filter
@@ -97,7 +97,7 @@ class ComparisonSide:
 
 
 def read_side(
-    store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: Filter
+    store: Store, builds: Sequence[LaneBuild], rebuilt: int, environments: Sequence[int], flt: TestScope
 ) -> ComparisonSide:
     """The final results of each test in each environment (a number per build), from the newest run (by `age`) that
     contains the test. The filter's module and topology apply."""

@@ -16,7 +16,7 @@ from data.lake.cached_query import cached_query
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import Where, partitions
-from data.model.filters import EVERYTHING, Filter
+from data.model.filters import EVERYTHING, Filter, TestScope
 from data.model.measures import iso
 from data.model.sql_values import SqlParameters
 from data.queries.failure_texts import AttemptKey, attempt_key
@@ -129,7 +129,7 @@ def matching_pattern(found: list[Failure], text: str, new: bool) -> list[Failure
     return [row for row in found if text.lower() in row["pattern"].lower() and (row["new"] or not new)]
 
 
-def _patterns(store: Store, builds: list[LaneBuild], flt: Filter, like: str | None = None) -> list[_PatternRow]:
+def _patterns(store: Store, builds: list[LaneBuild], flt: TestScope, like: str | None = None) -> list[_PatternRow]:
     """One row per signature in these builds."""
     if not builds:
         return []

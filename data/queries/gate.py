@@ -15,7 +15,7 @@ from data.answers.tests import TestName
 from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import Filter
+from data.model.filters import Filter, TestScope
 from data.queries.missing_results import LACKING, gaps
 from data.queries.runs import WITH_RESULTS, newest_complete
 from data.queries.runs import run as one_run
@@ -256,7 +256,7 @@ def _left_out(store: Store, scope: Filter, candidate: RunInLane) -> GateLeftOut:
     return {"failures": failures, "noisy": 0, "storms": storms, "hosts": hosts if on_bad_hosts else []}
 
 
-def _lacking(store: Store, run: Run, flt: Filter) -> gate_text.Lacks | None:
+def _lacking(store: Store, run: Run, flt: TestScope) -> gate_text.Lacks | None:
     """What the run lacks; None if nothing. With a module in the filter, the builds that usually test it, or whose tests
     are unknown."""
     if not run["incomplete"]:
@@ -282,7 +282,7 @@ def _lacking(store: Store, run: Run, flt: Filter) -> gate_text.Lacks | None:
     }
 
 
-def _result_count(store: Store, candidate: RunInLane, flt: Filter) -> int:
+def _result_count(store: Store, candidate: RunInLane, flt: TestScope) -> int:
     """How many results the run has in the filter's module and topology."""
     found = one_run(store, candidate.run["id"], Filter(module=flt.module, topology=flt.topology))
     return found["total"] if found else 0

@@ -14,7 +14,7 @@ from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import Where
-from data.model.filters import Filter
+from data.model.filters import Filter, RunScope
 from data.model.measures import COUNTS, CountName
 from data.queries.missing_results import LackingBuild, expected_total, gaps
 from data.queries.runs import newest_of_jobs
@@ -102,7 +102,7 @@ def matrix_lane(release: str, flt: Filter) -> Filter:
     )
 
 
-def finished_runs(store: Store, lane: Filter) -> FinishedRuns:
+def finished_runs(store: Store, lane: RunScope) -> FinishedRuns:
     found: FinishedRuns = defaultdict(list)
     for run in newest_of_jobs(store, Filter(lane.release, lane.version, lane.environment), SEARCHED_RUNS):
         if run["state"] != "running":

@@ -13,7 +13,7 @@ from data.lake.cached_query import cached_query, of_build, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import Where
-from data.model.filters import EVERYTHING, Filter
+from data.model.filters import EVERYTHING, Filter, TestScope
 from data.model.sql_values import SqlParameters
 from data.queries.builds import build_table, partition
 from data.queries.failure_texts import AttemptRow, attempt_key, messages
@@ -110,7 +110,7 @@ def _page(store: Store, query: _Query, row_type: type[R], limit: int, offset: in
     return store.rows(f"{sql} LIMIT $limit OFFSET $offset", parameters | {"limit": limit, "offset": offset}, row_type)
 
 
-def _run(store: Store, run_id: str, flt: Filter, status: str | None, text: str | None, rerun: bool) -> _Query:
+def _run(store: Store, run_id: str, flt: TestScope, status: str | None, text: str | None, rerun: bool) -> _Query:
     where, releases, times = _within(store, run_id, flt)
     where.equal("r", status=status or None)
     if rerun:
@@ -133,7 +133,7 @@ def _run_rows(store: Store, rows: list[_NamedRow]) -> list[Result]:
 
 
 def _build(
-    store: Store, build_id: str, flt: Filter, status: str | None, text: str | None, host: str | None, attempts: bool
+    store: Store, build_id: str, flt: TestScope, status: str | None, text: str | None, host: str | None, attempts: bool
 ) -> _Query:
     here = partition(store, build_id)
     if here is None:
@@ -197,7 +197,9 @@ class _Bounds(TypedDict):
     builds: list[int] | None
 
 
-def _within(store: Store, run_id: str, flt: Filter) -> tuple[Where, list[str], tuple[datetime | None, datetime | None]]:
+def _within(
+    store: Store, run_id: str, flt: TestScope
+) -> tuple[Where, list[str], tuple[datetime | None, datetime | None]]:
     """(condition on `results r`: the rows of one run; the releases and the first and last start of its builds, which
     let partitions be left out)."""
     number = ids.number(run_id)

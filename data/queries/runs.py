@@ -15,7 +15,7 @@ from data.lake.cached_query import cached_query, of_release, of_runs
 from data.lake.store import Store
 from data.model import ids
 from data.model.filter_sql import Where, of_lane, of_part
-from data.model.filters import EVERYTHING, Filter
+from data.model.filters import EVERYTHING, Filter, TestScope
 from data.model.measures import (
     ABORTED_RESULTS,
     COUNTS,
@@ -310,7 +310,7 @@ def _summaries(store: Store) -> str:
     return store.derived_table("run_summaries")
 
 
-def _runs_with_counts(store: Store, where: Where, limit: int, flt: Filter) -> list[_RunRow]:
+def _runs_with_counts(store: Store, where: Where, limit: int, flt: TestScope) -> list[_RunRow]:
     """The newest runs `r` of a condition, each with the sums over its builds, or over the filter's part of them."""
     newest = f"FROM {_summaries(store)} r WHERE {where} ORDER BY r.rank DESC LIMIT $limit"
     parameters: SqlParameters = where.parameters | {"limit": limit}

@@ -19,7 +19,7 @@ from data.cache.result_arrays import FINAL, PASSED
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import Filter
+from data.model.filters import Filter, TestScope
 from data.model.measures import iso
 from data.verdicts.disturbances.mass_failures import storm_columns
 from data.verdicts.evidence import durations as duration_evidence
@@ -175,7 +175,7 @@ def _module_series(store: Store, flt: Filter, window: LaneWindow) -> dict[tuple[
 
 
 def _duration_totals(
-    store: Store, flt: Filter, window: LaneWindow, builds: set[int]
+    store: Store, flt: TestScope, window: LaneWindow, builds: set[int]
 ) -> dict[tuple[int, str], tuple[float, int]]:
     """(build, module) -> (seconds, results that ran), on the filter's topology."""
     where = partition_condition([build for build in window.builds if build.build in builds])

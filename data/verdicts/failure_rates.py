@@ -19,7 +19,7 @@ from data.answers.tests import TestName
 from data.lake.cached_query import cached_query, of_release_alone
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import Filter
+from data.model.filters import Filter, RunScope
 from data.verdicts.evidence import failure_rates as rates_evidence
 from data.verdicts.evidence.failure_rates import CLAIMS, FISHER, p_cutoffs
 from data.verdicts.lane_analysis import LaneAnalysis, analyse_lanes, lanes_of_tests, long_reach
@@ -127,7 +127,7 @@ def _counts(test_lanes: Sequence[TestLane | None], newest: int, oldest: int) -> 
     return FailureCounts(np.array(failed, dtype=np.int64), np.array(total, dtype=np.int64))
 
 
-def _against_earlier_runs(flt: Filter, sample: LaneAnalysis, runs: int) -> ComparedTests:
+def _against_earlier_runs(flt: RunScope, sample: LaneAnalysis, runs: int) -> ComparedTests:
     looks = [
         (_counts(sample.test_lanes, look + runs, MASK_BITS), _counts(sample.test_lanes, look, look + runs))
         for look in range(LOOKS, -1, -1)
@@ -173,7 +173,7 @@ def _compare(base: FailureCounts, sample: FailureCounts, opened: np.ndarray) -> 
     return compare(base.failed, base.total, sample.failed, sample.total, opened=opened, rules=FISHER)
 
 
-def _claims(flt: Filter, sides: ComparedTests) -> tuple[list[Claim], list[float], int]:
+def _claims(flt: RunScope, sides: ComparedTests) -> tuple[list[Claim], list[float], int]:
     """(the claims, q of every test, how many tests were compared).
 
     A regression that was open at the previous look needs less evidence to stay open.

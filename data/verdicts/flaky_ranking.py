@@ -20,7 +20,7 @@ from data.cache.result_arrays import FAILED, RERUN
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model import ids
-from data.model.filters import Filter
+from data.model.filters import Filter, TestScope
 from data.model.measures import iso
 from data.verdicts.evidence import flaky as flaky_evidence
 from data.verdicts.lane_analysis import LONG_WINDOW, LaneAnalysis, analyse_lanes, long_reach
@@ -167,7 +167,7 @@ def _row(row: FlakyTest, test: TestName, lost: float) -> Flaky:
     }
 
 
-def _time_lost(store: Store, flt: Filter, found: Iterable[FlakyTest]) -> dict[tuple[int, int, int], float]:
+def _time_lost(store: Store, flt: TestScope, found: Iterable[FlakyTest]) -> dict[tuple[int, int, int], float]:
     """(window key, test, lane) -> seconds of failed attempts and reruns in the runs that the test disturbed."""
     lost: dict[tuple[int, int, int], float] = {}
     by_window: dict[int, tuple[LaneWindow, dict[tuple[int, int], set[str]]]] = {}
@@ -182,7 +182,9 @@ def _time_lost(store: Store, flt: Filter, found: Iterable[FlakyTest]) -> dict[tu
     return lost
 
 
-def _repeats(store: Store, flt: Filter, window: LaneWindow, tests: set[int]) -> Iterable[tuple[int, LaneBuild, float]]:
+def _repeats(
+    store: Store, flt: TestScope, window: LaneWindow, tests: set[int]
+) -> Iterable[tuple[int, LaneBuild, float]]:
     """(test, build, seconds) of each failed attempt and rerun of these tests."""
     rows = store.result_arrays.rows(store, window.builds, window.rebuilt)
     in_topology = rows.group_mask(None, flt.topology)

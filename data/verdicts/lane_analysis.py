@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from data.cache.dependencies import nothing
 from data.lake.store import Store
-from data.model.filters import Filter
+from data.model.filters import Filter, JudgingOptions
 from data.verdicts.disturbances.bad_hosts import LaneHost, judge_hosts, without_bad_hosts
 from data.verdicts.disturbances.mass_failures import (
     StormHit,
@@ -64,12 +64,12 @@ class LaneAnalysis:
         return 400 * (len(self.window.builds) + len(self.module_counts) + len(self.test_lanes))
 
 
-def window_size(store: Store, flt: Filter) -> int:
+def window_size(store: Store, flt: JudgingOptions) -> int:
     """The number of results of a test that its verdict looks at: the filter's `runs`, else that of the settings."""
     return min(flt.runs or store.settings.measures.window, MASK_BITS - 2)
 
 
-def verdict_reach(store: Store, flt: Filter) -> Reach:
+def verdict_reach(store: Store, flt: JudgingOptions) -> Reach:
     """Twice the window and one, so that a test that does not run every time mostly fills its window from the builds
     that are read for all; and one status before the window."""
     size = window_size(store, flt)

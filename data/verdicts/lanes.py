@@ -16,7 +16,7 @@ from data.lake.cached_query import release_dependencies
 from data.lake.store import Store
 from data.model import ids, measures
 from data.model.filter_sql import Where, of_lane, partitions
-from data.model.filters import Filter
+from data.model.filters import Filter, RunScope
 from data.model.run_summary import GONE_AFTER, GONE_RUNS
 from data.model.sql_values import SqlParameters
 
@@ -82,7 +82,7 @@ class ModuleCounts(NamedTuple):
     failed: int
 
 
-def filtered_releases(store: Store, flt: Filter) -> list[str]:
+def filtered_releases(store: Store, flt: RunScope) -> list[str]:
     """The release of the filter, or all releases that have runs."""
     if flt.release is not None:
         return [flt.release]

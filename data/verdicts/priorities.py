@@ -11,7 +11,7 @@ from data.cache.result_arrays import BuildVersion, ResultRows
 from data.lake.cached_query import cached_query, of_tables
 from data.lake.store import Store
 from data.model.filter_sql import Where
-from data.model.filters import Filter
+from data.model.filters import TestScope
 from data.model.sql_values import SqlParameters
 
 UNKNOWN = "unknown"  # the priority of a test without one in the metadata
@@ -82,7 +82,7 @@ def tests_of_priority(store: Store, release: str | None, priority: str) -> froze
     return frozenset(test for (test,) in rows.fetchall())
 
 
-def add_priority(where: Where, store: Store, flt: Filter, releases: Iterable[str]) -> None:
+def add_priority(where: Where, store: Store, flt: TestScope, releases: Iterable[str]) -> None:
     """Restrict rows `r` of these releases to the tests of the filter's priority, if it has one."""
     if flt.priority is None:
         return
@@ -97,7 +97,7 @@ def add_priority(where: Where, store: Store, flt: Filter, releases: Iterable[str
     )
 
 
-def rows_in_filter(store: Store, flt: Filter, rows: ResultRows, builds: Sequence[BuildVersion]) -> np.ndarray:
+def rows_in_filter(store: Store, flt: TestScope, rows: ResultRows, builds: Sequence[BuildVersion]) -> np.ndarray:
     """Boolean mask over `rows` (of these builds): those of the filter's module, topology and priority."""
     mask = rows.group_mask(flt.module, flt.topology)[rows.group]
     if flt.priority is None:

@@ -15,7 +15,7 @@ from data.answers.base import UnreadHistory
 from data.lake.cached_query import cached_query, of_release
 from data.lake.store import Store
 from data.model.filter_sql import Where
-from data.model.filters import EVERYTHING, Filter
+from data.model.filters import EVERYTHING, Filter, RunScope
 from data.number_text import counted
 from data.verdicts.lane_analysis import verdict_reach
 from data.verdicts.lanes import LaneWindow
@@ -69,7 +69,7 @@ def unread_histories(store: Store, flt: Filter = EVERYTHING) -> list[UnreadLane]
     return list(found.values())
 
 
-def _rebuilding(store: Store, flt: Filter) -> list[UnreadLane]:
+def _rebuilding(store: Store, flt: RunScope) -> list[UnreadLane]:
     """All lanes of the filter, while results of older and newer rules stand side by side."""
     where = Where().equal("r", release=flt.release, environment=flt.environment)
     rows = store.rows(f"SELECT DISTINCT release, environment FROM runs r WHERE {where} ORDER BY ALL", where.parameters)

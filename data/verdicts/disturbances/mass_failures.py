@@ -15,7 +15,7 @@ from typing import NamedTuple
 from data.cache.dependencies import nothing
 from data.cache.result_arrays import FINAL
 from data.lake.store import Store
-from data.model.filters import Filter
+from data.model.filters import JudgingOptions
 from data.verdicts.lanes import LaneWindow, ModuleCounts, load_module_counts
 from data.verdicts.statistics.storms import (
     COLUMN_SHARE,
@@ -70,7 +70,7 @@ def storms_in_window(store: Store, window: LaneWindow) -> tuple[list[ModuleCount
     return store.cached(("storms", window.key), find, lambda found: 150 * len(found[0]), nothing)
 
 
-def storm_columns(store: Store, flt: Filter, window: LaneWindow) -> Columns:
+def storm_columns(store: Store, flt: JudgingOptions, window: LaneWindow) -> Columns:
     """The (build, module) columns of a window that storms hit; empty if the filter includes storms."""
     return set() if flt.include_storms else columns_in_storms(*storms_in_window(store, window))
 
